@@ -1,0 +1,1 @@
+"""Finds spare capacity, forecasts it, and keeps the sharing platform true."""

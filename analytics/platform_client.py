@@ -1,0 +1,145 @@
+"""The sharing platform as analytics sees it: a small protocol, and its HTTP implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import httpx2
+
+from analytics.reconcile import Offer, Slot
+from telemetry import rfc3339
+
+_TIMEOUT_S = 5.0
+
+
+class PlatformUnavailableError(Exception):
+    """The platform did not answer or answered with an error; says where and what."""
+
+
+class OfferTakenError(Exception):
+    """The offer has been booked meanwhile: it can be neither changed nor withdrawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """Hours of a machine that somebody has booked."""
+
+    id: str
+    machine: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MachineCard:
+    """What the platform may show of a machine: what it is and, where the factory allows, how it is now."""
+
+    machine: str
+    title: str
+    process: str
+    now: str
+    since: datetime | None
+
+
+class SharingPlatform(Protocol):
+    """What a sharing platform must be able to do. All calls raise PlatformUnavailableError and may be repeated."""
+
+    def offers(self, factory: str) -> Sequence[Offer]:
+        """The factory's offers that are open and not yet over."""
+        ...
+
+    def bookings(self, factory: str) -> Sequence[Booking]:
+        """The factory's bookings that are not yet over."""
+        ...
+
+    def put_offer(self, factory: str, offer: Offer) -> None:
+        """Create or change. Raises OfferTakenError."""
+        ...
+
+    def withdraw(self, offer_id: str) -> None:
+        """Take back; an offer that is not there is no error. Raises OfferTakenError."""
+        ...
+
+    def put_machine(self, factory: str, card: MachineCard) -> None:
+        """Create or change what is shown of a machine."""
+        ...
+
+
+class HttpSharingPlatform:
+    """Vrijloop's own platform over `/api/v1`."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = url
+        self._http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT_S)
+
+    def offers(self, factory: str) -> list[Offer]:
+        answer = self._send("GET", "/api/v1/offers", params={"factory": factory, "limit": 1000})
+        return [
+            Offer(
+                row["id"],
+                Slot(
+                    row["machine"],
+                    datetime.fromisoformat(row["start"]),
+                    datetime.fromisoformat(row["end"]),
+                    row["probability"],
+                    row["checked"],
+                    row["broken"],
+                ),
+            )
+            for row in answer.json()["offers"]
+        ]
+
+    def bookings(self, factory: str) -> list[Booking]:
+        answer = self._send("GET", "/api/v1/bookings", params={"factory": factory})
+        return [
+            Booking(row["id"], row["machine"], datetime.fromisoformat(row["start"]), datetime.fromisoformat(row["end"]))
+            for row in answer.json()["bookings"]
+        ]
+
+    def put_offer(self, factory: str, offer: Offer) -> None:
+        slot = offer.slot
+        body = {
+            "factory": factory,
+            "machine": slot.machine,
+            "start": rfc3339(slot.start),
+            "end": rfc3339(slot.end),
+            "probability": slot.probability,
+            "checked": slot.checked,
+            "broken": slot.broken,
+        }
+        self._send("PUT", f"/api/v1/offers/{offer.id}", json=body, taken=f"offer {offer.id}")
+
+    def withdraw(self, offer_id: str) -> None:
+        self._send("DELETE", f"/api/v1/offers/{offer_id}", taken=f"offer {offer_id}", absent_is_fine=True)
+
+    def put_machine(self, factory: str, card: MachineCard) -> None:
+        body = {
+            "title": card.title,
+            "process": card.process,
+            "now": card.now,
+            "since": rfc3339(card.since) if card.since else None,
+        }
+        self._send("PUT", f"/api/v1/machines/{factory}/{card.machine}", json=body)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _send(
+        self, method: str, path: str, taken: str | None = None, absent_is_fine: bool = False, **request: Any
+    ) -> httpx2.Response:
+        try:
+            answer = self._http.request(method, path, **request)
+        except httpx2.HTTPError as error:
+            raise PlatformUnavailableError(f"Sharing platform {self._url}: no answer ({error}).") from error
+        if answer.status_code == 409 and taken is not None:
+            raise OfferTakenError(taken)
+        if answer.status_code == 404 and absent_is_fine:
+            return answer
+        if answer.is_error:
+            raise PlatformUnavailableError(
+                f"Sharing platform {self._url}: {method} {path} was answered {answer.status_code}: {answer.text[:200]}"
+            )
+        return answer

@@ -1,0 +1,90 @@
+"""What was ever promised and what came of it: the memory behind "how far it was ever wrong". SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from analytics.reconcile import Offer, Slot
+from analytics.track_record import Tally
+from telemetry import UserError, rfc3339
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS publication (
+    id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL, probability REAL NOT NULL,
+    published TEXT NOT NULL, outcome TEXT);
+"""
+
+KEPT, BROKEN, WITHDRAWN, BOOKED, UNKNOWN = "kept", "broken", "withdrawn", "booked", "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A slot as it was last promised."""
+
+    id: str
+    machine: str
+    start: datetime
+    end: datetime
+    probability: float
+
+
+class Publications:
+    """One row per offer. Safe to call from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create. Raises UserError where the file cannot be written."""
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise UserError(f"{path}: the record of publications cannot be opened: {error}") from error
+
+    def published(self, offer: Offer, at: datetime) -> None:
+        """Remember an offer as it now stands; one that is offered again is open again."""
+        slot: Slot = offer.slot
+        with self._lock:
+            self._connection.execute(
+                "INSERT INTO publication VALUES (?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET "
+                'start = excluded.start, "end" = excluded."end", probability = excluded.probability, outcome = NULL',
+                (offer.id, slot.machine, rfc3339(slot.start), rfc3339(slot.end), slot.probability, rfc3339(at)),
+            )
+
+    def settle(self, ids: Sequence[str], outcome: str) -> None:
+        """Give open publications an outcome."""
+        with self._lock:
+            self._connection.executemany(
+                "UPDATE publication SET outcome = ? WHERE id = ? AND outcome IS NULL", [(outcome, one) for one in ids]
+            )
+
+    def over(self, now: datetime) -> list[Publication]:
+        """Open publications whose time has passed: to be checked against what happened."""
+        with self._lock:
+            rows = self._connection.execute(
+                'SELECT id, machine, start, "end", probability FROM publication '
+                'WHERE outcome IS NULL AND "end" <= ? ORDER BY start',
+                (rfc3339(now),),
+            ).fetchall()
+        return [
+            Publication(row[0], row[1], datetime.fromisoformat(row[2]), datetime.fromisoformat(row[3]), row[4])
+            for row in rows
+        ]
+
+    def tally(self) -> Tally:
+        """Published slots whose time has passed unbooked, and how many of them were not free."""
+        with self._lock:
+            counts = dict(
+                self._connection.execute("SELECT outcome, count(*) FROM publication GROUP BY outcome").fetchall()
+            )
+        return Tally(counts.get(KEPT, 0) + counts.get(BROKEN, 0), counts.get(BROKEN, 0))
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()

@@ -1,0 +1,83 @@
+"""What must change on the sharing platform so that it shows what should be offered. Pure."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from telemetry import rfc3339
+
+_NAMESPACE = uuid.UUID("6f1c4a9e-54b1-5c8e-9d0b-0d7c7e1c2f55")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A free slot with its promise. `checked` and `broken` are the machine's track record; times are aware UTC."""
+
+    machine: str
+    start: datetime
+    end: datetime
+    probability: float
+    checked: int
+    broken: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A slot under the id that it has on the platform."""
+
+    id: str
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Offers to put (new or changed) and ids to withdraw."""
+
+    put: tuple[Offer, ...]
+    withdraw: tuple[str, ...]
+
+
+def offer_id(factory: str, slot: Slot) -> str:
+    """The same slot always gets the same id."""
+    return str(uuid.uuid5(_NAMESPACE, f"{factory}/{slot.machine}/{rfc3339(slot.start)}"))
+
+
+def reconcile(factory: str, offered: Sequence[Offer], wanted: Sequence[Slot]) -> Changes:
+    """Compare what stands on the platform with what should.
+
+    A wanted slot that overlaps an offered one of the same machine keeps its id, so a slot that is shortened, moved or
+    better known stays the same offer and is never offered twice. What nobody wants any more is withdrawn.
+    """
+    left = {offer.id: offer for offer in offered}
+    put = []
+    for slot in sorted(wanted, key=lambda one: (one.machine, one.start)):
+        held = _best_match(slot, list(left.values()))
+        if held is not None:
+            del left[held.id]
+            if _differs(held.slot, slot):
+                put.append(replace(held, slot=slot))
+        else:
+            put.append(Offer(offer_id(factory, slot), slot))
+    reused = {offer.id for offer in put}
+    return Changes(tuple(put), tuple(sorted(set(left) - reused)))
+
+
+def _best_match(slot: Slot, offers: Sequence[Offer]) -> Offer | None:
+    overlaps = [
+        (min(slot.end, offer.slot.end) - max(slot.start, offer.slot.start), offer)
+        for offer in offers
+        if offer.slot.machine == slot.machine and offer.slot.start < slot.end and slot.start < offer.slot.end
+    ]
+    return max(overlaps, key=lambda pair: (pair[0], pair[1].id))[1] if overlaps else None
+
+
+def _differs(one: Slot, other: Slot) -> bool:
+    return (one.start, one.end, one.checked, one.broken) != (
+        other.start,
+        other.end,
+        other.checked,
+        other.broken,
+    ) or abs(one.probability - other.probability) >= 0.0005

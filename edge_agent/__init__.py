@@ -1,0 +1,1 @@
+"""Runs on the shop-floor gateway: source → state → outbox → broker. Reads machines, never writes to them."""

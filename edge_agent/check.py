@@ -1,0 +1,70 @@
+"""`vrijloop agent check`: reach every machine once and say how it is."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from edge_agent.configuration import AgentSettings, ModbusDevice, OpcUaServer
+from edge_agent.interval_tracker import Observation
+from edge_agent.sources.contact import SourceLostError
+from edge_agent.sources.modbus import ModbusReader
+from edge_agent.sources.opcua import OpcUaSession
+from telemetry import Clock, MachineState
+
+_FIRST_VALUES_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One machine: where it was looked for, and what it said or why it could not be asked."""
+
+    machine: str
+    address: str
+    seen: Observation | None
+    problem: str | None
+
+
+async def check_machines(settings: AgentSettings, clock: Clock) -> list[CheckResult]:
+    """All machines at once; nothing raises, problems stand in the results."""
+    groups = await asyncio.gather(
+        *(_check_server(server, clock) for server in settings.opcua),
+        *(_check_device(device, clock) for device in settings.modbus),
+    )
+    return [result for group in groups for result in group]
+
+
+async def _check_server(server: OpcUaServer, clock: Clock) -> list[CheckResult]:
+    session = OpcUaSession(server, clock)
+    seen: dict[str, Observation] = {}
+    problem = "gives no valid state"
+    try:
+        problems = await session.open()
+        problem = "; ".join(problems) or problem
+        async with asyncio.timeout(_FIRST_VALUES_S):
+            while len(seen) + len(problems) < len(server.machine):
+                seen.update(await session.changes())
+    except (SourceLostError, OSError) as error:
+        problem = str(error) or "no answer in time"
+    finally:
+        await session.close()
+    return [
+        CheckResult(one.id, server.endpoint, seen.get(one.id), None if _known(seen.get(one.id)) else problem)
+        for one in server.machine
+    ]
+
+
+async def _check_device(device: ModbusDevice, clock: Clock) -> list[CheckResult]:
+    reader = ModbusReader(device)
+    try:
+        await reader.connect()
+        seen = await reader.read(clock.now(), continuous=False)
+    except (SourceLostError, OSError) as error:
+        return [CheckResult(device.id, device.address, None, str(error))]
+    finally:
+        reader.close()
+    return [CheckResult(device.id, device.address, seen, None if _known(seen) else "gives no valid state")]
+
+
+def _known(seen: Observation | None) -> bool:
+    return seen is not None and seen.state is not MachineState.UNKNOWN

@@ -1,0 +1,117 @@
+"""The agent's configuration file, as `docs/agent.sample.toml` documents it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from edge_agent.device_templates import DeviceTemplate, template_named
+from edge_agent.power_state import PowerThresholds
+from telemetry import Duration, Name, UserError
+from telemetry.broker import BrokerSettings
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _opcua_endpoint(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "opc.tcp" or not parts.hostname:
+        raise ValueError('write it as "opc.tcp://HOST:PORT/PATH"')
+    return url
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AgentTable(_Table):
+    """Who this agent is."""
+
+    factory: Name
+    gateway: Name
+    data_dir: Path = Path("vrijloop-agent")
+    heartbeat: Duration = timedelta(seconds=60)
+
+
+class OpcUaMachine(_Table):
+    """One machine of an OPC UA server: `browse_name` is its name below `Objects/Machines`."""
+
+    id: Name
+    browse_name: str
+
+
+class OpcUaServer(_Table):
+    """One OPC UA server (OPC 40001-1) with its machines."""
+
+    endpoint: Annotated[str, AfterValidator(_opcua_endpoint)]
+    publishing_interval: Duration = timedelta(milliseconds=250)
+    timeout: Duration = timedelta(seconds=4)
+    silence: Duration = timedelta(seconds=10)
+    machine: Annotated[tuple[OpcUaMachine, ...], Field(min_length=1)]
+
+
+class ModbusDevice(_Table):
+    """One machine behind a Modbus TCP device."""
+
+    id: Name
+    host: str
+    port: Port = 502
+    unit: Annotated[int, Field(ge=0, le=255)] = 1
+    template: str
+    poll_interval: Duration = timedelta(seconds=1)
+    timeout: Duration = timedelta(seconds=3)
+    thresholds: PowerThresholds | None = None
+    report_power: bool = False
+
+    @field_validator("template")
+    @classmethod
+    def _known_template(cls, name: str) -> str:
+        try:
+            template_named(name)
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        return name
+
+    @model_validator(mode="after")
+    def _meter_needs_thresholds(self) -> Self:
+        if self.device.is_meter and self.thresholds is None:
+            raise ValueError(
+                f"machine {self.id!r} has only a power meter: give `thresholds` with idle_below_w and working_from_w"
+            )
+        return self
+
+    @property
+    def device(self) -> DeviceTemplate:
+        return template_named(self.template)
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port} unit {self.unit}"
+
+
+class AgentSettings(_Table):
+    """The whole file."""
+
+    agent: AgentTable
+    mqtt: BrokerSettings = BrokerSettings()
+    opcua: tuple[OpcUaServer, ...] = ()
+    modbus: tuple[ModbusDevice, ...] = ()
+
+    @model_validator(mode="after")
+    def _machines_named_once(self) -> Self:
+        counts = Counter(self.machines)
+        twice = sorted(name for name, count in counts.items() if count > 1)
+        if twice:
+            raise ValueError(f"machine ids must differ; given more than once: {', '.join(twice)}")
+        if not counts:
+            raise ValueError("no machine is configured: add an [[opcua]] server or a [[modbus]] device")
+        return self
+
+    @property
+    def machines(self) -> list[str]:
+        return [machine.id for server in self.opcua for machine in server.machine] + [one.id for one in self.modbus]

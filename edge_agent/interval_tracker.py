@@ -1,0 +1,90 @@
+"""From single observations to the intervals that reports assert. Pure: time comes in with each observation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from telemetry import MachineState, OperationMode, StateInterval
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a source saw of a machine.
+
+    `at`: up to when the state is confirmed. `since`: since when the source itself says it holds (OPC UA
+    SourceTimestamp), None where it cannot say. `continuous`: the source vouches that nothing else happened since its
+    last observation; False after a lost connection or a missed poll.
+    """
+
+    state: MachineState
+    at: datetime
+    mode: OperationMode | None = None
+    since: datetime | None = None
+    continuous: bool = True
+    power_w: float | None = None
+    reason: str | None = None
+
+
+class IntervalTracker:
+    """Holds one machine's present interval and says what is to be reported.
+
+    Reports a new interval at once, the end of the old one with it, and a heartbeat when the last report is older than
+    `heartbeat`. Time that was not observed is left uncovered: it is Unknown.
+    """
+
+    def __init__(self, heartbeat: timedelta, last_reported: StateInterval | None = None) -> None:
+        self._heartbeat = heartbeat
+        self._current = last_reported
+        self._reported_until = last_reported.until if last_reported else None
+
+    @property
+    def current(self) -> StateInterval | None:
+        return self._current
+
+    def observe(self, seen: Observation) -> list[StateInterval]:
+        """The intervals to report now, in order; empty for most observations."""
+        current = self._current
+        if current is None:
+            return self._begin(seen, seen.since or seen.at)
+        if (current.state, current.mode) == (seen.state, seen.mode):
+            if seen.continuous or (seen.since is not None and seen.since <= current.until):
+                return self._extend(current, seen)
+            return self._begin(seen, max(seen.since or seen.at, current.until))
+        start = self._start_of(seen, current)
+        if seen.at < start:
+            return []
+        closing = self._close(current, start) if seen.continuous and start > current.since else []
+        return [*closing, *self._begin(seen, start)]
+
+    @staticmethod
+    def _start_of(seen: Observation, current: StateInterval) -> datetime:
+        """Where another state begins. What was reported is not taken back, but for Unknown, which says nothing."""
+        start = seen.since or seen.at
+        if start >= current.since:
+            return start
+        return current.since if current.state is MachineState.UNKNOWN else current.until
+
+    def _begin(self, seen: Observation, start: datetime) -> list[StateInterval]:
+        start = min(start, seen.at)
+        return self._report(StateInterval(seen.state, start, seen.at, seen.mode, seen.power_w, seen.reason))
+
+    def _extend(self, current: StateInterval, seen: Observation) -> list[StateInterval]:
+        if seen.at <= current.until:
+            return []
+        extended = replace(current, until=seen.at, power_w=seen.power_w, reason=seen.reason or current.reason)
+        if self._reported_until is None or seen.at - self._reported_until >= self._heartbeat:
+            return self._report(extended)
+        self._current = extended
+        return []
+
+    def _close(self, current: StateInterval, end: datetime) -> list[StateInterval]:
+        """The old interval up to where the new one begins, unless that was said already."""
+        if self._reported_until is not None and self._reported_until >= end:
+            return []
+        return [replace(current, until=end)]
+
+    def _report(self, interval: StateInterval) -> list[StateInterval]:
+        self._current = interval
+        self._reported_until = interval.until
+        return [interval]

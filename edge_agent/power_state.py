@@ -1,0 +1,38 @@
+"""The machine's state out of its active power: off / base load / working, with hysteresis."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from telemetry import MachineState
+
+Watts = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class PowerThresholds(BaseModel):
+    """In watts. Between `idle_below_w` and `working_from_w` the machine stays what it was: that is the hysteresis."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    off_below_w: Watts = 0.0
+    idle_below_w: Watts
+    working_from_w: Watts
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.off_below_w <= self.idle_below_w <= self.working_from_w:
+            raise ValueError("the thresholds must be in the order off_below_w <= idle_below_w <= working_from_w")
+        return self
+
+
+def state_from_power(power_w: float, previous: MachineState | None, thresholds: PowerThresholds) -> MachineState:
+    """Off is NotAvailable, base load NotExecuting, working Executing (`power meter` in the mapping of states)."""
+    if power_w >= thresholds.working_from_w:
+        return MachineState.EXECUTING
+    if power_w < thresholds.off_below_w:
+        return MachineState.NOT_AVAILABLE
+    if power_w >= thresholds.idle_below_w and previous is MachineState.EXECUTING:
+        return MachineState.EXECUTING
+    return MachineState.NOT_EXECUTING

@@ -1,0 +1,134 @@
+"""Outbox to broker: QoS 1, retained, and nothing leaves the outbox before the broker has acknowledged it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+
+import aiomqtt
+
+from edge_agent.backoff import Backoff
+from edge_agent.outbox import Outbox, QueuedReport
+from telemetry import encode, state_topic, status_topic
+from telemetry.broker import BrokerSettings
+from telemetry.message import MAX_REPORTS
+
+_log = logging.getLogger(__name__)
+
+WINDOW = 5_000
+"""Reports taken from the outbox at a time: they leave as messages of up to 500 reports, then the next are taken."""
+
+_ACK_TIMEOUT_S = 10.0
+_IDLE_CHECK_S = 5.0
+
+
+def messages_of(queued: Sequence[QueuedReport], gateway: str) -> list[tuple[str, bytes]]:
+    """(machine, payload) for reports in order of their numbers: each machine's in order, up to 500 in a message."""
+    per_machine: dict[str, list[QueuedReport]] = defaultdict(list)
+    for one in queued:
+        per_machine[one.machine].append(one)
+    return [
+        (machine, encode(gateway, [one.report for one in reports[start : start + MAX_REPORTS]]))
+        for machine, reports in per_machine.items()
+        for start in range(0, len(reports), MAX_REPORTS)
+    ]
+
+
+class Publisher:
+    """Keeps one connection to the broker and empties the outbox into it."""
+
+    def __init__(
+        self, settings: BrokerSettings, factory: str, gateway: str, outbox: Outbox, committed: asyncio.Event
+    ) -> None:
+        self._settings = settings
+        self._factory = factory
+        self._gateway = gateway
+        self._outbox = outbox
+        self._committed = committed
+        self._backoff = Backoff()
+        self._stopping = asyncio.Event()
+        self.drained = asyncio.Event()
+        """Set while the outbox is empty."""
+
+    def stop(self) -> None:
+        """Let `run` end; reports that wait stay in the outbox."""
+        self._stopping.set()
+        self._committed.set()
+
+    async def run(self) -> None:
+        """Until `stop`. A broker that is away is tried again for as long as it takes."""
+        away = False
+        while not self._stopping.is_set():
+            try:
+                async with self._client() as client:
+                    if away:
+                        _log.info("MQTT broker %s: connected again.", self._settings.address)
+                    away = False
+                    self._backoff.reset()
+                    await self._serve(client)
+                    return
+            except (aiomqtt.MqttError, OSError) as error:
+                if not away:
+                    _log.warning(
+                        "MQTT broker %s: %s. Reports wait in the outbox; trying again.", self._settings.address, error
+                    )
+                away = True
+                # Real time: the broker is not simulated even where the machines are.
+                await self._pause(self._backoff.next_delay())
+
+    def _client(self) -> aiomqtt.Client:
+        settings = self._settings
+        version = aiomqtt.ProtocolVersion.V5 if settings.protocol == "5" else aiomqtt.ProtocolVersion.V311
+        client = aiomqtt.Client(
+            settings.host,
+            settings.port,
+            identifier=f"vrijloop-agent-{self._factory}-{self._gateway}",
+            protocol=version,
+            username=settings.username,
+            password=settings.password(),
+            tls_context=settings.tls_context(),
+            keepalive=settings.keepalive_s,
+            timeout=_ACK_TIMEOUT_S,
+            will=aiomqtt.Will(self._status_topic, b"offline", qos=1, retain=True),
+        )
+        # A window's messages are all under way at once; that is meant, and no reason for a warning each.
+        client.pending_calls_threshold = WINDOW
+        return client
+
+    @property
+    def _status_topic(self) -> str:
+        return status_topic(self._factory, self._gateway)
+
+    async def _serve(self, client: aiomqtt.Client) -> None:
+        await client.publish(self._status_topic, b"online", qos=1, retain=True)
+        while not self._stopping.is_set():
+            self._committed.clear()
+            queued = await asyncio.to_thread(self._outbox.waiting, WINDOW)
+            if not queued:
+                self.drained.set()
+                await self._committed_or_idle(client)
+                continue
+            self.drained.clear()
+            await asyncio.gather(
+                *(
+                    client.publish(state_topic(self._factory, machine), payload, qos=1, retain=True)
+                    for machine, payload in messages_of(queued, self._gateway)
+                )
+            )
+            await asyncio.to_thread(self._outbox.remove_up_to, queued[-1].report.seq)
+        await client.publish(self._status_topic, b"offline", qos=1, retain=True)
+
+    async def _committed_or_idle(self, client: aiomqtt.Client) -> None:
+        try:
+            await asyncio.wait_for(self._committed.wait(), _IDLE_CHECK_S)
+        except TimeoutError:
+            # Nothing to say for a while: saying so shows at once whether the connection still stands.
+            await client.publish(self._status_topic, b"online", qos=1, retain=True)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return

@@ -1,0 +1,113 @@
+"""Between the sources and the outbox: one tracker per machine, and commits in groups off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from edge_agent.interval_tracker import IntervalTracker, Observation
+from edge_agent.outbox import Outbox
+from telemetry import StateInterval, to_milliseconds
+
+_log = logging.getLogger(__name__)
+
+MAX_PENDING = 20_000
+"""Reports held in memory before the sources are made to wait: about 10 MB."""
+
+_RETRY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class MachineView:
+    """A machine as the agent sees it now."""
+
+    machine: str
+    interval: StateInterval | None
+
+
+class ReportWriter:
+    """`observe` is called by sources, on the event loop; `run` commits what came of it."""
+
+    def __init__(self, outbox: Outbox, machines: list[str], heartbeat: timedelta) -> None:
+        last = outbox.last_reports()
+        self._outbox = outbox
+        self._trackers = {machine: IntervalTracker(heartbeat, last.get(machine)) for machine in machines}
+        self._pending: list[tuple[str, StateInterval]] = []
+        self._stopping = False
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.committed = asyncio.Event()
+        """Set after each commit; the publisher waits on it and clears it."""
+
+    def observe(self, machine: str, seen: Observation) -> None:
+        at = to_milliseconds(seen.at)
+        since = to_milliseconds(seen.since) if seen.since is not None else None
+        reports = self._trackers[machine].observe(replace(seen, at=at, since=since))
+        if not reports:
+            return
+        self._pending.extend((machine, interval) for interval in reports)
+        self._idle.clear()
+        self._wake.set()
+        if len(self._pending) >= MAX_PENDING:
+            self._room.clear()
+
+    async def room(self) -> None:
+        """Return when there is room for more; sources await this between readings."""
+        await self._room.wait()
+
+    async def flushed(self) -> None:
+        """Return when all that was observed is committed."""
+        await self._idle.wait()
+
+    def reported(self, machine: str) -> StateInterval | None:
+        """The machine's present interval, or the last one of an earlier run."""
+        return self._trackers[machine].current
+
+    def views(self) -> list[MachineView]:
+        return [MachineView(machine, tracker.current) for machine, tracker in self._trackers.items()]
+
+    async def run(self) -> None:
+        """Commit pending reports until `stop` was called and nothing is pending any more."""
+        failing = False
+        while not (self._stopping and not self._pending):
+            await self._wake.wait()
+            self._wake.clear()
+            entries, self._pending = self._pending, []
+            try:
+                if entries:
+                    await asyncio.to_thread(self._outbox.append, entries)
+            except sqlite3.Error as error:
+                self._pending = entries + self._pending
+                if not failing:
+                    _log.error(
+                        "The outbox takes no reports (%s). They wait in memory; trying again every second.", error
+                    )
+                if failing and self._stopping:
+                    _log.error("%d reports could not be committed before the agent stopped.", len(self._pending))
+                    return
+                failing = True
+                await asyncio.sleep(_RETRY_S)
+                self._wake.set()
+                continue
+            if failing:
+                _log.info("The outbox takes reports again.")
+                failing = False
+            self._after_commit()
+
+    def stop(self) -> None:
+        """Let `run` end once everything is committed."""
+        self._stopping = True
+        self._wake.set()
+
+    def _after_commit(self) -> None:
+        self.committed.set()
+        if len(self._pending) < MAX_PENDING:
+            self._room.set()
+        if not self._pending:
+            self._idle.set()

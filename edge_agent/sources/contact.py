@@ -1,0 +1,51 @@
+"""Whether a device is heard: said once when it goes, once when it comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from edge_agent.interval_tracker import Observation
+from edge_agent.report_writer import ReportWriter
+from telemetry import Clock, MachineState
+
+_log = logging.getLogger(__name__)
+
+NO_CONTACT = "no contact"
+
+
+class SourceLostError(Exception):
+    """The device does not answer, or answers what cannot be understood. Says which and why."""
+
+
+class Contact:
+    """Contact with one device and its machines. `first` is set once it was reached, or once trying has failed."""
+
+    def __init__(self, device: str, machines: Sequence[str], writer: ReportWriter, clock: Clock) -> None:
+        self._device = device
+        self._machines = machines
+        self._writer = writer
+        self._clock = clock
+        self._lost = False
+        self.first = asyncio.Event()
+
+    @property
+    def lost(self) -> bool:
+        return self._lost
+
+    def made(self) -> None:
+        if self._lost:
+            _log.info("%s: answers again.", self._device)
+        self._lost = False
+        self.first.set()
+
+    def broke(self, why: str) -> None:
+        """From here on the machines' states are Unknown."""
+        if not self._lost:
+            _log.warning("%s: %s. Its machines are Unknown until it answers; trying again.", self._device, why)
+        self._lost = True
+        self.first.set()
+        now = self._clock.now()
+        for machine in self._machines:
+            self._writer.observe(machine, Observation(MachineState.UNKNOWN, now, reason=NO_CONTACT, continuous=False))

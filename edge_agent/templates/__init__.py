@@ -1,0 +1,1 @@
+"""One YAML file of facts per make of device."""

@@ -1,0 +1,1 @@
+"""MQTT into the store: validates, writes, and only then acknowledges."""

@@ -1,0 +1,75 @@
+"""Messages that could not be taken, kept with the reason. SQLite; bounded, the oldest go first."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from telemetry import UserError, rfc3339
+
+MAX_MESSAGES = 10_000
+MAX_KEPT_BYTES = 64 * 1024
+"""Of a longer payload only this much is kept: enough to see what it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedMessage:
+    """One message as it came."""
+
+    id: int
+    topic: str
+    payload: bytes
+    reason: str
+    received: datetime
+
+
+class Quarantine:
+    """Safe to call from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create. Raises UserError where the file cannot be written."""
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute(
+                "CREATE TABLE IF NOT EXISTS quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, "
+                "payload BLOB NOT NULL, reason TEXT NOT NULL, received TEXT NOT NULL)"
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise UserError(f"{path}: the quarantine cannot be opened: {error}") from error
+
+    def add(self, topic: str, payload: bytes, reason: str, received: datetime) -> None:
+        """Durable on return. At the bound the oldest message is dropped."""
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(
+                "INSERT INTO quarantine (topic, payload, reason, received) VALUES (?, ?, ?, ?)",
+                (topic, payload[:MAX_KEPT_BYTES], reason, rfc3339(received)),
+            )
+            self._connection.execute(
+                "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (MAX_MESSAGES,)
+            )
+
+    def messages(self) -> list[QuarantinedMessage]:
+        """All kept messages, oldest first."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT id, topic, payload, reason, received FROM quarantine ORDER BY id"
+            ).fetchall()
+        return [
+            QuarantinedMessage(number, topic, payload, reason, datetime.fromisoformat(received))
+            for number, topic, payload, reason, received in rows
+        ]
+
+    def count(self) -> int:
+        with self._lock:
+            return int(self._connection.execute("SELECT count(*) FROM quarantine").fetchone()[0])
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()

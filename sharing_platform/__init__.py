@@ -1,0 +1,1 @@
+"""The region's sharing platform: offers, bookings, pages and HTTP API. Knows offers, not machines."""

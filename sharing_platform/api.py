@@ -1,0 +1,126 @@
+"""The HTTP API, `/api/v1`. Errors are problem details (RFC 9457)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Path, Query, Response
+
+from sharing_platform import bookings, offers
+from sharing_platform.context import Context, OwnFactory, Reading
+from sharing_platform.database import Booking, Offer
+from sharing_platform.messages import (
+    BookingIn,
+    BookingOut,
+    BookingPage,
+    MachineIn,
+    Name,
+    OfferId,
+    OfferIn,
+    OfferOut,
+    OfferPage,
+)
+
+router = APIRouter(prefix="/api/v1")
+
+_PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
+_NOT_FOUND = "There is no such offer."
+_NO_FACTORY = "There is no such factory."
+
+Id = Annotated[OfferId, Path()]
+FactoryPath = Annotated[Name, Path()]
+
+
+@router.get("/offers")
+def get_offers(
+    session: Reading,
+    context: Context,
+    factory: Name | None = None,
+    machine: Name | None = None,
+    process: str | None = None,
+    day: date | None = None,
+    hours: Annotated[float | None, Query(gt=0, le=744)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> OfferPage:
+    """Open offers, in order of their start."""
+    wanted = offers.OfferFilter(factory, machine, process, day, hours, context.zone)
+    return OfferPage(offers=[offer_out(one) for one in offers.find_offers(session, wanted, context.now(), limit)])
+
+
+@router.get("/offers/{offer_id}", responses={404: _PROBLEM})
+def get_offer(offer_id: Id, session: Reading) -> OfferOut:
+    """One offer, whatever its status."""
+    offer = session.get(Offer, offer_id)
+    if offer is None:
+        raise HTTPException(404, _NOT_FOUND)
+    return offer_out(offer)
+
+
+@router.put("/offers/{offer_id}", responses={201: {}, 401: _PROBLEM, 404: _PROBLEM, 409: _PROBLEM})
+def put_offer(offer_id: Id, wanted: OfferIn, own: OwnFactory, context: Context, response: Response) -> OfferOut:
+    """Create or change an offer; the same request again changes nothing. 409 once its hours are booked."""
+    if wanted.factory != own:
+        raise HTTPException(404, _NOT_FOUND)
+    with _problems_as_answers(), context.sessions.begin() as session:
+        offer, new = offers.put_offer(session, offer_id, wanted, context.now())
+    context.hub.tell("offers")
+    response.status_code = 201 if new else 200
+    return offer_out(offer)
+
+
+@router.delete("/offers/{offer_id}", status_code=204, responses={401: _PROBLEM, 404: _PROBLEM, 409: _PROBLEM})
+def delete_offer(offer_id: Id, own: OwnFactory, context: Context) -> None:
+    """Withdraw an offer. 409 once its hours are booked."""
+    with _problems_as_answers(), context.sessions.begin() as session:
+        offers.withdraw_offer(session, offer_id, own, context.now())
+    context.hub.tell("offers")
+
+
+@router.post("/offers/{offer_id}/booking", status_code=201, responses={404: _PROBLEM, 409: _PROBLEM})
+def post_booking(offer_id: Id, who: BookingIn, context: Context) -> BookingOut:
+    """Book an offer. 409 where somebody was first."""
+    with _problems_as_answers(), context.sessions.begin() as session:
+        booking = bookings.book_offer(session, offer_id, who, context.now())
+    context.hub.tell("offers")
+    return booking_out(booking)
+
+
+@router.get("/bookings", responses={401: _PROBLEM, 404: _PROBLEM})
+def get_bookings(session: Reading, own: OwnFactory, context: Context, factory: Name | None = None) -> BookingPage:
+    """The factory's own bookings that are not yet over."""
+    if factory is not None and factory != own:
+        raise HTTPException(404, _NO_FACTORY)
+    return BookingPage(bookings=[booking_out(one) for one in bookings.bookings_of(session, own, context.now())])
+
+
+@router.put("/machines/{factory}/{machine}", status_code=204, responses={401: _PROBLEM, 404: _PROBLEM})
+def put_machine(
+    factory: FactoryPath, machine: Annotated[Name, Path()], card: MachineIn, own: OwnFactory, context: Context
+) -> None:
+    """Create or change what is shown of a machine."""
+    if factory != own:
+        raise HTTPException(404, _NO_FACTORY)
+    with context.sessions.begin() as session:
+        offers.put_machine(session, factory, machine, card)
+    context.hub.tell("machines")
+
+
+@contextmanager
+def _problems_as_answers() -> Iterator[None]:
+    try:
+        yield
+    except offers.TakenError:
+        raise HTTPException(409, "These hours are booked.") from None
+    except offers.NotFoundError:
+        raise HTTPException(404, _NOT_FOUND) from None
+
+
+def offer_out(offer: Offer) -> OfferOut:
+    return OfferOut.model_validate({name: getattr(offer, name) for name in OfferOut.model_fields})
+
+
+def booking_out(booking: Booking) -> BookingOut:
+    return BookingOut.model_validate({name: getattr(booking, name) for name in BookingOut.model_fields})

@@ -1,0 +1,52 @@
+"""Booking an offer. The database, not this code, makes sure that no hour is booked twice."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from sharing_platform.database import BOOKED, OPEN, Booking, Offer
+from sharing_platform.messages import BookingIn
+from sharing_platform.offers import NotFoundError, TakenError
+
+
+def book_offer(session: Session, offer_id: str, who: BookingIn, now: datetime) -> Booking:
+    """Book the whole offer, or what is left of it if it has begun.
+
+    Raises NotFoundError where it does not exist, was withdrawn or is over; TakenError where somebody was first.
+    """
+    offer = session.get(Offer, offer_id)
+    if offer is None or offer.end <= now:
+        raise NotFoundError
+    if offer.status == BOOKED:
+        raise TakenError
+    if offer.status != OPEN:
+        raise NotFoundError
+    offer.status, offer.changed = BOOKED, now
+    booking = Booking(
+        id=str(uuid.uuid4()),
+        offer_id=offer.id,
+        factory=offer.factory,
+        machine=offer.machine,
+        start=max(offer.start, now),
+        end=offer.end,
+        organisation=who.organisation,
+        email=who.email,
+        booked=now,
+    )
+    session.add(booking)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise TakenError from error
+    return booking
+
+
+def bookings_of(session: Session, factory: str, now: datetime) -> list[Booking]:
+    """The factory's bookings that are not yet over, in order of their start."""
+    query = select(Booking).where(Booking.factory == factory, Booking.end > now).order_by(Booking.start)
+    return list(session.scalars(query))

@@ -1,0 +1,55 @@
+"""What every route needs, built once per application and passed in as dependencies."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, HTTPException, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.orm import Session, sessionmaker
+
+from sharing_platform.database import Now
+from sharing_platform.live import LiveHub
+
+
+@dataclass(frozen=True)
+class PlatformContext:
+    """`tokens`: factory to its bearer token. `zone`: the region's time zone, in which the pages show times."""
+
+    sessions: sessionmaker[Session]
+    now: Now
+    hub: LiveHub
+    tokens: Mapping[str, str]
+    zone: str
+
+
+def context_of(request: Request) -> PlatformContext:
+    return cast("PlatformContext", request.app.state.context)
+
+
+Context = Annotated[PlatformContext, Depends(context_of)]
+
+
+def reading_session(context: Context) -> Iterator[Session]:
+    """A session that keeps no writer waiting."""
+    with context.sessions() as session:
+        session.connection(execution_options={"readonly": True})
+        yield session
+
+
+def factory_of_token(
+    context: Context, given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
+) -> str:
+    """The factory whose token was given; a token may change what is its factory's, and nothing else."""
+    offered = given.credentials.encode() if given else b""
+    found = [factory for factory, token in context.tokens.items() if secrets.compare_digest(offered, token.encode())]
+    if not found:
+        raise HTTPException(401, "A valid bearer token is needed.", {"WWW-Authenticate": "Bearer"})
+    return found[0]
+
+
+Reading = Annotated[Session, Depends(reading_session)]
+OwnFactory = Annotated[str, Depends(factory_of_token)]

@@ -1,0 +1,121 @@
+"""Tables, and sessions over SQLite (embedded). Times are stored as UTC."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import DateTime, Dialect, Engine, Float, ForeignKey, Index, Integer, String, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+from sqlalchemy.types import TypeDecorator
+
+Now = Callable[[], datetime]
+"""The platform's clock: aware UTC."""
+
+OPEN, BOOKED, WITHDRAWN = "open", "booked", "withdrawn"
+
+
+class DatabaseError(Exception):
+    """The database cannot be opened; the message says which and why."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware datetimes in, aware UTC out, on databases that keep no zone."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.astimezone(UTC).replace(tzinfo=None) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None else None
+
+
+class Base(DeclarativeBase):
+    """All tables."""
+
+
+class Machine(Base):
+    """What may be known of a machine on the platform."""
+
+    __tablename__ = "machine"
+
+    factory: Mapped[str] = mapped_column(String(63), primary_key=True)
+    machine: Mapped[str] = mapped_column(String(63), primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+    process: Mapped[str] = mapped_column(String(100))
+    now: Mapped[str] = mapped_column(String(20))
+    since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Offer(Base):
+    """Hours of a machine that are offered, with the promise that goes with them."""
+
+    __tablename__ = "offer"
+    __table_args__ = (Index("offer_by_time", "status", "start"), Index("offer_by_machine", "factory", "machine"))
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    factory: Mapped[str] = mapped_column(String(63))
+    machine: Mapped[str] = mapped_column(String(63))
+    start: Mapped[datetime] = mapped_column(UtcDateTime)
+    end: Mapped[datetime] = mapped_column(UtcDateTime)
+    probability: Mapped[float] = mapped_column(Float)
+    checked: Mapped[int] = mapped_column(Integer)
+    broken: Mapped[int] = mapped_column(Integer)
+    status: Mapped[str] = mapped_column(String(10), default=OPEN)
+    changed: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Booking(Base):
+    """Hours that somebody has booked. A trigger in the database refuses a second booking of the same hours."""
+
+    __tablename__ = "booking"
+    __table_args__ = (Index("booking_by_machine", "factory", "machine", "start"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    offer_id: Mapped[str] = mapped_column(ForeignKey("offer.id"), unique=True)
+    factory: Mapped[str] = mapped_column(String(63))
+    machine: Mapped[str] = mapped_column(String(63))
+    start: Mapped[datetime] = mapped_column(UtcDateTime)
+    end: Mapped[datetime] = mapped_column(UtcDateTime)
+    organisation: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(254))
+    booked: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+def open_database(url: str) -> sessionmaker[Session]:
+    """Connect and bring the tables up to date. Raises DatabaseError."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        _make_sqlite_strict(engine)
+    try:
+        with engine.begin() as connection:
+            config = Config()
+            config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except OperationalError as error:
+        raise DatabaseError(f"{engine.url.render_as_string()}: the database cannot be opened: {error.orig}") from error
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+def _make_sqlite_strict(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: sqlite3.Connection, _: Any) -> None:
+        # The driver's own transactions begin late and allow two writers to read the same state first.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA busy_timeout=5000")
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Any) -> None:
+        # Writers are serialised from their first statement on; readers are not kept waiting by WAL.
+        connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("readonly") else "BEGIN IMMEDIATE")

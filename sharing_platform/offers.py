@@ -1,0 +1,107 @@
+"""Offers: put, find, withdraw. Functions over a session and the present moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sharing_platform.database import BOOKED, OPEN, WITHDRAWN, Booking, Machine, Offer
+from sharing_platform.messages import MachineIn, OfferIn
+
+
+class NotFoundError(Exception):
+    """There is no such thing, or the caller may not know of it."""
+
+
+class TakenError(Exception):
+    """The hours are booked."""
+
+
+@dataclass(frozen=True)
+class OfferFilter:
+    """What somebody looks for; None means any. `day` is a local day of `zone`."""
+
+    factory: str | None = None
+    machine: str | None = None
+    process: str | None = None
+    day: date | None = None
+    hours: float | None = None
+    zone: str = "Europe/Brussels"
+
+
+def put_offer(session: Session, offer_id: str, wanted: OfferIn, now: datetime) -> tuple[Offer, bool]:
+    """Create or change; returns the offer and whether it is new.
+
+    Raises NotFoundError where the id belongs to another factory, TakenError where the hours are booked.
+    """
+    offer = session.get(Offer, offer_id)
+    if offer is not None and offer.factory != wanted.factory:
+        raise NotFoundError
+    if offer is not None and offer.status == BOOKED:
+        raise TakenError
+    if _booked(session, wanted.factory, wanted.machine, wanted.start, wanted.end):
+        raise TakenError
+    new = offer is None
+    if offer is None:
+        offer = Offer(id=offer_id)
+        session.add(offer)
+    for name in ("factory", "machine", "start", "end", "probability", "checked", "broken"):
+        setattr(offer, name, getattr(wanted, name))
+    offer.status, offer.changed = OPEN, now
+    return offer, new
+
+
+def withdraw_offer(session: Session, offer_id: str, factory: str, now: datetime) -> None:
+    """Raises NotFoundError where this factory has no such offer, TakenError where it is booked."""
+    offer = session.get(Offer, offer_id)
+    if offer is None or offer.factory != factory:
+        raise NotFoundError
+    if offer.status == BOOKED:
+        raise TakenError
+    offer.status, offer.changed = WITHDRAWN, now
+
+
+def find_offers(session: Session, wanted: OfferFilter, now: datetime, limit: int) -> list[Offer]:
+    """Open offers that are not over, in order of their start."""
+    query = select(Offer).where(Offer.status == OPEN, Offer.end > now)
+    if wanted.factory is not None:
+        query = query.where(Offer.factory == wanted.factory)
+    if wanted.machine is not None:
+        query = query.where(Offer.machine == wanted.machine)
+    if wanted.process is not None:
+        query = query.join(Machine, (Machine.factory == Offer.factory) & (Machine.machine == Offer.machine))
+        query = query.where(Machine.process == wanted.process)
+    if wanted.day is not None:
+        midnight = datetime.combine(wanted.day, time(0), ZoneInfo(wanted.zone))
+        next_midnight = datetime.combine(wanted.day + timedelta(days=1), time(0), ZoneInfo(wanted.zone))
+        query = query.where(Offer.start < next_midnight, Offer.end > midnight)
+    found = list(session.scalars(query.order_by(Offer.start, Offer.factory, Offer.machine)))
+    if wanted.hours is not None:
+        shortest = timedelta(hours=wanted.hours)
+        found = [offer for offer in found if offer.end - max(offer.start, now) >= shortest]
+    return found[:limit]
+
+
+def put_machine(session: Session, factory: str, machine: str, card: MachineIn) -> None:
+    """Create or change what is shown of a machine."""
+    session.merge(
+        Machine(
+            factory=factory, machine=machine, title=card.title, process=card.process, now=card.now, since=card.since
+        )
+    )
+
+
+def all_machines(session: Session) -> list[Machine]:
+    """In order of factory and title."""
+    return list(session.scalars(select(Machine).order_by(Machine.factory, Machine.title)))
+
+
+def _booked(session: Session, factory: str, machine: str, start: datetime, end: datetime) -> bool:
+    query = select(Booking.id).where(
+        Booking.factory == factory, Booking.machine == machine, Booking.start < end, Booking.end > start
+    )
+    return session.scalars(query.limit(1)).first() is not None

@@ -1,0 +1,1 @@
+"""Factories that behave, served as real OPC UA and Modbus servers; replay of recorded data."""

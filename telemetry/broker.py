@@ -1,0 +1,65 @@
+"""Where the MQTT broker is and how to log in to it: one `[mqtt]` table for every room that speaks MQTT."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from telemetry.errors import UserError
+
+
+def _broker_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+        raise ValueError('write it as "mqtt://HOST:PORT", or "mqtts://HOST:PORT" for TLS')
+    if parts.username or parts.password:
+        raise ValueError("a password does not belong in a URL; use `username` and `password_file`")
+    return url
+
+
+class BrokerSettings(BaseModel):
+    """The `[mqtt]` table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Annotated[str, AfterValidator(_broker_url)] = "mqtt://127.0.0.1:1883"
+    protocol: Literal["5", "3.1.1"] = "5"
+    username: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 15
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        parts = urlsplit(self.url)
+        return parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def password(self) -> str | None:
+        """The first line of `password_file`. Raises UserError where it cannot be read."""
+        if self.password_file is None:
+            return None
+        try:
+            return self.password_file.read_text(encoding="utf-8").splitlines()[0]
+        except (OSError, IndexError) as error:
+            raise UserError(
+                f"{self.password_file}: the password of the MQTT broker cannot be read ({error}). "
+                "Write it as the file's first line, readable by this service alone."
+            ) from error
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """A verifying context for `mqtts`, None for plain `mqtt`."""
+        if urlsplit(self.url).scheme != "mqtts":
+            return None
+        return ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)

@@ -1,0 +1,39 @@
+"""Lengths of time as people write them in a configuration: `"90s"`, `"15min"`, `"2h"`, `"7d"`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer
+
+_UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_PATTERN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|w)\s*$")
+
+
+def parse_duration(text: str) -> timedelta:
+    """Raises ValueError with a sentence where the text is no duration."""
+    match = _PATTERN.match(text)
+    if match is None:
+        raise ValueError(f'{text!r} is not a duration; write a number and a unit, such as "90s", "15min", "2h" or "7d"')
+    return timedelta(seconds=float(match.group(1)) * _UNITS[match.group(2)])
+
+
+def format_duration(length: timedelta) -> str:
+    """The shortest way to write it: `2h`, `90s`, `250ms`."""
+    milliseconds = round(length.total_seconds() * 1000)
+    for unit in ("d", "h", "min", "s"):
+        size = round(_UNITS[unit] * 1000)
+        if milliseconds and milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}ms"
+
+
+def _parse(value: Any) -> Any:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+Duration = Annotated[
+    timedelta, BeforeValidator(_parse), PlainSerializer(format_duration, return_type=str, when_used="json")
+]

@@ -1,0 +1,60 @@
+"""The wire format described for others: JSON Schema 2020-12 and AsyncAPI 3.0, generated from the types."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from telemetry.message import StateMessage
+from telemetry.topics import NAME_PATTERN, PREFIX
+
+STATE_SCHEMA = "state-message.schema.json"
+ASYNCAPI = "asyncapi.json"
+
+
+def state_message_schema() -> dict[str, Any]:
+    """JSON Schema of the payload of a state topic."""
+    schema = StateMessage.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def asyncapi() -> dict[str, Any]:
+    """AsyncAPI of the topics that an agent publishes to."""
+    parameters = {name: {"description": f"`{NAME_PATTERN}`"} for name in ("factory", "machine", "gateway")}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Vrijloop telemetry", "version": "1.0.0"},
+        "defaultContentType": "application/json",
+        "channels": {
+            "state": {
+                "address": f"{PREFIX}/{{factory}}/{{machine}}/state",
+                "description": "QoS 1, retained: the machine was in a state from `since` until at least `until`.",
+                "parameters": {name: parameters[name] for name in ("factory", "machine")},
+                "messages": {"state": {"payload": {"$ref": f"./{STATE_SCHEMA}"}}},
+            },
+            "status": {
+                "address": f"{PREFIX}/{{factory}}/{{gateway}}/status",
+                "description": "QoS 1, retained: `offline` comes as the will message.",
+                "parameters": {name: parameters[name] for name in ("factory", "gateway")},
+                "messages": {
+                    "status": {"contentType": "text/plain", "payload": {"enum": ["online", "offline"]}},
+                },
+            },
+        },
+        "operations": {
+            "publishState": {"action": "send", "channel": {"$ref": "#/channels/state"}},
+            "publishStatus": {"action": "send", "channel": {"$ref": "#/channels/status"}},
+        },
+    }
+
+
+def write_schemas(folder: Path) -> list[Path]:
+    """Write both files; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, document in ((STATE_SCHEMA, state_message_schema()), (ASYNCAPI, asyncapi())):
+        path = folder / name
+        path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        written.append(path)
+    return written

@@ -1,0 +1,163 @@
+"""The command line. Rooms are imported by the command that needs them: a gateway has only the agent installed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from edge_agent import commands as agent_commands
+from telemetry import ShiftedClock, UserError
+
+app = typer.Typer(
+    help="Vrijloop: idle machines, offered on their own.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+app.add_typer(agent_commands.app, name="agent")
+
+
+class BrokerChoice(StrEnum):
+    """Which broker the demo starts."""
+
+    AUTO = "auto"
+    MOSQUITTO = "mosquitto"
+    AMQTT = "amqtt"
+
+
+PortOption = Annotated[int, typer.Option(min=1, max=65535)]
+AsOfOption = Annotated[str | None, typer.Option(help="The present of a recording, ISO 8601 with zone.", hidden=True)]
+
+
+@app.command()
+def demo(
+    data_dir: Annotated[Path, typer.Option(help="Where the demo keeps what it has.")] = Path("vrijloop-demo"),
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the page.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same factory.")] = 1,
+    weeks: Annotated[int, typer.Option(min=3, max=52, help="Weeks of history to begin with.")] = 8,
+    broker: Annotated[BrokerChoice, typer.Option(help="The MQTT broker.")] = BrokerChoice.AUTO,
+    headless: Annotated[bool, typer.Option("--headless", help="End with a summary when slots are offered.")] = False,
+    replay: Annotated[Path | None, typer.Option(help="Replay a recorded meter (CSV date,usage_kwh).")] = None,
+    timezone: Annotated[str, typer.Option(help="Time zone of the recording's times.")] = "UTC",
+    skip_broken_rows: Annotated[bool, typer.Option("--skip-broken-rows", help="Count them as no value.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.")] = None,
+) -> None:
+    """Run everything at once with a simulated factory, or replay a recorded power meter."""
+    from vrijloop.demo.run import DemoOptions, run_demo
+
+    options = DemoOptions(
+        data_dir, port, seed, weeks, broker.value, headless, replay, _zone(timezone), skip_broken_rows, json_file
+    )
+    raise typer.Exit(run_demo(options, Console()))
+
+
+@app.command()
+def simulate(
+    opcua_port: PortOption = 4840,
+    modbus_port: PortOption = 5020,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same factory.")] = 1,
+    agent_config: Annotated[Path | None, typer.Option(help="Also write an agent configuration that reads it.")] = None,
+) -> None:
+    """Start the simulated factory alone: OPC UA and Modbus TCP servers on 127.0.0.1."""
+    from vrijloop.simulate import run_simulation
+
+    asyncio.run(run_simulation(seed, opcua_port, modbus_port, agent_config, Console()))
+
+
+@app.command()
+def server(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The server's TOML configuration.")],
+    as_of: AsOfOption = None,
+) -> None:
+    """Run ingest, store and analytics in one process."""
+    from vrijloop.server import run_server
+
+    _log_to_stderr()
+    run_server(config, _moment(as_of))
+
+
+@app.command()
+def platform(
+    tokens_file: Annotated[Path, typer.Option(help="JSON: factory to bearer token.")],
+    database: Annotated[str, typer.Option(help="SQLAlchemy URL.")] = "sqlite:///vrijloop-platform.sqlite",
+    host: str = "127.0.0.1",
+    port: PortOption = 8340,
+    as_of: AsOfOption = None,
+) -> None:
+    """Run the sharing platform."""
+    from vrijloop.platform_server import run_platform
+
+    _log_to_stderr()
+    moment = _moment(as_of)
+    run_platform(database, tokens_file, host, port, ShiftedClock(moment) if moment else None)
+
+
+@app.command()
+def schema(folder: Annotated[Path, typer.Argument(help="Where the files go.")] = Path("docs/schema")) -> None:
+    """Write the JSON Schema and AsyncAPI descriptions of the wire format."""
+    from telemetry.schema import write_schemas
+
+    for path in write_schemas(folder):
+        print(path)
+
+
+@app.command()
+def dashboards(folder: Annotated[Path, typer.Argument(help="Where the files go.")] = Path("dashboards/json")) -> None:
+    """Write the Grafana dashboards as JSON."""
+    from dashboards.build import write_dashboards
+
+    for path in write_dashboards(folder):
+        print(path)
+
+
+def main() -> None:
+    """Entry point: errors that a person can mend are printed as sentences, without a traceback."""
+    try:
+        app()
+    except UserError as error:
+        print(f"vrijloop: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in _OWN:
+            raise
+        print(
+            f"vrijloop: this command needs {error.name}, which is not installed here. Install `vrijloop[all]`.",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+
+
+_OWN = {"telemetry", "stores", "edge_agent", "ingest", "analytics", "sharing_platform", "dashboards", "simulators"}
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("httpx2", "httpcore2", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"--as-of {text!r} is not a time; write it as 2026-01-31T12:00:00+00:00.") from None
+    if moment.tzinfo is None:
+        raise UserError(f"--as-of {text!r} has no time zone; write it as 2026-01-31T12:00:00+00:00.")
+    return moment
+
+
+def _zone(name: str) -> str:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise UserError(f"--timezone {name!r} is no time zone; write for instance Europe/Brussels.") from None
+    return name

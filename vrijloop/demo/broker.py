@@ -1,0 +1,78 @@
+"""The demo's MQTT broker: Mosquitto where it is installed, else amqtt, which is for a demo only."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import shutil
+import socket
+import sys
+from pathlib import Path
+from typing import Literal
+
+from telemetry import UserError
+from vrijloop.demo.children import Child, Children
+
+Kind = Literal["mosquitto", "amqtt"]
+
+DEMO_ONLY = (
+    "Mosquitto is not installed, so the broker is amqtt. That is for a demo only: it may lose messages when "
+    "connections break. `apt install mosquitto` gives the real one."
+)
+
+
+def choose_broker(asked: Literal["auto", "mosquitto", "amqtt"]) -> Kind:
+    """Raises UserError where Mosquitto was asked for by name and is not there."""
+    if asked == "amqtt":
+        return "amqtt"
+    if mosquitto_path() is not None:
+        return "mosquitto"
+    if asked == "mosquitto":
+        raise UserError("Mosquitto is not installed. `apt install mosquitto`, or leave out --broker.")
+    return "amqtt"
+
+
+def mosquitto_path() -> str | None:
+    """Debian puts it where an ordinary user's PATH does not look."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
+def start_broker(kind: Kind, children: Children, folder: Path, port: int) -> Child:
+    """Start it and wait until it listens."""
+    path = mosquitto_path()
+    if kind == "mosquitto" and path is not None:
+        config = folder / "mosquitto.conf"
+        config.write_text(mosquitto_conf(port, folder), encoding="utf-8")
+        child = children.start("broker", [path, "-c", str(config)])
+    else:
+        config = folder / "amqtt.json"
+        config.write_text(json.dumps(_amqtt_config(port)), encoding="utf-8")
+        child = children.start("broker", [sys.executable, "-m", "vrijloop.demo.amqtt_broker", str(config)])
+    children.wait_until(lambda: listens(port), child, 20)
+    return child
+
+
+def mosquitto_conf(port: int, folder: Path) -> str:
+    """Loopback, kept on disk, and without the default queue bound of 1,000 messages, beyond which Mosquitto drops."""
+    # Started by root, Mosquitto would drop to a user who may not write here.
+    user = f"user {getpass.getuser()}\n" if os.getuid() == 0 else ""
+    return (
+        f"listener {port} 127.0.0.1\nallow_anonymous true\n{user}"
+        f"persistence true\npersistence_location {folder}/\nautosave_interval 30\n"
+        "max_inflight_messages 1000\nmax_queued_messages 0\nmax_queued_bytes 536870912\nset_tcp_nodelay true\n"
+    )
+
+
+def _amqtt_config(port: int) -> dict[str, object]:
+    return {
+        "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+        "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+    }
+
+
+def listens(port: int) -> bool:
+    """Whether something takes connections on 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,66 @@
+"""The demo's policy files: what a factory would write for itself."""
+
+from __future__ import annotations
+
+from simulators.limburg import FACTORY, MACHINES
+
+REPLAY_FACTORY, REPLAY_MACHINE = "recording", "meter-1"
+
+# The recording's base load lies below 25 kW, its production above: no band between, as quarter-hour means do not flicker.
+REPLAY_THRESHOLD_W = 25_000.0
+
+
+def limburg_policy() -> str:
+    """Evenings and Saturdays are offered, and daytime on days without work."""
+    lines = [
+        f'factory = "{FACTORY}"',
+        'zone = "Europe/Brussels"',
+        'holidays = "BE"',
+        'offered = ["mon-fri 06:00-22:00", "sat 08:00-18:00"]',
+        'minimum_slot = "2h"',
+        'maximum_slot = "8h"',
+        'notice = "1h"',
+        'changeover_gap = "30min"',
+        "required_probability = 0.85",
+        "share_live_state = true",
+        "",
+    ]
+    for one in MACHINES:
+        lines += [f"[machine.{one.machine}]", f'title = "{one.title}"', f'process = "{one.process}"', ""]
+    return "\n".join(lines)
+
+
+def replay_policy(zone: str) -> str:
+    """All hours may be offered; no holidays, as the recording may come from any country."""
+    return "\n".join(
+        [
+            f'factory = "{REPLAY_FACTORY}"',
+            f'zone = "{zone}"',
+            'minimum_slot = "2h"',
+            'notice = "0h"',
+            "required_probability = 0.85",
+            "share_live_state = true",
+            # No country: a policy that names none has no public holidays.
+            'holidays = ""',
+            "",
+            f"[machine.{REPLAY_MACHINE}]",
+            'title = "Recorded power meter"',
+            "",
+        ]
+    )
+
+
+def replay_machines_toml(modbus_port: int, interval_s: float) -> str:
+    """The agent polls once per row of the recording."""
+    return "\n".join(
+        [
+            "[[modbus]]",
+            f'id = "{REPLAY_MACHINE}"',
+            'host = "127.0.0.1"',
+            f"port = {modbus_port}",
+            'template = "eastron-sdm630"',
+            f'poll_interval = "{interval_s:g}s"',
+            f"thresholds = {{ idle_below_w = {REPLAY_THRESHOLD_W}, working_from_w = {REPLAY_THRESHOLD_W} }}",
+            "",
+        ]
+    )

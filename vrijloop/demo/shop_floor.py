@@ -1,0 +1,92 @@
+"""The demo's shop floor, a process of its own: simulated machines, the edge agent that reads them, and the scaled clock.
+
+    python -m vrijloop.demo.shop_floor JOB.json
+
+History and live telemetry take the same way. Until the clock has caught up with the present it moves in steps, as fast as
+the sockets answer; from then on it is real time. A replay ends when its recording is through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from edge_agent.agent import Agent
+from edge_agent.configuration import AgentSettings
+from simulators.modbus_server import MeterServer, sdm630
+from simulators.recorded_meter import read_recorded_meter
+from telemetry import SteppedClock, SystemClock, UserError, load_settings
+from vrijloop.simulation import SimulatedFactory
+
+HISTORY_STEP = timedelta(minutes=2)
+
+
+async def run_factory(job: dict[str, Any], stop: asyncio.Event) -> None:
+    """The Limburg factory from `job["start"]` to the present, and on from there until told to stop."""
+    clock = SteppedClock(datetime.fromisoformat(job["start"]), HISTORY_STEP, follow=SystemClock())
+    factory = SimulatedFactory(job["seed"], clock, job["opcua_port"], job["modbus_port"])
+    await factory.start()
+    agent = Agent(load_settings(Path(job["agent_config"]), AgentSettings), clock)
+    reading = asyncio.create_task(agent.run(stop))
+    await agent.reached()
+    moving = asyncio.create_task(factory.run())
+    ticking = asyncio.create_task(clock.run())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopping, moving, reading}, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    await reading
+    for task in (moving, ticking):
+        task.cancel()
+    ended = await asyncio.gather(moving, ticking, return_exceptions=True)
+    await factory.stop()
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error
+
+
+async def run_replay(job: dict[str, Any], stop: asyncio.Event) -> None:
+    """A recorded meter from its first row to its last; the summary's part goes to `job["result"]`."""
+    recording = read_recorded_meter(Path(job["csv"]), job["timezone"], job["skip_broken_rows"])
+    clock = SteppedClock(recording.start, recording.interval, end=recording.end)
+    meter = MeterServer([sdm630(1, lambda: recording.power_at(clock.now()))], job["modbus_port"])
+    await meter.start()
+    agent = Agent(load_settings(Path(job["agent_config"]), AgentSettings), clock)
+    reading = asyncio.create_task(agent.run(stop))
+    await agent.reached()
+    moving = asyncio.create_task(clock.run())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopping, moving, reading}, return_when=asyncio.FIRST_COMPLETED)
+    if not stop.is_set():
+        await agent.drained()
+        result = {"emitted": agent.outbox.last_seq()}
+        await asyncio.to_thread(Path(job["result"]).write_text, json.dumps(result), encoding="utf-8")
+    stop.set()
+    await reading
+    moving.cancel()
+    with suppress(asyncio.CancelledError):
+        await moving
+    await meter.stop()
+
+
+async def _main(job: dict[str, Any]) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await (run_replay if "csv" in job else run_factory)(job, stop)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("asyncua", "pymodbus"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    try:
+        asyncio.run(_main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
+    except UserError as error:
+        sys.exit(str(error))

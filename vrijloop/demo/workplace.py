@@ -1,0 +1,130 @@
+"""The demo's folder: ports, tokens and the configuration files of its parts, as an installation would have them."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from telemetry import UserError
+
+
+@dataclass(frozen=True)
+class Ports:
+    """All on 127.0.0.1."""
+
+    broker: int
+    opcua: int
+    modbus: int
+    server: int
+    platform: int
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Files below `folder`; secrets are readable by the owner alone."""
+
+    folder: Path
+    ports: Ports
+    factory: str
+    gateway: str
+    mqtt_protocol: str
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    @property
+    def agent_config(self) -> Path:
+        return self.folder / "agent.toml"
+
+    @property
+    def server_config(self) -> Path:
+        return self.folder / "server.toml"
+
+    @property
+    def policy(self) -> Path:
+        return self.folder / "policy.toml"
+
+    @property
+    def platform_tokens(self) -> Path:
+        return self.folder / "secrets" / "platform-tokens.json"
+
+    @property
+    def server_token(self) -> str:
+        return (self.folder / "secrets" / "server-token").read_text(encoding="utf-8")
+
+    @property
+    def platform_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.platform}"
+
+    @property
+    def server_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.server}"
+
+    @property
+    def database_url(self) -> str:
+        return f"sqlite:///{self.folder / 'platform.sqlite'}"
+
+    def prepare(self, machines_toml: str, policy_toml: str, cycle: str) -> None:
+        """Write everything that the parts read. Raises UserError where the folder cannot be written."""
+        try:
+            for folder in (self.folder, self.logs, self.folder / "secrets", self.folder / "broker"):
+                folder.mkdir(parents=True, exist_ok=True)
+            self._keep_secrets()
+            self.agent_config.write_text(self._agent_toml(machines_toml), encoding="utf-8")
+            self.policy.write_text(policy_toml, encoding="utf-8")
+            self.server_config.write_text(self._server_toml(cycle), encoding="utf-8")
+        except OSError as error:
+            raise UserError(
+                f"{self.folder}: the demo cannot write there ({error.strerror}). Choose another folder with --data-dir."
+            ) from error
+
+    def _keep_secrets(self) -> None:
+        """Made once, kept over restarts: the platform knows the factory by its token."""
+        folder = self.folder / "secrets"
+        folder.chmod(0o700)
+        if not self.platform_tokens.exists():
+            token = secrets.token_urlsafe(32)
+            _write_private(folder / "platform-token", token)
+            _write_private(self.platform_tokens, json.dumps({self.factory: token}))
+        if not (folder / "server-token").exists():
+            _write_private(folder / "server-token", secrets.token_urlsafe(32))
+
+    def _agent_toml(self, machines: str) -> str:
+        return (
+            f'[agent]\nfactory = "{self.factory}"\ngateway = "{self.gateway}"\n'
+            f"data_dir = {json.dumps(str(self.folder / 'agent'))}\n\n{self._mqtt_toml()}\n{machines}"
+        )
+
+    def _server_toml(self, cycle: str) -> str:
+        secret = self.folder / "secrets"
+        return (
+            f"data_dir = {json.dumps(str(self.folder / 'server'))}\nport = {self.ports.server}\n"
+            f"token_file = {json.dumps(str(secret / 'server-token'))}\npolicy = {json.dumps(str(self.policy))}\n"
+            f'cycle = "{cycle}"\n\n{self._mqtt_toml()}\n[platform]\nurl = "{self.platform_url}"\n'
+            f"token_file = {json.dumps(str(secret / 'platform-token'))}\n"
+        )
+
+    def _mqtt_toml(self) -> str:
+        return f'[mqtt]\nurl = "mqtt://127.0.0.1:{self.ports.broker}"\nprotocol = "{self.mqtt_protocol}"\n'
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens on just now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)

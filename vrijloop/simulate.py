@@ -1,0 +1,45 @@
+"""`vrijloop simulate`: the simulated factory alone, for any client to talk to."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+from rich.console import Console
+
+from simulators.limburg import FACTORY
+from telemetry import SystemClock, UserError
+from vrijloop.simulation import SimulatedFactory, agent_machines_toml
+
+
+async def run_simulation(
+    seed: int, opcua_port: int, modbus_port: int, agent_config: Path | None, console: Console
+) -> None:
+    """Serve until SIGINT or SIGTERM. Raises UserError where a port or the file cannot be used."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    factory = SimulatedFactory(seed, SystemClock(), opcua_port, modbus_port)
+    await factory.start()
+    try:
+        if agent_config is not None:
+            _write_agent_config(agent_config, opcua_port, modbus_port)
+            console.print(f"Agent configuration: {agent_config}")
+        console.print(f"OPC UA: opc.tcp://127.0.0.1:{opcua_port}/vrijloop/simulator")
+        console.print(f"Modbus TCP: 127.0.0.1:{modbus_port}")
+        console.print("Ctrl-C ends it.")
+        running = asyncio.create_task(factory.run())
+        await stop.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    finally:
+        await factory.stop()
+
+
+def _write_agent_config(path: Path, opcua_port: int, modbus_port: int) -> None:
+    head = f'[agent]\nfactory = "{FACTORY}"\ngateway = "gw-1"\n\n[mqtt]\nurl = "mqtt://127.0.0.1:1883"\n\n'
+    try:
+        path.write_text(head + agent_machines_toml(opcua_port, modbus_port), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}).") from error
