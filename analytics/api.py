@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, cast
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime
@@ -20,7 +21,7 @@ from analytics.service import AnalyticsService
 from analytics.timeline import hours_per_state, timeline
 from analytics.utilisation import DayUtilisation, utilisation_per_day
 from stores import LatestState, StateStore, StoreUnavailableError
-from telemetry import Clock, rfc3339
+from telemetry import Clock, Name, rfc3339
 
 MAX_DAYS = 370
 
@@ -74,6 +75,23 @@ def get_machines(context: Context) -> dict[str, Any]:
     return {"machines": [_latest(one) for one in context.store.latest(context.policy.factory)]}
 
 
+@router.get("/intervals")
+def get_intervals(machine: Name, start: AwareDatetime, end: AwareDatetime, context: Context) -> dict[str, Any]:
+    """A machine's timeline between two moments: overlaps resolved, gaps Unknown."""
+    _check_span(start, end)
+    reported = context.store.intervals(context.policy.factory, start, end, [machine])
+    spells = timeline(reported, start, end)
+    return {
+        "machine": machine,
+        "intervals": [
+            {"start": rfc3339(start), "end": rfc3339(end), "state": state, "mode": None if pd.isna(mode) else mode}
+            for start, end, state, mode in zip(
+                spells["start"], spells["end"], spells["state"], spells["mode"], strict=True
+            )
+        ],
+    }
+
+
 @router.get("/utilisation")
 def get_utilisation(first: date, last: date, context: Context) -> dict[str, Any]:
     """ISO 22400-2 times and KPIs per machine and local day, both days included."""
@@ -87,8 +105,7 @@ def get_utilisation(first: date, last: date, context: Context) -> dict[str, Any]
 @router.get("/hours")
 def get_hours(start: AwareDatetime, end: AwareDatetime, context: Context) -> dict[str, Any]:
     """Hours per state between two moments, over all machines."""
-    if not timedelta(0) < end - start <= timedelta(days=MAX_DAYS):
-        raise HTTPException(422, f"`end` must lie after `start`, by at most {MAX_DAYS} days.")
+    _check_span(start, end)
     spells = timeline(context.store.intervals(context.policy.factory, start, end), start, end)
     return {"hours": hours_per_state(spells)}
 
@@ -125,6 +142,11 @@ _DENOMINATORS = {
     "setup_ratio": "AUST / (APT + AUST)",
     "utilization_of_calendar_time": "APT / hours of the day",
 }
+
+
+def _check_span(start: datetime, end: datetime) -> None:
+    if not timedelta(0) < end - start <= timedelta(days=MAX_DAYS):
+        raise HTTPException(422, f"`end` must lie after `start`, by at most {MAX_DAYS} days.")
 
 
 def _range(first: date, last: date, zone: str) -> tuple[datetime, datetime]:

@@ -47,13 +47,13 @@ class IntervalTracker:
         current = self._current
         if current is None:
             return self._begin(seen, seen.since or seen.at)
+        # A clock that stepped back must not take back what was said: until it has caught up, time stands still.
+        seen = replace(seen, at=max(seen.at, current.until))
         if (current.state, current.mode) == (seen.state, seen.mode):
             if seen.continuous or (seen.since is not None and seen.since <= current.until):
                 return self._extend(current, seen)
             return self._begin(seen, max(seen.since or seen.at, current.until))
         start = self._start_of(seen, current)
-        if seen.at < start:
-            return []
         closing = self._close(current, start) if seen.continuous and start > current.since else []
         return [*closing, *self._begin(seen, start)]
 

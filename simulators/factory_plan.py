@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -66,6 +67,18 @@ class MachineCharacter:
     lunch: bool = True
     switched_off_at_night: bool = True
     power_w: tuple[float, float, float] = (30.0, 900.0, 6500.0)
+
+
+class MachinePlan(Protocol):
+    """What simulated servers need to know of their machines."""
+
+    def spell_at(self, machine: str, moment: datetime) -> Spell:
+        """What the machine does at that moment."""
+        ...
+
+    def spells(self, machine: str, start: datetime, end: datetime) -> Iterator[Spell]:
+        """All spells that touch [start, end), in order, not cut to it."""
+        ...
 
 
 class FactoryPlan:

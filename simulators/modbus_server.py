@@ -11,7 +11,7 @@ from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from simulators.factory_plan import FactoryPlan, MachineCharacter, Spell
+from simulators.factory_plan import MachineCharacter, MachinePlan, Spell
 from telemetry import Clock, MachineState, OperationMode, UserError
 
 # Eastron SDM630: input registers, float32, big-endian words.
@@ -58,11 +58,11 @@ def plc(unit: int, status_word: Callable[[], int]) -> SimulatedDevice:
     return SimulatedDevice(unit, 8, lambda: {0: [status_word()]})
 
 
-def metered_machine(unit: int, plan: FactoryPlan, character: MachineCharacter, clock: Clock) -> SimulatedDevice:
+def metered_machine(unit: int, plan: MachinePlan, character: MachineCharacter, clock: Clock) -> SimulatedDevice:
     return sdm630(unit, lambda: power_of(plan.spell_at(character.machine, clock.now()), character))
 
 
-def plc_machine(unit: int, plan: FactoryPlan, character: MachineCharacter, clock: Clock) -> SimulatedDevice:
+def plc_machine(unit: int, plan: MachinePlan, character: MachineCharacter, clock: Clock) -> SimulatedDevice:
     return plc(unit, lambda: status_word_of(plan.spell_at(character.machine, clock.now())))
 
 

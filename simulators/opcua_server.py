@@ -17,7 +17,7 @@ from datetime import datetime
 
 from asyncua import Node, Server, ua
 
-from simulators.factory_plan import FactoryPlan, MachineCharacter, Spell
+from simulators.factory_plan import MachineCharacter, MachinePlan, Spell
 from telemetry import Clock, MachineState, OperationMode, UserError
 
 MACHINERY_URI = "http://opcfoundation.org/UA/Machinery/"
@@ -66,7 +66,7 @@ class _MachineNodes:
 class MachineryServer:
     """Serves the machines of a plan; `run` moves them by the clock."""
 
-    def __init__(self, plan: FactoryPlan, machines: Sequence[MachineCharacter], clock: Clock, port: int) -> None:
+    def __init__(self, plan: MachinePlan, machines: Sequence[MachineCharacter], clock: Clock, port: int) -> None:
         self._plan = plan
         self._characters = machines
         self._clock = clock

@@ -16,7 +16,7 @@ STATUS_FILTER = f"{PREFIX}/+/+/status"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """A factory, gateway or machine as it stands in a topic: small letters, digits, `-` and `_`, at most 63 characters."""
 
-_STATE_TOPIC = re.compile(rf"^{PREFIX}/([a-z0-9][a-z0-9_-]{{0,62}})/([a-z0-9][a-z0-9_-]{{0,62}})/state$")
+_STATE_TOPIC = re.compile(rf"{PREFIX}/([a-z0-9][a-z0-9_-]{{0,62}})/([a-z0-9][a-z0-9_-]{{0,62}})/state")
 
 
 def state_topic(factory: str, machine: str) -> str:
@@ -29,7 +29,7 @@ def status_topic(factory: str, gateway: str) -> str:
 
 def parse_state_topic(topic: str) -> tuple[str, str]:
     """(factory, machine) of a state topic. Raises ValueError with a sentence where the topic is none."""
-    match = _STATE_TOPIC.match(topic)
+    match = _STATE_TOPIC.fullmatch(topic)
     if match is None:
         raise ValueError(f"topic {topic!r} is not of the form {PREFIX}/<factory>/<machine>/state")
     return match.group(1), match.group(2)

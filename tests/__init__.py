@@ -1,0 +1,1 @@
+"""Laid out as the rooms are."""

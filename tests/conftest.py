@@ -1,0 +1,57 @@
+"""Fixtures that several rooms use, and the closing lines that say what was real."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+from playwright.sync_api import sync_playwright
+
+from tests import servers
+from tests.servers import Mosquitto
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+settings.register_profile("vrijloop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vrijloop")
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker of the test's own, so that it may be stopped."""
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    mosquitto = Mosquitto(folder)
+    mosquitto.start()
+    yield mosquitto
+    mosquitto.stop()
+
+
+@pytest.fixture(scope="session")
+def influx_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with servers.influxdb(tmp_path_factory.mktemp("influxdb")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, which asks nothing of the network."""
+    path = servers.require("chromium")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=[*flags, "--disable-sync"])
+        yield chromium
+        chromium.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What of the servers was real in this run."""
+    real = ", ".join(f"{name} {version}" for name, version in sorted(servers.used.items()))
+    terminalreporter.write_line(f"real: {real or 'no server was needed'}")
+    missing = sorted(set(servers.PROGRAMS.values()) - set(servers.used))
+    if missing:
+        terminalreporter.write_line(f"not used in this run: {', '.join(missing)}")

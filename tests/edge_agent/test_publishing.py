@@ -1,0 +1,148 @@
+"""Outbox to a real Mosquitto: broker away and back, and an agent that is killed; nothing lost, nothing out of order."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from edge_agent.outbox import Outbox
+from edge_agent.publisher import Publisher
+from simulators.modbus_server import MeterServer, plc
+from stores import SequenceRanges
+from telemetry import MachineState, StateInterval, StateMessage, SystemClock, decode
+from telemetry.broker import BrokerSettings
+from tests.servers import Mosquitto, free_port, wait_for
+
+KILLS = 12
+
+
+class Listener:
+    """A subscriber with a durable session, as ingest is."""
+
+    def __init__(self, port: int) -> None:
+        self.messages: list[tuple[str, StateMessage]] = []
+        self.status: list[str] = []
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="listener", clean_session=False)
+        self._client.on_message = self._on_message
+        self._client.on_connect = self._on_connect
+        self._client.reconnect_delay_set(1, 1)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        wait_for(self._client.is_connected, "the listener to connect")
+
+    def _on_connect(self, client: mqtt.Client, *_: object) -> None:
+        client.subscribe([("vrijloop/v1/+/+/state", 1), ("vrijloop/v1/+/+/status", 1)])
+
+    def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
+        if message.topic.endswith("/status"):
+            self.status.append(message.payload.decode())
+        else:
+            self.messages.append((message.topic, decode(bytes(message.payload))))
+
+    def sequences(self) -> SequenceRanges:
+        ranges = SequenceRanges()
+        ranges.add(report.seq for _, message in list(self.messages) for report in message.reports)
+        return ranges
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def test_reports_wait_while_the_broker_is_away(
+    broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener = Listener(broker.port)
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    committed = asyncio.Event()
+    publisher = Publisher(BrokerSettings(url=broker.url), "genk", "gw-1", outbox, committed)
+    running = asyncio.create_task(publisher.run())
+    now = SystemClock().now()
+
+    def commit(count: int) -> None:
+        outbox.append([("m1", StateInterval(MachineState.EXECUTING, now, now))] * count)
+        committed.set()
+
+    commit(700)
+    await until(lambda: listener.sequences().count == 700)
+    await asyncio.to_thread(broker.stop)
+    commit(700)
+    await until(lambda: "Reports wait in the outbox" in caplog.text)
+    assert outbox.depth() == 700
+    await asyncio.to_thread(broker.start)
+    await until(lambda: listener.sequences().ranges == [(1, 1400)])
+    await until(lambda: outbox.depth() == 0)
+    assert caplog.text.count("Reports wait in the outbox") == 1, "said once, not at every attempt"
+    publisher.stop()
+    await running
+    await until(lambda: listener.status[-1:] == ["offline"])
+    assert "online" in listener.status
+    outbox.close()
+    listener.close()
+
+
+def agent_config(folder: Path, broker: Mosquitto, port: int) -> Path:
+    path = folder / "agent.toml"
+    path.write_text(
+        f'[agent]\nfactory = "genk"\ngateway = "gw-1"\ndata_dir = "{folder}/agent"\nheartbeat = "50ms"\n'
+        f'[mqtt]\nurl = "{broker.url}"\n'
+        f'[[modbus]]\nid = "m1"\nhost = "127.0.0.1"\nport = {port}\ntemplate = "plc-status-word"\npoll_interval = "5ms"\n'
+    )
+    return path
+
+
+async def test_an_agent_killed_again_and_again_loses_nothing(broker: Mosquitto, tmp_path: Path) -> None:
+    """SIGKILL at random moments, while the machine changes all the time; then count."""
+    listener = Listener(broker.port)
+    chance, word, port = random.Random(3), [0b0001], free_port()
+
+    def next_word() -> int:
+        word[0] = chance.choice([0b0001, 0b0011, 0b0101])
+        return word[0]
+
+    device = MeterServer([plc(1, next_word)], port)
+    await device.start()
+    config = agent_config(tmp_path, broker, port)
+    for _ in range(KILLS):
+        before = listener.sequences().count
+        agent = subprocess.Popen([sys.executable, "-m", "vrijloop", "agent", "run", "-c", str(config)])
+        more = chance.randint(1, 40)
+        await until(lambda: listener.sequences().count >= before + more)
+        os.kill(agent.pid, signal.SIGKILL)
+        await asyncio.to_thread(agent.wait)
+    last = subprocess.Popen([sys.executable, "-m", "vrijloop", "agent", "run", "-c", str(config)])
+    await until(lambda: listener.status.count("online") > KILLS)
+    last.terminate()
+    assert await asyncio.to_thread(last.wait) == 0
+    await device.stop()
+
+    outbox = Outbox(tmp_path / "agent" / "outbox.sqlite")
+    assert outbox.depth() == 0
+    emitted = outbox.last_seq()
+    outbox.close()
+    await until(lambda: listener.sequences().count >= emitted)
+    assert listener.sequences().ranges == [(1, emitted)]
+    assert "offline" in listener.status, "the will message tells that a killed agent is gone"
+    by_seq = {report.seq: report for _, message in listener.messages for report in message.reports}
+    known = [by_seq[seq].interval for seq in sorted(by_seq)]
+    assert all(earlier.since <= later.since for earlier, later in itertools.pairwise(known))
+    assert all(one.until - one.since < timedelta(minutes=5) for one in known)
+    listener.close()

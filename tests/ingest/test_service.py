@@ -1,0 +1,240 @@
+"""Ingest against a real Mosquitto: durable before acknowledged, quarantine, a store that is away, SIGKILL."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from ingest.quarantine import MAX_MESSAGES, Quarantine
+from ingest.service import IngestService
+from stores import StoredReport, StoreUnavailableError
+from stores.duckdb_store import DuckDBStateStore
+from telemetry import MachineState, StateInterval, StateReport, SystemClock, UnavailableError, encode, state_topic
+from telemetry.broker import BrokerSettings
+from tests.servers import Mosquitto, free_port, wait_for
+
+T0 = datetime(2026, 3, 1, tzinfo=UTC)
+KILLS = 8
+
+
+class Sender:
+    """Publishes as an agent does, and waits for every acknowledgement."""
+
+    def __init__(self, port: int) -> None:
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    def raw(self, topic: str, payload: bytes) -> None:
+        self._client.publish(topic, payload, qos=1, retain=True).wait_for_publish(30)
+
+    def reports(self, first: int, count: int, machine: str = "m1") -> None:
+        """One message with the reports first, first + 1, …, each of a minute."""
+        reports = []
+        for seq in range(first, first + count):
+            since = T0 + timedelta(minutes=seq)
+            state = (MachineState.EXECUTING, MachineState.NOT_EXECUTING)[seq % 2]
+            reports.append(StateReport.of(seq, StateInterval(state, since, since + timedelta(minutes=1))))
+        self.raw(state_topic("genk", machine), encode("gw-1", reports))
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.fixture
+def sender(broker: Mosquitto) -> Iterator[Sender]:
+    sender = Sender(broker.port)
+    yield sender
+    sender.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[DuckDBStateStore]:
+    store = DuckDBStateStore(tmp_path / "states.duckdb")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def quarantine(tmp_path: Path) -> Iterator[Quarantine]:
+    quarantine = Quarantine(tmp_path / "quarantine.sqlite")
+    yield quarantine
+    quarantine.close()
+
+
+def stored(store: DuckDBStateStore) -> int:
+    return sum(one.stored for one in store.ledger())
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_reports_are_stored_and_what_cannot_be_read_is_quarantined_with_the_reason(
+    broker: Mosquitto, sender: Sender, store: DuckDBStateStore, quarantine: Quarantine, protocol: str
+) -> None:
+    settings = BrokerSettings.model_validate({"url": broker.url, "protocol": protocol})
+    service = IngestService(settings, store, quarantine, SystemClock())
+    service.start()
+    sender.reports(1, 3)
+    sender.raw(state_topic("genk", "m1"), b'{"v": 1, "gateway"')
+    sender.raw(
+        "vrijloop/v1/GENK/m1/state", encode("gw-1", [StateReport.of(9, StateInterval(MachineState.EXECUTING, T0, T0))])
+    )
+    sender.reports(4, 2)
+    wait_for(lambda: stored(store) == 5, "the reports after the broken message")
+    wait_for(lambda: quarantine.count() == 2, "the broken messages in quarantine")
+    service.stop()
+    broken, wrong_topic = quarantine.messages()
+    assert (broken.topic, broken.payload) == (state_topic("genk", "m1"), b'{"v": 1, "gateway"')
+    assert "JSON" in broken.reason
+    assert "not of the form" in wrong_topic.reason
+
+
+class StoreThatIsAway:
+    """Refuses the first writes, as a database server that is being restarted."""
+
+    def __init__(self, store: DuckDBStateStore, failures: int) -> None:
+        self._store = store
+        self.failures = failures
+
+    def write(self, reports: Sequence[StoredReport]) -> None:
+        if self.failures > 0:
+            self.failures -= 1
+            raise StoreUnavailableError("the store is being restarted")
+        self._store.write(reports)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+
+def test_nothing_is_acknowledged_while_the_store_is_away(
+    broker: Mosquitto, sender: Sender, store: DuckDBStateStore, quarantine: Quarantine
+) -> None:
+    settings = BrokerSettings(url=broker.url)
+    away = StoreThatIsAway(store, failures=10**9)
+    service = IngestService(settings, away, quarantine, SystemClock())  # type: ignore[arg-type]
+    service.start()
+    sender.reports(1, 10)
+    wait_for(lambda: away.failures < 10**9, "a refused write")
+    service.stop()
+    assert stored(store) == 0
+    # A new service under the same session gets what was never acknowledged.
+    again = IngestService(settings, store, quarantine, SystemClock())
+    again.start()
+    wait_for(lambda: stored(store) == 10, "what the broker kept")
+    again.stop()
+
+
+def test_a_store_that_comes_back_gets_everything(
+    broker: Mosquitto, sender: Sender, store: DuckDBStateStore, quarantine: Quarantine
+) -> None:
+    away = StoreThatIsAway(store, failures=2)
+    service = IngestService(BrokerSettings(url=broker.url), away, quarantine, SystemClock())  # type: ignore[arg-type]
+    service.start()
+    for first in range(1, 101, 10):
+        sender.reports(first, 10)
+    wait_for(lambda: stored(store) == 100, "all reports")
+    service.stop()
+    assert store.ledger()[0].missing == 0
+
+
+def test_a_broker_that_is_not_there_or_refuses_is_named(
+    tmp_path: Path, store: DuckDBStateStore, quarantine: Quarantine
+) -> None:
+    port = free_port()
+    nobody = IngestService(BrokerSettings(url=f"mqtt://127.0.0.1:{port}"), store, quarantine, SystemClock())
+    with pytest.raises(UnavailableError, match=f"127.0.0.1:{port}: no connection"):
+        nobody.start()
+    strict = Mosquitto(tmp_path, extra="allow_anonymous false\n")
+    strict.start()
+    refused = IngestService(BrokerSettings(url=strict.url), store, quarantine, SystemClock())
+    with pytest.raises(UnavailableError, match="refuses: Not authorized"):
+        refused.start()
+    strict.stop()
+
+
+def test_the_quarantine_is_bounded_and_the_oldest_go_first(quarantine: Quarantine) -> None:
+    for number in range(MAX_MESSAGES + 5):
+        quarantine.add("topic", str(number).encode(), "reason", T0)
+    kept = quarantine.messages()
+    assert (len(kept), kept[0].payload, kept[-1].payload) == (MAX_MESSAGES, b"5", str(MAX_MESSAGES + 4).encode())
+
+
+WORKER = """
+import sys, time
+from pathlib import Path
+from ingest.quarantine import Quarantine
+from ingest.service import IngestService
+from stores.duckdb_store import DuckDBStateStore
+from telemetry import SystemClock
+from telemetry.broker import BrokerSettings
+folder = Path(sys.argv[2])
+store = DuckDBStateStore(folder / "killed.duckdb")
+service = IngestService(BrokerSettings(url=sys.argv[1]), store, Quarantine(folder / "killed.sqlite"), SystemClock())
+service.start()
+print("ready", flush=True)
+sys.stdin.readline()
+service.stop()
+store.close()
+"""
+
+
+def test_ingest_killed_again_and_again_loses_and_doubles_nothing(
+    broker: Mosquitto, sender: Sender, tmp_path: Path
+) -> None:
+    """SIGKILL at random moments under load; then count what is in the file."""
+    chance, sent = random.Random(5), 0
+
+    def start() -> subprocess.Popen[str]:
+        worker = subprocess.Popen(
+            [sys.executable, "-c", WORKER, broker.url, str(tmp_path)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert worker.stdout is not None
+        assert worker.stdout.readline().strip() == "ready"
+        return worker
+
+    for _ in range(KILLS):
+        worker = start()
+        for _ in range(chance.randint(5, 60)):
+            sender.reports(sent + 1, 7)
+            sent += 7
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.communicate()
+    worker = start()
+    sender.reports(sent + 1, 1)
+    sent += 1
+    # The last message is taken after all that the broker kept; then the worker is asked to end.
+    wait_for(lambda: not _waiting_at(broker), "the broker to be empty", 60)
+    worker.communicate("\n", timeout=60)
+    store = DuckDBStateStore(tmp_path / "killed.duckdb")
+    (ledger,) = store.ledger()
+    frame = store.intervals("genk", T0, T0 + timedelta(days=365))
+    store.close()
+    assert (ledger.stored, ledger.missing) == (sent, 0)
+    assert len(frame) == sent
+    assert not frame.duplicated(["machine", "since"]).any()
+
+
+def _waiting_at(broker: Mosquitto) -> bool:
+    """Whether the broker holds messages for ingest: it says so on $SYS."""
+    counts: list[int] = []
+    probe = mqtt.Client(CallbackAPIVersion.VERSION2)
+    probe.on_message = lambda _c, _u, message: counts.append(int(message.payload))
+    probe.connect("127.0.0.1", broker.port)
+    probe.subscribe("$SYS/broker/store/messages/count")
+    probe.loop_start()
+    wait_for(lambda: bool(counts), "the broker's own count")
+    probe.disconnect()
+    probe.loop_stop()
+    # Retained messages (one per topic, and Mosquitto's own) stay; what waits for ingest is far more.
+    return counts[-1] > 100

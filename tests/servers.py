@@ -1,0 +1,182 @@
+"""Real servers for the tests, on free ports of 127.0.0.1, and what of them was real in this run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.request import Request, urlopen
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+PROGRAMS = {"mosquitto": "mosquitto", "influxdb": "influxd", "chromium": "chromium"}
+used: dict[str, str] = {}
+"""Name to version, of the servers that this run used."""
+
+
+def require(name: str) -> str:
+    """The program's path. Where it is missing: a failure in CI, elsewhere a skip with a sentence."""
+    program = PROGRAMS[name]
+    path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+    if path is None:
+        sentence = f"{program} is not installed: `apt-get install {name}` makes this test real."
+        if os.environ.get("CI"):
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    if program not in used:
+        used[program] = _version(path, program)
+    return path
+
+
+def _version(path: str, program: str) -> str:
+    arguments = {"mosquitto": ["-h"], "influxd": ["version"], "chromium": ["--version"]}[program]
+    done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=60)
+    match = re.search(r"\d+\.\d+(\.\d+)*", done.stdout + done.stderr)
+    return match.group(0) if match else "unknown version"
+
+
+def shared_file(*parts: str) -> Path:
+    """A file of real input; the test skips where it is absent."""
+    path = SHARED.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"{'/'.join(('shared', *parts))} is not here; this test needs that real input.")
+    return path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+    """Poll until it holds; the bound is for a hang, not for speed."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s for {what}")
+        time.sleep(0.02)
+
+
+@dataclass
+class Mosquitto:
+    """A broker that can be stopped and started again with what it had."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    extra: str = ""
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        path = require("mosquitto")
+        user = "user root\n" if os.getuid() == 0 else ""
+        config = self.folder / "mosquitto.conf"
+        access = "" if "allow_anonymous" in self.extra else "allow_anonymous true\n"
+        config.write_text(
+            f"listener {self.port} 127.0.0.1\n{access}{user}persistence true\n"
+            f"persistence_location {self.folder}/\nmax_inflight_messages 1000\nmax_queued_messages 0\n"
+            f"set_tcp_nodelay true\n{self.extra}"
+        )
+        self.process = subprocess.Popen([path, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(lambda: listens(self.port), "mosquitto to listen")
+
+    def stop(self) -> None:
+        """SIGTERM: it saves its sessions."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(20)
+            self.process = None
+
+
+@contextmanager
+def influxdb(folder: Path) -> Iterator[str]:
+    """Debian's InfluxDB 1.x behind a proxy that gives it the v2 write endpoint; yields the proxy's URL."""
+    path = require("influxdb")
+    port, backup, proxy_port = free_port(), free_port(), free_port()
+    config = folder / "influxdb.conf"
+    config.write_text(
+        f'reporting-disabled = true\nbind-address = "127.0.0.1:{backup}"\n'
+        f'[meta]\ndir = "{folder}/meta"\n[data]\ndir = "{folder}/data"\nwal-dir = "{folder}/wal"\n'
+        f'query-log-enabled = false\n[http]\nbind-address = "127.0.0.1:{port}"\nlog-enabled = false\n'
+    )
+    process = subprocess.Popen([path, "-config", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = _path_proxy(proxy_port, port)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        wait_for(lambda: listens(port), "influxd to listen")
+        yield f"http://127.0.0.1:{proxy_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        process.terminate()
+        process.wait(20)
+
+
+def create_influx_database(url: str, name: str) -> None:
+    query = urlencode({"q": f"CREATE DATABASE {name}"}).encode()
+    urlopen(Request(f"{url}/query", data=query, method="POST"), timeout=20).read()
+
+
+def _path_proxy(port: int, target: int) -> ThreadingHTTPServer:
+    """`/api/v2/write?bucket=B&precision=P` becomes `/write?db=B&precision=P`; the rest passes."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _forward(self) -> None:
+            parts = urlsplit(self.path)
+            path = self.path
+            if parts.path == "/api/v2/write":
+                asked = parse_qs(parts.query)
+                path = "/write?" + urlencode({"db": asked["bucket"][0], "precision": asked["precision"][0]})
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length) if length else None
+            kept = {k: v for k, v in self.headers.items() if k.lower() in ("content-type", "content-encoding")}
+            request = Request(f"http://127.0.0.1:{target}{path}", data=body, method=self.command, headers=kept)
+            try:
+                with urlopen(request, timeout=30) as answer:
+                    self._answer(answer.status, answer.read(), answer.headers.get("Content-Type"))
+            except HTTPError as error:
+                self._answer(error.code, error.read(), error.headers.get("Content-Type"))
+            except OSError:
+                self._answer(503, b"no server behind the proxy", "text/plain")
+
+        def _answer(self, status: int, body: bytes, kind: str | None) -> None:
+            self.send_response(status)
+            if kind:
+                self.send_header("Content-Type", kind)
+            if status != 204:
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if status != 204:
+                self.wfile.write(body)
+
+        do_GET = do_POST = _forward
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    return ThreadingHTTPServer(("127.0.0.1", port), Proxy)

@@ -1,0 +1,34 @@
+"""Which numbers have arrived: the same as a plain set says, however they come."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stores import SequenceRanges
+
+
+@given(st.lists(st.lists(st.integers(1, 60), max_size=15), max_size=8))
+def test_ranges_agree_with_a_set(batches: list[list[int]]) -> None:
+    ranges, reference = SequenceRanges(), set[int]()
+    for batch in batches:
+        repeated = ranges.add(batch)
+        fresh = set(batch) - reference
+        assert repeated == len(batch) - len(fresh)
+        reference |= fresh
+    assert ranges.count == len(reference)
+    expected = max(reference) - min(reference) + 1 - len(reference) if reference else 0
+    assert ranges.missing == expected
+    missing = {seq for first, last in ranges.gaps for seq in range(first, last + 1)}
+    assert not missing & reference
+    assert all(earlier[1] + 1 < later[0] for earlier, later in zip(ranges.ranges, ranges.ranges[1:], strict=False))
+
+
+def test_a_gap_closes_when_the_late_report_arrives() -> None:
+    ranges = SequenceRanges()
+    ranges.add([1, 2, 5])
+    assert ranges.gaps == [(3, 4)]
+    ranges.add([4])
+    assert ranges.gaps == [(3, 3)]
+    ranges.add([3])
+    assert (ranges.gaps, ranges.ranges) == ([], [(1, 5)])

@@ -1,0 +1,188 @@
+"""One suite for every store: idempotent writes, reads of what was asked, an honest ledger."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from stores import StateStore, StoredReport, StoreUnavailableError
+from stores.duckdb_store import DuckDBStateStore
+from stores.influxdb_store import InfluxDBStateStore
+from telemetry import MachineState, OperationMode, StateInterval, UserError
+from tests.servers import create_influx_database
+
+T0 = datetime(2026, 3, 1, tzinfo=UTC)
+_numbers = itertools.count()
+
+OpenStore = Callable[[], StateStore]
+
+
+@pytest.fixture(params=["duckdb", "influxdb"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenStore]:
+    """Opens the same store again and again, as a restarted process does."""
+    opened: list[StateStore] = []
+    name = f"contract_{next(_numbers)}"
+    if request.param == "influxdb":
+        url = request.getfixturevalue("influx_url")
+        create_influx_database(url, name)
+
+    def open_it() -> StateStore:
+        for store in opened:
+            store.close()
+        opened.clear()
+        if request.param == "duckdb":
+            opened.append(DuckDBStateStore(tmp_path / "states.duckdb"))
+        else:
+            opened.append(InfluxDBStateStore(url, name, "a-token-that-1.x-ignores"))
+        return opened[0]
+
+    yield open_it
+    for store in opened:
+        store.close()
+
+
+def report(
+    seq: int,
+    since: float,
+    until: float,
+    state: MachineState = MachineState.EXECUTING,
+    machine: str = "m1",
+    gateway: str = "gw-1",
+    **more: object,
+) -> StoredReport:
+    """Times in minutes after T0."""
+    interval = StateInterval(
+        state,
+        T0 + timedelta(minutes=since),
+        T0 + timedelta(minutes=until),
+        **more,  # type: ignore[arg-type]
+    )
+    return StoredReport("genk", machine, gateway, seq, interval)
+
+
+def rows(
+    store: StateStore, start: float = -1e4, end: float = 1e4, machines: list[str] | None = None
+) -> list[tuple[object, ...]]:
+    frame = store.intervals("genk", T0 + timedelta(minutes=start), T0 + timedelta(minutes=end), machines)
+    minutes = [(frame[name] - pd.Timestamp(T0)).dt.total_seconds() / 60 for name in ("since", "until")]
+    return list(zip(frame["machine"], *minutes, frame["state"], strict=True))
+
+
+def test_heartbeats_make_one_row_with_the_latest_until(open_store: OpenStore) -> None:
+    store = open_store()
+    store.write([report(1, 0, 1), report(2, 0, 5)])
+    store.write([report(3, 0, 9), report(4, 9, 10, MachineState.NOT_EXECUTING)])
+    assert rows(store) == [("m1", 0, 9, "executing"), ("m1", 9, 10, "not_executing")]
+
+
+def test_any_order_repetition_and_splitting_gives_the_same_rows(open_store: OpenStore) -> None:
+    reports = [report(1, 0, 1), report(2, 0, 5), report(3, 5, 5, MachineState.NOT_EXECUTING), report(4, 5, 8)]
+    reports += [
+        report(5, 8, 9, MachineState.OUT_OF_SERVICE, "m2"),
+        report(6, 9, 9, machine="m2"),
+        report(7, 9, 12, machine="m2"),
+    ]
+    expected = [
+        ("m1", 0, 5, "executing"),
+        ("m1", 5, 8, "executing"),
+        ("m2", 8, 9, "out_of_service"),
+        ("m2", 9, 12, "executing"),
+    ]
+    chance = random.Random(7)
+    store = open_store()
+    for _ in range(6):
+        shuffled = chance.sample(reports * 2, len(reports) * 2)
+        while shuffled:
+            size = chance.randint(1, 5)
+            store.write(shuffled[:size])
+            del shuffled[:size]
+        assert rows(store) == expected
+    ledger = store.ledger()[0]
+    assert (ledger.stored, ledger.missing) == (7, 0)
+
+
+def test_an_older_report_that_arrives_after_a_restart_changes_nothing(open_store: OpenStore) -> None:
+    open_store().write([report(2, 0, 5, MachineState.NOT_EXECUTING)])
+    store = open_store()
+    store.write([report(1, 0, 1, MachineState.EXECUTING)])
+    assert rows(store) == [("m1", 0, 5, "not_executing")]
+
+
+def test_reads_give_what_touches_the_range_and_no_more(open_store: OpenStore) -> None:
+    store = open_store()
+    store.write([report(1, 0, 10), report(2, 10, 20), report(3, 20, 30), report(4, 5, 15, machine="m2")])
+    assert rows(store, 12, 18) == [("m1", 10, 20, "executing"), ("m2", 5, 15, "executing")]
+    assert rows(store, 12, 18, ["m1"]) == [("m1", 10, 20, "executing")]
+    assert rows(store, 12, 18, []) == []
+    assert rows(store, 100, 200) == []
+    other = store.intervals("hasselt", T0, T0 + timedelta(days=1))
+    assert list(other.columns) == ["machine", "since", "until", "state", "mode", "power_w"]
+    assert len(other) == 0
+    assert str(other["since"].dtype).startswith("datetime64[")
+    assert str(other["since"].dtype).endswith("UTC]")
+
+
+def test_the_latest_state_of_each_machine(open_store: OpenStore) -> None:
+    store = open_store()
+    store.write([report(1, 0, 10), report(2, 10, 20, MachineState.NOT_EXECUTING, mode=OperationMode.SETUP, reason="r")])
+    store.write([report(3, 3, 4, MachineState.UNKNOWN, "m2", power_w=12.5)])
+    latest = {one.machine: one.interval for one in store.latest("genk")}
+    assert latest["m1"] == report(2, 10, 20, MachineState.NOT_EXECUTING, mode=OperationMode.SETUP, reason="r").interval
+    assert latest["m2"] == report(3, 3, 4, MachineState.UNKNOWN, power_w=12.5).interval
+    assert store.latest("hasselt") == []
+
+
+def test_the_ledger_survives_and_says_what_is_missing(open_store: OpenStore) -> None:
+    open_store().write([report(1, 0, 1), report(2, 0, 2), report(5, 0, 5), report(1, 0, 1, gateway="gw-2")])
+    store = open_store()
+    store.write([report(5, 0, 5), report(6, 0, 6)])
+    first, second = store.ledger()
+    assert (first.gateway, first.stored, first.missing, first.gaps, first.repeated) == ("gw-1", 4, 2, ((3, 4),), 1)
+    assert (second.gateway, second.stored, second.missing) == ("gw-2", 1, 0)
+    store.write([report(3, 0, 3), report(4, 0, 4)])
+    assert store.ledger()[0].missing == 0
+
+
+def test_writing_nothing_is_nothing(open_store: OpenStore) -> None:
+    store = open_store()
+    store.write([])
+    assert store.ledger() == []
+
+
+def test_a_second_process_is_told_that_the_file_is_taken(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    store = DuckDBStateStore(tmp_path / "states.duckdb")
+    code = (
+        "import sys; from pathlib import Path; from stores.duckdb_store import DuckDBStateStore\n"
+        "from telemetry import UserError\n"
+        "try: DuckDBStateStore(Path(sys.argv[1]))\n"
+        "except UserError as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "states.duckdb")], capture_output=True, text=True, timeout=60
+    )
+    assert "another process has this DuckDB file open" in done.stdout
+    store.close()
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "states.duckdb").write_bytes(b"this is not a database" * 1000)
+    with pytest.raises(UserError, match=r"states\.duckdb"):
+        DuckDBStateStore(tmp_path / "states.duckdb")
+
+
+def test_an_influxdb_that_is_away_is_unavailable_not_lost() -> None:
+    store = InfluxDBStateStore("http://127.0.0.1:9", "nowhere", "secret-token-for-the-test")
+    with pytest.raises(StoreUnavailableError) as away:
+        store.write([report(1, 0, 1)])
+    assert "127.0.0.1:9" in str(away.value)
+    assert "secret-token" not in str(away.value)
+    store.close()

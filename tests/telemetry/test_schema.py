@@ -1,0 +1,31 @@
+"""The published descriptions of the wire format are those of the types."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from telemetry import MachineState, StateInterval, StateReport, encode
+from telemetry.schema import state_message_schema, write_schemas
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "schema"
+
+
+def test_the_checked_in_files_are_up_to_date(tmp_path: Path) -> None:
+    for path in write_schemas(tmp_path):
+        assert (DOCS / path.name).read_text() == path.read_text(), "run `vrijloop schema` and commit the result"
+
+
+def test_what_an_agent_sends_fits_the_schema() -> None:
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    interval = StateInterval(MachineState.EXECUTING, since, since + timedelta(hours=1))
+    message = json.loads(encode("gw-1", [StateReport.of(1, interval)]))
+    validator = jsonschema.Draft202012Validator(state_message_schema())
+    validator.validate(message)
+    message["reports"][0]["state"] = "idle"
+    with pytest.raises(jsonschema.ValidationError):
+        validator.validate(message)
