@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from analytics.timeline import seconds_per_bin
+from analytics.timeline import seconds_within
 from analytics.utilisation import epoch_seconds
 from telemetry import MachineState
 
@@ -57,18 +57,29 @@ def quarter_grid(
 
     `masked_days` count as unknown: a public holiday says nothing about the Mondays to come.
     """
-    count = days * QUARTERS_PER_DAY
-    walls = pd.date_range(datetime.combine(first_day, time(0)), periods=count + 1, freq=QUARTER)
-    instants = walls.tz_localize(zone, ambiguous=np.ones(count + 1, dtype=bool), nonexistent="shift_forward")
-    edges = epoch_seconds(instants.to_series())
-    known = spells[spells["state"] != MachineState.UNKNOWN.value]
-    known_s = seconds_per_bin(epoch_seconds(known["start"]), epoch_seconds(known["end"]), edges)
-    free_s = seconds_per_bin(epoch_seconds(free["start"]), epoch_seconds(free["end"]), edges)
-    lengths = np.diff(edges)
-    values = np.where(free_s >= known_s - _TOLERANCE_S, FREE, NOT_FREE)
-    values[(known_s < lengths / 2) | (lengths <= 0)] = UNKNOWN
+    walls = pd.date_range(datetime.combine(first_day, time(0)), periods=days * QUARTERS_PER_DAY, freq=QUARTER)
+    readings = [_values(spells, free, walls, zone, first_time) for first_time in (True, False)]
+    values = np.where(readings[0] == readings[1], readings[0], UNKNOWN)
+    values[(readings[0] == NOT_FREE) | (readings[1] == NOT_FREE)] = NOT_FREE
     for day in masked_days:
         start = (day - first_day).days * QUARTERS_PER_DAY
-        if 0 <= start < count:
+        if 0 <= start < len(values):
             values[start : start + QUARTERS_PER_DAY] = UNKNOWN
     return QuarterGrid(values.astype(np.int8), first_day, zone)
+
+
+def _values(
+    spells: pd.DataFrame, free: pd.DataFrame, walls: pd.DatetimeIndex, zone: str, first_time: bool
+) -> np.ndarray:
+    """The quarters that begin at these wall-clock times; where a time comes twice, its first or its second coming."""
+    ambiguous = np.full(len(walls), first_time)
+    instants = walls.tz_localize(zone, ambiguous=ambiguous, nonexistent="NaT")
+    skipped = instants.isna()
+    begins = epoch_seconds(instants.to_series().ffill().bfill())
+    stops = begins + QUARTER.total_seconds()
+    known = spells[spells["state"] != MachineState.UNKNOWN.value]
+    known_s = seconds_within(epoch_seconds(known["start"]), epoch_seconds(known["end"]), begins, stops)
+    free_s = seconds_within(epoch_seconds(free["start"]), epoch_seconds(free["end"]), begins, stops)
+    values = np.where(free_s >= known_s - _TOLERANCE_S, FREE, NOT_FREE)
+    values[(known_s < QUARTER.total_seconds() / 2) | skipped] = UNKNOWN
+    return values

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -40,9 +41,11 @@ class Changes:
     withdraw: tuple[str, ...]
 
 
-def offer_id(factory: str, slot: Slot) -> str:
-    """The same slot always gets the same id."""
-    return str(uuid.uuid5(_NAMESPACE, f"{factory}/{slot.machine}/{rfc3339(slot.start)}"))
+def offer_id(factory: str, slot: Slot, taken: Collection[str] = ()) -> str:
+    """The same slot always gets the same id, the next one where another slot stands under that."""
+    name = f"{factory}/{slot.machine}/{rfc3339(slot.start)}"
+    ids = (str(uuid.uuid5(_NAMESPACE, name if not count else f"{name}/{count}")) for count in itertools.count())
+    return next(one for one in ids if one not in taken)
 
 
 def reconcile(factory: str, offered: Sequence[Offer], wanted: Sequence[Slot]) -> Changes:
@@ -52,6 +55,8 @@ def reconcile(factory: str, offered: Sequence[Offer], wanted: Sequence[Slot]) ->
     better known stays the same offer and is never offered twice. What nobody wants any more is withdrawn.
     """
     left = {offer.id: offer for offer in offered}
+    # An offer that moved away from where it began keeps its id: a new slot at that place must not take it.
+    taken = set(left)
     put = []
     for slot in sorted(wanted, key=lambda one: (one.machine, one.start)):
         held = _best_match(slot, list(left.values()))
@@ -60,9 +65,10 @@ def reconcile(factory: str, offered: Sequence[Offer], wanted: Sequence[Slot]) ->
             if _differs(held.slot, slot):
                 put.append(replace(held, slot=slot))
         else:
-            put.append(Offer(offer_id(factory, slot), slot))
-    reused = {offer.id for offer in put}
-    return Changes(tuple(put), tuple(sorted(set(left) - reused)))
+            new = Offer(offer_id(factory, slot, taken), slot)
+            taken.add(new.id)
+            put.append(new)
+    return Changes(tuple(put), tuple(sorted(left)))
 
 
 def _best_match(slot: Slot, offers: Sequence[Offer]) -> Offer | None:

@@ -64,9 +64,14 @@ def seconds_per_bin(starts: np.ndarray, ends: np.ndarray, edges: np.ndarray) -> 
 
     All in epoch seconds. `starts`, `ends`: shape (spells,). `edges`: shape (bins + 1,), increasing. Returns shape (bins,).
     """
+    return seconds_within(starts, ends, edges[:-1], edges[1:])
+
+
+def seconds_within(starts: np.ndarray, ends: np.ndarray, begins: np.ndarray, stops: np.ndarray) -> np.ndarray:
+    """The same for bins [begins, stops) of any order, that may overlap: both of shape (bins,), as is what is returned."""
     if len(starts) == 0:
-        return np.zeros(len(edges) - 1)
+        return np.zeros(len(begins))
     points = np.column_stack([starts, ends]).ravel()
     lengths = (ends - starts).cumsum()
     totals = np.column_stack([np.concatenate([[0.0], lengths[:-1]]), lengths]).ravel()
-    return np.diff(np.interp(edges, points, totals))
+    return np.asarray(np.interp(stops, points, totals) - np.interp(begins, points, totals))

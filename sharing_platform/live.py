@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+TOPICS = ("machines", "offers")
+
 MAX_PAGES = 500
 _KEEP_ALIVE_S = 15.0
 
@@ -34,7 +36,7 @@ class LiveHub:
         self._pages: set[_Page] = set()
 
     def tell(self, topic: str) -> None:
-        """`topic`: "machines" or "offers"."""
+        """`topic`: one of `TOPICS`."""
         for page in list(self._pages):
             page.loop.call_soon_threadsafe(page.wake, topic)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from datetime import date
 from typing import Annotated
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from sharing_platform import bookings, offers
 from sharing_platform.context import Context, PlatformContext
 from sharing_platform.database import BOOKED, OPEN, Machine, Offer
-from sharing_platform.live import LiveHub
+from sharing_platform.live import TOPICS, LiveHub
 from sharing_platform.messages import BookingIn
 from sharing_platform.words import DEFAULT_LANGUAGE, LANGUAGES, Words
 
@@ -91,9 +91,14 @@ async def get_live(context: Context) -> StreamingResponse:
 
 
 async def _events(hub: LiveHub) -> AsyncIterator[str]:
-    yield "retry: 1000\n\n"
+    # What changed before the connection stood, or while it was broken, is not known here: everything is told once.
+    yield "retry: 1000\n\n" + _told(TOPICS)
     async for topics in hub.listen():
-        yield "".join(f"event: {topic}\ndata: changed\n\n" for topic in sorted(topics)) or ": still here\n\n"
+        yield _told(topics) or ": still here\n\n"
+
+
+def _told(topics: Collection[str]) -> str:
+    return "".join(f"event: {topic}\ndata: changed\n\n" for topic in sorted(topics))
 
 
 def _page(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests import servers
 from tests.servers import Mosquitto
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 settings.register_profile("vrijloop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("vrijloop")
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -133,6 +135,21 @@ def influxdb(folder: Path) -> Iterator[str]:
         server.server_close()
         process.terminate()
         process.wait(20)
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """An application on a real socket; yields its URL."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        wait_for(lambda: server.started, "the application to listen")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join(20)
 
 
 def create_influx_database(url: str, name: str) -> None:

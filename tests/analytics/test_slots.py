@@ -1,0 +1,194 @@
+"""Forecast and slots: inside what the factory offers, never overlapping, never over what is booked, no look-ahead."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics.policy import MachinePolicy, Policy, parse_offered_hours
+from analytics.quarter_grid import FREE, NOT_FREE, QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid
+from analytics.slots import Window, propose_windows
+from analytics.track_record import MIN_CHECKED, Tally, TrackRecord, back_test, was_kept
+from analytics.weekly_profile import quarter_shares, window_share
+from tests.analytics.tables import MONDAY, shift_weeks, utc
+
+OPEN = MachinePolicy(minimum_slot=timedelta(hours=2), maximum_slot=timedelta(hours=12))
+
+
+def shown(grid: QuarterGrid, windows: list[Window]) -> list[str]:
+    return [f"{grid.local_time(w.first):%a %H:%M} {(w.last - w.first) / 4:g} h" for w in windows]
+
+
+def test_a_two_shift_machine_is_offered_at_night_and_at_the_weekend() -> None:
+    grid = shift_weeks(8)
+    origin = 8 * QUARTERS_PER_WEEK
+    windows = propose_windows(grid, origin, origin, origin + QUARTERS_PER_WEEK, OPEN)
+    assert shown(grid, windows) == [
+        "Mon 00:00 6 h", "Mon 22:00 8 h", "Tue 22:00 8 h", "Wed 22:00 8 h", "Thu 22:00 8 h", "Fri 22:00 12 h",
+        "Sat 10:00 12 h", "Sat 22:00 12 h", "Sun 10:00 12 h", "Sun 22:00 2 h",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("offered", "expected"),
+    [
+        (["mon 00:00-04:00"], ["Mon 00:00 4 h"]),
+        (["mon 05:00-08:00"], []),  # only one of these hours is free: shorter than the minimum
+        (["mon-tue 20:00-24:00"], ["Mon 22:00 2 h", "Tue 22:00 2 h"]),
+        (["sat-mon 00:00-02:00"], ["Mon 00:00 2 h", "Sat 00:00 2 h", "Sun 00:00 2 h"]),
+    ],
+)
+def test_only_offered_hours_are_offered(offered: list[str], expected: list[str]) -> None:
+    grid = shift_weeks(8)
+    policy = OPEN.model_copy(update={"offered": tuple(parse_offered_hours(text) for text in offered)})
+    origin = 8 * QUARTERS_PER_WEEK
+    windows = propose_windows(grid, origin, origin, origin + QUARTERS_PER_WEEK, policy)
+    assert shown(grid, windows) == expected
+
+
+def test_booked_hours_are_not_offered_again() -> None:
+    grid = shift_weeks(8)
+    origin = 8 * QUARTERS_PER_WEEK
+    booked = [(grid.moment(origin) + timedelta(hours=1), grid.moment(origin) + timedelta(hours=2, minutes=10))]
+    windows = propose_windows(grid, origin, origin, origin + QUARTERS_PER_DAY, OPEN, booked)
+    assert shown(grid, windows) == ["Mon 02:15 3.75 h", "Mon 22:00 2 h"]
+
+
+_grids = st.builds(
+    lambda seed, busy, unknown: QuarterGrid(
+        np.random.default_rng(seed)
+        .choice([FREE, NOT_FREE, UNKNOWN], 6 * QUARTERS_PER_WEEK // 24, p=[1 - busy - unknown, busy, unknown])
+        .repeat(24)
+        .astype(np.int8),
+        MONDAY,
+        "Europe/Brussels",
+    ),
+    st.integers(0, 10_000), st.floats(0, 0.5), st.floats(0, 0.4),
+)  # fmt: skip
+
+
+@given(_grids, st.integers(1, 16), st.integers(1, 48))
+def test_windows_never_overlap_and_keep_to_their_lengths(grid: QuarterGrid, shortest: int, longest: int) -> None:
+    quarter = timedelta(minutes=15)
+    policy = OPEN.model_copy(update={"minimum_slot": shortest * quarter, "maximum_slot": longest * quarter})
+    origin = 6 * QUARTERS_PER_WEEK
+    windows = propose_windows(grid, origin, origin, origin + QUARTERS_PER_WEEK, policy)
+    for before, after in itertools.pairwise(windows):
+        assert before.last <= after.first
+    for window in windows:
+        assert shortest <= window.last - window.first <= max(shortest, longest)
+        assert window.share == window_share(grid.values, origin, window.first, window.last)
+
+
+@given(_grids, st.integers(0, 10_000))
+def test_nothing_at_or_after_the_origin_changes_a_proposal(grid: QuarterGrid, seed: int) -> None:
+    origin = 4 * QUARTERS_PER_WEEK + 37
+    other = grid.values.copy()
+    other[origin:] = np.random.default_rng(seed).choice([FREE, NOT_FREE, UNKNOWN], len(other) - origin)
+    changed = QuarterGrid(other, grid.first_day, grid.zone)
+    args = (origin, origin, origin + QUARTERS_PER_WEEK, OPEN)
+    assert propose_windows(grid, *args) == propose_windows(changed, *args)
+
+
+def test_a_share_needs_two_known_weeks() -> None:
+    values = np.full(3 * QUARTERS_PER_WEEK, FREE, dtype=np.int8)
+    values[: 2 * QUARTERS_PER_WEEK] = UNKNOWN
+    origin = 3 * QUARTERS_PER_WEEK
+    assert np.isnan(quarter_shares(values, origin, origin, origin + 8)).all()
+    assert window_share(values, origin, origin, origin + 8) is None
+    values[QUARTERS_PER_WEEK : 2 * QUARTERS_PER_WEEK] = NOT_FREE
+    assert quarter_shares(values, origin, origin, origin + 8).tolist() == [0.5] * 8
+    assert window_share(values, origin, origin, origin + 8) == 0.5
+
+
+def test_a_window_asks_for_all_its_hours_at_once() -> None:
+    """Two hours that are each free every other week, but never together, are no window."""
+    values = np.full(8 * QUARTERS_PER_WEEK, FREE, dtype=np.int8)
+    for week in range(8):
+        start = week * QUARTERS_PER_WEEK + (0 if week % 2 else 4)
+        values[start : start + 4] = NOT_FREE
+    origin = 8 * QUARTERS_PER_WEEK
+    assert quarter_shares(values, origin, origin, origin + 8).tolist() == [0.5] * 8
+    assert window_share(values, origin, origin, origin + 8) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        ([1] * 8, True),
+        ([1] * 7 + [0], False),
+        ([-1] * 7 + [0], False),
+        ([1] * 4 + [-1] * 4, None),
+        ([1] * 7 + [-1], True),
+        ([], None),
+    ],
+)
+def test_was_kept(values: list[int], kept: bool | None) -> None:
+    assert was_kept(np.array(values, dtype=np.int8)) is kept
+
+
+def test_the_record_of_a_regular_machine_is_clean_and_of_a_moody_one_is_not() -> None:
+    regular, moody = shift_weeks(10), shift_weeks(10)
+    # In every checked week, weekend work where there was none before.
+    for week in range(6, 10):
+        moody.values[(week * 7 + 5) * QUARTERS_PER_DAY : (week + 1) * QUARTERS_PER_WEEK] = NOT_FREE
+    record = back_test({"regular": regular, "moody": moody}, 10 * QUARTERS_PER_WEEK, Policy(zone="UTC"))
+    assert record.of_machine("regular").broken == 0
+    assert record.of_machine("regular").checked >= MIN_CHECKED
+    assert record.of_machine("moody").broken > 0
+    good, bad = record.probability("regular", 1.0), record.probability("moody", 1.0)
+    assert good is not None
+    assert bad is not None
+    assert bad < good < 1.0
+
+
+def test_no_record_no_promise() -> None:
+    record = TrackRecord()
+    record.add("m", 1.0, Tally(MIN_CHECKED - 1, 0))
+    assert record.probability("m", 1.0) is None
+    record.add("m", 1.0, Tally(1, 0))
+    assert record.probability("m", 1.0) is not None
+    assert record.probability("m", 0.85) is None
+
+
+@given(st.integers(MIN_CHECKED, 500), st.floats(0, 1))
+def test_a_probability_is_never_certain(checked: int, share: float) -> None:
+    record = TrackRecord()
+    record.add("m", 1.0, Tally(checked, round(checked * share)))
+    probability = record.probability("m", 1.0)
+    assert probability is not None
+    assert 0 < probability < 1
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        # The night of the change of clocks: 22:00 to 06:00 by the wall is 7 hours in March, 9 in October.
+        (date(2026, 3, 28), 7.0),
+        (date(2026, 10, 24), 9.0),
+        (date(2026, 6, 13), 8.0),
+    ],
+)
+def test_slots_keep_to_the_clock_on_the_wall(day: date, expected: float) -> None:
+    monday = day - timedelta(days=day.weekday(), weeks=8)
+    grid = shift_weeks(9, monday, zone="Europe/Brussels")
+    for week in range(9):  # saturdays and sundays work the same hours
+        for offset in (5, 6):
+            start = week * QUARTERS_PER_WEEK + offset * QUARTERS_PER_DAY
+            grid.values[start + 24 : start + 88] = NOT_FREE
+    first = (day - monday).days * QUARTERS_PER_DAY + 80
+    windows = propose_windows(grid, 8 * QUARTERS_PER_WEEK, first, first + 60, OPEN)
+    assert [f"{grid.local_time(one.first):%H:%M}-{grid.local_time(one.last):%H:%M}" for one in windows] == [
+        "22:00-06:00"
+    ]
+    assert (grid.moment(windows[0].last) - grid.moment(windows[0].first)) / timedelta(hours=1) == expected
+
+
+def test_moments_of_slots_are_aware() -> None:
+    assert shift_weeks(1).moment(0) == utc(5)
+    assert isinstance(shift_weeks(1).moment(0), datetime)

@@ -1,0 +1,172 @@
+"""The HTTP API: who may do what, what is refused, and that no hour is booked twice."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from threading import Barrier
+
+import httpx2
+import pytest
+
+from sharing_platform.app import PlatformSettings, create_app
+from sharing_platform.database import DatabaseError
+from tests.servers import serving
+from tests.sharing_platform.conftest import NOON, Platform
+
+WHO = {"organisation": "Start-up BV", "email": "info@startup.be"}
+
+
+def test_an_offer_is_put_read_changed_and_withdrawn(platform: Platform) -> None:
+    body = platform.offer()
+    assert platform.anyone.get("/api/v1/offers/o1").json() == body
+    assert body["status"] == "open"
+    answer = platform.hal_2.put("/api/v1/offers/o1", json={k: body[k] for k in (
+        "factory", "machine", "start", "end", "checked", "broken")} | {"probability": 0.5})  # fmt: skip
+    assert (answer.status_code, answer.json()["probability"]) == (200, 0.5)
+    assert platform.hal_2.delete("/api/v1/offers/o1").status_code == 204
+    assert platform.hal_2.delete("/api/v1/offers/o1").status_code == 204  # a repeated request is harmless
+    assert platform.anyone.get("/api/v1/offers").json() == {"offers": []}
+    assert platform.anyone.get("/api/v1/offers/o1").json()["status"] == "withdrawn"
+
+
+def test_who_may_do_what(platform: Platform) -> None:
+    offer = platform.offer()
+    body = {k: offer[k] for k in ("factory", "machine", "start", "end", "probability", "checked", "broken")}
+    platform.anyone.post("/api/v1/offers/o1/booking", json=WHO)
+    other = body | {"factory": "hal-3"}
+    table = [
+        # client, method, path, body, expected
+        (platform.anyone, "PUT", "/api/v1/offers/o2", body, 401),
+        (platform.hal_3, "PUT", "/api/v1/offers/o2", body, 404),
+        (platform.hal_3, "PUT", "/api/v1/offers/o1", other, 404),
+        (platform.anyone, "DELETE", "/api/v1/offers/o1", None, 401),
+        (platform.hal_3, "DELETE", "/api/v1/offers/o1", None, 404),
+        (platform.hal_2, "DELETE", "/api/v1/offers/o1", None, 409),
+        (platform.hal_2, "PUT", "/api/v1/offers/o1", body, 409),
+        (platform.hal_2, "PUT", "/api/v1/offers/o9", body, 409),  # the same hours under another name
+        (platform.anyone, "GET", "/api/v1/bookings", None, 401),
+        (platform.hal_3, "GET", "/api/v1/bookings?factory=hal-2", None, 404),
+        (platform.hal_2, "GET", "/api/v1/bookings", None, 200),
+        (platform.anyone, "PUT", "/api/v1/machines/hal-2/mill-1", {"title": "x"}, 401),
+        (platform.hal_3, "PUT", "/api/v1/machines/hal-2/mill-1", {"title": "x"}, 404),
+        (platform.anyone, "GET", "/api/v1/offers/none", None, 404),
+        (platform.anyone, "POST", "/api/v1/offers/none/booking", WHO, 404),
+        (platform.anyone, "POST", "/api/v1/offers/o1/booking", WHO, 409),
+    ]
+    for client, method, path, sent, expected in table:
+        answer = client.request(method, path, json=sent) if sent else client.request(method, path)
+        assert answer.status_code == expected, (method, path, answer.text)
+        if expected >= 400:
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json()["status"] == expected
+            assert answer.json()["detail"]
+    assert platform.hal_3.get("/api/v1/bookings").json() == {"bookings": []}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"end": NOON.isoformat()}, "`end` must lie after `start`"),
+        ({"start": "2026-03-02T12:00:00"}, "timezone"),
+        ({"probability": 1.2}, "probability"),
+        ({"broken": 50}, "`broken` cannot be more"),
+        ({"machine": "../etc"}, "machine"),
+        ({"program": "O1234"}, "program"),  # only state leaves the factory
+    ],
+)
+def test_what_is_no_offer_is_refused_with_the_field(platform: Platform, change: dict[str, object], said: str) -> None:
+    body = {
+        "factory": "hal-2", "machine": "mill-1", "start": (NOON + timedelta(hours=1)).isoformat(),
+        "end": (NOON + timedelta(hours=4)).isoformat(), "probability": 0.9, "checked": 40, "broken": 2,
+    }  # fmt: skip
+    answer = platform.hal_2.put("/api/v1/offers/o1", json=body | change)
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "who", [{}, {"organisation": " ", "email": "a@b.be"}, {"organisation": "BV", "email": "nobody"}]
+)
+def test_who_books_must_be_known(platform: Platform, who: dict[str, str]) -> None:
+    platform.offer()
+    assert platform.anyone.post("/api/v1/offers/o1/booking", json=who).status_code == 422
+    assert platform.hal_2.get("/api/v1/bookings").json() == {"bookings": []}
+
+
+def test_one_of_forty_wins(platform: Platform) -> None:
+    platform.offer()
+    together = Barrier(40)
+
+    def book(number: int) -> int:
+        with httpx2.Client(base_url=platform.url, timeout=30) as client:
+            together.wait()
+            return int(
+                client.post("/api/v1/offers/o1/booking", json=WHO | {"organisation": f"BV {number}"}).status_code
+            )
+
+    with ThreadPoolExecutor(40) as threads:
+        codes = sorted(threads.map(book, range(40)))
+    assert codes == [201] + [409] * 39
+    assert len(platform.hal_2.get("/api/v1/bookings").json()["bookings"]) == 1
+
+
+def test_hours_under_two_offers_are_booked_once(platform: Platform) -> None:
+    """The database refuses it, whatever order the code did things in."""
+    platform.offer("o1", 3, 4)
+    platform.offer("o2", 5, 4)
+    assert platform.anyone.post("/api/v1/offers/o1/booking", json=WHO).status_code == 201
+    assert platform.anyone.post("/api/v1/offers/o2/booking", json=WHO).status_code == 409
+    assert len(platform.hal_2.get("/api/v1/bookings").json()["bookings"]) == 1
+
+
+def test_an_offer_that_has_begun_is_booked_for_what_is_left(platform: Platform) -> None:
+    platform.offer("o1", 1, 4)
+    platform.present[0] = NOON + timedelta(hours=2)
+    booking = platform.anyone.post("/api/v1/offers/o1/booking", json=WHO).json()
+    assert booking["start"] == (NOON + timedelta(hours=2)).isoformat().replace("+00:00", "Z")
+    platform.offer("o2", 10, 4)
+    platform.present[0] = NOON + timedelta(hours=14)
+    assert platform.anyone.post("/api/v1/offers/o2/booking", json=WHO).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["early", "late", "next-day", "lathe"]),
+        ("machine=lathe-2", ["lathe"]),
+        ("process=Draaien", ["lathe"]),
+        ("process=Frezen&hours=3", ["late", "next-day"]),
+        ("day=2026-03-03", ["next-day"]),
+        ("hours=2.5", ["late", "next-day", "lathe"]),
+        ("factory=hal-3", []),
+        ("limit=1", ["early"]),
+    ],
+)
+def test_offers_are_found(platform: Platform, query: str, expected: list[str]) -> None:
+    platform.machine("mill-1", process="Frezen")
+    platform.machine("lathe-2", process="Draaien")
+    platform.offer("late", 5, 4)
+    platform.offer("early", 1, 2)
+    platform.offer("next-day", 14, 4)
+    platform.offer("lathe", 40, 4, machine="lathe-2")
+    found = platform.anyone.get(f"/api/v1/offers?{query}").json()["offers"]
+    assert [one["id"] for one in found] == expected
+
+
+def test_what_there_is_outlives_a_restart(tmp_path: Path) -> None:
+    settings = PlatformSettings(f"sqlite:///{tmp_path}/platform.sqlite", {"hal-2": "token-of-hal-2"})
+    for start in range(2):
+        with serving(create_app(settings, lambda: NOON)) as url:
+            platform = Platform(url)
+            if start == 0:
+                platform.offer()
+                platform.anyone.post("/api/v1/offers/o1/booking", json=WHO)
+            booked = platform.hal_2.get("/api/v1/bookings").json()["bookings"]
+            assert [one["offer_id"] for one in booked] == ["o1"]
+
+
+def test_a_database_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError, match="cannot be opened"):
+        create_app(PlatformSettings(f"sqlite:///{tmp_path}/no/such/folder.sqlite", {}), lambda: NOON)

@@ -1,0 +1,158 @@
+"""The pages in a browser: found, filtered, booked, in two languages, without a word to anyone else."""
+
+from __future__ import annotations
+
+import re
+import string
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from sharing_platform.words import Words, texts
+from tests.sharing_platform.conftest import NOON, Platform
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+
+@pytest.fixture
+def page(browser: Browser, platform: Platform) -> Page:
+    platform.machine("mill-1", "Freesbank DMU 50", process="Frezen", now="in_use", since=NOON.isoformat())
+    platform.machine("lathe-2", "Draaibank <CTX>", process="Draaien")
+    platform.offer("o1", 3, 4)
+    platform.offer("o2", 27, 2.5, machine="lathe-2", probability=0.9999, checked=0, broken=0)
+    opened = browser.new_page(base_url=platform.url, viewport={"width": 1100, "height": 900})
+    opened.goto("/")
+    return opened
+
+
+def test_the_page_says_what_when_how_sure_and_how_often_wrong(page: Page) -> None:
+    first, second = page.locator("li.offer").all()
+    for text in ("Freesbank DMU 50", "ma 02/03/2026", "15:00", "19:00", "4 u", "93,7 %", "2 van de 40 keer niet vrij"):
+        assert text in first.inner_text(), text
+    for text in ("Draaibank <CTX>", "di 03/03/2026", "2,5 u", "99,9 %"):
+        assert text in second.inner_text(), text
+    assert page.locator("html").get_attribute("lang") == "nl"
+
+
+def test_english_is_a_click_away_and_stays(page: Page) -> None:
+    page.get_by_role("link", name="English").click()
+    assert "2 of 40 times not free" in page.locator("li.offer").first.inner_text()
+    page.goto("/")
+    assert page.locator("html").get_attribute("lang") == "en"
+
+
+def test_the_filter_narrows_the_list_without_a_reload(page: Page) -> None:
+    page.evaluate("window.sameDocument = true")
+    page.locator("select[name=machine]").select_option(label="Draaibank <CTX>")
+    expect(page.locator("li.offer")).to_have_count(1)
+    assert page.locator("li.offer").get_attribute("data-offer") == "o2"
+    page.locator("input[name=hours]").fill("3")
+    page.locator("input[name=hours]").blur()
+    expect(page.locator("li.offer")).to_have_count(0)
+    assert page.evaluate("window.sameDocument") is True
+
+
+def test_the_filter_works_without_javascript(browser: Browser, platform: Platform, page: Page) -> None:
+    plain = browser.new_context(java_script_enabled=False, base_url=platform.url).new_page()
+    plain.goto("/")
+    plain.locator("input[name=day]").fill("2026-03-03")
+    plain.get_by_role("button", name="Zoek").click()
+    assert [one.get_attribute("data-offer") for one in plain.locator("li.offer").all()] == ["o2"]
+
+
+def test_a_slot_is_booked_and_gone(page: Page, platform: Platform) -> None:
+    page.locator("li.offer[data-offer=o1] a.button").click()
+    page.get_by_label("Organisatie").fill("Start-up BV")
+    page.get_by_label("E-mail").fill("info@startup.be")
+    page.locator("form.book button").click()
+    page.wait_for_selector("[data-booking]")
+    booked = platform.hal_2.get("/api/v1/bookings").json()["bookings"]
+    assert [(one["offer_id"], one["organisation"]) for one in booked] == [("o1", "Start-up BV")]
+    page.goto("/")
+    assert page.locator("li.offer[data-offer=o1]").count() == 0
+    page.goto("/offers/o1")
+    assert page.locator("[role=alert]").count() == 1
+
+
+def test_open_pages_show_what_changes(page: Page, platform: Platform) -> None:
+    mill = page.locator("li.machine[data-machine=mill-1]")
+    expect(mill).to_have_attribute("data-now", "in_use")
+    page.evaluate("window.sameDocument = true")
+    platform.machine("mill-1", "Freesbank DMU 50", now="standing_still")
+    expect(mill).to_have_attribute("data-now", "standing_still")
+    platform.hal_2.delete("/api/v1/offers/o1")
+    expect(page.locator("li.offer[data-offer=o1]")).to_have_count(0)
+    assert page.evaluate("window.sameDocument") is True
+
+
+@pytest.mark.parametrize("width", [360, 1100])
+def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    for path in ("/", "/offers/o1", "/offers/none"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_page_asks_nobody_else(browser: Browser, platform: Platform, page: Page) -> None:
+    asked: list[str] = []
+    problems: list[str] = []
+    fresh = browser.new_page(base_url=platform.url)
+    fresh.on("request", lambda request: asked.append(request.url))
+    fresh.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
+    fresh.goto("/")
+    fresh.wait_for_selector("li.offer")
+    assert {re.match(r"https?://[^/]+", url).group(0) for url in asked} == {platform.url}  # type: ignore[union-attr]
+    assert problems == []
+
+
+def test_a_form_of_another_site_books_nothing(platform: Platform) -> None:
+    platform.offer()
+    who = {"organisation": "Evil BV", "email": "a@b.be"}
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert platform.anyone.post("/offers/o1", data=who, headers=headers).status_code == 403
+    assert platform.hal_2.get("/api/v1/bookings").json() == {"bookings": []}
+
+
+@pytest.mark.parametrize("path", ["/", "/offers/none", "/api/v1/offers", "/nowhere"])
+def test_every_answer_carries_its_guards(platform: Platform, path: str) -> None:
+    headers = platform.anyone.get(path).headers
+    assert "default-src 'self'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+
+
+def test_a_form_that_is_filled_in_wrong_keeps_what_was_typed(platform: Platform) -> None:
+    platform.offer()
+    answer = platform.anyone.post("/offers/o1", data={"organisation": "Start-up BV", "email": "nobody"})
+    assert answer.status_code == 422
+    assert 'value="Start-up BV"' in answer.text
+    assert 'role="alert"' in answer.text
+
+
+@pytest.mark.parametrize("query", ["day=morgen", "hours=veel", "hours=-1", "machine=x/y/z", "lang=fr", "hours=nan"])
+def test_a_query_that_makes_no_sense_is_no_error(platform: Platform, query: str) -> None:
+    assert platform.anyone.get(f"/?{query}").status_code == 200
+
+
+def test_both_languages_have_the_same_texts() -> None:
+    dutch, english = texts("nl"), texts("en")
+    assert dutch.keys() == english.keys()
+    for key, text in dutch.items():
+        fields = [{name for _, name, _, _ in string.Formatter().parse(one) if name} for one in (text, english[key])]
+        assert fields[0] == fields[1], key
+
+
+def test_a_percentage_is_never_rounded_up() -> None:
+    words = Words("nl", "Europe/Brussels")
+    assert [words.percent(share) for share in (0.9999, 0.95, 1.0, 0.8567)] == ["99,9 %", "95 %", "100 %", "85,6 %"]
+
+
+def test_times_are_those_of_the_region() -> None:
+    words = Words("nl", "Europe/Brussels")
+    assert words.day(NOON) == "ma 02/03/2026"
+    assert words.end_hour(NOON, NOON + timedelta(hours=11)) == "23:00"
+    assert words.end_hour(NOON, NOON + timedelta(hours=12)) == "00:00"
+    assert words.end_hour(NOON, NOON + timedelta(hours=18)) == "06:00 (di 03/03/2026)"
