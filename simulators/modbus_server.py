@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -106,6 +107,10 @@ class MeterServer:
                 f"Modbus simulator: port {self._port} on 127.0.0.1 cannot be used. "
                 "Stop the program that uses it, or choose another port."
             ) from error
+
+    async def run(self) -> None:
+        """Until cancelled. Its devices answer as of the clock's present, so there is nothing to move."""
+        await asyncio.Event().wait()
 
     async def stop(self) -> None:
         if self._server is not None:

@@ -13,10 +13,9 @@ import json
 import logging
 import signal
 import sys
-from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from edge_agent.agent import Agent
 from edge_agent.configuration import AgentSettings
@@ -28,51 +27,62 @@ from vrijloop.simulation import SimulatedFactory
 HISTORY_STEP = timedelta(minutes=2)
 
 
+class _World(Protocol):
+    """Simulated machines on real sockets."""
+
+    async def start(self) -> None: ...
+
+    async def run(self) -> None:
+        """Move them by the clock, until cancelled."""
+        ...
+
+    async def stop(self) -> None: ...
+
+
 async def run_factory(job: dict[str, Any], stop: asyncio.Event) -> None:
-    """The Limburg factory from `job["start"]` to the present, and on from there until told to stop."""
-    clock = SteppedClock(datetime.fromisoformat(job["start"]), HISTORY_STEP, follow=SystemClock())
+    """The Limburg factory from `job["start"]` to the present and on from there; or to `job["end"]`, where that is given."""
+    start, end = datetime.fromisoformat(job["start"]), job.get("end")
+    if end is None:
+        clock = SteppedClock(start, HISTORY_STEP, follow=SystemClock())
+    else:
+        clock = SteppedClock(start, HISTORY_STEP, end=datetime.fromisoformat(end))
     factory = SimulatedFactory(job["seed"], clock, job["opcua_port"], job["modbus_port"])
-    await factory.start()
+    await _run(factory, clock, job, stop)
+
+
+async def run_replay(job: dict[str, Any], stop: asyncio.Event) -> None:
+    """A recorded meter from its first row to its last."""
+    recording = read_recorded_meter(Path(job["csv"]), job["timezone"], job["skip_broken_rows"])
+    clock = SteppedClock(recording.start, recording.interval, end=recording.end)
+    meter = MeterServer([sdm630(1, lambda: recording.power_at(clock.now()))], job["modbus_port"])
+    await _run(meter, clock, job, stop)
+
+
+async def _run(world: _World, clock: SteppedClock, job: dict[str, Any], stop: asyncio.Event) -> None:
+    """Until told to stop, or until the clock has come to its end and all is sent: then `job["result"]` is written."""
+    await world.start()
     agent = Agent(load_settings(Path(job["agent_config"]), AgentSettings), clock)
     reading = asyncio.create_task(agent.run(stop))
     await agent.reached()
-    moving = asyncio.create_task(factory.run())
+    moving = asyncio.create_task(world.run())
     ticking = asyncio.create_task(clock.run())
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({stopping, moving, reading}, return_when=asyncio.FIRST_COMPLETED)
+    over = {asyncio.create_task(stop.wait()), moving, reading}
+    if job.get("result"):
+        over.add(ticking)
+    await asyncio.wait(over, return_when=asyncio.FIRST_COMPLETED)
+    if job.get("result") and ticking.done() and not stop.is_set():
+        await agent.drained()
+        result = json.dumps({"emitted": agent.outbox.last_seq()})
+        await asyncio.to_thread(Path(job["result"]).write_text, result, encoding="utf-8")
     stop.set()
     await reading
     for task in (moving, ticking):
         task.cancel()
     ended = await asyncio.gather(moving, ticking, return_exceptions=True)
-    await factory.stop()
+    await world.stop()
     for error in ended:
         if isinstance(error, Exception):
             raise error
-
-
-async def run_replay(job: dict[str, Any], stop: asyncio.Event) -> None:
-    """A recorded meter from its first row to its last; the summary's part goes to `job["result"]`."""
-    recording = read_recorded_meter(Path(job["csv"]), job["timezone"], job["skip_broken_rows"])
-    clock = SteppedClock(recording.start, recording.interval, end=recording.end)
-    meter = MeterServer([sdm630(1, lambda: recording.power_at(clock.now()))], job["modbus_port"])
-    await meter.start()
-    agent = Agent(load_settings(Path(job["agent_config"]), AgentSettings), clock)
-    reading = asyncio.create_task(agent.run(stop))
-    await agent.reached()
-    moving = asyncio.create_task(clock.run())
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({stopping, moving, reading}, return_when=asyncio.FIRST_COMPLETED)
-    if not stop.is_set():
-        await agent.drained()
-        result = {"emitted": agent.outbox.last_seq()}
-        await asyncio.to_thread(Path(job["result"]).write_text, json.dumps(result), encoding="utf-8")
-    stop.set()
-    await reading
-    moving.cancel()
-    with suppress(asyncio.CancelledError):
-        await moving
-    await meter.stop()
 
 
 async def _main(job: dict[str, Any]) -> None:
