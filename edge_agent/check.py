@@ -1,12 +1,15 @@
-"""`vrijloop agent check`: reach every machine once and say how it is."""
+"""`vrijloop agent check`: reach every machine and the broker once and say how they are."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
 
+import aiomqtt
+
 from edge_agent.configuration import AgentSettings, ModbusDevice, OpcUaServer
 from edge_agent.interval_tracker import Observation
+from edge_agent.publisher import mqtt_client
 from edge_agent.sources.contact import SourceLostError
 from edge_agent.sources.modbus import ModbusReader
 from edge_agent.sources.opcua import OpcUaSession
@@ -32,6 +35,16 @@ async def check_machines(settings: AgentSettings, clock: Clock) -> list[CheckRes
         *(_check_device(device, clock) for device in settings.modbus),
     )
     return [result for group in groups for result in group]
+
+
+async def check_broker(settings: AgentSettings) -> str | None:
+    """What is wrong with the broker, or None: a connection and its log-in, and nothing published."""
+    name = f"vrijloop-agent-{settings.agent.factory}-{settings.agent.gateway}-check"
+    try:
+        async with mqtt_client(settings.mqtt, name):
+            return None
+    except (aiomqtt.MqttError, OSError) as error:
+        return f"MQTT broker {settings.mqtt.address}: {error}. Is it running, and are `url`, user and password right?"
 
 
 async def _check_server(server: OpcUaServer, clock: Clock) -> list[CheckResult]:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge_agent.agent import Agent
-from edge_agent.check import CheckResult, check_machines
+from edge_agent.check import CheckResult, check_broker, check_machines
 from edge_agent.configuration import AgentSettings
 from edge_agent.device_templates import templates
 from telemetry import SystemClock, UnavailableError, load_settings
@@ -37,16 +37,26 @@ def run(config: ConfigOption = Path("agent.toml")) -> None:
 
 @app.command()
 def check(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = False) -> None:
-    """Reach every machine once and print its state now; fails if one cannot be reached."""
+    """Reach every machine and the broker once and print each machine's state now; fails if one cannot be reached."""
     settings = load_settings(config, AgentSettings)
     for noisy in ("asyncua", "pymodbus"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    results = asyncio.run(check_machines(settings, SystemClock()))
-    print(json.dumps([_as_row(one) for one in results], indent=2)) if as_json else _print_table(results)
-    failed = [one for one in results if one.problem is not None]
-    if failed:
-        lines = [f"{one.machine} at {one.address}: {one.problem}" for one in failed]
-        raise UnavailableError(f"{len(failed)} of {len(results)} machines failed:\n" + "\n".join(lines))
+    results, broker_problem = asyncio.run(_check(settings))
+    if as_json:
+        machines = [_as_row(one) for one in results]
+        print(json.dumps({"machines": machines, "broker": {"problem": broker_problem}}, indent=2))
+    else:
+        _print_table(results)
+    problems = [f"{one.machine} at {one.address}: {one.problem}" for one in results if one.problem is not None]
+    problems += [broker_problem] if broker_problem else []
+    if problems:
+        raise UnavailableError(
+            f"{len(problems)} of {len(results) + 1} checks failed (machines and broker):\n" + "\n".join(problems)
+        )
+
+
+async def _check(settings: AgentSettings) -> tuple[list[CheckResult], str | None]:
+    return await asyncio.gather(check_machines(settings, SystemClock()), check_broker(settings))
 
 
 @app.command("templates")

@@ -36,6 +36,25 @@ def messages_of(queued: Sequence[QueuedReport], gateway: str) -> list[tuple[str,
     ]
 
 
+def mqtt_client(settings: BrokerSettings, identifier: str, will: aiomqtt.Will | None = None) -> aiomqtt.Client:
+    """Not yet connected. Raises UserError where the password file cannot be read."""
+    client = aiomqtt.Client(
+        settings.host,
+        settings.port,
+        identifier=identifier,
+        protocol=aiomqtt.ProtocolVersion.V5 if settings.protocol == "5" else aiomqtt.ProtocolVersion.V311,
+        username=settings.username,
+        password=settings.password(),
+        tls_context=settings.tls_context(),
+        keepalive=settings.keepalive_s,
+        timeout=_ACK_TIMEOUT_S,
+        will=will,
+    )
+    # A window's messages are all under way at once; that is meant, and no reason for a warning each.
+    client.pending_calls_threshold = WINDOW
+    return client
+
+
 class Publisher:
     """Keeps one connection to the broker and empties the outbox into it."""
 
@@ -79,23 +98,8 @@ class Publisher:
                 await self._pause(self._backoff.next_delay())
 
     def _client(self) -> aiomqtt.Client:
-        settings = self._settings
-        version = aiomqtt.ProtocolVersion.V5 if settings.protocol == "5" else aiomqtt.ProtocolVersion.V311
-        client = aiomqtt.Client(
-            settings.host,
-            settings.port,
-            identifier=f"vrijloop-agent-{self._factory}-{self._gateway}",
-            protocol=version,
-            username=settings.username,
-            password=settings.password(),
-            tls_context=settings.tls_context(),
-            keepalive=settings.keepalive_s,
-            timeout=_ACK_TIMEOUT_S,
-            will=aiomqtt.Will(self._status_topic, b"offline", qos=1, retain=True),
-        )
-        # A window's messages are all under way at once; that is meant, and no reason for a warning each.
-        client.pending_calls_threshold = WINDOW
-        return client
+        will = aiomqtt.Will(self._status_topic, b"offline", qos=1, retain=True)
+        return mqtt_client(self._settings, f"vrijloop-agent-{self._factory}-{self._gateway}", will)
 
     @property
     def _status_topic(self) -> str:

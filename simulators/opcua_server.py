@@ -43,7 +43,8 @@ _MODES = {
 
 _CLOCK_TICK_S = 1.0
 
-logging.getLogger("asyncua").setLevel(logging.ERROR)
+# Its own account of a port in use is a traceback; ours is a sentence.
+logging.getLogger("asyncua").setLevel(logging.CRITICAL)
 
 
 @dataclass

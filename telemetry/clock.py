@@ -71,7 +71,7 @@ class SteppedClock:
 
     Time moves only when nobody holds it and everybody who waits is asleep on this clock: a poll over a real socket
     takes no simulated time, so weeks pass in seconds and no reading is missed on a slow machine. Sleeps are rounded up
-    to whole steps. Once it has caught up with `follow`, it is that clock. Nothing moves before `run()` is started.
+    to whole steps since `start`. Once it has caught up with `follow`, it is that clock. Nothing moves before `run()` is started.
 
     Not thread-safe: one event loop.
     """
@@ -81,7 +81,7 @@ class SteppedClock:
     ) -> None:
         if follow is None and end is None:
             raise ValueError("a stepped clock needs either a clock to follow or an end")
-        self._now = start
+        self._start = self._now = start
         self._step = step
         self._follow = follow
         self._limit: Callable[[], datetime] = follow.now if follow is not None else lambda: end or start
@@ -146,9 +146,8 @@ class SteppedClock:
             self._wake(target)
 
     def _on_step(self, deadline: datetime) -> datetime:
-        step = self._step.total_seconds()
-        seconds = math.ceil(deadline.timestamp() / step - 1e-9) * step
-        rounded = datetime.fromtimestamp(seconds, UTC)
+        steps = math.ceil((deadline - self._start) / self._step - 1e-9)
+        rounded = self._start + steps * self._step
         return rounded if rounded > self._now else rounded + self._step
 
     def _wake(self, until: datetime) -> None:

@@ -29,7 +29,8 @@ def load_settings(path: Path, model: type[Settings]) -> Settings:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: this is not valid TOML: {error}.") from error
+        line = re.search(r"at line (\d+)", str(error))
+        raise UserError(f"{path}{f':{line[1]}' if line else ''}: this is not valid TOML: {error}.") from error
     try:
         return model.model_validate(data)
     except ValidationError as error:

@@ -25,9 +25,8 @@ def listen_on(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(app: FastAPI, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM. Raises UserError where the address cannot be used."""
-    listener = listen_on(host, port)
+def serve(app: FastAPI, listener: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM."""
     # Open pages hold a live connection for hours: they are cut off after a second, and reconnect by themselves.
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])

@@ -9,7 +9,7 @@ from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.database import DatabaseError
 from telemetry import SystemClock, UserError
 from telemetry.clock import Clock
-from vrijloop.http_server import serve
+from vrijloop.http_server import listen_on, serve
 
 
 def run_platform(database: str, tokens_file: Path, host: str, port: int, clock: Clock | None = None) -> None:
@@ -24,4 +24,4 @@ def run_platform(database: str, tokens_file: Path, host: str, port: int, clock: 
         app = create_app(PlatformSettings(database, tokens), (clock or SystemClock()).now)
     except DatabaseError as error:
         raise UserError(str(error)) from error
-    serve(app, host, port)
+    serve(app, listen_on(host, port))

@@ -26,7 +26,7 @@ from stores.duckdb_store import DuckDBStateStore
 from stores.influxdb_store import InfluxDBStateStore
 from telemetry import Clock, Duration, ShiftedClock, SystemClock, UserError, load_settings
 from telemetry.broker import BrokerSettings
-from vrijloop.http_server import serve
+from vrijloop.http_server import listen_on, serve
 
 _log = logging.getLogger(__name__)
 
@@ -71,8 +71,9 @@ def run_server(config: Path, as_of: datetime | None = None) -> None:
     settings = load_settings(config, ServerSettings)
     policy = load_settings(settings.policy, Policy)
     clock = ShiftedClock(as_of) if as_of is not None else SystemClock()
-    app = _build(settings, policy, clock)
-    serve(app, settings.host, settings.port)
+    # The address first: a second server must not open the first one's store.
+    listener = listen_on(settings.host, settings.port)
+    serve(_build(settings, policy, clock), listener)
 
 
 def read_secret(path: Path, what: str) -> str:

@@ -1,0 +1,108 @@
+"""`vrijloop demo` as a newcomer runs it: it gets ready, goes on live, ends cleanly, and carries on when started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.servers import free_port, require, shared_file, wait_for
+
+pytestmark = pytest.mark.servers
+ENVIRONMENT = os.environ | {"COLUMNS": "200"}
+
+
+def demo(*arguments: str | int | Path) -> list[str]:
+    return [sys.executable, "-m", "vrijloop", "demo", *map(str, arguments)]
+
+
+def run_until_ready(tmp_path: Path, port: int) -> str:
+    """Start it, wait until it says it is ready and live, press Ctrl-C; returns what it said."""
+    log = tmp_path / "said.txt"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            demo("--weeks", "6", "--data-dir", tmp_path / "data", "--port", port),
+            stdout=sink, stderr=sink, env=ENVIRONMENT, start_new_session=True,
+        )  # fmt: skip
+    try:
+        wait_for(lambda: "Live now" in log.read_text() or process.poll() is not None, "the demo to be ready", 240)
+        assert process.poll() is None, log.read_text()
+        page = httpx2.get(f"http://127.0.0.1:{port}/", timeout=20)
+        assert page.status_code == 200
+        assert page.text.count('class="offer"') >= 5
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+    return log.read_text()
+
+
+def test_it_gets_ready_ends_cleanly_and_carries_on(tmp_path: Path) -> None:
+    require("mosquitto")
+    port = free_port()
+    first = run_until_ready(tmp_path, port)
+    assert f"http://127.0.0.1:{port}" in first
+    assert "Traceback" not in first
+    booked_before = open_offers(tmp_path)
+    again = run_until_ready(tmp_path, port)
+    assert "Traceback" not in again
+    # The second start reads the weeks it has from its own store: it is ready in a fraction of the first.
+    assert int(re.search(r"after (\d+) s", again)[1]) < int(re.search(r"after (\d+) s", first)[1])  # type: ignore[index]
+    assert booked_before > 0
+    for log in (tmp_path / "data" / "logs").iterdir():
+        assert "Traceback" not in log.read_text(), log
+
+
+def open_offers(tmp_path: Path) -> int:
+    with sqlite3.connect(tmp_path / "data" / "platform.sqlite") as database:
+        return int(database.execute("SELECT count(*) FROM offer WHERE status = 'open'").fetchone()[0])
+
+
+@pytest.mark.parametrize("broker", ["mosquitto", "amqtt"])
+def test_a_year_of_a_real_meter_comes_through_whole(tmp_path: Path, broker: str) -> None:
+    if broker == "mosquitto":
+        require("mosquitto")
+    recording = shared_file("data", "steel_2018_15min.csv")
+    result = tmp_path / "result.json"
+    done = subprocess.run(
+        demo("--headless", "--replay", recording, "--timezone", "Asia/Seoul", "--json", result, "--broker", broker),
+        capture_output=True, text=True, env=ENVIRONMENT, cwd=tmp_path, timeout=290,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = json.loads(result.read_text())
+    assert summary["reports"]["emitted"] == summary["reports"]["stored"] > 30_000
+    assert (summary["reports"]["missing"], summary["reports"]["duplicate"]) == (0, 0)
+    for state, hours in summary["hours_per_state_in_file"].items():
+        assert summary["hours_per_state"][state] == pytest.approx(hours, rel=0.005)
+    assert sum(summary["hours_per_state"].values()) == pytest.approx(8760, rel=0.005)
+    assert summary["slots_offered"] > 0
+    assert ("for a demo only" in done.stdout) == (broker == "amqtt")
+
+
+def test_a_recording_with_a_broken_row_is_replayed_without_it(tmp_path: Path) -> None:
+    rows = ["date,usage_kwh"]
+    rows += [
+        f"{day:02}-01-2018 {hour:02}:{minute:02},{10 if 6 <= hour < 22 else 2}"
+        for day in range(1, 3)
+        for hour in range(24)
+        for minute in (1, 16, 31, 46)
+    ]
+    rows[20] = rows[20].replace(",", ",broken ")
+    (tmp_path / "meter.csv").write_text("\n".join(rows))
+    result = tmp_path / "result.json"
+    command = demo("--headless", "--replay", tmp_path / "meter.csv", "--skip-broken-rows", "--json", result)
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, cwd=tmp_path, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    hours = json.loads(result.read_text())["hours_per_state"]
+    # Known until the last poll that was answered, and again from the next: two quarters of an hour.
+    assert hours["unknown"] == pytest.approx(0.5)
+    assert hours["executing"] == pytest.approx(32.0)

@@ -1,0 +1,247 @@
+"""A factory through all the rooms over real sockets and Mosquitto, at fixed times under a fixed seed.
+
+What was stored is compared with what the simulator did, and what was offered with what it does next.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+from playwright.sync_api import expect
+
+from simulators.factory_plan import FactoryPlan
+from simulators.limburg import FACTORY, MACHINES, METERED_MACHINES, OPCUA_MACHINES
+from telemetry import MachineState
+from tests.servers import Mosquitto, wait_for
+from vrijloop.demo.policies import limburg_policy
+from vrijloop.demo.workplace import Ports, Workplace, free_ports
+from vrijloop.simulation import agent_machines_toml
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.servers
+
+SEED = 11
+# Over the change of clocks of 29 March and over Easter Monday; it ends on a Thursday evening.
+START, END = datetime(2026, 2, 26, tzinfo=UTC), datetime(2026, 4, 16, 20, tzinfo=UTC)
+STEP = timedelta(minutes=2)
+PLAN = FactoryPlan(MACHINES, SEED)
+
+
+@dataclass
+class House:
+    """The running parts, and what came through them."""
+
+    place: Workplace
+    emitted: int
+
+    def ask(self, path: str, **params: str) -> Any:
+        headers = {"Authorization": f"Bearer {self.place.server_token}"}
+        answer = httpx2.get(self.place.server_url + path, params=params, headers=headers, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+    def cycle(self) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.place.server_token}"}
+        answer = httpx2.post(f"{self.place.server_url}/api/v1/cycle", headers=headers, timeout=60)
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    def offers(self) -> list[dict[str, Any]]:
+        answer = httpx2.get(f"{self.place.platform_url}/api/v1/offers", params={"limit": 1000}, timeout=20)
+        return list(answer.json()["offers"])
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("house")
+    broker_folder = tmp_path_factory.mktemp("broker")
+    broker = Mosquitto(broker_folder)
+    broker.start()
+    opcua, modbus, server, platform = free_ports(4)
+    place = Workplace(folder, Ports(broker.port, opcua, modbus, server, platform), FACTORY, "gw-test", "5")
+    place.prepare(agent_machines_toml(opcua, modbus), limburg_policy(), cycle="1h")
+    present = END.isoformat()
+    result = folder / "result.json"
+    job = {
+        "start": START.isoformat(), "end": present, "seed": SEED, "opcua_port": opcua, "modbus_port": modbus,
+        "agent_config": str(place.agent_config), "result": str(result),
+    }  # fmt: skip
+    (folder / "job.json").write_text(json.dumps(job))
+    tokens = ["--tokens-file", str(place.platform_tokens), "--database", place.database_url]
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        log = (folder / f"{name}.log").open("wb")
+        started.append(subprocess.Popen([sys.executable, *arguments], stdout=log, stderr=log, env=dict(os.environ)))
+        return started[-1]
+
+    try:
+        start("platform", "-m", "vrijloop", "platform", *tokens, "--port", str(platform), "--as-of", present)
+        start("server", "-m", "vrijloop", "server", "-c", str(place.server_config), "--as-of", present)
+        wait_for(lambda: _answers(f"{place.platform_url}/api/v1/offers"), "the platform to answer")
+        wait_for(lambda: _answers(f"{place.server_url}/api/v1/status"), "the server to answer")
+        floor = start("shop-floor", "-m", "vrijloop.demo.shop_floor", str(folder / "job.json"))
+        assert floor.wait(240) == 0, (folder / "shop-floor.log").read_text()[-2000:]
+        built = House(place, json.loads(result.read_text())["emitted"])
+        wait_for(lambda: built.ask("/api/v1/status")["stored"] >= built.emitted, "all reports to be stored")
+        built.cycle()
+        yield built
+    finally:
+        for one in reversed(started):
+            one.terminate()
+            one.wait(30)
+        broker.stop()
+
+
+def _answers(url: str) -> bool:
+    try:
+        httpx2.get(url, timeout=2)
+    except httpx2.HTTPError:
+        return False
+    return True
+
+
+def stored_spells(house: House, machine: str) -> list[tuple[str, datetime, datetime]]:
+    """Joined where neighbours say the same; Unknown at the edges of the run left out."""
+    found = house.ask("/api/v1/intervals", machine=machine, start=START.isoformat(), end=END.isoformat())["intervals"]
+    joined: list[tuple[str, datetime, datetime]] = []
+    for one in found:
+        start, end = (datetime.fromisoformat(one[key]) for key in ("start", "end"))
+        if joined and joined[-1][0] == one["state"] and joined[-1][2] == start:
+            joined[-1] = (joined[-1][0], joined[-1][1], end)
+        else:
+            joined.append((one["state"], start, end))
+    return joined
+
+
+def planned_spells(machine: str) -> list[tuple[str, datetime, datetime]]:
+    joined: list[tuple[str, datetime, datetime]] = []
+    for spell in PLAN.spells(machine, START, END):
+        state, start, end = spell.state.value, max(spell.start, START), min(spell.end, END)
+        if joined and joined[-1][0] == state:
+            joined[-1] = (state, joined[-1][1], end)
+        else:
+            joined.append((state, start, end))
+    return joined
+
+
+def test_nothing_is_missing_and_nothing_doubled(house: House) -> None:
+    status = house.ask("/api/v1/status")
+    assert (status["stored"], status["missing"], status["quarantined"]) == (house.emitted, 0, 0)
+    assert house.emitted > 10_000
+    assert [one["gaps"] for one in status["gateways"]] == [[]]
+
+
+@pytest.mark.parametrize("machine", [one.machine for one in OPCUA_MACHINES])
+def test_opcua_machines_are_stored_to_the_millisecond(house: House, machine: str) -> None:
+    """Source timestamps carry every change, however short, however the poll or subscription fell."""
+    planned = planned_spells(machine)
+    stored = stored_spells(house, machine)
+    # The first spell is known from the moment of connection on; the last may be cut by the end of the run.
+    assert len(planned) > 100
+    assert [(state, start) for state, start, _ in stored[1:-1]] == [(state, start) for state, start, _ in planned[1:-1]]
+
+
+@pytest.mark.parametrize("one", METERED_MACHINES, ids=lambda one: one.machine)
+def test_metered_machines_are_stored_to_a_poll(house: House, one: Any) -> None:
+    """A meter knows off, idle and working; each moment may be off by one poll, which here is a step of the clock."""
+    hours = dict.fromkeys(MachineState, 0.0)
+    stored_hours = dict.fromkeys(hours, 0.0)
+    changes = 0
+    for state, start, end in planned_spells(one.machine):
+        seen = MachineState.NOT_EXECUTING if state == MachineState.OUT_OF_SERVICE else MachineState(state)
+        hours[seen] += (end - start) / timedelta(hours=1)
+        changes += 1
+    for state, start, end in stored_spells(house, one.machine):
+        stored_hours[MachineState(state)] += (end - start) / timedelta(hours=1)
+    tolerance = max(changes, 4) * STEP / timedelta(hours=1)
+    for state, planned in hours.items():
+        assert abs(planned - stored_hours[state]) <= tolerance, (state, planned, stored_hours[state])
+    assert stored_hours[MachineState.UNKNOWN] < 0.5
+
+
+def test_utilisation_is_that_of_the_plan(house: House) -> None:
+    day = "2026-03-18"
+    found = house.ask("/api/v1/utilisation", first=day, last=day)["days"]
+    assert len(found) == len(MACHINES)
+    start = datetime(2026, 3, 17, 23, tzinfo=UTC)  # midnight in Brussels
+    for one in found:
+        if one["machine"] in [m.machine for m in OPCUA_MACHINES]:
+            planned = sum(
+                (min(s.end, start + timedelta(days=1)) - max(s.start, start)) / timedelta(hours=1)
+                for s in PLAN.spells(one["machine"], start, start + timedelta(days=1))
+                if s.state is MachineState.EXECUTING
+            )
+            assert one["apt_h"] == pytest.approx(planned, abs=1e-3)
+            assert one["coverage"] == pytest.approx(1.0)
+
+
+def test_offers_are_inside_the_policy_and_the_machines_then_are_free(house: House) -> None:
+    offers = house.offers()
+    assert len(offers) >= 10
+    kept = promised = 0.0
+    for one in offers:
+        start, end = datetime.fromisoformat(one["start"]), datetime.fromisoformat(one["end"])
+        assert end - start >= timedelta(hours=2)
+        assert start >= END
+        assert one["checked"] > 0
+        busy = [
+            spell
+            for spell in PLAN.spells(one["machine"], start, end)
+            if spell.state is MachineState.EXECUTING or spell.state is MachineState.OUT_OF_SERVICE
+        ]
+        kept += not busy
+        promised += one["probability"]
+    # Both are known to the last digit under this seed; what is asserted is that promises are not empty words.
+    assert kept / len(offers) >= 0.8
+    assert promised / len(offers) >= 0.85
+
+
+def test_no_hour_is_offered_twice(house: House) -> None:
+    spans = sorted((one["machine"], one["start"], one["end"]) for one in house.offers())
+    for before, after in itertools.pairwise(spans):
+        assert before[0] != after[0] or before[2] <= after[1]
+    ids = {one["id"] for one in house.offers()}
+    assert house.cycle()["put"] == 0
+    assert {one["id"] for one in house.offers()} == ids
+
+
+def test_a_slot_is_booked_in_the_browser_and_its_hours_are_no_longer_offered(house: House, browser: Browser) -> None:
+    chosen = house.offers()[0]
+    page = browser.new_page(base_url=house.place.platform_url)
+    page.goto("/")
+    expect(page.locator("li.machine")).to_have_count(len(MACHINES))
+    page.locator(f"li.offer[data-offer='{chosen['id']}'] a.button").click()
+    page.get_by_label("Organisatie").fill("Start-up BV")
+    page.get_by_label("E-mail").fill("info@startup.be")
+    page.locator("form.book button").click()
+    expect(page.locator("[data-booking]")).to_be_visible()
+    page.close()
+    # The server sees the booking by itself and makes a new round; no hour of it is offered under any name.
+    house.cycle()
+    for one in [*house.offers(), *house.ask("/api/v1/slots")["slots"]]:
+        assert one["machine"] != chosen["machine"] or not overlap(one, chosen)
+
+
+def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    times = [datetime.fromisoformat(slot[key]) for slot in (one, other) for key in ("start", "end")]
+    return times[0] < times[3] and times[2] < times[1]
+
+
+def test_the_servers_api_is_closed_to_strangers(house: House) -> None:
+    for path in ("status", "machines", "utilisation", "hours", "slots", "intervals"):
+        assert httpx2.get(f"{house.place.server_url}/api/v1/{path}", timeout=10).status_code == 401
+    assert Path(house.place.folder / "secrets" / "server-token").stat().st_mode & 0o077 == 0
