@@ -30,7 +30,7 @@ docs-pictures: $(INSTALLED)
 # The whole chain under replay: reports a second from Modbus socket to durable row, as JSON.
 bench-chain: $(INSTALLED)
 	@scripts/servers mosquitto
-	@$(BIN)/python benchmarks/chain.py
+	@$(BIN)/python -m benchmarks.chain
 
 $(INSTALLED): pyproject.toml constraints.txt scripts/venv
 	@scripts/venv "$(PYTHON)"

@@ -62,11 +62,12 @@ def simulate(
     modbus_port: PortOption = 5020,
     seed: Annotated[int, typer.Option(help="The same seed gives the same factory.")] = 1,
     agent_config: Annotated[Path | None, typer.Option(help="Also write an agent configuration that reads it.")] = None,
+    broker: Annotated[str, typer.Option(help="The broker in that configuration.")] = "mqtt://127.0.0.1:1883",
 ) -> None:
     """Start the simulated factory alone: OPC UA and Modbus TCP servers on 127.0.0.1."""
     from vrijloop.simulate import run_simulation
 
-    asyncio.run(run_simulation(seed, opcua_port, modbus_port, agent_config, Console()))
+    asyncio.run(run_simulation(seed, opcua_port, modbus_port, agent_config, broker, Console()))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from vrijloop.simulation import SimulatedFactory, agent_machines_toml
 
 
 async def run_simulation(
-    seed: int, opcua_port: int, modbus_port: int, agent_config: Path | None, console: Console
+    seed: int, opcua_port: int, modbus_port: int, agent_config: Path | None, broker: str, console: Console
 ) -> None:
     """Serve until SIGINT or SIGTERM. Raises UserError where a port or the file cannot be used."""
     stop = asyncio.Event()
@@ -24,7 +25,7 @@ async def run_simulation(
     await factory.start()
     try:
         if agent_config is not None:
-            _write_agent_config(agent_config, opcua_port, modbus_port)
+            _write_agent_config(agent_config, broker, opcua_port, modbus_port)
             console.print(f"Agent configuration: {agent_config}")
         console.print(f"OPC UA: opc.tcp://127.0.0.1:{opcua_port}/vrijloop/simulator")
         console.print(f"Modbus TCP: 127.0.0.1:{modbus_port}")
@@ -37,8 +38,8 @@ async def run_simulation(
         await factory.stop()
 
 
-def _write_agent_config(path: Path, opcua_port: int, modbus_port: int) -> None:
-    head = f'[agent]\nfactory = "{FACTORY}"\ngateway = "gw-1"\n\n[mqtt]\nurl = "mqtt://127.0.0.1:1883"\n\n'
+def _write_agent_config(path: Path, broker: str, opcua_port: int, modbus_port: int) -> None:
+    head = f'[agent]\nfactory = "{FACTORY}"\ngateway = "gw-1"\n\n[mqtt]\nurl = {json.dumps(broker)}\n\n'
     try:
         path.write_text(head + agent_machines_toml(opcua_port, modbus_port), encoding="utf-8")
     except OSError as error:

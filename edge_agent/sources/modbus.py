@@ -111,20 +111,22 @@ class ModbusSource:
     async def _poll_on(self, backoff: Backoff) -> None:
         interval = self._device.poll_interval
         previous: datetime | None = None
+        pace = max(interval, self._clock.resolution)
         while True:
             with self._clock.hold():
                 at = self._clock.now()
-                seen = await self._reader.read(at, self._vouches(previous, at, interval))
+                seen = await self._reader.read(at, self._vouches(previous, at, pace))
                 self._writer.observe(self._device.id, seen)
                 await self._writer.room()
-            previous = at
+            # How far the next poll may lie is known now: simulated time may have become real time when it comes.
+            previous, pace = at, max(interval, self._clock.resolution)
             self.contact.made()
             backoff.reset()
             await self._clock.sleep(max(0.0, (at + interval - self._clock.now()).total_seconds()))
 
-    def _vouches(self, previous: datetime | None, at: datetime, interval: timedelta) -> bool:
+    def _vouches(self, previous: datetime | None, at: datetime, pace: timedelta) -> bool:
         if previous is None:
             # After a start or a lost connection the last report may still be fresh enough to go on from.
             last = self._writer.reported(self._device.id)
             previous = last.until if last is not None and last.state is not MachineState.UNKNOWN else None
-        return previous is not None and at - previous <= MISSED_POLLS * max(interval, self._clock.resolution)
+        return previous is not None and at - previous <= MISSED_POLLS * pace

@@ -1,0 +1,90 @@
+"""One metered machine, live, through all the rooms: the test turns a value at the meter, the page shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+
+from simulators.modbus_server import MeterServer, sdm630
+from tests.servers import Mosquitto, wait_for
+from vrijloop.demo.workplace import Ports, Workplace, free_ports
+
+IDLE_W, WORKING_W = 500.0, 5000.0
+MACHINE = "pers-1"
+
+
+@dataclass
+class LiveHouse:
+    """`power_w[0]` is what the meter shows from the next poll on."""
+
+    url: str
+    power_w: list[float] = field(default_factory=lambda: [IDLE_W])
+
+
+@contextmanager
+def live_house(folder: Path, poll_interval: str = "500ms") -> Iterator[LiveHouse]:
+    broker_folder = folder / "mosquitto"
+    broker_folder.mkdir()
+    broker = Mosquitto(broker_folder)
+    broker.start()
+    modbus, server, platform = free_ports(3)
+    place = Workplace(folder, Ports(broker.port, 0, modbus, server, platform), "hal-2", "gw-1", "5")
+    machines = (
+        f'[[modbus]]\nid = "{MACHINE}"\nhost = "127.0.0.1"\nport = {modbus}\ntemplate = "eastron-sdm630"\n'
+        f'poll_interval = "{poll_interval}"\n'
+        "thresholds = { off_below_w = 100.0, idle_below_w = 1500.0, working_from_w = 2500.0 }\n"
+    )
+    policy = f'factory = "hal-2"\nshare_live_state = true\n[machine.{MACHINE}]\ntitle = "Kantpers"\n'
+    place.prepare(machines, policy, cycle="1h")
+    house = LiveHouse(place.platform_url)
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(name: str, *arguments: str) -> None:
+        with (folder / f"{name}.log").open("wb") as log:
+            command = [sys.executable, "-m", "vrijloop", *arguments]
+            started.append(subprocess.Popen(command, stdout=log, stderr=log))
+
+    try:
+        with _meter(modbus, house):
+            tokens, database = str(place.platform_tokens), place.database_url
+            start("platform", "platform", "--tokens-file", tokens, "--database", database, "--port", str(platform))
+            wait_for(lambda: _answers(house.url), "the platform to answer")
+            start("server", "server", "-c", str(place.server_config))
+            start("agent", "agent", "run", "-c", str(place.agent_config))
+            yield house
+    finally:
+        for one in reversed(started):
+            one.terminate()
+            one.wait(30)
+        broker.stop()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx2.get(url, timeout=2).status_code == 200
+    except httpx2.HTTPError:
+        return False
+
+
+@contextmanager
+def _meter(port: int, house: LiveHouse) -> Iterator[None]:
+    """The meter's server, in a thread of its own so that it answers while a browser is waited for."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    meter = MeterServer([sdm630(1, lambda: house.power_w[0])], port)
+    asyncio.run_coroutine_threadsafe(meter.start(), loop).result(20)
+    try:
+        yield
+    finally:
+        asyncio.run_coroutine_threadsafe(meter.stop(), loop).result(20)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(20)

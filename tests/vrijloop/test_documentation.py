@@ -1,0 +1,112 @@
+"""The documentation is true: its commands run, its samples are accepted and complete, its links lead somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from analytics.policy import Policy
+from edge_agent.configuration import AgentSettings
+from telemetry import load_settings
+from telemetry.settings_file import _model_in
+from tests.servers import free_port, listens, require, wait_for
+from vrijloop.server import ServerSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+SAMPLES = {"agent.sample.toml": AgentSettings, "server.sample.toml": ServerSettings, "policy.sample.toml": Policy}
+PORTS = ("1883", "4840", "5020", "8340")
+
+
+def console_lines(page: Path) -> list[str]:
+    blocks = re.findall(r"^```console\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if console_lines(page)], ids=lambda page: page.stem)
+def test_commands_run(page: Path, tmp_path: Path) -> None:
+    """In order, in an empty folder, on free ports; what ends in `&` runs on in the background until the page is through."""
+    if "mosquitto" in page.read_text():
+        require("mosquitto")
+    free = {port: str(free_port()) for port in PORTS}
+    path = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}:/usr/sbin"
+    environment = os.environ | {"PATH": path, "COLUMNS": "200"}
+    running: list[subprocess.Popen[bytes]] = []
+    try:
+        for line in console_lines(page):
+            command = re.sub(r"\b(?:" + "|".join(PORTS) + r")\b", lambda match: free[match.group()], line)
+            if command.endswith("&"):
+                running.append(
+                    subprocess.Popen(
+                        command.removesuffix("&"), shell=True, cwd=tmp_path, env=environment, start_new_session=True
+                    )
+                )
+                ports = [int(port) for port in free.values() if port in command]
+                wait_for(lambda ports=ports: all(map(listens, ports)), f"{command} to listen")  # type: ignore[misc]
+            else:
+                done = subprocess.run(
+                    command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+                )
+                assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        assert all(one.poll() is None for one in running)
+    finally:
+        for one in reversed(running):
+            os.killpg(one.pid, signal.SIGTERM)
+            one.wait(30)
+
+
+@pytest.mark.parametrize(("name", "model"), SAMPLES.items())
+def test_samples_are_accepted_as_they_stand_and_with_every_option_taken(name: str, model: type, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / name).read_text()
+    load_settings(ROOT / "docs" / name, model)
+    everything = tmp_path / name
+    everything.write_text(re.sub(r"^# ([a-z_]+ = )", r"\1", text, flags=re.MULTILINE))
+    load_settings(everything, model)
+
+
+@pytest.mark.parametrize(("name", "model"), SAMPLES.items())
+def test_samples_name_every_option_there_is(name: str, model: type) -> None:
+    text = (ROOT / "docs" / name).read_text()
+    options = set(re.findall(r"^\s*(?:# )?([a-z_]+) = ", text, re.MULTILINE)) | set(re.findall(r"\[+([a-z_.]+)", text))
+    known = {part for option in options for part in option.split(".")} | {"mqtt"}
+    shared = (
+        {"protocol", "username", "password_file", "ca_file", "keepalive_s"} if name != "agent.sample.toml" else set()
+    )
+    missing = _option_names(model) - known - shared - set(re.findall(r"([a-z_]+) = ", text))
+    assert missing == set()
+
+
+def _option_names(model: type) -> set[str]:
+    assert issubclass(model, BaseModel)
+    names: set[str] = set()
+    for name, field in model.model_fields.items():
+        names.add(name)
+        inner = _model_in(field.annotation)
+        if inner is not None and "_minute" not in " ".join(inner.model_fields):
+            names |= _option_names(inner)
+    return names
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def test_the_first_screen_says_what_it_is_shows_it_and_has_the_two_commands() -> None:
+    first_screen = "\n".join((ROOT / "README.md").read_text().splitlines()[:24])
+    for part in ("finds the hours", "docs/pictures/page.png", "make demo", "make test"):
+        assert part in first_screen
+
+
+def test_every_room_has_a_page() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
+    assert {page.stem for page in (ROOT / "docs" / "rooms").iterdir()} == set(listed)
