@@ -18,6 +18,7 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
+import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -68,6 +69,15 @@ def listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def answers(url: str) -> bool:
+    """Whether something speaks HTTP there."""
+    try:
+        httpx2.get(url, timeout=2)
+    except httpx2.HTTPError:
+        return False
+    return True
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:

@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx2
-
 from simulators.modbus_server import MeterServer, sdm630
-from tests.servers import Mosquitto, wait_for
+from tests.servers import Mosquitto, answers, wait_for
 from vrijloop.demo.workplace import Ports, Workplace, free_ports
 
 IDLE_W, WORKING_W = 500.0, 5000.0
@@ -56,7 +54,7 @@ def live_house(folder: Path, poll_interval: str = "500ms") -> Iterator[LiveHouse
         with _meter(modbus, house):
             tokens, database = str(place.platform_tokens), place.database_url
             start("platform", "platform", "--tokens-file", tokens, "--database", database, "--port", str(platform))
-            wait_for(lambda: _answers(house.url), "the platform to answer")
+            wait_for(lambda: answers(house.url), "the platform to answer")
             start("server", "server", "-c", str(place.server_config))
             start("agent", "agent", "run", "-c", str(place.agent_config))
             yield house
@@ -65,13 +63,6 @@ def live_house(folder: Path, poll_interval: str = "500ms") -> Iterator[LiveHouse
             one.terminate()
             one.wait(30)
         broker.stop()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx2.get(url, timeout=2).status_code == 200
-    except httpx2.HTTPError:
-        return False
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from playwright.sync_api import expect
 from simulators.factory_plan import FactoryPlan
 from simulators.limburg import FACTORY, MACHINES, METERED_MACHINES, OPCUA_MACHINES
 from telemetry import MachineState
-from tests.servers import Mosquitto, wait_for
+from tests.servers import Mosquitto, answers, wait_for
 from vrijloop.demo.policies import limburg_policy
 from vrijloop.demo.workplace import Ports, Workplace, free_ports
 from vrijloop.simulation import agent_machines_toml
@@ -91,8 +91,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     try:
         start("platform", "-m", "vrijloop", "platform", *tokens, "--port", str(platform), "--as-of", present)
         start("server", "-m", "vrijloop", "server", "-c", str(place.server_config), "--as-of", present)
-        wait_for(lambda: _answers(f"{place.platform_url}/api/v1/offers"), "the platform to answer")
-        wait_for(lambda: _answers(f"{place.server_url}/api/v1/status"), "the server to answer")
+        wait_for(lambda: answers(f"{place.platform_url}/api/v1/offers"), "the platform to answer")
+        wait_for(lambda: answers(f"{place.server_url}/api/v1/status"), "the server to answer")
         floor = start("shop-floor", "-m", "vrijloop.demo.shop_floor", str(folder / "job.json"))
         assert floor.wait(240) == 0, (folder / "shop-floor.log").read_text()[-2000:]
         built = House(place, json.loads(result.read_text())["emitted"])
@@ -104,14 +104,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             one.terminate()
             one.wait(30)
         broker.stop()
-
-
-def _answers(url: str) -> bool:
-    try:
-        httpx2.get(url, timeout=2)
-    except httpx2.HTTPError:
-        return False
-    return True
 
 
 def stored_spells(house: House, machine: str) -> list[tuple[str, datetime, datetime]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -19,14 +17,6 @@ from tests.plans import ScriptedPlan, character
 from tests.servers import free_port
 
 CLOCK = SystemClock()
-
-
-@pytest.fixture
-def taken_port() -> Iterator[int]:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.listen()
-        yield int(holder.getsockname()[1])
 
 
 async def test_opcua_machines_folder_as_opc_40001_1_has_it() -> None:
