@@ -17,6 +17,7 @@ from edge_agent.outbox import Outbox
 from edge_agent.publisher import Publisher
 from edge_agent.report_writer import ReportWriter
 from edge_agent.sources.modbus import ModbusSource
+from edge_agent.sources.modbus_line import ModbusLines
 from edge_agent.sources.opcua import OpcUaSource
 from telemetry import Clock
 
@@ -36,9 +37,10 @@ class Agent:
         self.publisher = Publisher(
             settings.mqtt, settings.agent.factory, settings.agent.gateway, self.outbox, self.writer.committed
         )
+        lines = ModbusLines()
         self.sources: Sequence[OpcUaSource | ModbusSource] = [
             *(OpcUaSource(server, self.writer, clock) for server in settings.opcua),
-            *(ModbusSource(device, self.writer, clock) for device in settings.modbus),
+            *(ModbusSource(device, lines.of(device), self.writer, clock) for device in settings.modbus),
         ]
 
     async def reached(self) -> None:

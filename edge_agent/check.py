@@ -12,6 +12,7 @@ from edge_agent.interval_tracker import Observation
 from edge_agent.publisher import mqtt_client
 from edge_agent.sources.contact import SourceLostError
 from edge_agent.sources.modbus import ModbusReader
+from edge_agent.sources.modbus_line import ModbusLine, ModbusLines
 from edge_agent.sources.opcua import OpcUaSession
 from telemetry import Clock, MachineState
 
@@ -30,9 +31,10 @@ class CheckResult:
 
 async def check_machines(settings: AgentSettings, clock: Clock) -> list[CheckResult]:
     """All machines at once; nothing raises, problems stand in the results."""
+    lines = ModbusLines()
     groups = await asyncio.gather(
         *(_check_server(server, clock) for server in settings.opcua),
-        *(_check_device(device, clock) for device in settings.modbus),
+        *(_check_device(device, lines.of(device), clock) for device in settings.modbus),
     )
     return [result for group in groups for result in group]
 
@@ -67,15 +69,15 @@ async def _check_server(server: OpcUaServer, clock: Clock) -> list[CheckResult]:
     ]
 
 
-async def _check_device(device: ModbusDevice, clock: Clock) -> list[CheckResult]:
-    reader = ModbusReader(device)
+async def _check_device(device: ModbusDevice, line: ModbusLine, clock: Clock) -> list[CheckResult]:
+    line.join()
     try:
-        await reader.connect()
+        reader = ModbusReader(device, line)
         seen = await reader.read(clock.now(), continuous=False)
     except (SourceLostError, OSError) as error:
         return [CheckResult(device.id, device.address, None, str(error))]
     finally:
-        reader.close()
+        await line.leave()
     return [CheckResult(device.id, device.address, seen, None if _known(seen) else "gives no valid state")]
 
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from edge_agent.agent import Agent
 from edge_agent.check import CheckResult, check_broker, check_machines
 from edge_agent.configuration import AgentSettings
-from edge_agent.device_templates import templates
+from edge_agent.device_templates import templates, templates_page
 from telemetry import SystemClock, UnavailableError, load_settings
 
 app = typer.Typer(help="The edge agent that reads machines and publishes their states.", no_args_is_help=True)
@@ -60,8 +60,14 @@ async def _check(settings: AgentSettings) -> tuple[list[CheckResult], str | None
 
 
 @app.command("templates")
-def list_templates(as_json: JsonOption = False) -> None:
+def list_templates(
+    as_json: JsonOption = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the documentation page.")] = False,
+) -> None:
     """List the device templates for Modbus machines."""
+    if markdown:
+        print(templates_page(), end="")
+        return
     if as_json:
         print(json.dumps([one.model_dump(mode="json") for one in templates().values()], indent=2))
         return

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from edge_agent.device_templates import DeviceTemplate, template_named
+from edge_agent.device_templates import DeviceTemplate, Lamp, template_named
 from edge_agent.power_state import PowerThresholds
-from telemetry import Duration, Name, UserError
+from telemetry import Duration, MachineState, Name, UserError
 from telemetry.broker import BrokerSettings
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -56,16 +57,25 @@ class OpcUaServer(_Table):
 
 
 class ModbusDevice(_Table):
-    """One machine behind a Modbus TCP device."""
+    """One machine behind a Modbus device: over TCP, RTU over TCP (a serial server), or a serial line."""
 
     id: Name
-    host: str
+    transport: Literal["tcp", "rtu-over-tcp", "serial"] = "tcp"
+    host: str | None = None
     port: Port = 502
+    serial_port: str | None = None
+    baudrate: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
+    parity: Literal["N", "E", "O"] = "N"
+    stopbits: Literal[1, 2] = 1
     unit: Annotated[int, Field(ge=0, le=255)] = 1
     template: str
+    values: tuple[str, ...] = ()
+    lamps: dict[Lamp, Annotated[int, Field(ge=0)]] | None = None
     poll_interval: Duration = timedelta(seconds=1)
-    timeout: Duration = timedelta(seconds=3)
+    timeout: Duration = timedelta(seconds=1)
+    longest_pause: Duration = timedelta(seconds=30)
     thresholds: PowerThresholds | None = None
+    dwell: dict[MachineState, Duration] = Field(default_factory=dict)
     report_power: bool = False
 
     @field_validator("template")
@@ -78,11 +88,29 @@ class ModbusDevice(_Table):
         return name
 
     @model_validator(mode="after")
-    def _meter_needs_thresholds(self) -> Self:
+    def _reachable(self) -> Self:
+        if self.transport == "serial" and self.serial_port is None:
+            raise ValueError(f'machine {self.id!r}: transport "serial" needs `serial_port`, such as "/dev/ttyUSB0"')
+        if self.transport != "serial" and self.host is None:
+            raise ValueError(f"machine {self.id!r}: `host` is missing")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_template(self) -> Self:
         if self.device.is_meter and self.thresholds is None:
             raise ValueError(
-                f"machine {self.id!r} has only a power meter: give `thresholds` with idle_below_w and working_from_w"
+                f"machine {self.id!r} has only a power meter: give `thresholds` with idle_below_w and working_from_w; "
+                f"`vrijloop agent learn {self.id}` proposes them"
             )
+        unknown = sorted(set(self.values) - set(self.device.values))
+        if unknown:
+            known = ", ".join(self.device.values) or "none"
+            raise ValueError(f"machine {self.id!r}: {self.template} has no {', '.join(unknown)}; it has: {known}")
+        light = self.device.stack_light
+        if self.lamps is not None and light is None:
+            raise ValueError(f"machine {self.id!r}: {self.template} has no lamps")
+        if light is not None and any(place >= light.count for place in self.wired_lamps.values()):
+            raise ValueError(f"machine {self.id!r}: {self.template} has inputs 0 to {light.count - 1}")
         return self
 
     @property
@@ -90,8 +118,25 @@ class ModbusDevice(_Table):
         return template_named(self.template)
 
     @property
+    def wanted_values(self) -> tuple[str, ...]:
+        """The values that are read at each poll: what the state needs first."""
+        needed = ("active_power",) if self.device.is_meter else ()
+        return (*needed, *(name for name in self.values if name not in needed))
+
+    @property
+    def wired_lamps(self) -> Mapping[Lamp, int]:
+        """Which lamp is wired to which input."""
+        light = self.device.stack_light
+        return self.lamps if self.lamps is not None else light.lamps if light is not None else {}
+
+    @property
+    def line(self) -> str:
+        """The connection; devices with the same share it."""
+        return self.serial_port or "" if self.transport == "serial" else f"{self.host}:{self.port}"
+
+    @property
     def address(self) -> str:
-        return f"{self.host}:{self.port} unit {self.unit}"
+        return f"{self.line} unit {self.unit}"
 
 
 class AgentSettings(_Table):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pymodbus.client.mixin import ModbusClientMixin
 
 from telemetry import MachineState, OperationMode, UserError
 
 Address = Annotated[int, Field(ge=0, le=0xFFFF)]
 Encoding = Literal["uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"]
-Function = Literal["holding", "input"]
+Function = Literal["holding", "input", "coil", "discrete"]
+"""Function codes 03, 04, 01 and 02."""
+
+Lamp = Literal["green", "yellow", "red"]
 
 _DATATYPES = {
     "uint16": ModbusClientMixin.DATATYPE.UINT16,
@@ -33,24 +37,36 @@ class _Facts(BaseModel):
 
 
 class Register(_Facts):
-    """One value: zero-based protocol address, encoding, word order, and the factor that makes it the SI unit."""
+    """One value: zero-based protocol address, encoding, word order, and the factor that makes it the SI unit.
+
+    `no_value`: raw words, joined big-endian, by which the device says that it has no value.
+    """
 
     address: Address
     encoding: Encoding
     word_order: Literal["big", "little"] = "big"
     scale: float = 1.0
+    unit: Literal["W", "A", "Wh", ""] = ""
+    no_value: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
         """Number of 16-bit registers."""
         return int(_DATATYPES[self.encoding].value[1])
 
-    def decode(self, registers: list[int]) -> float:
-        """The value in its SI unit. `registers`: exactly `size` words."""
-        value = ModbusClientMixin.convert_from_registers(registers, _DATATYPES[self.encoding], self.word_order)
+    def decode(self, registers: Sequence[int]) -> float | None:
+        """The value in its SI unit, None where the device says it has none. `registers`: exactly `size` words."""
+        words = list(registers)
+        if (
+            self.no_value
+            and int.from_bytes(b"".join(word.to_bytes(2, "big") for word in words), "big") in self.no_value
+        ):
+            return None
+        value = ModbusClientMixin.convert_from_registers(words, _DATATYPES[self.encoding], self.word_order)
         if not isinstance(value, int | float):
             raise TypeError(f"encoding {self.encoding} gave {value!r}")
-        return value * self.scale
+        finite = value == value and value not in (float("inf"), float("-inf"))
+        return value * self.scale if finite else None
 
     def encode(self, value: float) -> list[int]:
         """The words a device would answer; what simulated devices use."""
@@ -69,29 +85,40 @@ class StatusRule(_Facts):
     mode: OperationMode | None = None
 
 
+class StackLight(_Facts):
+    """Digital inputs to which a stack light's lamps are wired: the first bit, how many, and which lamp is usually where."""
+
+    address: Address
+    count: Annotated[int, Field(ge=1, le=64)]
+    lamps: Mapping[Lamp, int]
+
+
 class DeviceTemplate(_Facts):
-    """What is known of one make of device. Either `active_power` (a meter) or `status_word` with `rules` is given."""
+    """What is known of one make of device: a meter (`values`), a PLC (`status_word`, `rules`), or inputs (`stack_light`)."""
 
     name: str
     title: str
     products: tuple[str, ...]
     source: str
     function: Function
-    active_power: Register | None = None
+    max_words: Annotated[int, Field(ge=1, le=125)] = 100
+    values: Mapping[str, Register] = Field(default_factory=dict)
     status_word: Register | None = None
     rules: tuple[StatusRule, ...] = ()
+    stack_light: StackLight | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        kinds = ["active_power" in self.values, self.status_word is not None, self.stack_light is not None]
+        if sum(kinds) != 1:
+            raise ValueError("a template names one of: values.active_power, status_word, stack_light")
+        if (self.stack_light is not None) != (self.function in ("coil", "discrete")):
+            raise ValueError("function must be `coil` or `discrete` for a stack light, and only for that")
+        return self
 
     @property
     def is_meter(self) -> bool:
-        return self.active_power is not None
-
-    @property
-    def register(self) -> Register:
-        """The register that is polled."""
-        register = self.active_power or self.status_word
-        if register is None:
-            raise ValueError(f"template {self.name} names neither active_power nor status_word")
-        return register
+        return "active_power" in self.values
 
     def state_of_word(self, word: int) -> tuple[MachineState, OperationMode | None]:
         """By the first rule that fits; Unknown where none does."""
@@ -99,6 +126,15 @@ class DeviceTemplate(_Facts):
             if word & rule.mask == rule.equals:
                 return rule.state, rule.mode
         return MachineState.UNKNOWN, None
+
+
+def state_of_lamps(lit: Mapping[Lamp, bool]) -> MachineState:
+    """Red before green before yellow; all dark is a machine that is switched off (the field's mapping of stack lights)."""
+    if lit.get("red"):
+        return MachineState.OUT_OF_SERVICE
+    if lit.get("green"):
+        return MachineState.EXECUTING
+    return MachineState.NOT_EXECUTING if lit.get("yellow") else MachineState.NOT_AVAILABLE
 
 
 @cache
@@ -118,3 +154,39 @@ def template_named(name: str) -> DeviceTemplate:
         return templates()[name]
     except KeyError:
         raise UserError(f"there is no device template {name!r}; known are: {', '.join(templates())}") from None
+
+
+def templates_page() -> str:
+    """The documentation page, in Markdown."""
+    lines = ["# Device templates", "", "Made from the files in `edge_agent/templates/`; addresses are zero-based.", ""]
+    for one in templates().values():
+        lines += [f"## {one.name}", "", f"{one.title}. Products: {', '.join(one.products)}. Source: {one.source}.", ""]
+        if one.is_meter:
+            lines += ["| value | function | address | encoding | unit |", "|---|---|---|---|---|"]
+            lines += [
+                f"| {name} | {one.function} | 0x{value.address:04X} | {_encoding_text(value)} | {value.unit} |"
+                for name, value in one.values.items()
+            ]
+        elif one.status_word is not None:
+            lines += [
+                f"Register 0x{one.status_word.address:04X} ({one.function}).",
+                "",
+                "| bits | state | mode |",
+                "|---|---|---|",
+            ]
+            lines += [
+                f"| `word & 0b{rule.mask:04b} == 0b{rule.equals:04b}` | {rule.state.value} | {rule.mode.value if rule.mode else ''} |"
+                for rule in one.rules
+            ]
+        elif one.stack_light is not None:
+            light = one.stack_light
+            wired = ", ".join(f"{lamp} on input {place}" for lamp, place in light.lamps.items())
+            lines += [f"{light.count} inputs from 0x{light.address:04X} ({one.function}); usually {wired} (`lamps`)."]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _encoding_text(value: Register) -> str:
+    order = "" if value.size == 1 or value.word_order == "big" else ", low word first"
+    scale = "" if value.scale == 1 else f" × {value.scale:g}"
+    return f"{value.encoding}{order}{scale}"

@@ -1,127 +1,142 @@
-"""A machine behind a Modbus TCP device: polled, by the facts of its template.
+"""A machine behind a Modbus device: polled, by the facts of its template.
 
-poll ─▶ decode ─▶ thresholds with hysteresis, or status word rules ─▶ observation
+poll ─▶ decode ─▶ thresholds with hysteresis, status word rules, or lamps ─▶ dwell ─▶ observation
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-
-from pymodbus import ModbusException
-from pymodbus.client import AsyncModbusTcpClient
 
 from edge_agent.backoff import Backoff
 from edge_agent.configuration import ModbusDevice
+from edge_agent.device_templates import state_of_lamps
+from edge_agent.dwell import DwellFilter
 from edge_agent.interval_tracker import Observation
 from edge_agent.power_state import state_from_power
+from edge_agent.register_plan import Block, plan_reads
 from edge_agent.report_writer import ReportWriter
 from edge_agent.sources.contact import Contact, SourceLostError
+from edge_agent.sources.modbus_line import LineDownError, ModbusLine, RefusedError
 from telemetry import Clock, MachineState, OperationMode
+
+_KNOCK_S = 2.0
 
 MISSED_POLLS = 3
 """After a pause of more than this many polls nobody can vouch that nothing happened in between."""
 
 
 class ModbusReader:
-    """One connection; `read` gives one observation."""
+    """Reads one device over a line; `read` gives one observation. `values`: what was read last, by name, in SI units."""
 
-    def __init__(self, device: ModbusDevice) -> None:
+    def __init__(self, device: ModbusDevice, line: ModbusLine) -> None:
         self._device = device
         self._template = device.device
-        self._client: AsyncModbusTcpClient | None = None
+        self._line = line
+        self._timeout = device.timeout.total_seconds()
+        self._blocks = self._plan()
+        self._dwell = DwellFilter(dict(device.dwell))
         self._previous: MachineState | None = None
-
-    async def connect(self) -> None:
-        """Raises SourceLostError where the device does not take the connection."""
-        self.close()
-        # Reconnecting is ours to pace, so the client's own is off; a request is not repeated on a suspect connection.
-        client = AsyncModbusTcpClient(
-            self._device.host,
-            port=self._device.port,
-            timeout=self._device.timeout.total_seconds(),
-            retries=0,
-            reconnect_delay=0,
-        )
-        if not await client.connect():
-            raise SourceLostError(f"no connection to {self._device.host}:{self._device.port}")
-        self._client = client
+        self.values: dict[str, float | None] = {}
 
     async def read(self, at: datetime, continuous: bool) -> Observation:
-        """One poll. Raises SourceLostError; the connection is then to be thrown away."""
-        value = await self._value()
-        mode: OperationMode | None = None
-        if self._device.thresholds is not None:  # the configuration demands them for a meter
-            state = state_from_power(value, self._previous, self._device.thresholds)
-        else:
-            state, mode = self._template.state_of_word(int(value))
+        """One poll. Raises SourceLostError."""
+        if not continuous:
+            self._dwell.reset()
+        state, mode = await self._state()
         self._previous = state
-        power_w = value if self._template.is_meter and self._device.report_power else None
-        return Observation(state, at, mode, continuous=continuous, power_w=power_w)
+        settled = self._dwell.settle(state, mode, at)
+        power_w = self.values.get("active_power") if self._device.report_power else None
+        return Observation(
+            settled.state, settled.at, settled.mode, since=settled.since, continuous=continuous, power_w=power_w
+        )
 
-    async def _value(self) -> float:
-        client, register = self._client, self._template.register
-        if client is None:
-            raise SourceLostError("not connected")
-        read = client.read_input_registers if self._template.function == "input" else client.read_holding_registers
-        try:
-            answer = await read(register.address, count=register.size, device_id=self._device.unit)
-        except ModbusException as error:
-            raise SourceLostError(f"no answer from {self._device.address} ({error})") from error
-        if answer.isError():
-            raise SourceLostError(f"{self._device.address} refuses register {register.address} ({answer})")
-        if len(answer.registers) != register.size:
-            raise SourceLostError(f"{self._device.address} answered {len(answer.registers)} words, not {register.size}")
-        value = register.decode(list(answer.registers))
-        if value != value or value in (float("inf"), float("-inf")):
-            raise SourceLostError(f"{self._device.address} gives no number in register {register.address}")
-        return value
+    async def _state(self) -> tuple[MachineState, OperationMode | None]:
+        unit, template = self._device.unit, self._template
+        if template.stack_light is not None:
+            light = template.stack_light
+            bits = await self._line.bits(unit, template.function, light.address, light.count, self._timeout)
+            return state_of_lamps({lamp: bits[place] for lamp, place in self._device.wired_lamps.items()}), None
+        if template.status_word is not None:
+            word = template.status_word
+            words = await self._line.words(unit, template.function, word.address, word.size, self._timeout)
+            self.values = {"status_word": word.decode(words)}
+            return template.state_of_word(int(self.values["status_word"] or 0))
+        self.values = await self._read_values()
+        power = self.values["active_power"]
+        if power is None or self._device.thresholds is None:  # the configuration demands them for a meter
+            raise SourceLostError(f"{self._device.address} gives no value of active_power")
+        return state_from_power(power, self._previous, self._device.thresholds), None
 
-    def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+    async def _read_values(self) -> dict[str, float | None]:
+        values: dict[str, float | None] = {}
+        for block in list(self._blocks):
+            try:
+                values |= await self._read_block(block)
+            except RefusedError:
+                if len(block.values) == 1:
+                    raise
+                # Some devices refuse a request that runs over registers they do not have: then one by one, from now on.
+                self._blocks = self._plan(max_gap=-1)
+                return await self._read_values()
+        return values
+
+    async def _read_block(self, block: Block) -> dict[str, float | None]:
+        words = await self._line.words(
+            self._device.unit, self._template.function, block.address, block.count, self._timeout
+        )
+        return block.decode(words)
+
+    def _plan(self, **options: int) -> list[Block]:
+        wanted = {name: self._template.values[name] for name in self._device.wanted_values}
+        return plan_reads(wanted, self._template.max_words, **options)
 
 
 class ModbusSource:
     """Polls one device for ever; its trouble stays its own."""
 
-    def __init__(self, device: ModbusDevice, writer: ReportWriter, clock: Clock) -> None:
+    def __init__(self, device: ModbusDevice, line: ModbusLine, writer: ReportWriter, clock: Clock) -> None:
         self._device = device
+        self._line = line
         self._writer = writer
         self._clock = clock
-        self._reader = ModbusReader(device)
+        self.reader = ModbusReader(device, line)
         self.contact = Contact(f"Modbus {device.address} ({device.id})", [device.id], writer, clock)
 
     async def run(self) -> None:
-        """Until cancelled."""
-        backoff = Backoff()
+        """Until cancelled. A unit that does not answer is asked ever more rarely: others wait for the same line."""
+        backoff, knocking = Backoff(longest_s=self._device.longest_pause.total_seconds()), Backoff(longest_s=_KNOCK_S)
+        self._line.join()
         try:
             while True:
                 try:
-                    with self._clock.hold():
-                        await self._reader.connect()
-                    await self._poll_on(backoff)
+                    await self._poll_on([backoff, knocking])
+                except LineDownError as error:
+                    self.contact.broke(str(error))
+                    await self._clock.sleep(knocking.next_delay())
                 except (SourceLostError, OSError) as error:
-                    self._reader.close()
                     self.contact.broke(str(error))
                     await self._clock.sleep(backoff.next_delay())
         finally:
-            self._reader.close()
+            await self._line.leave()
 
-    async def _poll_on(self, backoff: Backoff) -> None:
+    async def _poll_on(self, backoffs: Sequence[Backoff]) -> None:
         interval = self._device.poll_interval
+        # Behind a gateway a poll may have to wait until a neighbour's request has timed out.
+        patience = max(interval, self._device.timeout)
         previous: datetime | None = None
-        pace = max(interval, self._clock.resolution)
+        pace = max(patience, self._clock.resolution)
         while True:
             with self._clock.hold():
                 at = self._clock.now()
-                seen = await self._reader.read(at, self._vouches(previous, at, pace))
+                seen = await self.reader.read(at, self._vouches(previous, at, pace))
                 self._writer.observe(self._device.id, seen)
                 await self._writer.room()
             # How far the next poll may lie is known now: simulated time may have become real time when it comes.
-            previous, pace = at, max(interval, self._clock.resolution)
+            previous, pace = at, max(patience, self._clock.resolution)
             self.contact.made()
-            backoff.reset()
+            for backoff in backoffs:
+                backoff.reset()
             await self._clock.sleep(max(0.0, (at + interval - self._clock.now()).total_seconds()))
 
     def _vouches(self, previous: datetime | None, at: datetime, pace: timedelta) -> bool:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge_agent.configuration import ModbusDevice
-from edge_agent.device_templates import DeviceTemplate, Register, template_named, templates
+from edge_agent.device_templates import DeviceTemplate, Lamp, Register, template_named, templates, templates_page
 from edge_agent.power_state import PowerThresholds
+from edge_agent.register_plan import plan_reads
 from edge_agent.sources.modbus import ModbusReader
+from edge_agent.sources.modbus_line import ModbusLine
 from simulators.modbus_server import MeterServer, SimulatedDevice
 from telemetry import MachineState, UserError
 from tests.servers import free_port
@@ -24,36 +29,84 @@ def configured(template: DeviceTemplate, port: int) -> ModbusDevice:
     )
 
 
+def expectations(template: DeviceTemplate) -> list[tuple[dict[int, list[int]], MachineState]]:
+    """What a device of this template shows (address to words), and the state that is to be read from it."""
+    if template.is_meter:
+        register = template.values["active_power"]
+        states = {0.0: MachineState.NOT_AVAILABLE, 800.0: MachineState.NOT_EXECUTING, 6500.0: MachineState.EXECUTING}
+        return [({register.address: register.encode(watts)}, state) for watts, state in states.items()]
+    if template.stack_light is not None:
+        lamps, first = template.stack_light.lamps, template.stack_light.address
+        lit_and_state: list[tuple[tuple[Lamp, ...], MachineState]] = [
+            ((), MachineState.NOT_AVAILABLE),
+            (("green",), MachineState.EXECUTING),
+            (("yellow",), MachineState.NOT_EXECUTING),
+            (("red", "green"), MachineState.OUT_OF_SERVICE),
+        ]
+        return [({first: [sum(2 ** lamps[lamp] for lamp in lit)]}, state) for lit, state in lit_and_state]
+    assert template.status_word is not None
+    found = [({template.status_word.address: [word]}, template.state_of_word(word)[0]) for word in range(16)]
+    assert {MachineState.EXECUTING, MachineState.NOT_EXECUTING, MachineState.OUT_OF_SERVICE} <= {
+        one[1] for one in found
+    }
+    return found
+
+
 @pytest.mark.parametrize("template", templates().values(), ids=templates())
 async def test_a_device_of_this_template_is_read(template: DeviceTemplate) -> None:
-    register = template.register
-    if template.is_meter:
-        expected = {0.0: MachineState.NOT_AVAILABLE, 800.0: MachineState.NOT_EXECUTING, 6500.0: MachineState.EXECUTING}
-    else:
-        expected = {float(word): template.state_of_word(word)[0] for word in range(64)}
-        assert {MachineState.EXECUTING, MachineState.NOT_EXECUTING, MachineState.OUT_OF_SERVICE} <= set(
-            expected.values()
-        )
-    shown = 0.0
+    shown: dict[int, list[int]] = {}
     port = free_port()
-    server = MeterServer([SimulatedDevice(7, 0xFFFF, lambda: {register.address: register.encode(shown)})], port)
+    server = MeterServer([SimulatedDevice(7, 0xFFFF, lambda: shown)], port)
     await server.start()
-    reader = ModbusReader(configured(template, port))
-    await reader.connect()
-    for value, state in expected.items():
-        shown = value
+    device = configured(template, port)
+    line = ModbusLine(device)
+    line.join()
+    reader = ModbusReader(device, line)
+    for words, state in expectations(template):
+        shown = words
         seen = await reader.read(NOW, continuous=False)
-        assert seen.state is state
-        assert seen.power_w == (pytest.approx(value) if template.is_meter else None)
-    reader.close()
+        assert seen.state is state, words
+    await line.leave()
+    await server.stop()
+
+
+@pytest.mark.parametrize("template", [one for one in templates().values() if one.is_meter], ids=lambda one: one.name)
+async def test_every_value_of_a_meter_is_read_in_few_requests(template: DeviceTemplate) -> None:
+    expected = {name: 10_000.0 * (place + 1) for place, name in enumerate(template.values)}
+    words = {template.values[name].address: template.values[name].encode(value) for name, value in expected.items()}
+    port = free_port()
+    server = MeterServer([SimulatedDevice(7, 0xFFFF, lambda: words)], port)
+    await server.start()
+    device = configured(template, port).model_copy(update={"values": tuple(template.values)})
+    line = ModbusLine(device)
+    line.join()
+    reader = ModbusReader(device, line)
+    seen = await reader.read(NOW, continuous=False)
+    assert reader.values == {name: pytest.approx(value, rel=1e-3) for name, value in expected.items()}
+    assert seen.power_w == pytest.approx(expected["active_power"], rel=1e-3)
+    assert len(plan_reads(template.values, template.max_words)) <= 3
+    await line.leave()
     await server.stop()
 
 
 def test_the_sdm630_answers_as_its_manual_says() -> None:
     template = template_named("eastron-sdm630")
-    assert (template.function, template.register.address, template.register.size) == ("input", 0x0034, 2)
+    power = template.values["active_power"]
+    assert (template.function, power.address, power.size) == ("input", 0x0034, 2)
     # 1234.5 as IEEE 754 single precision, high word first.
-    assert template.register.decode([0x449A, 0x5000]) == 1234.5
+    assert power.decode([0x449A, 0x5000]) == 1234.5
+
+
+def test_the_abb_says_that_it_has_no_value() -> None:
+    power = template_named("abb-b23").values["active_power"]
+    assert power.decode([0x7FFF, 0xFFFF]) is None
+    assert power.decode([0xFFFF, 0xFFFF]) is None
+    assert power.decode([0x0000, 0x3039]) == pytest.approx(123.45)
+
+
+def test_the_documentation_page_is_made_from_the_files() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "device_templates.md"
+    assert page.read_text() == templates_page(), "run `vrijloop agent templates --markdown > docs/device_templates.md`"
 
 
 @pytest.mark.parametrize(
@@ -68,6 +121,37 @@ def test_the_sdm630_answers_as_its_manual_says() -> None:
 def test_encodings(register: Register, words: list[int], value: float) -> None:
     assert register.decode(words) == pytest.approx(value)
     assert register.encode(value) == words
+
+
+_sizes = {"uint16": 1, "float32": 2, "int64": 4}
+
+
+@given(
+    st.dictionaries(st.integers(0, 60_000), st.sampled_from(sorted(_sizes)), min_size=1, max_size=12),
+    st.integers(4, 125),
+    st.integers(0, 80),
+)
+def test_every_value_is_read_once_and_no_request_is_too_long(
+    places: dict[int, str], max_words: int, max_gap: int
+) -> None:
+    values = {
+        f"v{address}": Register.model_validate({"address": address, "encoding": encoding})
+        for address, encoding in places.items()
+    }
+    blocks = plan_reads(values, max_words, max_gap)
+    assert sorted(name for block in blocks for name, _ in block.values) == sorted(values)
+    for block in blocks:
+        assert block.count <= max_words
+        for _, value in block.values:
+            assert block.address <= value.address
+            assert value.address + value.size <= block.address + block.count
+
+
+def test_close_registers_share_a_request() -> None:
+    template = template_named("eastron-sdm630")
+    wanted = {name: template.values[name] for name in ("active_power", "current_l1", "import_energy")}
+    assert [(one.address, one.count) for one in plan_reads(wanted, template.max_words)] == [(0x0006, 68)]
+    assert len(plan_reads(wanted, template.max_words, max_gap=-1)) == 3
 
 
 def test_a_word_that_no_rule_fits_is_unknown() -> None:

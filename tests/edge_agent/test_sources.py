@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,32 +10,18 @@ import pytest
 from asyncua import Server, ua
 
 from edge_agent.check import check_machines
-from edge_agent.configuration import AgentSettings, ModbusDevice, OpcUaServer
-from edge_agent.outbox import Outbox
-from edge_agent.power_state import PowerThresholds
+from edge_agent.configuration import AgentSettings, OpcUaServer
 from edge_agent.report_writer import ReportWriter
-from edge_agent.sources.modbus import ModbusSource
 from edge_agent.sources.opcua import OpcUaSession, OpcUaSource
 from edge_agent.sources.source_time import trusted_time
-from simulators.modbus_server import MeterServer, plc, sdm630
 from simulators.opcua_server import MachineryServer
-from telemetry import MachineState, OperationMode, StateInterval, SystemClock, to_milliseconds
+from telemetry import MachineState, OperationMode, SystemClock, to_milliseconds
+from tests.edge_agent.conftest import running, until_state
 from tests.plans import ScriptedPlan, character
 from tests.servers import free_port, shared_file
 
 RUN, WAIT, UNKNOWN = MachineState.EXECUTING, MachineState.NOT_EXECUTING, MachineState.UNKNOWN
 CLOCK = SystemClock()
-
-
-@pytest.fixture
-async def writer(tmp_path: Path) -> AsyncIterator[ReportWriter]:
-    outbox = Outbox(tmp_path / "outbox.sqlite")
-    writer = ReportWriter(outbox, ["m1", "m2"], timedelta(seconds=60))
-    writing = asyncio.create_task(writer.run())
-    yield writer
-    writer.stop()
-    await writing
-    outbox.close()
 
 
 def opcua_server(port: int, *machines: str) -> OpcUaServer:
@@ -48,26 +32,6 @@ def opcua_server(port: int, *machines: str) -> OpcUaServer:
             "machine": [{"id": one, "browse_name": character(one).browse_name} for one in machines],
         }
     )
-
-
-async def until_state(writer: ReportWriter, machine: str, *states: MachineState) -> StateInterval:
-    """Wait until the machine is in one of the states; the bound is for a hang."""
-    async with asyncio.timeout(60):
-        while True:
-            current = writer.reported(machine)
-            if current is not None and current.state in states:
-                return current
-            await asyncio.sleep(0.01)
-
-
-@contextlib.asynccontextmanager
-async def running(source: OpcUaSource | ModbusSource) -> AsyncIterator[None]:
-    task = asyncio.create_task(source.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_opcua_states_carry_the_source_time_of_the_change(writer: ReportWriter) -> None:
@@ -154,36 +118,6 @@ async def test_the_official_example_machine_is_found() -> None:
             while dict(await session.changes())["m1"].state is not UNKNOWN:
                 pass
         await session.close()
-
-
-async def test_modbus_device_that_falls_silent_is_unknown_and_comes_back(writer: ReportWriter) -> None:
-    port = free_port()
-    power: list[float | None] = [6000.0]
-    meter = MeterServer([sdm630(1, lambda: power[0]), plc(2, lambda: 0b0011)], port)
-    await meter.start()
-    thresholds = PowerThresholds(off_below_w=100, idle_below_w=1500, working_from_w=2500)
-    metered = ModbusDevice.model_validate(
-        {"id": "m1", "host": "127.0.0.1", "port": port, "template": "eastron-sdm630", "thresholds": thresholds,
-         "poll_interval": "50ms", "timeout": "1s"}
-    )  # fmt: skip
-    controlled = ModbusDevice.model_validate(
-        {"id": "m2", "host": "127.0.0.1", "port": port, "unit": 2, "template": "plc-status-word",
-         "poll_interval": "50ms"}
-    )  # fmt: skip
-    async with running(ModbusSource(metered, writer, CLOCK)), running(ModbusSource(controlled, writer, CLOCK)):
-        first = await until_state(writer, "m1", RUN)
-        assert first.power_w is None, "power leaves the factory only where the configuration says so"
-        power[0] = 500.0
-        await until_state(writer, "m1", WAIT)
-        power[0] = None
-        await until_state(writer, "m1", UNKNOWN)
-        neighbour = await until_state(writer, "m2", RUN)
-        async with asyncio.timeout(60):
-            while (current := writer.reported("m2")) is None or current.until <= neighbour.until:
-                await asyncio.sleep(0.01)
-        power[0] = 6000.0
-        await until_state(writer, "m1", RUN)
-    await meter.stop()
 
 
 async def test_check_lists_every_machine_also_those_that_fail(tmp_path: Path) -> None:

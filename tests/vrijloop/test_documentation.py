@@ -67,7 +67,7 @@ def test_samples_are_accepted_as_they_stand_and_with_every_option_taken(name: st
     text = (ROOT / "docs" / name).read_text()
     load_settings(ROOT / "docs" / name, model)
     everything = tmp_path / name
-    everything.write_text(re.sub(r"^# ([a-z_]+ = )", r"\1", text, flags=re.MULTILINE))
+    everything.write_text(re.sub(r"^# ((?:[a-z_]+ = |\[\[).*)", r"\1", text, flags=re.MULTILINE))
     load_settings(everything, model)
 
 

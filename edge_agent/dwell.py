@@ -1,0 +1,48 @@
+"""Minimum dwell times: a state counts once it has held for a while, and then from when it began. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from telemetry import MachineState, OperationMode
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """`state` is confirmed up to `at`; `since` where it has just begun to count, else None."""
+
+    state: MachineState
+    mode: OperationMode | None
+    at: datetime
+    since: datetime | None = None
+
+
+class DwellFilter:
+    """A start-up current, a blinking lamp or a stop between two strokes is no change of state.
+
+    While another state has been seen but not for long enough, the former one is confirmed up to the moment the other began.
+    """
+
+    def __init__(self, dwell: Mapping[MachineState, timedelta]) -> None:
+        self._dwell = dwell
+        self._held: tuple[MachineState, OperationMode | None] | None = None
+        self._other: tuple[MachineState, OperationMode | None] | None = None
+        self._began: datetime | None = None
+
+    def reset(self) -> None:
+        """After a gap in the readings nothing is known of what held before it."""
+        self._held = self._other = self._began = None
+
+    def settle(self, state: MachineState, mode: OperationMode | None, at: datetime) -> Settled:
+        seen = (state, mode)
+        if self._held is None or seen == self._held:
+            self._held, self._other, self._began = seen, None, None
+            return Settled(state, mode, at)
+        if seen != self._other or self._began is None:
+            self._other, self._began = seen, at
+        if at - self._began < self._dwell.get(state, timedelta(0)):
+            return Settled(*self._held, self._began)
+        began, self._held, self._other, self._began = self._began, seen, None, None
+        return Settled(state, mode, at, began)

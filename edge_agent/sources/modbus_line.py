@@ -1,0 +1,141 @@
+"""One Modbus connection, to a device or to a gateway with several units behind it, shared by all who read over it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pymodbus import FramerType, ModbusException
+from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
+
+from edge_agent.configuration import ModbusDevice
+from edge_agent.device_templates import Function
+from edge_agent.sources.contact import SourceLostError
+
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what goes wrong is said once per device, in our words
+
+Client = AsyncModbusTcpClient | AsyncModbusSerialClient
+
+_ILLEGAL_ADDRESS = 2
+_NEVER_S = 3600.0
+
+
+class RefusedError(SourceLostError):
+    """The device answered that it has no such registers."""
+
+
+class LineDownError(SourceLostError):
+    """Nothing takes the connection. Trying again costs nobody anything, so it is done soon."""
+
+
+class ModbusLine:
+    """Requests go out one at a time, in the order of asking: most gateways and every serial line can do no more.
+
+    A request that was not answered in time throws the connection away: its answer may still come, and must not be taken
+    for the answer to the next request. The next request connects anew.
+    """
+
+    def __init__(self, device: ModbusDevice) -> None:
+        self._device = device
+        self._client: Client | None = None
+        self._turn = asyncio.Lock()
+        self._users = 0
+
+    def join(self) -> None:
+        """One more reader."""
+        self._users += 1
+
+    async def leave(self) -> None:
+        """The last one closes the connection."""
+        self._users -= 1
+        if self._users <= 0:
+            async with self._turn:
+                self._drop()
+
+    async def words(self, unit: int, function: Function, address: int, count: int, timeout: float) -> list[int]:
+        """Registers. Raises SourceLostError with a sentence, RefusedError where the device has no such registers."""
+        answer = await self._ask(unit, function, address, count, timeout)
+        if len(answer.registers) != count:
+            raise SourceLostError(f"unit {unit} answered {len(answer.registers)} words, not {count}")
+        return list(answer.registers)
+
+    async def bits(self, unit: int, function: Function, address: int, count: int, timeout: float) -> list[bool]:
+        """Coils or discrete inputs. Raises as `words`."""
+        answer = await self._ask(unit, function, address, count, timeout)
+        if len(answer.bits) < count:
+            raise SourceLostError(f"unit {unit} answered {len(answer.bits)} bits, not {count}")
+        return [bool(bit) for bit in answer.bits[:count]]
+
+    async def _ask(self, unit: int, function: Function, address: int, count: int, timeout: float) -> Any:
+        async with self._turn:
+            client = await self._connected(timeout)
+            ask: dict[Function, Callable[..., Awaitable[Any]]] = {
+                "holding": client.read_holding_registers,
+                "input": client.read_input_registers,
+                "coil": client.read_coils,
+                "discrete": client.read_discrete_inputs,
+            }
+            try:
+                answer = await asyncio.wait_for(ask[function](address, count=count, device_id=unit), timeout)
+            except (ModbusException, TimeoutError, OSError) as error:
+                self._drop()
+                raise SourceLostError(f"no answer from unit {unit} at {self._device.line} in {timeout:g} s") from error
+            except BaseException:
+                self._drop()  # cancelled in mid-request: the answer would be the next reader's
+                raise
+        if answer.isError():
+            if getattr(answer, "exception_code", None) == _ILLEGAL_ADDRESS:
+                raise RefusedError(f"unit {unit} at {self._device.line} has no {count} {function} words at {address}")
+            raise SourceLostError(f"unit {unit} at {self._device.line} refuses register {address} ({answer})")
+        return answer
+
+    async def _connected(self, timeout: float) -> Client:
+        if self._client is not None and self._client.connected:
+            return self._client
+        self._drop()
+        client = _new_client(self._device)
+        try:
+            connected = await asyncio.wait_for(client.connect(), timeout)
+        except (ModbusException, TimeoutError, OSError):
+            connected = False
+        if not connected:
+            client.close()
+            raise LineDownError(f"no connection to {self._device.line}")
+        self._client = client
+        return client
+
+    def _drop(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+class ModbusLines:
+    """The lines of an agent: devices that name the same address share one."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, ModbusLine] = {}
+
+    def of(self, device: ModbusDevice) -> ModbusLine:
+        return self._lines.setdefault(device.line, ModbusLine(device))
+
+
+def _new_client(device: ModbusDevice) -> Client:
+    # Repeating, reconnecting and giving up are ours to pace: the library's own are off.
+    if device.transport == "serial":
+        return AsyncModbusSerialClient(
+            device.serial_port or "",
+            framer=FramerType.RTU,
+            baudrate=device.baudrate,
+            parity=device.parity,
+            stopbits=device.stopbits,
+            timeout=_NEVER_S,
+            retries=0,
+            reconnect_delay=0,
+        )
+    framer = FramerType.RTU if device.transport == "rtu-over-tcp" else FramerType.SOCKET
+    return AsyncModbusTcpClient(
+        device.host or "", port=device.port, framer=framer, timeout=_NEVER_S, retries=0, reconnect_delay=0
+    )

@@ -1,0 +1,51 @@
+"""A report writer, and waiting for what a source makes it say."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from edge_agent.outbox import Outbox
+from edge_agent.report_writer import ReportWriter
+from telemetry import MachineState, StateInterval
+
+
+@pytest.fixture
+async def writer(tmp_path: Path) -> AsyncIterator[ReportWriter]:
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    writer = ReportWriter(outbox, ["m1", "m2"], timedelta(seconds=60))
+    writing = asyncio.create_task(writer.run())
+    yield writer
+    writer.stop()
+    await writing
+    outbox.close()
+
+
+class Source(Protocol):
+    async def run(self) -> None: ...
+
+
+async def until_state(writer: ReportWriter, machine: str, *states: MachineState) -> StateInterval:
+    """Wait until the machine is in one of the states; the bound is for a hang."""
+    async with asyncio.timeout(60):
+        while True:
+            current = writer.reported(machine)
+            if current is not None and current.state in states:
+                return current
+            await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def running(source: Source) -> AsyncIterator[None]:
+    task = asyncio.create_task(source.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

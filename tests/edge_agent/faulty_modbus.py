@@ -1,0 +1,74 @@
+"""A Modbus TCP device that misbehaves on demand, as real ones do."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Callable
+from typing import Literal
+
+Behaviour = Literal[
+    "answers", "silent", "late", "other_unit", "garbage", "half_a_frame", "small_requests_only", "refuses"
+]
+
+
+class FaultyDevice:
+    """Several units behind one address, each with a behaviour; every register shows `value(unit)`."""
+
+    def __init__(self, value: Callable[[int], int]) -> None:
+        self.behaviour: dict[int, Behaviour] = {}
+        self.value = value
+        self.asked: list[tuple[int, int, int]] = []
+        """(unit, address, count) of every request."""
+        self.late_s = 0.4
+        self.connections = 0
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def start(self, port: int) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._writers:
+            writer.close()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._writers.add(writer)
+        try:
+            while True:
+                transaction, _, length, unit = struct.unpack(">HHHB", await reader.readexactly(7))
+                function, address, count = struct.unpack(">BHH", (await reader.readexactly(length - 1))[:5])
+                self.asked.append((unit, address, count))
+                await self._answer(writer, transaction, unit, function, count)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(
+        self, writer: asyncio.StreamWriter, transaction: int, unit: int, function: int, count: int
+    ) -> None:
+        behaviour = self.behaviour.get(unit, "answers")
+        words = struct.pack(f">{count}H", *[self.value(unit)] * count)
+        body = struct.pack(">BBB", unit, function, len(words)) + words
+        if behaviour == "silent":
+            return
+        if behaviour == "late":
+            await asyncio.sleep(self.late_s)
+        if behaviour == "other_unit":
+            body = bytes([unit + 1]) + body[1:]
+        if behaviour == "refuses" or (behaviour == "small_requests_only" and count > 2):
+            body = struct.pack(">BBB", unit, function | 0x80, 2)
+        frame = struct.pack(">HHH", transaction, 0, len(body)) + body
+        if behaviour == "garbage":
+            frame = b"\xff\x00HTTP/1.1 400 Bad Request\r\n\r\n"
+        if behaviour == "half_a_frame":
+            frame = frame[: len(frame) // 2]
+        writer.write(frame)
+        await writer.drain()
+        if behaviour == "half_a_frame":
+            writer.close()

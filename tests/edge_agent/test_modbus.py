@@ -1,0 +1,224 @@
+"""Modbus devices as they are: silent, late, answering for others, behind one gateway, on a serial line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pty
+import threading
+import tty
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pymodbus import FramerType
+from pymodbus.server import ModbusSerialServer, ModbusTcpServer
+
+from edge_agent.configuration import ModbusDevice
+from edge_agent.report_writer import ReportWriter
+from edge_agent.sources.contact import SourceLostError
+from edge_agent.sources.modbus import ModbusReader, ModbusSource
+from edge_agent.sources.modbus_line import ModbusLine
+from simulators.modbus_server import MeterServer, SimulatedDevice, _sim_device, plc, sdm630
+from telemetry import MachineState, SystemClock
+from tests.edge_agent.conftest import running, until_state
+from tests.edge_agent.faulty_modbus import Behaviour, FaultyDevice
+from tests.servers import free_port
+
+RUN, WAIT, UNKNOWN = MachineState.EXECUTING, MachineState.NOT_EXECUTING, MachineState.UNKNOWN
+CLOCK = SystemClock()
+THRESHOLDS = {"off_below_w": 100, "idle_below_w": 1500, "working_from_w": 2500}
+# In every register 5000 as float32's high word and low word alike is a small number; as a status word it is executing.
+EXECUTING_WORD, WAITING_WORD = 0b0011, 0b0001
+
+
+def status_word(port: int, machine: str = "m1", unit: int = 1, **more: Any) -> ModbusDevice:
+    return ModbusDevice.model_validate(
+        {"id": machine, "host": "127.0.0.1", "port": port, "unit": unit, "template": "plc-status-word",
+         "poll_interval": "20ms", "timeout": "200ms"} | more
+    )  # fmt: skip
+
+
+@pytest.fixture
+async def faulty() -> AsyncIterator[tuple[FaultyDevice, int]]:
+    device, port = FaultyDevice(lambda unit: EXECUTING_WORD), free_port()
+    await device.start(port)
+    yield device, port
+    await device.stop()
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_device_that_falls_silent_is_unknown_and_comes_back(writer: ReportWriter) -> None:
+    port = free_port()
+    power: list[float | None] = [6000.0]
+    meter = MeterServer([sdm630(1, lambda: power[0]), plc(2, lambda: EXECUTING_WORD)], port)
+    await meter.start()
+    metered = ModbusDevice.model_validate(
+        {"id": "m1", "host": "127.0.0.1", "port": port, "template": "eastron-sdm630", "thresholds": THRESHOLDS,
+         "poll_interval": "50ms", "timeout": "1s"}
+    )  # fmt: skip
+    line = ModbusLine(metered)
+    async with (
+        running(ModbusSource(metered, line, writer, CLOCK)),
+        running(ModbusSource(status_word(port, "m2", 2), line, writer, CLOCK)),
+    ):
+        first = await until_state(writer, "m1", RUN)
+        assert first.power_w is None, "power leaves the factory only where the configuration says so"
+        power[0] = 500.0
+        await until_state(writer, "m1", WAIT)
+        power[0] = None
+        await until_state(writer, "m1", UNKNOWN)
+        neighbour = await until_state(writer, "m2", RUN)
+        await until(lambda: writer.reported("m2").until > neighbour.until)  # type: ignore[union-attr]
+        power[0] = 6000.0
+        await until_state(writer, "m1", RUN)
+    await meter.stop()
+
+
+@pytest.mark.parametrize("behaviour", ["silent", "late", "other_unit", "garbage", "half_a_frame", "refuses"])
+async def test_one_unit_misbehaves_and_the_other_is_read_on(
+    faulty: tuple[FaultyDevice, int], writer: ReportWriter, behaviour: Behaviour
+) -> None:
+    """Two units behind one gateway, over one connection. Nothing that was meant for one is ever taken for the other."""
+    device, port = faulty
+    device.value = lambda unit: {1: WAITING_WORD, 2: EXECUTING_WORD}[unit]
+    line = ModbusLine(status_word(port))
+    sources = [ModbusSource(status_word(port, f"m{unit}", unit), line, writer, CLOCK) for unit in (1, 2)]
+    async with running(sources[0]), running(sources[1]):
+        await until_state(writer, "m1", WAIT)
+        good = await until_state(writer, "m2", RUN)
+        device.behaviour[1] = behaviour
+        await until_state(writer, "m1", UNKNOWN)
+        asked = len(device.asked)
+        await until(lambda: sum(unit == 2 for unit, _, _ in device.asked[asked:]) >= 60)
+        neighbour = writer.reported("m2")
+        assert neighbour is not None
+        assert neighbour.state is RUN
+        assert neighbour.since == good.since, "the neighbour never lost contact"
+        # Ever more rarely: the silent unit takes a small part of the requests.
+        assert sum(unit == 1 for unit, _, _ in device.asked[asked:]) <= 12
+        device.behaviour[1] = "answers"
+        await until_state(writer, "m1", WAIT)
+        current = writer.reported("m2")
+        assert current is not None
+        assert current.state is RUN
+
+
+async def test_units_behind_a_gateway_share_one_connection(
+    faulty: tuple[FaultyDevice, int], writer: ReportWriter
+) -> None:
+    device, port = faulty
+    line = ModbusLine(status_word(port))
+    sources = [ModbusSource(status_word(port, f"m{unit}", unit), line, writer, CLOCK) for unit in (1, 2)]
+    async with running(sources[0]), running(sources[1]):
+        await until(lambda: len(device.asked) >= 40)
+    shares = [sum(one == unit for one, _, _ in device.asked) for unit in (1, 2)]
+    assert device.connections == 1
+    assert min(shares) >= 15
+
+
+async def test_a_device_that_refuses_long_requests_is_read_value_by_value(faulty: tuple[FaultyDevice, int]) -> None:
+    device, port = faulty
+    device.value = lambda unit: 0x45FA  # 0x45FA45FA is 8008.7 as float32
+    device.behaviour[1] = "small_requests_only"
+    meter = ModbusDevice.model_validate(
+        {"id": "m1", "host": "127.0.0.1", "port": port, "template": "eastron-sdm630", "thresholds": THRESHOLDS,
+         "values": ["current_l1", "import_energy"]}
+    )  # fmt: skip
+    line = ModbusLine(meter)
+    reader = ModbusReader(meter, line)
+    for _ in range(2):
+        assert (await reader.read(CLOCK.now(), continuous=False)).state is RUN
+    assert [count for _, _, count in device.asked] == [68, 2, 2, 2, 2, 2, 2]
+    await line.leave()
+
+
+async def test_a_connection_that_is_refused_says_so(writer: ReportWriter) -> None:
+    port = free_port()
+    reader = ModbusReader(status_word(port), ModbusLine(status_word(port)))
+    with pytest.raises(SourceLostError, match=f"no connection to 127.0.0.1:{port}"):
+        await reader.read(CLOCK.now(), continuous=False)
+
+
+async def test_rtu_over_tcp() -> None:
+    port = free_port()
+    server = ModbusTcpServer(
+        [_sim_device(plc(3, lambda: EXECUTING_WORD))], framer=FramerType.RTU, address=("127.0.0.1", port)
+    )
+    await server.serve_forever(background=True)
+    device = status_word(port, unit=3, transport="rtu-over-tcp")
+    line = ModbusLine(device)
+    assert (await ModbusReader(device, line).read(CLOCK.now(), continuous=False)).state is RUN
+    await line.leave()
+    await server.shutdown()  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def serial_cable() -> Iterator[tuple[str, str]]:
+    """Two pseudo-terminals whose far ends are joined: the names of the two near ends."""
+    ends = [pty.openpty() for _ in range(2)]
+    for _, near in ends:
+        tty.setraw(near)
+
+    def carry(source: int, target: int) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := os.read(source, 1024):
+                os.write(target, chunk)
+
+    for source, target in ((ends[0][0], ends[1][0]), (ends[1][0], ends[0][0])):
+        threading.Thread(target=carry, args=(source, target), daemon=True).start()
+    yield os.ttyname(ends[0][1]), os.ttyname(ends[1][1])
+    for far, near in ends:
+        os.close(near)
+        os.close(far)
+
+
+async def test_two_units_on_a_serial_line() -> None:
+    with serial_cable() as (ours, theirs):
+        units = [sdm630(1, lambda: 6000.0), SimulatedDevice(2, 8, lambda: {0: [WAITING_WORD]})]
+        server = ModbusSerialServer([_sim_device(one) for one in units], port=theirs, baudrate=19200)
+        await server.serve_forever(background=True)
+        shared = {"transport": "serial", "serial_port": ours, "baudrate": 19200, "timeout": "2s"}
+        meter = ModbusDevice.model_validate(
+            {"id": "m1", "template": "eastron-sdm630", "thresholds": THRESHOLDS, "values": ["current_l1"]} | shared
+        )
+        other = ModbusDevice.model_validate({"id": "m2", "unit": 2, "template": "plc-status-word"} | shared)
+        line = ModbusLine(meter)
+        readers = [ModbusReader(meter, line), ModbusReader(other, line)]
+        seen = await asyncio.gather(*(reader.read(CLOCK.now(), continuous=False) for reader in readers))
+        assert [one.state for one in seen] == [RUN, WAIT]
+        assert readers[0].values["current_l1"] == pytest.approx(6000 / 3 / 230, rel=1e-3)
+        await line.leave()
+        await server.shutdown()  # type: ignore[no-untyped-call]
+
+
+async def test_a_start_up_current_is_no_part(writer: ReportWriter) -> None:
+    """With a dwell of 300 ms a spike of some polls is no work; work that lasts counts from when it began."""
+    port = free_port()
+    power = [500.0]
+    meter = MeterServer([sdm630(1, lambda: power[0])], port)
+    await meter.start()
+    device = ModbusDevice.model_validate(
+        {"id": "m1", "host": "127.0.0.1", "port": port, "template": "eastron-sdm630", "thresholds": THRESHOLDS,
+         "poll_interval": "20ms", "dwell": {"executing": "300ms"}}
+    )  # fmt: skip
+    source = ModbusSource(device, ModbusLine(device), writer, CLOCK)
+    async with running(source):
+        first = await until_state(writer, "m1", WAIT)
+        for watts in (6000.0, 500.0) * 3:
+            power[0] = watts
+            await until(lambda watts=watts: source.reader.values.get("active_power") == watts)
+        assert writer.reported("m1").since == first.since  # type: ignore[union-attr]
+        began = CLOCK.now()
+        power[0] = 6000.0
+        worked = await until_state(writer, "m1", RUN)
+        assert CLOCK.now() - began >= timedelta(milliseconds=250)
+        assert worked.since - began < timedelta(milliseconds=250)
+    await meter.stop()
