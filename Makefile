@@ -12,7 +12,8 @@ demo: $(INSTALLED)
 install: $(INSTALLED)
 
 test: $(INSTALLED)
-	@scripts/servers mosquitto influxdb chromium
+	@scripts/servers mosquitto influxdb chromium nodejs npm
+	@scripts/peers
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/pytest $(PYTEST)
 

@@ -19,11 +19,12 @@ from edge_agent.report_writer import ReportWriter
 from edge_agent.sources.modbus import ModbusSource
 from edge_agent.sources.modbus_line import ModbusLines
 from edge_agent.sources.opcua import OpcUaSource
+from edge_agent.sources.opcua_security import Pki
 from telemetry import Clock
 
 _log = logging.getLogger(__name__)
 
-OUTBOX_FILE = "outbox.sqlite"
+OUTBOX_FILE, PKI_FOLDER = "outbox.sqlite", "pki"
 _DRAIN_ON_STOP_S = 5.0
 
 
@@ -37,9 +38,9 @@ class Agent:
         self.publisher = Publisher(
             settings.mqtt, settings.agent.factory, settings.agent.gateway, self.outbox, self.writer.committed
         )
-        lines = ModbusLines()
+        lines, pki = ModbusLines(), Pki(settings.agent.data_dir / PKI_FOLDER)
         self.sources: Sequence[OpcUaSource | ModbusSource] = [
-            *(OpcUaSource(server, self.writer, clock) for server in settings.opcua),
+            *(OpcUaSource(server, pki, self.writer, clock) for server in settings.opcua),
             *(ModbusSource(device, lines.of(device), self.writer, clock) for device in settings.modbus),
         ]
 

@@ -13,8 +13,9 @@ from edge_agent.publisher import mqtt_client
 from edge_agent.sources.contact import SourceLostError
 from edge_agent.sources.modbus import ModbusReader
 from edge_agent.sources.modbus_line import ModbusLine, ModbusLines
-from edge_agent.sources.opcua import OpcUaSession
-from telemetry import Clock, MachineState
+from edge_agent.sources.opcua_security import Pki
+from edge_agent.sources.opcua_session import OpcUaSession
+from telemetry import Clock, MachineState, UserError
 
 _FIRST_VALUES_S = 5.0
 
@@ -33,7 +34,7 @@ async def check_machines(settings: AgentSettings, clock: Clock) -> list[CheckRes
     """All machines at once; nothing raises, problems stand in the results."""
     lines = ModbusLines()
     groups = await asyncio.gather(
-        *(_check_server(server, clock) for server in settings.opcua),
+        *(_check_server(server, Pki(settings.agent.data_dir / "pki"), clock) for server in settings.opcua),
         *(_check_device(device, lines.of(device), clock) for device in settings.modbus),
     )
     return [result for group in groups for result in group]
@@ -49,8 +50,8 @@ async def check_broker(settings: AgentSettings) -> str | None:
         return f"MQTT broker {settings.mqtt.address}: {error}. Is it running, and are `url`, user and password right?"
 
 
-async def _check_server(server: OpcUaServer, clock: Clock) -> list[CheckResult]:
-    session = OpcUaSession(server, clock)
+async def _check_server(server: OpcUaServer, pki: Pki, clock: Clock) -> list[CheckResult]:
+    session = OpcUaSession(server, pki, clock)
     seen: dict[str, Observation] = {}
     problem = "gives no valid state"
     try:
@@ -59,7 +60,7 @@ async def _check_server(server: OpcUaServer, clock: Clock) -> list[CheckResult]:
         async with asyncio.timeout(_FIRST_VALUES_S):
             while len(seen) + len(problems) < len(server.machine):
                 seen.update(await session.changes())
-    except (SourceLostError, OSError) as error:
+    except (SourceLostError, UserError, OSError) as error:
         problem = str(error) or "no answer in time"
     finally:
         await session.close()

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from edge_agent.device_templates import DeviceTemplate, Lamp, template_named
+from edge_agent.node_names import parse_node_name
 from edge_agent.power_state import PowerThresholds
-from telemetry import Duration, MachineState, Name, UserError
-from telemetry.broker import BrokerSettings
+from telemetry import Duration, MachineState, Name, OperationMode, UserError
+from telemetry.broker import BrokerSettings, read_secret_file
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -39,21 +40,75 @@ class AgentTable(_Table):
     heartbeat: Duration = timedelta(seconds=60)
 
 
+def _node(text: str) -> str:
+    parse_node_name(text)
+    return text
+
+
+NodeText = Annotated[str, AfterValidator(_node)]
+
+
+class OpcUaTag(_Table):
+    """A node and what its values mean. A value that is in no table says nothing; then the next tag decides."""
+
+    node: NodeText
+    states: dict[str, MachineState] = Field(default_factory=dict)
+    modes: dict[str, OperationMode] = Field(default_factory=dict)
+
+
 class OpcUaMachine(_Table):
-    """One machine of an OPC UA server: `browse_name` is its name below `Objects/Machines`."""
+    """One machine of an OPC UA server, found by `browse_name` or `node`, or read from its tags."""
 
     id: Name
-    browse_name: str
+    profile: Literal["machinery", "packml", "machinetool", "tags"] = "machinery"
+    browse_name: str | None = None
+    node: NodeText | None = None
+    tag: tuple[OpcUaTag, ...] = ()
+
+    @model_validator(mode="after")
+    def _can_be_found(self) -> Self:
+        if self.profile == "tags":
+            if not any(tag.states for tag in self.tag):
+                raise ValueError(f"machine {self.id!r}: profile `tags` needs a [[opcua.machine.tag]] with `states`")
+            if self.node or self.browse_name:
+                raise ValueError(f"machine {self.id!r}: profile `tags` names nodes in its tags alone")
+        elif self.tag:
+            raise ValueError(f"machine {self.id!r}: tags belong to profile `tags`")
+        elif (self.node is None) == (self.browse_name is None):
+            raise ValueError(f"machine {self.id!r}: give either `browse_name` or `node`")
+        return self
 
 
 class OpcUaServer(_Table):
-    """One OPC UA server (OPC 40001-1) with its machines."""
+    """One OPC UA server with its machines."""
 
     endpoint: Annotated[str, AfterValidator(_opcua_endpoint)]
-    publishing_interval: Duration = timedelta(milliseconds=250)
+    security_policy: Literal["None", "Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss"] = "None"
+    security_mode: Literal["Sign", "SignAndEncrypt"] = "SignAndEncrypt"
+    username: str | None = None
+    password_file: Path | None = None
+    user_certificate: Path | None = None
+    user_key: Path | None = None
+    publishing_interval: Duration = timedelta(milliseconds=100)
     timeout: Duration = timedelta(seconds=4)
     silence: Duration = timedelta(seconds=10)
     machine: Annotated[tuple[OpcUaMachine, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _log_in_is_safe(self) -> Self:
+        if (self.username is None) != (self.password_file is None):
+            raise ValueError("`username` and `password_file` belong together")
+        if (self.user_certificate is None) != (self.user_key is None):
+            raise ValueError("`user_certificate` and `user_key` belong together")
+        if self.username is not None and self.user_certificate is not None:
+            raise ValueError("log in either with `username` or with `user_certificate`")
+        if (self.username is not None or self.user_certificate is not None) and self.security_policy == "None":
+            raise ValueError("a log-in needs a `security_policy`, else anyone on the network could listen in")
+        return self
+
+    def password(self) -> str:
+        """Raises UserError where the file cannot be read."""
+        return read_secret_file(self.password_file, f"password for {self.endpoint}") if self.password_file else ""
 
 
 class ModbusDevice(_Table):

@@ -12,6 +12,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from telemetry.errors import UserError
 
 
+def read_secret_file(path: Path, what: str) -> str:
+    """The first line of a file. Raises UserError."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()[0].strip()
+    except (OSError, IndexError) as error:
+        raise UserError(
+            f"{path}: the {what} cannot be read ({error}). Write it as the file's first line, "
+            "readable by this service alone."
+        ) from error
+
+
 def _broker_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
@@ -48,15 +59,7 @@ class BrokerSettings(BaseModel):
 
     def password(self) -> str | None:
         """The first line of `password_file`. Raises UserError where it cannot be read."""
-        if self.password_file is None:
-            return None
-        try:
-            return self.password_file.read_text(encoding="utf-8").splitlines()[0]
-        except (OSError, IndexError) as error:
-            raise UserError(
-                f"{self.password_file}: the password of the MQTT broker cannot be read ({error}). "
-                "Write it as the file's first line, readable by this service alone."
-            ) from error
+        return read_secret_file(self.password_file, "password of the MQTT broker") if self.password_file else None
 
     def tls_context(self) -> ssl.SSLContext | None:
         """A verifying context for `mqtts`, None for plain `mqtt`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import Request, urlopen
@@ -25,7 +27,7 @@ from fastapi import FastAPI
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
-PROGRAMS = {"mosquitto": "mosquitto", "influxdb": "influxd", "chromium": "chromium"}
+PROGRAMS = {"mosquitto": "mosquitto", "influxdb": "influxd", "chromium": "chromium", "nodejs": "node"}
 used: dict[str, str] = {}
 """Name to version, of the servers that this run used."""
 
@@ -45,7 +47,7 @@ def require(name: str) -> str:
 
 
 def _version(path: str, program: str) -> str:
-    arguments = {"mosquitto": ["-h"], "influxd": ["version"], "chromium": ["--version"]}[program]
+    arguments = {"mosquitto": ["-h"], "influxd": ["version"], "chromium": ["--version"], "node": ["--version"]}[program]
     done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=60)
     match = re.search(r"\d+\.\d+(\.\d+)*", done.stdout + done.stderr)
     return match.group(0) if match else "unknown version"
@@ -160,6 +162,46 @@ def serving(app: FastAPI) -> Iterator[str]:
     finally:
         server.should_exit = server.force_exit = True
         thread.join(20)
+
+
+class NodePeer:
+    """A server of another maker, from npm: one JSON command a line in, one JSON answer a line out."""
+
+    def __init__(self, script: str, *arguments: str) -> None:
+        node = require("nodejs")
+        folder = Path(__file__).parent / "peers"
+        if not (folder / "node_modules").exists():
+            sentence = "the peers from npm are not installed: `scripts/peers` makes this test real."
+            if os.environ.get("CI"):
+                pytest.fail(sentence)
+            pytest.skip(sentence)
+        command = [node, str(folder / script), *arguments]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        self.said = self._answer()
+
+    def tell(self, **command: object) -> dict[str, Any]:
+        """Send one command and return the answer."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def stop(self, kill: bool = False) -> None:
+        """By the end of its input, or at once."""
+        if kill:
+            self.process.kill()
+        elif self.process.stdin is not None:
+            self.process.stdin.close()
+        self.process.wait(30)
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith("{"):
+                return dict(json.loads(line))
+        raise AssertionError("the peer ended without a word")
 
 
 def create_influx_database(url: str, name: str) -> None:

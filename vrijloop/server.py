@@ -25,7 +25,7 @@ from stores import StateStore
 from stores.duckdb_store import DuckDBStateStore
 from stores.influxdb_store import InfluxDBStateStore
 from telemetry import Clock, Duration, ShiftedClock, SystemClock, UserError, load_settings
-from telemetry.broker import BrokerSettings
+from telemetry.broker import BrokerSettings, read_secret_file
 from vrijloop.http_server import listen_on, serve
 
 _log = logging.getLogger(__name__)
@@ -77,11 +77,8 @@ def run_server(config: Path, as_of: datetime | None = None) -> None:
 
 
 def read_secret(path: Path, what: str) -> str:
-    """The first line of a file. Raises UserError."""
-    try:
-        secret = path.read_text(encoding="utf-8").splitlines()[0].strip()
-    except (OSError, IndexError) as error:
-        raise UserError(f"{path}: the {what} cannot be read ({error}). Write it as the file's first line.") from error
+    """A secret that is long enough to be one. Raises UserError."""
+    secret = read_secret_file(path, what)
     if len(secret) < 16:
         raise UserError(f"{path}: the {what} is shorter than 16 characters; use a random one.")
     return secret

@@ -17,9 +17,23 @@ from telemetry import MachineState, StateInterval
 
 
 @pytest.fixture
+async def writer5(tmp_path: Path) -> AsyncIterator[ReportWriter]:
+    """For machines m1 to m5."""
+    async with _writing(tmp_path, [f"m{place}" for place in range(1, 6)]) as one:
+        yield one
+
+
+@pytest.fixture
 async def writer(tmp_path: Path) -> AsyncIterator[ReportWriter]:
+    """For machines m1 and m2."""
+    async with _writing(tmp_path, ["m1", "m2"]) as one:
+        yield one
+
+
+@contextlib.asynccontextmanager
+async def _writing(tmp_path: Path, machines: list[str]) -> AsyncIterator[ReportWriter]:
     outbox = Outbox(tmp_path / "outbox.sqlite")
-    writer = ReportWriter(outbox, ["m1", "m2"], timedelta(seconds=60))
+    writer = ReportWriter(outbox, machines, timedelta(seconds=60))
     writing = asyncio.create_task(writer.run())
     yield writer
     writer.stop()

@@ -12,7 +12,9 @@ from asyncua import Server, ua
 from edge_agent.check import check_machines
 from edge_agent.configuration import AgentSettings, OpcUaServer
 from edge_agent.report_writer import ReportWriter
-from edge_agent.sources.opcua import OpcUaSession, OpcUaSource
+from edge_agent.sources.opcua import OpcUaSource
+from edge_agent.sources.opcua_security import Pki
+from edge_agent.sources.opcua_session import OpcUaSession
 from edge_agent.sources.source_time import trusted_time
 from simulators.opcua_server import MachineryServer
 from telemetry import MachineState, OperationMode, SystemClock, to_milliseconds
@@ -22,6 +24,7 @@ from tests.servers import free_port, shared_file
 
 RUN, WAIT, UNKNOWN = MachineState.EXECUTING, MachineState.NOT_EXECUTING, MachineState.UNKNOWN
 CLOCK = SystemClock()
+PKI = Pki(Path("nowhere"))
 
 
 def opcua_server(port: int, *machines: str) -> OpcUaServer:
@@ -41,7 +44,7 @@ async def test_opcua_states_carry_the_source_time_of_the_change(writer: ReportWr
     server = MachineryServer(plan, [character("m1")], CLOCK, port)
     await server.start()
     moving = asyncio.create_task(server.run())
-    async with running(OpcUaSource(opcua_server(port, "m1"), writer, CLOCK)):
+    async with running(OpcUaSource(opcua_server(port, "m1"), PKI, writer, CLOCK)):
         changed = await until_state(writer, "m1", RUN)
         assert (changed.since, changed.mode) == (change, OperationMode.PROCESSING)
     moving.cancel()
@@ -55,7 +58,7 @@ async def test_opcua_server_that_restarts_is_followed_again_and_unknown_meanwhil
     plan = ScriptedPlan({"m1": [(long_ago, WAIT)]})
     server = MachineryServer(plan, [character("m1")], CLOCK, port)
     await server.start()
-    async with running(OpcUaSource(opcua_server(port, "m1"), writer, CLOCK)):
+    async with running(OpcUaSource(opcua_server(port, "m1"), PKI, writer, CLOCK)):
         await until_state(writer, "m1", WAIT)
         await server.stop()
         assert (await until_state(writer, "m1", UNKNOWN)).reason == "no contact"
@@ -71,7 +74,7 @@ async def test_one_machine_that_is_missing_does_not_stop_the_others(
     port = free_port()
     server = MachineryServer(ScriptedPlan({"m1": [(CLOCK.now(), RUN)]}), [character("m1")], CLOCK, port)
     await server.start()
-    async with running(OpcUaSource(opcua_server(port, "m1", "m2"), writer, CLOCK)):
+    async with running(OpcUaSource(opcua_server(port, "m1", "m2"), PKI, writer, CLOCK)):
         await until_state(writer, "m1", RUN)
     await server.stop()
     assert "no machine 'M2' under Objects/Machines (there are: M1)" in caplog.text
@@ -97,15 +100,15 @@ async def test_the_official_example_machine_is_found() -> None:
                 "machine": [{"id": "m1", "browse_name": "ExampleMachine01"}],
             }
         )
-        session = OpcUaSession(settings, CLOCK)
+        session = OpcUaSession(settings, PKI, CLOCK)
         assert await session.open() == []
         machinery = await server.get_namespace_index("http://opcfoundation.org/UA/Machinery/")
-        state_nodes = {item.is_mode: server.get_node(nodeid) for nodeid, item in session._items.items()}
+        state_nodes = {role: server.get_node(nodeid) for nodeid, (_, role) in session._roles.items()}
         await session.changes()  # the first values, which stand for nothing yet
         stamp = to_milliseconds(CLOCK.now() + timedelta(milliseconds=1))
-        for is_mode, value in ((False, 5006), (True, 5026)):
+        for role, value in (("item_state", 5006), ("operation_mode", 5026)):
             node = ua.Variant(ua.NodeId(value, machinery), ua.VariantType.NodeId)
-            await state_nodes[is_mode].write_value(ua.DataValue(node, SourceTimestamp=stamp))
+            await state_nodes[role].write_value(ua.DataValue(node, SourceTimestamp=stamp))
         async with asyncio.timeout(60):
             while True:
                 seen = dict(await session.changes())
@@ -113,7 +116,7 @@ async def test_the_official_example_machine_is_found() -> None:
                     break
         assert (seen["m1"].state, seen["m1"].since) == (RUN, stamp)
         bad = ua.DataValue(ua.Variant(None), StatusCode=ua.StatusCode(ua.StatusCodes.BadDeviceFailure))
-        await server.write_attribute_value(state_nodes[False].nodeid, bad)
+        await server.write_attribute_value(state_nodes["item_state"].nodeid, bad)
         async with asyncio.timeout(60):
             while dict(await session.changes())["m1"].state is not UNKNOWN:
                 pass

@@ -1,0 +1,39 @@
+"""Nodes in a configuration: `nsu=URI;s=Name`. Never by index: that may be another after the server's restart."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Callable
+
+from edge_agent.opcua_profiles import NodeName
+
+UA_URI = "http://opcfoundation.org/UA/"
+
+_NODE = re.compile(r"^(?:nsu=(?P<uri>[^;]+);)?(?P<kind>[isgb])=(?P<identifier>.+)$")
+_PARSERS: dict[str, Callable[[str], object]] = {
+    "i": int,
+    "s": str,
+    "g": uuid.UUID,
+    "b": lambda text: b64decode(text, validate=True),
+}
+
+
+def parse_node_name(text: str) -> NodeName:
+    """Raises ValueError with a sentence. Without `nsu=` the node is one of OPC UA's own, such as `i=2258`."""
+    match = _NODE.match(text.strip())
+    if match is None:
+        if text.strip().startswith("ns="):
+            raise ValueError(
+                f"{text!r} names the namespace by its index, which another start of the server may change; "
+                "write nsu=URI;s=Name (`vrijloop agent discover` prints the URIs)"
+            )
+        raise ValueError(f"{text!r} is no node; write nsu=URI;s=Name or nsu=URI;i=1234")
+    kind, identifier = match["kind"], match["identifier"]
+    try:
+        parsed = _PARSERS[kind](identifier)
+    except (ValueError, Base64Error):
+        raise ValueError(f"{text!r}: {identifier!r} is no identifier of kind {kind}=") from None
+    return NodeName(match["uri"] or UA_URI, parsed)

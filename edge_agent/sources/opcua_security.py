@@ -1,0 +1,219 @@
+"""Who the agent is to an OPC UA server, and which servers it trusts.
+
+<data_dir>/pki/own/certificate.der, private_key.pem     made by `vrijloop agent certificate create`
+<data_dir>/pki/trusted/<thumbprint>.der                 servers that are trusted, and no others
+<data_dir>/pki/rejected/<thumbprint>.der                seen and refused; `certificate trust` moves them
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import socket
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from asyncua import Client, ua
+from asyncua.crypto import security_policies
+from asyncua.crypto.uacrypto import CertProperties
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from edge_agent.configuration import OpcUaServer
+from edge_agent.sources.contact import SourceLostError
+from telemetry import UserError
+
+VALID_FOR = timedelta(days=5 * 365)
+_KEY_BITS = 2048  # the most that every policy of OPC UA in use takes is 4096; old PLCs take 2048 alone
+
+_POLICIES = {
+    "Basic256Sha256": security_policies.SecurityPolicyBasic256Sha256,
+    "Aes128Sha256RsaOaep": security_policies.SecurityPolicyAes128Sha256RsaOaep,
+    "Aes256Sha256RsaPss": security_policies.SecurityPolicyAes256Sha256RsaPss,
+}
+_MODES = {"Sign": ua.MessageSecurityMode.Sign, "SignAndEncrypt": ua.MessageSecurityMode.SignAndEncrypt}
+
+
+@dataclass(frozen=True)
+class Pki:
+    """The folder of keys and certificates."""
+
+    folder: Path
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / "own" / "certificate.der"
+
+    @property
+    def private_key(self) -> Path:
+        return self.folder / "own" / "private_key.pem"
+
+    def is_trusted(self, certificate: bytes) -> bool:
+        path = self.folder / "trusted" / f"{thumbprint(certificate)}.der"
+        return path.exists() and path.read_bytes() == certificate
+
+    def reject(self, certificate: bytes) -> None:
+        """Keep it where `certificate trust` finds it. Without room on the disk it is only refused."""
+        with contextlib.suppress(OSError):
+            folder = self.folder / "rejected"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{thumbprint(certificate)}.der").write_bytes(certificate)
+
+    def trust(self, print_start: str) -> str:
+        """Trust the rejected certificate whose thumbprint begins so; returns its description. Raises UserError."""
+        found = sorted((self.folder / "rejected").glob(f"{print_start.lower()}*.der")) if print_start else []
+        if len(found) != 1:
+            seen = ", ".join(path.stem for path in sorted((self.folder / "rejected").glob("*.der"))) or "none"
+            raise UserError(
+                f"{print_start!r} fits {len(found)} of the certificates that were refused ({seen}). "
+                "Run `vrijloop agent check` first: it shows the thumbprint of a server that is not trusted."
+            )
+        (self.folder / "trusted").mkdir(parents=True, exist_ok=True)
+        target = found[0].replace(self.folder / "trusted" / found[0].name)
+        return described(target.read_bytes())
+
+    def create_own(self, application_uri: str, now: datetime, replace: bool = False) -> str:
+        """Make key and self-signed certificate; returns the description. Raises UserError where there is one already."""
+        if self.certificate.exists() and not replace:
+            raise UserError(
+                f"{self.certificate}: there is a certificate already. --replace makes a new one in its place."
+            )
+        key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
+        certificate = _self_signed(key, application_uri, now).public_bytes(serialization.Encoding.DER)
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        try:
+            self.certificate.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.private_key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(pem)
+            self.certificate.write_bytes(certificate)
+        except OSError as error:
+            raise UserError(f"{self.folder}: cannot be written ({error.strerror}).") from error
+        return described(certificate)
+
+
+def default_application_uri(gateway: str) -> str:
+    """By the gateway's own names, so that two agents of one factory differ."""
+    return f"urn:{socket.gethostname()}:vrijloop:{gateway}"
+
+
+def application_uri_of(certificate: bytes) -> str | None:
+    """The URI in the certificate, which must be the one that the client names."""
+    try:
+        names = x509.load_der_x509_certificate(certificate).extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+    except (x509.ExtensionNotFound, ValueError):
+        return None
+    uris = names.value.get_values_for_type(x509.UniformResourceIdentifier)
+    return uris[0] if uris else None
+
+
+def thumbprint(certificate: bytes) -> str:
+    """SHA-256 of the DER form, in hex."""
+    return hashlib.sha256(certificate).hexdigest()
+
+
+def described(certificate: bytes) -> str:
+    """For a person who must decide: who, until when, which thumbprint."""
+    parsed = x509.load_der_x509_certificate(certificate)
+    return (
+        f"{parsed.subject.rfc4514_string() or 'no name'}, {application_uri_of(certificate) or 'no application URI'}, "
+        f"valid until {parsed.not_valid_after_utc:%Y-%m-%d}, SHA-256 {thumbprint(certificate)}"
+    )
+
+
+async def secure(client: Client, server: OpcUaServer, pki: Pki, now: datetime) -> None:
+    """Set policy, certificates and log-in on a client that is not connected yet. Raises SourceLostError, UserError."""
+    if server.security_policy != "None":
+        await _secure_channel(client, server, pki, now)
+    if server.username is not None:
+        client.set_user(server.username)
+        client.set_password(server.password())
+    elif server.user_certificate is not None and server.user_key is not None:
+        await client.load_client_certificate(str(server.user_certificate))
+        await client.load_private_key(server.user_key)
+
+
+async def _secure_channel(client: Client, server: OpcUaServer, pki: Pki, now: datetime) -> None:
+    if not pki.certificate.exists():
+        raise SourceLostError(
+            f"security policy {server.security_policy} needs a certificate of the agent's own: "
+            "`vrijloop agent certificate create` makes it"
+        )
+    certificate = pki.certificate.read_bytes()
+    policy, mode = _POLICIES[server.security_policy], _MODES[server.security_mode]
+    endpoints = await client.connect_and_get_server_endpoints()
+    fitting = [one for one in endpoints if one.SecurityPolicyUri == policy.URI and one.SecurityMode == mode]
+    if not fitting:
+        offered = sorted({f"{_policy_name(one)}/{one.SecurityMode.name}" for one in endpoints})
+        raise SourceLostError(
+            f"the server does not offer {server.security_policy} with {server.security_mode}; it offers: {', '.join(offered)}"
+        )
+    theirs = _first_certificate(bytes(fitting[0].ServerCertificate))
+    if not pki.is_trusted(theirs):
+        pki.reject(theirs)
+        raise SourceLostError(
+            f"the server's certificate is not trusted ({described(theirs)}). If that is the machine's, run "
+            f"`vrijloop agent certificate trust {thumbprint(theirs)[:16]}`"
+        )
+    if x509.load_der_x509_certificate(theirs).not_valid_after_utc < now:
+        raise SourceLostError(f"the server's certificate has expired ({described(theirs)})")
+    client.application_uri = application_uri_of(certificate) or client.application_uri
+    await client.set_security(
+        policy,
+        certificate=CertProperties(certificate, "der"),
+        private_key=pki.private_key,
+        server_certificate=CertProperties(theirs, "der"),
+        mode=mode,
+    )
+
+
+def _first_certificate(chain: bytes) -> bytes:
+    """The server's own of a chain of certificates in DER form: each says how long it is (X.690, 8.1.3)."""
+    if len(chain) > 4 and chain[:2] == b"\x30\x82":
+        return chain[: 4 + int.from_bytes(chain[2:4], "big")]
+    return chain
+
+
+def _policy_name(endpoint: ua.EndpointDescription) -> str:
+    return str(endpoint.SecurityPolicyUri).rpartition("#")[2]
+
+
+def _self_signed(key: rsa.RSAPrivateKey, application_uri: str, now: datetime) -> x509.Certificate:
+    """With what OPC UA part 6, 6.2.2 asks of an application instance certificate."""
+    host = socket.gethostname()
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COMMON_NAME, "Vrijloop edge agent"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, host),
+        ]
+    )
+    usage = x509.KeyUsage(
+        digital_signature=True, content_commitment=True, key_encipherment=True, data_encipherment=True,
+        key_agreement=False, key_cert_sign=True, crl_sign=False, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + VALID_FOR)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.UniformResourceIdentifier(application_uri), x509.DNSName(host)]), False
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
