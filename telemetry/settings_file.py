@@ -52,7 +52,9 @@ def _explain(path: Path, text: str, detail: ErrorDetails, model: type[BaseModel]
     if detail["type"] == "missing":
         return f"{place}: `{key}` is missing. Add it."
     message = detail["msg"].removeprefix("Value error, ")
-    return f"{place}: `{key}` = {detail['input']!r} is not accepted: {message}."
+    given = detail["input"]
+    shown = "" if isinstance(given, dict | list | tuple) else f" = {given!r}"
+    return f"{place}: `{key}`{shown} is not accepted: {message}."
 
 
 def _line_of(text: str, location: tuple[int | str, ...]) -> int | None:
