@@ -13,7 +13,7 @@ import logging
 from collections.abc import Sequence
 
 from edge_agent.configuration import AgentSettings
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import Bounds, Outbox
 from edge_agent.publisher import Publisher
 from edge_agent.report_writer import ReportWriter
 from edge_agent.sources.modbus import ModbusSource
@@ -33,7 +33,8 @@ class Agent:
 
     def __init__(self, settings: AgentSettings, clock: Clock) -> None:
         """Opens the outbox; raises UserError where that fails."""
-        self.outbox = Outbox(settings.agent.data_dir / OUTBOX_FILE)
+        bounds = Bounds(settings.agent.outbox_max_mb * 1024 * 1024, settings.agent.outbox_max_age)
+        self.outbox = Outbox(settings.agent.data_dir / OUTBOX_FILE, bounds)
         self.writer = ReportWriter(self.outbox, settings.machines, settings.agent.heartbeat)
         self.publisher = Publisher(
             settings.mqtt, settings.agent.factory, settings.agent.gateway, self.outbox, self.writer.committed

@@ -38,6 +38,8 @@ class AgentTable(_Table):
     gateway: Name
     data_dir: Path = Path("vrijloop-agent")
     heartbeat: Duration = timedelta(seconds=60)
+    outbox_max_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 256
+    outbox_max_age: Duration = timedelta(days=30)
 
 
 def _node(text: str) -> str:

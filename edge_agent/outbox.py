@@ -1,129 +1,262 @@
-"""The agent's memory of what it has reported and the broker has not yet acknowledged: SQLite, crash-safe.
+"""The agent's memory of what it has reported and the broker has not yet acknowledged: SQLite, crash-safe, bounded.
 
-A report has a number once it is committed here, and keeps it until it leaves. Numbers grow without holes and survive
+A report has a number once it is accepted here, and keeps it until it leaves. Numbers grow without holes and survive
 restarts. Each commit is on disk before the call returns (`synchronous=FULL`), so a power cut loses nothing either.
+
+While the broker is away a heartbeat extends the report of the same state that already waits, so that a backlog holds one
+report per change. What is under way to the broker is left as it is.
+
+At the bound of bytes or age superseded reports go first, then the oldest; each is counted, and it is said once.
+On a full disk the agent goes on from memory, bounded, and writes it all down when there is room again.
+A file that is no longer readable is set aside and a new one begun.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
-from telemetry import MachineState, OperationMode, StateInterval, StateReport, UserError, rfc3339
+from edge_agent.outbox_file import OutboxFile, StoredReport
+from telemetry import StateInterval
+from telemetry.message import interval_of_body, report_body
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS outbox (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, machine TEXT NOT NULL, state TEXT NOT NULL, mode TEXT,
-    since TEXT NOT NULL, until TEXT NOT NULL, power_w REAL, reason TEXT);
-CREATE TABLE IF NOT EXISTS last_report (
-    machine TEXT PRIMARY KEY, state TEXT NOT NULL, mode TEXT, since TEXT NOT NULL, until TEXT NOT NULL,
-    power_w REAL, reason TEXT);
-"""
+_log = logging.getLogger(__name__)
 
-Row = tuple[str, str, str | None, str, str, float | None, str | None]
+MAX_MEMORY = 20_000
+"""Reports held in memory while the disk takes none: about 10 MB."""
+
+_CHECK_EVERY = 500
+"""Appends between two looks at the bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much may wait."""
+
+    max_bytes: int = 256 * 1024 * 1024
+    max_age: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedReport:
-    """A report that waits for the broker's acknowledgement."""
+    """A report on its way out. `live`: it tells of the present, so the broker keeps it for those who come later."""
 
     machine: str
-    report: StateReport
+    seq: int
+    body: str
+    live: bool
 
 
 class Outbox:
-    """One writer per file. Safe to call from several threads of one process."""
+    """One process per file. Safe to call from several threads of it."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create. Raises UserError where the folder cannot be written or the file is no SQLite database."""
+    def __init__(self, path: Path, bounds: Bounds | None = None) -> None:
+        """Open or create. Raises UserError where the folder cannot be written or another agent has it."""
+        self._bounds = bounds or Bounds()
         self._lock = threading.Lock()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=5.0)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self._connection.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise UserError(
-                f"{path}: the outbox cannot be opened ({error}). The agent needs a folder it may write to; "
-                "see `data_dir` under [agent]."
-            ) from error
+        self._file = OutboxFile(path)
+        self._memory: dict[int, StoredReport] = {}
+        self._gone: set[int] = set()
+        self._in_flight: set[int] = set()
+        self._open: dict[str, StoredReport] = {one.machine: one for one in self._file.newest_per_machine()}
+        self._next_seq = self._file.last_seq() + 1
+        self._depth = self._file.count()
+        self._since_check = 0
+        self._said_dropping = False
+        self._present: list[int] = []
+        self._backlog_end = 0
+        self.dropped_superseded, self.dropped_oldest = self._file.dropped()
+        self.give_back()
+
+    @property
+    def in_memory(self) -> int:
+        """Reports that could not be written down: above 0 the disk is in trouble."""
+        return len(self._memory)
 
     def append(self, entries: Sequence[tuple[str, StateInterval]]) -> None:
-        """Commit (machine, interval) pairs in order; each gets the next number."""
-        rows = [_row(machine, interval) for machine, interval in entries]
-        newest = {row[0]: row for row in rows}
-        with self._lock, self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany(
-                "INSERT INTO outbox (machine, state, mode, since, until, power_w, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                rows,
-            )
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO last_report VALUES (?, ?, ?, ?, ?, ?, ?)", list(newest.values())
-            )
-
-    def waiting(self, limit: int) -> list[QueuedReport]:
-        """The oldest reports that have not been removed, in order of their numbers."""
+        """Accept (machine, interval) pairs in order. Never fails: what the disk does not take waits in memory."""
         with self._lock:
-            rows = self._connection.execute(
-                "SELECT machine, state, mode, since, until, power_w, reason, seq FROM outbox ORDER BY seq LIMIT ?",
-                (limit,),
-            ).fetchall()
-        return [QueuedReport(row[0], StateReport.of(row[7], _interval(row[:7]))) for row in rows]
+            fresh: dict[int, StoredReport] = {}
+            extended: dict[int, StoredReport] = {}
+            for machine, interval in entries:
+                report = self._numbered(machine, interval)
+                target = fresh if report.seq >= self._next_seq or report.seq in fresh else extended
+                target[report.seq] = report
+                self._depth += report.seq >= self._next_seq
+                self._next_seq = max(self._next_seq, report.seq + 1)
+                self._open[machine] = report
+            self._store(fresh, extended)
+            self._since_check += len(entries)
+            if self._since_check >= _CHECK_EVERY:
+                self._since_check = 0
+                self._keep_bounds()
 
-    def remove_up_to(self, seq: int) -> None:
-        """Forget the reports with numbers up to and including `seq`: the broker has acknowledged them."""
-        with self._lock, self._connection:
-            self._connection.execute("DELETE FROM outbox WHERE seq <= ?", (seq,))
+    def take(self, limit: int) -> list[QueuedReport]:
+        """The next reports to send; they are under way until `remove` or `give_back`.
+
+        First how every machine is now, then what is new, then the backlog in order.
+        """
+        with self._lock:
+            valid = [seq for seq in self._present if seq not in self._gone and seq not in self._in_flight]
+            wanted, self._present = valid[:limit], valid[limit:]
+            taken = [_of_the_present(one) for one in self._read(wanted)]
+            room = limit - len(taken)
+            busy = self._in_flight | set(wanted)
+            live = self._waiting(self._backlog_end, room, busy, newer=True)
+            backlog = self._waiting(self._backlog_end, room - len(live), busy, newer=False)
+            taken += [_of_the_present(one) for one in live]
+            taken += [QueuedReport(one.machine, one.seq, one.body, live=False) for one in backlog]
+            self._in_flight |= {one.seq for one in taken}
+            return taken
+
+    def remove(self, seqs: Iterable[int]) -> None:
+        """Forget reports: the broker has acknowledged them."""
+        with self._lock:
+            gone = set(seqs)
+            self._depth -= len(gone)
+            self._in_flight -= gone
+            self._open = {machine: one for machine, one in self._open.items() if one.seq not in gone}
+            for seq in gone:
+                self._memory.pop(seq, None)
+            self._gone |= gone
+            self._forget()
+
+    def give_back(self) -> None:
+        """The connection broke: what was under way waits again, and the present is told first."""
+        with self._lock:
+            self._in_flight.clear()
+            self._backlog_end = self._next_seq - 1
+            self._present = sorted(one.seq for one in self._open.values())
 
     def depth(self) -> int:
         """How many reports wait."""
         with self._lock:
-            return int(self._connection.execute("SELECT count(*) FROM outbox").fetchone()[0])
+            return self._depth
 
     def last_seq(self) -> int:
-        """The number of the newest report ever committed; 0 before the first."""
+        """The number of the newest report ever accepted; 0 before the first."""
         with self._lock:
-            row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
-        return int(row[0]) if row else 0
+            return self._next_seq - 1
 
     def last_reports(self) -> dict[str, StateInterval]:
         """The newest reported interval of each machine, from this run or an earlier one."""
         with self._lock:
-            rows = self._connection.execute(
-                "SELECT machine, state, mode, since, until, power_w, reason FROM last_report"
-            ).fetchall()
-        return {row[0]: _interval(row) for row in rows}
+            return {machine: interval_of_body(body) for machine, body in self._file.last_reports().items()}
 
     def close(self) -> None:
+        """What is still in memory is written down if the disk takes it."""
         with self._lock:
-            self._connection.close()
+            self._store({}, {})
+            if self._memory:
+                _log.error("%d reports could not be written to %s and are lost.", len(self._memory), self._file.path)
+            self._file.close()
+
+    def _numbered(self, machine: str, interval: StateInterval) -> StoredReport:
+        """With the number of the waiting report that it extends, else with the next."""
+        report = StoredReport(
+            self._next_seq, machine, round(interval.since.timestamp() * 1000), round(interval.until.timestamp() * 1000),
+            report_body(interval),
+        )  # fmt: skip
+        waiting = self._open.get(machine)
+        if waiting is None or waiting.seq in self._in_flight or not _same_but_until(waiting.body, report.body):
+            return report
+        return replace(report, seq=waiting.seq)
+
+    def _store(self, fresh: dict[int, StoredReport], extended: dict[int, StoredReport]) -> None:
+        held = dict(self._memory)
+        held.update(fresh)
+        changed = {seq: one for seq, one in extended.items() if seq not in held}
+        held.update({seq: one for seq, one in extended.items() if seq in held})
+        try:
+            self._write(held, changed)
+        except sqlite3.OperationalError as error:
+            if not self._memory:
+                _log.error(
+                    "%s takes no reports (%s). They wait in memory, where a power cut would lose them.",
+                    self._file.path,
+                    error,
+                )
+            self._memory = held | changed
+            self._keep_memory_bound()
+            return
+        if self._memory:
+            _log.info("%s takes reports again; nothing was lost but what was said.", self._file.path)
+        self._memory.clear()
+
+    def _write(self, held: dict[int, StoredReport], changed: dict[int, StoredReport]) -> None:
+        try:
+            self._file.write([*held.values(), *changed.values()])
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            self._file.begin_anew(str(error), self._next_seq - 1)
+            self._depth = self._file.count() + len(held)
+            self._file.write([*held.values(), *changed.values(), *self._open.values()])
+
+    def _keep_memory_bound(self) -> None:
+        over = len(self._memory) - MAX_MEMORY
+        for seq in sorted(self._memory)[: max(0, over)]:
+            del self._memory[seq]
+        if over > 0:
+            self._count_dropped(0, over)
+
+    def _keep_bounds(self) -> None:
+        try:
+            superseded, oldest = self._file.keep_bounds(
+                self._bounds.max_bytes, round(self._bounds.max_age.total_seconds() * 1000), self._in_flight
+            )
+        except sqlite3.Error as error:
+            _log.debug("The bounds of %s could not be looked at: %s", self._file.path, error)
+            return
+        self._count_dropped(superseded, oldest)
+
+    def _count_dropped(self, superseded: int, oldest: int) -> None:
+        self._depth -= superseded + oldest
+        self.dropped_superseded += superseded
+        self.dropped_oldest += oldest
+        if (superseded or oldest) and not self._said_dropping:
+            self._said_dropping = True
+            _log.error(
+                "The outbox has reached its bound: superseded reports are dropped, then the oldest (so far %d and %d).",
+                self.dropped_superseded,
+                self.dropped_oldest,
+            )
+
+    def _read(self, seqs: Sequence[int]) -> list[StoredReport]:
+        if not seqs:
+            return []
+        in_memory = [self._memory[seq] for seq in seqs if seq in self._memory]
+        return sorted([*in_memory, *self._file.read(seqs)], key=lambda one: one.seq)
+
+    def _waiting(self, border: int, limit: int, busy: set[int], newer: bool) -> list[StoredReport]:
+        if limit <= 0:
+            return []
+        passed_over = self._gone | busy
+        try:
+            found = self._file.waiting(border, limit + len(passed_over), newer)
+        except sqlite3.Error:
+            found = []
+        found += [one for one in self._memory.values() if (one.seq > border) == newer]
+        return sorted((one for one in found if one.seq not in passed_over), key=lambda one: one.seq)[:limit]
+
+    def _forget(self) -> None:
+        """Take from the file what the broker has; a full disk may refuse even that, and then it is done later."""
+        try:
+            self._file.delete(self._gone)
+        except sqlite3.OperationalError:
+            return
+        self._gone.clear()
 
 
-def _row(machine: str, interval: StateInterval) -> Row:
-    return (
-        machine,
-        interval.state.value,
-        interval.mode.value if interval.mode else None,
-        rfc3339(interval.since),
-        rfc3339(interval.until),
-        interval.power_w,
-        interval.reason,
-    )
+def _of_the_present(report: StoredReport) -> QueuedReport:
+    return QueuedReport(report.machine, report.seq, report.body, live=True)
 
 
-def _interval(row: Row) -> StateInterval:
-    _, state, mode, since, until, power_w, reason = row
-    return StateInterval(
-        MachineState(state),
-        datetime.fromisoformat(since),
-        datetime.fromisoformat(until),
-        OperationMode(mode) if mode else None,
-        power_w,
-        reason,
-    )
+def _same_but_until(one: str, other: str) -> bool:
+    """Bodies begin with state, mode and `since`; what follows is what a heartbeat brings up to date."""
+    return one.partition('"until"')[0] == other.partition('"until"')[0]

@@ -6,33 +6,43 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import aiomqtt
 
 from edge_agent.backoff import Backoff
 from edge_agent.outbox import Outbox, QueuedReport
-from telemetry import encode, state_topic, status_topic
+from telemetry import state_topic, status_topic
 from telemetry.broker import BrokerSettings
-from telemetry.message import MAX_REPORTS
+from telemetry.message import MAX_REPORTS, encode_bodies
 
 _log = logging.getLogger(__name__)
 
-WINDOW = 5_000
+WINDOW = 2_500
 """Reports taken from the outbox at a time: they leave as messages of up to 500 reports, then the next are taken."""
 
 _ACK_TIMEOUT_S = 10.0
 _IDLE_CHECK_S = 5.0
 
 
-def messages_of(queued: Sequence[QueuedReport], gateway: str) -> list[tuple[str, bytes]]:
-    """(machine, payload) for reports in order of their numbers: each machine's in order, up to 500 in a message."""
-    per_machine: dict[str, list[QueuedReport]] = defaultdict(list)
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One publication: up to 500 reports of one machine. Only the present is retained, not what came before it."""
+
+    machine: str
+    payload: bytes
+    retain: bool
+
+
+def messages_of(queued: Sequence[QueuedReport], gateway: str) -> list[Message]:
+    """Each machine's reports in order of their numbers, the present apart from the backlog."""
+    groups: dict[tuple[bool, str], list[tuple[int, str]]] = defaultdict(list)
     for one in queued:
-        per_machine[one.machine].append(one)
+        groups[not one.live, one.machine].append((one.seq, one.body))
     return [
-        (machine, encode(gateway, [one.report for one in reports[start : start + MAX_REPORTS]]))
-        for machine, reports in per_machine.items()
-        for start in range(0, len(reports), MAX_REPORTS)
+        Message(machine, encode_bodies(gateway, sorted(bodies)[start : start + MAX_REPORTS]), not late)
+        for (late, machine), bodies in groups.items()
+        for start in range(0, len(bodies), MAX_REPORTS)
     ]
 
 
@@ -94,6 +104,7 @@ class Publisher:
                         "MQTT broker %s: %s. Reports wait in the outbox; trying again.", self._settings.address, error
                     )
                 away = True
+                self._outbox.give_back()
                 # Real time: the broker is not simulated even where the machines are.
                 await self._pause(self._backoff.next_delay())
 
@@ -109,7 +120,7 @@ class Publisher:
         await client.publish(self._status_topic, b"online", qos=1, retain=True)
         while not self._stopping.is_set():
             self._committed.clear()
-            queued = await asyncio.to_thread(self._outbox.waiting, WINDOW)
+            queued = await asyncio.to_thread(self._outbox.take, WINDOW)
             if not queued:
                 self.drained.set()
                 await self._committed_or_idle(client)
@@ -117,11 +128,11 @@ class Publisher:
             self.drained.clear()
             await asyncio.gather(
                 *(
-                    client.publish(state_topic(self._factory, machine), payload, qos=1, retain=True)
-                    for machine, payload in messages_of(queued, self._gateway)
+                    client.publish(state_topic(self._factory, one.machine), one.payload, qos=1, retain=one.retain)
+                    for one in messages_of(queued, self._gateway)
                 )
             )
-            await asyncio.to_thread(self._outbox.remove_up_to, queued[-1].report.seq)
+            await asyncio.to_thread(self._outbox.remove, [one.seq for one in queued])
         await client.publish(self._status_topic, b"offline", qos=1, retain=True)
 
     async def _committed_or_idle(self, client: aiomqtt.Client) -> None:

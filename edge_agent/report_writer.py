@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import sqlite3
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -12,12 +10,10 @@ from edge_agent.interval_tracker import IntervalTracker, Observation
 from edge_agent.outbox import Outbox
 from telemetry import StateInterval, to_milliseconds
 
-_log = logging.getLogger(__name__)
-
 MAX_PENDING = 20_000
 """Reports held in memory before the sources are made to wait: about 10 MB."""
 
-_RETRY_S = 1.0
+_GATHER_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,30 +70,15 @@ class ReportWriter:
 
     async def run(self) -> None:
         """Commit pending reports until `stop` was called and nothing is pending any more."""
-        failing = False
         while not (self._stopping and not self._pending):
             await self._wake.wait()
             self._wake.clear()
+            if not self._stopping:
+                # A moment's gathering makes one commit of many: real time, as the disk is not simulated.
+                await asyncio.sleep(_GATHER_S)
             entries, self._pending = self._pending, []
-            try:
-                if entries:
-                    await asyncio.to_thread(self._outbox.append, entries)
-            except sqlite3.Error as error:
-                self._pending = entries + self._pending
-                if not failing:
-                    _log.error(
-                        "The outbox takes no reports (%s). They wait in memory; trying again every second.", error
-                    )
-                if failing and self._stopping:
-                    _log.error("%d reports could not be committed before the agent stopped.", len(self._pending))
-                    return
-                failing = True
-                await asyncio.sleep(_RETRY_S)
-                self._wake.set()
-                continue
-            if failing:
-                _log.info("The outbox takes reports again.")
-                failing = False
+            if entries:
+                await asyncio.to_thread(self._outbox.append, entries)
             self._after_commit()
 
     def stop(self) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -112,6 +113,28 @@ class StateMessage(BaseModel):
 def encode(gateway: str, reports: Sequence[StateReport]) -> bytes:
     """The payload of one message. `reports`: 1 to 500 of one machine, in order of `seq`."""
     return StateMessage(v=1, gateway=gateway, reports=tuple(reports)).model_dump_json().encode()
+
+
+def report_body(interval: StateInterval) -> str:
+    """A report as JSON, but for its opening and its number: what stays the same until it is sent."""
+    mode = f'"{interval.mode.value}"' if interval.mode is not None else "null"
+    power_w = json.dumps(interval.power_w) if interval.power_w is not None else "null"
+    reason = json.dumps(interval.reason) if interval.reason is not None else "null"
+    return (
+        f'"state":"{interval.state.value}","mode":{mode},"since":"{rfc3339(interval.since)}",'
+        f'"until":"{rfc3339(interval.until)}","power_w":{power_w},"reason":{reason}}}'
+    )
+
+
+def interval_of_body(body: str) -> StateInterval:
+    """The interval that a body asserts."""
+    return StateReport.model_validate_json('{"seq":1,' + body).interval
+
+
+def encode_bodies(gateway: str, bodies: Sequence[tuple[int, str]]) -> bytes:
+    """As `encode`, from numbers and bodies: a backlog of an hour leaves in seconds."""
+    reports = ",".join(f'{{"seq":{seq},{body}' for seq, body in bodies)
+    return f'{{"v":1,"gateway":"{gateway}","reports":[{reports}]}}'.encode()
 
 
 def decode(payload: bytes) -> StateMessage:

@@ -1,55 +1,268 @@
-"""The outbox: numbers without holes, in order, over restarts, and nothing gone before it is acknowledged."""
+"""The outbox: numbers without holes, over restarts, full disks and damaged files; bounded; the present first."""
 
 from __future__ import annotations
 
+import logging
+import os
+import sqlite3
+import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edge_agent.outbox import Outbox
+from edge_agent import outbox as outbox_module
+from edge_agent.outbox import Bounds, Outbox, QueuedReport
 from edge_agent.publisher import messages_of
-from telemetry import MachineState, OperationMode, StateInterval, UserError, decode
+from telemetry import MachineState, OperationMode, StateInterval, UserError, decode, encode
+from telemetry.message import StateReport, encode_bodies, interval_of_body, report_body
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
+RUN, WAIT = MachineState.EXECUTING, MachineState.NOT_EXECUTING
 
 
-def interval(minute: int, state: MachineState = MachineState.EXECUTING) -> StateInterval:
+def interval(minute: int, seconds: int = 30, state: MachineState = RUN) -> StateInterval:
     since = T0 + timedelta(minutes=minute)
-    return StateInterval(state, since, since + timedelta(seconds=30), OperationMode.PROCESSING, 12.5, "why")
+    return StateInterval(state, since, since + timedelta(seconds=seconds), OperationMode.PROCESSING, 12.5, "why")
+
+
+def seqs(queued: list[QueuedReport]) -> list[int]:
+    return [one.seq for one in queued]
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    built = Outbox(tmp_path / "outbox.sqlite")
+    yield built
+    built.close()
 
 
 def test_reports_keep_their_numbers_over_restarts(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.sqlite")
     outbox.append([("m1", interval(0)), ("m2", interval(0))])
     outbox.append([("m1", interval(1))])
-    outbox.remove_up_to(3)
+    outbox.remove(seqs(outbox.take(10)))
     assert (outbox.depth(), outbox.last_seq()) == (0, 3)
     outbox.close()
 
     again = Outbox(tmp_path / "outbox.sqlite")
     again.append([("m1", interval(2))])
-    assert [one.report.seq for one in again.waiting(10)] == [4]
-    assert again.waiting(10)[0].report.interval == interval(2)
+    taken = again.take(10)
+    assert seqs(taken) == [4]
+    assert interval_of_body(taken[0].body) == interval(2)
     assert again.last_reports() == {"m1": interval(2), "m2": interval(0)}
     again.close()
 
 
-def test_messages_hold_one_machine_in_order_and_at_most_500(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "outbox.sqlite")
+def test_messages_hold_one_machine_in_order_and_at_most_500(outbox: Outbox) -> None:
     outbox.append([(f"m{minute % 2}", interval(minute)) for minute in range(1300)])
-    sent = [(machine, decode(payload)) for machine, payload in messages_of(outbox.waiting(5000), "gw-1")]
+    sent = [(one.machine, decode(one.payload)) for one in messages_of(outbox.take(5000), "gw-1")]
     assert [(machine, len(message.reports)) for machine, message in sent] == [
         ("m0", 500), ("m0", 150), ("m1", 500), ("m1", 150),
     ]  # fmt: skip
     assert sorted(report.seq for _, message in sent for report in message.reports) == list(range(1, 1301))
+
+
+def test_a_heartbeat_extends_the_report_that_waits(outbox: Outbox) -> None:
+    """A backlog of a weekend is one report per change, not one per minute and machine."""
+    for minutes in range(1, 100):
+        outbox.append([("m1", interval(0, seconds=60 * minutes))])
+    taken = outbox.take(10)
+    assert seqs(taken) == [1]
+    assert interval_of_body(taken[0].body).until == T0 + timedelta(minutes=99)
+    # What is under way stays as it is: its acknowledgement must not take the extension along.
+    outbox.append([("m1", interval(0, seconds=60 * 200))])
+    outbox.remove(seqs(taken))
+    rest = outbox.take(10)
+    assert seqs(rest) == [2]
+    assert interval_of_body(rest[0].body).until == T0 + timedelta(minutes=200)
+    # And what has left is never extended.
+    outbox.remove(seqs(rest))
+    outbox.append([("m1", interval(0, seconds=60 * 201))])
+    assert seqs(outbox.take(10)) == [3]
+
+
+def test_the_present_goes_before_the_past(outbox: Outbox) -> None:
+    outbox.append([(f"m{minute % 3}", interval(minute)) for minute in range(30)])
+    outbox.give_back()  # a connection after an outage
+    first = outbox.take(5)
+    assert seqs(first[:3]) == [28, 29, 30], "how each machine is now"
+    assert [one.live for one in first] == [True, True, True, False, False]
+    assert seqs(first[3:]) == [1, 2]
+    outbox.append([("m1", interval(40))])
+    second = outbox.take(5)
+    assert seqs(second) == [31, 3, 4, 5, 6], "what is new, then the backlog in order"
+    assert [one.retain for one in messages_of(second, "gw")] == [True, False, False, False]
+
+
+def test_what_was_under_way_when_the_connection_broke_is_sent_again(outbox: Outbox) -> None:
+    outbox.append([("m1", interval(minute)) for minute in range(4)])
+    assert len(outbox.take(10)) == 4
+    assert outbox.take(10) == []
+    outbox.give_back()
+    assert sorted(seqs(outbox.take(10))) == [1, 2, 3, 4]
+
+
+def test_over_the_bound_superseded_reports_go_first_then_the_oldest(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox = Outbox(tmp_path / "outbox.sqlite", Bounds(max_bytes=1_000_000))
+    for place in range(1_200):  # extensions that could not be joined, as their reports were under way
+        outbox.append([("m1", interval(0, seconds=60 + place))])
+        outbox.take(1)
+    outbox.give_back()
+    with caplog.at_level(logging.ERROR):
+        for minute in range(1, 12_000):
+            outbox.append([("m2", interval(minute))])
+    assert outbox.dropped_superseded >= 1_000
+    assert outbox.dropped_oldest > 0
+    assert outbox.depth() + outbox.dropped_superseded + outbox.dropped_oldest == outbox.last_seq()
+    assert (tmp_path / "outbox.sqlite").stat().st_size < 2 * 1_000_000
+    assert caplog.text.count("has reached its bound") == 1
+    outbox.give_back()
+    assert max(seqs(outbox.take(2))) == outbox.last_seq(), "it never stops accepting what is new"
     outbox.close()
+    assert Outbox(tmp_path / "outbox.sqlite").dropped_oldest == outbox.dropped_oldest
+
+
+def test_over_the_age_reports_are_dropped(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.sqlite", Bounds(max_age=timedelta(minutes=100)))
+    outbox.append([("m1", interval(minute)) for minute in range(1_000)])
+    assert outbox.depth() <= 102
+    assert outbox.dropped_oldest == 1_000 - outbox.depth()
+    outbox.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("a small file system cannot be mounted here: this test needs root.")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(disk: Path) -> None:
+    subprocess.run(["dd", "if=/dev/zero", f"of={disk}/ballast", "bs=1k"], capture_output=True)
+
+
+def test_a_full_disk_stops_nothing_and_loses_nothing(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
+    outbox = Outbox(small_disk / "outbox.sqlite")
+    outbox.append([("m1", interval(0))])
+    fill(small_disk)
+    for minute in range(1, 2_000):
+        outbox.append([("m1", interval(minute))])
+    assert outbox.in_memory > 0
+    assert caplog.text.count("wait in memory") == 1
+    assert outbox.depth() == 2_000
+    taken = outbox.take(500)
+    outbox.remove(seqs(taken))  # the broker is there: sending goes on
+    assert outbox.depth() == 1_500
+    (small_disk / "ballast").unlink()
+    outbox.append([("m1", interval(2_000))])
+    assert outbox.in_memory == 0
+    assert "takes reports again" in caplog.text
+    outbox.close()
+    again = Outbox(small_disk / "outbox.sqlite")
+    found = seqs(again.take(5_000))
+    assert sorted(found + seqs(taken)) == list(range(1, 2_002))
+    again.close()
+
+
+def test_memory_is_bounded_while_the_disk_is_full(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "MAX_MEMORY", 100)
+    outbox = Outbox(small_disk / "outbox.sqlite")
+    fill(small_disk)
+    for minute in range(500):
+        outbox.append([("m1", interval(minute))])
+    assert outbox.in_memory <= 100
+    assert outbox.dropped_oldest + outbox.depth() == 500
+    outbox.give_back()
+    assert outbox.take(1)[0].seq == 500
+    outbox.close()
+
+
+@pytest.mark.parametrize("damage", ["header", "middle", "empty"])
+def test_a_file_that_cannot_be_read_is_set_aside(tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "outbox.sqlite"
+    outbox = Outbox(path)
+    outbox.append([("m1", interval(minute)) for minute in range(3_000)])
+    outbox.close()
+    content = bytearray(path.read_bytes())
+    if damage == "header":
+        content[:100] = b"no database" * 9 + b"x"
+    elif damage == "middle":
+        content[len(content) // 2 : len(content) // 2 + 40_960] = os.urandom(40_960)
+    path.write_bytes(b"" if damage == "empty" else bytes(content))
+    again = Outbox(path)
+    again.append([("m1", interval(5_000))])
+    for _ in range(10):
+        again.remove(seqs(again.take(1_000)))
+    again.append([("m1", interval(5_001))])
+    assert again.take(1)[0].seq == again.last_seq() > 1
+    again.close()
+    if damage != "empty":
+        assert "could not be read" in caplog.text
+        assert list(tmp_path.glob("outbox.sqlite.unreadable-1"))
+
+
+def test_damage_that_shows_while_running_is_survived(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    outbox = Outbox(path)
+    outbox.append([("m1", interval(minute)) for minute in range(2_000)])
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(size - 4096))
+    Path(f"{path}-wal").write_bytes(b"")
+    for minute in range(2_000, 2_050):
+        outbox.append([("m2", interval(minute))])
+        outbox.take(10)
+    assert outbox.last_seq() == 2_050
+    outbox.close()
+
+
+def test_a_second_agent_is_refused(outbox: Outbox, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="another agent is running"):
+        Outbox(tmp_path / "outbox.sqlite")
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="data_dir"):
         Outbox(tmp_path / "file" / "outbox.sqlite")
-    (tmp_path / "broken.sqlite").write_bytes(b"no database" * 500)
-    with pytest.raises(UserError, match=r"broken\.sqlite"):
-        Outbox(tmp_path / "broken.sqlite")
+
+
+_intervals = st.builds(
+    lambda state, mode, start, length, power, reason: StateInterval(
+        state, T0 + timedelta(milliseconds=start), T0 + timedelta(milliseconds=start + length), mode, power, reason
+    ),
+    st.sampled_from(MachineState),
+    st.none() | st.sampled_from(OperationMode),
+    st.integers(0, 10**9),
+    st.integers(0, 10**9),
+    st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    st.none() | st.text(max_size=50),
+)
+
+
+@given(st.lists(_intervals, min_size=1, max_size=5))
+def test_bodies_say_on_the_wire_what_reports_say(intervals: list[StateInterval]) -> None:
+    bodies = [(place + 1, report_body(one)) for place, one in enumerate(intervals)]
+    reports = [StateReport.of(place + 1, one) for place, one in enumerate(intervals)]
+    assert decode(encode_bodies("gw-1", bodies)) == decode(encode("gw-1", reports))
+
+
+def test_what_is_committed_is_on_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    outbox = Outbox(path)
+    outbox.append([("m1", interval(0))])
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT count(*) FROM report").fetchone() == (1,)
+    outbox.close()

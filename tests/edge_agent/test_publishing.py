@@ -78,7 +78,8 @@ async def test_reports_wait_while_the_broker_is_away(
     now = SystemClock().now()
 
     def commit(count: int) -> None:
-        outbox.append([("m1", StateInterval(MachineState.EXECUTING, now, now))] * count)
+        changes = [now + timedelta(milliseconds=outbox.last_seq() + place) for place in range(count)]
+        outbox.append([("m1", StateInterval(MachineState.EXECUTING, at, at)) for at in changes])
         committed.set()
 
     commit(700)

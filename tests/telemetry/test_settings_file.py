@@ -57,7 +57,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ('url = "mqtt://127.0.0.1:1883"', 'url = "tcp://x"', 6, 'write it as "mqtt://HOST:PORT"'),
         ('url = "mqtt://127.0.0.1:1883"', 'url = "mqtt://me:secret@x"', 6, "a password does not belong in a URL"),
         ('host = "10.0.0.6"', 'host = "10.0.0.6"\npoll_interval = "1 hour"', 16, "is not a duration"),
-        ('template = "plc-status-word"', 'template = "sdm"', 11, "known are: eastron-sdm630, plc-status-word"),
+        ('template = "plc-status-word"', 'template = "sdm"', 11, "there is no device template 'sdm'"),
         ("working_from_w = 800", "working_from_w = 300", 17, "in the order off_below_w <="),
         ('id = "pers-2"', 'id = "pers-1"', None, "given more than once: pers-1"),
         ('host = "10.0.0.6"', 'hosst = "10.0.0.6"', 15, "Did you mean `host`?"),
