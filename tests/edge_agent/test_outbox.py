@@ -153,6 +153,7 @@ def fill(disk: Path) -> None:
 
 
 def test_a_full_disk_stops_nothing_and_loses_nothing(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     outbox = Outbox(small_disk / "outbox.sqlite")
     outbox.append([("m1", interval(0))])
     fill(small_disk)

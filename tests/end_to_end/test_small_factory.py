@@ -116,6 +116,8 @@ def stored_spells(house: House, machine: str) -> list[tuple[str, datetime, datet
             joined[-1] = (joined[-1][0], joined[-1][1], end)
         else:
             joined.append((one["state"], start, end))
+    if joined[-1][0] == "unknown" and joined[-1][2] - joined[-1][1] <= STEP:
+        joined.pop()  # the last step of simulated time may have come after the last look
     return joined
 
 
@@ -133,7 +135,7 @@ def planned_spells(machine: str) -> list[tuple[str, datetime, datetime]]:
 def test_nothing_is_missing_and_nothing_doubled(house: House) -> None:
     status = house.ask("/api/v1/status")
     assert (status["stored"], status["missing"], status["quarantined"]) == (house.emitted, 0, 0)
-    assert house.emitted > 10_000
+    assert house.emitted > 5_000
     assert [one["gaps"] for one in status["gateways"]] == [[]]
 
 
