@@ -187,6 +187,8 @@ class Outbox:
         if self._memory:
             _log.info("%s takes reports again; nothing was lost but what was said.", self._file.path)
         self._memory.clear()
+        if self._gone:
+            self._forget()
 
     def _write(self, held: dict[int, StoredReport], changed: dict[int, StoredReport]) -> None:
         try:

@@ -13,6 +13,7 @@ import json
 import logging
 import signal
 import sys
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +26,7 @@ from telemetry import SteppedClock, SystemClock, UserError, load_settings
 from vrijloop.simulation import SimulatedFactory
 
 HISTORY_STEP = timedelta(minutes=2)
+_LAST_WORDS_S = 10.0
 
 
 class _World(Protocol):
@@ -71,6 +73,7 @@ async def _run(world: _World, clock: SteppedClock, job: dict[str, Any], stop: as
         over.add(ticking)
     await asyncio.wait(over, return_when=asyncio.FIRST_COMPLETED)
     if job.get("result") and ticking.done() and not stop.is_set():
+        await _seen_to_the_end(agent, clock.now() - HISTORY_STEP)
         await agent.drained()
         result = json.dumps({"emitted": agent.outbox.last_seq()})
         await asyncio.to_thread(Path(job["result"]).write_text, result, encoding="utf-8")
@@ -83,6 +86,14 @@ async def _run(world: _World, clock: SteppedClock, job: dict[str, Any], stop: as
     for error in ended:
         if isinstance(error, Exception):
             raise error
+
+
+async def _seen_to_the_end(agent: Agent, end: datetime) -> None:
+    """What the machines' servers have yet to publish when time stands still is part of the recording."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LAST_WORDS_S):
+            while any(one.interval is None or one.interval.until < end for one in agent.writer.views()):
+                await asyncio.sleep(0.02)
 
 
 async def _main(job: dict[str, Any]) -> None:
