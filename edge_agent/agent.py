@@ -12,6 +12,7 @@ import contextlib
 import logging
 from collections.abc import Sequence
 
+from edge_agent.clock_watch import watch_clock
 from edge_agent.configuration import AgentSettings
 from edge_agent.outbox import Bounds, Outbox
 from edge_agent.publisher import Publisher
@@ -33,6 +34,7 @@ class Agent:
 
     def __init__(self, settings: AgentSettings, clock: Clock) -> None:
         """Opens the outbox; raises UserError where that fails."""
+        self._clock = clock
         bounds = Bounds(settings.agent.outbox_max_mb * 1024 * 1024, settings.agent.outbox_max_age)
         self.outbox = Outbox(settings.agent.data_dir / OUTBOX_FILE, bounds)
         self.writer = ReportWriter(self.outbox, settings.machines, settings.agent.heartbeat)
@@ -54,12 +56,13 @@ class Agent:
         devices = [asyncio.create_task(_kept_running(source), name=type(source).__name__) for source in self.sources]
         writing = asyncio.create_task(self.writer.run(), name="writer")
         publishing = asyncio.create_task(self.publisher.run(), name="publisher")
+        watching = asyncio.create_task(watch_clock(self._clock, self.writer), name="clock")
         try:
             await stop.wait()
         finally:
-            for task in devices:
+            for task in (*devices, watching):
                 task.cancel()
-            await asyncio.gather(*devices, return_exceptions=True)
+            await asyncio.gather(*devices, watching, return_exceptions=True)
             self.writer.stop()
             await writing
             with contextlib.suppress(TimeoutError):

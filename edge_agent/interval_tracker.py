@@ -42,6 +42,10 @@ class IntervalTracker:
     def current(self) -> StateInterval | None:
         return self._current
 
+    def begin_anew(self) -> None:
+        """What was said lay in the future of a clock that has been set back since: nothing is joined to it."""
+        self._current = self._reported_until = None
+
     def observe(self, seen: Observation) -> list[StateInterval]:
         """The intervals to report now, in order; empty for most observations."""
         current = self._current

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from edge_agent.interval_tracker import IntervalTracker, Observation
 from edge_agent.outbox import Outbox
@@ -14,6 +15,11 @@ MAX_PENDING = 20_000
 """Reports held in memory before the sources are made to wait: about 10 MB."""
 
 _GATHER_S = 0.02
+
+CLOCK_NEVER_SET = datetime(2001, 1, 1, tzinfo=UTC)
+"""Gateways without a battery boot in 1970 or at 2000-01-01."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,7 @@ class ReportWriter:
         self._outbox = outbox
         self._trackers = {machine: IntervalTracker(heartbeat, last.get(machine)) for machine in machines}
         self._pending: list[tuple[str, StateInterval]] = []
-        self._stopping = False
+        self._stopping = self._said_clock = False
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -42,6 +48,12 @@ class ReportWriter:
         """Set after each commit; the publisher waits on it and clears it."""
 
     def observe(self, machine: str, seen: Observation) -> None:
+        if seen.at < CLOCK_NEVER_SET:
+            if not self._said_clock:
+                self._said_clock = True
+                _log.error("The gateway's clock stands at %s: nothing is reported until it is set.", seen.at.date())
+            return
+        self._said_clock = False
         at = to_milliseconds(seen.at)
         since = to_milliseconds(seen.since) if seen.since is not None else None
         reports = self._trackers[machine].observe(replace(seen, at=at, since=since))
@@ -52,6 +64,11 @@ class ReportWriter:
         self._wake.set()
         if len(self._pending) >= MAX_PENDING:
             self._room.clear()
+
+    def begin_anew(self) -> None:
+        """The clock was set back by much: see `clock_watch`."""
+        for tracker in self._trackers.values():
+            tracker.begin_anew()
 
     async def room(self) -> None:
         """Return when there is room for more; sources await this between readings."""
