@@ -137,7 +137,9 @@ class ModbusSource:
             self.contact.made()
             for backoff in backoffs:
                 backoff.reset()
-            await self._clock.sleep(max(0.0, (at + interval - self._clock.now()).total_seconds()))
+            # Never longer than an interval: the clock may have been set back by a year meanwhile.
+            pause = min(interval, at + interval - self._clock.now())
+            await self._clock.sleep(max(0.0, pause.total_seconds()))
 
     def _vouches(self, previous: datetime | None, at: datetime, pace: timedelta) -> bool:
         if previous is None:
