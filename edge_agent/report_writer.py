@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -65,10 +66,10 @@ class ReportWriter:
         if len(self._pending) >= MAX_PENDING:
             self._room.clear()
 
-    def begin_anew(self) -> None:
+    def begin_anew(self, machines: Iterable[str]) -> None:
         """The clock was set back by much: see `clock_watch`."""
-        for tracker in self._trackers.values():
-            tracker.begin_anew()
+        for machine in machines:
+            self._trackers[machine].begin_anew()
 
     async def room(self) -> None:
         """Return when there is room for more; sources await this between readings."""

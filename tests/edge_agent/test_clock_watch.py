@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from edge_agent.clock_watch import step_between, watch_clock
+from edge_agent.clock_watch import watch_clock
 from edge_agent.configuration import ModbusDevice
 from edge_agent.interval_tracker import Observation
 from edge_agent.report_writer import ReportWriter
@@ -28,14 +28,6 @@ class SetClock(SystemClock):
 
     def now(self) -> datetime:
         return super().now() + self.offset
-
-
-@pytest.mark.parametrize(
-    ("clock_s", "really_s", "step_s"), [(10, 10, 0), (3610, 10, 3600), (-3590, 10, -3600), (10.5, 10, 0.5)]
-)
-def test_steps(clock_s: float, really_s: float, step_s: float) -> None:
-    start = datetime(2026, 1, 1, tzinfo=UTC)
-    assert step_between((start, 5.0), (start + timedelta(seconds=clock_s), 5.0 + really_s)).total_seconds() == step_s
 
 
 def test_nothing_is_reported_before_the_clock_is_set(writer: ReportWriter, caplog: pytest.LogCaptureFixture) -> None:
@@ -77,4 +69,4 @@ async def test_a_gateway_that_boots_in_1970_then_a_year_ahead_then_right(
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
     await server.stop()
-    assert "clock was set by" in caplog.text
+    assert "clock was set back" in caplog.text
