@@ -11,7 +11,7 @@ from edge_agent.configuration import AgentSettings, ModbusDevice, OpcUaServer
 from edge_agent.interval_tracker import Observation
 from edge_agent.publisher import mqtt_client
 from edge_agent.sources.contact import SourceLostError
-from edge_agent.sources.modbus import ModbusReader
+from edge_agent.sources.modbus import NO_THRESHOLDS, ModbusReader
 from edge_agent.sources.modbus_line import ModbusLine, ModbusLines
 from edge_agent.sources.opcua_security import Pki
 from edge_agent.sources.opcua_session import OpcUaSession
@@ -79,7 +79,13 @@ async def _check_device(device: ModbusDevice, line: ModbusLine, clock: Clock) ->
         return [CheckResult(device.id, device.address, None, str(error))]
     finally:
         await line.leave()
-    return [CheckResult(device.id, device.address, seen, None if _known(seen) else "gives no valid state")]
+    return [CheckResult(device.id, device.address, seen, _problem_of(device, seen))]
+
+
+def _problem_of(device: ModbusDevice, seen: Observation) -> str | None:
+    if seen.reason == NO_THRESHOLDS:
+        return f"answers, but has no `thresholds` yet: `vrijloop agent learn {device.id}` proposes them"
+    return None if _known(seen) else "gives no valid state"
 
 
 def _known(seen: Observation | None) -> bool:

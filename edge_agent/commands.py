@@ -6,20 +6,31 @@ import asyncio
 import json
 import logging
 import signal
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from edge_agent.agent import Agent
+from edge_agent import discover as finding
+from edge_agent import learn as learning
+from edge_agent.agent import PKI_FOLDER, Agent
 from edge_agent.check import CheckResult, check_broker, check_machines
-from edge_agent.configuration import AgentSettings
+from edge_agent.configuration import AgentSettings, ModbusDevice
 from edge_agent.device_templates import templates, templates_page
-from telemetry import SystemClock, UnavailableError, load_settings
+from edge_agent.power_levels import propose
+from edge_agent.sources.opcua_security import Pki, default_application_uri
+from edge_agent.supervision import ask_status, supervise
+from telemetry import SystemClock, UnavailableError, UserError, load_settings
+from telemetry.duration import parse_duration
 
 app = typer.Typer(help="The edge agent that reads machines and publishes their states.", no_args_is_help=True)
+
+certificates = typer.Typer(help="The agent's own certificate, and the servers' that it trusts.", no_args_is_help=True)
+app.add_typer(certificates, name="certificate")
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The agent's TOML configuration.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
@@ -32,7 +43,7 @@ def run(config: ConfigOption = Path("agent.toml")) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for noisy in ("asyncua", "pymodbus"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    asyncio.run(_run(settings))
+    asyncio.run(_run(settings, config))
 
 
 @app.command()
@@ -77,11 +88,158 @@ def list_templates(
     Console().print(table)
 
 
-async def _run(settings: AgentSettings) -> None:
+@app.command()
+def discover(
+    target: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT, or a Modbus host, HOST or HOST:PORT.")],
+    units: Annotated[str, typer.Option(help="Modbus units to try, such as 1-247 or 1,2,11.")] = "1-16",
+    timeout: Annotated[str, typer.Option(help="How long one Modbus unit may take.")] = "500ms",
+) -> None:
+    """Look at an address and print a configuration for what is there."""
+    if finding.is_opcua(target):
+        print(asyncio.run(finding.discover_opcua(target)), end="")
+        return
+    host, _, port = target.partition(":")
+    numbers, patience = _units(units), _duration(timeout, "--timeout").total_seconds()
+    console = Console(stderr=True)
+    with console.status("Trying units …") as shown:
+        found = finding.discover_modbus(
+            host, _port(port), numbers, patience, lambda unit: shown.update(f"Trying unit {unit} of {numbers[-1]} …")
+        )
+        text = asyncio.run(found)
+    print(text, end="")
+
+
+def _port(text: str) -> int:
+    if text and not (text.isdigit() and 0 < int(text) < 65536):
+        raise UserError(f"{text!r} is no port.")
+    return int(text) if text else 502
+
+
+def _units(text: str) -> list[int]:
+    numbers: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if not first.isdigit() or not (last or first).isdigit() or int(last or first) > 247:
+            raise UserError(f"--units {text!r} is not understood; write 1-16 or 1,2,11 (units are 0 to 247).")
+        numbers |= set(range(int(first), int(last or first) + 1))
+    return sorted(numbers)
+
+
+@certificates.command("create")
+def create_certificate(
+    config: ConfigOption = Path("agent.toml"),
+    application_uri: Annotated[str | None, typer.Option(help="Else from host and gateway name.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Make a new one in place of the old.")] = False,
+) -> None:
+    """Make the agent's own key and certificate for OPC UA."""
+    table = load_settings(config, AgentSettings).agent
+    pki = Pki(table.data_dir / PKI_FOLDER)
+    uri = application_uri or default_application_uri(table.gateway)
+    print(pki.create_own(uri, SystemClock().now(), replace))
+    print(f"Let the machines' servers trust it: {pki.certificate}")
+
+
+@certificates.command("trust")
+def trust_certificate(
+    thumbprint: Annotated[str, typer.Argument(help="The beginning of the SHA-256 thumbprint that `check` showed.")],
+    config: ConfigOption = Path("agent.toml"),
+) -> None:
+    """Trust an OPC UA server's certificate that was refused."""
+    table = load_settings(config, AgentSettings).agent
+    print("Trusted: " + Pki(table.data_dir / PKI_FOLDER).trust(thumbprint))
+
+
+@app.command()
+def status(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = False) -> None:
+    """Ask the running agent: machines, last contact, outbox, broker."""
+    found = asyncio.run(ask_status(load_settings(config, AgentSettings).agent.data_dir))
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    table = Table("Machine", "State", "Mode", "Since", "Confirmed", "Contact")
+    for one in found["machines"]:
+        age = one["seconds_since_confirmed"]
+        confirmed = "" if age is None else f"{age:.0f} s ago"
+        contact = "yes" if one["in_contact"] else one["reason"] or "no"
+        table.add_row(one["machine"], one["state"], one["mode"] or "", one["since"] or "", confirmed, contact)
+    console, outbox, broker = Console(), found["outbox"], found["broker"]
+    console.print(table)
+    console.print(f"Broker {broker['address']}: {'connected' if broker['connected'] else 'not connected'}.")
+    console.print(f"Outbox: {outbox['waiting']} reports wait, {outbox['dropped_oldest']} were dropped at its bound.")
+    if outbox["in_memory"]:
+        console.print(f"[red]The disk takes no reports: {outbox['in_memory']} wait in memory.[/red]")
+
+
+@app.command()
+def learn(
+    machine: Annotated[str, typer.Argument(help="The machine's id in the configuration.")],
+    config: ConfigOption = Path("agent.toml"),
+    watch: Annotated[
+        str, typer.Option("--for", help="How long to watch, such as 8h or 7d; Ctrl-C ends it earlier.")
+    ] = "24h",
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Read `power_w` or `usage_kwh` instead.")] = None,
+    interval: Annotated[str, typer.Option(help="Distance of the rows of the CSV.")] = "15min",
+    save: Annotated[Path | None, typer.Option(help="Keep what was watched as CSV.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Also draw the distribution.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find a meter's levels (off, base load, working) and propose thresholds; says so where they cannot be told apart."""
+    length, distance = _duration(watch, "--for"), _duration(interval, "--interval")
+    if csv_file is not None:
+        power_w = learning.read_power_csv(csv_file, distance)
+    else:
+        settings = load_settings(config, AgentSettings)
+        device = learning.metered_machine(settings, machine)
+        distance = device.poll_interval
+        power_w = asyncio.run(_watch(device, length, quiet=as_json))
+        if save is not None:
+            learning.save_csv(save, power_w)
+    proposal = propose(power_w)
+    if as_json:
+        print(json.dumps(learning.as_json(proposal, distance), indent=2))
+    else:
+        Console().print(learning.shown(proposal, distance))
+    if png is not None:
+        learning.write_png(proposal, png, machine)
+    if proposal.thresholds is None:
+        raise typer.Exit(1)
+
+
+async def _watch(device: ModbusDevice, length: timedelta, quiet: bool) -> list[float]:
+    stop = _stop_on_signals()
+    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
+        task = progress.add_task(f"Watching {device.id}", total=1.0)
+
+        def seen(share: float, power_w: float) -> None:
+            progress.update(task, completed=share, description=f"Watching {device.id}: {learning.watts(power_w)}")
+
+        return await learning.watch_power(device, SystemClock(), length, stop, seen)
+
+
+def _duration(text: str, option: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UserError(f"{option}: {error}.") from None
+
+
+def _stop_on_signals() -> asyncio.Event:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await Agent(settings, SystemClock()).run(stop)
+    return stop
+
+
+async def _run(settings: AgentSettings, config: Path) -> None:
+    stop, clock = _stop_on_signals(), SystemClock()
+    agent = Agent(settings, clock)
+    running = asyncio.create_task(agent.run(stop))
+    try:
+        await supervise(agent, config, clock, stop)
+    finally:
+        stop.set()
+        await running
 
 
 def _as_row(result: CheckResult) -> dict[str, str | None]:

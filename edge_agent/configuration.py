@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -30,6 +30,10 @@ def _opcua_endpoint(url: str) -> str:
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    def __hash__(self) -> int:
+        # Tables with tables in them: as text, which is the same for equal ones.
+        return hash(self.model_dump_json())
+
 
 class AgentTable(_Table):
     """Who this agent is."""
@@ -40,6 +44,7 @@ class AgentTable(_Table):
     heartbeat: Duration = timedelta(seconds=60)
     outbox_max_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 256
     outbox_max_age: Duration = timedelta(days=30)
+    metrics: Annotated[str, Field(pattern=r"^[^\s:]+:\d{1,5}$")] | None = None
 
 
 def _node(text: str) -> str:
@@ -154,11 +159,6 @@ class ModbusDevice(_Table):
 
     @model_validator(mode="after")
     def _fits_its_template(self) -> Self:
-        if self.device.is_meter and self.thresholds is None:
-            raise ValueError(
-                f"machine {self.id!r} has only a power meter: give `thresholds` with idle_below_w and working_from_w; "
-                f"`vrijloop agent learn {self.id}` proposes them"
-            )
         unknown = sorted(set(self.values) - set(self.device.values))
         if unknown:
             known = ", ".join(self.device.values) or "none"
@@ -213,6 +213,11 @@ class AgentSettings(_Table):
         if not counts:
             raise ValueError("no machine is configured: add an [[opcua]] server or a [[modbus]] device")
         return self
+
+    @property
+    def devices(self) -> Sequence[OpcUaServer | ModbusDevice]:
+        """What is a task of its own."""
+        return [*self.opcua, *self.modbus]
 
     @property
     def machines(self) -> list[str]:

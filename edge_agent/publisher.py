@@ -78,6 +78,7 @@ class Publisher:
         self._committed = committed
         self._backoff = Backoff()
         self._stopping = asyncio.Event()
+        self.connected = False
         self.drained = asyncio.Event()
         """Set while the outbox is empty."""
 
@@ -96,6 +97,7 @@ class Publisher:
                         _log.info("MQTT broker %s: connected again.", self._settings.address)
                     away = False
                     self._backoff.reset()
+                    self.connected = True
                     await self._serve(client)
                     return
             except (aiomqtt.MqttError, OSError) as error:
@@ -103,7 +105,7 @@ class Publisher:
                     _log.warning(
                         "MQTT broker %s: %s. Reports wait in the outbox; trying again.", self._settings.address, error
                     )
-                away = True
+                away, self.connected = True, False
                 self._outbox.give_back()
                 # Real time: the broker is not simulated even where the machines are.
                 await self._pause(self._backoff.next_delay())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -34,10 +34,11 @@ class MachineView:
 class ReportWriter:
     """`observe` is called by sources, on the event loop; `run` commits what came of it."""
 
-    def __init__(self, outbox: Outbox, machines: list[str], heartbeat: timedelta) -> None:
-        last = outbox.last_reports()
+    def __init__(self, outbox: Outbox, machines: Sequence[str], heartbeat: timedelta) -> None:
         self._outbox = outbox
-        self._trackers = {machine: IntervalTracker(heartbeat, last.get(machine)) for machine in machines}
+        self._heartbeat = heartbeat
+        self._trackers: dict[str, IntervalTracker] = {}
+        self.follow(machines)
         self._pending: list[tuple[str, StateInterval]] = []
         self._stopping = self._said_clock = False
         self._wake = asyncio.Event()
@@ -65,6 +66,14 @@ class ReportWriter:
         self._wake.set()
         if len(self._pending) >= MAX_PENDING:
             self._room.clear()
+
+    def follow(self, machines: Sequence[str]) -> None:
+        """Be ready for these machines; those that are followed already go on as they are, others are forgotten."""
+        last = self._outbox.last_reports()
+        self._trackers = {
+            machine: self._trackers.get(machine) or IntervalTracker(self._heartbeat, last.get(machine))
+            for machine in machines
+        }
 
     def begin_anew(self, machines: Iterable[str]) -> None:
         """The clock was set back by much: see `clock_watch`."""

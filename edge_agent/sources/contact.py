@@ -24,7 +24,7 @@ class Contact:
 
     def __init__(self, device: str, machines: Sequence[str], writer: ReportWriter, clock: Clock) -> None:
         self._device = device
-        self._machines = machines
+        self.machines = machines
         self._writer = writer
         self._clock = clock
         self._lost = False
@@ -47,5 +47,5 @@ class Contact:
         self._lost = True
         self.first.set()
         now = self._clock.now()
-        for machine in self._machines:
+        for machine in self.machines:
             self._writer.observe(machine, Observation(MachineState.UNKNOWN, now, reason=NO_CONTACT, continuous=False))

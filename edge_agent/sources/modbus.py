@@ -22,6 +22,8 @@ from telemetry import Clock, MachineState, OperationMode
 
 _KNOCK_S = 2.0
 
+NO_THRESHOLDS = "no thresholds are configured"
+
 MISSED_POLLS = 3
 """After a pause of more than this many polls nobody can vouch that nothing happened in between."""
 
@@ -47,9 +49,8 @@ class ModbusReader:
         self._previous = state
         settled = self._dwell.settle(state, mode, at)
         power_w = self.values.get("active_power") if self._device.report_power else None
-        return Observation(
-            settled.state, settled.at, settled.mode, since=settled.since, continuous=continuous, power_w=power_w
-        )
+        reason = NO_THRESHOLDS if self._template.is_meter and self._device.thresholds is None else None
+        return Observation(settled.state, settled.at, settled.mode, settled.since, continuous, power_w, reason)
 
     async def _state(self) -> tuple[MachineState, OperationMode | None]:
         unit, template = self._device.unit, self._template
@@ -62,13 +63,16 @@ class ModbusReader:
             words = await self._line.words(unit, template.function, word.address, word.size, self._timeout)
             self.values = {"status_word": word.decode(words)}
             return template.state_of_word(int(self.values["status_word"] or 0))
-        self.values = await self._read_values()
+        self.values = await self.read_values()
         power = self.values["active_power"]
-        if power is None or self._device.thresholds is None:  # the configuration demands them for a meter
+        if power is None:
             raise SourceLostError(f"{self._device.address} gives no value of active_power")
+        if self._device.thresholds is None:
+            return MachineState.UNKNOWN, None
         return state_from_power(power, self._previous, self._device.thresholds), None
 
-    async def _read_values(self) -> dict[str, float | None]:
+    async def read_values(self) -> dict[str, float | None]:
+        """The wanted values of a meter, whatever state they mean. Raises SourceLostError."""
         values: dict[str, float | None] = {}
         for block in list(self._blocks):
             try:
@@ -78,7 +82,7 @@ class ModbusReader:
                     raise
                 # Some devices refuse a request that runs over registers they do not have: then one by one, from now on.
                 self._blocks = self._plan(max_gap=-1)
-                return await self._read_values()
+                return await self.read_values()
         return values
 
     async def _read_block(self, block: Block) -> dict[str, float | None]:
@@ -96,7 +100,7 @@ class ModbusSource:
     """Polls one device for ever; its trouble stays its own."""
 
     def __init__(self, device: ModbusDevice, line: ModbusLine, writer: ReportWriter, clock: Clock) -> None:
-        self._device = device
+        self.device = device
         self._line = line
         self._writer = writer
         self._clock = clock
@@ -105,7 +109,7 @@ class ModbusSource:
 
     async def run(self) -> None:
         """Until cancelled. A unit that does not answer is asked ever more rarely: others wait for the same line."""
-        backoff, knocking = Backoff(longest_s=self._device.longest_pause.total_seconds()), Backoff(longest_s=_KNOCK_S)
+        backoff, knocking = Backoff(longest_s=self.device.longest_pause.total_seconds()), Backoff(longest_s=_KNOCK_S)
         self._line.join()
         try:
             while True:
@@ -121,16 +125,16 @@ class ModbusSource:
             await self._line.leave()
 
     async def _poll_on(self, backoffs: Sequence[Backoff]) -> None:
-        interval = self._device.poll_interval
+        interval = self.device.poll_interval
         # Behind a gateway a poll may have to wait until a neighbour's request has timed out.
-        patience = max(interval, self._device.timeout)
+        patience = max(interval, self.device.timeout)
         previous: datetime | None = None
         pace = max(patience, self._clock.resolution)
         while True:
             with self._clock.hold():
                 at = self._clock.now()
                 seen = await self.reader.read(at, self._vouches(previous, at, pace))
-                self._writer.observe(self._device.id, seen)
+                self._writer.observe(self.device.id, seen)
                 await self._writer.room()
             # How far the next poll may lie is known now: simulated time may have become real time when it comes.
             previous, pace = at, max(patience, self._clock.resolution)
@@ -144,6 +148,6 @@ class ModbusSource:
     def _vouches(self, previous: datetime | None, at: datetime, pace: timedelta) -> bool:
         if previous is None:
             # After a start or a lost connection the last report may still be fresh enough to go on from.
-            last = self._writer.reported(self._device.id)
+            last = self._writer.reported(self.device.id)
             previous = last.until if last is not None and last.state is not MachineState.UNKNOWN else None
         return previous is not None and at - previous <= MISSED_POLLS * pace

@@ -19,6 +19,9 @@ logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what goes wrong is s
 Client = AsyncModbusTcpClient | AsyncModbusSerialClient
 
 _ILLEGAL_ADDRESS = 2
+_NOBODY_THERE = (0x0A, 0x0B)
+"""What a gateway answers for a unit that does not answer it."""
+
 _NEVER_S = 3600.0
 
 
@@ -77,16 +80,21 @@ class ModbusLine:
                 "coil": client.read_coils,
                 "discrete": client.read_discrete_inputs,
             }
+            # A task of its own: the library turns a cancellation into an error of its own, and we would never end.
+            asking = asyncio.ensure_future(ask[function](address, count=count, device_id=unit))
             try:
-                answer = await asyncio.wait_for(ask[function](address, count=count, device_id=unit), timeout)
+                answer = await asyncio.wait_for(asyncio.shield(asking), timeout)
             except (ModbusException, TimeoutError, OSError) as error:
-                self._drop()
+                self._give_up(asking)
                 raise SourceLostError(f"no answer from unit {unit} at {self._device.line} in {timeout:g} s") from error
             except BaseException:
-                self._drop()  # cancelled in mid-request: the answer would be the next reader's
+                self._give_up(asking)  # cancelled in mid-request: the answer would be the next reader's
                 raise
         if answer.isError():
-            if getattr(answer, "exception_code", None) == _ILLEGAL_ADDRESS:
+            code = getattr(answer, "exception_code", None)
+            if code in _NOBODY_THERE:
+                raise SourceLostError(f"no answer from unit {unit}: the gateway {self._device.line} does not reach it")
+            if code == _ILLEGAL_ADDRESS:
                 raise RefusedError(f"unit {unit} at {self._device.line} has no {count} {function} words at {address}")
             raise SourceLostError(f"unit {unit} at {self._device.line} refuses register {address} ({answer})")
         return answer
@@ -105,6 +113,11 @@ class ModbusLine:
             raise LineDownError(f"no connection to {self._device.line}")
         self._client = client
         return client
+
+    def _give_up(self, asking: asyncio.Future[Any]) -> None:
+        asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+        asking.cancel()
+        self._drop()
 
     def _drop(self) -> None:
         if self._client is not None:

@@ -1,0 +1,202 @@
+"""`vrijloop agent discover`: what is there to read at an address, as a configuration that can be run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from asyncua import Client, ua
+from pymodbus import ModbusException
+from pymodbus.client import AsyncModbusTcpClient
+
+from edge_agent.configuration import ModbusDevice, OpcUaMachine
+from edge_agent.device_templates import DeviceTemplate, templates
+from edge_agent.register_plan import plan_reads
+from edge_agent.sources.contact import SourceLostError
+from edge_agent.sources.modbus_line import ModbusLine
+from edge_agent.sources.opcua_finder import Finder, NotFoundError
+from telemetry import UnavailableError
+
+_TIMEOUT_S = 4.0
+_PLAUSIBLE = {"W": (-1e7, 1e7), "A": (0.0, 1e5), "Wh": (0.0, 1e13), "": (-1e15, 1e15)}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMachine:
+    """A machine of an OPC UA server and the first profile that finds its state."""
+
+    browse_name: str
+    profile: str | None
+    problem: str | None = None
+
+
+async def discover_opcua(endpoint: str) -> str:
+    """The server's machines as TOML. Raises UnavailableError with the address."""
+    client = Client(endpoint, timeout=_TIMEOUT_S)
+    try:
+        endpoints = await client.connect_and_get_server_endpoints()
+        policies = sorted(
+            {f"{str(one.SecurityPolicyUri).rpartition('#')[2]}/{one.SecurityMode.name}" for one in endpoints}
+        )
+        await client.connect()
+    except (ua.UaError, OSError, TimeoutError) as error:
+        raise UnavailableError(f"OPC UA server {endpoint}: no answer ({error or type(error).__name__}).") from error
+    try:
+        namespaces = await client.get_namespace_array()
+        finder = Finder(client, namespaces)
+        found = [await _identified(finder, name) for name in sorted(await finder.machines())]
+    finally:
+        await client.disconnect()
+    return opcua_toml(endpoint, policies, namespaces, found)
+
+
+async def _identified(finder: Finder, browse_name: str) -> FoundMachine:
+    problem = ""
+    for profile in ("machinery", "machinetool", "packml"):
+        machine = OpcUaMachine.model_validate({"id": "x", "profile": profile, "browse_name": browse_name})
+        try:
+            await finder.nodes_of(machine)
+        except (NotFoundError, ua.UaStatusCodeError) as error:
+            problem = problem or str(error)
+        else:
+            return FoundMachine(browse_name, profile)
+    return FoundMachine(browse_name, None, problem)
+
+
+def opcua_toml(endpoint: str, policies: Sequence[str], namespaces: Sequence[str], found: Sequence[FoundMachine]) -> str:
+    """Pure: what was found, as a part of a configuration."""
+    lines = [f"# Security offered here: {', '.join(policies)}", "# Namespaces, for `node` and tags (nsu=URI;s=Name):"]
+    lines += [f"#   {uri}" for uri in namespaces[1:]]
+    lines += ["[[opcua]]", f"endpoint = {json.dumps(endpoint)}", ""]
+    for one in found:
+        if one.profile is None:
+            lines += [f"# {one.browse_name}: {one.problem}; its tags can be read with profile `tags`.", ""]
+            continue
+        lines += [
+            "[[opcua.machine]]",
+            f'id = "{machine_id(one.browse_name)}"',
+            f"browse_name = {json.dumps(one.browse_name)}",
+        ]
+        lines += [f'profile = "{one.profile}"'] if one.profile != "machinery" else []
+        lines.append("")
+    if not any(one.profile for one in found):
+        lines += ["# No machine under Objects/Machines (OPC 40001-1). Name its nodes yourself, with profile `tags`:"]
+        lines += ["# [[opcua.machine]]", '# id = "machine-1"', '# profile = "tags"', "# [[opcua.machine.tag]]"]
+        lines += ['# node = "nsu=URI;s=Name"', '# states = { "1" = "executing", "0" = "not_executing" }']
+    return "\n".join(lines).rstrip() + "\n"
+
+
+async def discover_modbus(
+    host: str, port: int, units: Sequence[int], timeout: float, tried: Callable[[int], None] = lambda _: None
+) -> str:
+    """The units that answer, as TOML. Raises UnavailableError where nothing takes the connection."""
+    device = ModbusDevice.model_validate({"id": "x", "host": host, "port": port, "template": "plc-status-word"})
+    line = ModbusLine(device)
+    line.join()
+    try:
+        found = [one async for one in _answering(line, host, port, units, timeout, tried)]
+    finally:
+        await line.leave()
+    return modbus_toml(host, port, found)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundUnit:
+    """A unit that answers: how it calls itself, and the templates whose every value it shows plausibly."""
+
+    unit: int
+    calls_itself: str
+    fitting: tuple[str, ...]
+
+
+async def _answering(
+    line: ModbusLine, host: str, port: int, units: Sequence[int], timeout: float, tried: Callable[[int], None]
+) -> AsyncIterator[FoundUnit]:
+    for unit in units:
+        tried(unit)
+        if not await _answers(line, unit, timeout):
+            continue
+        name = await _identification(host, port, unit, timeout)
+        shown = {one.name: await _plausible(line, unit, one, timeout) for one in templates().values() if one.is_meter}
+        # Registers of one make often lie inside another's: the template that explains most of them comes first.
+        fitting = sorted((one for one, count in shown.items() if count), key=lambda one: -shown[one])
+        named = [
+            one for one in fitting if any(product.lower() in name.lower() for product in templates()[one].products)
+        ]
+        yield FoundUnit(unit, name, tuple(named or fitting))
+
+
+async def _answers(line: ModbusLine, unit: int, timeout: float) -> bool:
+    """An exception reply is an answer too."""
+    for function in ("holding", "input"):
+        try:
+            await line.words(unit, "holding" if function == "holding" else "input", 0, 1, timeout)
+        except SourceLostError as error:
+            if str(error).startswith("no connection"):
+                raise UnavailableError(f"{error}: nothing takes Modbus connections there.") from error
+            if str(error).startswith("no answer"):
+                return False
+    return True
+
+
+async def _plausible(line: ModbusLine, unit: int, template: DeviceTemplate, timeout: float) -> int:
+    """How many values of the template the unit shows that are not 0; 0 where one is missing or cannot be."""
+    count = 0
+    for block in plan_reads(template.values, template.max_words):
+        try:
+            values = block.decode(await line.words(unit, template.function, block.address, block.count, timeout))
+        except SourceLostError:
+            return 0
+        for name, value in values.items():
+            low, high = _PLAUSIBLE[template.values[name].unit]
+            # A number next to nothing is words of another encoding, taken for a float.
+            if value is not None and (not low <= value <= high or 0 < abs(value) < 1e-6):
+                return 0
+            count += bool(value)
+    return count
+
+
+async def _identification(host: str, port: int, unit: int, timeout: float) -> str:
+    """Vendor, product and revision (function 43/14); empty where the device does not say."""
+    async with AsyncModbusTcpClient(host, port=port, timeout=timeout, retries=0) as client:
+        try:
+            answer = await asyncio.wait_for(client.read_device_information(device_id=unit), timeout)
+        except (ModbusException, TimeoutError, OSError):
+            return ""
+    if answer.isError():
+        return ""
+    parts = [value.decode("utf-8", "replace").strip() for value in getattr(answer, "information", {}).values()]
+    return " ".join(part for part in parts if part)
+
+
+def modbus_toml(host: str, port: int, found: Sequence[FoundUnit]) -> str:
+    """Pure: what was found, as a part of a configuration."""
+    if not found:
+        return f"# No Modbus unit answers at {host}:{port}.\n"
+    lines: list[str] = []
+    for one in found:
+        lines.append(f"# unit {one.unit}{f': {one.calls_itself}' if one.calls_itself else ''}")
+        if len(one.fitting) > 1:
+            lines.append(f"# its registers also fit: {', '.join(one.fitting[1:])}")
+        if not one.fitting:
+            lines.append("# no meter's registers fit; if it is a PLC that shows a status word:")
+        template = one.fitting[0] if one.fitting else "plc-status-word"
+        lines += ["[[modbus]]", f'id = "machine-{one.unit}"', f"host = {json.dumps(host)}", f"port = {port}"]
+        lines += [f"unit = {one.unit}", f'template = "{template}"']
+        lines += [f"# thresholds: `vrijloop agent learn machine-{one.unit}` proposes them"] if one.fitting else []
+        lines.append("")
+    return "\n".join(lines)
+
+
+def machine_id(name: str) -> str:
+    """A name of the telemetry from any other: `Draaibank 1` becomes `draaibank-1`."""
+    plain = re.sub(r"[^a-z0-9]+", "-", re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "-", name).lower()).strip("-")
+    return (plain or "machine")[:63]
+
+
+def is_opcua(target: str) -> bool:
+    return urlsplit(target).scheme == "opc.tcp"

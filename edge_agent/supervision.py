@@ -1,0 +1,226 @@
+"""Around a running agent: its configuration file watched, its status told, its metrics served, its watchdog fed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from edge_agent.agent import Agent
+from edge_agent.configuration import AgentSettings
+from edge_agent.sources.modbus import ModbusSource
+from telemetry import Clock, UserError, load_settings, rfc3339
+
+_log = logging.getLogger(__name__)
+
+STATUS_SOCKET = "agent.socket"
+_LOOK_S = 2.0
+_REQUEST_S = 5.0
+_MAX_REQUEST_BYTES = 8_192
+
+
+async def supervise(agent: Agent, config: Path, clock: Clock, stop: asyncio.Event) -> None:
+    """Until `stop`. Raises UserError where the metrics' address cannot be used."""
+    async with contextlib.AsyncExitStack() as servers:
+        table = agent.settings.agent
+        path = table.data_dir / STATUS_SOCKET
+        path.unlink(missing_ok=True)
+        told = await asyncio.start_unix_server(_status_handler(agent, clock), path)
+        path.chmod(0o600)
+        servers.push_async_callback(_closed, told)
+        if table.metrics is not None:
+            host, _, port = table.metrics.rpartition(":")
+            try:
+                served = await asyncio.start_server(_http_handler(agent, clock), host, int(port))
+            except OSError as error:
+                raise UserError(f"{table.metrics}: metrics cannot be served there ({error.strerror}).") from error
+            servers.push_async_callback(_closed, served)
+        tasks = [asyncio.create_task(_watch_file(agent, config)), asyncio.create_task(_feed_watchdog())]
+        notify("READY=1")
+        try:
+            await stop.wait()
+        finally:
+            notify("STOPPING=1")
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            path.unlink(missing_ok=True)
+
+
+async def ask_status(data_dir: Path) -> dict[str, Any]:
+    """The running agent's status. Raises UserError where none is running."""
+    path = data_dir / STATUS_SOCKET
+    try:
+        reader, writer = await asyncio.open_unix_connection(path)
+        answer = await asyncio.wait_for(reader.read(), _REQUEST_S)
+        writer.close()
+        return dict(json.loads(answer))
+    except (OSError, TimeoutError, ValueError):
+        raise UserError(f"no agent is running with {data_dir} as its `data_dir` (nothing answers at {path}).") from None
+
+
+def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
+    """Machines with their state and last contact, outbox, broker."""
+    now = clock.now()
+    lost = {machine: source.contact.lost for source in agent.sources for machine in source.contact.machines}
+    values = {one.device.id: one.reader.values for one in agent.sources if isinstance(one, ModbusSource)}
+    machines = []
+    for view in agent.writer.views():
+        interval = view.interval
+        machines.append(
+            {
+                "machine": view.machine,
+                "state": interval.state.value if interval else "unknown",
+                "mode": interval.mode.value if interval and interval.mode else None,
+                "since": rfc3339(interval.since) if interval else None,
+                "confirmed_until": rfc3339(interval.until) if interval else None,
+                "seconds_since_confirmed": round((now - interval.until).total_seconds(), 1) if interval else None,
+                "reason": interval.reason if interval else None,
+                "in_contact": not lost.get(view.machine, True),
+                "values": values.get(view.machine, {}),
+            }
+        )
+    outbox = agent.outbox
+    return {
+        "factory": agent.settings.agent.factory,
+        "gateway": agent.settings.agent.gateway,
+        "machines": machines,
+        "outbox": {
+            "waiting": outbox.depth(),
+            "in_memory": outbox.in_memory,
+            "last_seq": outbox.last_seq(),
+            "dropped_superseded": outbox.dropped_superseded,
+            "dropped_oldest": outbox.dropped_oldest,
+        },
+        "broker": {"address": agent.settings.mqtt.address, "connected": agent.publisher.connected},
+    }
+
+
+def metrics_of(agent: Agent, clock: Clock) -> bytes:
+    """The same for Prometheus, in its text format."""
+    status = status_of(agent, clock)
+    registry = CollectorRegistry()
+    gauges: dict[str, Gauge] = {}
+
+    def put(name: str, help_text: str, number: float, **labels: str) -> None:
+        if name not in gauges:
+            gauges[name] = Gauge(f"vrijloop_agent_{name}", help_text, list(labels), registry=registry)
+        (gauges[name].labels(**labels) if labels else gauges[name]).set(number)
+
+    put("broker_connected", "1 while the broker is connected", status["broker"]["connected"])
+    for name, value in status["outbox"].items():
+        put(f"outbox_{name}", f"Outbox: {name.replace('_', ' ')}", value)
+    for one in status["machines"]:
+        put("machine_in_contact", "1 while the machine answers", one["in_contact"], machine=one["machine"])
+        if one["seconds_since_confirmed"] is not None:
+            seconds = one["seconds_since_confirmed"]
+            put("machine_seconds_since_confirmed", "Age of the last confirmation", seconds, machine=one["machine"])
+        put("machine_state", "1 for the state that holds", 1, machine=one["machine"], state=one["state"])
+        for value_name, value in one["values"].items():
+            if value is not None:
+                put(
+                    "machine_value",
+                    "A value read besides, in its SI unit",
+                    value,
+                    machine=one["machine"],
+                    value=value_name,
+                )
+    return generate_latest(registry)
+
+
+def notify(message: str) -> None:
+    """Tell systemd (sd_notify); nothing where it did not start us."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)  # a busy service manager must not hold the agent up
+        sender.sendto(message.encode(), "\0" + address[1:] if address.startswith("@") else address)
+
+
+async def _feed_watchdog() -> None:
+    """As long as the event loop turns, systemd is told so, twice as often as it asks for."""
+    interval_us = int(os.environ.get("WATCHDOG_USEC", "0"))
+    while interval_us:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(interval_us / 2e6)
+
+
+async def _watch_file(agent: Agent, config: Path) -> None:
+    before = _stamp(config)
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        stamp = _stamp(config)
+        if stamp == before or stamp is None:
+            continue
+        before = stamp
+        try:
+            settings = load_settings(config, AgentSettings)
+        except UserError as error:
+            _log.error("The changed configuration is not taken over:\n%s", error)
+            continue
+        await agent.take_over(settings)
+
+
+def _stamp(config: Path) -> tuple[int, int] | None:
+    try:
+        found = config.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
+
+
+def _status_handler(agent: Agent, clock: Clock) -> Handler:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(json.dumps(status_of(agent, clock)).encode())
+        await _finished(writer)
+
+    return answer
+
+
+def _http_handler(agent: Agent, clock: Clock) -> Handler:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            line = await asyncio.wait_for(reader.readuntil(b"\r\n"), _REQUEST_S)
+            method, path = line[:_MAX_REQUEST_BYTES].decode("latin-1").split()[:2]
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ValueError, OSError):
+            writer.close()
+            return
+        if method != "GET" or path not in ("/metrics", "/healthz"):
+            writer.write(_http("404 Not Found", "text/plain", b"There is /metrics and /healthz.\n"))
+        elif path == "/metrics":
+            writer.write(_http("200 OK", "text/plain; version=0.0.4; charset=utf-8", metrics_of(agent, clock)))
+        else:
+            # A broker or machine that is away is no illness of the agent's, and starting it again would not help.
+            well = agent.outbox.in_memory == 0
+            body = json.dumps({"status": "ok" if well else "the disk takes no reports"}).encode()
+            writer.write(_http("200 OK" if well else "503 Service Unavailable", "application/json", body))
+        await _finished(writer)
+
+    return answer
+
+
+def _http(status: str, kind: str, body: bytes) -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    return head.encode() + body
+
+
+async def _finished(writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        await writer.drain()
+        writer.close()
+
+
+async def _closed(server: asyncio.Server) -> None:
+    server.close()

@@ -1,0 +1,107 @@
+"""What is deployed: the wheel that installs alone, the unit and the container definition against what the code has."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+UNIT = ROOT / "deploy" / "systemd" / "vrijloop-agent.service"
+
+
+class Unit(configparser.RawConfigParser):
+    """systemd's files: keys keep their case and may come more than once."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(strict=False, interpolation=None)
+        self.optionxform = str  # type: ignore[assignment,method-assign]
+        self.read(path)
+
+
+def test_the_unit_starts_what_there_is_and_is_hardened() -> None:
+    service = Unit(UNIT)["Service"]
+    command = service["ExecStart"].split()
+    done = subprocess.run(
+        [sys.executable, "-m", "vrijloop", *command[1:-1], "/nowhere/agent.toml"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "/nowhere/agent.toml: there is no such file" in done.stderr
+    assert service["Type"] == "notify"
+    assert int(service["WatchdogSec"]) >= 30
+    assert service["User"] != "root"
+    for key, value in {
+        "NoNewPrivileges": "yes", "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "yes",
+        "CapabilityBoundingSet": "", "SystemCallFilter": "~@privileged @resources", "MemoryDenyWriteExecute": "yes",
+    }.items():  # fmt: skip
+        assert service[key] == value, key
+
+
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed: `apt-get install systemd` makes this test real.")
+    program = tmp_path / "vrijloop"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    copy = tmp_path / UNIT.name
+    copy.write_text(UNIT.read_text().replace("/usr/local/bin/vrijloop", str(program)))
+    done = subprocess.run(["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, timeout=60)
+    complaints = [line for line in done.stderr.splitlines() if UNIT.name in line and "Documentation" not in line]
+    assert complaints == []
+
+
+def test_the_container_is_unprivileged_and_installs_the_agent_alone() -> None:
+    text = (ROOT / "deploy" / "container" / "agent.Containerfile").read_text()
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    users = [line for line in lines if line.startswith("USER ")]
+    assert users == ["USER 10001"]
+    assert "'/source[edge]'" in text
+    minor = [int(version) for version in re.findall(r"^FROM python:3\.(\d+)", text, re.MULTILINE)]
+    assert min(minor) >= 11
+    assert (ROOT / "constraints.txt").exists()
+    for command in re.findall(r'\["vrijloop", "agent", "(\w+)"', text):
+        assert command in {"run", "status"}
+
+
+@pytest.mark.timeout(600)
+def test_the_wheel_installs_the_agent_without_a_servers_packages(tmp_path: Path) -> None:
+    """As pipx does it: an environment of its own, from the wheel."""
+    quiet = ["--quiet", "--disable-pip-version-check"]
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", *quiet, "--no-deps", "-w", tmp_path, ROOT], check=True, timeout=300
+    )
+    wheel = next(tmp_path.glob("vrijloop-*.whl"))
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=120)
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run(
+        [python, "-m", "pip", "install", *quiet, "-c", ROOT / "constraints.txt", f"{wheel}[edge]"],
+        check=True,
+        timeout=400,
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [tmp_path / "venv" / "bin" / "vrijloop", "agent", "templates", "--json"],
+        capture_output=True, text=True, timeout=60, cwd=tmp_path, env=environment,
+    )  # fmt: skip
+    assert '"eastron-sdm630"' in done.stdout, done.stderr
+    missing = subprocess.run(
+        [tmp_path / "venv" / "bin" / "vrijloop", "demo"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert missing.returncode == 2
+    assert "vrijloop[all]" in missing.stderr
+    assert "Traceback" not in missing.stderr
+    installed = subprocess.run([python, "-m", "pip", "list"], capture_output=True, text=True, timeout=60).stdout
+    assert not re.search(r"^(pandas|duckdb|fastapi|matplotlib)\s", installed, re.MULTILINE)
