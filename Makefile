@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint install clean docs-pictures bench-chain
+.PHONY: demo test lint install clean docs-pictures bench-chain bench-edge
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -32,6 +32,11 @@ docs-pictures: $(INSTALLED)
 bench-chain: $(INSTALLED)
 	@scripts/servers mosquitto
 	@$(BIN)/python -m benchmarks.chain
+
+# The edge agent under load: CPU, memory, latency, drain of a backlog, as JSON.
+bench-edge: $(INSTALLED)
+	@scripts/servers mosquitto
+	@$(BIN)/python -m benchmarks.edge
 
 $(INSTALLED): pyproject.toml constraints.txt scripts/venv
 	@scripts/venv "$(PYTHON)"

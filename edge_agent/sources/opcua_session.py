@@ -162,7 +162,8 @@ class OpcUaSession:
         room = ITEM_QUEUE * (len(self._roles) + 1)
         subscription = await self._client.create_subscription(parameters, queue_maxsize=room)
         nodes = [self._client.get_node(node) for node in self._roles]
-        await self._monitor(subscription, [*nodes, self._current_time], BATCH)
+        # CurrentTime first: what comes with it is confirmed up to it at once.
+        await self._monitor(subscription, [self._current_time, *nodes], BATCH)
         return subscription
 
     async def _monitor(self, subscription: Subscription, nodes: Sequence[Node], batch: int) -> None:
@@ -239,19 +240,26 @@ class OpcUaSession:
                 confirmed = server_time if confirmed is None else max(confirmed, server_time)
         # Sorted by time and machine, so that a state and a mode that changed together make one observation.
         changes.sort(key=lambda change: (change[0], change[1]))
-        observed = []
+        observed: list[tuple[str, Observation]] = []
+        last_of: dict[str, int] = {}
         for (at, name), group in groupby(changes, key=lambda change: (change[0], change[1])):
             machine = self._machines[name]
             for _, _, role, value in group:
                 machine.values[role] = self._plain(value)
             machine.since = at if machine.since is None else max(machine.since, at)
+            last_of[name] = len(observed)
             observed.append((name, _observation(machine, machine.since)))
-        if confirmed is not None:
-            observed += [
-                (name, _observation(machine, max(confirmed, machine.since)))
-                for name, machine in self._machines.items()
-                if machine.since is not None
-            ]
+        if confirmed is None:
+            return observed
+        for name, machine in self._machines.items():
+            if machine.since is None:
+                continue
+            seen = _observation(machine, max(confirmed, machine.since))
+            if name in last_of:
+                # What has just changed is known up to now, so its first report says so.
+                observed[last_of[name]] = (name, seen)
+            else:
+                observed.append((name, seen))
         return observed
 
     def _plain(self, value: ua.DataValue) -> Value:
