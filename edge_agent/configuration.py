@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -16,6 +17,8 @@ from edge_agent.node_names import parse_node_name
 from edge_agent.power_state import PowerThresholds
 from telemetry import Duration, MachineState, Name, OperationMode, UserError
 from telemetry.broker import BrokerSettings, read_secret_file
+
+PASSWORD_VARIABLE = "VRIJLOOP_OPCUA_PASSWORD"  # noqa: S105 - a name, no secret
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -103,8 +106,8 @@ class OpcUaServer(_Table):
 
     @model_validator(mode="after")
     def _log_in_is_safe(self) -> Self:
-        if (self.username is None) != (self.password_file is None):
-            raise ValueError("`username` and `password_file` belong together")
+        if self.username is None and self.password_file is not None:
+            raise ValueError("`password_file` needs a `username`")
         if (self.user_certificate is None) != (self.user_key is None):
             raise ValueError("`user_certificate` and `user_key` belong together")
         if self.username is not None and self.user_certificate is not None:
@@ -114,8 +117,12 @@ class OpcUaServer(_Table):
         return self
 
     def password(self) -> str:
-        """Raises UserError where the file cannot be read."""
-        return read_secret_file(self.password_file, f"password for {self.endpoint}") if self.password_file else ""
+        """The first line of `password_file`, else `PASSWORD_VARIABLE`. Raises UserError."""
+        if self.password_file is not None:
+            return read_secret_file(self.password_file, f"password for {self.endpoint}")
+        if PASSWORD_VARIABLE not in os.environ:
+            raise UserError(f"{self.endpoint}: give `password_file`, or {PASSWORD_VARIABLE} in the environment.")
+        return os.environ[PASSWORD_VARIABLE]
 
 
 class ModbusDevice(_Table):

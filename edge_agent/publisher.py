@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import aiomqtt
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from edge_agent.backoff import Backoff
 from edge_agent.outbox import Outbox, QueuedReport
@@ -21,6 +24,7 @@ _log = logging.getLogger(__name__)
 WINDOW = 2_500
 """Reports taken from the outbox at a time: they leave as messages of up to 500 reports, then the next are taken."""
 
+SESSION_EXPIRY_S = 24 * 3600
 _ACK_TIMEOUT_S = 10.0
 _IDLE_CHECK_S = 5.0
 
@@ -48,11 +52,18 @@ def messages_of(queued: Sequence[QueuedReport], gateway: str) -> list[Message]:
 
 def mqtt_client(settings: BrokerSettings, identifier: str, will: aiomqtt.Will | None = None) -> aiomqtt.Client:
     """Not yet connected. Raises UserError where the password file cannot be read."""
+    five = settings.protocol == "5"
+    session = Properties(PacketTypes.CONNECT) if five else None  # type: ignore[no-untyped-call]
+    if session is not None:
+        session.SessionExpiryInterval = SESSION_EXPIRY_S
     client = aiomqtt.Client(
         settings.host,
         settings.port,
         identifier=identifier,
-        protocol=aiomqtt.ProtocolVersion.V5 if settings.protocol == "5" else aiomqtt.ProtocolVersion.V311,
+        protocol=aiomqtt.ProtocolVersion.V5 if five else aiomqtt.ProtocolVersion.V311,
+        clean_session=None if five else False,
+        clean_start=False if five else MQTT_CLEAN_START_FIRST_ONLY,
+        properties=session,
         username=settings.username,
         password=settings.password(),
         tls_context=settings.tls_context(),

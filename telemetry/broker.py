@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from telemetry.errors import UserError
+
+PASSWORD_VARIABLE = "VRIJLOOP_MQTT_PASSWORD"  # noqa: S105 - a name, no secret
 
 
 def read_secret_file(path: Path, what: str) -> str:
@@ -42,6 +45,8 @@ class BrokerSettings(BaseModel):
     username: str | None = None
     password_file: Path | None = None
     ca_file: Path | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None
     keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 15
 
     @property
@@ -58,11 +63,20 @@ class BrokerSettings(BaseModel):
         return f"{self.host}:{self.port}"
 
     def password(self) -> str | None:
-        """The first line of `password_file`. Raises UserError where it cannot be read."""
-        return read_secret_file(self.password_file, "password of the MQTT broker") if self.password_file else None
+        """The first line of `password_file`, else `PASSWORD_VARIABLE`. Raises UserError where the file cannot be read."""
+        if self.password_file is not None:
+            return read_secret_file(self.password_file, "password of the MQTT broker")
+        return os.environ.get(PASSWORD_VARIABLE)
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """A verifying context for `mqtts`, None for plain `mqtt`."""
+        """A verifying context for `mqtts`, None for plain `mqtt`. Raises UserError where a file cannot be read."""
         if urlsplit(self.url).scheme != "mqtts":
             return None
-        return ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
+        try:
+            context = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
+            if self.client_certificate is not None:
+                context.load_cert_chain(self.client_certificate, self.client_key)
+        except (OSError, ssl.SSLError) as error:
+            files = ", ".join(str(one) for one in (self.ca_file, self.client_certificate, self.client_key) if one)
+            raise UserError(f"{files}: the certificates for the MQTT broker cannot be read ({error}).") from error
+        return context

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asyncua import Client, ua
+from typer.testing import CliRunner
 
-from edge_agent.configuration import OpcUaServer
+from edge_agent.commands import app
+from edge_agent.configuration import AgentSettings, OpcUaServer
 from edge_agent.report_writer import ReportWriter
 from edge_agent.sources.contact import SourceLostError
 from edge_agent.sources.opcua import OpcUaSource
 from edge_agent.sources.opcua_security import Pki, application_uri_of, default_application_uri
 from edge_agent.sources.opcua_session import OpcUaSession
-from telemetry import MachineState, OperationMode, SystemClock, UserError
+from telemetry import MachineState, OperationMode, SystemClock, UserError, load_settings
 from tests.edge_agent.conftest import running, until_state
 from tests.servers import NodePeer, free_port
 
@@ -221,6 +226,45 @@ async def test_sessions_are_given_back(peer: Peer, pki: Pki) -> None:
         session = OpcUaSession(peer.server("m1"), pki, CLOCK)
         assert await session.open() == []
         await session.close()
+
+
+async def test_a_server_without_subscriptions_is_polled(
+    peer: Peer, pki: Pki, writer5: ReportWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unsupported(*_: object, **__: object) -> None:
+        raise ua.UaStatusCodeError(ua.StatusCodes.BadServiceUnsupported)
+
+    monkeypatch.setattr(Client, "create_subscription", unsupported)
+    async with running(OpcUaSource(peer.server("m1", "m5"), pki, writer5, CLOCK)):
+        await until_state(writer5, "m1", WAIT)
+        await peer.tell(set="lathe", value=5006)
+        changed = await until_state(writer5, "m1", RUN)
+        assert CLOCK.now() - changed.since < timedelta(seconds=30)
+        await peer.tell(bad="Execution")
+        await until_state(writer5, "m5", UNKNOWN)
+    await peer.tell(set="lathe", value=5007)
+    await peer.tell(set="Execution", value="READY")
+
+
+def test_discover_prints_a_configuration_that_works(peer: Peer, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["discover", f"opc.tcp://127.0.0.1:{peer.port}"])
+    assert done.exit_code == 0, done.output
+    assert "nsu=" in done.output or "urn:test-factory" in done.output
+    config = tmp_path / "agent.toml"
+    config.write_text(f'[agent]\nfactory = "f"\ngateway = "g"\ndata_dir = "{tmp_path}/data"\n{done.output}')
+    found = {one.id: one.profile for one in load_settings(config, AgentSettings).opcua[0].machine}
+    assert found == {"grinder": "machinetool", "lathe": "machinery", "mill": "machinetool"}
+    checked = CliRunner().invoke(app, ["check", "-c", str(config), "--json"])
+    states = {one["machine"]: one["state"] for one in json.loads(checked.output)["machines"]}
+    assert set(states.values()) == {"not_executing"}
+
+
+def test_a_password_may_come_from_the_environment(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = peer.server("m1", security_policy="Basic256Sha256", username="vrijloop")
+    with pytest.raises(UserError, match="VRIJLOOP_OPCUA_PASSWORD"):
+        settings.password()
+    monkeypatch.setenv("VRIJLOOP_OPCUA_PASSWORD", "correct horse")
+    assert settings.password() == "correct horse"
 
 
 def test_the_own_certificate(pki: Pki) -> None:

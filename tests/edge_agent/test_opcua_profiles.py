@@ -203,7 +203,7 @@ def test_machines_that_cannot_be_found_are_refused(machine: dict[str, object], s
     ("server", "said"),
     [
         ({"username": "u", "password_file": "f"}, "needs a `security_policy`"),
-        ({"username": "u", "security_policy": "Basic256Sha256"}, "belong together"),
+        ({"password_file": "f", "security_policy": "Basic256Sha256"}, "needs a `username`"),
         ({"user_certificate": "c", "security_policy": "Basic256Sha256"}, "belong together"),
         ({"security_policy": "Basic128Rsa15"}, "Basic256Sha256"),
     ],

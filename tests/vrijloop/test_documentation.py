@@ -77,7 +77,9 @@ def test_samples_name_every_option_there_is(name: str, model: type) -> None:
     options = set(re.findall(r"^\s*(?:# )?([a-z_]+) = ", text, re.MULTILINE)) | set(re.findall(r"\[+([a-z_.]+)", text))
     known = {part for option in options for part in option.split(".")} | {"mqtt"}
     shared = (
-        {"protocol", "username", "password_file", "ca_file", "keepalive_s"} if name != "agent.sample.toml" else set()
+        {"protocol", "username", "password_file", "ca_file", "keepalive_s", "client_certificate", "client_key"}
+        if name != "agent.sample.toml"
+        else set()
     )
     missing = _option_names(model) - known - shared - set(re.findall(r"([a-z_]+) = ", text))
     assert missing == set()

@@ -1,0 +1,103 @@
+"""TLS with a CA, log-in by password and by certificate, against a Mosquitto that demands them."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from edge_agent.check import check_broker
+from edge_agent.configuration import AgentSettings
+from telemetry import UserError
+from tests.servers import Mosquitto
+
+pytestmark = pytest.mark.servers
+
+
+def make_certificates(folder: Path) -> None:
+    """ca.pem, and server and client certificates that it signed."""
+    now = datetime.now(UTC)
+    keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("ca", "server", "client")}
+    names = {name: x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in keys}
+    for name, key in keys.items():
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(names[name])
+            .issuer_name(names["ca"])
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=name == "ca", path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        )
+        pem = builder.sign(keys["ca"], hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        (folder / f"{name}.pem").write_bytes(pem)
+        (folder / f"{name}.key").write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+
+
+def settings(folder: Path, port: int, **mqtt: object) -> AgentSettings:
+    return AgentSettings.model_validate(
+        {
+            "agent": {"factory": "f", "gateway": "g", "data_dir": folder},
+            "mqtt": {"url": f"mqtts://localhost:{port}", "ca_file": folder / "ca.pem"} | mqtt,
+            "modbus": [{"id": "m1", "host": "127.0.0.1", "template": "plc-status-word"}],
+        }
+    )
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_tls_with_a_client_certificate(tmp_path: Path, protocol: str) -> None:
+    make_certificates(tmp_path)
+    extra = (
+        f"cafile {tmp_path}/ca.pem\ncertfile {tmp_path}/server.pem\nkeyfile {tmp_path}/server.key\n"
+        "require_certificate true\nuse_identity_as_username true\nallow_anonymous false\n"
+    )
+    broker = Mosquitto(tmp_path, extra=extra)
+    broker.start()
+    mine = {"client_certificate": tmp_path / "client.pem", "client_key": tmp_path / "client.key", "protocol": protocol}
+    assert asyncio.run(check_broker(settings(tmp_path, broker.port, **mine))) is None
+    without = asyncio.run(check_broker(settings(tmp_path, broker.port, protocol=protocol)))
+    assert f"localhost:{broker.port}" in (without or "")
+    broker.stop()
+
+
+def test_a_ca_that_did_not_sign_and_a_file_that_is_not_there(tmp_path: Path) -> None:
+    make_certificates(tmp_path)
+    broker = Mosquitto(tmp_path, extra=f"certfile {tmp_path}/server.pem\nkeyfile {tmp_path}/server.key\n")
+    broker.start()
+    (tmp_path / "other").mkdir()
+    make_certificates(tmp_path / "other")
+    refused = asyncio.run(check_broker(settings(tmp_path, broker.port, ca_file=tmp_path / "other" / "ca.pem")))
+    assert "certificate verify failed" in (refused or "")
+    with pytest.raises(UserError, match=r"none\.pem"):
+        asyncio.run(check_broker(settings(tmp_path, broker.port, client_certificate=tmp_path / "none.pem")))
+    broker.stop()
+
+
+def test_a_password_from_a_file_or_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "users").touch()
+    subprocess.run(["mosquitto_passwd", "-b", str(tmp_path / "users"), "agent", "correct horse"], check=True)
+    broker = Mosquitto(tmp_path, extra=f"allow_anonymous false\npassword_file {tmp_path}/users\n")
+    broker.start()
+    (tmp_path / "right").write_text("correct horse\n")
+    (tmp_path / "wrong").write_text("battery staple\n")
+    plain = {"url": broker.url, "username": "agent", "ca_file": None}
+    assert asyncio.run(check_broker(settings(tmp_path, 1, **plain, password_file=tmp_path / "right"))) is None
+    refused = asyncio.run(check_broker(settings(tmp_path, 1, **plain, password_file=tmp_path / "wrong")))
+    assert refused is not None
+    assert "battery" not in refused
+    monkeypatch.setenv("VRIJLOOP_MQTT_PASSWORD", "correct horse")
+    assert asyncio.run(check_broker(settings(tmp_path, 1, **plain))) is None
+    broker.stop()
