@@ -162,15 +162,18 @@ async def _plausible(line: ModbusLine, unit: int, template: DeviceTemplate, time
 
 async def _identification(host: str, port: int, unit: int, timeout: float) -> str:
     """Vendor, product and revision (function 43/14); empty where the device does not say."""
-    async with AsyncModbusTcpClient(host, port=port, timeout=timeout, retries=0) as client:
-        try:
-            answer = await asyncio.wait_for(client.read_device_information(device_id=unit), timeout)
-        except (ModbusException, TimeoutError, OSError):
-            return ""
-    if answer.isError():
-        return ""
-    parts = [value.decode("utf-8", "replace").strip() for value in getattr(answer, "information", {}).values()]
-    return " ".join(part for part in parts if part)
+    for read_code in (2, 1):  # regular, which holds the product's name; basic, which every device must have
+        async with AsyncModbusTcpClient(host, port=port, timeout=timeout, retries=0) as client:
+            asking = client.read_device_information(read_code=read_code, device_id=unit)
+            try:
+                answer = await asyncio.wait_for(asking, timeout)
+            except (ModbusException, TimeoutError, OSError):
+                continue
+        values = getattr(answer, "information", {}).values() if not answer.isError() else []
+        parts = [value.decode("utf-8", "replace").strip() for value in values if isinstance(value, bytes)]
+        if any(parts):
+            return " ".join(part for part in parts if part)
+    return ""
 
 
 def modbus_toml(host: str, port: int, found: Sequence[FoundUnit]) -> str:

@@ -17,12 +17,14 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+from pymodbus.pdu.device import ModbusDeviceIdentification
+from pymodbus.server import ModbusTcpServer
 from typer.testing import CliRunner
 
 from edge_agent.commands import app
 from edge_agent.configuration import AgentSettings
 from edge_agent.discover import machine_id
-from simulators.modbus_server import MeterServer, SimulatedDevice, plc, sdm630
+from simulators.modbus_server import MeterServer, SimulatedDevice, _sim_device, plc, sdm630
 from telemetry import UserError, load_settings
 from tests.edge_agent.faulty_modbus import FaultyDevice
 from tests.servers import Mosquitto, free_port, wait_for
@@ -72,6 +74,27 @@ def test_discover_finds_the_units_behind_a_gateway() -> None:
         printed = invoke("discover", f"127.0.0.1:{port}", "--units", "1-4", "--timeout", "200ms")
         run(gateway.stop())
     assert [line for line in printed.splitlines() if line.startswith("unit")] == ["unit = 2", "unit = 4"]
+
+
+def test_discover_asks_devices_how_they_call_themselves() -> None:
+    port = free_port()
+    identity = ModbusDeviceIdentification(  # type: ignore[no-untyped-call]
+        info_name={"VendorName": "Eastron", "ProductName": "SDM630"}
+    )
+    device = _sim_device(sdm630(1, lambda: 4500.0))
+
+    async def start() -> ModbusTcpServer:
+        server = ModbusTcpServer([device], identity=identity, address=("127.0.0.1", port))
+        await server.serve_forever(background=True)
+        return server
+
+    with elsewhere() as run:
+        server = run(start())
+        printed = invoke("discover", f"127.0.0.1:{port}", "--units", "1")
+        run(server.shutdown())
+    assert "# unit 1: Eastron SDM630" in printed
+    assert 'template = "eastron-sdm630"' in printed
+    assert "also fit" not in printed
 
 
 def test_discover_where_nothing_is_says_so() -> None:
