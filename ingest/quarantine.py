@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -65,6 +66,12 @@ class Quarantine:
             QuarantinedMessage(number, topic, payload, reason, datetime.fromisoformat(received))
             for number, topic, payload, reason, received in rows
         ]
+
+    def drop(self, ids: Sequence[int]) -> None:
+        """Forget messages; one that is not there is no error."""
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany("DELETE FROM quarantine WHERE id = ?", [(one,) for one in ids])
 
     def count(self) -> int:
         with self._lock:

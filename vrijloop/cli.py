@@ -15,11 +15,13 @@ from rich.console import Console
 
 from edge_agent import commands as agent_commands
 from telemetry import ShiftedClock, UserError
+from vrijloop import ingest_commands
 
 app = typer.Typer(
     help="Vrijloop: idle machines, offered on their own.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 app.add_typer(agent_commands.app, name="agent")
+app.add_typer(ingest_commands.app, name="ingest")
 
 
 class BrokerChoice(StrEnum):

@@ -28,6 +28,8 @@ from telemetry import Clock, Duration, ShiftedClock, SystemClock, UserError, loa
 from telemetry.broker import BrokerSettings, read_secret_file
 from vrijloop.http_server import listen_on, serve
 
+QUARANTINE_FILE = "quarantine.sqlite"
+
 _log = logging.getLogger(__name__)
 
 
@@ -86,7 +88,7 @@ def read_secret(path: Path, what: str) -> str:
 
 def _build(settings: ServerSettings, policy: Policy, clock: Clock) -> FastAPI:
     store = _open_store(settings)
-    quarantine = Quarantine(settings.data_dir / "quarantine.sqlite")
+    quarantine = Quarantine(settings.data_dir / QUARANTINE_FILE)
     publications = Publications(settings.data_dir / "publications.sqlite")
     platform = HttpSharingPlatform(settings.platform.url, read_secret(settings.platform.token_file, "platform token"))
     analytics = Analytics(store, platform, publications, policy, clock)
