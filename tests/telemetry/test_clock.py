@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -102,3 +103,14 @@ def test_a_stepped_clock_needs_a_goal() -> None:
 
 def test_a_shifted_clock_begins_at_its_start() -> None:
     assert ShiftedClock(START).now() - START < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Brussels", "America/New_York", "UTC"])
+def test_the_gateways_time_zone_and_its_dst_do_not_matter(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    now = SystemClock().now()
+    monkeypatch.undo()
+    time.tzset()
+    assert now.utcoffset() == timedelta(0)
+    assert abs(now - datetime.now(UTC)) < timedelta(minutes=1)
