@@ -124,6 +124,18 @@ async def test_units_behind_a_gateway_share_one_connection(
     assert min(shares) >= 15
 
 
+async def test_a_request_that_timed_out_takes_its_connection_along(faulty: tuple[FaultyDevice, int]) -> None:
+    """Its answer may still come: over RTU, where nothing numbers the requests, it would be taken for the next one's."""
+    device, port = faulty
+    device.behaviour[1] = "late"
+    line = ModbusLine(status_word(port))
+    with pytest.raises(SourceLostError, match="no answer"):
+        await ModbusReader(status_word(port, unit=1), line).read(CLOCK.now(), continuous=False)
+    assert (await ModbusReader(status_word(port, unit=2), line).read(CLOCK.now(), continuous=False)).state is RUN
+    assert device.connections == 2
+    await line.leave()
+
+
 async def test_a_device_that_refuses_long_requests_is_read_value_by_value(faulty: tuple[FaultyDevice, int]) -> None:
     device, port = faulty
     device.value = lambda unit: 0x45FA  # 0x45FA45FA is 8008.7 as float32
