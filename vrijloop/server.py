@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -111,7 +112,11 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock) -> FastAPI:
                 part.close()
 
     def status() -> dict[str, Any]:
-        return {"quarantined": quarantine.count(), "broker_connected": ingest.connected}
+        return {
+            "quarantined": quarantine.count(),
+            "broker_connected": ingest.connected,
+            "since_start": asdict(ingest.counters),
+        }
 
     app = FastAPI(title="Vrijloop server", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     token = read_secret(settings.token_file, "server token")

@@ -83,8 +83,6 @@ class OpcUaSession:
         self._roles: dict[ua.NodeId, tuple[_Machine, str]] = {}
         self._finder: Finder | None = None
         self._reader: asyncio.Task[None] | None = None
-        self.polled = False
-        """Whether the server has no subscriptions and is polled instead."""
 
     async def open(self) -> list[str]:
         """Connect and follow. Returns a sentence per machine that was not found; raises SourceLostError if none was."""
@@ -148,7 +146,6 @@ class OpcUaSession:
             if error.code not in _NO_SUBSCRIPTIONS:
                 raise
             _log.info("%s: no subscriptions here (%s); polling.", self._server.endpoint, sentence(error))
-            self.polled = True
             return asyncio.create_task(self._poll())
         return asyncio.create_task(self._read(subscription))
 
