@@ -1,6 +1,25 @@
 """Where state intervals are kept: the `StateStore` protocol, embedded DuckDB, and InfluxDB for production."""
 
+from stores.report_batch import ReportBatch, ReportBatchBuilder, StoredReport
 from stores.sequences import SequenceRanges
-from stores.state_store import GatewayLedger, LatestState, StateStore, StoredReport, StoreUnavailableError
+from stores.state_store import (
+    GatewayLedger,
+    LatestState,
+    StateStore,
+    StoreRefusedError,
+    StoreShutError,
+    StoreUnavailableError,
+)
 
-__all__ = ["GatewayLedger", "LatestState", "SequenceRanges", "StateStore", "StoreUnavailableError", "StoredReport"]
+__all__ = [
+    "GatewayLedger",
+    "LatestState",
+    "ReportBatch",
+    "ReportBatchBuilder",
+    "SequenceRanges",
+    "StateStore",
+    "StoreRefusedError",
+    "StoreShutError",
+    "StoreUnavailableError",
+    "StoredReport",
+]

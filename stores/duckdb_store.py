@@ -1,171 +1,291 @@
 """The embedded store: one DuckDB file, one process that writes.
 
-A batch is one transaction: its intervals are merged by key and the sequence numbers it brings are booked with them, so
-that a process killed at any moment has stored both or neither.
+Reports are appended to `recent_report` as they come: a batch is one transaction, the sequence numbers it brings are booked
+with it, and a process killed at any moment has stored both or neither. Readers see the newest report of each key.
+When enough has gathered it is merged into `state_interval`, one row per key, without an index: an index over 20
+million keys would have to fit in memory and would have to be kept up at each write.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
+from stores import duckdb_queries as sql
+from stores.report_batch import ReportBatch, from_milliseconds
 from stores.sequences import SequenceRanges
-from stores.state_store import GatewayLedger, LatestState, StoredReport, StoreUnavailableError
+from stores.state_store import (
+    MODE_TYPE,
+    STATE_TYPE,
+    GatewayLedger,
+    LatestState,
+    StoreRefusedError,
+    StoreUnavailableError,
+)
 from telemetry import MachineState, OperationMode, StateInterval, UserError
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS state_interval (
-    factory VARCHAR NOT NULL, machine VARCHAR NOT NULL, since TIMESTAMP NOT NULL, until TIMESTAMP NOT NULL,
-    state VARCHAR NOT NULL, mode VARCHAR, power_w DOUBLE, reason VARCHAR, gateway VARCHAR NOT NULL, seq BIGINT NOT NULL,
-    PRIMARY KEY (factory, machine, since));
-CREATE TABLE IF NOT EXISTS sequence_range (
-    factory VARCHAR NOT NULL, gateway VARCHAR NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL);
-CREATE TABLE IF NOT EXISTS repeated_report (
-    factory VARCHAR NOT NULL, gateway VARCHAR NOT NULL, count BIGINT NOT NULL, PRIMARY KEY (factory, gateway));
-"""
+COMPACT_ROWS = 250_000
+"""So many recent reports are merged at once: above, reads would slow down; below, writes would."""
 
-_MERGE = """
-INSERT INTO state_interval
-SELECT factory, machine, since, until, state, mode, power_w, reason, gateway, seq FROM batch
-ON CONFLICT (factory, machine, since) DO UPDATE SET
-    until = excluded.until, state = excluded.state, mode = excluded.mode, power_w = excluded.power_w,
-    reason = excluded.reason, gateway = excluded.gateway, seq = excluded.seq
-WHERE (excluded.until, excluded.seq) > (state_interval.until, state_interval.seq)
-"""
+_REFUSALS = (duckdb.ConstraintException, duckdb.ConversionException, duckdb.DataError, duckdb.InvalidInputException)
 
-_COLUMNS = ["factory", "machine", "since", "until", "state", "mode", "power_w", "reason", "gateway", "seq"]
+Newest = tuple[int, int, int, StateInterval]
+"""(since, until, seq, interval) of a machine; the times in milliseconds."""
 
 
 class DuckDBStateStore:
     """A `StateStore` in one file. Other processes read it through the service's HTTP API."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create `path`. Raises UserError where another process holds it or it cannot be written."""
-        self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._connection = duckdb.connect(str(path))
-            self._connection.execute(_SCHEMA)
-        except duckdb.Error as error:
-            raise UserError(_open_failed(path, error)) from error
-        self._lock = threading.Lock()
-        self._sequences = self._load_sequences()
+    def __init__(self, path: Path, memory_limit: str | None = None, compact_rows: int = COMPACT_ROWS) -> None:
+        """Open or create `path`. `memory_limit` as DuckDB writes it (`512MB`); None leaves DuckDB's own.
 
-    def write(self, reports: Sequence[StoredReport]) -> None:
-        if not reports:
+        Raises UserError where another process holds the file or it cannot be written.
+        """
+        self._path = path
+        self._compact_rows = compact_rows
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = duckdb.connect(str(path))
+            if memory_limit is not None:
+                self._connection.execute(f"SET memory_limit = '{_checked_size(memory_limit)}'")
+            for statement in sql.SCHEMA:
+                self._connection.execute(statement)
+            self._lock = threading.Lock()
+            self._sequences = self._load_sequences()
+            self._newest = self._load_newest()
+            self._recent, self._written = self._load_counts()
+        except (OSError, duckdb.Error) as error:
+            raise UserError(_open_failed(path, error)) from error
+
+    def write(self, batch: ReportBatch) -> None:
+        if not len(batch):
             return
-        newest: dict[tuple[str, str, datetime], StoredReport] = {}
-        for report in reports:
-            key = (report.factory, report.machine, report.interval.since)
-            held = newest.get(key)
-            if held is None or (report.interval.until, report.seq) > (held.interval.until, held.seq):
-                newest[key] = report
-        rows = [_row(report) for report in newest.values()]
-        # An object column of a batch without any reason would be taken for integers: the types are named.
-        batch = pd.DataFrame(rows, columns=_COLUMNS).astype(
-            {"mode": "string", "reason": "string", "power_w": "float64", "since": "M8[us]", "until": "M8[us]"}
-        )
-        with self._lock:
+        with self._lock, self._translated("take a batch"):
             cursor = self._connection.cursor()
             try:
-                cursor.register("batch", batch)
                 cursor.execute("BEGIN")
-                cursor.execute(_MERGE)
-                sequences = self._book_sequences(cursor, reports)
+                self._append(cursor, batch)
+                sequences = self._book_sequences(cursor, batch)
                 cursor.execute("COMMIT")
-            except duckdb.Error as error:
-                raise StoreUnavailableError(f"DuckDB file {self._path} did not take a batch: {error}") from error
             finally:
                 cursor.close()
             self._sequences.update(sequences)
+            self._appended(batch)
+            if self._recent >= self._compact_rows:
+                self._compact()
+
+    def restore(self, records: pd.DataFrame) -> None:
+        if records.empty:
+            return
+        batch = ReportBatch.from_records(records)
+        with self._lock, self._translated("take records"):
+            cursor = self._connection.cursor()
+            try:
+                self._append(cursor, batch)
+            finally:
+                cursor.close()
+            self._appended(batch)
+            if self._recent >= self._compact_rows:
+                self._compact()
+
+    def compact(self) -> None:
+        """Merge what is recent into the main table now, whatever there is of it."""
+        with self._lock, self._translated("merge recent reports"):
+            self._compact()
 
     def intervals(
         self, factory: str, start: datetime, end: datetime, machines: Sequence[str] | None = None
     ) -> pd.DataFrame:
-        query = (
-            "SELECT machine, since, until, state, mode, power_w FROM state_interval "
-            "WHERE factory = ? AND since < ? AND until >= ?"
-        )
-        parameters: list[Any] = [factory, _naive(end), _naive(start)]
+        wanted: dict[str, Any] = {"factory": factory, "start": _naive(start), "end": _naive(end)}
         if machines is not None:
-            query += " AND machine IN (SELECT unnest(?::VARCHAR[]))"
-            parameters.append(list(machines))
-        frame = self._fetch(query + " ORDER BY machine, since", parameters)
-        for column in ("since", "until"):
-            frame[column] = pd.to_datetime(frame[column]).dt.tz_localize("UTC")
-        return frame
+            wanted["machines"] = list(machines)
+        with self._lock:
+            recent = self._recent
+        frame = self._fetch(sql.intervals(recent > 0, machines is not None), wanted)
+        return _typed(self._without_ended(frame, factory, start))
+
+    def cursor(self) -> str:
+        with self._lock:
+            return str(self._written)
+
+    def changed_since(self, factory: str, cursor: str) -> tuple[pd.DataFrame, str]:
+        following = self.cursor()
+        frame = self._fetch(sql.CHANGED, {"factory": factory, "written": int(cursor)})
+        return _typed(frame), following
+
+    def records(self, factory: str, start: datetime, end: datetime, machines: Sequence[str]) -> pd.DataFrame:
+        wanted = {"factory": factory, "start": _naive(start), "end": _naive(end), "machines": list(machines)}
+        return _typed(self._fetch(sql.RECORDS, wanted))
 
     def latest(self, factory: str) -> list[LatestState]:
         with self._lock:
-            rows = self._connection.execute(
-                "SELECT machine, max(since), arg_max((state, mode, until, power_w, reason), since) AS newest "
-                "FROM state_interval WHERE factory = ? GROUP BY machine ORDER BY machine",
-                [factory],
-            ).fetchall()
-        return [LatestState(factory, machine, _interval(since, newest)) for machine, since, newest in rows]
+            return [
+                LatestState(own, machine, newest[3])
+                for (own, machine), newest in sorted(self._newest.items(), key=lambda item: item[0])
+                if own == factory
+            ]
+
+    def factories(self) -> list[str]:
+        with self._lock:
+            return sorted({factory for factory, _ in self._newest})
 
     def ledger(self) -> list[GatewayLedger]:
         with self._lock:
-            counts = self._connection.execute("SELECT factory, gateway, count FROM repeated_report").fetchall()
-            repeated = {(factory, gateway): count for factory, gateway, count in counts}
-            return [
-                GatewayLedger(
-                    factory, gateway, held.count, held.missing, repeated.get((factory, gateway), 0), tuple(held.gaps)
-                )
-                for (factory, gateway), held in sorted(self._sequences.items())
-            ]
+            return [GatewayLedger.of(key, *held) for key, held in sorted(self._sequences.items())]
+
+    def restore_ledger(self, ledger: Sequence[GatewayLedger]) -> None:
+        with self._lock, self._translated("take a ledger"):
+            updated = {}
+            for one in ledger:
+                held, repeated = self._held(one.factory, one.gateway)
+                held.join(SequenceRanges(list(one.ranges), one.given_up))
+                updated[one.factory, one.gateway] = (held, repeated + one.repeated)
+            if updated:
+                self._store_ledger(self._connection, updated)
+                self._sequences.update(updated)
+                self._written += 1
+
+    def delete_machine(self, factory: str, machine: str) -> None:
+        with self._lock, self._translated("delete a machine"):
+            self._connection.execute(sql.KEEP_COUNT, {"written": self._written})
+            for table in (sql.INTERVAL_TABLE, sql.RECENT_TABLE, sql.NEWEST_TABLE):
+                self._connection.execute(f"DELETE FROM {table} WHERE factory = ? AND machine = ?", [factory, machine])
+            self._newest.pop((factory, machine), None)
+            self._recent = self._load_counts()[0]
+            self._connection.execute("CHECKPOINT")
+
+    def delete_before(self, moment: datetime) -> None:
+        with self._lock, self._translated("delete what is old"):
+            self._compact()
+            self._connection.execute(sql.DELETE_BEFORE, {"moment": _naive(moment)})
+            self._connection.execute("CHECKPOINT")
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
 
-    def _fetch(self, query: str, parameters: list[Any]) -> pd.DataFrame:
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except _REFUSALS as error:
+            raise StoreRefusedError(f"DuckDB refuses to {what}: {error}") from error
+        except duckdb.Error as error:
+            raise StoreUnavailableError(f"DuckDB file {self._path} could not {what}: {error}") from error
+
+    def _append(self, cursor: duckdb.DuckDBPyConnection, batch: ReportBatch) -> None:
+        cursor.register("batch", batch.arrow(self._written + 1))
+        cursor.execute(f"INSERT INTO {sql.RECENT_TABLE} SELECT * FROM batch")
+
+    def _appended(self, batch: ReportBatch) -> None:
+        self._written += 1
+        self._recent += len(batch)
+        for place in batch.newest_per_machine().tolist():
+            factory, machine, _ = batch.sources[batch.source[place]]
+            version = (int(batch.since_ms[place]), int(batch.until_ms[place]), int(batch.seq[place]))
+            held = self._newest.get((factory, machine))
+            if held is None or version > held[:3]:
+                self._newest[factory, machine] = (*version, batch.interval(place))
+
+    def _compact(self) -> None:
+        if not self._recent:
+            return
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute("BEGIN")
+            for statement in sql.COMPACT:
+                cursor.execute(statement)
+            cursor.execute(sql.KEEP_COUNT, {"written": self._written})
+            cursor.execute("COMMIT")
+        finally:
+            cursor.close()
+        self._recent = 0
+        self._connection.execute("CHECKPOINT")
+
+    def _without_ended(self, frame: pd.DataFrame, factory: str, start: datetime) -> pd.DataFrame:
+        """Leave out intervals from before `start` that a newer one from before `start` had ended."""
+        earlier = frame["since"] < pd.Timestamp(_naive(start))
+        if not earlier.any():
+            return frame
+        wanted = {
+            "factory": factory,
+            "start": _naive(start),
+            "first": frame.loc[earlier, "since"].min().to_pydatetime(),
+            "machines": frame.loc[earlier, "machine"].unique().tolist(),
+        }
+        newest = self._fetch(sql.NEWEST_BEFORE, wanted).set_index("machine")["since"]
+        return frame[~earlier | (frame["since"] == frame["machine"].map(newest))].reset_index(drop=True)
+
+    def _fetch(self, query: str, parameters: dict[str, Any]) -> pd.DataFrame:
         with self._lock:
             cursor = self._connection.cursor()
         try:
-            return cursor.execute(query, parameters).df()
+            with self._translated("answer a query"):
+                return cursor.execute(query, parameters).df()
         finally:
             cursor.close()
 
-    def _load_sequences(self) -> dict[tuple[str, str], SequenceRanges]:
-        held: dict[tuple[str, str], SequenceRanges] = defaultdict(SequenceRanges)
-        query = "SELECT factory, gateway, first, last FROM sequence_range ORDER BY factory, gateway, first"
-        for factory, gateway, first, last in self._connection.execute(query).fetchall():
-            held[factory, gateway].ranges.append((first, last))
-        return dict(held)
+    def _load_sequences(self) -> dict[tuple[str, str], tuple[SequenceRanges, int]]:
+        rows = self._connection.execute(sql.LEDGER)
+        return {
+            (factory, gateway): (SequenceRanges.from_json(ranges, given_up), repeated)
+            for factory, gateway, ranges, given_up, repeated in rows.fetchall()
+        }
+
+    def _load_newest(self) -> dict[tuple[str, str], Newest]:
+        found: dict[tuple[str, str], Newest] = {}
+        for factory, machine, since, until, seq, *rest in self._connection.execute(sql.NEWEST).fetchall():
+            found[factory, machine] = (since, until, seq, _interval(since, until, *rest))
+        return found
+
+    def _load_counts(self) -> tuple[int, int]:
+        """(recent rows, number of the last batch)."""
+        recent, written = self._connection.execute(sql.COUNTS).fetchall()[0]
+        return int(recent), int(written)
+
+    def _held(self, factory: str, gateway: str) -> tuple[SequenceRanges, int]:
+        held, repeated = self._sequences.get((factory, gateway), (SequenceRanges(), 0))
+        return held.copy(), repeated
 
     def _book_sequences(
-        self, cursor: duckdb.DuckDBPyConnection, reports: Sequence[StoredReport]
-    ) -> dict[tuple[str, str], SequenceRanges]:
-        arrived: dict[tuple[str, str], list[int]] = defaultdict(list)
-        for report in reports:
-            arrived[report.factory, report.gateway].append(report.seq)
-        updated: dict[tuple[str, str], SequenceRanges] = {}
-        for key, seqs in arrived.items():
-            ranges = SequenceRanges(list(self._sequences[key].ranges) if key in self._sequences else [])
-            repeated = ranges.add(seqs)
-            cursor.execute("DELETE FROM sequence_range WHERE factory = ? AND gateway = ?", list(key))
-            cursor.executemany(
-                "INSERT INTO sequence_range VALUES (?, ?, ?, ?)", [[*key, first, last] for first, last in ranges.ranges]
-            )
-            if repeated:
-                cursor.execute(
-                    "INSERT INTO repeated_report VALUES (?, ?, ?) "
-                    "ON CONFLICT DO UPDATE SET count = repeated_report.count + excluded.count",
-                    [*key, repeated],
-                )
-            updated[key] = ranges
+        self, cursor: duckdb.DuckDBPyConnection, batch: ReportBatch
+    ) -> dict[tuple[str, str], tuple[SequenceRanges, int]]:
+        updated: dict[tuple[str, str], tuple[SequenceRanges, int]] = {}
+        for key, seqs in batch.seqs_per_gateway():
+            ranges, repeated = self._held(*key)
+            updated[key] = (ranges, repeated + ranges.add(seqs))
+        self._store_ledger(cursor, updated)
         return updated
 
+    def _store_ledger(
+        self, cursor: duckdb.DuckDBPyConnection, held: dict[tuple[str, str], tuple[SequenceRanges, int]]
+    ) -> None:
+        written = self._written + 1
+        rows = [
+            (*key, ranges.to_json(), ranges.given_up, repeated, written) for key, (ranges, repeated) in held.items()
+        ]
+        columns = zip(*rows, strict=True)
+        # Appended, not replaced, and in one statement: an index to find the old row costs more than all the rest.
+        cursor.register("ledger", pa.table([pa.array(one) for one in columns], names=sql.LEDGER_COLUMNS))
+        cursor.execute(sql.PUT_LEDGER)
 
-def _open_failed(path: Path, error: duckdb.Error) -> str:
+
+def _checked_size(text: str) -> str:
+    number, unit = text[:-2], text[-2:]
+    if not number.isdigit() or unit not in ("MB", "GB"):
+        raise UserError(f'a memory limit of {text!r} is none; write it as "512MB" or "4GB".')
+    return text
+
+
+def _open_failed(path: Path, error: Exception) -> str:
     if "lock" in str(error).lower():
         return (
             f"{path}: another process has this DuckDB file open, and DuckDB allows one. Stop that process "
@@ -178,28 +298,22 @@ def _naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
-def _row(report: StoredReport) -> tuple[Any, ...]:
-    interval = report.interval
-    return (
-        report.factory,
-        report.machine,
-        _naive(interval.since),
-        _naive(interval.until),
-        interval.state.value,
-        interval.mode.value if interval.mode else None,
-        interval.power_w,
-        interval.reason,
-        report.gateway,
-        report.seq,
-    )
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The dtypes that the protocol promises."""
+    for column in ("since", "until"):
+        frame[column] = pd.to_datetime(frame[column]).astype("datetime64[us]").dt.tz_localize("UTC")
+    frame["state"] = frame["state"].astype(STATE_TYPE)
+    frame["mode"] = frame["mode"].astype(MODE_TYPE)
+    return frame
 
 
-def _interval(since: datetime, newest: tuple[str, str | None, datetime, float | None, str | None]) -> StateInterval:
-    state, mode, until, power_w, reason = newest
+def _interval(
+    since: int, until: int, state: str, mode: str | None, power_w: float | None, reason: str | None
+) -> StateInterval:
     return StateInterval(
         MachineState(state),
-        since.replace(tzinfo=UTC),
-        until.replace(tzinfo=UTC),
+        from_milliseconds(since),
+        from_milliseconds(until),
         OperationMode(mode) if mode else None,
         power_w,
         reason,

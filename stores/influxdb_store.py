@@ -1,236 +1,384 @@
 """The production store: InfluxDB 2.7 or newer, written by `/api/v2/write`, read with InfluxQL on `/query`.
 
-Schema: measurement `machine_state`, tags `factory` and `machine`, time = `since`; fields `until_ms`, `state`, `mode`,
-`power_w`, `reason`, `gateway`, `seq`. A point with the same tags and time overwrites, so a repeated report is harmless;
-an older report that arrives late must not, so a key that this process has not written lately is looked up first.
-Measurement `report_sequence`, tags `factory` and `gateway`, one point each: the ranges of numbers that arrived.
+Measurement `machine_state`: tags `factory`, `machine`, `worker`; time = `since`; fields `until_ms`, `state`, `mode`,
+`power_w`, `reason`, `gateway`, `seq`. A point with the same tags and time overwrites, so a repeated report is harmless.
+An older report that arrives late must not overwrite, and InfluxDB cannot compare: each ingest worker has a series of its
+own, knows what it wrote there, and readers take the greatest (until, seq) of all workers' points with one `since`.
+
+Measurement `report_sequence`: tags `factory`, `gateway`, `worker`; one point a day; the ranges of numbers that this worker
+knows of. It takes in what the others know now and then, so that ranges stay few; the union of all is the truth.
+
+Measurement `state_written`: tags `factory`, `machine`; time = when a batch was written; field `since_ms`, the earliest interval
+that it touched: what tells analytics which hours to read again.
 """
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict, defaultdict
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from threading import Lock
-from typing import Any
 
-import httpx2
+import numpy as np
 import pandas as pd
-from influxdb_client import InfluxDBClient, Point, WritePrecision
-from influxdb_client.client.write_api import SYNCHRONOUS
-from influxdb_client.rest import ApiException
-from urllib3.exceptions import HTTPError
 
+from stores.influxdb_connection import InfluxConnection, Series, quoted
+from stores.report_batch import MODES, STATES, ReportBatch, from_milliseconds, to_epoch_milliseconds
 from stores.sequences import SequenceRanges
 from stores.state_store import (
     INTERVAL_COLUMNS,
+    MODE_TYPE,
+    RECORD_COLUMNS,
+    STATE_TYPE,
     GatewayLedger,
     LatestState,
-    StoredReport,
-    StoreUnavailableError,
 )
-from telemetry import MachineState, OperationMode, StateInterval
+from telemetry import Clock, MachineState, OperationMode, StateInterval, SystemClock
 
-_MEASUREMENT = "machine_state"
-_LEDGER = "report_sequence"
-_LEDGER_TIME_MS = 1000
+STATE = "machine_state"
+LEDGER = "report_sequence"
+WRITTEN = "state_written"
+
 _REMEMBERED_KEYS = 100_000
-_TIMEOUT_S = 10.0
+_LINES_A_REQUEST = 25_000
+_STATEMENTS_A_REQUEST = 100
+_ABSORB_EVERY = timedelta(minutes=1)
+_CURSOR_OVERLAP = timedelta(minutes=1)
+"""Workers' clocks may differ by this much, and a write may take as long, before a cursor could leave something out."""
 
+Machine = tuple[str, str]
 Key = tuple[str, str, int]
 Version = tuple[int, int]
+Booked = tuple[SequenceRanges, int]
+
+_STATE_WORDS = [one.value for one in STATES]
+_MODE_WORDS = [*(one.value for one in MODES), ""]  # NO_MODE is -1: the last one
 
 
 class InfluxDBStateStore:
-    """A `StateStore` in one bucket. The token is sent as a header and stands in no message."""
+    """A `StateStore` in one bucket. `worker`: the name of the series this process writes; others read them all."""
 
-    def __init__(self, url: str, bucket: str, token: str, org: str = "vrijloop") -> None:
-        self._url = url.rstrip("/")
-        self._bucket = bucket
-        self._org = org
-        self._client = InfluxDBClient(url=self._url, token=token, org=org, timeout=int(_TIMEOUT_S * 1000))
-        self._writer = self._client.write_api(write_options=SYNCHRONOUS)
-        self._http = httpx2.Client(base_url=self._url, headers={"Authorization": f"Token {token}"}, timeout=_TIMEOUT_S)
+    def __init__(
+        self,
+        url: str,
+        bucket: str,
+        token: str,
+        org: str = "vrijloop",
+        worker: str = "1",
+        clock: Clock | None = None,
+    ) -> None:
+        self._connection = InfluxConnection(url, bucket, token, org)
+        self._worker = worker
+        self._clock = clock or SystemClock()
         self._lock = Lock()
-        self._written: OrderedDict[Key, Version] = OrderedDict()
-        self._sequences: dict[tuple[str, str], tuple[SequenceRanges, int]] | None = None
+        self._versions: OrderedDict[Key, Version] = OrderedDict()
+        self._newest: dict[Machine, int] = {}
+        self._sequences: dict[tuple[str, str], Booked] | None = None
+        self._absorbed = datetime.min.replace(tzinfo=UTC)
+        self._last_written_ms = 0
 
-    def write(self, reports: Sequence[StoredReport]) -> None:
+    def write(self, batch: ReportBatch) -> None:
+        if not len(batch):
+            return
         with self._lock:
-            newest = self._newest(reports)
-            self._look_up(key for key in newest if key not in self._written)
-            points = []
-            versions: dict[Key, Version] = {}
-            for key, report in newest.items():
-                version = (_milliseconds(report.interval.until), report.seq)
-                if version > self._written.get(key, (-1, -1)):
-                    points.append(_point(report))
-                    versions[key] = version
-            sequences = self._booked(reports)
-            points += [_ledger_point(key, ranges, repeated) for key, (ranges, repeated) in sequences.items()]
-            self._send(points)
-            self._remember(versions)
-            self._held_sequences().update(sequences)
+            self._put(batch)
+            booked = self._booked(batch)
+            # After the intervals: what the ledger says has arrived is there, whenever this process is killed.
+            self._connection.write([self._ledger_line(key, one) for key, one in booked.items()])
+            self._held_sequences().update(booked)
+
+    def restore(self, records: pd.DataFrame) -> None:
+        if not records.empty:
+            with self._lock:
+                self._put(ReportBatch.from_records(records))
 
     def intervals(
         self, factory: str, start: datetime, end: datetime, machines: Sequence[str] | None = None
     ) -> pd.DataFrame:
-        condition = (
-            f"factory = {_quoted(factory)} AND time < {_milliseconds(end)}ms AND until_ms >= {_milliseconds(start)}"
+        if machines is not None and not machines:
+            return _frame([], INTERVAL_COLUMNS)
+        where = f"factory = {quoted(factory)}{_any_of(machines)}"
+        first, last = to_epoch_milliseconds(start), to_epoch_milliseconds(end)
+        columns = "until_ms, state, mode, power_w, seq"
+        inside = self._connection.ask(
+            f"SELECT {columns} FROM {STATE} WHERE {where} AND time >= {first}ms AND time < {last}ms "
+            "GROUP BY machine, worker"
         )
-        if machines is not None:
-            if not machines:
-                return _frame([])
-            condition += " AND (" + " OR ".join(f"machine = {_quoted(name)}" for name in machines) + ")"
-        series = self._query(
-            f"SELECT until_ms, state, mode, power_w FROM {_MEASUREMENT} WHERE {condition} GROUP BY machine"
+        before = self._connection.ask(
+            f"SELECT {columns} FROM {STATE} WHERE {where} AND time < {first}ms GROUP BY machine, worker "
+            "ORDER BY time DESC LIMIT 1"
         )
-        rows = [
-            (one["tags"]["machine"], since, until, state, mode or None, power_w)
-            for one in sorted(series, key=lambda one: str(one["tags"]["machine"]))
-            for since, until, state, mode, power_w in one["values"]
+        earlier = _newest_per_machine(before)
+        rows = [row for row in earlier if row[2] >= first]
+        rows += [(one.tags["machine"], *values) for one in inside for values in one.values]
+        return _frame(_best(rows), INTERVAL_COLUMNS)
+
+    def cursor(self) -> str:
+        return str(round(self._clock.now().timestamp() * 1e9))
+
+    def changed_since(self, factory: str, cursor: str) -> tuple[pd.DataFrame, str]:
+        following = self.cursor()
+        since = int(cursor) - int(_CURSOR_OVERLAP.total_seconds() * 1e9)
+        touched = self._connection.ask(
+            f"SELECT min(since_ms) FROM {WRITTEN} WHERE factory = {quoted(factory)} AND time > {since} GROUP BY machine"
+        )
+        statements = [
+            f"SELECT until_ms, state, mode, power_w, seq FROM {STATE} WHERE factory = {quoted(factory)} "
+            f"AND machine = {quoted(one.tags['machine'])} AND time >= {int(one.values[0][1])}ms GROUP BY machine, worker"
+            for one in touched
         ]
-        return _frame(rows)
+        rows = [
+            (one.tags["machine"], *values)
+            for answer in self._in_requests(statements)
+            for one in answer
+            for values in one.values
+        ]
+        return _frame(_best(rows), INTERVAL_COLUMNS), following
+
+    def records(self, factory: str, start: datetime, end: datetime, machines: Sequence[str]) -> pd.DataFrame:
+        if not machines:
+            return _frame([], RECORD_COLUMNS)
+        found = self._connection.ask(
+            f"SELECT until_ms, state, mode, power_w, seq, reason, gateway FROM {STATE} "
+            f"WHERE factory = {quoted(factory)}{_any_of(machines)} AND time >= {to_epoch_milliseconds(start)}ms "
+            f"AND time < {to_epoch_milliseconds(end)}ms GROUP BY machine, worker"
+        )
+        rows = _best([(one.tags["machine"], *values) for one in found for values in one.values])
+        return _frame(rows, RECORD_COLUMNS, factory)
 
     def latest(self, factory: str) -> list[LatestState]:
-        series = self._query(
-            f"SELECT until_ms, state, mode, power_w, reason FROM {_MEASUREMENT} "
-            f"WHERE factory = {_quoted(factory)} GROUP BY machine ORDER BY time DESC LIMIT 1"
+        found = self._connection.ask(
+            f"SELECT until_ms, state, mode, power_w, seq, reason FROM {STATE} WHERE factory = {quoted(factory)} "
+            "GROUP BY machine, worker ORDER BY time DESC LIMIT 1"
         )
-        return sorted(
-            (LatestState(factory, one["tags"]["machine"], _interval(*one["values"][0])) for one in series),
-            key=lambda latest: latest.machine,
-        )
+        return [
+            LatestState(factory, machine, _interval(since, until, state, mode, power_w, reason))
+            for machine, since, until, state, mode, power_w, _, reason in _newest_per_machine(found)
+        ]
+
+    def factories(self) -> list[str]:
+        found = self._connection.ask(f"SHOW TAG VALUES FROM {STATE} WITH KEY = factory")
+        return sorted({str(values[1]) for one in found for values in one.values})
 
     def ledger(self) -> list[GatewayLedger]:
+        merged: dict[tuple[str, str], Booked] = {}
+        for (factory, gateway, _), (ranges, repeated) in self._all_ledgers().items():
+            held, before = merged.setdefault((factory, gateway), (SequenceRanges(), 0))
+            held.join(ranges)
+            merged[factory, gateway] = (held, before + repeated)
+        return [GatewayLedger.of(key, *one) for key, one in sorted(merged.items())]
+
+    def restore_ledger(self, ledger: Sequence[GatewayLedger]) -> None:
         with self._lock:
-            return [
-                GatewayLedger(factory, gateway, held.count, held.missing, repeated, tuple(held.gaps))
-                for (factory, gateway), (held, repeated) in sorted(self._held_sequences().items())
-            ]
+            booked = {}
+            for one in ledger:
+                ranges, repeated = self._held_sequences().get((one.factory, one.gateway), (SequenceRanges(), 0))
+                ranges = ranges.copy()
+                ranges.join(SequenceRanges(list(one.ranges), one.given_up))
+                booked[one.factory, one.gateway] = (ranges, repeated + one.repeated)
+            self._connection.write([self._ledger_line(key, one) for key, one in booked.items()])
+            self._held_sequences().update(booked)
+
+    def delete_machine(self, factory: str, machine: str) -> None:
+        where = f"factory = {quoted(factory)} AND machine = {quoted(machine)}"
+        with self._lock:
+            self._connection.change([f"DELETE FROM {name} WHERE {where}" for name in (STATE, WRITTEN)])
+            self._newest.pop((factory, machine), None)
+            for key in [key for key in self._versions if key[:2] == (factory, machine)]:
+                del self._versions[key]
+
+    def delete_before(self, moment: datetime) -> None:
+        limit = to_epoch_milliseconds(moment)
+        statements = []
+        for factory in self.factories():
+            newest = {one.machine: to_epoch_milliseconds(one.interval.since) for one in self.latest(factory)}
+            before = self._connection.ask(
+                f"SELECT until_ms, state, mode, power_w, seq FROM {STATE} WHERE factory = {quoted(factory)} "
+                f"AND time < {limit}ms GROUP BY machine, worker ORDER BY time DESC LIMIT 1"
+            )
+            for machine, since, until, *_ in _newest_per_machine(before):
+                kept = until >= limit or newest.get(machine) == since
+                statements.append(
+                    f"DELETE FROM {STATE} WHERE factory = {quoted(factory)} AND machine = {quoted(machine)} "
+                    f"AND time < {since if kept else since + 1}ms"
+                )
+        with self._lock:
+            for first in range(0, len(statements), _STATEMENTS_A_REQUEST):
+                self._connection.change(statements[first : first + _STATEMENTS_A_REQUEST])
 
     def close(self) -> None:
-        self._writer.close()
-        self._client.close()
-        self._http.close()
+        self._connection.close()
 
-    def _newest(self, reports: Sequence[StoredReport]) -> dict[Key, StoredReport]:
-        newest: dict[Key, StoredReport] = {}
-        for report in reports:
-            key = (report.factory, report.machine, _milliseconds(report.interval.since))
-            held = newest.get(key)
-            if held is None or (report.interval.until, report.seq) > (held.interval.until, held.seq):
-                newest[key] = report
-        return newest
+    def _in_requests(self, statements: list[str]) -> Iterable[list[Series]]:
+        for first in range(0, len(statements), _STATEMENTS_A_REQUEST):
+            yield from self._connection.query(statements[first : first + _STATEMENTS_A_REQUEST])
 
-    def _look_up(self, keys: Any) -> None:
-        """Learn what stands in the store for keys that this process has not written itself."""
-        wanted: dict[tuple[str, str], list[int]] = defaultdict(list)
+    def _put(self, batch: ReportBatch) -> None:
+        """Write what is newer than what this worker's series hold."""
+        places = batch.newest_per_key()
+        sources = [batch.sources[one] for one in batch.source[places].tolist()]
+        since = batch.since_ms[places].tolist()
+        versions = list(zip(batch.until_ms[places].tolist(), batch.seq[places].tolist(), strict=True))
+        keys = [(factory, machine, at) for (factory, machine, _), at in zip(sources, since, strict=True)]
+        self._meet({(factory, machine) for factory, machine, _ in batch.sources})
+        self._look_up(
+            key for key in keys if key[2] <= self._newest.get(key[:2], -(2**62)) and key not in self._versions
+        )
+        held = self._versions
+        chosen = [n for n, key in enumerate(keys) if versions[n] > held.get(key, (-1, -1))]
+        lines = self._lines(batch, places[chosen], [sources[n] for n in chosen])
+        lines += self._written_lines([keys[n] for n in chosen])
+        for first in range(0, len(lines), _LINES_A_REQUEST):
+            self._connection.write(lines[first : first + _LINES_A_REQUEST])
+        for n in chosen:
+            self._remember(keys[n], versions[n])
+
+    def _lines(self, batch: ReportBatch, places: np.ndarray, sources: list[tuple[str, str, str]]) -> list[str]:
+        worker = self._worker
+        rows = zip(
+            sources,
+            batch.since_ms[places].tolist(),
+            batch.until_ms[places].tolist(),
+            batch.state[places].tolist(),
+            batch.mode[places].tolist(),
+            batch.power_w[places].tolist(),
+            batch.seq[places].tolist(),
+            (batch.reason[place] for place in places.tolist()),
+            strict=True,
+        )
+        return [
+            f"{STATE},factory={factory},machine={machine},worker={worker} until_ms={until}i,"
+            f'state="{_STATE_WORDS[state]}",mode="{_MODE_WORDS[mode]}",reason="{_escaped(reason) if reason else ""}",'
+            f'gateway="{gateway}",seq={seq}i{f",power_w={power}" if power == power else ""} {since}'
+            for (factory, machine, gateway), since, until, state, mode, power, seq, reason in rows
+        ]
+
+    def _written_lines(self, keys: list[Key]) -> list[str]:
+        first: dict[Machine, int] = {}
+        for factory, machine, since in keys:
+            first[factory, machine] = min(since, first.get((factory, machine), since))
+        # Milliseconds, as all of a request; two batches of this process never share one.
+        now = max(self._last_written_ms + 1, to_epoch_milliseconds(self._clock.now()))
+        self._last_written_ms = now
+        return [
+            f"{WRITTEN},factory={factory},machine={machine},worker={self._worker} since_ms={since}i {now}"
+            for (factory, machine), since in first.items()
+        ]
+
+    def _meet(self, machines: set[Machine]) -> None:
+        """Learn the newest interval of machines that this process has not written before."""
+        fresh = sorted(machines - self._newest.keys())
+        statements = [
+            f"SELECT until_ms, seq FROM {STATE} WHERE {self._own(machine)} ORDER BY time DESC LIMIT 1"
+            for machine in fresh
+        ]
+        for machine, answer in zip(fresh, self._in_requests(statements), strict=True):
+            self._newest[machine] = -(2**62)
+            for one in answer:
+                for since, until, seq in one.values:
+                    self._remember((*machine, since), (until, seq))
+
+    def _look_up(self, keys: Iterable[Key]) -> None:
+        """Learn what this worker's series hold for keys that it does not remember."""
+        wanted: dict[Machine, list[int]] = defaultdict(list)
         for factory, machine, since in keys:
             wanted[factory, machine].append(since)
-        for (factory, machine), times in wanted.items():
-            found = self._query(
-                f"SELECT until_ms, seq FROM {_MEASUREMENT} WHERE factory = {_quoted(factory)} AND "
-                f"machine = {_quoted(machine)} AND time >= {min(times)}ms AND time <= {max(times)}ms"
+        statements = [
+            f"SELECT until_ms, seq FROM {STATE} WHERE {self._own(machine)} "
+            f"AND time >= {min(times)}ms AND time <= {max(times)}ms"
+            for machine, times in wanted.items()
+        ]
+        for met, answer in zip(wanted, self._in_requests(statements), strict=True):
+            for one in answer:
+                for since, until, seq in one.values:
+                    self._remember((*met, since), (until, seq))
+
+    def _own(self, machine: Machine) -> str:
+        return f"factory = {quoted(machine[0])} AND machine = {quoted(machine[1])} AND worker = {quoted(self._worker)}"
+
+    def _remember(self, key: Key, version: Version) -> None:
+        self._versions[key] = version
+        self._versions.move_to_end(key)
+        machine: Machine = (key[0], key[1])
+        self._newest[machine] = max(key[2], self._newest.get(machine, key[2]))
+        while len(self._versions) > _REMEMBERED_KEYS:
+            self._versions.popitem(last=False)
+
+    def _all_ledgers(self) -> dict[tuple[str, str, str], Booked]:
+        found = self._connection.ask(
+            f"SELECT ranges, given_up, repeated FROM {LEDGER} GROUP BY factory, gateway, worker "
+            "ORDER BY time DESC LIMIT 1"
+        )
+        return {
+            (one.tags["factory"], one.tags["gateway"], one.tags["worker"]): (
+                SequenceRanges.from_json(ranges, int(given_up)),
+                int(repeated),
             )
-            for one in found:
-                self._remember({(factory, machine, since): (until, seq) for since, until, seq in one["values"]})
+            for one in found
+            for _, ranges, given_up, repeated in one.values
+        }
 
-    def _remember(self, versions: dict[Key, Version]) -> None:
-        for key, version in versions.items():
-            self._written[key] = version
-            self._written.move_to_end(key)
-        while len(self._written) > _REMEMBERED_KEYS:
-            self._written.popitem(last=False)
-
-    def _held_sequences(self) -> dict[tuple[str, str], tuple[SequenceRanges, int]]:
-        if self._sequences is None:
-            self._sequences = {
-                (one["tags"]["factory"], one["tags"]["gateway"]): (
-                    SequenceRanges([(first, last) for first, last in json.loads(ranges)]),
-                    repeated,
-                )
-                for one in self._query(f"SELECT ranges, repeated FROM {_LEDGER} GROUP BY factory, gateway")
-                for _, ranges, repeated in one["values"]
-            }
+    def _held_sequences(self) -> dict[tuple[str, str], Booked]:
+        """What this worker knows of; from time to time what the others know is joined to it."""
+        now = self._clock.now()
+        if self._sequences is None or now - self._absorbed > _ABSORB_EVERY:
+            held = self._sequences or {}
+            for (factory, gateway, worker), (ranges, repeated) in self._all_ledgers().items():
+                known, before = held.setdefault((factory, gateway), (SequenceRanges(), 0))
+                known.join(ranges)
+                held[factory, gateway] = (known, repeated if worker == self._worker else before)
+            self._sequences, self._absorbed = held, now
         return self._sequences
 
-    def _booked(self, reports: Sequence[StoredReport]) -> dict[tuple[str, str], tuple[SequenceRanges, int]]:
-        arrived: dict[tuple[str, str], list[int]] = defaultdict(list)
-        for report in reports:
-            arrived[report.factory, report.gateway].append(report.seq)
+    def _booked(self, batch: ReportBatch) -> dict[tuple[str, str], Booked]:
         held = self._held_sequences()
         booked = {}
-        for key, seqs in arrived.items():
+        for key, seqs in batch.seqs_per_gateway():
             before, repeated = held.get(key, (SequenceRanges(), 0))
-            ranges = SequenceRanges(list(before.ranges))
+            ranges = before.copy()
             booked[key] = (ranges, repeated + ranges.add(seqs))
         return booked
 
-    def _send(self, points: list[Point]) -> None:
-        try:
-            self._writer.write(bucket=self._bucket, org=self._org, record=points, write_precision=WritePrecision.MS)
-        except (ApiException, HTTPError, OSError) as error:
-            raise StoreUnavailableError(f"InfluxDB at {self._url} did not take a batch: {_short(error)}") from error
-
-    def _query(self, query: str) -> list[dict[str, Any]]:
-        try:
-            answer = self._http.get("/query", params={"db": self._bucket, "q": query, "epoch": "ms"})
-            answer.raise_for_status()
-        except httpx2.HTTPError as error:
-            raise StoreUnavailableError(f"InfluxDB at {self._url} did not answer a query: {_short(error)}") from error
-        result = answer.json()["results"][0]
-        if "error" in result:
-            raise StoreUnavailableError(f"InfluxDB at {self._url} refused a query: {result['error']}")
-        return list(result.get("series", []))
+    def _ledger_line(self, key: tuple[str, str], booked: Booked) -> str:
+        ranges, repeated = booked
+        # One point a day, not one at a fixed time: a bucket's retention refuses what is older than it.
+        day = self._clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        return (
+            f"{LEDGER},factory={key[0]},gateway={key[1]},worker={self._worker} "
+            f'ranges="{ranges.to_json()}",given_up={ranges.given_up}i,repeated={repeated}i {to_epoch_milliseconds(day)}'
+        )
 
 
-def _milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
+def _any_of(machines: Sequence[str] | None) -> str:
+    if machines is None:
+        return ""
+    return " AND (" + " OR ".join(f"machine = {quoted(name)}" for name in machines) + ")"
 
 
-def _from_milliseconds(value: int) -> datetime:
-    return datetime.fromtimestamp(value / 1000, UTC)
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+def _newest_per_machine(found: list[Series]) -> list[tuple]:  # type: ignore[type-arg]
+    """(machine, since, until, state, mode, power_w, seq, …) of the newest point of all workers, ordered by machine."""
+    newest: dict[str, tuple] = {}  # type: ignore[type-arg]
+    for one in found:
+        for values in one.values:
+            machine = one.tags["machine"]
+            held = newest.get(machine)
+            if held is None or _rank(values) > _rank(held[1:]):
+                newest[machine] = (machine, *values)
+    return [newest[machine] for machine in sorted(newest)]
 
 
-def _short(error: Exception) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+def _rank(values: Sequence) -> tuple[int, int, int]:  # type: ignore[type-arg]
+    return values[0], values[1], values[5]
 
 
-def _point(report: StoredReport) -> Point:
-    interval = report.interval
-    point = (
-        Point(_MEASUREMENT)
-        .tag("factory", report.factory)
-        .tag("machine", report.machine)
-        .time(_milliseconds(interval.since), WritePrecision.MS)
-        .field("until_ms", _milliseconds(interval.until))
-        .field("state", interval.state.value)
-        .field("mode", interval.mode.value if interval.mode else "")
-        .field("reason", interval.reason or "")
-        .field("gateway", report.gateway)
-        .field("seq", report.seq)
-    )
-    if interval.power_w is not None:
-        point.field("power_w", float(interval.power_w))
-    return point
-
-
-def _ledger_point(key: tuple[str, str], ranges: SequenceRanges, repeated: int) -> Point:
-    return (
-        Point(_LEDGER)
-        .tag("factory", key[0])
-        .tag("gateway", key[1])
-        .time(_LEDGER_TIME_MS, WritePrecision.MS)
-        .field("ranges", json.dumps(ranges.ranges))
-        .field("repeated", repeated)
-    )
+def _best(rows: list[tuple]) -> list[tuple]:  # type: ignore[type-arg]
+    """Of rows (machine, since, until, state, mode, power_w, seq, …) with one key the newest, ordered by key."""
+    rows.sort(key=lambda row: (row[0], row[1], row[2], row[6]))
+    return [row for place, row in enumerate(rows) if place + 1 == len(rows) or row[:2] != rows[place + 1][:2]]
 
 
 def _interval(
@@ -238,17 +386,24 @@ def _interval(
 ) -> StateInterval:
     return StateInterval(
         MachineState(state),
-        _from_milliseconds(since),
-        _from_milliseconds(until),
+        from_milliseconds(since),
+        from_milliseconds(until),
         OperationMode(mode) if mode else None,
         power_w,
         reason or None,
     )
 
 
-def _frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=INTERVAL_COLUMNS)
+def _frame(rows: list[tuple], columns: list[str], factory: str | None = None) -> pd.DataFrame:  # type: ignore[type-arg]
+    """`rows`: (machine, since, until, state, mode, power_w, seq[, reason, gateway])."""
+    names = [*INTERVAL_COLUMNS, "seq", "reason", "gateway"]
+    frame = pd.DataFrame(rows, columns=names[: len(rows[0])] if rows else names)
     for column in ("since", "until"):
-        frame[column] = pd.to_datetime(frame[column], unit="ms", utc=True).astype("datetime64[us, UTC]")
+        frame[column] = pd.to_datetime(frame[column], unit="ms", utc=True).dt.as_unit("us")
+    frame["state"] = frame["state"].astype(STATE_TYPE)
+    frame["mode"] = pd.Categorical(frame["mode"].replace("", None), dtype=MODE_TYPE)
     frame["power_w"] = frame["power_w"].astype("float64")
-    return frame
+    if "factory" in columns:
+        frame["factory"] = factory
+        frame["reason"] = frame["reason"].replace("", None)
+    return frame[columns]

@@ -2,50 +2,79 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
+
+import numpy as np
+
+MAX_RANGES = 2_000
+"""Above this many ranges the oldest gap is given up: it stays counted as missing, but can no longer be closed."""
+
+Range = tuple[int, int]
 
 
 @dataclass
 class SequenceRanges:
     """Disjoint, ordered, inclusive ranges. Small however long the history: one range where nothing is missing."""
 
-    ranges: list[tuple[int, int]] = field(default_factory=list)
+    ranges: list[Range] = field(default_factory=list)
+    given_up: int = 0
 
-    def add(self, seqs: Iterable[int]) -> int:
+    def add(self, seqs: Iterable[int] | np.ndarray) -> int:
         """Take in numbers in any order. Returns how many of them had arrived before."""
-        repeated = 0
-        for seq in sorted(seqs):
-            repeated += not self._add_one(seq)
-        return repeated
+        numbers = np.sort(np.fromiter(seqs, np.int64) if not isinstance(seqs, np.ndarray) else seqs)
+        if not len(numbers):
+            return 0
+        distinct = np.unique(numbers)
+        breaks = np.flatnonzero(np.diff(distinct) > 1)
+        firsts = distinct[np.concatenate([[0], breaks + 1])].tolist()
+        lasts = distinct[np.concatenate([breaks, [len(distinct) - 1]])].tolist()
+        known = sum(self.add_range(first, last) for first, last in zip(firsts, lasts, strict=True))
+        return len(numbers) - len(distinct) + known
 
-    def _add_one(self, seq: int) -> bool:
-        place = bisect_right(self.ranges, (seq, float("inf"))) - 1
-        if place >= 0 and self.ranges[place][1] >= seq:
-            return False
-        joins_left = place >= 0 and self.ranges[place][1] == seq - 1
-        joins_right = place + 1 < len(self.ranges) and self.ranges[place + 1][0] == seq + 1
-        if joins_left and joins_right:
-            self.ranges[place : place + 2] = [(self.ranges[place][0], self.ranges[place + 1][1])]
-        elif joins_left:
-            self.ranges[place] = (self.ranges[place][0], seq)
-        elif joins_right:
-            self.ranges[place + 1] = (seq, self.ranges[place + 1][1])
-        else:
-            self.ranges.insert(place + 1, (seq, seq))
-        return True
+    def add_range(self, first: int, last: int) -> int:
+        """Take in a whole range. Returns how many of its numbers had arrived before."""
+        # All that touch or adjoin it become one with it.
+        begin = bisect_left(self.ranges, first - 1, key=lambda one: one[1])
+        end = bisect_right(self.ranges, last + 1, key=lambda one: one[0])
+        met = self.ranges[begin:end]
+        known = sum(max(0, min(last, one[1]) - max(first, one[0]) + 1) for one in met)
+        low = min(first, met[0][0]) if met else first
+        high = max(last, met[-1][1]) if met else last
+        self.ranges[begin:end] = [(low, high)]
+        while len(self.ranges) > MAX_RANGES:
+            self.given_up += self.ranges[1][0] - self.ranges[0][1] - 1
+            self.ranges[:2] = [(self.ranges[0][0], self.ranges[1][1])]
+        return known
+
+    def join(self, other: SequenceRanges) -> None:
+        """Take in all that another one knows."""
+        for first, last in other.ranges:
+            self.add_range(first, last)
+        self.given_up = max(self.given_up, other.given_up)
+
+    def copy(self) -> SequenceRanges:
+        return SequenceRanges(list(self.ranges), self.given_up)
 
     @property
     def count(self) -> int:
-        return sum(last - first + 1 for first, last in self.ranges)
+        return sum(last - first + 1 for first, last in self.ranges) - self.given_up
 
     @property
-    def gaps(self) -> list[tuple[int, int]]:
+    def gaps(self) -> list[Range]:
         """The inclusive ranges that are missing between the first and the last number that arrived."""
         return [(earlier[1] + 1, later[0] - 1) for earlier, later in pairwise(self.ranges)]
 
     @property
     def missing(self) -> int:
-        return sum(last - first + 1 for first, last in self.gaps)
+        return sum(last - first + 1 for first, last in self.gaps) + self.given_up
+
+    def to_json(self) -> str:
+        return json.dumps(self.ranges, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str, given_up: int = 0) -> SequenceRanges:
+        return cls([(int(first), int(last)) for first, last in json.loads(text)], given_up)

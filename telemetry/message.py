@@ -6,30 +6,24 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    model_validator,
-)
+import msgspec
 
 from telemetry.state import MachineState, OperationMode, StateInterval
-from telemetry.topics import Name
+from telemetry.topics import NAME_PATTERN
 
 MAX_REPORTS = 500
 MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_SEQ = 2**63 - 1
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """A report from before 2000 comes from a clock that was never set (gateways boot in 1970, PLCs in 1984)."""
+
+_PATH = re.compile(r"^(?P<what>.*) - at `\$(?P<path>[^`]*)`$", re.DOTALL)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -43,76 +37,57 @@ def to_milliseconds(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _after_2000(moment: datetime) -> datetime:
-    if moment < EARLIEST:
-        raise ValueError("the time lies before 2000-01-01: the source's clock was never set")
-    return moment
+_WireName = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
+_WireTime = Annotated[datetime, msgspec.Meta(tz=True, description="RFC 3339, from 2000 on.")]
 
 
-WireTime = Annotated[
-    AwareDatetime,
-    AfterValidator(_after_2000),
-    AfterValidator(to_milliseconds),
-    PlainSerializer(rfc3339, return_type=str, when_used="json"),
-]
-
-
-class StateReport(BaseModel):
+class StateReport(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One assertion: the machine was in `state` from `since` until at least `until`."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    seq: Annotated[int, Field(ge=1, le=MAX_SEQ, description="Grows by one per report per gateway, survives restarts.")]
+    seq: Annotated[
+        int, msgspec.Meta(ge=1, le=MAX_SEQ, description="Grows by one per report per gateway, survives restarts.")
+    ]
     state: MachineState
+    since: _WireTime
+    until: _WireTime
     mode: OperationMode | None = None
-    since: WireTime
-    until: WireTime
-    power_w: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    reason: Annotated[str, Field(max_length=200)] | None = None
-
-    @model_validator(mode="after")
-    def _until_not_before_since(self) -> Self:
-        if self.until < self.since:
-            raise ValueError("`until` lies before `since`")
-        return self
+    power_w: float | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=200)] | None = None
 
     @property
     def interval(self) -> StateInterval:
-        return StateInterval(self.state, self.since, self.until, self.mode, self.power_w, self.reason)
+        return StateInterval(
+            self.state,
+            to_milliseconds(self.since),
+            to_milliseconds(self.until),
+            self.mode,
+            self.power_w,
+            self.reason,
+        )
 
     @classmethod
     def of(cls, seq: int, interval: StateInterval) -> StateReport:
         return cls(
-            seq=seq,
-            state=interval.state,
-            mode=interval.mode,
-            since=interval.since,
-            until=interval.until,
-            power_w=interval.power_w,
-            reason=interval.reason,
+            seq, interval.state, interval.since, interval.until, interval.mode, interval.power_w, interval.reason
         )
 
 
-class StateMessage(BaseModel):
-    """The payload of `vrijloop/v1/<factory>/<machine>/state`, version 1."""
+class StateMessage(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """The payload of `vrijloop/v1/<factory>/<machine>/state`, version 1.
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    `factory` and `machine` stand in the topic; a sender that repeats them must mean the same ones.
+    """
 
-    v: Literal[1]
-    gateway: Name
-    reports: Annotated[tuple[StateReport, ...], Field(min_length=1, max_length=MAX_REPORTS)]
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        seqs = [report.seq for report in self.reports]
-        if any(later <= earlier for earlier, later in pairwise(seqs)):
-            raise ValueError("the reports are not in order of `seq`")
-        return self
+    v: Annotated[int, msgspec.Meta(ge=1, le=1)]
+    gateway: _WireName
+    reports: Annotated[list[StateReport], msgspec.Meta(min_length=1, max_length=MAX_REPORTS)]
+    factory: _WireName | None = None
+    machine: _WireName | None = None
 
 
 def encode(gateway: str, reports: Sequence[StateReport]) -> bytes:
     """The payload of one message. `reports`: 1 to 500 of one machine, in order of `seq`."""
-    return StateMessage(v=1, gateway=gateway, reports=tuple(reports)).model_dump_json().encode()
+    return encode_bodies(gateway, [(one.seq, report_body(one.interval)) for one in reports])
 
 
 def report_body(interval: StateInterval) -> str:
@@ -128,7 +103,7 @@ def report_body(interval: StateInterval) -> str:
 
 def interval_of_body(body: str) -> StateInterval:
     """The interval that a body asserts."""
-    return StateReport.model_validate_json('{"seq":1,' + body).interval
+    return _REPORT_DECODER.decode('{"seq":1,' + body).interval
 
 
 def encode_bodies(gateway: str, bodies: Sequence[tuple[int, str]]) -> bytes:
@@ -137,21 +112,77 @@ def encode_bodies(gateway: str, bodies: Sequence[tuple[int, str]]) -> bytes:
     return f'{{"v":1,"gateway":"{gateway}","reports":[{reports}]}}'.encode()
 
 
+_REPORT_DECODER = msgspec.json.Decoder(StateReport)
+_DECODER = msgspec.json.Decoder(StateMessage)
+
+
 def decode(payload: bytes) -> StateMessage:
-    """The message in a payload. Raises ValueError with one sentence that says what is wrong with it."""
+    """The message in a payload; fields it does not know are left out. Raises ValueError with one sentence."""
+    return decode_counting(payload)[0]
+
+
+def decode_counting(payload: bytes) -> tuple[StateMessage, int]:
+    """As `decode`, and how many fields were left out."""
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise ValueError(f"the payload has {len(payload)} bytes; the limit is {MAX_PAYLOAD_BYTES}")
+    left_out = 0
     try:
-        return StateMessage.model_validate_json(payload)
-    except ValidationError as error:
-        raise ValueError(_sentence(error)) from error
+        try:
+            message = _DECODER.decode(payload)
+        except msgspec.ValidationError as error:
+            if "unknown field" not in str(error):
+                raise
+            known, left_out = _without_unknown_fields(msgspec.json.decode(payload))
+            message = msgspec.convert(known, StateMessage)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(_sentence(error, payload)) from error
+    _check(message)
+    return message, left_out
 
 
-def _sentence(error: ValidationError) -> str:
-    parts = []
-    for detail in error.errors(include_url=False, include_context=False)[:3]:
-        where = ".".join(str(step) for step in detail["loc"]) or "message"
-        shown = repr(detail["input"])
-        parts.append(f"{where}: {detail['msg']} (got {shown[:80]})")
-    more = error.error_count() - len(parts)
-    return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
+def _check(message: StateMessage) -> None:
+    """What types alone cannot say. Raises ValueError."""
+    for name, value in (("gateway", message.gateway), ("factory", message.factory), ("machine", message.machine)):
+        if value is not None and value.endswith("\n"):  # what `$` in a Python pattern lets pass
+            raise ValueError(f"{name}: {value!r} is no name")
+    before = 0
+    for place, report in enumerate(message.reports):
+        # In this order: a clock that was never set is the commoner trouble, and says more.
+        if report.since < EARLIEST:
+            raise ValueError(
+                f"reports.{place}.since: the time lies before 2000-01-01: the source's clock was never set"
+            )
+        if report.until < report.since:
+            raise ValueError(f"reports.{place}: `until` lies before `since`")
+        if report.seq <= before:
+            raise ValueError(f"reports.{place}.seq: the reports are not in order of `seq`")
+        if report.power_w is not None and not math.isfinite(report.power_w):
+            raise ValueError(f"reports.{place}.power_w: is not a finite number")
+        before = report.seq
+
+
+def _without_unknown_fields(message: Any) -> tuple[Any, int]:
+    """The message as plain values without the fields that version 1 does not have, and how many those are."""
+    known, left_out = _only(StateMessage.__struct_fields__, message)
+    if isinstance(known, dict) and isinstance(known.get("reports"), list):
+        reports = [_only(StateReport.__struct_fields__, one) for one in known["reports"]]
+        known["reports"] = [one for one, _ in reports]
+        left_out += sum(extra for _, extra in reports)
+    return known, left_out
+
+
+def _only(fields: tuple[str, ...], value: Any) -> tuple[Any, int]:
+    if not isinstance(value, dict):
+        return value, 0
+    known = {name: one for name, one in value.items() if name in fields}
+    return known, len(value) - len(known)
+
+
+def _sentence(error: Exception, payload: bytes) -> str:
+    match = _PATH.match(str(error))
+    if match is not None:
+        path = match["path"].replace("[", ".").replace("]", "").strip(".")
+        return f"{path or 'message'}: {match['what']}"
+    if b"NaN" in payload or b"Infinity" in payload:
+        return f"message: NaN and Infinity are not JSON numbers ({error})"
+    return f"message: {error}" if "JSON" in str(error) else f"message: not JSON ({error})"

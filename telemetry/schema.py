@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from telemetry.message import StateMessage
 from telemetry.topics import NAME_PATTERN, PREFIX
 
@@ -15,7 +17,10 @@ ASYNCAPI = "asyncapi.json"
 
 def state_message_schema() -> dict[str, Any]:
     """JSON Schema of the payload of a state topic."""
-    schema = StateMessage.model_json_schema(mode="serialization")
+    schema = msgspec.json.schema(StateMessage)
+    for definition in schema["$defs"].values():
+        # A reader leaves out what it does not know: a field that a later version adds is no error.
+        definition.pop("additionalProperties", None)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 

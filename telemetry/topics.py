@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import StringConstraints
@@ -27,6 +28,7 @@ def status_topic(factory: str, gateway: str) -> str:
     return f"{PREFIX}/{factory}/{gateway}/status"
 
 
+@lru_cache(maxsize=10_000)
 def parse_state_topic(topic: str) -> tuple[str, str]:
     """(factory, machine) of a state topic. Raises ValueError with a sentence where the topic is none."""
     match = _STATE_TOPIC.fullmatch(topic)

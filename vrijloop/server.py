@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -115,7 +114,7 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock) -> FastAPI:
         return {
             "quarantined": quarantine.count(),
             "broker_connected": ingest.connected,
-            "since_start": asdict(ingest.counters),
+            "since_start": ingest.counters.as_dict(),
         }
 
     app = FastAPI(title="Vrijloop server", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)

@@ -16,7 +16,7 @@ from analytics.platform_client import HttpSharingPlatform, MachineCard, Platform
 from analytics.policy import MachinePolicy, Policy, parse_offered_hours
 from analytics.publications import Publications
 from sharing_platform.app import PlatformSettings, create_app
-from stores import StoredReport
+from stores import ReportBatch, StoredReport
 from stores.duckdb_store import DuckDBStateStore
 from telemetry import MachineState, StateInterval
 from tests.analytics.tables import utc
@@ -57,7 +57,7 @@ class House:
     def report(self, machine: str, state: MachineState, since: datetime, until: datetime) -> None:
         self._seq += 1
         interval = StateInterval(state, since, until)
-        self.store.write([StoredReport("hal-2", machine, "gw-1", self._seq, interval)])
+        self.store.write(ReportBatch.of([StoredReport("hal-2", machine, "gw-1", self._seq, interval)]))
 
     def two_shifts(self, machine: str, weeks: int = 8) -> None:
         """Runs from 06:00 to 22:00 on weekdays, up to the clock's moment."""

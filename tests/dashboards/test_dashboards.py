@@ -13,7 +13,7 @@ import pytest
 from dashboards import build
 from dashboards.factory_now import FACTORIES_QUERY, LATEST_QUERY, TIMELINE_QUERY
 from dashboards.state_colours import STATE_COLOURS, STATE_TEXTS
-from stores import StoredReport
+from stores import ReportBatch, StoredReport
 from stores.influxdb_store import InfluxDBStateStore
 from telemetry import MachineState, StateInterval
 from tests.servers import create_influx_database
@@ -46,11 +46,13 @@ def test_the_queries_run_on_the_real_engine(influx_url: str) -> None:
     start = datetime(2026, 1, 5, 6, tzinfo=UTC)
     turn, end = start + timedelta(hours=1), start + timedelta(hours=3)
     store.write(
-        [
-            StoredReport("hal-2", "m1", "gw", 1, StateInterval(MachineState.EXECUTING, start, turn)),
-            StoredReport("hal-2", "m1", "gw", 2, StateInterval(MachineState.NOT_EXECUTING, turn, end)),
-            StoredReport("hal-3", "m9", "gw", 3, StateInterval(MachineState.EXECUTING, start, end)),
-        ]
+        ReportBatch.of(
+            [
+                StoredReport("hal-2", "m1", "gw", 1, StateInterval(MachineState.EXECUTING, start, turn)),
+                StoredReport("hal-2", "m1", "gw", 2, StateInterval(MachineState.NOT_EXECUTING, turn, end)),
+                StoredReport("hal-3", "m9", "gw", 3, StateInterval(MachineState.EXECUTING, start, end)),
+            ]
+        )
     )
     store.close()
     day = "time >= '2026-01-05T00:00:00Z' AND time < '2026-01-06T00:00:00Z'"

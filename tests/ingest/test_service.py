@@ -7,7 +7,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from ingest.quarantine import MAX_MESSAGES, Quarantine
 from ingest.service import IngestService
-from stores import StoredReport, StoreUnavailableError
+from stores import ReportBatch, StoreUnavailableError
 from stores.duckdb_store import DuckDBStateStore
 from telemetry import MachineState, StateInterval, StateReport, SystemClock, UnavailableError, encode, state_topic
 from telemetry.broker import BrokerSettings
@@ -106,11 +106,11 @@ class StoreThatIsAway:
         self._store = store
         self.failures = failures
 
-    def write(self, reports: Sequence[StoredReport]) -> None:
+    def write(self, batch: ReportBatch) -> None:
         if self.failures > 0:
             self.failures -= 1
             raise StoreUnavailableError("the store is being restarted")
-        self._store.write(reports)
+        self._store.write(batch)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)

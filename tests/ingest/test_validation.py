@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.validation import reports_of
+from ingest.validation import accept
 from telemetry import MachineState, StateInterval, StateReport, encode, state_topic
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -20,9 +20,9 @@ def payload(until: datetime = NOW) -> bytes:
 
 
 def test_a_report_knows_where_it_came_from() -> None:
-    (report,) = reports_of(state_topic("genk", "m1"), payload(), NOW)
-    assert (report.factory, report.machine, report.gateway, report.seq) == ("genk", "m1", "gw-1", 5)
-    assert report.interval.until == NOW
+    message = accept(state_topic("genk", "m1"), payload(), NOW)
+    assert message.source == ("genk", "m1", "gw-1")
+    assert [(one.seq, one.until) for one in message.reports] == [(5, NOW)]
 
 
 @pytest.mark.parametrize(
@@ -32,19 +32,33 @@ def test_a_report_knows_where_it_came_from() -> None:
         (state_topic("genk", "m1"), b"{broken", "JSON"),
         (state_topic("genk", "m1"), payload().replace(b'"v":1', b'"v":9'), "v: "),
         (state_topic("genk", "m1"), payload(NOW + timedelta(hours=1)), "lies in the future"),
+        (
+            state_topic("genk", "m1"),
+            payload().replace(b'"v":1', b'"factory":"hasselt","v":1'),
+            "factory: 'hasselt' is not",
+        ),
+        (state_topic("genk", "m1"), payload().replace(b'"v":1', b'"machine":"m2","v":1'), "machine: 'm2' is not"),
+        (state_topic("genk", "m1"), payload().replace(b'"seq":5,', b""), "seq"),
+        (state_topic("genk", "m1"), payload().replace(b'"since":"2026', b'"since":"1998'), "before 2000"),
+        (state_topic("genk", "m1"), payload() + b" " * 300_000, "the limit is"),
     ],
 )
 def test_the_reason_is_said(topic: str, body: bytes, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        reports_of(topic, body, NOW)
+        accept(topic, body, NOW)
 
 
 def test_clocks_may_differ_a_little() -> None:
-    assert reports_of(state_topic("genk", "m1"), payload(NOW + timedelta(minutes=4)), NOW)
+    assert accept(state_topic("genk", "m1"), payload(NOW + timedelta(minutes=4)), NOW)
+
+
+def test_a_topic_may_be_repeated_in_the_message() -> None:
+    body = payload().replace(b'"v":1', b'"factory":"genk","machine":"m1","colour":"red","v":1')
+    assert accept(state_topic("genk", "m1"), body, NOW).unknown_fields == 1
 
 
 @settings(max_examples=300)
 @given(st.text(max_size=60), st.binary(max_size=200))
 def test_nothing_but_a_sentence_is_ever_raised(topic: str, body: bytes) -> None:
     with pytest.raises(ValueError, match="."):
-        reports_of(topic, body, NOW)
+        accept(topic, body, NOW)

@@ -11,19 +11,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stores import StateStore, StoredReport, StoreUnavailableError
+from stores import ReportBatch, StateStore, StoredReport, StoreUnavailableError
 from stores.duckdb_store import DuckDBStateStore
 from stores.influxdb_store import InfluxDBStateStore
 from telemetry import MachineState, OperationMode, StateInterval, UserError
 from tests.servers import create_influx_database
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
+COLUMNS = ["machine", "since", "until", "state", "mode", "power_w"]
 _numbers = itertools.count()
 
 OpenStore = Callable[[], StateStore]
 
 
-@pytest.fixture(params=["duckdb", "influxdb"])
+@pytest.fixture(params=["duckdb", "duckdb-always-merging", "influxdb"])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenStore]:
     """Opens the same store again and again, as a restarted process does."""
     opened: list[StateStore] = []
@@ -36,8 +37,9 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenS
         for store in opened:
             store.close()
         opened.clear()
-        if request.param == "duckdb":
-            opened.append(DuckDBStateStore(tmp_path / "states.duckdb"))
+        if request.param != "influxdb":
+            rows = 1 if request.param == "duckdb-always-merging" else 1000
+            opened.append(DuckDBStateStore(tmp_path / "states.duckdb", compact_rows=rows))
         else:
             opened.append(InfluxDBStateStore(url, name, "a-token-that-1.x-ignores"))
         return opened[0]
@@ -74,10 +76,16 @@ def rows(
     return list(zip(frame["machine"], *minutes, frame["state"], strict=True))
 
 
+def spans(frame: pd.DataFrame) -> set[tuple[str, float, float]]:
+    """Machine, since and until, in minutes after T0."""
+    minutes = [((frame[name] - pd.Timestamp(T0)).dt.total_seconds() / 60).tolist() for name in ("since", "until")]
+    return set(zip(frame["machine"].tolist(), *minutes, strict=True))
+
+
 def test_heartbeats_make_one_row_with_the_latest_until(open_store: OpenStore) -> None:
     store = open_store()
-    store.write([report(1, 0, 1), report(2, 0, 5)])
-    store.write([report(3, 0, 9), report(4, 9, 10, MachineState.NOT_EXECUTING)])
+    store.write(ReportBatch.of([report(1, 0, 1), report(2, 0, 5)]))
+    store.write(ReportBatch.of([report(3, 0, 9), report(4, 9, 10, MachineState.NOT_EXECUTING)]))
     assert rows(store) == [("m1", 0, 9, "executing"), ("m1", 9, 10, "not_executing")]
 
 
@@ -100,7 +108,7 @@ def test_any_order_repetition_and_splitting_gives_the_same_rows(open_store: Open
         shuffled = chance.sample(reports * 2, len(reports) * 2)
         while shuffled:
             size = chance.randint(1, 5)
-            store.write(shuffled[:size])
+            store.write(ReportBatch.of(shuffled[:size]))
             del shuffled[:size]
         assert rows(store) == expected
     ledger = store.ledger()[0]
@@ -108,21 +116,23 @@ def test_any_order_repetition_and_splitting_gives_the_same_rows(open_store: Open
 
 
 def test_an_older_report_that_arrives_after_a_restart_changes_nothing(open_store: OpenStore) -> None:
-    open_store().write([report(2, 0, 5, MachineState.NOT_EXECUTING)])
+    open_store().write(ReportBatch.of([report(2, 0, 5, MachineState.NOT_EXECUTING)]))
     store = open_store()
-    store.write([report(1, 0, 1, MachineState.EXECUTING)])
+    store.write(ReportBatch.of([report(1, 0, 1, MachineState.EXECUTING)]))
     assert rows(store) == [("m1", 0, 5, "not_executing")]
 
 
 def test_reads_give_what_touches_the_range_and_no_more(open_store: OpenStore) -> None:
     store = open_store()
-    store.write([report(1, 0, 10), report(2, 10, 20), report(3, 20, 30), report(4, 5, 15, machine="m2")])
+    store.write(
+        ReportBatch.of([report(1, 0, 10), report(2, 10, 20), report(3, 20, 30), report(4, 5, 15, machine="m2")])
+    )
     assert rows(store, 12, 18) == [("m1", 10, 20, "executing"), ("m2", 5, 15, "executing")]
     assert rows(store, 12, 18, ["m1"]) == [("m1", 10, 20, "executing")]
     assert rows(store, 12, 18, []) == []
     assert rows(store, 100, 200) == []
     other = store.intervals("hasselt", T0, T0 + timedelta(days=1))
-    assert list(other.columns) == ["machine", "since", "until", "state", "mode", "power_w"]
+    assert list(other.columns) == COLUMNS
     assert len(other) == 0
     assert str(other["since"].dtype).startswith("datetime64[")
     assert str(other["since"].dtype).endswith("UTC]")
@@ -130,8 +140,12 @@ def test_reads_give_what_touches_the_range_and_no_more(open_store: OpenStore) ->
 
 def test_the_latest_state_of_each_machine(open_store: OpenStore) -> None:
     store = open_store()
-    store.write([report(1, 0, 10), report(2, 10, 20, MachineState.NOT_EXECUTING, mode=OperationMode.SETUP, reason="r")])
-    store.write([report(3, 3, 4, MachineState.UNKNOWN, "m2", power_w=12.5)])
+    store.write(
+        ReportBatch.of(
+            [report(1, 0, 10), report(2, 10, 20, MachineState.NOT_EXECUTING, mode=OperationMode.SETUP, reason="r")]
+        )
+    )
+    store.write(ReportBatch.of([report(3, 3, 4, MachineState.UNKNOWN, "m2", power_w=12.5)]))
     latest = {one.machine: one.interval for one in store.latest("genk")}
     assert latest["m1"] == report(2, 10, 20, MachineState.NOT_EXECUTING, mode=OperationMode.SETUP, reason="r").interval
     assert latest["m2"] == report(3, 3, 4, MachineState.UNKNOWN, power_w=12.5).interval
@@ -139,19 +153,90 @@ def test_the_latest_state_of_each_machine(open_store: OpenStore) -> None:
 
 
 def test_the_ledger_survives_and_says_what_is_missing(open_store: OpenStore) -> None:
-    open_store().write([report(1, 0, 1), report(2, 0, 2), report(5, 0, 5), report(1, 0, 1, gateway="gw-2")])
+    open_store().write(
+        ReportBatch.of([report(1, 0, 1), report(2, 0, 2), report(5, 0, 5), report(1, 0, 1, gateway="gw-2")])
+    )
     store = open_store()
-    store.write([report(5, 0, 5), report(6, 0, 6)])
+    store.write(ReportBatch.of([report(5, 0, 5), report(6, 0, 6)]))
     first, second = store.ledger()
     assert (first.gateway, first.stored, first.missing, first.gaps, first.repeated) == ("gw-1", 4, 2, ((3, 4),), 1)
     assert (second.gateway, second.stored, second.missing) == ("gw-2", 1, 0)
-    store.write([report(3, 0, 3), report(4, 0, 4)])
+    store.write(ReportBatch.of([report(3, 0, 3), report(4, 0, 4)]))
     assert store.ledger()[0].missing == 0
+
+
+def test_what_a_newer_interval_ended_does_not_touch_a_later_range(open_store: OpenStore) -> None:
+    store = open_store()
+    store.write(ReportBatch.of([report(1, 0, 100), report(2, 10, 20, MachineState.NOT_EXECUTING)]))
+    assert rows(store, 50, 60) == []
+    assert rows(store, 15, 60) == [("m1", 10, 20, "not_executing")]
+    assert rows(store, 5, 60) == [("m1", 0, 100, "executing"), ("m1", 10, 20, "not_executing")]
+
+
+def test_only_what_is_new_comes_after_a_cursor(open_store: OpenStore) -> None:
+    store = open_store()
+    store.write(ReportBatch.of([report(1, 0, 10), report(2, 10, 20), report(3, 0, 5, machine="m2")]))
+    cursor = store.cursor()
+    frame, following = store.changed_since("genk", "0")
+    assert len(frame) == 3
+    store.write(ReportBatch.of([report(4, 10, 30), report(5, 30, 31)]))
+    store = open_store()
+    frame, _ = store.changed_since("genk", following)
+    assert {("m1", 10, 30), ("m1", 30, 31)} <= spans(frame)
+    # A late report of long ago is new too.
+    store.write(ReportBatch.of([report(6, -9, -8, machine="m2")]))
+    frame, _ = store.changed_since("genk", following)
+    assert ("m2", -9, -8) in spans(frame)
+    assert store.changed_since("hasselt", cursor)[0].empty
+    assert int(following) >= int(cursor)
+
+
+def test_records_go_out_and_come_back_into_another_store(open_store: OpenStore, tmp_path: Path) -> None:
+    store = open_store()
+    first = report(1, 0, 10, mode=OperationMode.SETUP, reason='a "reason", \\ with éverything', power_w=3.5)
+    store.write(ReportBatch.of([first, report(2, 10, 20), report(3, 0, 5, machine="m2"), report(9, 20, 21)]))
+    records = store.records("genk", T0, T0 + timedelta(days=1), ["m1", "m2"])
+    assert list(records.columns) == ["factory", *COLUMNS, "reason", "gateway", "seq"]
+    assert len(store.records("genk", T0, T0 + timedelta(minutes=15), ["m1"])) == 2
+    other = DuckDBStateStore(tmp_path / "other.duckdb")
+    other.restore(records)
+    other.restore(records)
+    other.restore_ledger(store.ledger())
+    assert rows(other) == rows(store)
+    assert other.latest("genk") == store.latest("genk")
+    pd.testing.assert_frame_equal(other.records("genk", T0, T0 + timedelta(days=1), ["m1", "m2"]), records)
+    assert [(one.stored, one.missing) for one in other.ledger()] == [(4, 5)]
+    other.close()
+    store.delete_machine("genk", "m1")
+    store.restore(records)
+    assert len(rows(store)) == 4
+
+
+def test_a_machine_is_forgotten(open_store: OpenStore) -> None:
+    store = open_store()
+    store.write(ReportBatch.of([report(1, 0, 10), report(2, 10, 20), report(3, 0, 5, machine="m2")]))
+    assert store.factories() == ["genk"]
+    store.delete_machine("genk", "m1")
+    assert rows(store) == [("m2", 0, 5, "executing")]
+    store = open_store()
+    assert [one.machine for one in store.latest("genk")] == ["m2"]
+    store.write(ReportBatch.of([report(1, 0, 10)]))
+    assert len(rows(store)) == 2
+
+
+def test_what_is_old_is_forgotten_but_a_machines_newest(open_store: OpenStore) -> None:
+    store = open_store()
+    store.write(
+        ReportBatch.of([report(1, 0, 10), report(2, 10, 60), report(3, 60, 70), report(4, 0, 5, machine="idle")])
+    )
+    store.delete_before(T0 + timedelta(minutes=30))
+    assert rows(store) == [("idle", 0, 5, "executing"), ("m1", 10, 60, "executing"), ("m1", 60, 70, "executing")]
+    assert [one.machine for one in open_store().latest("genk")] == ["idle", "m1"]
 
 
 def test_writing_nothing_is_nothing(open_store: OpenStore) -> None:
     store = open_store()
-    store.write([])
+    store.write(ReportBatch.of([]))
     assert store.ledger() == []
 
 
@@ -182,7 +267,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 def test_an_influxdb_that_is_away_is_unavailable_not_lost() -> None:
     store = InfluxDBStateStore("http://127.0.0.1:9", "nowhere", "secret-token-for-the-test")
     with pytest.raises(StoreUnavailableError) as away:
-        store.write([report(1, 0, 1)])
+        store.write(ReportBatch.of([report(1, 0, 1)]))
     assert "127.0.0.1:9" in str(away.value)
     assert "secret-token" not in str(away.value)
     store.close()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry import MachineState, OperationMode, StateInterval, StateReport, decode, encode, to_milliseconds
-from telemetry.message import MAX_PAYLOAD_BYTES
+from telemetry.message import MAX_PAYLOAD_BYTES, decode_counting
 from telemetry.topics import parse_state_topic, state_topic
 
 SINCE = datetime(2026, 11, 20, 8, 14, 3, 120000, tzinfo=UTC)
@@ -61,11 +61,16 @@ def valid() -> dict[str, Any]:
     }
 
 
-def test_unknown_extra_fields_are_kept_out_not_refused() -> None:
+def test_unknown_extra_fields_are_kept_out_and_counted_not_refused() -> None:
     message = valid()
+    assert decode_counting(json.dumps(message).encode())[1] == 0
     message["colour"] = "blue"
     message["reports"][0]["operator"] = "somebody"
-    assert len(decode(json.dumps(message).encode()).reports) == 2
+    taken, left_out = decode_counting(json.dumps(message).encode())
+    assert (taken, left_out) == (decode(json.dumps(valid()).encode()), 2)
+    message["reports"][1]["state"] = "idle"
+    with pytest.raises(ValueError, match=r"reports\.1\.state"):
+        decode(json.dumps(message).encode())
 
 
 @pytest.mark.parametrize(
@@ -80,7 +85,11 @@ def test_unknown_extra_fields_are_kept_out_not_refused() -> None:
         ("reports.0.since", "2026-11-20T08:00:00", "reports.0.since"),
         ("reports.0.since", "1970-01-01T00:00:10Z", "before 2000"),
         ("reports.0.until", "2026-11-20T07:59:59Z", "`until` lies before `since`"),
-        ("reports.0.power_w", float("nan"), "reports.0.power_w"),
+        ("reports.0.power_w", float("nan"), "NaN and Infinity are not JSON numbers"),
+        ("reports.0.power_w", 10**400, "reports.0.power_w"),
+        ("reports.0.power_w", True, "reports.0.power_w"),
+        ("reports.0.seq", "7", "reports.0.seq"),
+        ("gateway", "gw-1\n", "gateway: "),
         ("reports.0.mode", "auto", "reports.0.mode"),
         ("reports.0.reason", "x" * 201, "reports.0.reason"),
     ],

@@ -1,0 +1,140 @@
+"""What ingest counts, and how Prometheus reads it. Counted per batch: a hundred thousand reports a second pass here."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+
+from stores import GatewayLedger, StoreUnavailableError
+
+LATENCY_BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 86400.0)
+
+
+@dataclass
+class IngestCounters:
+    """Since the start of the process. Safe to call from several threads."""
+
+    messages: int = 0
+    reports: int = 0
+    quarantined: int = 0
+    batches: int = 0
+    unknown_fields: int = 0
+    store_errors: Counter[str] = field(default_factory=Counter)
+    """`unavailable`, `refused`, `shut`."""
+    newest_until_ms: int | None = None
+    failing: str | None = None
+    """Why nothing can be stored just now."""
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._latencies = np.zeros(len(LATENCY_BOUNDS_S) + 1, dtype=np.int64)
+        self._latency_sum = 0.0
+
+    def settled(self, messages: int, until_ms: np.ndarray, now: datetime) -> None:
+        """A batch is durable. `until_ms`: of its reports."""
+        seconds = now.timestamp() - until_ms / 1000
+        places = np.searchsorted(LATENCY_BOUNDS_S, seconds)
+        with self._lock:
+            self.messages += messages
+            self.reports += len(until_ms)
+            self.batches += 1
+            self.failing = None
+            self._latencies += np.bincount(places, minlength=len(self._latencies))
+            self._latency_sum += float(seconds.sum())
+            if len(until_ms):
+                self.newest_until_ms = max(int(until_ms.max()), self.newest_until_ms or 0)
+
+    def latency(self) -> tuple[list[tuple[str, float]], float]:
+        """Cumulative buckets as Prometheus writes them, and the sum in seconds."""
+        with self._lock:
+            names = [*(str(bound) for bound in LATENCY_BOUNDS_S), "+Inf"]
+            return list(zip(names, np.cumsum(self._latencies).astype(float), strict=True)), self._latency_sum
+
+    def as_dict(self) -> dict[str, int]:
+        return {
+            name: getattr(self, name) for name in ("messages", "reports", "quarantined", "batches", "unknown_fields")
+        }
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What this worker has received and not yet made durable: its lag behind the broker."""
+
+    messages: int
+    oldest_s: float
+
+
+class IngestCollector:
+    """Hand it to a `CollectorRegistry`."""
+
+    def __init__(
+        self,
+        counters: IngestCounters,
+        waiting: Callable[[], Waiting],
+        connected: Callable[[], bool],
+        quarantined: Callable[[], int],
+        ledger: Callable[[], list[GatewayLedger]],
+    ) -> None:
+        self._counters = counters
+        self._waiting = waiting
+        self._connected = connected
+        self._quarantined = quarantined
+        self._ledger = ledger
+
+    def collect(self) -> Iterator[Metric]:
+        counters, waiting = self._counters, self._waiting()
+        for name, text in (
+            ("messages", "Messages settled: durable, or in quarantine."),
+            ("reports", "Reports made durable, repeated ones included."),
+            ("batches", "Batches written."),
+            ("quarantined", "Messages that went to quarantine."),
+            ("unknown_fields", "Fields that were left out, as this version does not know them."),
+        ):
+            yield CounterMetricFamily(f"vrijloop_ingest_{name}", text, value=getattr(counters, name))
+        errors = CounterMetricFamily(
+            "vrijloop_ingest_store_errors", "Batches that the store did not take.", labels=["kind"]
+        )
+        for kind in ("unavailable", "refused", "shut"):
+            errors.add_metric([kind], counters.store_errors[kind])
+        yield errors
+        buckets, total = counters.latency()
+        yield HistogramMetricFamily(
+            "vrijloop_ingest_latency_seconds", "From a report's `until` to its being durable.", buckets, total
+        )
+        yield GaugeMetricFamily(
+            "vrijloop_ingest_connected", "1 while the broker is connected.", value=self._connected()
+        )
+        yield GaugeMetricFamily(
+            "vrijloop_ingest_waiting_messages", "Received, and not yet durable.", value=waiting.messages
+        )
+        yield GaugeMetricFamily(
+            "vrijloop_ingest_lag_seconds", "How long the oldest message waits to be durable.", value=waiting.oldest_s
+        )
+        yield GaugeMetricFamily("vrijloop_ingest_quarantine_messages", "Kept in quarantine.", value=self._quarantined())
+        yield from self._gaps()
+
+    def _gaps(self) -> Iterator[Metric]:
+        labels = ["factory", "gateway"]
+        missing = GaugeMetricFamily(
+            "vrijloop_ingest_missing_reports", "Numbers that never came, between the first and the last.", labels=labels
+        )
+        stored = CounterMetricFamily("vrijloop_ingest_stored_reports", "Different numbers that came.", labels=labels)
+        try:
+            for one in self._ledger():
+                missing.add_metric([one.factory, one.gateway], one.missing)
+                stored.add_metric([one.factory, one.gateway], one.stored)
+        except StoreUnavailableError:
+            return  # a store that is away shows in store_errors; what is missing cannot be said just now
+        yield missing
+        yield stored

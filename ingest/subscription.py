@@ -1,0 +1,306 @@
+"""The MQTT side of ingest: a durable session, a bounded window, and acknowledgements only when told.
+
+With MQTT 5 workers share the load (`$share/ingest/…`); with 3.1.1 one worker takes all.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import socket
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from ingest.metrics import Waiting
+from telemetry import UnavailableError
+from telemetry.broker import BrokerSettings
+from telemetry.topics import STATE_FILTER
+
+_log = logging.getLogger(__name__)
+
+RECEIVE_MAXIMUM = 4000
+"""Messages under way without acknowledgement: the broker sends no more (MQTT 5; with 3.1.1 its own limit holds)."""
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+"""At this bound nothing more is read from the broker's socket until some of it is durable."""
+SESSION_EXPIRY_S = 7 * 24 * 3600
+SHARED_FILTER = f"$share/ingest/{STATE_FILTER}"
+GATHER_S = 0.005
+"""A pause of this length among messages lets a batch go: a broker with a small window sends no more before we acknowledge."""
+_READS_A_TURN = 64
+_RECONNECT_MAX_S = 30.0
+_CONNECT_TIMEOUT_S = 10.0
+_QUIET_S = 5.0
+
+
+@dataclass(eq=False, slots=True)
+class Received:
+    """One message with the connection that it came on and when (monotonic)."""
+
+    message: mqtt.MQTTMessage
+    connection: int
+    at: float
+
+
+class Consumer(Protocol):
+    """Whoever takes the messages. All calls come from the network thread."""
+
+    def take(self, one: Received) -> None:
+        """A message has come. Must not raise."""
+        ...
+
+    def gathered(self, quiet: bool) -> None:
+        """What was on the socket has been taken; `quiet`: nothing came for `GATHER_S`."""
+        ...
+
+    def full(self) -> bool:
+        """Whether nothing more should be read for now."""
+        ...
+
+
+class Subscription:
+    """One connection with a thread of its own: reading, acknowledging and reconnecting never meet another thread.
+
+    Acknowledging from a second thread costs as much as all else: each one is a system call that hands the interpreter over.
+    """
+
+    def __init__(self, settings: BrokerSettings, worker: str, consumer: Consumer) -> None:
+        self._settings = settings
+        self._five = settings.protocol == "5"
+        self._consumer = consumer
+        self._answered = threading.Event()
+        self._unsubscribed = threading.Event()
+        self._refusal: str | None = None
+        self._stopping = threading.Event()
+        self._retiring = False
+        self._connection = 0
+        self._messages = 0
+        self._waiting: deque[Received] = deque()
+        self._waiting_bytes = 0
+        self._durable: deque[list[Received]] = deque()
+        self._settled: set[int] = set()
+        self._woken, self._waker = socket.socketpair()
+        for end in (self._woken, self._waker):
+            end.setblocking(False)
+        self._client = self._build_client(f"vrijloop-ingest-{worker}")
+        self._thread = threading.Thread(target=self._run, name="ingest-network", daemon=True)
+        self.connected = False
+
+    def start(self) -> None:
+        """Connect and subscribe; returns when the subscription stands. Raises UnavailableError with the address."""
+        address = self._settings.address
+        try:
+            self._connect()
+        except OSError as error:
+            raise UnavailableError(
+                f"MQTT broker {address}: no connection ({error}). Is it running, and is `url` under [mqtt] right?"
+            ) from error
+        self._thread.start()
+        if not self._answered.wait(_CONNECT_TIMEOUT_S) or self._refusal is not None:
+            self.stop()
+            why = self._refusal or "no answer in time"
+            raise UnavailableError(f"MQTT broker {address} refuses: {why}. Check user name, password file and rights.")
+
+    def settle(self, taken: list[Received]) -> None:
+        """These are durable: acknowledge them. From any thread."""
+        self._durable.append(taken)
+        self.wake()
+
+    def forget(self, taken: list[Received]) -> None:
+        """These could not be settled: not acknowledged, they come again with the next connection. From any thread."""
+        for one in taken:
+            one.connection = -1
+        self.settle(taken)
+
+    def waiting(self) -> Waiting:
+        """What has come and is not durable yet. From any thread."""
+        try:
+            oldest = self._waiting[0].at
+        except IndexError:
+            return Waiting(0, 0.0)
+        return Waiting(len(self._waiting), time.monotonic() - oldest)
+
+    def retire(self) -> bool:
+        """Take no more, and wait until the broker has nothing left for this worker. False where that took too long.
+
+        Ends the session afterwards: with a session that only sleeps, the broker would keep a share for a worker that
+        never comes back.
+        """
+        self._retiring = True
+        self._client.unsubscribe(SHARED_FILTER if self._five else STATE_FILTER)
+        self.wake()
+        if not self._unsubscribed.wait(_CONNECT_TIMEOUT_S):
+            return False
+        quiet_since, seen = time.monotonic(), self._messages
+        while time.monotonic() - quiet_since < _QUIET_S:
+            time.sleep(0.1)
+            if self.waiting().messages or self._messages != seen:
+                quiet_since, seen = time.monotonic(), self._messages
+        return True
+
+    def wake(self) -> None:
+        """Let the network thread look round."""
+        with suppress(BlockingIOError):  # full of wake-up calls already
+            self._waker.send(b"1")
+
+    def stop(self, end_session: bool = False) -> None:
+        """Leave. What is not acknowledged waits at the broker, unless the session is ended."""
+        self._stopping.set()
+        self.wake()
+        if self._thread.is_alive():
+            self._thread.join(timeout=30)
+        properties = None
+        if end_session and self._five:
+            properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = 0
+        self._client.disconnect(properties=properties)
+
+    def _run(self) -> None:
+        delay = 1.0
+        misc = 0.0
+        while not self._stopping.is_set():
+            connection = self._client.socket()
+            if connection is None:
+                self._acknowledge()
+                self._consumer.gathered(quiet=True)
+                self._stopping.wait(min(delay, 0.5) if self._waiting else delay)
+                delay = min(delay * 2, _RECONNECT_MAX_S)
+                self._reconnect()
+                continue
+            if self.connected:
+                delay = 1.0
+            self._turn(connection)
+            if time.monotonic() - misc > 1.0:
+                misc = time.monotonic()
+                self._client.loop_misc()
+        self._acknowledge()
+
+    def _turn(self, connection: Any) -> None:
+        """One round: wait for the socket or a wake-up call, read what is there, acknowledge what is durable."""
+        room = self._waiting_bytes < MAX_WAITING_BYTES and not self._consumer.full()
+        # TLS: what is decrypted already does not show on the socket.
+        pending = room and hasattr(connection, "pending") and connection.pending() > 0
+        readers = [self._woken, connection] if room else [self._woken]
+        writers = [connection] if self._client.want_write() else []
+        readable, writable, _ = select.select(
+            readers, writers, [], 0 if pending else GATHER_S if self._waiting else 1.0
+        )
+        if self._woken in readable:
+            with suppress(BlockingIOError):
+                self._woken.recv(65536)
+            self._acknowledge()
+        if writable:
+            self._client.loop_write()
+        if pending or connection in readable:
+            self._read()
+        self._consumer.gathered(quiet=not readable and not pending)
+
+    def _read(self) -> None:
+        for _ in range(_READS_A_TURN):
+            before = self._messages
+            if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or self._messages == before:
+                break
+
+    def _acknowledge(self) -> None:
+        """What came on an earlier connection is not acknowledged: the broker sends it again, and may have given its number
+        to another message if it lost our session."""
+        while self._durable:
+            for one in self._durable.popleft():
+                if one.connection == self._connection:
+                    self._client.ack(one.message.mid, one.message.qos)
+                self._settled.add(id(one))
+                self._waiting_bytes -= len(one.message.payload)
+        while self._waiting and id(self._waiting[0]) in self._settled:
+            self._settled.discard(id(self._waiting.popleft()))
+
+    def _reconnect(self) -> None:
+        if self._stopping.is_set():
+            return
+        try:
+            self._client.reconnect()
+        except OSError as error:
+            _log.debug("MQTT broker %s: %s.", self._settings.address, error)
+
+    def _build_client(self, client_id: str) -> mqtt.Client:
+        settings = self._settings
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=mqtt.MQTTv5 if self._five else mqtt.MQTTv311,
+            clean_session=None if self._five else False,
+            manual_ack=True,
+        )
+        if settings.username is not None:
+            client.username_pw_set(settings.username, settings.password())
+        context = settings.tls_context()
+        if context is not None:
+            client.tls_set_context(context)
+        client.connect_timeout = _CONNECT_TIMEOUT_S
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = self._on_unsubscribe
+        client.on_message = self._on_message
+        client.on_disconnect = self._on_disconnect
+        return client
+
+    def _connect(self) -> None:
+        settings = self._settings
+        if not self._five:
+            self._client.connect(settings.host, settings.port, keepalive=settings.keepalive_s)
+            return
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = SESSION_EXPIRY_S
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        self._client.connect(
+            settings.host, settings.port, keepalive=settings.keepalive_s, clean_start=False, properties=properties
+        )
+
+    def _on_connect(
+        self, client: mqtt.Client, userdata: object, flags: mqtt.ConnectFlags, reason: ReasonCode, properties: object
+    ) -> None:
+        if reason.is_failure:
+            if self._refusal is None:
+                _log.warning("MQTT broker %s refuses the connection: %s.", self._settings.address, reason)
+            self._refusal = str(reason)
+            self._answered.set()
+            return
+        self.connected = True
+        if not self._retiring:
+            client.subscribe(SHARED_FILTER if self._five else STATE_FILTER, qos=1)
+
+    def _on_subscribe(
+        self, client: mqtt.Client, userdata: object, mid: int, reasons: list[ReasonCode], properties: object
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._refusal = f"the subscription to {STATE_FILTER} ({', '.join(str(reason) for reason in reasons)})"
+            _log.error("MQTT broker %s refuses %s.", self._settings.address, self._refusal)
+        self._answered.set()
+
+    def _on_unsubscribe(
+        self, client: mqtt.Client, userdata: object, mid: int, reasons: object, properties: object
+    ) -> None:
+        self._unsubscribed.set()
+
+    def _on_disconnect(
+        self, client: mqtt.Client, userdata: object, flags: object, reason: ReasonCode, properties: object
+    ) -> None:
+        self._connection += 1
+        if self.connected and not self._stopping.is_set():
+            _log.warning("MQTT broker %s: connection lost (%s); trying again.", self._settings.address, reason)
+        self.connected = False
+
+    def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
+        one = Received(message, self._connection, time.monotonic())
+        self._messages += 1
+        self._waiting.append(one)
+        self._waiting_bytes += len(message.payload)
+        self._consumer.take(one)
