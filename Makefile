@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint install clean docs-pictures bench-chain bench-edge
+.PHONY: demo test lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics campaign-kills
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -37,6 +37,16 @@ bench-chain: $(INSTALLED)
 bench-edge: $(INSTALLED)
 	@scripts/servers mosquitto
 	@$(BIN)/python -m benchmarks.edge
+
+# Ingest and stores: from a waiting backlog to durable rows, and a year of 1,000 machines read back, as JSON.
+bench-ingest: $(INSTALLED)
+	@scripts/servers mosquitto influxdb
+	@$(BIN)/python -m benchmarks.ingest
+
+# Fifty kills at random moments under load, and a store that is away for three minutes; the suite has a short form.
+campaign-kills: $(INSTALLED)
+	@scripts/servers mosquitto influxdb
+	@VRIJLOOP_KILL_ROUNDS=50 VRIJLOOP_STORE_AWAY_S=180 $(BIN)/pytest --timeout 900 tests/end_to_end/test_kills.py
 
 $(INSTALLED): pyproject.toml constraints.txt scripts/venv
 	@scripts/venv "$(PYTHON)"

@@ -5,19 +5,23 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from analytics import publications as outcomes
+from analytics.calibration import Tally
 from analytics.platform_client import Booking, OfferTakenError, SharingPlatform
 from analytics.policy import Policy
 from analytics.publications import Publications
 from analytics.reconcile import Slot, reconcile
+from analytics.slots import was_kept
 from analytics.spare_capacity import HISTORY, Busy, SpareCapacity, find_spare_capacity
-from analytics.track_record import Tally, was_kept
 from stores import StateStore
 from telemetry import Clock
 
 _log = logging.getLogger(__name__)
+
+LIVED = timedelta(weeks=8)
+"""Published slots of so long ago still say how far promises hold now."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class Analytics:
         factory = self._policy.factory
         bookings = tuple(self._platform.bookings(factory))
         intervals = self._store.intervals(factory, now - HISTORY, now)
-        spare = find_spare_capacity(intervals, now, self._policy, _busy(bookings))
+        lived = self._publications.tally(since=now - LIVED)
+        spare = find_spare_capacity(intervals, now, self._policy, _busy(bookings), lived)
         self._check_promises(spare, now, bookings)
         changes = reconcile(factory, self._platform.offers(factory), spare.slots)
         put = withdrawn = 0
@@ -59,14 +64,15 @@ class Analytics:
                 self._platform.withdraw(offer_id)
             except OfferTakenError:
                 continue  # booked in this very moment: the next round reads the booking
-            self._publications.settle([offer_id], outcomes.WITHDRAWN)
+            # A promise that was withdrawn in time is no promise; one whose notice has run out still counts.
+            self._publications.withdraw(offer_id, now + self._policy.notice)
             withdrawn += 1
         for offer in changes.put:
             try:
                 self._platform.put_offer(factory, offer)
             except OfferTakenError:
                 continue
-            self._publications.published(offer, now)
+            self._publications.published(offer, now, now + self._policy.for_machine(offer.slot.machine).notice)
             put += 1
         if put or withdrawn:
             _log.info("%d slots are free; %d offered or changed, %d withdrawn.", len(spare.slots), put, withdrawn)

@@ -92,7 +92,8 @@ class Policy(MachinePolicy):
     factory: Name = "factory"
     zone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Brussels"
     holidays: Annotated[str, AfterValidator(_known_country)] = "BE"
-    horizon: Duration = timedelta(days=7)
+    horizon: Annotated[Duration, Field(ge=timedelta(hours=1), le=timedelta(days=14))] = timedelta(days=7)
+    max_broken_promises: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     max_silence: Duration = timedelta(minutes=15)
     machine: dict[Name, MachinePolicy] = Field(default_factory=dict)
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from analytics.calibration import Tally
 from analytics.reconcile import Offer, Slot
-from analytics.track_record import Tally
 from telemetry import UserError, rfc3339
+from telemetry.message import EARLIEST
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS publication (
@@ -47,14 +48,36 @@ class Publications:
         except (OSError, sqlite3.Error) as error:
             raise UserError(f"{path}: the record of publications cannot be opened: {error}") from error
 
-    def published(self, offer: Offer, at: datetime) -> None:
-        """Remember an offer as it now stands; one that is offered again is open again."""
+    def published(self, offer: Offer, at: datetime, bound: datetime) -> None:
+        """Remember an offer as it now stands; one that is offered again is open again.
+
+        `bound`: what begins before is too near to be taken back, so that a slot which shrinks as its time comes is still
+        checked from where it was promised to begin.
+        """
         slot: Slot = offer.slot
         with self._lock:
             self._connection.execute(
                 "INSERT INTO publication VALUES (?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET "
-                'start = excluded.start, "end" = excluded."end", probability = excluded.probability, outcome = NULL',
-                (offer.id, slot.machine, rfc3339(slot.start), rfc3339(slot.end), slot.probability, rfc3339(at)),
+                "start = CASE WHEN publication.start <= ? AND publication.outcome IS NULL "
+                "THEN min(publication.start, excluded.start) ELSE excluded.start END, "
+                '"end" = excluded."end", probability = excluded.probability, outcome = NULL',
+                (
+                    offer.id,
+                    slot.machine,
+                    rfc3339(slot.start),
+                    rfc3339(slot.end),
+                    slot.probability,
+                    rfc3339(at),
+                    rfc3339(bound),
+                ),
+            )
+
+    def withdraw(self, offer_id: str, bound: datetime) -> None:
+        """An offer was taken back. If it begins after `bound` that was in time; else it stays open and will be checked."""
+        with self._lock:
+            self._connection.execute(
+                "UPDATE publication SET outcome = ? WHERE id = ? AND outcome IS NULL AND start > ?",
+                (WITHDRAWN, offer_id, rfc3339(bound)),
             )
 
     def settle(self, ids: Sequence[str], outcome: str) -> None:
@@ -77,12 +100,13 @@ class Publications:
             for row in rows
         ]
 
-    def tally(self) -> Tally:
-        """Published slots whose time has passed unbooked, and how many of them were not free."""
+    def tally(self, since: datetime = EARLIEST) -> Tally:
+        """Published slots that began after `since` and whose time has passed unbooked, and how many of them were not free."""
         with self._lock:
-            counts = dict(
-                self._connection.execute("SELECT outcome, count(*) FROM publication GROUP BY outcome").fetchall()
+            rows = self._connection.execute(
+                "SELECT outcome, count(*) FROM publication WHERE start >= ? GROUP BY outcome", (rfc3339(since),)
             )
+            counts = dict(rows.fetchall())
         return Tally(counts.get(KEPT, 0) + counts.get(BROKEN, 0), counts.get(BROKEN, 0))
 
     def close(self) -> None:

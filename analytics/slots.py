@@ -1,4 +1,4 @@
-"""Free slots out of the forecast, inside the hours that the factory offers. Pure."""
+"""Free slots out of a forecast, inside the hours that the factory offers. Pure."""
 
 from __future__ import annotations
 
@@ -9,67 +9,103 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from analytics.policy import MachinePolicy
-from analytics.quarter_grid import QUARTER, QuarterGrid
-from analytics.weekly_profile import quarter_shares, window_share
+from analytics.quarter_grid import NOT_FREE, QUARTER, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid
 
-SHARE_LEVELS = (1.0, 0.85, 0.7)
-"""A slot's score is the share of past weeks in which the whole of it was free; slots are cut at these levels."""
+KNOWN_SHARE = 0.8
+"""Of a slot that was not seen busy, this much must be known before it counts as kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of local quarters [first, last) of one machine's grid, and its score."""
+    """A stretch of local quarters [first, last) of one machine's grid, and the score of its weakest quarter."""
 
     first: int
     last: int
-    share: float
-
-    @property
-    def level(self) -> float:
-        """The highest of `SHARE_LEVELS` that the score reaches."""
-        return next(level for level in SHARE_LEVELS if self.share >= level)
+    score: float
 
 
-def propose_windows(
+def cut_windows(
+    scores: np.ndarray,
+    open_quarters: np.ndarray,
+    threshold: float,
+    policy: MachinePolicy,
+    margin: int = 0,
+    piece: timedelta | None = None,
+) -> list[Window]:
+    """Windows of quarters that are open and score at least `threshold`, in order; places count from the arrays' first.
+
+    From each run of such quarters `margin` are left off where it borders on time that is forecast busy: that is where
+    promises break. Windows never overlap, are at least `minimum_slot` and at most `maximum_slot` long, nor longer than
+    `piece`: two short promises that adjoin lose less when one of them breaks.
+    """
+    return [
+        Window(begin, stop, float(scores[begin:stop].min()))
+        for begin, stop in cut_spans(scores, open_quarters, threshold, policy, margin, piece)
+    ]
+
+
+def cut_spans(
+    scores: np.ndarray,
+    open_quarters: np.ndarray,
+    threshold: float,
+    policy: MachinePolicy,
+    margin: int = 0,
+    piece: timedelta | None = None,
+) -> list[tuple[int, int]]:
+    """As `cut_windows`, the places alone."""
+    shortest = -(-policy.minimum_slot // QUARTER)
+    longest = max(shortest, min(policy.maximum_slot, piece or policy.maximum_slot) // QUARTER)
+    likely = np.nan_to_num(scores, nan=-1.0) >= threshold
+    if margin:
+        likely = _eroded(likely, margin)
+    return [span for start, end in _runs(likely & open_quarters) for span in _pieces(start, end, shortest, longest)]
+
+
+def open_quarters(
     grid: QuarterGrid,
-    origin: int,
     first: int,
     last: int,
     policy: MachinePolicy,
     taken: Sequence[tuple[datetime, datetime]] = (),
-) -> list[Window]:
-    """Windows within [first, last) that may be offered, in order, as seen at `origin`.
-
-    `taken`: hours that are booked or otherwise planned busy. Windows never overlap, are at least `minimum_slot` and at
-    most `maximum_slot` long, and lie within the offered hours.
-    """
-    if last <= first:
-        return []
-    shares = quarter_shares(grid.values, origin, first, last)
-    open_quarters = np.array([_offered(grid, index, policy, taken) for index in range(first, last)])
-    shortest = -(-policy.minimum_slot // QUARTER)
-    longest = max(shortest, policy.maximum_slot // QUARTER)
-    found: list[Window] = []
-    for level in SHARE_LEVELS:
-        usable = open_quarters & (np.nan_to_num(shares, nan=-1.0) >= level)
-        for begin, end in _runs(usable):
-            for start, stop in _pieces(begin, end, shortest, longest):
-                share = window_share(grid.values, origin, first + start, first + stop)
-                if share is not None and share >= SHARE_LEVELS[-1]:
-                    found.append(Window(first + start, first + stop, share))
-                    open_quarters[start:stop] = False
-    return sorted(found, key=lambda window: window.first)
+) -> np.ndarray:
+    """Which of the quarters [first, last) the factory offers and nobody has taken: booleans of shape (last - first,)."""
+    usable = offered_week(policy)[(np.arange(first, last) + grid.first_day.weekday() * 96) % QUARTERS_PER_WEEK]
+    for begin, stop in taken:
+        # Widened to whole quarters; an hour more on either side costs nothing and covers the change of clocks.
+        for place in range(max(first, grid.index_of(begin) - 4), min(last, grid.index_of(stop) + 5)):
+            start, end = grid.moment(place), grid.moment(place + 1)
+            if begin < max(end, start + timedelta(seconds=1)) and start < stop:
+                usable[place - first] = False
+    return usable
 
 
-def _offered(grid: QuarterGrid, index: int, policy: MachinePolicy, taken: Sequence[tuple[datetime, datetime]]) -> bool:
-    if policy.offered is not None:
-        local = grid.local_time(index)
-        if not any(hours.contains(local, QUARTER) for hours in policy.offered):
-            return False
-    if not taken:
-        return True
-    start, end = grid.moment(index), grid.moment(index + 1)
-    return not any(begin < max(end, start + timedelta(seconds=1)) and start < stop for begin, stop in taken)
+def offered_week(policy: MachinePolicy) -> np.ndarray:
+    """Which quarters of a week, from Monday 00:00 on, the policy offers: booleans of shape (672,)."""
+    if policy.offered is None:
+        return np.ones(QUARTERS_PER_WEEK, dtype=bool)
+    monday = datetime(2024, 1, 1)  # noqa: DTZ001 - wall-clock time of any Monday
+    return np.array(
+        [
+            any(hours.contains(monday + place * QUARTER, QUARTER) for hours in policy.offered)
+            for place in range(QUARTERS_PER_WEEK)
+        ]
+    )
+
+
+def was_kept(values: np.ndarray) -> bool | None:
+    """Whether a slot was free throughout; None where too little is known to say. `values`: the slot's quarters."""
+    if (values == NOT_FREE).any():
+        return False
+    return True if len(values) and (values != UNKNOWN).mean() >= KNOWN_SHARE else None
+
+
+def _eroded(likely: np.ndarray, margin: int) -> np.ndarray:
+    """Without the first and last `margin` quarters of each run; the ends of the array are no borders."""
+    left = likely.copy()
+    for step in range(1, margin + 1):
+        left[step:] &= likely[:-step]
+        left[:-step] &= likely[step:]
+    return left
 
 
 def _runs(usable: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ def timeline(intervals: pd.DataFrame, start: datetime, end: datetime) -> pd.Data
     had asserted more than it could know. Neighbouring spells of the same state and mode are not joined.
     """
     left, right = pd.Timestamp(start), pd.Timestamp(end)
-    spells = intervals.sort_values(["machine", "since"], kind="stable")
+    spells = _in_order(intervals, "since")
     following = spells.groupby("machine", sort=False)["since"].shift(-1)
     stops = spells["until"].where(following.isna() | (spells["until"] <= following), following)
     spells = pd.DataFrame(
@@ -34,22 +35,47 @@ def timeline(intervals: pd.DataFrame, start: datetime, end: datetime) -> pd.Data
         }
     )
     spells = spells[spells["end"] > spells["start"]]
-    machines = pd.unique(intervals["machine"])
-    holes = [_holes(machine, spells[spells["machine"] == machine], left, right) for machine in machines]
-    parts = [part for part in [spells, *holes] if not part.empty]
+    parts = [part for part in (spells, _holes(spells, pd.unique(intervals["machine"]), left, right)) if len(part)]
     whole = pd.concat(parts) if parts else pd.DataFrame(columns=TIMELINE_COLUMNS)
     whole = whole.astype({"start": TIME_DTYPE, "end": TIME_DTYPE})
-    return whole.sort_values(["machine", "start"], kind="stable").reset_index(drop=True)
+    return _in_order(whole, "start").reset_index(drop=True)
 
 
-def _holes(machine: str, spells: pd.DataFrame, left: pd.Timestamp, right: pd.Timestamp) -> pd.DataFrame:
-    """The Unknown spells between, before and after the known ones."""
-    starts = [left, *spells["end"]]
-    ends = [*spells["start"], right]
-    gaps = [(begin, stop) for begin, stop in zip(starts, ends, strict=True) if stop > begin]
-    return pd.DataFrame(
-        [(machine, begin, stop, MachineState.UNKNOWN.value, None) for begin, stop in gaps], columns=TIMELINE_COLUMNS
+def _in_order(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """By machine and time, stable. Numbers sort ten times faster than names."""
+    machine, _ = pd.factorize(frame["machine"], sort=True)
+    moment = pd.DatetimeIndex(frame[column]).as_unit("us").asi8
+    if len(frame) < 2 or bool(
+        ((machine[1:] > machine[:-1]) | ((machine[1:] == machine[:-1]) & (moment[1:] >= moment[:-1]))).all()
+    ):
+        return frame
+    return frame.iloc[np.lexsort((moment, machine))]
+
+
+def _holes(spells: pd.DataFrame, machines: Any, left: pd.Timestamp, right: pd.Timestamp) -> pd.DataFrame:
+    """The Unknown spells before, between and after the known ones of every machine; `spells` in order."""
+    by_machine = spells.groupby("machine", sort=False)
+    before = by_machine["end"].shift()
+    before = before.where(before.notna(), left)
+    lasts = by_machine["end"].max()
+    silent = [one for one in machines if one not in lasts.index]
+    found = pd.concat(
+        [
+            pd.DataFrame({"machine": spells["machine"], "start": before, "end": spells["start"]}),
+            pd.DataFrame({"machine": lasts.index, "start": lasts.array, "end": right}),
+            pd.DataFrame({"machine": silent, "start": left, "end": right}),
+        ]
     )
+    found = found[found["end"] > found["start"]]
+    return found.assign(
+        state=_all_the_same(MachineState.UNKNOWN.value, len(found), spells["state"].dtype),
+        mode=_all_the_same(None, len(found), spells["mode"].dtype),
+    )
+
+
+def _all_the_same(value: str | None, count: int, dtype: Any) -> Any:
+    """Of the other spells' type, so that categories stay categories."""
+    return pd.Categorical([value] * count, dtype=dtype) if isinstance(dtype, pd.CategoricalDtype) else value
 
 
 def hours_per_state(spells: pd.DataFrame) -> dict[str, float]:
@@ -59,16 +85,12 @@ def hours_per_state(spells: pd.DataFrame) -> dict[str, float]:
     return {state.value: float(sums.get(state.value, 0.0)) for state in MachineState}
 
 
-def seconds_per_bin(starts: np.ndarray, ends: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """How many seconds of disjoint, ordered spells fall into each bin.
-
-    All in epoch seconds. `starts`, `ends`: shape (spells,). `edges`: shape (bins + 1,), increasing. Returns shape (bins,).
-    """
-    return seconds_within(starts, ends, edges[:-1], edges[1:])
-
-
 def seconds_within(starts: np.ndarray, ends: np.ndarray, begins: np.ndarray, stops: np.ndarray) -> np.ndarray:
-    """The same for bins [begins, stops) of any order, that may overlap: both of shape (bins,), as is what is returned."""
+    """How many seconds of disjoint, ordered spells fall into each bin [begin, stop).
+
+    All in the same seconds. `starts`, `ends`: shape (spells,). `begins`, `stops`: shape (bins,), in any order, and may
+    overlap. Returns shape (bins,).
+    """
     if len(starts) == 0:
         return np.zeros(len(begins))
     points = np.column_stack([starts, ends]).ravel()

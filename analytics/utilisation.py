@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.occupied import occupied_spells
-from analytics.timeline import seconds_per_bin
+from analytics.timeline import seconds_within
 from telemetry import MachineState, OperationMode
 
 
@@ -62,51 +62,75 @@ def utilisation_per_day(
     """One entry per machine of the timeline and local day from `first` to `last`, both included, ordered."""
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
     midnights = [datetime.combine(day, time(0), ZoneInfo(zone)) for day in [*days, last + timedelta(days=1)]]
-    edges = np.array([midnight.timestamp() for midnight in midnights])
-    occupied = occupied_spells(spells, changeover_gap)
-    found = []
-    for machine, own in spells.groupby("machine", sort=True):
-        hours = _hours(own, occupied[occupied["machine"] == machine], edges)
-        for place, day in enumerate(days):
-            values = {name: float(column[place]) for name, column in hours.items()}
-            found.append(DayUtilisation(str(machine), day, **values))
-    return found
+    axis = _Axis(sorted(pd.unique(spells["machine"])), np.array([midnight.timestamp() for midnight in midnights]))
+    hours = _hours(spells, occupied_spells(spells, changeover_gap), axis)
+    return [
+        DayUtilisation(str(machine), day, **{name: float(values[row, place]) for name, values in hours.items()})
+        for row, machine in enumerate(axis.machines)
+        for place, day in enumerate(days)
+    ]
 
 
-def _hours(own: pd.DataFrame, occupied: pd.DataFrame, edges: np.ndarray) -> dict[str, np.ndarray]:
-    state, mode = own["state"], own["mode"]
+class _Axis:
+    """All machines one behind the other on a single axis of seconds: a thousand of them are counted in one go."""
+
+    def __init__(self, machines: list[str], edges: np.ndarray) -> None:
+        """`edges`: shape (bins + 1,), epoch seconds."""
+        self.machines = machines
+        self._place = {machine: number for number, machine in enumerate(machines)}
+        self._origin = edges[0]
+        self._stride = edges[-1] - edges[0]
+        self.edges = edges
+
+    def hours(self, spells: pd.DataFrame) -> np.ndarray:
+        """Hours of disjoint, ordered spells in each bin; shape (machines, bins)."""
+        starts, ends = self._along(spells)
+        offsets = np.arange(len(self.machines))[:, None] * self._stride - self._origin
+        begins, stops = self.edges[None, :-1] + offsets, self.edges[None, 1:] + offsets
+        return seconds_within(starts, ends, begins.ravel(), stops.ravel()).reshape(begins.shape) / 3600
+
+    def hours_of_union(self, one: pd.DataFrame, other: pd.DataFrame) -> np.ndarray:
+        """Hours that either covers."""
+        starts, ends = (np.concatenate(both) for both in zip(self._along(one), self._along(other), strict=True))
+        order = np.argsort(starts, kind="stable")
+        starts, reach = starts[order], np.maximum.accumulate(ends[order])
+        fresh = np.append(True, starts[1:] > reach[:-1])[: len(starts)]
+        begins = starts[fresh]
+        stops = reach[np.append(np.flatnonzero(fresh)[1:] - 1, len(starts) - 1)] if len(starts) else reach
+        offsets = np.arange(len(self.machines))[:, None] * self._stride - self._origin
+        firsts, lasts = self.edges[None, :-1] + offsets, self.edges[None, 1:] + offsets
+        return seconds_within(begins, stops, firsts.ravel(), lasts.ravel()).reshape(firsts.shape) / 3600
+
+    def _along(self, spells: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Starts and ends on the axis, cut to the bins so that no machine reaches into the next one's part."""
+        codes, names = pd.factorize(spells["machine"])
+        places = np.array([self._place[name] for name in names], dtype=np.float64)
+        offsets = (places[codes] if len(codes) else codes) * self._stride - self._origin
+        cut = (np.clip(epoch_seconds(spells[name]), self.edges[0], self.edges[-1]) for name in ("start", "end"))
+        starts, ends = (times + offsets for times in cut)
+        return starts, ends
+
+
+def _hours(spells: pd.DataFrame, occupied: pd.DataFrame, axis: _Axis) -> dict[str, np.ndarray]:
+    state, mode = spells["state"], spells["mode"]
     setup = (mode == OperationMode.SETUP.value) & state.isin(
         [MachineState.EXECUTING.value, MachineState.NOT_EXECUTING.value]
     )
     producing = (state == MachineState.EXECUTING.value) & ~mode.isin(
         [OperationMode.SETUP.value, OperationMode.MAINTENANCE.value]
     )
-    waiting = own[(state == MachineState.NOT_EXECUTING.value) & ~setup & (mode != OperationMode.MAINTENANCE.value)]
-    aubt = _in_bins(occupied, edges)
-    # Waiting inside occupied spells = waiting + occupied - their union; the union is what either covers.
-    either = _in_bins(_union(waiting, occupied), edges)
+    waiting = spells[(state == MachineState.NOT_EXECUTING.value) & ~setup & (mode != OperationMode.MAINTENANCE.value)]
+    aubt = axis.hours(occupied)
     return {
-        "calendar_h": np.diff(edges) / 3600,
-        "known_h": _in_bins(own[state != MachineState.UNKNOWN.value], edges),
-        "apt_h": _in_bins(own[producing], edges),
-        "aust_h": _in_bins(own[setup], edges),
-        "adot_h": _in_bins(own[state == MachineState.OUT_OF_SERVICE.value], edges),
-        "adet_h": np.maximum(0.0, _in_bins(waiting, edges) + aubt - either),
+        "calendar_h": np.broadcast_to(np.diff(axis.edges) / 3600, aubt.shape),
+        "known_h": axis.hours(spells[state != MachineState.UNKNOWN.value]),
+        "apt_h": axis.hours(spells[producing]),
+        "aust_h": axis.hours(spells[setup]),
+        "adot_h": axis.hours(spells[state == MachineState.OUT_OF_SERVICE.value]),
+        # Waiting inside occupied spells = waiting + occupied - what either covers.
+        "adet_h": np.maximum(0.0, axis.hours(waiting) + aubt - axis.hours_of_union(waiting, occupied)),
         "aubt_h": aubt,
     }
-
-
-def _in_bins(spells: pd.DataFrame, edges: np.ndarray) -> np.ndarray:
-    return seconds_per_bin(epoch_seconds(spells["start"]), epoch_seconds(spells["end"]), edges) / 3600
-
-
-def _union(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    both = pd.concat([one[["start", "end"]], other[["start", "end"]]]).sort_values("start", kind="stable")
-    if both.empty:
-        return both
-    reach = both["end"].cummax().shift()
-    block = (both["start"] > reach).cumsum()
-    return both.groupby(block).agg(start=("start", "min"), end=("end", "max"))
 
 
 def epoch_seconds(times: pd.Series) -> np.ndarray:

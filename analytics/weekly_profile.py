@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from analytics.quarter_grid import FREE, NOT_FREE, QUARTERS_PER_WEEK, UNKNOWN
+from analytics.quarter_grid import FREE, QUARTERS_PER_WEEK, UNKNOWN
 
 WEEKS = 8
 MIN_WEEKS = 2
-_KNOWN_SHARE = 0.8
 
 
 def _weeks_back(values: np.ndarray, origin: int, first: int, last: int) -> np.ndarray:
@@ -36,15 +35,3 @@ def quarter_shares(values: np.ndarray, origin: int, first: int, last: int) -> np
         with np.errstate(invalid="ignore", divide="ignore"):
             shares[start - first : stop - first] = np.where(known >= MIN_WEEKS, free / known, np.nan)
     return shares
-
-
-def window_share(values: np.ndarray, origin: int, first: int, last: int) -> float | None:
-    """The share of earlier weeks in which the whole window [first, last) was free; None below `MIN_WEEKS`.
-
-    Hours of one day go together: asking for the whole window at once is what makes it more than a product of hours.
-    """
-    past = _weeks_back(values, origin, first, last)
-    busy = (past == NOT_FREE).any(axis=1)
-    known = (past != UNKNOWN).mean(axis=1) >= _KNOWN_SHARE if past.size else np.zeros(len(past), dtype=bool)
-    counted = int((busy | known).sum())
-    return float((known & ~busy).sum() / counted) if counted >= MIN_WEEKS else None

@@ -11,15 +11,19 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from benchmarks import history
 from benchmarks.machine import described
 from telemetry import MachineState, OperationMode, StateInterval, StateReport, state_topic
 from telemetry.message import encode
@@ -108,6 +112,20 @@ def main() -> None:
             if not chosen or name in chosen:
                 result[name] = measured(kind, url, count, each)
                 print(name, json.dumps(result[name]), flush=True)
+    if not chosen or "history" in chosen:
+        with tempfile.TemporaryDirectory() as folder:
+            machines, each = (50, 2_000) if QUICK else (1_000, 20_000)
+            began = time.perf_counter()
+            history.fill(Path(folder) / "states.duckdb", machines, each)
+            filled = round(time.perf_counter() - began, 1)
+            # A process of its own: what filling took must not count as what reading takes.
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as reader:
+                found = reader.submit(history.read, Path(folder) / "states.duckdb", machines).result()
+            result["history"] = {"intervals": machines * each, "fill_s": filled, **found}
+            print("history", json.dumps(result["history"]), flush=True)
+    if not chosen:
+        RESULT.parent.mkdir(exist_ok=True)
+        RESULT.write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":

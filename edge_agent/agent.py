@@ -45,7 +45,12 @@ class Agent:
         self.outbox = Outbox(settings.agent.data_dir / OUTBOX_FILE, bounds)
         self.writer = ReportWriter(self.outbox, settings.machines, settings.agent.heartbeat)
         self.publisher = Publisher(
-            settings.mqtt, settings.agent.factory, settings.agent.gateway, self.outbox, self.writer.committed
+            settings.mqtt,
+            settings.agent.factory,
+            settings.agent.gateway,
+            self.outbox,
+            self.writer.committed,
+            settings.agent.resend,
         )
         self._lines, self._pki = ModbusLines(), Pki(settings.agent.data_dir / PKI_FOLDER)
         self._running: dict[Device, _Running] = {}

@@ -47,6 +47,7 @@ class AgentTable(_Table):
     heartbeat: Duration = timedelta(seconds=60)
     outbox_max_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 256
     outbox_max_age: Duration = timedelta(days=30)
+    resend: Duration = timedelta(minutes=2)
     metrics: Annotated[str, Field(pattern=r"^[^\s:]+:\d{1,5}$")] | None = None
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
+import time
+from collections import defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import aiomqtt
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
@@ -24,6 +26,7 @@ _log = logging.getLogger(__name__)
 WINDOW = 2_500
 """Reports taken from the outbox at a time: they leave as messages of up to 500 reports, then the next are taken."""
 
+MAX_RESENT_BYTES = 4 * 1024 * 1024
 SESSION_EXPIRY_S = 24 * 3600
 _ACK_TIMEOUT_S = 10.0
 _IDLE_CHECK_S = 5.0
@@ -36,6 +39,30 @@ class Message:
     machine: str
     payload: bytes
     retain: bool
+
+
+class DeliveredLately:
+    """Messages that the broker acknowledged in the last `seconds`, at most `MAX_RESENT_BYTES` of them: the oldest go first.
+
+    In memory: an agent that is killed in the same moment as its broker has nothing to send again.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._messages: deque[tuple[float, Message]] = deque()
+        self._bytes = 0
+
+    def add(self, messages: Sequence[Message], now: float) -> None:
+        """`now`: monotonic seconds. The time counts from the last delivery: an outage of an hour makes nothing older."""
+        for one in messages if self._seconds else ():
+            self._messages.append((now, replace(one, retain=False)))
+            self._bytes += len(one.payload)
+        while self._messages and (self._messages[0][0] < now - self._seconds or self._bytes > MAX_RESENT_BYTES):
+            self._bytes -= len(self._messages.popleft()[1].payload)
+
+    def messages(self) -> list[Message]:
+        """Oldest first."""
+        return [one for _, one in self._messages]
 
 
 def messages_of(queued: Sequence[QueuedReport], gateway: str) -> list[Message]:
@@ -80,7 +107,13 @@ class Publisher:
     """Keeps one connection to the broker and empties the outbox into it."""
 
     def __init__(
-        self, settings: BrokerSettings, factory: str, gateway: str, outbox: Outbox, committed: asyncio.Event
+        self,
+        settings: BrokerSettings,
+        factory: str,
+        gateway: str,
+        outbox: Outbox,
+        committed: asyncio.Event,
+        resend: timedelta = timedelta(minutes=2),
     ) -> None:
         self._settings = settings
         self._factory = factory
@@ -88,6 +121,7 @@ class Publisher:
         self._outbox = outbox
         self._committed = committed
         self._backoff = Backoff()
+        self._delivered = DeliveredLately(resend.total_seconds())
         self._stopping = asyncio.Event()
         self.connected = False
         self.drained = asyncio.Event()
@@ -131,6 +165,7 @@ class Publisher:
 
     async def _serve(self, client: aiomqtt.Client) -> None:
         await client.publish(self._status_topic, b"online", qos=1, retain=True)
+        await self._resend(client)
         while not self._stopping.is_set():
             self._committed.clear()
             queued = await asyncio.to_thread(self._outbox.take, WINDOW)
@@ -139,14 +174,27 @@ class Publisher:
                 await self._committed_or_idle(client)
                 continue
             self.drained.clear()
-            await asyncio.gather(
-                *(
-                    client.publish(state_topic(self._factory, one.machine), one.payload, qos=1, retain=one.retain)
-                    for one in messages_of(queued, self._gateway)
-                )
-            )
+            messages = messages_of(queued, self._gateway)
+            await self._publish(client, messages)
+            self._delivered.add(messages, time.monotonic())
             await asyncio.to_thread(self._outbox.remove, [one.seq for one in queued])
         await client.publish(self._status_topic, b"offline", qos=1, retain=True)
+
+    async def _publish(self, client: aiomqtt.Client, messages: Sequence[Message]) -> None:
+        """Returns when the broker has acknowledged all of them."""
+        await asyncio.gather(
+            *(
+                client.publish(state_topic(self._factory, one.machine), one.payload, qos=1, retain=one.retain)
+                for one in messages
+            )
+        )
+
+    async def _resend(self, client: aiomqtt.Client) -> None:
+        """After a lost connection: what the broker had acknowledged lately, since a broker that was killed or lost its
+        power has forgotten what it had not saved yet. Repeating is harmless, and the present follows."""
+        lately = self._delivered.messages()
+        for start in range(0, len(lately), WINDOW):
+            await self._publish(client, lately[start : start + WINDOW])
 
     async def _committed_or_idle(self, client: aiomqtt.Client) -> None:
         try:

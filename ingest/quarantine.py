@@ -44,13 +44,13 @@ class Quarantine:
         except (OSError, sqlite3.Error) as error:
             raise UserError(f"{path}: the quarantine cannot be opened: {error}") from error
 
-    def add(self, topic: str, payload: bytes, reason: str, received: datetime) -> None:
-        """Durable on return. At the bound the oldest message is dropped."""
+    def add(self, refused: Sequence[tuple[str, bytes, str]], received: datetime) -> None:
+        """`refused`: (topic, payload, reason). Durable on return. At the bound the oldest messages are dropped."""
         with self._lock, self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute(
+            self._connection.executemany(
                 "INSERT INTO quarantine (topic, payload, reason, received) VALUES (?, ?, ?, ?)",
-                (topic, payload[:MAX_KEPT_BYTES], reason, rfc3339(received)),
+                [(topic, payload[:MAX_KEPT_BYTES], reason, rfc3339(received)) for topic, payload, reason in refused],
             )
             self._connection.execute(
                 "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (MAX_MESSAGES,)

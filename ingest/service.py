@@ -29,8 +29,8 @@ from telemetry.message import EARLIEST
 
 _log = logging.getLogger(__name__)
 
-BATCH_MESSAGES = 2000
-BATCH_REPORTS = 40_000
+BATCH_MESSAGES = 1500
+BATCH_REPORTS = 30_000
 BATCH_WAIT_S = 0.1
 """While the writer has nothing to do, a batch is held back no longer than this."""
 
@@ -160,8 +160,7 @@ class IngestService:
 
     def _settle(self, batch: _Batch) -> None:
         try:
-            for one, reason in batch.refused:
-                self._set_aside(one, reason)
+            self._set_aside(batch.refused)
             self._write(batch.accepted)
             self._subscription.settle(batch.received)
         except _StoppedError:
@@ -199,24 +198,30 @@ class IngestService:
 
     def _leave_out_the_culprit(self, accepted: list[tuple[Received, AcceptedMessage]], reason: str) -> None:
         if len(accepted) == 1:
-            self._set_aside(accepted[0][0], f"the store refuses it: {reason}")
+            self._set_aside([(accepted[0][0], f"the store refuses it: {reason}")])
             return
         middle = len(accepted) // 2
         self._write(accepted[:middle])
         self._write(accepted[middle:])
 
-    def _set_aside(self, one: Received, reason: str) -> None:
-        """Returns when the message is durable in quarantine."""
-        _log.warning("A message on %s goes to quarantine: %s", one.message.topic, reason)
+    def _set_aside(self, refused: list[tuple[Received, str]]) -> None:
+        """Returns when the messages are durable in quarantine."""
+        if not refused:
+            return
+        for one, reason in refused[:3]:
+            _log.warning("A message on %s goes to quarantine: %s", one.message.topic[:200], reason)
+        if len(refused) > 3:
+            _log.warning("%d more messages go to quarantine.", len(refused) - 3)
+        rows = [(one.message.topic, bytes(one.message.payload), reason) for one, reason in refused]
         attempts = 0
         while True:
             try:
-                self._quarantine.add(one.message.topic, bytes(one.message.payload), reason, self._clock.now())
+                self._quarantine.add(rows, self._clock.now())
             except sqlite3.Error as error:
                 attempts = self._pause(attempts, f"The quarantine cannot be written: {error}", shut=False)
                 continue
-            self.counters.quarantined += 1
-            self.counters.messages += 1
+            self.counters.quarantined += len(refused)
+            self.counters.messages += len(refused)
             return
 
     def _pause(self, attempts: int, why: str, shut: bool) -> int:

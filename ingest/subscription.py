@@ -28,9 +28,9 @@ from telemetry.topics import STATE_FILTER
 
 _log = logging.getLogger(__name__)
 
-RECEIVE_MAXIMUM = 4000
+RECEIVE_MAXIMUM = 3000
 """Messages under way without acknowledgement: the broker sends no more (MQTT 5; with 3.1.1 its own limit holds)."""
-MAX_WAITING_BYTES = 64 * 1024 * 1024
+MAX_WAITING_BYTES = 32 * 1024 * 1024
 """At this bound nothing more is read from the broker's socket until some of it is durable."""
 SESSION_EXPIRY_S = 7 * 24 * 3600
 SHARED_FILTER = f"$share/ingest/{STATE_FILTER}"

@@ -106,6 +106,8 @@ WHERE factory = $factory AND since >= $start AND since < $end AND machine IN (SE
 {_BEST} {_ORDER}
 """
 
+EARLIEST = f"SELECT min(since) AS since FROM {_EVERY} WHERE factory = $factory"
+
 NEWEST_BEFORE = f"""
 SELECT machine, max(since) AS since FROM {_EVERY}
 WHERE factory = $factory AND since >= $first AND since < $start AND machine IN (SELECT unnest($machines::VARCHAR[]))

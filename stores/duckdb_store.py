@@ -137,6 +137,10 @@ class DuckDBStateStore:
         with self._lock:
             return sorted({factory for factory, _ in self._newest})
 
+    def earliest(self, factory: str) -> datetime | None:
+        found = self._fetch(sql.EARLIEST, {"factory": factory})["since"].iloc[0]
+        return None if pd.isna(found) else found.to_pydatetime().replace(tzinfo=UTC)
+
     def ledger(self) -> list[GatewayLedger]:
         with self._lock:
             return [GatewayLedger.of(key, *held) for key, held in sorted(self._sequences.items())]

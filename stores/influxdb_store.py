@@ -23,17 +23,16 @@ import numpy as np
 import pandas as pd
 
 from stores.influxdb_connection import InfluxConnection, Series, quoted
+from stores.influxdb_rows import best, frame, interval, newest_per_machine
 from stores.report_batch import MODES, STATES, ReportBatch, from_milliseconds, to_epoch_milliseconds
 from stores.sequences import SequenceRanges
 from stores.state_store import (
     INTERVAL_COLUMNS,
-    MODE_TYPE,
     RECORD_COLUMNS,
-    STATE_TYPE,
     GatewayLedger,
     LatestState,
 )
-from telemetry import Clock, MachineState, OperationMode, StateInterval, SystemClock
+from telemetry import Clock, SystemClock
 
 STATE = "machine_state"
 LEDGER = "report_sequence"
@@ -96,7 +95,7 @@ class InfluxDBStateStore:
         self, factory: str, start: datetime, end: datetime, machines: Sequence[str] | None = None
     ) -> pd.DataFrame:
         if machines is not None and not machines:
-            return _frame([], INTERVAL_COLUMNS)
+            return frame([], INTERVAL_COLUMNS)
         where = f"factory = {quoted(factory)}{_any_of(machines)}"
         first, last = to_epoch_milliseconds(start), to_epoch_milliseconds(end)
         columns = "until_ms, state, mode, power_w, seq"
@@ -108,10 +107,10 @@ class InfluxDBStateStore:
             f"SELECT {columns} FROM {STATE} WHERE {where} AND time < {first}ms GROUP BY machine, worker "
             "ORDER BY time DESC LIMIT 1"
         )
-        earlier = _newest_per_machine(before)
+        earlier = newest_per_machine(before)
         rows = [row for row in earlier if row[2] >= first]
         rows += [(one.tags["machine"], *values) for one in inside for values in one.values]
-        return _frame(_best(rows), INTERVAL_COLUMNS)
+        return frame(best(rows), INTERVAL_COLUMNS)
 
     def cursor(self) -> str:
         return str(round(self._clock.now().timestamp() * 1e9))
@@ -133,18 +132,18 @@ class InfluxDBStateStore:
             for one in answer
             for values in one.values
         ]
-        return _frame(_best(rows), INTERVAL_COLUMNS), following
+        return frame(best(rows), INTERVAL_COLUMNS), following
 
     def records(self, factory: str, start: datetime, end: datetime, machines: Sequence[str]) -> pd.DataFrame:
         if not machines:
-            return _frame([], RECORD_COLUMNS)
+            return frame([], RECORD_COLUMNS)
         found = self._connection.ask(
             f"SELECT until_ms, state, mode, power_w, seq, reason, gateway FROM {STATE} "
             f"WHERE factory = {quoted(factory)}{_any_of(machines)} AND time >= {to_epoch_milliseconds(start)}ms "
             f"AND time < {to_epoch_milliseconds(end)}ms GROUP BY machine, worker"
         )
-        rows = _best([(one.tags["machine"], *values) for one in found for values in one.values])
-        return _frame(rows, RECORD_COLUMNS, factory)
+        rows = best([(one.tags["machine"], *values) for one in found for values in one.values])
+        return frame(rows, RECORD_COLUMNS, factory)
 
     def latest(self, factory: str) -> list[LatestState]:
         found = self._connection.ask(
@@ -152,13 +151,19 @@ class InfluxDBStateStore:
             "GROUP BY machine, worker ORDER BY time DESC LIMIT 1"
         )
         return [
-            LatestState(factory, machine, _interval(since, until, state, mode, power_w, reason))
-            for machine, since, until, state, mode, power_w, _, reason in _newest_per_machine(found)
+            LatestState(factory, machine, interval(since, until, state, mode, power_w, reason))
+            for machine, since, until, state, mode, power_w, _, reason in newest_per_machine(found)
         ]
 
     def factories(self) -> list[str]:
         found = self._connection.ask(f"SHOW TAG VALUES FROM {STATE} WITH KEY = factory")
         return sorted({str(values[1]) for one in found for values in one.values})
+
+    def earliest(self, factory: str) -> datetime | None:
+        found = self._connection.ask(
+            f"SELECT until_ms FROM {STATE} WHERE factory = {quoted(factory)} ORDER BY time ASC LIMIT 1"
+        )
+        return from_milliseconds(found[0].values[0][0]) if found else None
 
     def ledger(self) -> list[GatewayLedger]:
         merged: dict[tuple[str, str], Booked] = {}
@@ -196,7 +201,7 @@ class InfluxDBStateStore:
                 f"SELECT until_ms, state, mode, power_w, seq FROM {STATE} WHERE factory = {quoted(factory)} "
                 f"AND time < {limit}ms GROUP BY machine, worker ORDER BY time DESC LIMIT 1"
             )
-            for machine, since, until, *_ in _newest_per_machine(before):
+            for machine, since, until, *_ in newest_per_machine(before):
                 kept = until >= limit or newest.get(machine) == since
                 statements.append(
                     f"DELETE FROM {STATE} WHERE factory = {quoted(factory)} AND machine = {quoted(machine)} "
@@ -357,53 +362,3 @@ def _any_of(machines: Sequence[str] | None) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _newest_per_machine(found: list[Series]) -> list[tuple]:  # type: ignore[type-arg]
-    """(machine, since, until, state, mode, power_w, seq, …) of the newest point of all workers, ordered by machine."""
-    newest: dict[str, tuple] = {}  # type: ignore[type-arg]
-    for one in found:
-        for values in one.values:
-            machine = one.tags["machine"]
-            held = newest.get(machine)
-            if held is None or _rank(values) > _rank(held[1:]):
-                newest[machine] = (machine, *values)
-    return [newest[machine] for machine in sorted(newest)]
-
-
-def _rank(values: Sequence) -> tuple[int, int, int]:  # type: ignore[type-arg]
-    return values[0], values[1], values[5]
-
-
-def _best(rows: list[tuple]) -> list[tuple]:  # type: ignore[type-arg]
-    """Of rows (machine, since, until, state, mode, power_w, seq, …) with one key the newest, ordered by key."""
-    rows.sort(key=lambda row: (row[0], row[1], row[2], row[6]))
-    return [row for place, row in enumerate(rows) if place + 1 == len(rows) or row[:2] != rows[place + 1][:2]]
-
-
-def _interval(
-    since: int, until: int, state: str, mode: str | None, power_w: float | None, reason: str | None
-) -> StateInterval:
-    return StateInterval(
-        MachineState(state),
-        from_milliseconds(since),
-        from_milliseconds(until),
-        OperationMode(mode) if mode else None,
-        power_w,
-        reason or None,
-    )
-
-
-def _frame(rows: list[tuple], columns: list[str], factory: str | None = None) -> pd.DataFrame:  # type: ignore[type-arg]
-    """`rows`: (machine, since, until, state, mode, power_w, seq[, reason, gateway])."""
-    names = [*INTERVAL_COLUMNS, "seq", "reason", "gateway"]
-    frame = pd.DataFrame(rows, columns=names[: len(rows[0])] if rows else names)
-    for column in ("since", "until"):
-        frame[column] = pd.to_datetime(frame[column], unit="ms", utc=True).dt.as_unit("us")
-    frame["state"] = frame["state"].astype(STATE_TYPE)
-    frame["mode"] = pd.Categorical(frame["mode"].replace("", None), dtype=MODE_TYPE)
-    frame["power_w"] = frame["power_w"].astype("float64")
-    if "factory" in columns:
-        frame["factory"] = factory
-        frame["reason"] = frame["reason"].replace("", None)
-    return frame[columns]

@@ -114,6 +114,10 @@ class StateStore(Protocol):
         """Every factory that something is held of, ordered."""
         ...
 
+    def earliest(self, factory: str) -> datetime | None:
+        """The first `since` that is held of a factory."""
+        ...
+
     def ledger(self) -> list[GatewayLedger]:
         """What has arrived and what is missing, per gateway, ordered."""
         ...

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,13 @@ class Mosquitto:
         self.process = subprocess.Popen([path, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(lambda: listens(self.port), "mosquitto to listen")
 
+    def kill(self) -> None:
+        """SIGKILL: what it has not saved is gone."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(20)
+            self.process = None
+
     def stop(self) -> None:
         """SIGTERM: it saves its sessions."""
         if self.process is not None:
@@ -125,28 +133,58 @@ class Mosquitto:
             self.process = None
 
 
+@dataclass
+class InfluxServer:
+    """Debian's InfluxDB 1.x behind a proxy that gives it the v2 write endpoint; can be killed and started again."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    proxy_port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self._proxy = _path_proxy(self.proxy_port, self.port)
+        threading.Thread(target=self._proxy.serve_forever, daemon=True).start()
+        folder = self.folder
+        (folder / "influxdb.conf").write_text(
+            f'reporting-disabled = true\nbind-address = "127.0.0.1:{free_port()}"\n'
+            f'[meta]\ndir = "{folder}/meta"\n[data]\ndir = "{folder}/data"\nwal-dir = "{folder}/wal"\n'
+            f'query-log-enabled = false\n[http]\nbind-address = "127.0.0.1:{self.port}"\nlog-enabled = false\n'
+        )
+
+    @property
+    def url(self) -> str:
+        """The proxy's, which stays while the server is away."""
+        return f"http://127.0.0.1:{self.proxy_port}"
+
+    def start(self) -> None:
+        command = [require("influxdb"), "-config", str(self.folder / "influxdb.conf")]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(lambda: listens(self.port), "influxd to listen")
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(20)
+            self.process = None
+
+    def close(self) -> None:
+        self.kill()
+        self._proxy.shutdown()
+        self._proxy.server_close()
+
+
 @contextmanager
 def influxdb(folder: Path) -> Iterator[str]:
-    """Debian's InfluxDB 1.x behind a proxy that gives it the v2 write endpoint; yields the proxy's URL."""
-    path = require("influxdb")
-    port, backup, proxy_port = free_port(), free_port(), free_port()
-    config = folder / "influxdb.conf"
-    config.write_text(
-        f'reporting-disabled = true\nbind-address = "127.0.0.1:{backup}"\n'
-        f'[meta]\ndir = "{folder}/meta"\n[data]\ndir = "{folder}/data"\nwal-dir = "{folder}/wal"\n'
-        f'query-log-enabled = false\n[http]\nbind-address = "127.0.0.1:{port}"\nlog-enabled = false\n'
-    )
-    process = subprocess.Popen([path, "-config", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    server = _path_proxy(proxy_port, port)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    """A server for a while; yields the URL that takes v2 writes."""
+    require("influxdb")
+    server = InfluxServer(folder)
     try:
-        wait_for(lambda: listens(port), "influxd to listen")
-        yield f"http://127.0.0.1:{proxy_port}"
+        server.start()
+        yield server.url
     finally:
-        server.shutdown()
-        server.server_close()
-        process.terminate()
-        process.wait(20)
+        server.close()
 
 
 @contextmanager
@@ -209,7 +247,7 @@ def create_influx_database(url: str, name: str) -> None:
     urlopen(Request(f"{url}/query", data=query, method="POST"), timeout=20).read()
 
 
-def _path_proxy(port: int, target: int) -> ThreadingHTTPServer:
+def _path_proxy(port: int, target: int) -> ThreadingHTTPServer:  # noqa: C901 - one small handler
     """`/api/v2/write?bucket=B&precision=P` becomes `/write?db=B&precision=P`; the rest passes."""
 
     class Proxy(BaseHTTPRequestHandler):
@@ -227,16 +265,17 @@ def _path_proxy(port: int, target: int) -> ThreadingHTTPServer:
             request = Request(f"http://127.0.0.1:{target}{path}", data=body, method=self.command, headers=kept)
             try:
                 with urlopen(request, timeout=30) as answer:
-                    self._answer(answer.status, answer.read(), answer.headers.get("Content-Type"))
+                    self._answer(answer.status, answer.read(), answer.headers)
             except HTTPError as error:
-                self._answer(error.code, error.read(), error.headers.get("Content-Type"))
-            except OSError:
-                self._answer(503, b"no server behind the proxy", "text/plain")
+                self._answer(error.code, error.read(), error.headers)
+            except (OSError, HTTPException):
+                self._answer(503, b"no server behind the proxy", {})
 
-        def _answer(self, status: int, body: bytes, kind: str | None) -> None:
+        def _answer(self, status: int, body: bytes, headers: Any) -> None:
             self.send_response(status)
-            if kind:
-                self.send_header("Content-Type", kind)
+            for name in ("Content-Type", "X-Influxdb-Version"):
+                if headers.get(name):
+                    self.send_header(name, headers[name])
             if status != 204:
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()

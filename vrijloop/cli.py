@@ -15,13 +15,16 @@ from rich.console import Console
 
 from edge_agent import commands as agent_commands
 from telemetry import ShiftedClock, UserError
-from vrijloop import ingest_commands
+from vrijloop import analytics_commands, ingest_commands, store_commands
 
 app = typer.Typer(
     help="Vrijloop: idle machines, offered on their own.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 app.add_typer(agent_commands.app, name="agent")
 app.add_typer(ingest_commands.app, name="ingest")
+app.add_typer(store_commands.app, name="store")
+app.command()(analytics_commands.spare)
+app.command()(analytics_commands.backtest)
 
 
 class BrokerChoice(StrEnum):
@@ -102,11 +105,14 @@ def platform(
 
 @app.command()
 def schema(folder: Annotated[Path, typer.Argument(help="Where the files go.")] = Path("docs/schema")) -> None:
-    """Write the JSON Schema and AsyncAPI descriptions of the wire format."""
+    """Write the JSON Schema and AsyncAPI descriptions of the wire format, and the OpenAPI one of the server, if installed."""
     from telemetry.schema import write_schemas
 
     for path in write_schemas(folder):
         print(path)
+    from analytics.api import describe
+
+    print(describe(folder))
 
 
 @app.command()

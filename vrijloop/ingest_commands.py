@@ -24,6 +24,22 @@ AllOption = Annotated[bool, typer.Option("--all", help="All of them.")]
 _TIMEOUT_S = 10.0
 
 
+@app.command()
+def run(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The worker's TOML configuration.")] = Path(
+        "ingest.toml"
+    ),
+    name: Annotated[str, typer.Option(help="This worker's name: its session at the broker and its series.")] = "1",
+    retire: Annotated[
+        bool, typer.Option("--retire", help="Take what the broker still has for it, then leave for good.")
+    ] = False,
+) -> None:
+    """Run an ingest worker of its own, beside a server with `ingest = false`; several share the load (MQTT 5, InfluxDB)."""
+    from vrijloop.ingest_worker import run_worker
+
+    run_worker(config, name, retire)
+
+
 @quarantine_app.command("list")
 def list_messages(config: ConfigOption = Path("server.toml"), as_json: JsonOption = False) -> None:
     """Each message with when it came, its topic and why it was refused."""
@@ -100,7 +116,8 @@ def gaps(config: ConfigOption = Path("server.toml"), as_json: JsonOption = False
     """Is anything missing? Per gateway what is stored and which numbers never came; exit code 1 where some did not."""
     import httpx2
 
-    from vrijloop.server import ServerSettings, read_secret
+    from stores.configuration import read_secret
+    from vrijloop.server import ServerSettings
 
     settings = load_settings(config, ServerSettings)
     url = f"http://{settings.host}:{settings.port}/api/v1/status"

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 
-from analytics.api import AnalyticsContext, router
+from analytics.api import build_app
+from analytics.api_context import AnalyticsContext
 from analytics.cycle import Analytics
 from analytics.platform_client import HttpSharingPlatform
 from analytics.policy import Policy
@@ -21,11 +23,10 @@ from analytics.publications import Publications
 from analytics.service import AnalyticsService
 from ingest.quarantine import Quarantine
 from ingest.service import IngestService
-from stores import StateStore
-from stores.duckdb_store import DuckDBStateStore
-from stores.influxdb_store import InfluxDBStateStore
-from telemetry import Clock, Duration, ShiftedClock, SystemClock, UserError, load_settings
-from telemetry.broker import BrokerSettings, read_secret_file
+from stores import StateStore, StoreUnavailableError
+from stores.configuration import StoreTable, open_store, read_secret
+from telemetry import Clock, Duration, Name, ShiftedClock, SystemClock, UserError, load_settings
+from telemetry.broker import BrokerSettings
 from vrijloop.http_server import listen_on, serve
 
 QUARANTINE_FILE = "quarantine.sqlite"
@@ -35,16 +36,6 @@ _log = logging.getLogger(__name__)
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StoreTable(_Table):
-    """Where states are kept. DuckDB needs nothing else; InfluxDB needs `url`, `bucket` and `token_file`."""
-
-    kind: Literal["duckdb", "influxdb"] = "duckdb"
-    url: str | None = None
-    bucket: str = "vrijloop"
-    org: str = "vrijloop"
-    token_file: Path | None = None
 
 
 class PlatformTable(_Table):
@@ -61,7 +52,9 @@ class ServerSettings(_Table):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8341
     token_file: Path
+    tokens: dict[Name, Path] = {}
     policy: Path
+    ingest: bool = True
     cycle: Duration = timedelta(hours=1)
     mqtt: BrokerSettings = BrokerSettings()
     store: StoreTable = StoreTable()
@@ -78,56 +71,60 @@ def run_server(config: Path, as_of: datetime | None = None) -> None:
     serve(_build(settings, policy, clock), listener)
 
 
-def read_secret(path: Path, what: str) -> str:
-    """A secret that is long enough to be one. Raises UserError."""
-    secret = read_secret_file(path, what)
-    if len(secret) < 16:
-        raise UserError(f"{path}: the {what} is shorter than 16 characters; use a random one.")
-    return secret
-
-
 def _build(settings: ServerSettings, policy: Policy, clock: Clock) -> FastAPI:
-    store = _open_store(settings)
+    token = read_secret(settings.token_file, "server token")
+    tokens = {policy.factory: token}
+    tokens |= {factory: read_secret(path, f"token of {factory}") for factory, path in settings.tokens.items()}
+    if len(set(tokens.values())) < len(tokens):
+        raise UserError("two factories have the same token: one would see the other's machines.")
+    store = open_store(settings.store, settings.data_dir, clock)
     quarantine = Quarantine(settings.data_dir / QUARANTINE_FILE)
     publications = Publications(settings.data_dir / "publications.sqlite")
     platform = HttpSharingPlatform(settings.platform.url, read_secret(settings.platform.token_file, "platform token"))
     analytics = Analytics(store, platform, publications, policy, clock)
     service = AnalyticsService(analytics, store, platform, policy, clock, settings.cycle)
-    ingest = IngestService(settings.mqtt, store, quarantine, clock)
-    ingest.start()
+    ingest = IngestService(settings.mqtt, store, quarantine, clock) if settings.ingest else None
+    registry = CollectorRegistry()
+    if ingest is not None:
+        registry.register(ingest.collector())
+        ingest.start()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        running = asyncio.create_task(service.run())
+        running = [asyncio.create_task(service.run()), asyncio.create_task(_forget_old(store, settings.store, clock))]
         try:
             yield
         finally:
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
             # Ingest first: what it has in hand is stored and acknowledged before the store closes.
-            await asyncio.to_thread(ingest.stop)
+            if ingest is not None:
+                await asyncio.to_thread(ingest.stop)
             for part in (platform, publications, quarantine, store):
                 part.close()
 
     def status() -> dict[str, Any]:
+        if ingest is None:
+            return {"quarantined": quarantine.count()}
         return {
             "quarantined": quarantine.count(),
             "broker_connected": ingest.connected,
+            "failing": ingest.counters.failing,
             "since_start": ingest.counters.as_dict(),
         }
 
-    app = FastAPI(title="Vrijloop server", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
-    token = read_secret(settings.token_file, "server token")
-    app.state.analytics = AnalyticsContext(store, service, policy, clock, token, status)
-    app.include_router(router)
-    return app
+    context = AnalyticsContext(
+        store, service, policy, clock, tokens, status, lambda: generate_latest(registry).decode("utf-8")
+    )
+    return build_app(context, lifespan)
 
 
-def _open_store(settings: ServerSettings) -> StateStore:
-    table = settings.store
-    if table.kind == "duckdb":
-        return DuckDBStateStore(settings.data_dir / "states.duckdb")
-    if table.url is None or table.token_file is None:
-        raise UserError('[store] kind = "influxdb" needs `url` and `token_file`.')
-    return InfluxDBStateStore(table.url, table.bucket, read_secret(table.token_file, "InfluxDB token"), table.org)
+async def _forget_old(store: StateStore, table: StoreTable, clock: Clock) -> None:
+    """Retention, once a day."""
+    while table.keep is not None:
+        try:
+            await asyncio.to_thread(store.delete_before, clock.now() - table.keep)
+        except StoreUnavailableError as error:
+            _log.warning("What is older than `keep` could not be deleted: %s. Tried again tomorrow.", error)
+        await clock.sleep(24 * 3600)

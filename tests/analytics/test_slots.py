@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -10,14 +11,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.policy import MachinePolicy, Policy, parse_offered_hours
+from analytics.policy import MachinePolicy, parse_offered_hours
 from analytics.quarter_grid import FREE, NOT_FREE, QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid
-from analytics.slots import Window, propose_windows
-from analytics.track_record import MIN_CHECKED, Tally, TrackRecord, back_test, was_kept
-from analytics.weekly_profile import quarter_shares, window_share
+from analytics.slots import Window, cut_windows, open_quarters, was_kept
+from analytics.weekly_profile import quarter_shares
 from tests.analytics.tables import MONDAY, shift_weeks, utc
 
 OPEN = MachinePolicy(minimum_slot=timedelta(hours=2), maximum_slot=timedelta(hours=12))
+
+
+def propose_windows(
+    grid: QuarterGrid,
+    origin: int,
+    first: int,
+    last: int,
+    policy: MachinePolicy,
+    taken: Sequence[tuple[datetime, datetime]] = (),
+) -> list[Window]:
+    """Cut from the weekly profile, with places in the grid."""
+    scores = quarter_shares(grid.values, origin, first, last)
+    windows = cut_windows(scores, open_quarters(grid, first, last, policy, taken), 0.7, policy)
+    return [Window(first + one.first, first + one.last, one.score) for one in windows]
 
 
 def shown(grid: QuarterGrid, windows: list[Window]) -> list[str]:
@@ -82,7 +96,7 @@ def test_windows_never_overlap_and_keep_to_their_lengths(grid: QuarterGrid, shor
         assert before.last <= after.first
     for window in windows:
         assert shortest <= window.last - window.first <= max(shortest, longest)
-        assert window.share == window_share(grid.values, origin, window.first, window.last)
+        assert window.score >= 0.7
 
 
 @given(_grids, st.integers(0, 10_000))
@@ -100,21 +114,21 @@ def test_a_share_needs_two_known_weeks() -> None:
     values[: 2 * QUARTERS_PER_WEEK] = UNKNOWN
     origin = 3 * QUARTERS_PER_WEEK
     assert np.isnan(quarter_shares(values, origin, origin, origin + 8)).all()
-    assert window_share(values, origin, origin, origin + 8) is None
     values[QUARTERS_PER_WEEK : 2 * QUARTERS_PER_WEEK] = NOT_FREE
     assert quarter_shares(values, origin, origin, origin + 8).tolist() == [0.5] * 8
-    assert window_share(values, origin, origin, origin + 8) == 0.5
 
 
-def test_a_window_asks_for_all_its_hours_at_once() -> None:
-    """Two hours that are each free every other week, but never together, are no window."""
-    values = np.full(8 * QUARTERS_PER_WEEK, FREE, dtype=np.int8)
-    for week in range(8):
-        start = week * QUARTERS_PER_WEEK + (0 if week % 2 else 4)
-        values[start : start + 4] = NOT_FREE
-    origin = 8 * QUARTERS_PER_WEEK
-    assert quarter_shares(values, origin, origin, origin + 8).tolist() == [0.5] * 8
-    assert window_share(values, origin, origin, origin + 8) == 0.0
+def test_a_margin_is_left_where_busy_time_borders() -> None:
+    scores = np.array([0.9] * 8 + [0.1] * 4 + [0.9] * 12)
+    windows = cut_windows(
+        scores, np.ones(24, dtype=bool), 0.5, OPEN.model_copy(update={"minimum_slot": timedelta(hours=1)}), 2
+    )
+    assert [(one.first, one.last) for one in windows] == [(0, 6), (14, 24)]
+
+
+def test_pieces_are_no_longer_than_asked() -> None:
+    windows = cut_windows(np.ones(20), np.ones(20, dtype=bool), 0.5, OPEN, piece=timedelta(hours=2))
+    assert [(one.first, one.last) for one in windows] == [(0, 8), (8, 16)]
 
 
 @pytest.mark.parametrize(
@@ -130,39 +144,6 @@ def test_a_window_asks_for_all_its_hours_at_once() -> None:
 )
 def test_was_kept(values: list[int], kept: bool | None) -> None:
     assert was_kept(np.array(values, dtype=np.int8)) is kept
-
-
-def test_the_record_of_a_regular_machine_is_clean_and_of_a_moody_one_is_not() -> None:
-    regular, moody = shift_weeks(10), shift_weeks(10)
-    # In every checked week, weekend work where there was none before.
-    for week in range(6, 10):
-        moody.values[(week * 7 + 5) * QUARTERS_PER_DAY : (week + 1) * QUARTERS_PER_WEEK] = NOT_FREE
-    record = back_test({"regular": regular, "moody": moody}, 10 * QUARTERS_PER_WEEK, Policy(zone="UTC"))
-    assert record.of_machine("regular").broken == 0
-    assert record.of_machine("regular").checked >= MIN_CHECKED
-    assert record.of_machine("moody").broken > 0
-    good, bad = record.probability("regular", 1.0), record.probability("moody", 1.0)
-    assert good is not None
-    assert bad is not None
-    assert bad < good < 1.0
-
-
-def test_no_record_no_promise() -> None:
-    record = TrackRecord()
-    record.add("m", 1.0, Tally(MIN_CHECKED - 1, 0))
-    assert record.probability("m", 1.0) is None
-    record.add("m", 1.0, Tally(1, 0))
-    assert record.probability("m", 1.0) is not None
-    assert record.probability("m", 0.85) is None
-
-
-@given(st.integers(MIN_CHECKED, 500), st.floats(0, 1))
-def test_a_probability_is_never_certain(checked: int, share: float) -> None:
-    record = TrackRecord()
-    record.add("m", 1.0, Tally(checked, round(checked * share)))
-    probability = record.probability("m", 1.0)
-    assert probability is not None
-    assert 0 < probability < 1
 
 
 @pytest.mark.parametrize(

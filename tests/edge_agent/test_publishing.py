@@ -18,7 +18,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge_agent.outbox import Outbox
-from edge_agent.publisher import Publisher
+from edge_agent.publisher import MAX_RESENT_BYTES, DeliveredLately, Message, Publisher
 from simulators.modbus_server import MeterServer, plc
 from stores import SequenceRanges
 from telemetry import MachineState, StateInterval, StateMessage, SystemClock, decode
@@ -147,3 +147,17 @@ async def test_an_agent_killed_again_and_again_loses_nothing(broker: Mosquitto, 
     assert all(earlier.since <= later.since for earlier, later in itertools.pairwise(known))
     assert all(one.until - one.since < timedelta(minutes=5) for one in known)
     listener.close()
+
+
+def test_what_was_delivered_lately_is_bounded_by_time_and_size() -> None:
+    lately = DeliveredLately(60.0)
+    lately.add([Message("m1", b"old", True)], 0.0)
+    lately.add([Message("m1", b"new", True)], 50.0)
+    assert [(one.payload, one.retain) for one in lately.messages()] == [(b"old", False), (b"new", False)]
+    lately.add([Message("m1", b"newest", True)], 70.0)
+    assert [one.payload for one in lately.messages()] == [b"new", b"newest"]
+    lately.add([Message("m1", b"x" * (MAX_RESENT_BYTES - 10), True)], 71.0)
+    assert [len(one.payload) for one in lately.messages()] == [6, MAX_RESENT_BYTES - 10]
+    nothing = DeliveredLately(0.0)
+    nothing.add([Message("m1", b"x", True)], 1.0)
+    assert nothing.messages() == []

@@ -108,7 +108,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def stored_spells(house: House, machine: str) -> list[tuple[str, datetime, datetime]]:
     """Joined where neighbours say the same; Unknown at the edges of the run left out."""
-    found = house.ask("/api/v1/intervals", machine=machine, start=START.isoformat(), end=END.isoformat())["intervals"]
+    found: list[dict[str, str]] = []
+    following: dict[str, str] = {}
+    while True:
+        query = {"machine": machine, "start": START.isoformat(), "end": END.isoformat(), "limit": "5000", **following}
+        page = house.ask("/api/v1/intervals", **query)
+        found += page["intervals"]
+        if page["next"] is None:
+            break
+        following = {"cursor": page["next"]}
     joined: list[tuple[str, datetime, datetime]] = []
     for one in found:
         start, end = (datetime.fromisoformat(one[key]) for key in ("start", "end"))

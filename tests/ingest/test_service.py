@@ -164,7 +164,7 @@ def test_a_broker_that_is_not_there_or_refuses_is_named(
 
 def test_the_quarantine_is_bounded_and_the_oldest_go_first(quarantine: Quarantine) -> None:
     for number in range(MAX_MESSAGES + 5):
-        quarantine.add("topic", str(number).encode(), "reason", T0)
+        quarantine.add([("topic", str(number).encode(), "reason")], T0)
     kept = quarantine.messages()
     assert (len(kept), kept[0].payload, kept[-1].payload) == (MAX_MESSAGES, b"5", str(MAX_MESSAGES + 4).encode())
 

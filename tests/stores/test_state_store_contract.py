@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stores import ReportBatch, StateStore, StoredReport, StoreUnavailableError
 from stores.duckdb_store import DuckDBStateStore
@@ -113,6 +115,39 @@ def test_any_order_repetition_and_splitting_gives_the_same_rows(open_store: Open
         assert rows(store) == expected
     ledger = store.ledger()[0]
     assert (ledger.stored, ledger.missing) == (7, 0)
+
+
+def test_any_permutation_duplication_and_splitting_gives_the_same_rows(open_store: OpenStore) -> None:
+    """A law: what is stored depends on which reports came, not on how."""
+    store = open_store()
+    numbers = itertools.count()
+
+    @settings(max_examples=25)
+    @given(st.data())
+    def law(data: st.DataObject) -> None:
+        machine = f"law-{next(numbers)}"
+        shape = st.tuples(st.integers(0, 5), st.integers(0, 9), st.sampled_from(list(MachineState)))
+        stream = [
+            report(seq + 1, since, since + length, state, machine)
+            for seq, (since, length, state) in enumerate(data.draw(st.lists(shape, min_size=1, max_size=12)))
+        ]
+        expected: dict[float, StoredReport] = {}
+        for one in stream:
+            since = (one.interval.since - T0).total_seconds() / 60
+            held = expected.get(since)
+            if held is None or (one.interval.until, one.seq) > (held.interval.until, held.seq):
+                expected[since] = one
+        arriving = data.draw(st.permutations(stream + data.draw(st.lists(st.sampled_from(stream), max_size=6))))
+        while arriving:
+            size = data.draw(st.integers(1, len(arriving)))
+            store.write(ReportBatch.of(arriving[:size]))
+            arriving = arriving[size:]
+        assert rows(store, machines=[machine]) == [
+            (machine, since, (one.interval.until - T0).total_seconds() / 60, one.interval.state.value)
+            for since, one in sorted(expected.items())
+        ]
+
+    law()
 
 
 def test_an_older_report_that_arrives_after_a_restart_changes_nothing(open_store: OpenStore) -> None:
@@ -238,6 +273,21 @@ def test_writing_nothing_is_nothing(open_store: OpenStore) -> None:
     store = open_store()
     store.write(ReportBatch.of([]))
     assert store.ledger() == []
+
+
+def test_the_file_compacts_itself(tmp_path: Path) -> None:
+    """A hundred thousand heartbeats of a thousand intervals take the room of a thousand intervals."""
+    path = tmp_path / "states.duckdb"
+    store = DuckDBStateStore(path, compact_rows=10_000)
+    for beat in range(100):
+        store.write(ReportBatch.of([report(1000 * beat + n + 1, 0, beat, machine=f"m{n}") for n in range(1000)]))
+    assert len(rows(store)) == 1000
+    store.close()
+    fresh = DuckDBStateStore(tmp_path / "fresh.duckdb")
+    fresh.write(ReportBatch.of([report(99_001 + n, 0, 99, machine=f"m{n}") for n in range(1000)]))
+    fresh.compact()
+    fresh.close()
+    assert path.stat().st_size < 6 * (tmp_path / "fresh.duckdb").stat().st_size
 
 
 def test_a_second_process_is_told_that_the_file_is_taken(tmp_path: Path) -> None:

@@ -17,11 +17,17 @@ from edge_agent.configuration import AgentSettings
 from telemetry import load_settings
 from telemetry.settings_file import _model_in
 from tests.servers import free_port, listens, require, wait_for
+from vrijloop.ingest_worker import WorkerSettings
 from vrijloop.server import ServerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-SAMPLES = {"agent.sample.toml": AgentSettings, "server.sample.toml": ServerSettings, "policy.sample.toml": Policy}
+SAMPLES = {
+    "agent.sample.toml": AgentSettings,
+    "server.sample.toml": ServerSettings,
+    "policy.sample.toml": Policy,
+    "ingest.sample.toml": WorkerSettings,
+}
 PORTS = ("1883", "4840", "5020", "8340")
 
 

@@ -1,0 +1,77 @@
+"""What the routes need, and who is asking."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, HTTPException, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from analytics.policy import Policy
+from analytics.service import AnalyticsService
+from stores import LatestState, StateStore
+from telemetry import Clock
+
+
+@dataclass
+class AnalyticsContext:
+    """`tokens`: factory to bearer token. `status` adds what other parts of the server know of themselves."""
+
+    store: StateStore
+    service: AnalyticsService
+    policy: Policy
+    clock: Clock
+    tokens: Mapping[str, str]
+    status: Callable[[], Mapping[str, Any]]
+    metrics: Callable[[], str]
+    streams: int = 0
+    _latest: dict[str, tuple[float, list[LatestState]]] = field(default_factory=dict)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def latest(self, factory: str, not_older_than_s: float) -> list[LatestState]:
+        """The newest states, asked of the store once for all who stream."""
+        async with self._lock:
+            asked, held = self._latest.get(factory, (0.0, []))
+            if not asked or time.monotonic() - asked >= not_older_than_s:
+                held = await asyncio.to_thread(self.store.latest, factory)
+                self._latest[factory] = (time.monotonic(), held)
+            return held
+
+
+def context_of(request: Request) -> AnalyticsContext:
+    return cast("AnalyticsContext", request.app.state.analytics)
+
+
+Context = Annotated[AnalyticsContext, Depends(context_of)]
+
+
+def factory_of(
+    context: Context, given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
+) -> str:
+    """The factory whose token was given. Everything here is a factory's own: without a token there is nothing to see."""
+    presented = given.credentials.encode() if given is not None else b""
+    found = None
+    for factory, token in context.tokens.items():  # all of them: how long it takes tells nothing
+        if secrets.compare_digest(presented, token.encode()):
+            found = factory
+    if found is None:
+        raise HTTPException(401, "A valid bearer token is needed.", {"WWW-Authenticate": "Bearer"})
+    return found
+
+
+Factory = Annotated[str, Depends(factory_of)]
+
+
+def own_factory(context: Context, factory: Factory) -> str:
+    """For what concerns the factory whose analytics run here: for every other one it does not exist."""
+    if factory != context.policy.factory:
+        raise HTTPException(404, "There is no such thing.")
+    return factory
+
+
+OwnFactory = Annotated[str, Depends(own_factory)]

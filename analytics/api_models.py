@@ -1,0 +1,97 @@
+"""The shapes of the HTTP API's answers."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from telemetry import MachineState, OperationMode
+
+Time = Annotated[str, Field(description="RFC 3339, UTC, milliseconds.", examples=["2026-11-20T08:14:03.120Z"])]
+Following = Annotated[str | None, Field(description="Give it as `cursor` for what follows; null at the end.")]
+
+
+class MachineNow(BaseModel):
+    """A machine's newest interval."""
+
+    machine: str
+    state: MachineState
+    mode: OperationMode | None
+    since: Time
+    until: Annotated[Time, Field(description="Confirmed until then.")]
+    reason: str | None
+
+
+class MachinePage(BaseModel):
+    """Machines, ordered by name."""
+
+    machines: list[MachineNow]
+    next: Following
+
+
+class Spell(BaseModel):
+    """A stretch of one state."""
+
+    start: Time
+    end: Time
+    state: MachineState
+    mode: OperationMode | None
+
+
+class SpellPage(BaseModel):
+    """A machine's timeline, without holes: what nobody confirmed is unknown."""
+
+    machine: str
+    intervals: list[Spell]
+    next: Following
+
+
+class Day(BaseModel):
+    """One machine's local day: times in hours, ratios null where their denominator is zero."""
+
+    machine: str
+    day: date
+    calendar_h: float
+    known_h: float
+    apt_h: float
+    aust_h: float
+    adot_h: float
+    adet_h: float
+    aubt_h: float
+    coverage: float
+    utilization_efficiency: float | None
+    setup_ratio: float | None
+    utilization_of_calendar_time: float
+
+
+class Utilisation(BaseModel):
+    """ISO 22400-2, with the denominator of every ratio."""
+
+    denominators: dict[str, str]
+    days: list[Day]
+
+
+class Hours(BaseModel):
+    """Hours per state."""
+
+    hours: dict[MachineState, float]
+
+
+class GatewayGaps(BaseModel):
+    """What arrived of one gateway."""
+
+    gateway: str
+    stored: int
+    missing: int
+    repeated: int
+    gaps: Annotated[list[tuple[int, int]], Field(description="First and last of each run of missing numbers.")]
+    given_up: Annotated[int, Field(description="Missing numbers whose gaps were too many to keep.")]
+
+
+class Gaps(BaseModel):
+    """Whether anything is missing."""
+
+    missing: int
+    gateways: list[GatewayGaps]

@@ -1,0 +1,58 @@
+"""The `[store]` table of a configuration, and the store that it describes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from stores.duckdb_store import DuckDBStateStore
+from stores.influxdb_store import InfluxDBStateStore
+from stores.state_store import StateStore
+from telemetry import Clock, Duration, UserError
+from telemetry.broker import read_secret_file
+
+DUCKDB_FILE = "states.duckdb"
+MIN_SECRET = 16
+
+
+class StoreTable(BaseModel):
+    """Where states are kept. DuckDB needs nothing else; InfluxDB needs `url` and `token_file`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["duckdb", "influxdb"] = "duckdb"
+    memory: Annotated[str, Field(pattern=r"^[1-9]\d*(MB|GB)$")] = "1GB"
+    keep: Annotated[Duration | None, Field(description="Older intervals are deleted; without it, nothing is.")] = None
+    url: str | None = None
+    bucket: str = "vrijloop"
+    org: str = "vrijloop"
+    token_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind == "influxdb" and (self.url is None or self.token_file is None):
+            raise ValueError('kind = "influxdb" needs `url` and `token_file`')
+        if self.keep is not None and self.keep < timedelta(weeks=10):
+            raise ValueError("`keep` is shorter than ten weeks, which the forecast needs to learn from")
+        return self
+
+
+def read_secret(path: Path, what: str) -> str:
+    """A secret that is long enough to be one. Raises UserError."""
+    secret = read_secret_file(path, what)
+    if len(secret) < MIN_SECRET:
+        raise UserError(f"{path}: the {what} is shorter than {MIN_SECRET} characters; use a random one.")
+    return secret
+
+
+def open_store(table: StoreTable, data_dir: Path, clock: Clock, worker: str = "1") -> StateStore:
+    """Raises UserError where it cannot be opened."""
+    if table.kind == "duckdb":
+        return DuckDBStateStore(data_dir / DUCKDB_FILE, table.memory)
+    if table.url is None or table.token_file is None:
+        raise UserError('[store] kind = "influxdb" needs `url` and `token_file`.')
+    token = read_secret(table.token_file, "InfluxDB token")
+    return InfluxDBStateStore(table.url, table.bucket, token, table.org, worker, clock)

@@ -1,0 +1,62 @@
+"""Rows as InfluxQL gives them, into the values of the store: of all workers' points with one `since` the newest counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from stores.influxdb_connection import Series
+from stores.report_batch import from_milliseconds
+from stores.state_store import INTERVAL_COLUMNS, MODE_TYPE, STATE_TYPE
+from telemetry import MachineState, OperationMode, StateInterval
+
+
+def newest_per_machine(found: list[Series]) -> list[tuple]:  # type: ignore[type-arg]
+    """(machine, since, until, state, mode, power_w, seq, …) of the newest point of all workers, ordered by machine."""
+    newest: dict[str, tuple] = {}  # type: ignore[type-arg]
+    for one in found:
+        for values in one.values:
+            machine = one.tags["machine"]
+            held = newest.get(machine)
+            if held is None or rank_of(values) > rank_of(held[1:]):
+                newest[machine] = (machine, *values)
+    return [newest[machine] for machine in sorted(newest)]
+
+
+def rank_of(values: Sequence) -> tuple[int, int, int]:  # type: ignore[type-arg]
+    return values[0], values[1], values[5]
+
+
+def best(rows: list[tuple]) -> list[tuple]:  # type: ignore[type-arg]
+    """Of rows (machine, since, until, state, mode, power_w, seq, …) with one key the newest, ordered by key."""
+    rows.sort(key=lambda row: (row[0], row[1], row[2], row[6]))
+    return [row for place, row in enumerate(rows) if place + 1 == len(rows) or row[:2] != rows[place + 1][:2]]
+
+
+def interval(
+    since: int, until: int, state: str, mode: str | None, power_w: float | None, reason: str | None
+) -> StateInterval:
+    return StateInterval(
+        MachineState(state),
+        from_milliseconds(since),
+        from_milliseconds(until),
+        OperationMode(mode) if mode else None,
+        power_w,
+        reason or None,
+    )
+
+
+def frame(rows: list[tuple], columns: list[str], factory: str | None = None) -> pd.DataFrame:  # type: ignore[type-arg]
+    """`rows`: (machine, since, until, state, mode, power_w, seq[, reason, gateway])."""
+    names = [*INTERVAL_COLUMNS, "seq", "reason", "gateway"]
+    frame = pd.DataFrame(rows, columns=names[: len(rows[0])] if rows else names)
+    for column in ("since", "until"):
+        frame[column] = pd.to_datetime(frame[column], unit="ms", utc=True).dt.as_unit("us")
+    frame["state"] = frame["state"].astype(STATE_TYPE)
+    frame["mode"] = pd.Categorical(frame["mode"].replace("", None), dtype=MODE_TYPE)
+    frame["power_w"] = frame["power_w"].astype("float64")
+    if "factory" in columns:
+        frame["factory"] = factory
+        frame["reason"] = frame["reason"].replace("", None)
+    return frame[columns]

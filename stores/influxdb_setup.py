@@ -1,0 +1,94 @@
+"""`vrijloop store init` for InfluxDB: the bucket with its retention, and a token that may do no more than read and write it."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2
+from influxdb_client import Authorization, BucketRetentionRules, InfluxDBClient, Permission, PermissionResource
+from influxdb_client.rest import ApiException
+from urllib3.exceptions import HTTPError
+
+from telemetry import UnavailableError, UserError
+
+_TIMEOUT_S = 20.0
+
+
+def server_version(url: str) -> str:
+    """What the server says of itself on `/ping`, such as `v2.7.11`; raises UnavailableError."""
+    try:
+        answer = httpx2.get(f"{url.rstrip('/')}/ping", timeout=_TIMEOUT_S)
+    except httpx2.HTTPError as error:
+        raise UnavailableError(f"InfluxDB at {url} does not answer ({error}).") from error
+    return answer.headers.get("X-Influxdb-Version", "")
+
+
+def set_up(
+    url: str, org: str, bucket: str, keep: timedelta | None, token_file: Path, admin_token: str | None
+) -> list[str]:
+    """Do what is not done yet; returns what was done, in sentences. Raises UserError or UnavailableError."""
+    if server_version(url).lstrip("v").startswith("1."):
+        return _set_up_1x(url, bucket, keep, token_file)
+    return _set_up_2x(url, org, bucket, keep, token_file, admin_token)
+
+
+def write_token(token_file: Path, token: str) -> None:
+    """For this service's eyes alone."""
+    token_file.parent.mkdir(parents=True, exist_ok=True)
+    token_file.touch(mode=0o600)
+    token_file.chmod(0o600)
+    token_file.write_text(token + "\n", encoding="utf-8")
+
+
+def _set_up_1x(url: str, bucket: str, keep: timedelta | None, token_file: Path) -> list[str]:
+    """A 1.x server is for tests: it has databases instead of buckets, and no tokens."""
+    hours = max(1, round(keep.total_seconds() / 3600)) if keep else 0
+    duration = f" WITH DURATION {hours}h" if hours else ""
+    answer = httpx2.post(
+        f"{url.rstrip('/')}/query", data={"q": f'CREATE DATABASE "{bucket}"{duration}'}, timeout=_TIMEOUT_S
+    )
+    if answer.status_code >= 400:
+        raise UserError(f"InfluxDB at {url} refuses to make the database: {answer.text[:200]}")
+    if not token_file.exists():
+        write_token(token_file, secrets.token_urlsafe(32))
+    return [f"database {bucket!r} stands (a 1.x server: for tests; production is 2.7 or newer)"]
+
+
+def _set_up_2x(
+    url: str, org: str, bucket: str, keep: timedelta | None, token_file: Path, admin_token: str | None
+) -> list[str]:
+    if admin_token is None:
+        raise UserError(
+            "a 2.x or 3 server asks for a token that may make buckets: give it in the variable INFLUXDB_ADMIN_TOKEN "
+            "(`influx auth list` shows it, or its web page under API tokens). It is used once and not kept."
+        )
+    done = []
+    try:
+        with InfluxDBClient(url=url, token=admin_token, org=org, timeout=int(_TIMEOUT_S * 1000)) as client:
+            found = client.organizations_api().find_organizations(org=org)
+            if not found:
+                raise UserError(f"InfluxDB at {url} has no organisation {org!r}: set `org` under [store].")
+            rules = BucketRetentionRules(type="expire", every_seconds=int(keep.total_seconds()) if keep else 0)
+            own = client.buckets_api().find_bucket_by_name(bucket)
+            if own is None:
+                own = client.buckets_api().create_bucket(bucket_name=bucket, org_id=found[0].id, retention_rules=rules)
+                done.append(f"bucket {bucket!r} was made")
+            else:
+                own.retention_rules = [rules]
+                client.buckets_api().update_bucket(own)
+                done.append(f"bucket {bucket!r} was there; its retention is set")
+            if not token_file.exists():
+                resource = PermissionResource(type="buckets", id=own.id, org_id=found[0].id)
+                rights = [Permission(action=action, resource=resource) for action in ("read", "write")]
+                made = client.authorizations_api().create_authorization(
+                    authorization=Authorization(org_id=found[0].id, permissions=rights, description="vrijloop")
+                )
+                write_token(token_file, made.token)
+                done.append(f"{token_file} holds a token that may read and write this bucket and nothing else")
+    except ApiException as error:
+        raise UserError(f"InfluxDB at {url} refuses ({error.status}): {error.reason}.") from error
+    except (HTTPError, OSError) as error:
+        raise UnavailableError(f"InfluxDB at {url} does not answer ({error}).") from error
+    return done

@@ -1,0 +1,180 @@
+"""The server's HTTP API: each token sees its own factory, on every route; paging; the live stream; the description."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx2
+import pytest
+
+from analytics.api import build_app
+from analytics.api_context import AnalyticsContext
+from analytics.policy import Policy
+from analytics.service import AnalyticsService
+from stores import ReportBatch, StoredReport
+from stores.duckdb_store import DuckDBStateStore
+from telemetry import MachineState, OperationMode, StateInterval, SystemClock
+from tests.analytics.tables import utc
+from tests.servers import serving
+
+T0 = utc(2, 6, month=3)
+RUN, WAIT = MachineState.EXECUTING, MachineState.NOT_EXECUTING
+OWN, OTHER = "token-of-hal-2-0123", "token-of-genk-45678"
+
+
+def report(factory: str, machine: str, seq: int, first: float, last: float, state: MachineState = RUN) -> StoredReport:
+    """Hours after T0."""
+    interval = StateInterval(state, T0 + timedelta(hours=first), T0 + timedelta(hours=last), OperationMode.PROCESSING)
+    return StoredReport(factory, machine, f"gw-{factory}", seq, interval)
+
+
+class House:
+    """Two factories in one store; the analytics of one of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = DuckDBStateStore(folder / "states.duckdb")
+        reports = [
+            report("hal-2", f"mill-{n}", 10 * n + k, k, k + 1, (RUN, WAIT)[k % 2]) for n in range(3) for k in range(5)
+        ]
+        self.store.write(
+            ReportBatch.of([*reports, report("genk", "secret-press", 1, 0, 1), report("genk", "secret-press", 4, 1, 2)])
+        )
+        service = cast("AnalyticsService", SimpleNamespace(result=None))
+        self.context = AnalyticsContext(
+            self.store,
+            service,
+            Policy(factory="hal-2", zone="UTC"),
+            SystemClock(),
+            {"hal-2": OWN, "genk": OTHER},
+            lambda: {"quarantined": 0},
+            lambda: "vrijloop_ingest_reports_total 15\n",
+        )
+        self.app = build_app(self.context)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[tuple[House, str]]:
+    house = House(tmp_path)
+    with serving(house.app) as url:
+        yield house, url
+    house.store.close()
+
+
+def get(url: str, path: str, token: str | None = OWN, **query: Any) -> httpx2.Response:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return httpx2.get(url + path, params=query, headers=headers, timeout=20)
+
+
+SPAN = {"start": "2026-03-02T06:00:00Z", "end": "2026-03-02T12:00:00Z"}
+DAYS = {"first": "2026-03-02", "last": "2026-03-02"}
+ROUTES: dict[str, tuple[dict[str, str], int]] = {
+    "/api/v1/machines": ({}, 200),
+    "/api/v1/machines/mill-1": ({}, 404),
+    "/api/v1/intervals": ({"machine": "mill-1", **SPAN}, 200),
+    "/api/v1/utilisation": (DAYS, 200),
+    "/api/v1/hours": (SPAN, 200),
+    "/api/v1/gaps": ({}, 200),
+    "/api/v1/stream": ({}, 200),
+    "/api/v1/status": ({}, 404),
+    "/api/v1/slots": ({}, 404),
+    "/api/v1/cycle": ({}, 404),
+    "/metrics": ({}, 404),
+}
+"""Query of every route, and what the other factory's token is answered."""
+
+
+def test_the_table_names_every_route(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    paths = {path.replace("{machine}", "mill-1") for path in house.app.openapi()["paths"]}
+    house.store.close()
+    assert paths == set(ROUTES)
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_without_a_valid_token_there_is_nothing(house: tuple[House, str], path: str) -> None:
+    method = "POST" if path.endswith("cycle") else "GET"
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {OWN}"}):
+        assert httpx2.request(method, house[1] + path, params=ROUTES[path][0], headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_a_token_sees_its_own_factory_and_no_other(house: tuple[House, str], path: str) -> None:
+    query, status = ROUTES[path]
+    method = "POST" if path.endswith("cycle") else "GET"
+    request = httpx2.Request(method, house[1] + path, params=query, headers={"Authorization": f"Bearer {OTHER}"})
+    with httpx2.Client() as client:
+        answer = client.send(request, stream=True)
+        assert answer.status_code == status
+        said = next(answer.iter_text(), "") if path.endswith("stream") else answer.read().decode()
+        answer.close()
+    assert "mill" not in said.replace('"machine":"mill-1"', "")
+    if path == "/api/v1/intervals":
+        assert {one["state"] for one in json.loads(said)["intervals"]} <= {"unknown"}
+    if method == "GET" and path not in ("/api/v1/stream", "/api/v1/slots", "/metrics"):
+        assert "secret" not in get(house[1], path, **query).text
+
+
+def test_machines_come_in_pages(house: tuple[House, str]) -> None:
+    _, url = house
+    first = get(url, "/api/v1/machines", limit=2).json()
+    assert [one["machine"] for one in first["machines"]] == ["mill-0", "mill-1"]
+    second = get(url, "/api/v1/machines", limit=2, cursor=first["next"]).json()
+    assert ([one["machine"] for one in second["machines"]], second["next"]) == (["mill-2"], None)
+    one = get(url, "/api/v1/machines/mill-1").json()
+    assert (one["state"], one["since"]) == ("executing", "2026-03-02T10:00:00.000Z")
+    for wrong in ("nonsense", "4oCm", "MTI="):
+        assert get(url, "/api/v1/machines", cursor=wrong).status_code == 422
+    assert get(url, "/api/v1/machines", limit=0).status_code == 422
+
+
+def test_intervals_come_in_pages_that_join_without_a_seam(house: tuple[House, str]) -> None:
+    _, url = house
+    query: dict[str, Any] = {"machine": "mill-0", **SPAN}
+    whole = get(url, "/api/v1/intervals", **query).json()["intervals"]
+    assert len(whole) == 6  # five reported, then an hour that nobody confirmed
+    assert whole[-1]["state"] == "unknown"
+    pages: list[Any] = []
+    cursor = None
+    while True:
+        page = get(url, "/api/v1/intervals", **query, limit=2, **({"cursor": cursor} if cursor else {})).json()
+        pages += page["intervals"]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert pages == whole
+
+
+def test_gaps_say_what_is_missing(house: tuple[House, str]) -> None:
+    assert get(house[1], "/api/v1/gaps").json()["missing"] == 10
+    (gateway,) = get(house[1], "/api/v1/gaps", OTHER).json()["gateways"]
+    assert (gateway["gateway"], gateway["gaps"]) == ("gw-genk", [[2, 3]])
+
+
+def test_the_stream_begins_with_what_is_and_tells_each_change(house: tuple[House, str]) -> None:
+    made, url = house
+    headers = {"Authorization": f"Bearer {OWN}"}
+    with httpx2.stream("GET", url + "/api/v1/stream", headers=headers, timeout=30) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        events = (json.loads(line[6:]) for line in answer.iter_lines() if line.startswith("data: "))
+        assert sorted(next(events)["machine"] for _ in range(3)) == ["mill-0", "mill-1", "mill-2"]
+        made.store.write(ReportBatch.of([report("hal-2", "mill-1", 90, 4, 6), report("genk", "secret-press", 5, 9, 9)]))
+        made.store.write(ReportBatch.of([report("hal-2", "mill-1", 91, 6, 7, MachineState.OUT_OF_SERVICE)]))
+        told = next(events)
+        assert (told["machine"], told["state"], told["since"]) == (
+            "mill-1",
+            "out_of_service",
+            "2026-03-02T12:00:00.000Z",
+        )
+
+
+def test_the_description_is_checked_in_and_says_3_1(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    written = Path(__file__).resolve().parents[2] / "docs" / "schema" / "server.openapi.json"
+    assert house.app.openapi()["openapi"].startswith("3.1")
+    assert json.loads(written.read_text()) == house.app.openapi(), "run `vrijloop schema` and commit the result"
+    house.store.close()

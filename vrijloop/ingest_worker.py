@@ -1,0 +1,68 @@
+"""An ingest worker as a process of its own: several take their share of one subscription and write one InfluxDB bucket."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+from prometheus_client import CollectorRegistry, start_http_server
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from ingest.quarantine import Quarantine
+from ingest.service import IngestService
+from stores.configuration import StoreTable, open_store
+from telemetry import Name, SystemClock, UserError, load_settings
+from telemetry.broker import BrokerSettings
+
+_log = logging.getLogger(__name__)
+
+
+class WorkerSettings(BaseModel):
+    """`vrijloop ingest run --config`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data_dir: Path = Path("vrijloop-ingest")
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int | None, Field(ge=1, le=65535)] = None
+    mqtt: BrokerSettings = BrokerSettings()
+    store: StoreTable = StoreTable()
+
+
+def run_worker(config: Path, name: str, retire: bool) -> None:
+    """Until SIGTERM or SIGINT; with `retire`, until the broker has nothing left for this worker. Raises UserError."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = load_settings(config, WorkerSettings)
+    try:
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError:
+        raise UserError(f"{name!r} is no name for a worker: small letters, digits, `-` and `_`.") from None
+    clock = SystemClock()
+    store = open_store(settings.store, settings.data_dir, clock, name)
+    quarantine = Quarantine(settings.data_dir / f"quarantine-{name}.sqlite")
+    service = IngestService(settings.mqtt, store, quarantine, clock, name)
+    if settings.metrics_port is not None:
+        registry = CollectorRegistry()
+        registry.register(service.collector())
+        try:
+            start_http_server(settings.metrics_port, settings.metrics_host, registry)
+        except OSError as error:
+            raise UserError(
+                f"{settings.metrics_host}:{settings.metrics_port} cannot be used for metrics ({error.strerror})."
+            ) from error
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    service.start()
+    _log.info("Ingest worker %s takes its share of %s.", name, settings.mqtt.address)
+    if retire:
+        if not service.retire():
+            raise UserError(f"worker {name} could not be emptied; its session stays, nothing is lost. Try again.")
+    else:
+        stop.wait()
+        service.stop()
+    quarantine.close()
+    store.close()
