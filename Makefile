@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics campaign-kills
+.PHONY: demo test lint install clean docs-pictures bench-chain bench-edge bench-ingest campaign-kills
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
