@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 
 OUTBOX_FILE, PKI_FOLDER = "outbox.sqlite", "pki"
 _DRAIN_ON_STOP_S = 5.0
+_CANCEL_AGAIN_S = 1.0
 
 Device = OpcUaServer | ModbusDevice
 Source = OpcUaSource | ModbusSource
@@ -81,7 +82,8 @@ class Agent:
             self.writer.stop()
             await writing
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.drained(), _DRAIN_ON_STOP_S)
+                async with asyncio.timeout(_DRAIN_ON_STOP_S):
+                    await self.drained()
             self.publisher.stop()
             await publishing
             self.outbox.close()
@@ -117,9 +119,12 @@ class Agent:
 
     async def _end(self, devices: Sequence[Device]) -> None:
         ending = [self._running.pop(device) for device in devices]
-        for one in ending:
-            one.task.cancel()
-        await asyncio.gather(*(one.task for one in ending), return_exceptions=True)
+        left = {one.task for one in ending}
+        while left:
+            # More than once: a library that awaits with `asyncio.wait_for` may swallow a cancellation (Python < 3.12).
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN_S)
 
 
 async def _kept_running(source: Source) -> None:

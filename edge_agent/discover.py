@@ -164,9 +164,9 @@ async def _identification(host: str, port: int, unit: int, timeout: float) -> st
     """Vendor, product and revision (function 43/14); empty where the device does not say."""
     for read_code in (2, 1):  # regular, which holds the product's name; basic, which every device must have
         async with AsyncModbusTcpClient(host, port=port, timeout=timeout, retries=0) as client:
-            asking = client.read_device_information(read_code=read_code, device_id=unit)
             try:
-                answer = await asyncio.wait_for(asking, timeout)
+                async with asyncio.timeout(timeout):
+                    answer = await client.read_device_information(read_code=read_code, device_id=unit)
             except (ModbusException, TimeoutError, OSError):
                 continue
         values = getattr(answer, "information", {}).values() if not answer.isError() else []

@@ -84,7 +84,8 @@ async def watch_power(
                     power_w.append(value)
                     seen((clock.now() - begin) / length, value)
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), device.poll_interval.total_seconds())
+                async with asyncio.timeout(device.poll_interval.total_seconds()):
+                    await stop.wait()
     finally:
         await line.leave()
     return power_w

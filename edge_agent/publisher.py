@@ -198,13 +198,15 @@ class Publisher:
 
     async def _committed_or_idle(self, client: aiomqtt.Client) -> None:
         try:
-            await asyncio.wait_for(self._committed.wait(), _IDLE_CHECK_S)
+            async with asyncio.timeout(_IDLE_CHECK_S):
+                await self._committed.wait()
         except TimeoutError:
             # Nothing to say for a while: saying so shows at once whether the connection still stands.
             await client.publish(self._status_topic, b"online", qos=1, retain=True)
 
     async def _pause(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
         except TimeoutError:
             return

@@ -60,7 +60,8 @@ async def ask_status(data_dir: Path) -> dict[str, Any]:
     path = data_dir / STATUS_SOCKET
     try:
         reader, writer = await asyncio.open_unix_connection(path)
-        answer = await asyncio.wait_for(reader.read(), _REQUEST_S)
+        async with asyncio.timeout(_REQUEST_S):
+            answer = await reader.read()
         writer.close()
         return dict(json.loads(answer))
     except (OSError, TimeoutError, ValueError):
@@ -192,7 +193,8 @@ def _status_handler(agent: Agent, clock: Clock) -> Handler:
 def _http_handler(agent: Agent, clock: Clock) -> Handler:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            line = await asyncio.wait_for(reader.readuntil(b"\r\n"), _REQUEST_S)
+            async with asyncio.timeout(_REQUEST_S):
+                line = await reader.readuntil(b"\r\n")
             method, path = line[:_MAX_REQUEST_BYTES].decode("latin-1").split()[:2]
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ValueError, OSError):
             writer.close()

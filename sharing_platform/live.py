@@ -52,7 +52,8 @@ class LiveHub:
         try:
             while True:
                 try:
-                    await asyncio.wait_for(page.woken.wait(), _KEEP_ALIVE_S)
+                    async with asyncio.timeout(_KEEP_ALIVE_S):
+                        await page.woken.wait()
                 except TimeoutError:
                     yield set()
                     continue

@@ -80,15 +80,13 @@ class ModbusLine:
                 "coil": client.read_coils,
                 "discrete": client.read_discrete_inputs,
             }
-            # A task of its own: the library turns a cancellation into an error of its own, and we would never end.
-            asking = asyncio.ensure_future(ask[function](address, count=count, device_id=unit))
             try:
-                answer = await asyncio.wait_for(asyncio.shield(asking), timeout)
+                answer = await _within(timeout, ask[function](address, count=count, device_id=unit))
             except (ModbusException, TimeoutError, OSError) as error:
-                self._give_up(asking)
+                self._drop()
                 raise SourceLostError(f"no answer from unit {unit} at {self._device.line} in {timeout:g} s") from error
             except BaseException:
-                self._give_up(asking)  # cancelled in mid-request: the answer would be the next reader's
+                self._drop()  # cancelled in mid-request: the answer would be the next reader's
                 raise
         if answer.isError():
             code = getattr(answer, "exception_code", None)
@@ -105,24 +103,37 @@ class ModbusLine:
         self._drop()
         client = _new_client(self._device)
         try:
-            connected = await asyncio.wait_for(client.connect(), timeout)
+            connected = await _within(timeout, client.connect())
         except (ModbusException, TimeoutError, OSError):
             connected = False
+        except BaseException:
+            client.close()
+            raise
         if not connected:
             client.close()
             raise LineDownError(f"no connection to {self._device.line}")
         self._client = client
         return client
 
-    def _give_up(self, asking: asyncio.Future[Any]) -> None:
-        asking.add_done_callback(lambda done: done.cancelled() or done.exception())
-        asking.cancel()
-        self._drop()
-
     def _drop(self) -> None:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+
+async def _within(timeout: float, asked: Awaitable[Any]) -> Any:
+    """What was asked, in a task of its own. Raises TimeoutError.
+
+    The library turns a cancellation into an error or a result of its own: whoever awaited it directly would never end.
+    """
+    asking = asyncio.ensure_future(asked)
+    try:
+        async with asyncio.timeout(timeout):
+            return await asyncio.shield(asking)
+    except BaseException:
+        asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+        asking.cancel()
+        raise
 
 
 class ModbusLines:

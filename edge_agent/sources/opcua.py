@@ -77,8 +77,8 @@ class OpcUaSource:
     async def _takes_connections(self) -> bool:
         parts = urlsplit(self._server.endpoint)
         try:
-            opening = asyncio.open_connection(parts.hostname, parts.port or 4840)
-            _, writer = await asyncio.wait_for(opening, _KNOCK_TIMEOUT_S)
+            async with asyncio.timeout(_KNOCK_TIMEOUT_S):
+                _, writer = await asyncio.open_connection(parts.hostname, parts.port or 4840)
         except (OSError, TimeoutError):
             return False
         writer.close()

@@ -102,7 +102,8 @@ class OpcUaSession:
     async def changes(self) -> list[tuple[str, Observation]]:
         """Wait for news and give the observations in order of time. Raises SourceLostError after silence."""
         try:
-            await asyncio.wait_for(self._arrived.wait(), self._server.silence.total_seconds())
+            async with asyncio.timeout(self._server.silence.total_seconds()):
+                await self._arrived.wait()
         except TimeoutError:
             raise SourceLostError(f"silent for {self._server.silence.total_seconds():g} s") from None
         if self._lost is not None:
@@ -116,7 +117,8 @@ class OpcUaSession:
         if self._reader is not None:
             self._reader.cancel()
         try:
-            await asyncio.wait_for(self._client.disconnect(), self._server.timeout.total_seconds())
+            async with asyncio.timeout(self._server.timeout.total_seconds()):
+                await self._client.disconnect()
         except Exception as error:  # noqa: BLE001 - whatever the peer's end does to a connection that is being given up
             _log.debug("%s: while disconnecting: %s", self._server.endpoint, error)
 

@@ -124,6 +124,28 @@ async def test_units_behind_a_gateway_share_one_connection(
     assert min(shares) >= 15
 
 
+async def test_reading_ends_at_whatever_moment_it_is_cancelled(faulty: tuple[FaultyDevice, int]) -> None:
+    """Also in the very turn of the loop in which an answer or a connection comes."""
+    _, port = faulty
+    device = status_word(port)
+
+    async def for_ever(line: ModbusLine) -> None:
+        while True:
+            await line.words(1, "holding", 0, 1, 0.2)
+
+    for turns in range(150):
+        line = ModbusLine(device)
+        line.join()
+        reading = asyncio.create_task(for_ever(line))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        done, _ = await asyncio.wait({reading}, timeout=20)
+        await line.leave()
+        assert done, f"cancelled after {turns} turns, it went on"
+        assert reading.cancelled()
+
+
 async def test_a_request_that_timed_out_takes_its_connection_along(faulty: tuple[FaultyDevice, int]) -> None:
     """Its answer may still come: over RTU, where nothing numbers the requests, it would be taken for the next one's."""
     device, port = faulty

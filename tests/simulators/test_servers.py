@@ -64,4 +64,5 @@ async def test_a_port_in_use_is_said(taken_port: int) -> None:
     with pytest.raises(UserError, match=f"port {taken_port}"):
         await server.start()
     with contextlib.suppress(Exception):
-        await asyncio.wait_for(server.stop(), 5)
+        async with asyncio.timeout(5):
+            await server.stop()
