@@ -77,17 +77,13 @@ class _Axis:
     def __init__(self, machines: list[str], edges: np.ndarray) -> None:
         """`edges`: shape (bins + 1,), epoch seconds."""
         self.machines = machines
-        self._place = {machine: number for number, machine in enumerate(machines)}
         self._origin = edges[0]
         self._stride = edges[-1] - edges[0]
         self.edges = edges
 
     def hours(self, spells: pd.DataFrame) -> np.ndarray:
         """Hours of disjoint, ordered spells in each bin; shape (machines, bins)."""
-        starts, ends = self._along(spells)
-        offsets = np.arange(len(self.machines))[:, None] * self._stride - self._origin
-        begins, stops = self.edges[None, :-1] + offsets, self.edges[None, 1:] + offsets
-        return seconds_within(starts, ends, begins.ravel(), stops.ravel()).reshape(begins.shape) / 3600
+        return self._binned(*self._along(spells))
 
     def hours_of_union(self, one: pd.DataFrame, other: pd.DataFrame) -> np.ndarray:
         """Hours that either covers."""
@@ -97,15 +93,17 @@ class _Axis:
         fresh = np.append(True, starts[1:] > reach[:-1])[: len(starts)]
         begins = starts[fresh]
         stops = reach[np.append(np.flatnonzero(fresh)[1:] - 1, len(starts) - 1)] if len(starts) else reach
+        return self._binned(begins, stops)
+
+    def _binned(self, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
         offsets = np.arange(len(self.machines))[:, None] * self._stride - self._origin
-        firsts, lasts = self.edges[None, :-1] + offsets, self.edges[None, 1:] + offsets
-        return seconds_within(begins, stops, firsts.ravel(), lasts.ravel()).reshape(firsts.shape) / 3600
+        begins, stops = self.edges[None, :-1] + offsets, self.edges[None, 1:] + offsets
+        return seconds_within(starts, ends, begins.ravel(), stops.ravel()).reshape(begins.shape) / 3600
 
     def _along(self, spells: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Starts and ends on the axis, cut to the bins so that no machine reaches into the next one's part."""
-        codes, names = pd.factorize(spells["machine"])
-        places = np.array([self._place[name] for name in names], dtype=np.float64)
-        offsets = (places[codes] if len(codes) else codes) * self._stride - self._origin
+        machine = pd.Categorical(spells["machine"], categories=self.machines)
+        offsets = machine.codes * self._stride - self._origin
         cut = (np.clip(epoch_seconds(spells[name]), self.edges[0], self.edges[-1]) for name in ("start", "end"))
         starts, ends = (times + offsets for times in cut)
         return starts, ends
