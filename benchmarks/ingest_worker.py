@@ -18,15 +18,17 @@ from ingest.quarantine import Quarantine
 from ingest.service import IngestService
 from ingest.subscription import RECEIVE_MAXIMUM, SHARED_FILTER
 from stores import StateStore
+from stores.configuration import WRITER_MEMORY
 from stores.duckdb_store import DuckDBStateStore
-from stores.influxdb_store import InfluxDBStateStore
 from telemetry import SystemClock
 from telemetry.broker import BrokerSettings
 
 
 def open_store(kind: str, folder: Path, target: str) -> StateStore:
     if kind == "duckdb":
-        return DuckDBStateStore(folder / "states.duckdb", "256MB")
+        return DuckDBStateStore(folder / "states.duckdb", WRITER_MEMORY, threads=1)
+    from stores.influxdb_store import InfluxDBStateStore  # as `open_store` does
+
     return InfluxDBStateStore(target, "bench", "a-token-that-1.x-ignores")
 
 

@@ -29,7 +29,7 @@ from telemetry.message import EARLIEST
 
 _log = logging.getLogger(__name__)
 
-BATCH_MESSAGES = 1500
+BATCH_MESSAGES = 3000
 BATCH_REPORTS = 30_000
 BATCH_WAIT_S = 0.1
 """While the writer has nothing to do, a batch is held back no longer than this."""

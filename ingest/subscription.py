@@ -28,7 +28,7 @@ from telemetry.topics import STATE_FILTER
 
 _log = logging.getLogger(__name__)
 
-RECEIVE_MAXIMUM = 3000
+RECEIVE_MAXIMUM = 6000
 """Messages under way without acknowledgement: the broker sends no more (MQTT 5; with 3.1.1 its own limit holds)."""
 MAX_WAITING_BYTES = 32 * 1024 * 1024
 """At this bound nothing more is read from the broker's socket until some of it is durable."""

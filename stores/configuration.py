@@ -9,13 +9,14 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stores.duckdb_store import DuckDBStateStore
-from stores.influxdb_store import InfluxDBStateStore
 from stores.state_store import StateStore
 from telemetry import Clock, Duration, UserError
 from telemetry.broker import read_secret_file
 
 DUCKDB_FILE = "states.duckdb"
 MIN_SECRET = 16
+WRITER_MEMORY = "64MB"
+"""DuckDB merges 250,000 recent reports into a file of any size within this; more only lingers."""
 
 
 class StoreTable(BaseModel):
@@ -48,10 +49,17 @@ def read_secret(path: Path, what: str) -> str:
     return secret
 
 
-def open_store(table: StoreTable, data_dir: Path, clock: Clock, worker: str = "1") -> StateStore:
-    """Raises UserError where it cannot be opened."""
+def open_store(
+    table: StoreTable, data_dir: Path, clock: Clock, worker: str = "1", only_writes: bool = False
+) -> StateStore:
+    """`only_writes`: nobody asks it about a year, so one thread and its memory are enough. Raises UserError where it cannot be
+    opened."""
     if table.kind == "duckdb":
-        return DuckDBStateStore(data_dir / DUCKDB_FILE, table.memory)
+        return DuckDBStateStore(
+            data_dir / DUCKDB_FILE, WRITER_MEMORY if only_writes else table.memory, threads=1 if only_writes else None
+        )
+    from stores.influxdb_store import InfluxDBStateStore  # its client library takes 20 MB: only where it is used
+
     if table.url is None or table.token_file is None:
         raise UserError('[store] kind = "influxdb" needs `url` and `token_file`.')
     token = read_secret(table.token_file, "InfluxDB token")

@@ -44,8 +44,11 @@ Newest = tuple[int, int, int, StateInterval]
 class DuckDBStateStore:
     """A `StateStore` in one file. Other processes read it through the service's HTTP API."""
 
-    def __init__(self, path: Path, memory_limit: str | None = None, compact_rows: int = COMPACT_ROWS) -> None:
-        """Open or create `path`. `memory_limit` as DuckDB writes it (`512MB`); None leaves DuckDB's own.
+    def __init__(
+        self, path: Path, memory_limit: str | None = None, compact_rows: int = COMPACT_ROWS, threads: int | None = None
+    ) -> None:
+        """Open or create `path`. `memory_limit` as DuckDB writes it (`512MB`) and `threads`; None leaves DuckDB's own. Each
+        thread has buffers of its own.
 
         Raises UserError where another process holds the file or it cannot be written.
         """
@@ -56,6 +59,8 @@ class DuckDBStateStore:
             self._connection = duckdb.connect(str(path))
             if memory_limit is not None:
                 self._connection.execute(f"SET memory_limit = '{_checked_size(memory_limit)}'")
+            if threads is not None:
+                self._connection.execute(f"SET threads = {threads:d}")
             for statement in sql.SCHEMA:
                 self._connection.execute(statement)
             self._lock = threading.Lock()

@@ -41,7 +41,7 @@ def run_worker(config: Path, name: str, retire: bool) -> None:
     except ValidationError:
         raise UserError(f"{name!r} is no name for a worker: small letters, digits, `-` and `_`.") from None
     clock = SystemClock()
-    store = open_store(settings.store, settings.data_dir, clock, name)
+    store = open_store(settings.store, settings.data_dir, clock, name, only_writes=True)
     quarantine = Quarantine(settings.data_dir / f"quarantine-{name}.sqlite")
     service = IngestService(settings.mqtt, store, quarantine, clock, name)
     if settings.metrics_port is not None:
