@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint install clean docs-pictures bench-chain bench-edge bench-ingest campaign-kills
+.PHONY: demo test lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics campaign-kills
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -42,6 +42,10 @@ bench-edge: $(INSTALLED)
 bench-ingest: $(INSTALLED)
 	@scripts/servers mosquitto influxdb
 	@$(BIN)/python -m benchmarks.ingest
+
+# A thousand machines with a year of history: read, fitted, forecast, and an hour later, as JSON.
+bench-analytics: $(INSTALLED)
+	@$(BIN)/python -m benchmarks.analytics
 
 # Fifty kills at random moments under load, and a store that is away for three minutes; the suite has a short form.
 campaign-kills: $(INSTALLED)

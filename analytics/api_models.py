@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from analytics.utilisation import PeriodUtilisation
 from telemetry import MachineState, OperationMode
 
 Time = Annotated[str, Field(description="RFC 3339, UTC, milliseconds.", examples=["2026-11-20T08:14:03.120Z"])]
@@ -48,11 +49,9 @@ class SpellPage(BaseModel):
     next: Following
 
 
-class Day(BaseModel):
-    """One machine's local day: times in hours, ratios null where their denominator is zero."""
+class _Hours(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
 
-    machine: str
-    day: date
     calendar_h: float
     known_h: float
     apt_h: float
@@ -64,6 +63,37 @@ class Day(BaseModel):
     utilization_efficiency: float | None
     setup_ratio: float | None
     utilization_of_calendar_time: float
+
+
+class Day(_Hours):
+    """One machine's local day: times in hours, ratios null where their denominator is zero."""
+
+    machine: str
+    day: date
+
+
+class Kpis(_Hours):
+    """What a machine, a group or the factory did in a period."""
+
+    of: str
+    period: Annotated[str, Field(examples=["2026-11-20", "2026-W47", "2026-11-20 late"])]
+    start: datetime
+    end: datetime
+    losses_h: Annotated[dict[str, float], Field(description="Calendar hours that were no production, by reason.")]
+    last_used: Annotated[datetime | None, Field(description="End of the last production in the range that was asked.")]
+    reliable: Annotated[bool, Field(description="Whether `coverage` reaches `coverage_bound`.")] = True
+
+    @classmethod
+    def of_period(cls, one: PeriodUtilisation, coverage_bound: float) -> Kpis:
+        return cls.model_validate(one).model_copy(update={"reliable": one.reaches(coverage_bound)})
+
+
+class KpiPage(BaseModel):
+    """With the denominator of every ratio; a row below `coverage_bound` is not reliable."""
+
+    denominators: dict[str, str]
+    coverage_bound: float
+    rows: list[Kpis]
 
 
 class Utilisation(BaseModel):

@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from analytics.forecast import BASELINES, SHARED, Boosted
+from analytics.past import Past, past_at
 from analytics.policy import Policy
 from analytics.quarter_grid import FREE, NOT_FREE, QUARTER, QuarterGrid
 from analytics.slots import open_quarters, was_kept
-from analytics.spare_capacity import Fitted, Past, fit, past_at, propose
+from analytics.spare_capacity import Fitted, fit, propose
 from telemetry import rfc3339
 
 CONTENDERS: dict[str, tuple[str, ...]] = {
@@ -121,7 +122,9 @@ def run_backtest(
         if not past.grids:
             continue
         if origin >= due:
-            fitted = {name: fit(past, policy, names=CONTENDERS[name]) for name in contenders}
+            fitted = {
+                name: fit(past, policy, policy.max_broken_promises, names=CONTENDERS[name]) for name in contenders
+            }
             due = origin + plan.refit
         truth = past_at(intervals, origin + plan.horizon, policy).grids
         for name, score in scores.items():

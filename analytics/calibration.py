@@ -14,8 +14,8 @@ import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
 from analytics.policy import MachinePolicy, Policy
-from analytics.quarter_grid import NOT_FREE, UNKNOWN, QuarterGrid
-from analytics.slots import KNOWN_SHARE, Window, cut_spans, cut_windows, open_quarters
+from analytics.quarter_grid import NOT_FREE, QUARTERS_PER_DAY, UNKNOWN, QuarterGrid
+from analytics.slots import KNOWN_SHARE, Cutting, Window, cut_spans, cut_windows, open_quarters
 
 MIN_CHECKED = 20
 """With fewer checked slots there is no track record, and nothing is published."""
@@ -62,22 +62,21 @@ class TrackRecord:
     kept_quarters: int
     total: Tally
     own: dict[str, Tally] = field(default_factory=dict)
-    _worth: IsotonicRegression | None = None
+    _worth: tuple[np.ndarray, np.ndarray] | None = None
+    """Scores and what they are worth; in between, linear."""
 
-    def filled(self, checks: Sequence[_Check]) -> TrackRecord:
+    def filled(self, checks: _Checks) -> TrackRecord:
         """With each machine's own record, and what a score is worth."""
-        scores, outcomes = [], []
-        for check in checks:
-            places, kept, sure = check.outcomes(self)
-            own = self.own.setdefault(check.trial.machine, Tally())
-            own.add(Tally(int(sure.sum()), int((sure & ~kept).sum())))
-            scores += [float(check.trial.scores[first:last].min()) for first, last in places[sure].tolist()]
-            outcomes += kept[sure].tolist()
-        self._worth = IsotonicRegression(out_of_bounds="clip").fit(scores, outcomes)
+        trial, scores, kept = checks.judged(self)
+        for place, name in enumerate(checks.machines):
+            broken = ~kept[checks.machine[trial] == place]
+            self.own[name] = Tally(len(broken), int(broken.sum()))
+        found = IsotonicRegression(out_of_bounds="clip").fit(scores, kept)
+        self._worth = found.X_thresholds_, found.y_thresholds_
         return self
 
-    def windows(self, scores: np.ndarray, usable: np.ndarray, machine: str, policy: Policy) -> list[Window]:
-        return cut_windows(scores, usable, self.threshold, policy.for_machine(machine), self.margin, self.piece)
+    def windows(self, scores: np.ndarray, usable: np.ndarray, policy: MachinePolicy, origin: int) -> list[Window]:
+        return cut_windows(scores, usable, self.threshold, policy, self.margin, self.piece, origin)
 
     def probability(self, machine: str, score: float) -> float:
         """That such a slot holds: what slots of such a score were worth, times how this machine does beside the others."""
@@ -85,7 +84,7 @@ class TrackRecord:
         pooled = (total - self.total.broken + 1) / (total + 2)
         own = self.own.get(machine, Tally())
         beside = (own.checked - own.broken + _POOL_WEIGHT * pooled) / (own.checked + _POOL_WEIGHT) / pooled
-        worth = float(self._worth.predict([score])[0]) if self._worth is not None else pooled
+        worth = float(np.interp(score, *self._worth)) if self._worth is not None else pooled
         # Laplace's rule of succession: no record, however clean, promises certainty.
         return min(worth * beside, (total + 1) / (total + 2))
 
@@ -94,7 +93,9 @@ def calibrate(
     trials: Sequence[Trial], grids: Mapping[str, QuarterGrid], end: int, policy: Policy, rate: float
 ) -> TrackRecord | None:
     """The best threshold for these trials; None where none keeps the promised `rate`. Nothing at or after `end` is looked at."""
-    checks = [_Check(one, grids[one.machine], end, policy.for_machine(one.machine)) for one in trials]
+    if not trials:
+        return None
+    checks = _Checks(trials, grids, end, policy)
     best: TrackRecord | None = None
     for piece in PIECES:
         for margin in MARGINS:
@@ -105,17 +106,14 @@ def calibrate(
     return best.filled(checks) if best is not None else None
 
 
-def _lowest_that_holds(
-    checks: Sequence[_Check], margin: int, piece: timedelta | None, rate: float
-) -> TrackRecord | None:
+def _lowest_that_holds(checks: _Checks, margin: int, piece: timedelta | None, rate: float) -> TrackRecord | None:
     """The lowest threshold whose slots were kept at the rate: it keeps most. By halving; what it finds was checked."""
     low, high = 0, len(THRESHOLDS)
     best = None
     while low < high:
         middle = (low + high) // 2
         tried = TrackRecord(THRESHOLDS[middle], margin, piece, 0, Tally())
-        for check in checks:
-            tried.kept_quarters += check.count(tried)
+        checks.count(tried)
         if tried.total.checked < MIN_CHECKED:
             high = middle
         elif _within(tried.total, rate):
@@ -125,32 +123,59 @@ def _lowest_that_holds(
     return best
 
 
-class _Check:
-    """One trial beside what came of its quarters, summed up so that any slot is checked in one step."""
+class _Checks:
+    """All trials beside what came of their quarters, summed up so that all slots are checked in one step.
 
-    def __init__(self, trial: Trial, grid: QuarterGrid, end: int, policy: MachinePolicy) -> None:
-        self.trial = trial
-        self.policy = policy
-        count = max(0, min(len(trial.scores), end - trial.origin))
-        self.usable = open_quarters(grid, trial.origin, trial.origin + len(trial.scores), policy)
-        self.usable[count:] = False
-        values = grid.values[trial.origin : trial.origin + count]
-        self._busy = np.concatenate([[0], np.cumsum(values == NOT_FREE)])
-        self._known = np.concatenate([[0], np.cumsum(values != UNKNOWN)])
+    Arrays have shape (trials, quarters) or (trials,). Trials are of the same length.
+    """
 
-    def outcomes(self, record: TrackRecord) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(spans of shape (slots, 2), whether kept, whether known well enough to say)."""
-        spans = cut_spans(self.trial.scores, self.usable, record.threshold, self.policy, record.margin, record.piece)
-        places = np.array(spans, dtype=np.int64).reshape(-1, 2)
-        busy = self._busy[places[:, 1]] - self._busy[places[:, 0]]
-        known = self._known[places[:, 1]] - self._known[places[:, 0]]
-        return places, busy == 0, (busy > 0) | (known >= KNOWN_SHARE * (places[:, 1] - places[:, 0]))
+    def __init__(self, trials: Sequence[Trial], grids: Mapping[str, QuarterGrid], end: int, policy: Policy) -> None:
+        self.machines = sorted({one.machine for one in trials})
+        place = {name: number for number, name in enumerate(self.machines)}
+        self.machine = np.array([place[one.machine] for one in trials])
+        self._policies = [policy.for_machine(name) for name in self.machines]
+        self._phase = np.array([one.origin % QUARTERS_PER_DAY for one in trials])
+        self._scores = np.stack([one.scores for one in trials])
+        shape = self._scores.shape
+        self._usable = np.zeros(shape, dtype=bool)
+        values = np.full(shape, UNKNOWN, dtype=np.int8)
+        for row, one in enumerate(trials):
+            count = max(0, min(shape[1], end - one.origin))
+            own = self._policies[self.machine[row]]
+            self._usable[row, :count] = open_quarters(grids[one.machine], one.origin, one.origin + count, own)
+            seen = grids[one.machine].values[one.origin : one.origin + count]
+            values[row, : len(seen)] = seen
+        self._busy = _sums(values == NOT_FREE)
+        self._known = _sums(values != UNKNOWN)
 
-    def count(self, record: TrackRecord) -> int:
-        """Add to the record's total; returns the quarters of the slots that were kept."""
-        places, kept, sure = self.outcomes(record)
+    def count(self, record: TrackRecord) -> None:
+        """Add to the record's total, and the quarters of the slots that were kept."""
+        _, begins, stops, kept, sure = self._outcomes(record)
         record.total.add(Tally(int(sure.sum()), int((sure & ~kept).sum())))
-        return int((places[:, 1] - places[:, 0])[sure & kept].sum())
+        record.kept_quarters += int((stops - begins)[sure & kept].sum())
+
+    def judged(self, record: TrackRecord) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(trial, score, whether kept) of the slots of which it can be said."""
+        trial, begins, stops, kept, sure = self._outcomes(record)
+        spans = zip(trial[sure].tolist(), begins[sure].tolist(), stops[sure].tolist(), strict=True)
+        scores = [float(self._scores[row, first:last].min()) for row, first, last in spans]
+        return trial[sure], np.array(scores), kept[sure]
+
+    def _outcomes(self, record: TrackRecord) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """(trial, begin, stop, whether kept, whether known well enough to say) of every slot."""
+        cutting = Cutting.of(self._policies, [0] * len(self._policies), record.piece)
+        cutting = Cutting(*(one[self.machine] for one in cutting))._replace(phase=self._phase)
+        trial, begins, stops = cut_spans(self._scores, self._usable, record.threshold, cutting, record.margin)
+        busy = self._busy[trial, stops] - self._busy[trial, begins]
+        known = self._known[trial, stops] - self._known[trial, begins]
+        return trial, begins, stops, busy == 0, (busy > 0) | (known >= KNOWN_SHARE * (stops - begins))
+
+
+def _sums(flags: np.ndarray) -> np.ndarray:
+    """Along the rows, beginning with 0: shape (rows, columns + 1)."""
+    sums = np.zeros((flags.shape[0], flags.shape[1] + 1), dtype=np.int32)
+    np.cumsum(flags, axis=1, out=sums[:, 1:])
+    return sums
 
 
 def _within(total: Tally, rate: float) -> bool:

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 
 from analytics import publications as outcomes
 from analytics.calibration import Tally
+from analytics.past import HISTORY
 from analytics.platform_client import Booking, OfferTakenError, SharingPlatform
 from analytics.policy import Policy
 from analytics.publications import Publications
 from analytics.reconcile import Slot, reconcile
 from analytics.slots import was_kept
-from analytics.spare_capacity import HISTORY, Busy, SpareCapacity, find_spare_capacity
+from analytics.spare_capacity import Busy, SpareCapacity, find_spare_capacity
 from stores import StateStore
 from telemetry import Clock
 

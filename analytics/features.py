@@ -66,15 +66,15 @@ def _features(known: np.ndarray, origin: int, count: int, first_weekday: int) ->
     alike = np.where((weekday < 5)[:, None], past_weekday < 5, past_weekday == weekday[:, None])
     columns = [
         *weeks[:, :4].T,
-        np.nanmean(weeks[:, :4], axis=1),
-        np.nanmean(weeks, axis=1),
+        _mean(weeks[:, :4], axis=1),
+        _mean(weeks, axis=1),
         np.nansum(weeks * fading, axis=1) / np.nansum(np.where(np.isnan(weeks), 0.0, 1.0) * fading, axis=1),
-        *(np.nanmean(np.stack([at(place + near) for place in week_lag[:4]]), axis=0) for near in _NEAR),
+        *(_mean(np.stack([at(place + near) for place in week_lag[:4]]), axis=0) for near in _NEAR),
         *days[:, :3].T,
-        np.nanmean(days[:, :7], axis=1),
-        *(np.nanmean(np.stack([at(place + near) for near in _NEAR]), axis=0) for place in day_lag[:3]),
-        np.nanmean(np.where(alike, days, np.nan)[:, :7], axis=1),
-        np.nanmean(np.where(alike, days, np.nan), axis=1),
+        _mean(days[:, :7], axis=1),
+        *(_mean(np.stack([at(place + near) for near in _NEAR]), axis=0) for place in day_lag[:3]),
+        _mean(np.where(alike, days, np.nan)[:, :7], axis=1),
+        _mean(np.where(alike, days, np.nan), axis=1),
         *_level_of_that_day(known, target, weeks_back),
         target % HALF_HOURS_PER_DAY,
         weekday,
@@ -82,6 +82,12 @@ def _features(known: np.ndarray, origin: int, count: int, first_weekday: int) ->
     ]
     of_origin = np.array(_of_the_origin(known, origin), dtype=np.float64)
     return np.column_stack([*columns, np.broadcast_to(of_origin, (count, len(of_origin)))]).astype(np.float32)
+
+
+def _mean(values: np.ndarray, axis: int | None = None) -> np.ndarray:
+    """Of what is known; NaN of nothing. NumPy's own takes four times as long on small arrays."""
+    known = ~np.isnan(values)
+    return np.asarray(np.where(known, values, 0.0).sum(axis=axis) / known.sum(axis=axis))
 
 
 def _level_of_that_day(known: np.ndarray, target: np.ndarray, weeks_back: np.ndarray) -> list[np.ndarray]:
@@ -105,9 +111,9 @@ def _of_the_origin(known: np.ndarray, origin: int) -> list[float]:
     changes = np.flatnonzero(lately[1:] != lately[:-1])
     spell = len(lately) - 1 - changes[-1] if len(changes) else len(lately)
     clock = np.arange(origin - len(lately), origin) % HALF_HOURS_PER_DAY
-    means = [float(np.nanmean(lately[-n:])) for n in (8, HALF_HOURS_PER_DAY, HALF_HOURS_PER_WEEK, len(lately))]
+    means = [float(_mean(lately[-n:])) for n in (8, HALF_HOURS_PER_DAY, HALF_HOURS_PER_WEEK, len(lately))]
     parts = [
-        float(np.nanmean(np.where((clock >= begin) & (clock < stop), lately, np.nan)[-days * HALF_HOURS_PER_DAY :]))
+        float(_mean(np.where((clock >= begin) & (clock < stop), lately, np.nan)[-days * HALF_HOURS_PER_DAY :]))
         for days in (1, 3, 7)
         for begin, stop in _PARTS_OF_DAY
     ]

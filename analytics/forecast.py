@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Protocol
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from analytics.features import HALF_HOURS_PER_WEEK, features, half_hours
 from analytics.quarter_grid import (
@@ -29,10 +31,19 @@ _SATURDAY = 5
 MIN_ROWS = 3_000
 MAX_ROWS = 30_000
 """More teach little and cost much."""
+MAX_SEEN = 600
+"""From so many origins of all machines the rows are taken: looking costs more than learning."""
 SEED = 20_260
 
-_ONE_THREAD = partial(threadpool_limits, limits=1, user_api="openmp")
-"""Small models: threads that wait for each other on a busy machine cost many times what they bring."""
+_AT_ONCE = 50
+"""So many forecasts are asked of the trees together: 10 MB of features."""
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    """Limits the trees to one thread: with small models, threads that wait for each other on a busy machine cost many times
+    what they bring. Made once, as it looks through all libraries of the process."""
+    return ThreadpoolController()
 
 
 class Forecast(Protocol):
@@ -116,13 +127,17 @@ class Boosted:
         half_end, half_count = end // 2, count // 2
         choice = np.random.default_rng(SEED)
         origins = range(4 * HALF_HOURS_PER_WEEK + tod // 2, half_end, 48)
-        wanted = MAX_ROWS / max(1, len(grids) * max(1, len(origins)))
-        for grid in grids.values():
+        pairs = [(machine, at) for machine in grids for at in origins]
+        if len(pairs) > MAX_SEEN:
+            pairs = [pairs[place] for place in np.sort(choice.choice(len(pairs), MAX_SEEN, replace=False))]
+        wanted = max(1, MAX_ROWS // max(1, len(pairs)))
+        for machine, of_machine in groupby(pairs, key=itemgetter(0)):
+            grid = grids[machine]
             free = half_hours(grid.values[:end])
-            for origin in origins:
+            for _, origin in of_machine:
                 truth = free[origin : min(origin + half_count, half_end)]
                 usable = np.flatnonzero(~np.isnan(truth))
-                few = choice.permutation(usable)[: max(1, int(wanted))] if len(usable) > wanted else usable
+                few = choice.permutation(usable)[:wanted] if len(usable) > wanted else usable
                 if len(few):
                     seen = features(free, origin, len(truth), grid.first_day.weekday())
                     rows.append(seen[few])
@@ -138,18 +153,38 @@ class Boosted:
             random_state=SEED,
             early_stopping=False,
         )
-        with _ONE_THREAD():
+        with _controller().limit(limits=1, user_api="openmp"):
             return cls(model.fit(np.concatenate(rows), np.concatenate(labels)))
 
     def scores(self, grid: QuarterGrid, origin: int, count: int) -> np.ndarray:
-        half_origin = origin // 2
-        half_count = -(-(origin + count) // 2) - half_origin
-        # Half an hour that has begun is unknown, not what its first quarter was.
-        free = half_hours(grid.values[: min(origin, len(grid.values)) // 2 * 2])
-        seen = features(free, half_origin, half_count, grid.first_day.weekday())
-        with _ONE_THREAD():
-            scores = np.repeat(self._model.predict_proba(seen)[:, 1], 2)
-        return scores[origin - 2 * half_origin :][:count]
+        return self.scores_of([(grid, origin)], count)[0]
+
+    def scores_of(self, cases: Sequence[tuple[QuarterGrid, int]], count: int) -> list[np.ndarray]:
+        """As `scores`, for many (grid, origin) at once: asking the trees costs as much as their answer."""
+        found: list[np.ndarray] = []
+        for first in range(0, len(cases), _AT_ONCE):
+            some = cases[first : first + _AT_ONCE]
+            seen = [_seen(grid, origin, count) for grid, origin in some]
+            with _controller().limit(limits=1, user_api="openmp"):
+                answers = self._model.predict_proba(np.concatenate(seen))[:, 1]
+            ends = np.cumsum([len(one) for one in seen])[:-1]
+            for (_, origin), own in zip(some, np.split(answers, ends), strict=True):
+                found.append(np.repeat(own, 2)[origin % 2 :][:count])
+        return found
+
+
+def _seen(grid: QuarterGrid, origin: int, count: int) -> np.ndarray:
+    half_origin = origin // 2
+    # Half an hour that has begun is unknown, not what its first quarter was.
+    free = half_hours(grid.values[: min(origin, len(grid.values)) // 2 * 2])
+    return features(free, half_origin, -(-(origin + count) // 2) - half_origin, grid.first_day.weekday())
+
+
+def scores_of(forecast: Forecast, cases: Sequence[tuple[QuarterGrid, int]], count: int) -> list[np.ndarray]:
+    """Of many (grid, origin), in their order."""
+    if isinstance(forecast, Boosted):
+        return forecast.scores_of(cases, count)
+    return [forecast.scores(grid, origin, count) for grid, origin in cases]
 
 
 WEEKLY = WeeklyProfile()

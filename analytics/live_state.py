@@ -24,7 +24,7 @@ def machine_cards(latest: Sequence[LatestState], policy: Policy, now: datetime) 
     cards = []
     for one in latest:
         own = policy.for_machine(one.machine)
-        if not own.offer:
+        if not own.is_offered:
             continue
         word, since = "not_shown", None
         if own.share_live_state:

@@ -10,7 +10,6 @@ from datetime import timedelta
 
 import pandas as pd
 
-from analytics.timeline import TIME_DTYPE
 from telemetry import MachineState, OperationMode
 
 FREE_STATES = (MachineState.NOT_EXECUTING.value, MachineState.NOT_AVAILABLE.value)
@@ -29,37 +28,11 @@ def occupied_spells(spells: pd.DataFrame, changeover_gap: timedelta) -> pd.DataF
     return joined.reset_index(drop=True)
 
 
-def free_spells(spells: pd.DataFrame, occupied: pd.DataFrame) -> pd.DataFrame:
-    """Columns machine, start, end: the idle parts of a timeline that lie outside its occupied spells, ordered."""
-    idle = spells[spells["state"].isin(FREE_STATES) & ~_in_busy_mode(spells)]
-    rows = []
-    for machine, own in idle.groupby("machine", sort=True):
-        taken = occupied[occupied["machine"] == machine]
-        rows += [(machine, start, end) for start, end in _outside(own, taken)]
-    free = pd.DataFrame(rows, columns=["machine", "start", "end"])
-    return free.astype({"start": TIME_DTYPE, "end": TIME_DTYPE})
+def idle_spells(spells: pd.DataFrame) -> pd.DataFrame:
+    """The spells of a timeline that are free where they lie outside occupied ones."""
+    return spells[spells["state"].isin(FREE_STATES) & ~_in_busy_mode(spells)]
 
 
 def _in_busy_mode(spells: pd.DataFrame) -> pd.Series:
     # A machine in set-up waits for its setter, not for a customer; out of service or unknown it stays what it is.
     return spells["mode"].isin(_BUSY_MODES) & spells["state"].isin(FREE_STATES)
-
-
-def _outside(idle: pd.DataFrame, taken: pd.DataFrame) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
-    """Idle spells minus taken ones; both ordered and disjoint. One pass over both."""
-    blocks = list(zip(taken["start"], taken["end"], strict=True))
-    left = []
-    first = 0
-    for start, end in zip(idle["start"], idle["end"], strict=True):
-        while first < len(blocks) and blocks[first][1] <= start:
-            first += 1
-        cursor = start
-        for begin, stop in blocks[first:]:
-            if begin >= end:
-                break
-            if begin > cursor:
-                left.append((cursor, begin))
-            cursor = max(cursor, stop)
-        if cursor < end:
-            left.append((cursor, end))
-    return left

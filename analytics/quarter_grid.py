@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from analytics.timeline import seconds_within
-from analytics.utilisation import epoch_seconds
+from analytics.machine_axis import MachineAxis
+from analytics.occupied import idle_spells
 from telemetry import MachineState
 
 QUARTER = timedelta(minutes=15)
@@ -49,37 +49,58 @@ class QuarterGrid:
         """The same as aware UTC."""
         return self.local_time(index).replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)
 
+    def spliced(self, keep: int, tail: QuarterGrid | None, now: datetime) -> np.ndarray:
+        """The first `keep` values, then those of a later grid that begins there; unknown up to `now` where there is none."""
+        length = (self.index_of(now) // QUARTERS_PER_DAY + 1) * QUARTERS_PER_DAY
+        values = np.full(length, UNKNOWN, dtype=np.int8)
+        values[:keep] = self.values[:keep]
+        if tail is not None:
+            values[keep:] = tail.values[: length - keep]
+        return values
 
-def quarter_grid(
-    spells: pd.DataFrame, free: pd.DataFrame, first_day: date, days: int, zone: str, masked_days: Collection[date] = ()
-) -> QuarterGrid:
-    """The grid of one machine from its timeline and its free spells.
+
+def quarter_grids(
+    spells: pd.DataFrame,
+    occupied: pd.DataFrame,
+    first_day: date,
+    days: int,
+    zone: str,
+    masked_days: Collection[date] = (),
+) -> dict[str, QuarterGrid]:
+    """The grid of every machine of a timeline, in order of their names, from it and its occupied spells.
 
     `masked_days` count as unknown: a public holiday says nothing about the Mondays to come.
     """
+    machines = list(spells["machine"].cat.categories)
     walls = pd.date_range(datetime.combine(first_day, time(0)), periods=days * QUARTERS_PER_DAY, freq=QUARTER)
-    readings = [_values(spells, free, walls, zone, first_time) for first_time in (True, False)]
-    values = np.where(readings[0] == readings[1], readings[0], UNKNOWN)
-    values[(readings[0] == NOT_FREE) | (readings[1] == NOT_FREE)] = NOT_FREE
+    readings = [_epoch_quarters(walls, zone, first_time) for first_time in (True, False)]
+    begin, end = min(one.min() for one in readings), max(one.max() for one in readings) + 1
+    axis = MachineAxis(machines, np.arange(begin, end + 1) * QUARTER.total_seconds())
+    values = _values(axis, spells, occupied)
+    once, again = (values[:, np.maximum(one, begin) - begin] for one in readings)
+    found = np.where(once == again, once, UNKNOWN)
+    found[(once == NOT_FREE) | (again == NOT_FREE)] = NOT_FREE
+    skipped = walls.tz_localize(zone, ambiguous=np.ones(len(walls), dtype=bool), nonexistent="NaT").isna()
+    found[:, skipped] = UNKNOWN
     for day in masked_days:
         start = (day - first_day).days * QUARTERS_PER_DAY
-        if 0 <= start < len(values):
-            values[start : start + QUARTERS_PER_DAY] = UNKNOWN
-    return QuarterGrid(values.astype(np.int8), first_day, zone)
+        if 0 <= start < len(walls):
+            found[:, start : start + QUARTERS_PER_DAY] = UNKNOWN
+    return {machine: QuarterGrid(own, first_day, zone) for machine, own in zip(machines, found, strict=True)}
 
 
-def _values(
-    spells: pd.DataFrame, free: pd.DataFrame, walls: pd.DatetimeIndex, zone: str, first_time: bool
-) -> np.ndarray:
-    """The quarters that begin at these wall-clock times; where a time comes twice, its first or its second coming."""
+def _epoch_quarters(walls: pd.DatetimeIndex, zone: str, first_time: bool) -> np.ndarray:
+    """Which quarter since 1970 begins at each wall-clock time; where a time comes twice, its first or its second coming.
+    Every zone in use is whole quarters away from UTC."""
     ambiguous = np.full(len(walls), first_time)
-    instants = walls.tz_localize(zone, ambiguous=ambiguous, nonexistent="NaT")
-    skipped = instants.isna()
-    begins = epoch_seconds(instants.to_series().ffill().bfill())
-    stops = begins + QUARTER.total_seconds()
-    known = spells[spells["state"] != MachineState.UNKNOWN.value]
-    known_s = seconds_within(epoch_seconds(known["start"]), epoch_seconds(known["end"]), begins, stops)
-    free_s = seconds_within(epoch_seconds(free["start"]), epoch_seconds(free["end"]), begins, stops)
-    values = np.where(free_s >= known_s - _TOLERANCE_S, FREE, NOT_FREE)
-    values[(known_s < QUARTER.total_seconds() / 2) | skipped] = UNKNOWN
+    instants = walls.tz_localize(zone, ambiguous=ambiguous, nonexistent="shift_forward")
+    return np.asarray(instants.as_unit("s").asi8 // int(QUARTER.total_seconds()))
+
+
+def _values(axis: MachineAxis, spells: pd.DataFrame, occupied: pd.DataFrame) -> np.ndarray:
+    """FREE, NOT_FREE or UNKNOWN: shape (machines, quarters of UTC)."""
+    known_s = axis.hours(spells[spells["state"] != MachineState.UNKNOWN.value]) * 3600
+    free_s = axis.hours_outside(idle_spells(spells), occupied) * 3600
+    values = np.where(free_s >= known_s - _TOLERANCE_S, FREE, NOT_FREE).astype(np.int8)
+    values[known_s < QUARTER.total_seconds() / 2] = UNKNOWN
     return values

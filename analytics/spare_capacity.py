@@ -9,28 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from analytics.calibration import Tally, TrackRecord, Trial, calibrate
-from analytics.forecast import PROFILES, SHARED, Boosted, Forecast
-from analytics.occupied import free_spells, occupied_spells
-from analytics.policy import Policy, holidays_between
-from analytics.quarter_grid import (
-    QUARTER,
-    QUARTERS_PER_DAY,
-    QUARTERS_PER_WEEK,
-    UNKNOWN,
-    QuarterGrid,
-    quarter_grid,
-)
+from analytics.forecast import PROFILES, SEED, SHARED, Boosted, Forecast, scores_of
+from analytics.past import Past, past_at
+from analytics.policy import Policy
+from analytics.quarter_grid import QUARTER, QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid
 from analytics.reconcile import Slot
-from analytics.slots import open_quarters
-from analytics.timeline import timeline
-
-HISTORY = timedelta(weeks=53)
-"""What is read at most: a year, so that the model has seen each season."""
+from analytics.slots import Window, open_quarters
+from analytics.workers import Here, Workers, in_order
 
 MIN_KNOWN = timedelta(weeks=2)
 MIN_COVERAGE = 0.8
@@ -40,16 +31,20 @@ CHECKED_WEEKS = 12
 REFIT_WEEKS = 4
 MIN_WEEKS_TO_LEARN = 10
 """Below, the trees have too little to learn from and to be checked on; the baselines alone compete."""
+MAX_TRIALS = 1_500
+"""Of so many forecasts in the past, spread over machines and days, the worth is judged: more would change little."""
 
 Busy = Mapping[str, Sequence[tuple[datetime, datetime]]]
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The forecast that kept most in the back-test, and its track record."""
+    """The forecast that kept most in the back-test, and its track record. `rate`: what it was fitted to keep, at `now`."""
 
     forecast: Forecast
     record: TrackRecord
+    rate: float
+    now: datetime
 
 
 @dataclass(frozen=True)
@@ -61,116 +56,148 @@ class SpareCapacity:
     grids: Mapping[str, QuarterGrid]
 
 
-@dataclass(frozen=True)
-class Past:
-    """What is known of every machine at a moment."""
-
-    now: datetime
-    grids: Mapping[str, QuarterGrid]
-    heard: Mapping[str, datetime]
-    free_now: Mapping[str, bool]
-
-    @property
-    def origin(self) -> int:
-        """The quarter of the grids that contains the moment."""
-        return next(iter(self.grids.values())).index_of(self.now)
-
-
 def find_spare_capacity(
-    intervals: pd.DataFrame, now: datetime, policy: Policy, booked: Busy, lived: Tally | None = None
+    intervals: pd.DataFrame,
+    now: datetime,
+    policy: Policy,
+    booked: Busy,
+    lived: Tally | None = None,
+    workers: Workers | None = None,
 ) -> SpareCapacity:
     """`intervals`: up to `HISTORY` before `now`, as `StateStore.intervals` gives them. `booked`: per machine. `lived`: what
     became of published slots lately; where it is worse than promised, the promise is tightened."""
+    workers = workers or Here()
     past = past_at(intervals, now, policy)
     if not past.grids:
         return SpareCapacity((), None, {})
-    fitted = fit(past, policy, lived)
-    slots = propose(fitted, past, policy, booked) if fitted is not None else ()
+    rate = tightened(policy.max_broken_promises, lived)
+    fitted = fit(past, policy, rate, workers) if rate is not None else None
+    slots = propose(fitted, past, policy, booked, workers) if fitted is not None else ()
     return SpareCapacity(slots, fitted, past.grids)
 
 
-def past_at(intervals: pd.DataFrame, now: datetime, policy: Policy) -> Past:
-    """The grids of all machines as known at `now`; what intervals say of later is cut off."""
-    zone = ZoneInfo(policy.zone)
-    intervals = intervals[intervals["since"] < pd.Timestamp(now)]
-    if intervals.empty:
-        return Past(now, {}, {}, {})
-    begin = max(now - HISTORY, intervals["since"].min().to_pydatetime())
-    first_day = begin.astimezone(zone).date()
-    days = (now.astimezone(zone).date() - first_day).days + 1
-    start = datetime.combine(first_day, datetime.min.time(), zone)
-    masked = holidays_between(policy.holidays, first_day, first_day + timedelta(days=days))
-    spells = timeline(intervals, start, now)
-    occupied = occupied_spells(spells, policy.changeover_gap)
-    grids, heard, free_now = {}, {}, {}
-    for machine, own in spells.groupby("machine", sort=True):
-        name = str(machine)
-        gap = policy.for_machine(name).changeover_gap
-        busy = occupied[occupied["machine"] == name] if gap == policy.changeover_gap else occupied_spells(own, gap)
-        free = free_spells(own, busy)
-        grids[name] = quarter_grid(own, free, first_day, days, policy.zone, masked)
-        known = own.loc[own["state"] != "unknown", "end"]
-        heard[name] = known.max().to_pydatetime() if len(known) else start
-        free_now[name] = bool(len(free)) and now - free["end"].max().to_pydatetime() <= QUARTER
-    return Past(now, grids, heard, free_now)
-
-
 def fit(
-    past: Past, policy: Policy, lived: Tally | None = None, names: Sequence[str] = (SHARED.name, Boosted.name)
+    past: Past,
+    policy: Policy,
+    rate: float,
+    workers: Workers | None = None,
+    names: Sequence[str] = (SHARED.name, Boosted.name),
 ) -> Fitted | None:
-    """Try the forecasts of these names on past weeks and keep the best; None where none has a record that keeps the promise."""
-    grids = {machine: grid for machine, grid in past.grids.items() if policy.for_machine(machine).offer}
+    """Try the forecasts of these names on past weeks and keep the best; None where none has a record that keeps the `rate`."""
+    workers = workers or Here()
+    grids = {machine: grid for machine, grid in past.grids.items() if policy.for_machine(machine).is_offered}
     if not grids:
         return None
-    rate = tightened(policy.max_broken_promises, lived)
-    if rate is None:
-        return None
     origin, count = past.origin, policy.horizon // QUARTER
-    weeks = origin // QUARTERS_PER_WEEK
-    origins = [
-        at
-        for at in range(origin - QUARTERS_PER_DAY, 2 * QUARTERS_PER_WEEK, -QUARTERS_PER_DAY)
-        if at >= origin - CHECKED_WEEKS * QUARTERS_PER_WEEK
-    ]
-    contenders: list[Fitted] = []
+    pairs = _tried(list(grids), origin)
+    judged = partial(_judged, grids, origin, policy, rate)
+    under_way = []
     for baseline in (one for one in PROFILES if one.name in names):
-        trials = [
-            Trial(machine, at, baseline.scores(grid, at, count)) for machine, grid in grids.items() for at in origins
-        ]
-        record = calibrate(trials, grids, origin, policy, rate)
-        if record is not None:
-            contenders.append(Fitted(baseline, record))
-    if weeks >= MIN_WEEKS_TO_LEARN and Boosted.name in names:
-        learner = Boosted.learnt(grids, origin, origin % QUARTERS_PER_DAY, count)
-        record = calibrate(_learners_trials(grids, origin, origins, count), grids, origin, policy, rate)
-        if learner is not None and record is not None:
-            contenders.append(Fitted(learner, record))
-    return max(contenders, key=lambda one: one.record.kept_quarters, default=None)
+        trials = _trials(baseline, grids, pairs, count)
+        under_way.append((baseline, workers.submit(judged, trials)))
+    learner: Forecast | None = None
+    learners_trials: list[Trial] = []
+    if origin // QUARTERS_PER_WEEK >= MIN_WEEKS_TO_LEARN and Boosted.name in names:
+        span = REFIT_WEEKS * QUARTERS_PER_WEEK
+        ends = [end for end in range(origin - CHECKED_WEEKS * QUARTERS_PER_WEEK, origin, span) if end > 0]
+        pieces: list[tuple[object, ...]] = [(grids, origin, policy, origin, [])]
+        pieces += [(grids, end, policy, origin, [one for one in pairs if end <= one[1] < end + span]) for end in ends]
+        (learner, _), *tried = in_order(workers, _learnt, pieces)
+        learners_trials = [trial for _, trials in tried for trial in trials]
+    contenders: list[tuple[Forecast, TrackRecord | None]] = []
+    if learner is not None and learners_trials:
+        contenders.append((learner, judged(learners_trials)))
+    contenders = [(baseline, done.result()) for baseline, done in under_way] + contenders
+    found = [Fitted(forecast, record, rate, past.now) for forecast, record in contenders if record is not None]
+    return max(found, key=lambda one: one.record.kept_quarters, default=None)
 
 
-def propose(fitted: Fitted, past: Past, policy: Policy, booked: Busy) -> tuple[Slot, ...]:
-    """The slots that may be offered at the past's moment."""
+def propose(
+    fitted: Fitted, past: Past, policy: Policy, booked: Busy, workers: Workers | None = None
+) -> tuple[Slot, ...]:
+    """The slots that may be offered at the past's moment, ordered by machine and start."""
+    portions = past.portions()
+    if workers is None or len(portions) < 2:
+        return _proposed(fitted, past, policy, booked)
+    pieces = [(fitted, one, policy, {name: booked[name] for name in one.grids if name in booked}) for one in portions]
+    return tuple(slot for some in in_order(workers, _proposed, pieces) for slot in some)
+
+
+def _proposed(fitted: Fitted, past: Past, policy: Policy, booked: Busy) -> tuple[Slot, ...]:
     slots: list[Slot] = []
-    for machine, grid in past.grids.items():
-        own = policy.for_machine(machine)
-        # A machine that nobody hears is Unknown, and Unknown is not idle.
-        if not own.offer or past.now - past.heard[machine] > policy.max_silence or not _known_enough(grid, past.origin):
-            continue
+    machines = [name for name in past.grids if _may_be_offered(name, past, policy)]
+    count = past.last_quarter(policy.horizon) - past.origin if machines else 0
+    all_scores = scores_of(fitted.forecast, [(past.grids[name], past.origin) for name in machines], count)
+    for machine, scores in zip(machines, all_scores, strict=True):
+        own, grid = policy.for_machine(machine), past.grids[machine]
         wait = own.notice if past.free_now[machine] else max(own.notice, own.minimum_slot)
         first = grid.index_of(past.now + wait)
         if grid.moment(first) < past.now + wait:
             first += 1
-        count = grid.index_of(past.now + policy.horizon) - past.origin
-        scores = fitted.forecast.scores(grid, past.origin, count)
         usable = open_quarters(grid, past.origin, past.origin + count, own, booked.get(machine, ()))
         usable[: first - past.origin] = False
         tally = fitted.record.own.get(machine, Tally())
-        for window in fitted.record.windows(scores, usable, machine, policy):
-            probability = fitted.record.probability(machine, window.score)
-            if probability >= own.required_probability:
-                start, end = (grid.moment(past.origin + place) for place in (window.first, window.last))
-                slots.append(Slot(machine, start, end, min(0.999, round(probability, 3)), tally.checked, tally.broken))
+        likely = [
+            (min(0.999, round(fitted.record.probability(machine, window.score), 3)), window)
+            for window in fitted.record.windows(scores, usable, own, past.origin)
+        ]
+        enough = [(sure, window) for sure, window in likely if sure >= own.required_probability]
+        for sure, window in _largest_share(enough, own.largest_share * int(usable.sum())):
+            start, end = (grid.moment(past.origin + place) for place in (window.first, window.last))
+            slots.append(Slot(machine, start, end, sure, tally.checked, tally.broken))
     return tuple(slots)
+
+
+def _largest_share(likely: Sequence[tuple[float, Window]], quarters: float) -> list[tuple[float, Window]]:
+    """The surest windows, as many as there is room for, in order of time."""
+    chosen = []
+    for sure, window in sorted(likely, key=lambda one: (-one[0], one[1].first)):
+        quarters -= window.last - window.first
+        if quarters < 0:
+            break
+        chosen.append((sure, window))
+    return sorted(chosen, key=lambda one: one[1].first)
+
+
+def _may_be_offered(machine: str, past: Past, policy: Policy) -> bool:
+    """A machine that nobody hears is Unknown, and Unknown is not idle."""
+    heard = past.now - past.heard[machine] <= policy.max_silence
+    return policy.for_machine(machine).is_offered and heard and _known_enough(past.grids[machine], past.origin)
+
+
+def _tried(machines: Sequence[str], origin: int) -> list[tuple[str, int]]:
+    """(machine, origin) of the forecasts that are judged: each day of the checked weeks, or as many as there is time for."""
+    earliest = max(2 * QUARTERS_PER_WEEK + 1, origin - CHECKED_WEEKS * QUARTERS_PER_WEEK)
+    origins = range(origin - QUARTERS_PER_DAY, earliest - 1, -QUARTERS_PER_DAY)
+    pairs = [(machine, at) for machine in machines for at in origins]
+    if len(pairs) <= MAX_TRIALS:
+        return pairs
+    chosen = np.random.default_rng(SEED).choice(len(pairs), MAX_TRIALS, replace=False)
+    return [pairs[place] for place in np.sort(chosen)]
+
+
+def _judged(
+    grids: Mapping[str, QuarterGrid], origin: int, policy: Policy, rate: float, trials: Sequence[Trial]
+) -> TrackRecord | None:
+    return calibrate(trials, grids, origin, policy, rate)
+
+
+def _learnt(
+    grids: Mapping[str, QuarterGrid], end: int, policy: Policy, origin: int, pairs: Sequence[tuple[str, int]]
+) -> tuple[Boosted | None, list[Trial]]:
+    """Trees that know nothing of `end` or later, and their scores as seen at these later origins."""
+    count = policy.horizon // QUARTER
+    learner = Boosted.learnt(grids, end, origin % QUARTERS_PER_DAY, count)
+    if learner is None:
+        return None, []
+    return learner, _trials(learner, grids, pairs, count)
+
+
+def _trials(
+    forecast: Forecast, grids: Mapping[str, QuarterGrid], pairs: Sequence[tuple[str, int]], count: int
+) -> list[Trial]:
+    scores = scores_of(forecast, [(grids[machine], at) for machine, at in pairs], count)
+    return [Trial(machine, at, own) for (machine, at), own in zip(pairs, scores, strict=True)]
 
 
 def tightened(rate: float, lived: Tally | None) -> float | None:
@@ -181,22 +208,6 @@ def tightened(rate: float, lived: Tally | None) -> float | None:
     if achieved > 3 * rate:
         return None
     return rate if achieved <= rate else rate * rate / achieved
-
-
-def _learners_trials(grids: Mapping[str, QuarterGrid], origin: int, origins: Sequence[int], count: int) -> list[Trial]:
-    """Scores of past origins, each by trees that knew nothing of its week or later."""
-    trials: list[Trial] = []
-    span = REFIT_WEEKS * QUARTERS_PER_WEEK
-    for end in range(origin - CHECKED_WEEKS * QUARTERS_PER_WEEK, origin, span):
-        learner = Boosted.learnt(grids, end, origin % QUARTERS_PER_DAY, count) if end > 0 else None
-        if learner is not None:
-            trials += [
-                Trial(machine, at, learner.scores(grid, at, count))
-                for machine, grid in grids.items()
-                for at in origins
-                if end <= at < end + span
-            ]
-    return trials
 
 
 def _known_enough(grid: QuarterGrid, origin: int) -> bool:

@@ -23,15 +23,18 @@ from pydantic import AwareDatetime
 
 from analytics.api_context import AnalyticsContext, Context, Factory
 from analytics.api_models import (
+    Day,
     Gaps,
     Hours,
+    KpiPage,
+    Kpis,
     MachineNow,
     MachinePage,
     SpellPage,
     Utilisation,
 )
 from analytics.timeline import hours_per_state, timeline
-from analytics.utilisation import DayUtilisation, utilisation_per_day
+from analytics.utilisation import By, Per, utilisation, utilisation_per_day
 from stores import LatestState
 from telemetry import Name, rfc3339
 
@@ -104,7 +107,20 @@ def get_utilisation(first: date, last: date, context: Context, factory: Factory)
     start, end = _range(first, last, policy.zone)
     spells = timeline(context.store.intervals(factory, start, end), start, end)
     days = utilisation_per_day(spells, policy.zone, first, last, policy.changeover_gap)
-    return Utilisation(denominators=_DENOMINATORS, days=[_day(one) for one in days])
+    return Utilisation(denominators=_DENOMINATORS, days=[Day.model_validate(one) for one in days])
+
+
+@router.get("/kpis")
+def get_kpis(
+    first: date, last: date, context: Context, factory: Factory, by: By = "machine", per: Per = "day"
+) -> KpiPage:
+    """Where the hours went, of machines, groups or the factory, per local day, ISO week or shift, both days included."""
+    policy = context.policy
+    start, end = _range(first, last, policy.zone)
+    spells = timeline(context.store.intervals(factory, start, end), start, end)
+    rows = utilisation(spells, policy, first, last, by, per)
+    bound = policy.coverage_bound
+    return KpiPage(denominators=_DENOMINATORS, coverage_bound=bound, rows=[Kpis.of_period(one, bound) for one in rows])
 
 
 @router.get("/hours")
@@ -155,10 +171,10 @@ async def _events(context: AnalyticsContext, factory: str) -> AsyncIterator[str]
 
 
 _DENOMINATORS = {
-    "coverage": "known hours / hours of the day",
+    "coverage": "known hours / calendar hours",
     "utilization_efficiency": "APT / AUBT",
     "setup_ratio": "AUST / (APT + AUST)",
-    "utilization_of_calendar_time": "APT / hours of the day",
+    "utilization_of_calendar_time": "APT / calendar hours",
 }
 
 
@@ -207,13 +223,3 @@ def _latest(one: LatestState) -> MachineNow:
         until=rfc3339(interval.until),
         reason=interval.reason,
     )
-
-
-def _day(one: DayUtilisation) -> dict[str, Any]:
-    return {
-        **asdict(one),
-        "coverage": one.coverage,
-        "utilization_efficiency": one.utilization_efficiency,
-        "setup_ratio": one.setup_ratio,
-        "utilization_of_calendar_time": one.utilization_of_calendar_time,
-    }

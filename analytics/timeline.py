@@ -99,17 +99,3 @@ def hours_per_state(spells: pd.DataFrame) -> dict[str, float]:
     lengths = (spells["end"] - spells["start"]).dt.total_seconds() / 3600 if len(spells) else pd.Series(dtype=float)
     sums = lengths.groupby(spells["state"]).sum() if len(spells) else pd.Series(dtype=float)
     return {state.value: float(sums.get(state.value, 0.0)) for state in MachineState}
-
-
-def seconds_within(starts: np.ndarray, ends: np.ndarray, begins: np.ndarray, stops: np.ndarray) -> np.ndarray:
-    """How many seconds of disjoint, ordered spells fall into each bin [begin, stop).
-
-    All in the same seconds. `starts`, `ends`: shape (spells,). `begins`, `stops`: shape (bins,), in any order, and may
-    overlap. Returns shape (bins,).
-    """
-    if len(starts) == 0:
-        return np.zeros(len(begins))
-    points = np.column_stack([starts, ends]).ravel()
-    lengths = (ends - starts).cumsum()
-    totals = np.column_stack([np.concatenate([[0.0], lengths[:-1]]), lengths]).ravel()
-    return np.asarray(np.interp(stops, points, totals) - np.interp(begins, points, totals))

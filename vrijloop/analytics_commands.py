@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -18,6 +20,7 @@ from telemetry import SystemClock, UserError, load_settings, parse_duration, rfc
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analytics.api_models import Kpis
     from analytics.policy import Policy
 
 SourceArgument = Annotated[
@@ -35,7 +38,8 @@ def spare(
     as_json: JsonOption = False,
 ) -> None:
     """The slots that would be published at a moment, from what was known then."""
-    from analytics.spare_capacity import HISTORY, find_spare_capacity
+    from analytics.past import HISTORY
+    from analytics.spare_capacity import find_spare_capacity
 
     rules = _policy(policy, horizon)
     moment = _moment(at) if at is not None else SystemClock().now()
@@ -115,6 +119,76 @@ def backtest(
         _print(result)
 
 
+def kpis(
+    source: SourceArgument,
+    first: Annotated[
+        str | None, typer.Option(help="First day, 2026-11-16; without it, four weeks before the last.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option(help="Last day, included; without it, the history's last whole one.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="machine, group or factory.")] = "machine",
+    per: Annotated[str, typer.Option(help="day, week or shift.")] = "week",
+    policy: PolicyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Where the hours went: ISO 22400-2 figures, losses by reason, and how much of the time is known."""
+    from analytics.api_models import Kpis
+    from analytics.timeline import timeline
+    from analytics.utilisation import utilisation
+
+    rules = _policy(policy, None)
+    if by not in ("machine", "group", "factory") or per not in ("day", "week", "shift"):
+        raise UserError("--by is machine, group or factory; --per is day, week or shift.")
+    zone, now = ZoneInfo(rules.zone), SystemClock().now()
+    until = _day(last) if last else None
+    end = datetime.combine(until + timedelta(days=1), time(0), zone) if until else now
+    history = _history(
+        source, rules, datetime.combine(_day(first), time(0), zone) if first else end - timedelta(days=35), end
+    )
+    if history.empty:
+        raise UserError(f"{source}: holds no history in these days.")
+    newest = min(history["until"].max().to_pydatetime(), end).astimezone(zone).date()
+    until = until or max(newest - timedelta(days=1), history["since"].min().to_pydatetime().astimezone(zone).date())
+    since = _day(first) if first else until - timedelta(days=27)
+    begin, stop = (datetime.combine(day, time(0), zone) for day in (since, until + timedelta(days=1)))
+    if stop <= begin:
+        raise UserError("--last lies before --first.")
+    rows = utilisation(timeline(history, begin, stop), rules, since, until, by, per)  # type: ignore[arg-type]
+    found = [Kpis.of_period(one, rules.coverage_bound) for one in rows]
+    if as_json:
+        print(
+            json.dumps(
+                {"coverage_bound": rules.coverage_bound, "rows": [one.model_dump(mode="json") for one in found]},
+                indent=2,
+            )
+        )
+        return
+    _print_kpis(found, rules.coverage_bound)
+
+
+def _print_kpis(rows: Sequence[Kpis], bound: float) -> None:
+    table = Table("", "Period", "APT h", "of calendar", "Not produced, h", "Known")
+    for one in rows:
+        losses = sorted(one.losses_h.items(), key=lambda loss: -loss[1])
+        table.add_row(
+            one.of,
+            one.period,
+            f"{one.apt_h:.1f}",
+            f"{one.utilization_of_calendar_time:.1%}",
+            ", ".join(f"{name.replace('_', '-')} {hours:.1f}" for name, hours in losses if hours >= 0.05),
+            f"{one.coverage:.0%}" + ("" if one.reliable else " !"),
+            style=None if one.reliable else "dim",
+        )
+    console = Console()
+    console.print(table)
+    unused = sorted({one.of for one in rows if one.last_used is None})
+    if unused:
+        console.print(f"Not used in these days: {', '.join(unused)}.")
+    if not all(one.reliable for one in rows):
+        console.print(f"! Less than {bound:.0%} of the time is known: these figures are not reliable.")
+
+
 def _print(result: dict[str, Any]) -> None:
     table = Table("", "Slots", "Offered h", "Free h", "Precision", "Recall", "Broken", "95 % of it", "Brier")
     for name, one in result["results"].items():
@@ -172,6 +246,13 @@ def _history(source: Path, rules: Policy, start: datetime, end: datetime) -> pd.
     settings = load_settings(source, ServerSettings)
     with closing(open_store(settings.store, settings.data_dir, SystemClock())) as store:
         return store.intervals(rules.factory, start, end)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"{text!r} is no day; write it as 2026-11-16.") from None
 
 
 def _length(text: str) -> timedelta:

@@ -25,6 +25,7 @@ app.add_typer(ingest_commands.app, name="ingest")
 app.add_typer(store_commands.app, name="store")
 app.command()(analytics_commands.spare)
 app.command()(analytics_commands.backtest)
+app.command()(analytics_commands.kpis)
 
 
 class BrokerChoice(StrEnum):

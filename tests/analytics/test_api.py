@@ -77,6 +77,7 @@ ROUTES: dict[str, tuple[dict[str, str], int]] = {
     "/api/v1/machines/mill-1": ({}, 404),
     "/api/v1/intervals": ({"machine": "mill-1", **SPAN}, 200),
     "/api/v1/utilisation": (DAYS, 200),
+    "/api/v1/kpis": ({**DAYS, "by": "factory", "per": "shift"}, 200),
     "/api/v1/hours": (SPAN, 200),
     "/api/v1/gaps": ({}, 200),
     "/api/v1/stream": ({}, 200),

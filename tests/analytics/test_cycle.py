@@ -13,7 +13,7 @@ import pytest
 
 from analytics.cycle import Analytics, CycleResult
 from analytics.platform_client import HttpSharingPlatform, MachineCard, PlatformUnavailableError
-from analytics.policy import MachinePolicy, Policy, parse_offered_hours
+from analytics.policy import MachineTable, Policy, parse_offered_hours
 from analytics.publications import Publications
 from sharing_platform.app import PlatformSettings, create_app
 from stores import ReportBatch, StoredReport
@@ -150,7 +150,7 @@ def test_without_a_record_nothing_is_offered(house: House) -> None:
 def test_a_vetoed_machine_is_not_offered(house: House) -> None:
     house.two_shifts("lathe-2")
     house.two_shifts("mill-1")
-    house.policy = POLICY.model_copy(update={"machine": {"mill-1": MachinePolicy(offer=False)}})
+    house.policy = POLICY.model_copy(update={"machine": {"mill-1": MachineTable(offer=False)}})
     assert {slot.machine for slot in house.cycle().slots} == {"lathe-2"}
 
 

@@ -14,7 +14,7 @@ from analytics.backtest import Plan, origins_of, run_backtest, wilson_interval
 from analytics.calibration import MIN_CHECKED, Tally, Trial, calibrate
 from analytics.features import HALF_HOURS_PER_WEEK, features, half_hours
 from analytics.forecast import WEEKLY, Boosted, SameHourLastWeek
-from analytics.policy import MachinePolicy, Policy, parse_offered_hours
+from analytics.policy import MachineTable, Policy, parse_offered_hours
 from analytics.quarter_grid import FREE, NOT_FREE, QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid
 from analytics.spare_capacity import find_spare_capacity, tightened
 from tests.analytics.tables import MONDAY, intervals, shift_weeks, utc
@@ -139,7 +139,7 @@ def test_a_machine_that_is_little_known_or_silent_is_not_offered() -> None:
 def test_booked_vetoed_and_closed_hours_are_not_offered() -> None:
     history = factory(7, 10, 0.0)
     policy = POLICY.model_copy(
-        update={"machine": {"m1": MachinePolicy(offer=False)}, "offered": (parse_offered_hours("sat-sun 08:00-18:00"),)}
+        update={"machine": {"m1": MachineTable(offer=False)}, "offered": (parse_offered_hours("sat-sun 08:00-18:00"),)}
     )
     saturday = (NOW + timedelta(days=5)).replace(hour=9)
     booked = {"m0": [(saturday, saturday + timedelta(hours=3))]}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
-from analytics.occupied import free_spells, occupied_spells
+from analytics.machine_axis import MachineAxis
+from analytics.occupied import idle_spells, occupied_spells
 from analytics.timeline import timeline
 from tests.analytics.tables import intervals, utc
 
@@ -21,15 +23,14 @@ def parts(script: list[tuple[int, str, str | None]], gap_minutes: int) -> tuple[
         rows.append(("m", utc(5) + timedelta(minutes=begin), utc(5) + timedelta(minutes=end), state, mode))
     spells = timeline(intervals(rows), utc(5), utc(5, 4))
     occupied = occupied_spells(spells, timedelta(minutes=gap_minutes))
-    free = free_spells(spells, occupied)
-
-    def minutes(frame: object) -> list[str]:
-        return [
-            f"{int((row['start'] - utc(5)).total_seconds() // 60)}-{int((row['end'] - utc(5)).total_seconds() // 60)}"
-            for row in frame.to_dict("records")  # type: ignore[attr-defined]
-        ]
-
-    return minutes(occupied), minutes(free)
+    axis = MachineAxis(["m"], utc(5).timestamp() + np.arange(241) * 60.0)
+    free = axis.hours_outside(idle_spells(spells), occupied)[0] > 1 / 120
+    turns = np.flatnonzero(np.diff(np.concatenate([[0], free.astype(int), [0]]))).tolist()
+    spans = [
+        f"{int((row['start'] - utc(5)).total_seconds() // 60)}-{int((row['end'] - utc(5)).total_seconds() // 60)}"
+        for row in occupied.to_dict("records")
+    ]
+    return spans, [f"{begin}-{end}" for begin, end in zip(turns[::2], turns[1::2], strict=True)]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,17 @@ def test_a_machine_has_the_defaults_and_its_own_exceptions(tmp_path: Path) -> No
     assert (other.offer, other.minimum_slot) == (True, timedelta(hours=3))
 
 
+def test_a_group_stands_between_the_defaults_and_the_machine(tmp_path: Path) -> None:
+    whole = policy(
+        tmp_path,
+        'minimum_slot = "3h"\nnotice = "1h"\n[group.turning]\nminimum_slot = "4h"\nnotice = "5h"\n'
+        '[machine.lathe-2]\ngroup = "turning"\nnotice = "6h"\n',
+    )
+    own = whole.for_machine("lathe-2")
+    assert (own.minimum_slot, own.notice) == (timedelta(hours=4), timedelta(hours=6))
+    assert (whole.group_of("lathe-2"), whole.group_of("mill-3")) == ("turning", None)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -41,6 +52,11 @@ def test_a_machine_has_the_defaults_and_its_own_exceptions(tmp_path: Path) -> No
         ("required_probability = 1.0", "required_probability"),
         ('minimum_slott = "2h"', "minimum_slot"),
         ("[machine.lathe]\nofer = false", "offer"),
+        ('[machine.lathe]\ngroup = "turning"', "no [group.turning] table"),
+        ('blackout = ["christmas"]', "2026-12-24"),
+        ('blackout = ["2026-12-24/2026-12-01"]', "ends before it begins"),
+        ("largest_share = 1.5", "largest_share"),
+        ("[price]\nper_hour = -1", "per_hour"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, text: str, said: str) -> None:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.occupied import free_spells, occupied_spells
-from analytics.quarter_grid import FREE, NOT_FREE, QUARTER, QUARTERS_PER_DAY, UNKNOWN, QuarterGrid, quarter_grid
+from analytics.occupied import occupied_spells
+from analytics.quarter_grid import FREE, NOT_FREE, QUARTER, QUARTERS_PER_DAY, UNKNOWN, QuarterGrid, quarter_grids
 from analytics.timeline import timeline
 from tests.analytics.tables import intervals, utc
 
@@ -28,8 +28,8 @@ def grid_of(
 ) -> QuarterGrid:
     start = datetime(first.year, first.month, first.day, tzinfo=ZoneInfo(zone))
     spells = timeline(intervals(rows), start, start + timedelta(days=days))
-    free = free_spells(spells, occupied_spells(spells, timedelta(minutes=30)))
-    return quarter_grid(spells, free, first, days, zone, masked)
+    occupied = occupied_spells(spells, timedelta(minutes=30))
+    return quarter_grids(spells, occupied, first, days, zone, masked)["m"]
 
 
 def test_free_busy_and_unknown_quarters() -> None:

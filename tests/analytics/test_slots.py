@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.policy import MachinePolicy, parse_offered_hours
-from analytics.quarter_grid import FREE, NOT_FREE, QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid
+from analytics.policy import MachinePolicy, parse_blackout, parse_offered_hours
+from analytics.quarter_grid import FREE, NOT_FREE, QUARTER, QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid
 from analytics.slots import Window, cut_windows, open_quarters, was_kept
 from analytics.weekly_profile import quarter_shares
 from tests.analytics.tables import MONDAY, shift_weeks, utc
@@ -173,3 +173,55 @@ def test_slots_keep_to_the_clock_on_the_wall(day: date, expected: float) -> None
 def test_moments_of_slots_are_aware() -> None:
     assert shift_weeks(1).moment(0) == utc(5)
     assert isinstance(shift_weeks(1).moment(0), datetime)
+
+
+@given(st.integers(0, 60), st.integers(1, 12), st.integers(0, 20))
+def test_a_run_is_cut_so_that_no_piece_is_too_short_and_little_is_lost(length: int, shortest: int, more: int) -> None:
+    longest = shortest + more
+    policy = MachinePolicy(minimum_slot=shortest * QUARTER, maximum_slot=longest * QUARTER)
+    windows = cut_windows(np.ones(length), np.ones(length, dtype=bool), 0.5, policy)
+    expected, begin = [], 0
+    while length - begin >= shortest:  # the rule, one piece after the other
+        stop = min(length, begin + longest)
+        if 0 < length - stop < shortest and stop - begin >= 2 * shortest:
+            stop = length - shortest
+        expected.append((begin, stop))
+        begin = stop
+    assert [(one.first, one.last) for one in windows] == expected
+
+
+_ALL = 2 * QUARTERS_PER_DAY
+_FREE_AT_NOON = np.where((np.arange(_ALL) % 96 >= 45) & (np.arange(_ALL) % 96 < 75), 0.9, 0.1)
+"""Forecast free from 11:15 to 18:45 on both days."""
+
+
+@pytest.mark.parametrize(
+    ("wishes", "expected"),
+    [
+        ({}, ["11:15-18:45"]),
+        ({"buffer_before": timedelta(minutes=30), "buffer_after": timedelta(minutes=45)}, ["11:45-18:00"]),
+        ({"round_to": "1h"}, ["12:00-18:00"]),
+        ({"round_to": "2h", "buffer_before": timedelta(hours=1)}, ["14:00-18:00"]),
+        ({"round_to": "1h", "maximum_slot": timedelta(minutes=150)}, ["12:00-14:00", "14:00-16:00", "16:00-18:00"]),
+    ],
+)
+def test_buffers_and_rounding(wishes: dict[str, object], expected: list[str]) -> None:
+    policy = MachinePolicy(**{"minimum_slot": timedelta(hours=2), **wishes})
+    # The forecast begins at 01:30: what is rounded is the clock on the wall, not the place.
+    windows = cut_windows(_FREE_AT_NOON[6:], np.ones(_ALL - 6, dtype=bool), 0.5, policy, origin=96 + 6)
+
+    def clock(place: int) -> str:
+        return f"{(place + 6) % 96 // 4:02}:{(place + 6) % 4 * 15:02}"
+
+    assert [f"{clock(one.first)}-{clock(one.last)}" for one in windows] == 2 * expected
+
+
+def test_nothing_is_open_on_blacked_out_days_nor_near_what_is_taken() -> None:
+    grid = shift_weeks(1)
+    policy = MachinePolicy(
+        blackout=(parse_blackout("2026-01-13/2026-01-14"),), buffer_before=timedelta(hours=1), buffer_after=QUARTER
+    )
+    usable = open_quarters(grid, 7 * 96, 11 * 96, policy, [(utc(12, 8), utc(12, 10))])  # Monday the 12th is day 7
+    assert not usable[96 : 3 * 96].any()
+    assert usable[:96].tolist() == [not 8 * 4 - 1 <= place < 11 * 4 for place in range(96)]
+    assert usable[3 * 96 :].all()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.timeline import hours_per_state, seconds_within, timeline
+from analytics.timeline import hours_per_state, timeline
 from tests.analytics.tables import intervals, spells, utc
 
 RUN, WAIT = "executing", "not_executing"
@@ -93,8 +92,3 @@ def test_known_time_is_the_union_of_what_was_reported(rows: list[tuple[int, int]
 def test_hours_are_named_for_every_state() -> None:
     hours = hours_per_state(timeline(intervals([("m", utc(5), utc(5, 3), RUN, None)]), utc(5), utc(5, 4)))
     assert hours == {RUN: 3.0, WAIT: 0.0, "out_of_service": 0.0, "not_available": 0.0, "unknown": 1.0}
-
-
-def test_seconds_within_splits_a_spell_over_its_bins() -> None:
-    starts, ends, edges = np.array([50.0, 150.0]), np.array([120.0, 160.0]), np.array([0.0, 100.0, 200.0, 300.0])
-    assert seconds_within(starts, ends, edges[:-1], edges[1:]).tolist() == [50.0, 30.0, 0.0]

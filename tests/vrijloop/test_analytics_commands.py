@@ -122,3 +122,15 @@ def test_the_recorded_meter_keeps_the_promise(tmp_path: Path) -> None:
     assert own["slots"] > 100
     assert own["broken_interval_95"][0] <= 0.05
     assert own["precision"] > 0.93
+
+
+def test_kpis_say_where_the_hours_went(history: Path) -> None:
+    policy = history.parent / "policy.toml"
+    arguments = ("kpis", history, "--first", "2026-01-05", "--last", "2026-01-11", "--policy", policy)
+    (row,) = json.loads(invoke(*arguments, "--json"))["rows"]
+    assert (row["of"], row["period"], row["calendar_h"], row["apt_h"]) == ("saw-1", "2026-W02", 168, 70)
+    assert row["losses_h"]["off"] == 20
+    assert row["last_used"] == "2026-01-09T20:00:00Z"
+    assert "saw-1" in invoke(*arguments)
+    with pytest.raises(UserError, match="shift"):
+        invoke(*arguments, "--per", "month")
