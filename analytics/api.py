@@ -12,9 +12,8 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, HTTPException
 from fastapi.responses import PlainTextResponse
 
-from analytics import state_api
+from analytics import publishing_api, state_api
 from analytics.api_context import AnalyticsContext, Context, OwnFactory
-from analytics.platform_client import PlatformUnavailableError
 from analytics.reconcile import Slot
 from stores import StoreUnavailableError
 from telemetry import rfc3339
@@ -37,7 +36,7 @@ def build_app(
         openapi_url="/api/v1/openapi.json",
     )
     app.state.analytics = context
-    for one in (state_api.router, router, metrics_router):
+    for one in (state_api.router, publishing_api.router, router, metrics_router):
         app.include_router(one)
     return app
 
@@ -74,8 +73,8 @@ def get_slots(context: Context, _: OwnFactory) -> dict[str, Any]:
     """The slots of the last round."""
     result = context.service.result
     if result is None:
-        return {"at": None, "slots": []}
-    return {"at": rfc3339(result.at), "slots": [_slot(one) for one in result.slots]}
+        return {"at": None, "slots": [], "platform": None}
+    return {"at": rfc3339(result.at), "slots": [_slot(one) for one in result.slots], "platform": result.away}
 
 
 @router.post("/cycle")
@@ -83,8 +82,10 @@ async def post_cycle(context: Context, _: OwnFactory) -> dict[str, Any]:
     """Run one round now."""
     try:
         result = await context.service.cycle()
-    except (PlatformUnavailableError, StoreUnavailableError) as error:
+    except StoreUnavailableError as error:
         raise HTTPException(503, str(error)) from error
+    if result.away is not None:
+        raise HTTPException(503, f"{result.away} What should be offered is kept and delivered later.")
     return {
         "at": rfc3339(result.at),
         "slots": len(result.slots),

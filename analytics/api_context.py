@@ -13,6 +13,7 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from analytics.policy import Policy
+from analytics.publisher_state import PublisherState
 from analytics.service import AnalyticsService
 from stores import LatestState, StateStore
 from telemetry import Clock
@@ -29,6 +30,8 @@ class AnalyticsContext:
     tokens: Mapping[str, str]
     status: Callable[[], Mapping[str, Any]]
     metrics: Callable[[], str]
+    publishing: PublisherState
+    webhook_secret: str | None = None
     streams: int = 0
     _latest: dict[str, tuple[float, list[LatestState]]] = field(default_factory=dict)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)

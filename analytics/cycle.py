@@ -1,22 +1,27 @@
-"""One round of analytics: read, forecast, compare with the platform, put and withdraw, and check old promises."""
+"""One round of analytics: read what is new, forecast, decide what to offer, deliver it, and check old promises."""
 
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from analytics import publications as outcomes
+from analytics.approvals import confirmed
+from analytics.bookings_at_risk import Alert, bookings_at_risk
+from analytics.calendar_feeds import CalendarFeeds, PlannedTime
 from analytics.calibration import Tally
-from analytics.past import HISTORY
-from analytics.platform_client import Booking, OfferTakenError, SharingPlatform
+from analytics.past import Past, carried_on, read_past
+from analytics.platform_client import Booking, PlatformUnavailableError
 from analytics.policy import Policy
 from analytics.publications import Publications
-from analytics.reconcile import Slot, reconcile
+from analytics.publisher import Delivery, Publisher
+from analytics.publisher_state import PublisherState
+from analytics.reconcile import Slot
 from analytics.slots import was_kept
-from analytics.spare_capacity import Busy, SpareCapacity, find_spare_capacity
-from stores import StateStore
+from analytics.spare_capacity import Busy, Fitted, fit, propose, tightened
+from analytics.workers import Here, Workers
+from stores import LatestState, StateStore
 from telemetry import Clock
 
 _log = logging.getLogger(__name__)
@@ -24,10 +29,13 @@ _log = logging.getLogger(__name__)
 LIVED = timedelta(weeks=8)
 """Published slots of so long ago still say how far promises hold now."""
 
+REFIT = timedelta(days=1)
+"""So often everything is read again and the forecast learns anew; in between, only what is new is read."""
+
 
 @dataclass(frozen=True)
 class CycleResult:
-    """What a round found and did."""
+    """What a round found and did. `away`: why the platform does not show it yet."""
 
     at: datetime
     slots: tuple[Slot, ...] = ()
@@ -35,57 +43,118 @@ class CycleResult:
     withdrawn: int = 0
     bookings: tuple[Booking, ...] = ()
     promised: Tally = field(default_factory=Tally)
+    away: str | None = None
 
 
 class Analytics:
     """Holds what a round needs. `run_cycle` is called from one thread at a time."""
 
     def __init__(
-        self, store: StateStore, platform: SharingPlatform, publications: Publications, policy: Policy, clock: Clock
+        self,
+        store: StateStore,
+        publisher: Publisher,
+        state: PublisherState,
+        publications: Publications,
+        policy: Policy,
+        clock: Clock,
+        feeds: CalendarFeeds,
+        workers: Workers | None = None,
     ) -> None:
         self._store = store
-        self._platform = platform
+        self._publisher = publisher
+        self._state = state
         self._publications = publications
         self._policy = policy
         self._clock = clock
+        self._feeds = feeds
+        self._workers = workers or Here()
+        self._past: Past | None = None
+        self._read_at: datetime | None = None
+        self._cursor = ""
+        self._fitted: Fitted | None = None
+        self._taken: tuple[Alert, ...] = ()
+        self.planned = PlannedTime((), {})
 
     def run_cycle(self) -> CycleResult:
-        """Raises StoreUnavailableError or PlatformUnavailableError; the next round makes up for it."""
+        """Raises StoreUnavailableError; the next round makes up for it. A platform that is away is in the result: what should be
+        offered is kept, and delivered when it is back."""
         now = self._clock.now()
-        factory = self._policy.factory
-        bookings = tuple(self._platform.bookings(factory))
-        intervals = self._store.intervals(factory, now - HISTORY, now)
-        lived = self._publications.tally(since=now - LIVED)
-        spare = find_spare_capacity(intervals, now, self._policy, _busy(bookings), lived)
-        self._check_promises(spare, now, bookings)
-        changes = reconcile(factory, self._platform.offers(factory), spare.slots)
-        put = withdrawn = 0
-        for offer_id in changes.withdraw:
+        away = self._asked_for_bookings()
+        bookings = self._state.bookings()
+        past = self._past_at(now)
+        self.planned = self._feeds.read(now, list(past.grids))
+        rate = tightened(self._policy.max_broken_promises, self._publications.tally(since=now - LIVED))
+        fitted = self._fitted_for(past, rate) if past.grids and rate is not None else None
+        busy = _busy(bookings, self.planned)
+        found = propose(fitted, past, self._policy, busy, self._workers) if fitted is not None else ()
+        self._check_promises(past, now, bookings)
+        slots, approvals = confirmed(found, self._state.approvals(), self._policy, now)
+        self._state.set_approvals(approvals)
+        self._publisher.want(slots)
+        done = Delivery()
+        if away is None:
             try:
-                self._platform.withdraw(offer_id)
-            except OfferTakenError:
-                continue  # booked in this very moment: the next round reads the booking
-            # A promise that was withdrawn in time is no promise; one whose notice has run out still counts.
-            self._publications.withdraw(offer_id, now + self._policy.notice)
-            withdrawn += 1
-        for offer in changes.put:
-            try:
-                self._platform.put_offer(factory, offer)
-            except OfferTakenError:
-                continue
-            self._publications.published(offer, now, now + self._policy.for_machine(offer.slot.machine).notice)
-            put += 1
-        if put or withdrawn:
-            _log.info("%d slots are free; %d offered or changed, %d withdrawn.", len(spare.slots), put, withdrawn)
-        return CycleResult(now, spare.slots, put, withdrawn, bookings, self._publications.tally())
+                done = self.deliver()
+            except PlatformUnavailableError as error:
+                away = str(error)
+        if done.put or done.withdrawn:
+            _log.info("%d slots are free; %d offered or changed, %d withdrawn.", len(slots), done.put, done.withdrawn)
+        return CycleResult(now, slots, done.put, done.withdrawn, bookings, self._publications.tally(), away)
 
-    def _check_promises(self, spare: SpareCapacity, now: datetime, bookings: tuple[Booking, ...]) -> None:
+    def deliver(self) -> Delivery:
+        """Make the platform show what should be offered. Raises PlatformUnavailableError."""
+        done = self._publisher.deliver()
+        self._taken = done.taken
+        return done
+
+    def switch_off(self, on: bool) -> None:
+        """The kill switch: with `on`, everything is withdrawn at once. Raises PlatformUnavailableError; it holds all the same."""
+        self._state.kill_switch = on
+        if on:
+            self._publisher.want(())
+            self.deliver()
+
+    def check_bookings(self, latest: list[LatestState]) -> list[Alert]:
+        """Raise and clear alerts for bookings that may not be kept. Returns the new ones."""
+        now = self._clock.now()
+        alerts = bookings_at_risk(self._state.bookings(), latest, self.planned.entries, now, self._policy)
+        fresh = self._state.show_alerts([*alerts, *self._taken], now)
+        for one in fresh:
+            _log.warning("Booking endangered: %s", one.sentence)
+        return fresh
+
+    def _asked_for_bookings(self) -> str | None:
+        try:
+            self._publisher.refresh_bookings()
+        except PlatformUnavailableError as error:
+            return str(error)
+        return None
+
+    def _past_at(self, now: datetime) -> Past:
+        cursor = self._store.cursor()
+        known = self._past
+        past = None
+        if known is not None and known.grids and self._read_at is not None and now - self._read_at < REFIT:
+            changed, cursor = self._store.changed_since(self._policy.factory, self._cursor)
+            past = carried_on(known, self._store, changed, now, self._policy)
+        if past is None:
+            past, self._read_at = read_past(self._store, now, self._policy, self._workers), now
+        self._past, self._cursor = past, cursor
+        return past
+
+    def _fitted_for(self, past: Past, rate: float) -> Fitted | None:
+        held = self._fitted
+        if held is None or past.now - held.now >= REFIT or held.rate != rate:
+            self._fitted = fit(past, self._policy, rate, self._workers)
+        return self._fitted
+
+    def _check_promises(self, past: Past, now: datetime, bookings: tuple[Booking, ...]) -> None:
         """Compare promises whose time has passed with what then happened."""
         for one in self._publications.over(now):
             if any(b.machine == one.machine and b.start < one.end and one.start < b.end for b in bookings):
                 self._publications.settle([one.id], outcomes.BOOKED)
                 continue
-            grid = spare.grids.get(one.machine)
+            grid = past.grids.get(one.machine)
             kept = None
             if grid is not None:
                 kept = was_kept(grid.values[max(0, grid.index_of(one.start)) : max(0, grid.index_of(one.end))])
@@ -93,8 +162,8 @@ class Analytics:
             self._publications.settle([one.id], verdict)
 
 
-def _busy(bookings: tuple[Booking, ...]) -> Busy:
-    busy: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+def _busy(bookings: tuple[Booking, ...], planned: PlannedTime) -> Busy:
+    busy = {machine: list(times) for machine, times in planned.busy().items()}
     for booking in bookings:
-        busy[booking.machine].append((booking.start, booking.end))
+        busy.setdefault(booking.machine, []).append((booking.start, booking.end))
     return busy

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 import httpx2
@@ -34,6 +35,17 @@ class Booking:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms hours are offered. Prices in euros without VAT; `visibility`: public, members, or the `partners` alone."""
+
+    operator: str = "included"
+    price_per_hour: Decimal | None = None
+    price_minimum: Decimal | None = None
+    visibility: str = "public"
+    partners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class MachineCard:
     """What the platform may show of a machine: what it is and, where the factory allows, how it is now."""
 
@@ -55,7 +67,7 @@ class SharingPlatform(Protocol):
         """The factory's bookings that are not yet over."""
         ...
 
-    def put_offer(self, factory: str, offer: Offer) -> None:
+    def put_offer(self, factory: str, offer: Offer, terms: Terms) -> None:
         """Create or change. Raises OfferTakenError."""
         ...
 
@@ -69,7 +81,7 @@ class SharingPlatform(Protocol):
 
 
 class HttpSharingPlatform:
-    """Vrijloop's own platform over `/api/v1`."""
+    """Vrijloop's own platform over `/api/v1`; `tests/analytics/test_platform_contract.py` holds it to the protocol."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url
@@ -99,7 +111,7 @@ class HttpSharingPlatform:
             for row in answer.json()["bookings"]
         ]
 
-    def put_offer(self, factory: str, offer: Offer) -> None:
+    def put_offer(self, factory: str, offer: Offer, terms: Terms) -> None:
         slot = offer.slot
         body = {
             "factory": factory,
@@ -109,6 +121,11 @@ class HttpSharingPlatform:
             "probability": slot.probability,
             "checked": slot.checked,
             "broken": slot.broken,
+            "operator": terms.operator,
+            "price_per_hour": None if terms.price_per_hour is None else str(terms.price_per_hour),
+            "price_minimum": None if terms.price_minimum is None else str(terms.price_minimum),
+            "visibility": terms.visibility,
+            "partners": list(terms.partners),
         }
         self._send("PUT", f"/api/v1/offers/{offer.id}", json=body, taken=f"offer {offer.id}")
 

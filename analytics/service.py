@@ -7,11 +7,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from analytics.bookings_at_risk import Alert
 from analytics.cycle import Analytics, CycleResult
 from analytics.live_state import machine_cards
-from analytics.platform_client import Booking, MachineCard, PlatformUnavailableError, SharingPlatform
+from analytics.platform_client import Booking, MachineCard, PlatformUnavailableError
 from analytics.policy import Policy
-from stores import StateStore, StoreUnavailableError
+from analytics.publisher import Publisher
+from stores import StateStore, StoreRefusedError, StoreUnavailableError
 from telemetry import Clock
 
 _log = logging.getLogger(__name__)
@@ -20,6 +22,8 @@ Step = Callable[[], Awaitable[object]]
 
 LIVE_INTERVAL_S = 0.25
 BOOKING_INTERVAL_S = 1.0
+DELIVERY_INTERVAL_S = 5.0
+"""How soon a platform that was away is tried again."""
 
 
 class AnalyticsService:
@@ -29,17 +33,19 @@ class AnalyticsService:
         self,
         analytics: Analytics,
         store: StateStore,
-        platform: SharingPlatform,
+        publisher: Publisher,
         policy: Policy,
         clock: Clock,
         interval: timedelta,
+        tell: Callable[[Alert], None] = lambda _: None,
     ) -> None:
         self._analytics = analytics
         self._store = store
-        self._platform = platform
+        self._publisher = publisher
         self._policy = policy
         self._clock = clock
         self._interval = interval
+        self._tell = tell
         self._cycle_lock = asyncio.Lock()
         self._due = asyncio.Event()
         self._bookings: frozenset[Booking] = frozenset()
@@ -52,6 +58,8 @@ class AnalyticsService:
             tasks.create_task(self._rounds())
             tasks.create_task(self._repeat(self._watch_bookings, BOOKING_INTERVAL_S))
             tasks.create_task(self._repeat(self._show_live, LIVE_INTERVAL_S))
+            tasks.create_task(self._repeat(self._deliver, DELIVERY_INTERVAL_S))
+            tasks.create_task(self._repeat(self._check_bookings, BOOKING_INTERVAL_S))
 
     async def cycle(self) -> CycleResult:
         """One round now; rounds never overlap. Raises what `Analytics.run_cycle` raises."""
@@ -59,6 +67,21 @@ class AnalyticsService:
             self.result = await asyncio.to_thread(self._analytics.run_cycle)
             self._bookings = frozenset(self.result.bookings)
             return self.result
+
+    async def switch_off(self, on: bool) -> None:
+        """The kill switch. Off again, the next round is at once. Raises PlatformUnavailableError; it holds all the same."""
+        try:
+            await asyncio.to_thread(self._analytics.switch_off, on)
+        finally:
+            self._due.set()
+
+    def due(self) -> None:
+        """Something has changed that a round should look at: do not wait for the next."""
+        self._due.set()
+
+    async def bookings_changed(self) -> None:
+        """The platform says so: ask it now."""
+        await self._guarded(self._watch_bookings)
 
     async def _rounds(self) -> None:
         while True:
@@ -80,7 +103,7 @@ class AnalyticsService:
         name = step.__name__
         try:
             await step()
-        except (PlatformUnavailableError, StoreUnavailableError) as error:
+        except (PlatformUnavailableError, StoreUnavailableError, StoreRefusedError) as error:
             if name not in self._away:
                 _log.warning("%s Trying again; nothing is lost.", error)
             self._away.add(name)
@@ -95,8 +118,17 @@ class AnalyticsService:
             _log.info("Sharing platform and store answer again (%s).", name.strip("_"))
             self._away.discard(name)
 
+    async def _deliver(self) -> None:
+        if await asyncio.to_thread(lambda: self._publisher.pending):
+            await asyncio.to_thread(self._analytics.deliver)
+
+    async def _check_bookings(self) -> None:
+        latest = await asyncio.to_thread(self._store.latest, self._policy.factory)
+        for alert in await asyncio.to_thread(self._analytics.check_bookings, latest):
+            await asyncio.to_thread(self._tell, alert)
+
     async def _watch_bookings(self) -> None:
-        found = frozenset(await asyncio.to_thread(self._platform.bookings, self._policy.factory))
+        found = frozenset(await asyncio.to_thread(self._publisher.refresh_bookings))
         if found != self._bookings:
             self._bookings = found
             self._due.set()
@@ -105,5 +137,5 @@ class AnalyticsService:
         latest = await asyncio.to_thread(self._store.latest, self._policy.factory)
         for card in machine_cards(latest, self._policy, self._clock.now()):
             if self._shown.get(card.machine) != card:
-                await asyncio.to_thread(self._platform.put_machine, self._policy.factory, card)
+                await asyncio.to_thread(self._publisher.show, card)
                 self._shown[card.machine] = card

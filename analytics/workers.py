@@ -71,7 +71,14 @@ class DaskCluster:
             )
         except (OSError, TimeoutError, ValueError) as error:
             raise UnavailableError(f"Dask scheduler {address}: no connection ({error}). Is it running?") from error
-        self.count = max(1, sum(self._client.ncores().values()))
+
+    @property
+    def count(self) -> int:
+        return max(1, self.alive())
+
+    def alive(self) -> int:
+        """Threads of all workers that have joined."""
+        return sum(self._client.ncores().values())
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Done:
         done: Done = self._client.submit(function, *arguments, pure=False)

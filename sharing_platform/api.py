@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Path, Query, Response
 
 from sharing_platform import bookings, offers
-from sharing_platform.context import Context, OwnFactory, Reading
+from sharing_platform.context import Context, OwnFactory, Reading, Viewer
 from sharing_platform.database import Booking, Offer
 from sharing_platform.messages import (
     BookingIn,
@@ -38,6 +38,7 @@ FactoryPath = Annotated[Name, Path()]
 def get_offers(
     session: Reading,
     context: Context,
+    viewer: Viewer,
     factory: Name | None = None,
     machine: Name | None = None,
     process: str | None = None,
@@ -46,15 +47,15 @@ def get_offers(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> OfferPage:
     """Open offers, in order of their start."""
-    wanted = offers.OfferFilter(factory, machine, process, day, hours, context.zone)
+    wanted = offers.OfferFilter(factory, machine, process, day, hours, context.zone, viewer)
     return OfferPage(offers=[offer_out(one) for one in offers.find_offers(session, wanted, context.now(), limit)])
 
 
 @router.get("/offers/{offer_id}", responses={404: _PROBLEM})
-def get_offer(offer_id: Id, session: Reading) -> OfferOut:
+def get_offer(offer_id: Id, session: Reading, viewer: Viewer) -> OfferOut:
     """One offer, whatever its status."""
     offer = session.get(Offer, offer_id)
-    if offer is None:
+    if offer is None or not offers.visible_to(offer, viewer):
         raise HTTPException(404, _NOT_FOUND)
     return offer_out(offer)
 
@@ -80,10 +81,10 @@ def delete_offer(offer_id: Id, own: OwnFactory, context: Context) -> None:
 
 
 @router.post("/offers/{offer_id}/booking", status_code=201, responses={404: _PROBLEM, 409: _PROBLEM})
-def post_booking(offer_id: Id, who: BookingIn, context: Context) -> BookingOut:
+def post_booking(offer_id: Id, who: BookingIn, context: Context, viewer: Viewer) -> BookingOut:
     """Book an offer. 409 where somebody was first."""
     with _problems_as_answers(), context.sessions.begin() as session:
-        booking = bookings.book_offer(session, offer_id, who, context.now())
+        booking = bookings.book_offer(session, offer_id, who, context.now(), viewer)
     context.hub.tell("offers")
     return booking_out(booking)
 

@@ -11,16 +11,16 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.database import BOOKED, OPEN, Booking, Offer
 from sharing_platform.messages import BookingIn
-from sharing_platform.offers import NotFoundError, TakenError
+from sharing_platform.offers import NotFoundError, TakenError, visible_to
 
 
-def book_offer(session: Session, offer_id: str, who: BookingIn, now: datetime) -> Booking:
+def book_offer(session: Session, offer_id: str, who: BookingIn, now: datetime, viewer: str | None = None) -> Booking:
     """Book the whole offer, or what is left of it if it has begun.
 
     Raises NotFoundError where it does not exist, was withdrawn or is over; TakenError where somebody was first.
     """
     offer = session.get(Offer, offer_id)
-    if offer is None or offer.end <= now:
+    if offer is None or offer.end <= now or not visible_to(offer, viewer):
         raise NotFoundError
     if offer.status == BOOKED:
         raise TakenError

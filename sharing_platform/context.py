@@ -44,12 +44,25 @@ def factory_of_token(
     context: Context, given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
 ) -> str:
     """The factory whose token was given; a token may change what is its factory's, and nothing else."""
+    found = _holder(context, given)
+    if found is None:
+        raise HTTPException(401, "A valid bearer token is needed.", {"WWW-Authenticate": "Bearer"})
+    return found
+
+
+def viewer_of(
+    context: Context, given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
+) -> str | None:
+    """The member who looks, or None for anybody. A token that is wrong is refused, not ignored."""
+    return None if given is None else factory_of_token(context, given)
+
+
+def _holder(context: PlatformContext, given: HTTPAuthorizationCredentials | None) -> str | None:
     offered = given.credentials.encode() if given else b""
     found = [factory for factory, token in context.tokens.items() if secrets.compare_digest(offered, token.encode())]
-    if not found:
-        raise HTTPException(401, "A valid bearer token is needed.", {"WWW-Authenticate": "Bearer"})
-    return found[0]
+    return found[0] if found else None
 
 
+Viewer = Annotated[str | None, Depends(viewer_of)]
 Reading = Annotated[Session, Depends(reading_session)]
 OwnFactory = Annotated[str, Depends(factory_of_token)]

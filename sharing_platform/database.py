@@ -5,12 +5,26 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import DateTime, Dialect, Engine, Float, ForeignKey, Index, Integer, String, create_engine, event
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    Engine,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    Numeric,
+    String,
+    create_engine,
+    event,
+)
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.types import TypeDecorator
@@ -69,6 +83,11 @@ class Offer(Base):
     probability: Mapped[float] = mapped_column(Float)
     checked: Mapped[int] = mapped_column(Integer)
     broken: Mapped[int] = mapped_column(Integer)
+    operator: Mapped[str] = mapped_column(String(20), default="included")
+    price_per_hour: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))
+    price_minimum: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))
+    visibility: Mapped[str] = mapped_column(String(10), default="public")
+    partners: Mapped[list[str]] = mapped_column(JSON, default=list)
     status: Mapped[str] = mapped_column(String(10), default=OPEN)
     changed: Mapped[datetime] = mapped_column(UtcDateTime)
 

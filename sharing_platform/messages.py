@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -10,6 +11,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 OfferId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 LiveState = Literal["in_use", "standing_still", "out_of_service", "unknown", "not_shown"]
+
+Euros = Annotated[Decimal, Field(ge=0, le=100_000, decimal_places=2)]
 
 MAX_SLOT = timedelta(days=31)
 
@@ -28,6 +31,11 @@ class OfferIn(_Message):
     probability: Annotated[float, Field(ge=0, le=1)]
     checked: Annotated[int, Field(ge=0)]
     broken: Annotated[int, Field(ge=0)]
+    operator: Literal["included", "own_allowed", "own_required"] = "included"
+    price_per_hour: Annotated[Euros | None, Field(description="Without VAT; null: to be agreed.")] = None
+    price_minimum: Euros | None = None
+    visibility: Literal["public", "members", "partners"] = "public"
+    partners: Annotated[list[Name], Field(max_length=200, description="Who may see it, where only they may.")] = []
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -31,6 +31,15 @@ class OfferFilter:
     day: date | None = None
     hours: float | None = None
     zone: str = "Europe/Brussels"
+    viewer: str | None = None
+    """Whose token came with the request; None is anybody."""
+
+
+def visible_to(offer: Offer, viewer: str | None) -> bool:
+    """Whether this member, or anybody, may know of the offer."""
+    if offer.visibility == "public" or viewer == offer.factory:
+        return True
+    return viewer is not None and (offer.visibility == "members" or viewer in offer.partners)
 
 
 def put_offer(session: Session, offer_id: str, wanted: OfferIn, now: datetime) -> tuple[Offer, bool]:
@@ -49,7 +58,7 @@ def put_offer(session: Session, offer_id: str, wanted: OfferIn, now: datetime) -
     if offer is None:
         offer = Offer(id=offer_id)
         session.add(offer)
-    for name in ("factory", "machine", "start", "end", "probability", "checked", "broken"):
+    for name in type(wanted).model_fields:
         setattr(offer, name, getattr(wanted, name))
     offer.status, offer.changed = OPEN, now
     return offer, new
@@ -79,7 +88,10 @@ def find_offers(session: Session, wanted: OfferFilter, now: datetime, limit: int
         midnight = datetime.combine(wanted.day, time(0), ZoneInfo(wanted.zone))
         next_midnight = datetime.combine(wanted.day + timedelta(days=1), time(0), ZoneInfo(wanted.zone))
         query = query.where(Offer.start < next_midnight, Offer.end > midnight)
+    if wanted.viewer is None:
+        query = query.where(Offer.visibility == "public")
     found = list(session.scalars(query.order_by(Offer.start, Offer.factory, Offer.machine)))
+    found = [offer for offer in found if visible_to(offer, wanted.viewer)]
     if wanted.hours is not None:
         shortest = timedelta(hours=wanted.hours)
         found = [offer for offer in found if offer.end - max(offer.start, now) >= shortest]

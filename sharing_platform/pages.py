@@ -140,6 +140,8 @@ def _offer_and_machine(context: PlatformContext, offer_id: str) -> tuple[Offer |
     with context.sessions() as session:
         session.connection(execution_options={"readonly": True})
         offer = session.get(Offer, offer_id)
+        if offer is not None and not offers.visible_to(offer, viewer=None):
+            offer = None
         return offer, session.get(Machine, (offer.factory, offer.machine)) if offer else None
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from edge_agent import commands as agent_commands
 from telemetry import ShiftedClock, UserError
-from vrijloop import analytics_commands, ingest_commands, store_commands
+from vrijloop import analytics_commands, ingest_commands, publishing_commands, store_commands
 
 app = typer.Typer(
     help="Vrijloop: idle machines, offered on their own.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -26,6 +26,8 @@ app.add_typer(store_commands.app, name="store")
 app.command()(analytics_commands.spare)
 app.command()(analytics_commands.backtest)
 app.command()(analytics_commands.kpis)
+app.command()(publishing_commands.kill_switch)
+app.add_typer(publishing_commands.approvals_app, name="approvals")
 
 
 class BrokerChoice(StrEnum):

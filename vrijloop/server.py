@@ -14,16 +14,22 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 
+from analytics.alert_webhook import alert_webhook
 from analytics.api import build_app
 from analytics.api_context import AnalyticsContext
+from analytics.bookings_at_risk import Alert
+from analytics.calendar_feeds import CalendarFeeds
 from analytics.cycle import Analytics
 from analytics.platform_client import HttpSharingPlatform
 from analytics.policy import Policy
 from analytics.publications import Publications
+from analytics.publisher import Publisher
+from analytics.publisher_state import PublisherState
 from analytics.service import AnalyticsService
+from analytics.workers import Workers, workers_for
 from ingest.quarantine import Quarantine
 from ingest.service import IngestService
-from stores import StateStore, StoreUnavailableError
+from stores import StateStore, StoreRefusedError, StoreUnavailableError
 from stores.configuration import StoreTable, open_store, read_secret
 from telemetry import Clock, Duration, Name, ShiftedClock, SystemClock, UserError, load_settings
 from telemetry.broker import BrokerSettings
@@ -39,10 +45,25 @@ class _Table(BaseModel):
 
 
 class PlatformTable(_Table):
-    """The sharing platform that offers go to."""
+    """The sharing platform that offers go to. With `webhook_secret_file` it may say at once that bookings have changed."""
 
     url: str
     token_file: Path
+    webhook_secret_file: Path | None = None
+
+
+class AlertTable(_Table):
+    """Where alerts are posted, signed by Standard Webhooks. The file holds the URL, which is often a secret itself."""
+
+    url_file: Path
+    secret_file: Path
+
+
+class ForecastTable(_Table):
+    """Where heavy work runs: `processes` beside the server, or the Dask cluster whose scheduler is named."""
+
+    processes: Annotated[int, Field(ge=1, le=256)] = 1
+    scheduler: Annotated[str | None, Field(pattern=r"^(tcp|tls)://[^\s]+$")] = None
 
 
 class ServerSettings(_Table):
@@ -59,6 +80,8 @@ class ServerSettings(_Table):
     mqtt: BrokerSettings = BrokerSettings()
     store: StoreTable = StoreTable()
     platform: PlatformTable
+    alerts: AlertTable | None = None
+    forecast: ForecastTable = ForecastTable()
 
 
 def run_server(config: Path, as_of: datetime | None = None) -> None:
@@ -68,10 +91,11 @@ def run_server(config: Path, as_of: datetime | None = None) -> None:
     clock = ShiftedClock(as_of) if as_of is not None else SystemClock()
     # The address first: a second server must not open the first one's store.
     listener = listen_on(settings.host, settings.port)
-    serve(_build(settings, policy, clock), listener)
+    with workers_for(settings.forecast.scheduler, settings.forecast.processes) as workers:
+        serve(_build(settings, policy, clock, workers), listener)
 
 
-def _build(settings: ServerSettings, policy: Policy, clock: Clock) -> FastAPI:
+def _build(settings: ServerSettings, policy: Policy, clock: Clock, workers: Workers) -> FastAPI:
     token = read_secret(settings.token_file, "server token")
     tokens = {policy.factory: token}
     tokens |= {factory: read_secret(path, f"token of {factory}") for factory, path in settings.tokens.items()}
@@ -81,8 +105,15 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock) -> FastAPI:
     quarantine = Quarantine(settings.data_dir / QUARANTINE_FILE)
     publications = Publications(settings.data_dir / "publications.sqlite")
     platform = HttpSharingPlatform(settings.platform.url, read_secret(settings.platform.token_file, "platform token"))
-    analytics = Analytics(store, platform, publications, policy, clock)
-    service = AnalyticsService(analytics, store, platform, policy, clock, settings.cycle)
+    state = PublisherState(settings.data_dir / "publisher.sqlite")
+    publisher = Publisher(
+        platform, state, publications, policy, clock, lambda: [one.machine for one in store.latest(policy.factory)]
+    )
+    feeds = CalendarFeeds(policy, settings.data_dir / "calendars")
+    analytics = Analytics(store, publisher, state, publications, policy, clock, feeds, workers)
+    tell = alert_webhook(settings.alerts.url_file, settings.alerts.secret_file, clock) if settings.alerts else _no_alert
+    service = AnalyticsService(analytics, store, publisher, policy, clock, settings.cycle, tell)
+    hook = settings.platform.webhook_secret_file
     ingest = IngestService(settings.mqtt, store, quarantine, clock) if settings.ingest else None
     registry = CollectorRegistry()
     if ingest is not None:
@@ -101,7 +132,7 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock) -> FastAPI:
             # Ingest first: what it has in hand is stored and acknowledged before the store closes.
             if ingest is not None:
                 await asyncio.to_thread(ingest.stop)
-            for part in (platform, publications, quarantine, store):
+            for part in (platform, publications, state, quarantine, store):
                 part.close()
 
     def status() -> dict[str, Any]:
@@ -115,9 +146,21 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock) -> FastAPI:
         }
 
     context = AnalyticsContext(
-        store, service, policy, clock, tokens, status, lambda: generate_latest(registry).decode("utf-8")
+        store,
+        service,
+        policy,
+        clock,
+        tokens,
+        status,
+        lambda: generate_latest(registry).decode("utf-8"),
+        state,
+        read_secret(hook, "webhook secret") if hook is not None else None,
     )
     return build_app(context, lifespan)
+
+
+def _no_alert(_: Alert) -> None:
+    """Alerts stand in the log and at `/api/v1/alerts`."""
 
 
 async def _forget_old(store: StateStore, table: StoreTable, clock: Clock) -> None:
@@ -125,6 +168,6 @@ async def _forget_old(store: StateStore, table: StoreTable, clock: Clock) -> Non
     while table.keep is not None:
         try:
             await asyncio.to_thread(store.delete_before, clock.now() - table.keep)
-        except StoreUnavailableError as error:
+        except (StoreUnavailableError, StoreRefusedError) as error:
             _log.warning("What is older than `keep` could not be deleted: %s. Tried again tomorrow.", error)
         await clock.sleep(24 * 3600)

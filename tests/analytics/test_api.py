@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,7 +15,9 @@ import pytest
 from analytics.api import build_app
 from analytics.api_context import AnalyticsContext
 from analytics.policy import Policy
+from analytics.publisher_state import PublisherState
 from analytics.service import AnalyticsService
+from analytics.standard_webhooks import signed
 from stores import ReportBatch, StoredReport
 from stores.duckdb_store import DuckDBStateStore
 from telemetry import MachineState, OperationMode, StateInterval, SystemClock
@@ -53,6 +55,8 @@ class House:
             {"hal-2": OWN, "genk": OTHER},
             lambda: {"quarantined": 0},
             lambda: "vrijloop_ingest_reports_total 15\n",
+            PublisherState(folder / "publisher.sqlite"),
+            SECRET,
         )
         self.app = build_app(self.context)
 
@@ -84,21 +88,29 @@ ROUTES: dict[str, tuple[dict[str, str], int]] = {
     "/api/v1/status": ({}, 404),
     "/api/v1/slots": ({}, 404),
     "/api/v1/cycle": ({}, 404),
+    "/api/v1/approvals": ({}, 404),
+    "/api/v1/approvals/none": ({}, 404),
+    "/api/v1/kill-switch": ({}, 404),
+    "/api/v1/alerts": ({}, 404),
     "/metrics": ({}, 404),
 }
 """Query of every route, and what the other factory's token is answered."""
+METHODS = {"/api/v1/cycle": "POST", "/api/v1/approvals/none": "POST"}
+SECRET = "a-secret-of-the-platform"
 
 
 def test_the_table_names_every_route(tmp_path: Path) -> None:
     house = House(tmp_path)
-    paths = {path.replace("{machine}", "mill-1") for path in house.app.openapi()["paths"]}
+    paths = {
+        path.replace("{machine}", "mill-1").replace("{approval_id}", "none") for path in house.app.openapi()["paths"]
+    }
     house.store.close()
-    assert paths == set(ROUTES)
+    assert paths == {*ROUTES, "/api/v1/hooks/bookings"}
 
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_without_a_valid_token_there_is_nothing(house: tuple[House, str], path: str) -> None:
-    method = "POST" if path.endswith("cycle") else "GET"
+    method = METHODS.get(path, "GET")
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {OWN}"}):
         assert httpx2.request(method, house[1] + path, params=ROUTES[path][0], headers=headers).status_code == 401
 
@@ -106,7 +118,7 @@ def test_without_a_valid_token_there_is_nothing(house: tuple[House, str], path: 
 @pytest.mark.parametrize("path", ROUTES)
 def test_a_token_sees_its_own_factory_and_no_other(house: tuple[House, str], path: str) -> None:
     query, status = ROUTES[path]
-    method = "POST" if path.endswith("cycle") else "GET"
+    method = METHODS.get(path, "GET")
     request = httpx2.Request(method, house[1] + path, params=query, headers={"Authorization": f"Bearer {OTHER}"})
     with httpx2.Client() as client:
         answer = client.send(request, stream=True)
@@ -179,3 +191,46 @@ def test_the_description_is_checked_in_and_says_3_1(tmp_path: Path) -> None:
     assert house.app.openapi()["openapi"].startswith("3.1")
     assert json.loads(written.read_text()) == house.app.openapi(), "run `vrijloop schema` and commit the result"
     house.store.close()
+
+
+def put_switch(url: str, token: str | None, on: bool) -> httpx2.Response:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return httpx2.put(url + "/api/v1/kill-switch", json={"on": on}, headers=headers)
+
+
+def test_nobody_else_turns_the_kill_switch(house: tuple[House, str]) -> None:
+    whole, url = house
+    assert put_switch(url, None, True).status_code == 401
+    assert put_switch(url, OTHER, True).status_code == 404
+    assert not whole.context.publishing.kill_switch
+
+
+def test_the_platforms_word_counts_only_when_it_is_signed(house: tuple[House, str]) -> None:
+    whole, url = house
+    asked: list[int] = []
+
+    async def ask() -> None:
+        asked.append(1)
+
+    whole.context.service.bookings_changed = ask  # type: ignore[method-assign]
+    body, now = b'{"type": "bookings.changed"}', SystemClock().now()
+    good = signed("msg-1", now, body, SECRET)
+    cases = [
+        ({}, body, 401),
+        (signed("msg-1", now, body, "another-secret-of-somebody"), body, 401),
+        (good, body + b" ", 401),
+        (signed("msg-1", now - timedelta(minutes=6), body, SECRET), body, 401),
+        (good | {"webhook-timestamp": "soon"}, body, 401),
+        (good, b"x" * 70_000, 413),
+        (good | {"webhook-signature": "v1,bm9uc2Vuc2U= " + good["webhook-signature"]}, body, 204),
+    ]
+    for headers, content, status in cases:
+        assert httpx2.post(f"{url}/api/v1/hooks/bookings", content=content, headers=headers).status_code == status
+    assert asked == [1]
+
+
+def test_a_signature_is_as_the_specification_says() -> None:
+    """The specification's own example."""
+    secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}'
+    headers = signed("msg_p5jXN8AQM9LWM0D4loKWxJek", datetime.fromtimestamp(1614265330, UTC), body, secret)
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="

@@ -247,3 +247,20 @@ def test_the_servers_api_is_closed_to_strangers(house: House) -> None:
     for path in ("status", "machines", "utilisation", "hours", "slots", "intervals"):
         assert httpx2.get(f"{house.place.server_url}/api/v1/{path}", timeout=10).status_code == 401
     assert Path(house.place.folder / "secrets" / "server-token").stat().st_mode & 0o077 == 0
+
+
+def test_the_kill_switch_empties_the_platform_and_gives_it_back(house: House) -> None:
+    def switch(state: str) -> str:
+        command = ["-m", "vrijloop", "kill-switch", state, "-c", str(house.place.server_config)]
+        return subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True, timeout=60).stdout
+
+    before = house.offers()
+    assert before
+    assert "nothing is offered" in switch("on")
+    assert house.offers() == []
+    assert house.cycle()["put"] == 0
+    assert "off" in switch("off")
+    house.cycle()
+    assert {(one["machine"], one["start"]) for one in house.offers()} == {
+        (one["machine"], one["start"]) for one in before
+    }

@@ -1,0 +1,200 @@
+"""What the publisher must not forget: what should be offered, what is booked, what was approved, alerts, the kill switch. SQLite."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from analytics.approvals import Approval
+from analytics.bookings_at_risk import Alert
+from analytics.platform_client import Booking
+from analytics.reconcile import Slot
+from telemetry import UserError, rfc3339
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS booking (id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS approval (
+    id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL, probability REAL NOT NULL,
+    status TEXT NOT NULL, answer_by TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS alert (
+    key TEXT PRIMARY KEY, kind TEXT NOT NULL, machine TEXT NOT NULL, booking TEXT NOT NULL, sentence TEXT NOT NULL,
+    raised TEXT NOT NULL, cleared TEXT);
+"""
+_TIMES = ("start", "end", "answer_by")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The slots that should stand on the platform, as decided at `at`; `delivered` once they do."""
+
+    at: datetime
+    slots: tuple[Slot, ...]
+    delivered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RaisedAlert:
+    """An alert with when it was raised, and cleared."""
+
+    alert: Alert
+    raised: datetime
+    cleared: datetime | None
+
+
+class PublisherState:
+    """Every change is durable when its call returns. Safe to call from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create. Raises UserError where the file cannot be written."""
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._connection.row_factory = sqlite3.Row
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise UserError(f"{path}: what the publisher must remember cannot be kept there: {error}") from error
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
+        with self._lock:
+            found = [dict(row) for row in self._connection.execute(query, parameters).fetchall()]
+        for row in found:
+            row.update({name: datetime.fromisoformat(row[name]) for name in _TIMES if name in row})
+        return found
+
+    def want(self, slots: Sequence[Slot], at: datetime) -> None:
+        """Replace what should be offered. The same again is not delivered again."""
+        rows = [{**asdict(one), "start": rfc3339(one.start), "end": rfc3339(one.end)} for one in slots]
+        self._set("wanted", {"at": rfc3339(at), "slots": rows, "delivered": False})
+
+    def wanted(self) -> Wanted | None:
+        held = self._setting("wanted")
+        if held is None:
+            return None
+        slots = (
+            Slot(**{**row, **{name: datetime.fromisoformat(row[name]) for name in ("start", "end")}})
+            for row in held["slots"]
+        )
+        return Wanted(datetime.fromisoformat(held["at"]), tuple(slots), held["delivered"])
+
+    def mark_delivered(self, wanted: Wanted) -> None:
+        """Unless something else is wanted by now."""
+        with self._changing() as connection:
+            row = connection.execute("SELECT value FROM setting WHERE name = 'wanted'").fetchone()
+            held = json.loads(row["value"]) if row is not None else None
+            if held is not None and held["at"] == rfc3339(wanted.at):
+                connection.execute(
+                    "UPDATE setting SET value = ? WHERE name = 'wanted'", (json.dumps({**held, "delivered": True}),)
+                )
+
+    @property
+    def kill_switch(self) -> bool:
+        """On: nothing of this factory is offered."""
+        return bool(self._setting("kill_switch"))
+
+    @kill_switch.setter
+    def kill_switch(self, on: bool) -> None:
+        self._set("kill_switch", on)
+
+    def salt(self) -> bytes:
+        """What machines' public names are made with; made once."""
+        with self._changing() as connection:
+            fresh = json.dumps(secrets.token_hex(16))
+            connection.execute("INSERT OR IGNORE INTO setting VALUES ('salt', ?)", (fresh,))
+            row = connection.execute("SELECT value FROM setting WHERE name = 'salt'").fetchone()
+        return bytes.fromhex(json.loads(row["value"]))
+
+    def set_bookings(self, bookings: Iterable[Booking]) -> None:
+        """What the platform said last."""
+        with self._changing() as connection:
+            connection.execute("DELETE FROM booking")
+            connection.executemany(
+                "INSERT INTO booking VALUES (?, ?, ?, ?)",
+                [(one.id, one.machine, rfc3339(one.start), rfc3339(one.end)) for one in bookings],
+            )
+
+    def bookings(self) -> tuple[Booking, ...]:
+        return tuple(Booking(**row) for row in self._rows("SELECT * FROM booking ORDER BY start, id"))
+
+    def approvals(self) -> list[Approval]:
+        return [Approval(**row) for row in self._rows("SELECT * FROM approval ORDER BY start, id")]
+
+    def set_approvals(self, approvals: Iterable[Approval]) -> None:
+        """Replace them all, but for what was answered meanwhile."""
+        answered = {one.id: one.status for one in self.approvals() if one.status in ("approved", "refused")}
+        with self._changing() as connection:
+            connection.execute("DELETE FROM approval")
+            for one in approvals:
+                kept = replace(one, status=answered.get(one.id, one.status))
+                connection.execute(
+                    "INSERT INTO approval VALUES (:id, :machine, :start, :end, :probability, :status, :answer_by)",
+                    {**asdict(kept), **{name: rfc3339(getattr(kept, name)) for name in _TIMES}},
+                )
+
+    def answer(self, approval_id: str, approve: bool) -> Approval | None:
+        """None where there is no such request that waits for an answer."""
+        with self._changing() as connection:
+            changed = connection.execute(
+                "UPDATE approval SET status = ? WHERE id = ? AND status = 'asked'",
+                ("approved" if approve else "refused", approval_id),
+            ).rowcount
+        return next((one for one in self.approvals() if one.id == approval_id), None) if changed else None
+
+    def show_alerts(self, alerts: Sequence[Alert], at: datetime) -> list[Alert]:
+        """These hold now: returns those that are new. What holds no longer is cleared."""
+        with self._changing() as connection:
+            open_keys = {row["key"] for row in connection.execute("SELECT key FROM alert WHERE cleared IS NULL")}
+            fresh = [one for one in alerts if one.key not in open_keys]
+            for one in fresh:
+                connection.execute(
+                    "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, NULL)",
+                    (one.key, one.kind, one.machine, one.booking, one.sentence, rfc3339(at)),
+                )
+            for key in open_keys - {one.key for one in alerts}:
+                connection.execute("UPDATE alert SET cleared = ? WHERE key = ?", (rfc3339(at), key))
+        return fresh
+
+    def alerts(self, limit: int = 200) -> list[RaisedAlert]:
+        """Open ones first, then the newest."""
+        rows = self._rows("SELECT * FROM alert ORDER BY cleared IS NOT NULL, raised DESC LIMIT ?", limit)
+        return [
+            RaisedAlert(
+                Alert(row["kind"], row["machine"], row["booking"], row["sentence"]),
+                datetime.fromisoformat(row["raised"]),
+                datetime.fromisoformat(row["cleared"]) if row["cleared"] else None,
+            )
+            for row in rows
+        ]
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def _setting(self, name: str) -> Any:
+        rows = self._rows("SELECT value FROM setting WHERE name = ?", name)
+        return json.loads(rows[0]["value"]) if rows else None
+
+    def _set(self, name: str, value: Any) -> None:
+        with self._changing() as connection:
+            connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))

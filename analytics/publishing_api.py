@@ -1,0 +1,147 @@
+"""What the factory decides about its offers, over HTTP: approvals, the kill switch, alerts; and the platform's webhook."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Path, Request
+from pydantic import BaseModel, ConfigDict
+
+from analytics.api_context import Context, OwnFactory
+from analytics.platform_client import PlatformUnavailableError
+from analytics.standard_webhooks import NotSignedError, check
+
+router = APIRouter(prefix="/api/v1", tags=["publishing"])
+
+_MAX_HOOK_BYTES = 64 * 1024
+
+
+class ApprovalOut(BaseModel):
+    """A slot that waits for an answer, or what was answered."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    machine: str
+    start: datetime
+    end: datetime
+    probability: float
+    status: str
+    answer_by: datetime
+
+
+class ApprovalPage(BaseModel):
+    """In order of their start; those that wait have the status `asked`."""
+
+    approvals: list[ApprovalOut]
+
+
+class Answer(BaseModel):
+    """Whether the slot may be offered."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    approve: bool
+
+
+class KillSwitch(BaseModel):
+    """On: nothing of this factory is offered."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    on: bool
+
+
+class KillSwitchState(KillSwitch):
+    """`pending`: why the platform does not show it yet; it is tried again until it does."""
+
+    pending: str | None = None
+
+
+class AlertOut(BaseModel):
+    """Something that a person must act on; `cleared` once it no longer holds."""
+
+    kind: str
+    machine: str
+    booking: str
+    sentence: str
+    raised: datetime
+    cleared: datetime | None
+
+
+class AlertPage(BaseModel):
+    """Open ones first."""
+
+    alerts: list[AlertOut]
+
+
+@router.get("/approvals")
+def get_approvals(context: Context, _: OwnFactory) -> ApprovalPage:
+    """Slots of machines whose policy says `ask`."""
+    return ApprovalPage(approvals=[ApprovalOut.model_validate(one) for one in context.publishing.approvals()])
+
+
+@router.post("/approvals/{approval_id}")
+def post_approval(
+    approval_id: Annotated[str, Path(max_length=64)], answer: Answer, context: Context, _: OwnFactory
+) -> ApprovalOut:
+    """Approve or refuse. 404 where no such request waits: it was answered, has expired, or the hours are no longer free."""
+    found = context.publishing.answer(approval_id, answer.approve)
+    if found is None:
+        raise HTTPException(404, "No such request waits for an answer.")
+    context.service.due()
+    return ApprovalOut.model_validate(found)
+
+
+@router.get("/kill-switch")
+def get_kill_switch(context: Context, _: OwnFactory) -> KillSwitch:
+    """Whether it is on."""
+    return KillSwitch(on=context.publishing.kill_switch)
+
+
+@router.put("/kill-switch")
+async def put_kill_switch(wanted: KillSwitch, context: Context, _: OwnFactory) -> KillSwitchState:
+    """On: everything that is not booked is withdrawn at once, and nothing is offered until it is off again."""
+    try:
+        await context.service.switch_off(wanted.on)
+    except PlatformUnavailableError as error:
+        return KillSwitchState(on=wanted.on, pending=str(error))
+    return KillSwitchState(on=wanted.on)
+
+
+@router.get("/alerts")
+def get_alerts(context: Context, _: OwnFactory) -> AlertPage:
+    """Bookings that may not be kept."""
+    return AlertPage(
+        alerts=[
+            AlertOut(
+                kind=one.alert.kind,
+                machine=one.alert.machine,
+                booking=one.alert.booking,
+                sentence=one.alert.sentence,
+                raised=one.raised,
+                cleared=one.cleared,
+            )
+            for one in context.publishing.alerts()
+        ]
+    )
+
+
+@router.post("/hooks/bookings", status_code=204)
+async def post_booking_hook(request: Request, context: Context) -> None:
+    """The platform's word that bookings have changed (Standard Webhooks). They are then asked for: the message itself is believed
+    in nothing. 401 where it is not signed with the secret."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_HOOK_BYTES:
+            raise HTTPException(413, f"The message is longer than {_MAX_HOOK_BYTES} bytes.")
+    if context.webhook_secret is None:
+        raise HTTPException(404, "There is no such thing.")
+    try:
+        await asyncio.to_thread(check, dict(request.headers), body, context.webhook_secret, context.clock.now())
+    except NotSignedError as error:
+        raise HTTPException(401, f"{error}.") from error
+    await context.service.bookings_changed()

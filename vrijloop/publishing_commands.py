@@ -1,0 +1,95 @@
+"""`vrijloop kill-switch` and `vrijloop approvals`: what the factory decides about its offers, said to the running server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from telemetry import UserError, load_settings
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The server's configuration, TOML.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+_TIMEOUT_S = 30.0
+
+approvals_app = typer.Typer(help="Slots of machines whose policy says `ask`.", no_args_is_help=True)
+
+
+def kill_switch(
+    state: Annotated[str, typer.Argument(help="on: withdraw everything at once and offer nothing; off; or show.")],
+    config: ConfigOption = Path("server.toml"),
+) -> None:
+    """Withdraw all that is offered and not booked, and offer nothing until it is off again."""
+    if state not in ("on", "off", "show"):
+        raise UserError(f"{state!r} is neither on, off nor show.")
+    if state == "show":
+        answer = _ask(config, "GET", "/api/v1/kill-switch")
+    else:
+        answer = _ask(config, "PUT", "/api/v1/kill-switch", {"on": state == "on"})
+    print(f"The kill switch is {'on: nothing is offered' if answer['on'] else 'off'}.")
+    if answer.get("pending"):
+        print(f"The platform does not show it yet, and is tried again: {answer['pending']}")
+
+
+@approvals_app.command("list")
+def list_approvals(config: ConfigOption = Path("server.toml"), as_json: JsonOption = False) -> None:
+    """What waits for an answer, and what was answered."""
+    found = _ask(config, "GET", "/api/v1/approvals")["approvals"]
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    table = Table("Id", "Machine", "Start", "End", "Probability", "Status", "Answer by")
+    for one in found:
+        times = (one[name][:16].replace("T", " ") for name in ("start", "end"))
+        row = (one["id"][:8], one["machine"], *times, f"{one['probability']:.3f}", one["status"])
+        table.add_row(*row, one["answer_by"][:16].replace("T", " "))
+    Console().print(table if found else "Nothing waits for an answer.")
+
+
+@approvals_app.command("approve")
+def approve(approval: str, config: ConfigOption = Path("server.toml")) -> None:
+    """Let a slot be offered. APPROVAL: its id, or the beginning of it."""
+    _answer(approval, config, "approved", approve=True)
+
+
+@approvals_app.command("refuse")
+def refuse(approval: str, config: ConfigOption = Path("server.toml")) -> None:
+    """Do not let a slot be offered; it is not asked about again."""
+    _answer(approval, config, "refused", approve=False)
+
+
+def _answer(approval: str, config: Path, word: str, *, approve: bool) -> None:
+    waiting = [one for one in _ask(config, "GET", "/api/v1/approvals")["approvals"] if one["status"] == "asked"]
+    found = [one for one in waiting if one["id"].startswith(approval)]
+    if len(found) != 1:
+        raise UserError(f"{len(found)} requests that wait for an answer begin with {approval!r}; one must.")
+    one = _ask(config, "POST", f"/api/v1/approvals/{found[0]['id']}", {"approve": approve})
+    print(f"{one['machine']} from {one['start']} to {one['end']}: {word}.")
+
+
+def _ask(config: Path, method: Literal["GET", "PUT", "POST"], path: str, body: object = None) -> Any:
+    """The running server's answer. Raises UserError with a sentence."""
+    import httpx2
+
+    from stores.configuration import read_secret
+    from vrijloop.server import ServerSettings
+
+    settings = load_settings(config, ServerSettings)
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+    address = f"http://{host}:{settings.port}"
+    headers = {"Authorization": f"Bearer {read_secret(settings.token_file, 'server token')}"}
+    try:
+        answer = httpx2.request(method, address + path, json=body, headers=headers, timeout=_TIMEOUT_S)
+    except httpx2.HTTPError as error:
+        raise UserError(f"no server answers at {address}; is `vrijloop server` running? ({error})") from error
+    if answer.is_error:
+        try:
+            detail = answer.json()["detail"]
+        except (ValueError, KeyError, TypeError):
+            detail = answer.text[:200]
+        raise UserError(f"the server at {address} answered {answer.status_code}: {detail}")
+    return answer.json()
