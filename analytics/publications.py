@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from pathlib import Path
 
 from analytics.calibration import Tally
 from analytics.reconcile import Offer, Slot
-from telemetry import UserError, rfc3339
+from telemetry import rfc3339
 from telemetry.message import EARLIEST
+from telemetry.sqlite_file import open_sqlite_file
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS publication (
@@ -40,13 +40,7 @@ class Publications:
     def __init__(self, path: Path) -> None:
         """Open or create. Raises UserError where the file cannot be written."""
         self._lock = threading.Lock()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise UserError(f"{path}: the record of publications cannot be opened: {error}") from error
+        self._connection = open_sqlite_file(path, _SCHEMA, "the record of publications")
 
     def published(self, offer: Offer, at: datetime, bound: datetime) -> None:
         """Remember an offer as it now stands; one that is offered again is open again.

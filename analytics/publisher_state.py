@@ -17,7 +17,8 @@ from analytics.approvals import Approval
 from analytics.bookings_at_risk import Alert
 from analytics.platform_client import Booking
 from analytics.reconcile import Slot
-from telemetry import UserError, rfc3339
+from telemetry import rfc3339
+from telemetry.sqlite_file import open_sqlite_file
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -56,14 +57,8 @@ class PublisherState:
     def __init__(self, path: Path) -> None:
         """Open or create. Raises UserError where the file cannot be written."""
         self._lock = threading.Lock()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._connection.row_factory = sqlite3.Row
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise UserError(f"{path}: what the publisher must remember cannot be kept there: {error}") from error
+        self._connection = open_sqlite_file(path, _SCHEMA, "the publisher's memory")
+        self._connection.row_factory = sqlite3.Row
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -90,11 +89,10 @@ def fit(
         return None
     origin, count = past.origin, policy.horizon // QUARTER
     pairs = _tried(list(grids), origin)
-    judged = partial(_judged, grids, origin, policy, rate)
     under_way = []
     for baseline in (one for one in PROFILES if one.name in names):
         trials = _trials(baseline, grids, pairs, count)
-        under_way.append((baseline, workers.submit(judged, trials)))
+        under_way.append((baseline, workers.submit(_judged, grids, origin, policy, rate, trials)))
     learner: Forecast | None = None
     learners_trials: list[Trial] = []
     if origin // QUARTERS_PER_WEEK >= MIN_WEEKS_TO_LEARN and Boosted.name in names:
@@ -106,7 +104,7 @@ def fit(
         learners_trials = [trial for _, trials in tried for trial in trials]
     contenders: list[tuple[Forecast, TrackRecord | None]] = []
     if learner is not None and learners_trials:
-        contenders.append((learner, judged(learners_trials)))
+        contenders.append((learner, _judged(grids, origin, policy, rate, learners_trials)))
     contenders = [(baseline, done.result()) for baseline, done in under_way] + contenders
     found = [Fitted(forecast, record, rate, past.now) for forecast, record in contenders if record is not None]
     return max(found, key=lambda one: one.record.kept_quarters, default=None)

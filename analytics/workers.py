@@ -5,10 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar, cast
+
+import pandas as pd
 
 from telemetry import UnavailableError
 
@@ -81,7 +83,12 @@ class DaskCluster:
         return sum(self._client.ncores().values())
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Done:
-        done: Done = self._client.submit(function, *arguments, pure=False)
+        # What is large goes to a worker by itself, not through the scheduler as a part of the order.
+        sent = [
+            self._client.scatter([one], hash=False)[0] if isinstance(one, (pd.DataFrame, Mapping, list)) else one
+            for one in arguments
+        ]
+        done: Done = self._client.submit(function, *sent, pure=False)
         return done
 
     def close(self) -> None:

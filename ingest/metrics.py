@@ -32,7 +32,6 @@ class IngestCounters:
     unknown_fields: int = 0
     store_errors: Counter[str] = field(default_factory=Counter)
     """`unavailable`, `refused`, `shut`."""
-    newest_until_ms: int | None = None
     failing: str | None = None
     """Why nothing can be stored just now."""
 
@@ -52,8 +51,6 @@ class IngestCounters:
             self.failing = None
             self._latencies += np.bincount(places, minlength=len(self._latencies))
             self._latency_sum += float(seconds.sum())
-            if len(until_ms):
-                self.newest_until_ms = max(int(until_ms.max()), self.newest_until_ms or 0)
 
     def latency(self) -> tuple[list[tuple[str, float]], float]:
         """Cumulative buckets as Prometheus writes them, and the sum in seconds."""

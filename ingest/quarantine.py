@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from telemetry import UserError, rfc3339
+from telemetry import rfc3339
+from telemetry.sqlite_file import open_sqlite_file
 
 MAX_MESSAGES = 10_000
 MAX_KEPT_BYTES = 64 * 1024
@@ -27,22 +27,20 @@ class QuarantinedMessage:
     received: datetime
 
 
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS quarantine (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL, reason TEXT NOT NULL,
+    received TEXT NOT NULL);
+"""
+
+
 class Quarantine:
     """Safe to call from several threads."""
 
     def __init__(self, path: Path) -> None:
         """Open or create. Raises UserError where the file cannot be written."""
         self._lock = threading.Lock()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, "
-                "payload BLOB NOT NULL, reason TEXT NOT NULL, received TEXT NOT NULL)"
-            )
-        except (OSError, sqlite3.Error) as error:
-            raise UserError(f"{path}: the quarantine cannot be opened: {error}") from error
+        self._connection = open_sqlite_file(path, _SCHEMA, "the quarantine")
 
     def add(self, refused: Sequence[tuple[str, bytes, str]], received: datetime) -> None:
         """`refused`: (topic, payload, reason). Durable on return. At the bound the oldest messages are dropped."""

@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from stores import duckdb_queries as sql
-from stores.report_batch import ReportBatch, from_milliseconds
+from stores.report_batch import ReportBatch, interval_of
 from stores.sequences import SequenceRanges
 from stores.state_store import (
     MODE_TYPE,
@@ -30,7 +30,7 @@ from stores.state_store import (
     StoreRefusedError,
     StoreUnavailableError,
 )
-from telemetry import MachineState, OperationMode, StateInterval, UserError
+from telemetry import StateInterval, UserError
 
 COMPACT_ROWS = 250_000
 """So many recent reports are merged at once: above, reads would slow down; below, writes would."""
@@ -71,35 +71,14 @@ class DuckDBStateStore:
             raise UserError(_open_failed(path, error)) from error
 
     def write(self, batch: ReportBatch) -> None:
-        if not len(batch):
-            return
-        with self._lock, self._translated("take a batch"):
-            cursor = self._connection.cursor()
-            try:
-                cursor.execute("BEGIN")
-                self._append(cursor, batch)
-                sequences = self._book_sequences(cursor, batch)
-                cursor.execute("COMMIT")
-            finally:
-                cursor.close()
-            self._sequences.update(sequences)
-            self._appended(batch)
-            if self._recent >= self._compact_rows:
-                self._compact()
+        if len(batch):
+            with self._lock, self._translated("take a batch"):
+                self._take(batch, with_sequences=True)
 
     def restore(self, records: pd.DataFrame) -> None:
-        if records.empty:
-            return
-        batch = ReportBatch.from_records(records)
-        with self._lock, self._translated("take records"):
-            cursor = self._connection.cursor()
-            try:
-                self._append(cursor, batch)
-            finally:
-                cursor.close()
-            self._appended(batch)
-            if self._recent >= self._compact_rows:
-                self._compact()
+        if not records.empty:
+            with self._lock, self._translated("take records"):
+                self._take(ReportBatch.from_records(records), with_sequences=False)
 
     def compact(self) -> None:
         """Merge what is recent into the main table now, whatever there is of it."""
@@ -190,6 +169,21 @@ class DuckDBStateStore:
         except duckdb.Error as error:
             raise StoreUnavailableError(f"DuckDB file {self._path} could not {what}: {error}") from error
 
+    def _take(self, batch: ReportBatch, *, with_sequences: bool) -> None:
+        """In one transaction: the reports, and with them the numbers that they bring."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute("BEGIN")
+            self._append(cursor, batch)
+            sequences = self._book_sequences(cursor, batch) if with_sequences else {}
+            cursor.execute("COMMIT")
+        finally:
+            cursor.close()
+        self._sequences.update(sequences)
+        self._appended(batch)
+        if self._recent >= self._compact_rows:
+            self._compact()
+
     def _append(self, cursor: duckdb.DuckDBPyConnection, batch: ReportBatch) -> None:
         cursor.register("batch", batch.arrow(self._written + 1))
         cursor.execute(f"INSERT INTO {sql.RECENT_TABLE} SELECT * FROM batch")
@@ -252,7 +246,7 @@ class DuckDBStateStore:
     def _load_newest(self) -> dict[tuple[str, str], Newest]:
         found: dict[tuple[str, str], Newest] = {}
         for factory, machine, since, until, seq, *rest in self._connection.execute(sql.NEWEST).fetchall():
-            found[factory, machine] = (since, until, seq, _interval(since, until, *rest))
+            found[factory, machine] = (since, until, seq, interval_of(since, until, *rest))
         return found
 
     def _load_counts(self) -> tuple[int, int]:
@@ -314,16 +308,3 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     frame["state"] = frame["state"].astype(STATE_TYPE)
     frame["mode"] = frame["mode"].astype(MODE_TYPE)
     return frame
-
-
-def _interval(
-    since: int, until: int, state: str, mode: str | None, power_w: float | None, reason: str | None
-) -> StateInterval:
-    return StateInterval(
-        MachineState(state),
-        from_milliseconds(since),
-        from_milliseconds(until),
-        OperationMode(mode) if mode else None,
-        power_w,
-        reason,
-    )

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from stores.influxdb_connection import Series
-from stores.report_batch import from_milliseconds
 from stores.state_store import INTERVAL_COLUMNS, MODE_TYPE, STATE_TYPE
-from telemetry import MachineState, OperationMode, StateInterval
 
 
 def newest_per_machine(found: list[Series]) -> list[tuple]:  # type: ignore[type-arg]
@@ -32,19 +30,6 @@ def best(rows: list[tuple]) -> list[tuple]:  # type: ignore[type-arg]
     """Of rows (machine, since, until, state, mode, power_w, seq, …) with one key the newest, ordered by key."""
     rows.sort(key=lambda row: (row[0], row[1], row[2], row[6]))
     return [row for place, row in enumerate(rows) if place + 1 == len(rows) or row[:2] != rows[place + 1][:2]]
-
-
-def interval(
-    since: int, until: int, state: str, mode: str | None, power_w: float | None, reason: str | None
-) -> StateInterval:
-    return StateInterval(
-        MachineState(state),
-        from_milliseconds(since),
-        from_milliseconds(until),
-        OperationMode(mode) if mode else None,
-        power_w,
-        reason or None,
-    )
 
 
 def frame(rows: list[tuple], columns: list[str], factory: str | None = None) -> pd.DataFrame:  # type: ignore[type-arg]

@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 
 from stores.influxdb_connection import InfluxConnection, Series, quoted
-from stores.influxdb_rows import best, frame, interval, newest_per_machine
-from stores.report_batch import MODES, STATES, ReportBatch, from_milliseconds, to_epoch_milliseconds
+from stores.influxdb_rows import best, frame, newest_per_machine
+from stores.report_batch import MODES, STATES, ReportBatch, from_milliseconds, interval_of, to_epoch_milliseconds
 from stores.sequences import SequenceRanges
 from stores.state_store import (
     INTERVAL_COLUMNS,
@@ -151,7 +151,7 @@ class InfluxDBStateStore:
             "GROUP BY machine, worker ORDER BY time DESC LIMIT 1"
         )
         return [
-            LatestState(factory, machine, interval(since, until, state, mode, power_w, reason))
+            LatestState(factory, machine, interval_of(since, until, state, mode, power_w, reason))
             for machine, since, until, state, mode, power_w, _, reason in newest_per_machine(found)
         ]
 

@@ -203,5 +203,19 @@ def to_epoch_milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
+def interval_of(
+    since_ms: int, until_ms: int, state: str, mode: str | None, power_w: float | None, reason: str | None
+) -> StateInterval:
+    """From the values that a store's row holds; empty text is none."""
+    return StateInterval(
+        MachineState(state),
+        from_milliseconds(since_ms),
+        from_milliseconds(until_ms),
+        OperationMode(mode) if mode else None,
+        power_w,
+        reason or None,
+    )
+
+
 def from_milliseconds(value: int) -> datetime:
     return datetime.fromtimestamp(value / 1000, UTC)

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from telemetry import SystemClock, UserError, load_settings, parse_duration, rfc3339
+from vrijloop.command_input import parse_moment, progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def spare(
     from analytics.spare_capacity import find_spare_capacity
 
     rules = _policy(policy, horizon)
-    moment = _moment(at) if at is not None else SystemClock().now()
+    moment = parse_moment(at) if at is not None else SystemClock().now()
     history = _history(source, rules, moment - HISTORY, moment)
     found = find_spare_capacity(history, moment, rules, {})
     rows = [
@@ -96,19 +96,14 @@ def backtest(
     if history.empty:
         raise UserError(f"{source}: holds no history.")
     begin, end = history["since"].min().to_pydatetime(), history["until"].max().to_pydatetime()
-    start = _moment(first) if first else begin + timedelta(weeks=12)
-    plan = Plan(start, _moment(last) if last else end, *(_length(text) for text in (every, horizon, refit)))
+    start = parse_moment(first) if first else begin + timedelta(weeks=12)
+    plan = Plan(start, parse_moment(last) if last else end, *(_length(text) for text in (every, horizon, refit)))
     if plan.first + plan.horizon > plan.last:
         raise UserError(
             f"{source}: the history of {(end - begin).days} days is too short; 13 weeks are needed, or give --first."
         )
-    console = Console(stderr=True)
-    columns = (TextColumn("origins"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("origins")
-        result = run_backtest(
-            history, rules, plan, progress=lambda done, total: bar.update(task, completed=done, total=total)
-        )
+    with progress_bar("origins") as report:
+        result = run_backtest(history, rules, plan, progress=report)
     if plot is not None:
         from analytics.backtest_plot import plot_backtest
 
@@ -260,13 +255,3 @@ def _length(text: str) -> timedelta:
         return parse_duration(text)
     except ValueError as error:
         raise UserError(f"{error}.") from error
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UserError(f"{text!r} is not a time; write it as 2026-01-31T12:00:00+00:00.") from None
-    if moment.tzinfo is None:
-        raise UserError(f"{text!r} has no time zone; write it as 2026-01-31T12:00:00+00:00.")
-    return moment

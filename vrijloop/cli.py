@@ -16,6 +16,7 @@ from rich.console import Console
 from edge_agent import commands as agent_commands
 from telemetry import ShiftedClock, UserError
 from vrijloop import analytics_commands, ingest_commands, publishing_commands, store_commands
+from vrijloop.command_input import parse_moment
 
 app = typer.Typer(
     help="Vrijloop: idle machines, offered on their own.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -87,7 +88,7 @@ def server(
     from vrijloop.server import run_server
 
     _log_to_stderr()
-    run_server(config, _moment(as_of))
+    run_server(config, _as_of(as_of))
 
 
 @app.command()
@@ -102,7 +103,7 @@ def platform(
     from vrijloop.platform_server import run_platform
 
     _log_to_stderr()
-    moment = _moment(as_of)
+    moment = _as_of(as_of)
     run_platform(database, tokens_file, host, port, ShiftedClock(moment) if moment else None)
 
 
@@ -153,16 +154,8 @@ def _log_to_stderr() -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UserError(f"--as-of {text!r} is not a time; write it as 2026-01-31T12:00:00+00:00.") from None
-    if moment.tzinfo is None:
-        raise UserError(f"--as-of {text!r} has no time zone; write it as 2026-01-31T12:00:00+00:00.")
-    return moment
+def _as_of(text: str | None) -> datetime | None:
+    return parse_moment(text, "--as-of") if text is not None else None
 
 
 def _zone(name: str) -> str:

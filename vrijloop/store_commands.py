@@ -6,19 +6,17 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from telemetry import SystemClock, UserError, load_settings
+from vrijloop.command_input import parse_moment, progress_bar
 
 if TYPE_CHECKING:
     from stores import StateStore
-    from stores.transfer import Progress as Report
     from vrijloop.server import ServerSettings
 
 app = typer.Typer(help="Set up the store, take data out of it, bring data in, move it.", no_args_is_help=True)
@@ -59,8 +57,10 @@ def export_(
     """Write states to a Parquet or CSV file."""
     from stores.transfer import export_records, portions
 
-    with _opened(config) as store, _progress("machines") as report:
-        chosen = portions(store, factory, machine or [], _moment(start), _moment(end), report)
+    with _opened(config) as store, progress_bar("machines") as report:
+        chosen = portions(
+            store, factory, machine or [], parse_moment(start, zone=UTC), parse_moment(end, zone=UTC), report
+        )
         count = export_records(chosen, file)
     print(json.dumps({"file": str(file), "records": count}) if as_json else f"{count} records are in {file}.")
 
@@ -74,7 +74,7 @@ def import_(
     """Take states in from a Parquet or CSV file; what is there already is no trouble."""
     from stores.transfer import import_records
 
-    with _opened(config) as store, _progress("bytes") as report:
+    with _opened(config) as store, progress_bar("bytes") as report:
         count = import_records(store, file, report)
     print(json.dumps({"file": str(file), "records": count}) if as_json else f"{count} records were taken in.")
 
@@ -88,7 +88,7 @@ def move(
     """Bring everything from one store into another, for instance from DuckDB to InfluxDB. The old one stays as it is."""
     from stores.transfer import copy_store
 
-    with _opened(source) as old, _opened(target) as new, _progress("machines") as report:
+    with _opened(source) as old, _opened(target) as new, progress_bar("machines") as report:
         count = copy_store(old, new, report)
     print(
         json.dumps({"records": count})
@@ -131,21 +131,3 @@ def _opened(config: Path) -> Iterator[StateStore]:
             yield store
         except StoreUnavailableError as error:
             raise UserError(str(error)) from error
-
-
-@contextmanager
-def _progress(unit: str) -> Iterator[Report]:
-    """A bar on standard error; nothing where that is no terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn(unit), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(unit)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UserError(f"{text!r} is not a time; write it as 2026-01-31 or 2026-01-31T12:00:00+01:00.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -18,7 +18,6 @@ from telemetry import UnavailableError
 from tests.analytics.test_forecast import POLICY, START, factory
 from tests.servers import free_port, listens, wait_for
 
-
 LATE = START + timedelta(weeks=13, hours=3)
 """With history enough for the trees to learn from."""
 

@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from telemetry import UserError
 from tests.servers import shared_file
-from vrijloop.cli import app
+from tests.vrijloop.command_line import invoke
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 POLICY = 'max_broken_promises = 0.05\nminimum_slot = "2h"\nnotice = "0h"\n'
@@ -33,14 +32,6 @@ def history(tmp_path: Path) -> Path:
     path.write_text("\n".join(lines) + "\n")
     (tmp_path / "policy.toml").write_text(POLICY + 'zone = "UTC"\n')
     return path
-
-
-def invoke(*arguments: str | Path) -> str:
-    done = CliRunner().invoke(app, [str(one) for one in arguments])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == 0, done.output
-    return str(done.stdout)
 
 
 def test_spare_prints_slots_as_promised(history: Path) -> None:

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from telemetry import MachineState, StateInterval, SystemClock, UserError, encode
 from telemetry.message import StateReport
 from tests.servers import Mosquitto, answers, free_port, wait_for
+from tests.vrijloop.command_line import invoke
 from vrijloop.ingest_commands import app
 
 TOPIC = "vrijloop/v1/hal-2/m1/state"
@@ -52,16 +53,8 @@ def report(seq: int, ahead: timedelta = timedelta(0)) -> bytes:
     return encode("gw-1", [StateReport.of(seq, StateInterval(MachineState.EXECUTING, now, now))])
 
 
-def invoke(*arguments: str | Path, code: int = 0) -> str:
-    done = CliRunner().invoke(app, [str(one) for one in arguments])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == code, done.output
-    return str(done.output)
-
-
 def quarantined(config: Path) -> list[dict[str, Any]]:
-    return list(json.loads(invoke("quarantine", "list", "-c", config, "--json")))
+    return list(json.loads(invoke("ingest", "quarantine", "list", "-c", config, "--json")))
 
 
 @pytest.mark.servers
@@ -72,24 +65,24 @@ def test_quarantine_and_gaps(server: tuple[Path, Mosquitto]) -> None:
     wait_for(lambda: len(quarantined(config)) == 2, "both messages in quarantine")
     first, second = quarantined(config)
     assert "lies in the future" in second["reason"]
-    assert "no json" in invoke("quarantine", "show", str(first["id"]), "-c", config)
+    assert "no json" in invoke("ingest", "quarantine", "show", str(first["id"]), "-c", config)
     with pytest.raises(UserError, match="no message 99"):
-        invoke("quarantine", "drop", "99", "-c", config)
+        invoke("ingest", "quarantine", "drop", "99", "-c", config)
     with pytest.raises(UserError, match="--all"):
-        invoke("quarantine", "retry", "-c", config)
-    invoke("quarantine", "drop", str(first["id"]), "-c", config)
+        invoke("ingest", "quarantine", "retry", "-c", config)
+    invoke("ingest", "quarantine", "drop", str(first["id"]), "-c", config)
 
     def taken_again() -> bool:
         left = quarantined(config)
         if left:
-            invoke("quarantine", "retry", "--all", "-c", config)
-        stored = json.loads(invoke("gaps", "-c", config, "--json"))
+            invoke("ingest", "quarantine", "retry", "--all", "-c", config)
+        stored = json.loads(invoke("ingest", "gaps", "-c", config, "--json"))
         return not left and bool(stored) and stored[0]["stored"] == 1
 
     wait_for(taken_again, "the message to be taken once its time has come")
     publish(broker, report(4))
     wait_for(lambda: "2-3" in CliRunner().invoke(app, ["gaps", "-c", str(config)]).output, "the gap to show")
-    invoke("gaps", "-c", config, code=1)
+    invoke("ingest", "gaps", "-c", config, code=1)
     publish(broker, report(2))
     publish(broker, report(3))
     wait_for(
@@ -105,6 +98,6 @@ def test_a_server_that_does_not_run_is_said(tmp_path: Path) -> None:
         f'[platform]\nurl = "http://127.0.0.1:1"\ntoken_file = "{tmp_path}/token"\n'
     )
     with pytest.raises(UserError, match="does not answer"):
-        invoke("gaps", "-c", config)
+        invoke("ingest", "gaps", "-c", config)
     with pytest.raises(UserError, match="there is no quarantine"):
-        invoke("quarantine", "list", "-c", config)
+        invoke("ingest", "quarantine", "list", "-c", config)

@@ -11,15 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from stores import ReportBatch, StateStore, StoredReport
 from stores.configuration import open_store
 from stores.influxdb_store import InfluxDBStateStore
 from telemetry import MachineState, OperationMode, StateInterval, SystemClock, UserError, load_settings
 from tests.servers import InfluxServer
+from tests.vrijloop.command_line import invoke
 from vrijloop.server import ServerSettings
-from vrijloop.store_commands import app
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -32,14 +31,6 @@ def config(folder: Path, name: str, store: str) -> Path:
         f'[store]\n{store}\n[platform]\nurl = "http://127.0.0.1:1"\ntoken_file = "{folder}/token"\n'
     )
     return path
-
-
-def invoke(*arguments: str | Path, code: int = 0) -> str:
-    done = CliRunner().invoke(app, [str(one) for one in arguments])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == code, done.output
-    return str(done.output)
 
 
 def opened(path: Path) -> closing[StateStore]:
@@ -77,16 +68,17 @@ def everything(path: Path) -> pd.DataFrame:
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_what_is_exported_can_be_imported(duckdb_config: Path, tmp_path: Path, ending: str) -> None:
     file = tmp_path / f"states.{ending}"
-    assert json.loads(invoke("export", file, "-c", duckdb_config, "--json"))["records"] == 1198
+    assert json.loads(invoke("store", "export", file, "-c", duckdb_config, "--json"))["records"] == 1198
     other = config(tmp_path, "other", 'kind = "duckdb"')
     for _ in range(2):
-        assert "1198 records were taken in" in invoke("import", file, "-c", other)
+        assert "1198 records were taken in" in invoke("store", "import", file, "-c", other)
     pd.testing.assert_frame_equal(everything(other), everything(duckdb_config))
 
 
 def test_a_part_is_exported(duckdb_config: Path, tmp_path: Path) -> None:
     file = tmp_path / "part.csv"
     invoke(
+        "store",
         "export",
         file,
         "-c",
@@ -105,28 +97,28 @@ def test_a_part_is_exported(duckdb_config: Path, tmp_path: Path) -> None:
     assert set(frame["factory"]) == {"genk"}
     assert (frame["since"].min().month, frame["since"].max().month) == (4, 4)
     with pytest.raises(UserError, match="nothing is stored of m7"):
-        invoke("export", file, "-c", duckdb_config, "--machine", "m7")
+        invoke("store", "export", file, "-c", duckdb_config, "--machine", "m7")
     with pytest.raises(UserError, match=r"\.parquet or \.csv"):
-        invoke("export", tmp_path / "states.xlsx", "-c", duckdb_config)
+        invoke("store", "export", tmp_path / "states.xlsx", "-c", duckdb_config)
     with pytest.raises(UserError, match="not a time"):
-        invoke("export", file, "-c", duckdb_config, "--start", "yesterday")
+        invoke("store", "export", file, "-c", duckdb_config, "--start", "yesterday")
 
 
 def test_what_is_no_export_is_refused(duckdb_config: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.csv"
     broken.write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match=r"broken\.csv"):
-        invoke("import", broken, "-c", duckdb_config)
-    invoke("export", tmp_path / "states.csv", "-c", duckdb_config)
+        invoke("store", "import", broken, "-c", duckdb_config)
+    invoke("store", "export", tmp_path / "states.csv", "-c", duckdb_config)
     text = (tmp_path / "states.csv").read_text().replace("not_executing", "lazy", 1)
     broken.write_text(text)
     with pytest.raises(UserError, match="lazy"):
-        invoke("import", broken, "-c", duckdb_config)
+        invoke("store", "import", broken, "-c", duckdb_config)
 
 
 def test_a_machine_is_forgotten_after_asking(duckdb_config: Path) -> None:
-    invoke("forget", "genk", "m1", "-c", duckdb_config, code=1)  # nobody said yes
-    invoke("forget", "genk", "m1", "-c", duckdb_config, "--yes")
+    invoke("store", "forget", "genk", "m1", "-c", duckdb_config, code=1)  # nobody said yes
+    invoke("store", "forget", "genk", "m1", "-c", duckdb_config, "--yes")
     left = everything(duckdb_config)
     assert set(zip(left["factory"], left["machine"], strict=True)) == {
         ("genk", "m0"),
@@ -134,7 +126,7 @@ def test_a_machine_is_forgotten_after_asking(duckdb_config: Path) -> None:
         ("hasselt", "m1"),
     }
     with pytest.raises(UserError, match="nothing is stored of genk/m1"):
-        invoke("forget", "genk", "m1", "-c", duckdb_config, "--yes")
+        invoke("store", "forget", "genk", "m1", "-c", duckdb_config, "--yes")
 
 
 @pytest.fixture
@@ -150,11 +142,11 @@ def influx_config(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.servers
 def test_moving_from_duckdb_to_influxdb_is_one_command(duckdb_config: Path, influx_config: Path) -> None:
-    assert "The store is ready" in invoke("init", "-c", influx_config)
+    assert "The store is ready" in invoke("store", "init", "-c", influx_config)
     token = influx_config.parent / "secret" / "influx-token"
     assert token.stat().st_mode & 0o077 == 0
-    assert json.loads(invoke("move", duckdb_config, influx_config, "--json"))["records"] == 1198
-    invoke("move", duckdb_config, influx_config)  # again: an interrupted move is simply repeated
+    assert json.loads(invoke("store", "move", duckdb_config, influx_config, "--json"))["records"] == 1198
+    invoke("store", "move", duckdb_config, influx_config)  # again: an interrupted move is simply repeated
     pd.testing.assert_frame_equal(everything(influx_config), everything(duckdb_config), check_dtype=False)
     with opened(duckdb_config) as old, opened(influx_config) as new:
         assert [(one.stored, one.missing, one.gaps) for one in new.ledger()] == [
@@ -174,7 +166,7 @@ def test_a_real_influxdb_2_or_3(tmp_path: Path) -> None:
         "real",
         f'kind = "influxdb"\nurl = "{url}"\nbucket = "{bucket}"\ntoken_file = "{tmp_path}/influx-token"',
     )
-    invoke("init", "-c", path)
+    invoke("store", "init", "-c", path)
     with opened(path) as store:
         assert isinstance(store, InfluxDBStateStore)
         since = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
