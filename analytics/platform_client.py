@@ -81,7 +81,7 @@ class SharingPlatform(Protocol):
 
 
 class HttpSharingPlatform:
-    """Vrijloop's own platform over `/api/v1`; `tests/analytics/test_platform_contract.py` holds it to the protocol."""
+    """Vrijloop's own platform over `/api/v1`; `tests/analytics/test_publishing.py` holds it to the protocol."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url

@@ -86,6 +86,7 @@ def post_booking(offer_id: Id, who: BookingIn, context: Context, viewer: Viewer)
     with _problems_as_answers(), context.sessions.begin() as session:
         booking = bookings.book_offer(session, offer_id, who, context.now(), viewer)
     context.hub.tell("offers")
+    context.booked(booking.factory)
     return booking_out(booking)
 
 

@@ -35,11 +35,11 @@ class PlatformSettings:
     zone: str = "Europe/Brussels"
 
 
-def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
-    """Raises DatabaseError where the database cannot be opened."""
+def create_app(settings: PlatformSettings, now: Now, booked: Callable[[str], None] = lambda _: None) -> FastAPI:
+    """`booked` is told the factory whose hours were booked. Raises DatabaseError where the database cannot be opened."""
     sessions = open_database(settings.database_url)
     app = FastAPI(title="Vrijloop sharing platform", version="1", docs_url=None, redoc_url=None)
-    app.state.context = PlatformContext(sessions, now, LiveHub(), settings.tokens, settings.zone)
+    app.state.context = PlatformContext(sessions, now, LiveHub(), settings.tokens, settings.zone, booked)
     app.include_router(api.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")

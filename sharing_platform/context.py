@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -24,6 +24,8 @@ class PlatformContext:
     hub: LiveHub
     tokens: Mapping[str, str]
     zone: str
+    booked: Callable[[str], None]
+    """Told the factory whose hours were booked, once that is durable. Must return at once."""
 
 
 def context_of(request: Request) -> PlatformContext:

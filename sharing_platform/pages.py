@@ -77,6 +77,7 @@ def post_offer(
     except offers.NotFoundError:
         return _listing(request, context, "offers.html", 404, notice="taken")
     context.hub.tell("offers")
+    context.booked(booking.factory)
     return _page(request, context, "booked.html", booking=booking, machine=machine)
 
 

@@ -95,6 +95,9 @@ def server(
 def platform(
     tokens_file: Annotated[Path, typer.Option(help="JSON: factory to bearer token.")],
     database: Annotated[str, typer.Option(help="SQLAlchemy URL.")] = "sqlite:///vrijloop-platform.sqlite",
+    webhooks_file: Annotated[
+        Path | None, typer.Option(help='JSON: factory to {"url", "secret"}, where it is told of its bookings.')
+    ] = None,
     host: str = "127.0.0.1",
     port: PortOption = 8340,
     as_of: AsOfOption = None,
@@ -104,7 +107,7 @@ def platform(
 
     _log_to_stderr()
     moment = _as_of(as_of)
-    run_platform(database, tokens_file, host, port, ShiftedClock(moment) if moment else None)
+    run_platform(database, tokens_file, webhooks_file, host, port, ShiftedClock(moment) if moment else None)
 
 
 @app.command()
