@@ -19,6 +19,7 @@ _DAY_LAGS = 14
 _NEAR = (-6, -4, -2, 2, 4, 6)
 _PARTS_OF_DAY = ((0, 12), (12, 24), (24, 34), (34, 48))
 _REMEMBERED_WEEKS = 4
+_LOOKED_AT_WEEKS = _WEEK_LAGS + 2
 
 
 def half_hours(values: np.ndarray) -> np.ndarray:
@@ -31,12 +32,18 @@ def half_hours(values: np.ndarray) -> np.ndarray:
     return found
 
 
+def weeks_to_skip(origin: int) -> int:
+    """So many whole weeks from the grid's beginning lie too far before the origin (in half hours) to be looked at."""
+    return max(0, origin // HALF_HOURS_PER_WEEK - _LOOKED_AT_WEEKS)
+
+
 def features(free: np.ndarray, origin: int, count: int, first_weekday: int) -> np.ndarray:
     """Of the half hours [origin, origin + count): shape (count, features), NaN where nothing is known.
 
     `free` as `half_hours` gives it; `first_weekday` of its first day, Monday is 0.
     """
-    known = free[: max(0, origin)]
+    passed = weeks_to_skip(origin) * HALF_HOURS_PER_WEEK
+    known, origin = free[passed : max(0, origin)], origin - passed
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # means of nothing: NaN is what they are
         return _features(known, origin, count, first_weekday)

@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import ThreadpoolController
 
-from analytics.features import HALF_HOURS_PER_WEEK, features, half_hours
+from analytics.features import HALF_HOURS_PER_WEEK, features, half_hours, weeks_to_skip
 from analytics.quarter_grid import (
     FREE,
     NOT_FREE,
@@ -174,9 +174,11 @@ class Boosted:
 
 
 def _seen(grid: QuarterGrid, origin: int, count: int) -> np.ndarray:
+    passed = weeks_to_skip(origin // 2) * QUARTERS_PER_WEEK
+    origin -= passed
     half_origin = origin // 2
     # Half an hour that has begun is unknown, not what its first quarter was.
-    free = half_hours(grid.values[: min(origin, len(grid.values)) // 2 * 2])
+    free = half_hours(grid.values[passed : passed + min(origin, len(grid.values) - passed) // 2 * 2])
     return features(free, half_origin, -(-(origin + count) // 2) - half_origin, grid.first_day.weekday())
 
 

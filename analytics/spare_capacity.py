@@ -142,6 +142,8 @@ def _proposed(fitted: Fitted, past: Past, policy: Policy, booked: Busy) -> tuple
         enough = [(sure, window) for sure, window in likely if sure >= own.required_probability]
         for sure, window in _largest_share(enough, own.largest_share * int(usable.sum())):
             start, end = (grid.moment(past.origin + place) for place in (window.first, window.last))
+            if end - start < own.minimum_slot:
+                continue  # the clocks are set forward within it
             slots.append(Slot(machine, start, end, sure, tally.checked, tally.broken))
     return tuple(slots)
 
