@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from analytics.forecast import BASELINES, SHARED, Boosted
-from analytics.past import Past, past_at
+from analytics.past import Past, borrowed, past_at
 from analytics.policy import Policy
 from analytics.quarter_grid import FREE, NOT_FREE, QUARTER, QuarterGrid
 from analytics.slots import open_quarters, was_kept
@@ -118,7 +118,7 @@ def run_backtest(
     for done, origin in enumerate(origins):
         if progress is not None:
             progress(done, len(origins))
-        past = past_at(intervals, origin, policy)
+        past = borrowed(past_at(intervals, origin, policy), policy)
         if not past.grids:
             continue
         if origin >= due:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from analytics.occupied import idle_spells, occupied_spells
 from analytics.policy import Policy, holidays_between
-from analytics.quarter_grid import QUARTER, QUARTERS_PER_DAY, QuarterGrid, quarter_grids
+from analytics.quarter_grid import QUARTER, QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid, quarter_grids
 from analytics.timeline import timeline
 from analytics.workers import Workers, in_order
 from stores import StateStore
@@ -89,7 +89,31 @@ def read_past(store: StateStore, now: datetime, policy: Policy, workers: Workers
     names = [one.machine for one in store.latest(policy.factory)]
     portions = (names[first : first + PORTION] for first in range(0, len(names), PORTION))
     pieces = ((store.intervals(policy.factory, begin, now, one), now, policy, begin) for one in portions)
-    return _joined(now, in_order(workers, past_at, pieces))
+    return borrowed(_joined(now, in_order(workers, past_at, pieces)), policy)
+
+
+def borrowed(past: Past, policy: Policy) -> Past:
+    """New machines with what their group did before they came, week by week from each of its machines in turn."""
+    groups: dict[str, list[str]] = {}
+    for name in past.grids:
+        group = policy.group_of(name)
+        if group is not None:
+            groups.setdefault(group, []).append(name)
+    grids = dict(past.grids)
+    for names in groups.values():
+        known = {name: past.grids[name].values != UNKNOWN for name in names}
+        begins = {name: int(own.argmax()) // QUARTERS_PER_WEEK * QUARTERS_PER_WEEK for name, own in known.items()}
+        for name in names:
+            values, turn = past.grids[name].values.copy(), 0
+            for week in range(0, begins[name], QUARTERS_PER_WEEK):
+                peers = [one for one in names if begins[one] <= week and known[one].any()]
+                if peers:
+                    span = slice(week, week + QUARTERS_PER_WEEK)
+                    values[span] = past.grids[peers[turn % len(peers)]].values[span]
+                    turn += 1
+            if turn:
+                grids[name] = replace(past.grids[name], values=values, own_from=begins[name])
+    return replace(past, grids=grids)
 
 
 def carried_on(past: Past, store: StateStore, changed: pd.DataFrame, now: datetime, policy: Policy) -> Past | None:

@@ -30,11 +30,15 @@ _TOLERANCE_S = 30.0
 
 @dataclass(frozen=True)
 class QuarterGrid:
-    """`values[i]` is FREE, NOT_FREE or UNKNOWN in the i-th local quarter hour after midnight of `first_day`."""
+    """`values[i]` is FREE, NOT_FREE or UNKNOWN in the i-th local quarter hour after midnight of `first_day`.
+
+    What stands before `own_from` is not the machine's own, but borrowed from its group.
+    """
 
     values: np.ndarray
     first_day: date
     zone: str
+    own_from: int = 0
 
     def index_of(self, moment: datetime) -> int:
         """The quarter that contains the moment, or the last one before it was skipped."""

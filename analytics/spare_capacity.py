@@ -15,7 +15,7 @@ import pandas as pd
 
 from analytics.calibration import Tally, TrackRecord, Trial, calibrate
 from analytics.forecast import PROFILES, SEED, SHARED, Boosted, Forecast, scores_of
-from analytics.past import Past, past_at
+from analytics.past import Past, borrowed, past_at
 from analytics.policy import Policy
 from analytics.quarter_grid import QUARTER, QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid
 from analytics.reconcile import Slot
@@ -66,7 +66,7 @@ def find_spare_capacity(
     """`intervals`: up to `HISTORY` before `now`, as `StateStore.intervals` gives them. `booked`: per machine. `lived`: what
     became of published slots lately; where it is worse than promised, the promise is tightened."""
     workers = workers or Here()
-    past = past_at(intervals, now, policy)
+    past = borrowed(past_at(intervals, now, policy), policy)
     if not past.grids:
         return SpareCapacity((), None, {})
     rate = tightened(policy.max_broken_promises, lived)
@@ -88,7 +88,7 @@ def fit(
     if not grids:
         return None
     origin, count = past.origin, policy.horizon // QUARTER
-    pairs = _tried(list(grids), origin)
+    pairs = _tried(grids, origin)
     under_way = []
     for baseline in (one for one in PROFILES if one.name in names):
         trials = _trials(baseline, grids, pairs, count)
@@ -165,11 +165,15 @@ def _may_be_offered(machine: str, past: Past, policy: Policy) -> bool:
     return policy.for_machine(machine).is_offered and heard and _known_enough(past.grids[machine], past.origin)
 
 
-def _tried(machines: Sequence[str], origin: int) -> list[tuple[str, int]]:
-    """(machine, origin) of the forecasts that are judged: each day of the checked weeks, or as many as there is time for."""
+def _tried(grids: Mapping[str, QuarterGrid], origin: int) -> list[tuple[str, int]]:
+    """(machine, origin) of the forecasts that are judged: each day of the checked weeks, or as many as there is time for; of a
+    machine that borrows, from when it might have been offered."""
     earliest = max(2 * QUARTERS_PER_WEEK + 1, origin - CHECKED_WEEKS * QUARTERS_PER_WEEK)
     origins = range(origin - QUARTERS_PER_DAY, earliest - 1, -QUARTERS_PER_DAY)
-    pairs = [(machine, at) for machine in machines for at in origins]
+    need = MIN_KNOWN // QUARTER
+    pairs = [
+        (name, at) for name, grid in grids.items() for at in origins if not grid.own_from or at >= grid.own_from + need
+    ]
     if len(pairs) <= MAX_TRIALS:
         return pairs
     chosen = np.random.default_rng(SEED).choice(len(pairs), MAX_TRIALS, replace=False)
@@ -212,5 +216,5 @@ def tightened(rate: float, lived: Tally | None) -> float | None:
 
 def _known_enough(grid: QuarterGrid, origin: int) -> bool:
     """Whether the last two weeks are known well enough to promise anything."""
-    lately = grid.values[max(0, origin - MIN_KNOWN // QUARTER) : origin]
+    lately = grid.values[max(grid.own_from, origin - MIN_KNOWN // QUARTER) : origin]
     return len(lately) >= MIN_KNOWN // QUARTER and bool((lately != UNKNOWN).mean() >= MIN_COVERAGE)

@@ -14,9 +14,10 @@ from analytics.backtest import Plan, origins_of, run_backtest, wilson_interval
 from analytics.calibration import MIN_CHECKED, Tally, Trial, calibrate
 from analytics.features import HALF_HOURS_PER_WEEK, features, half_hours
 from analytics.forecast import WEEKLY, Boosted, SameHourLastWeek
-from analytics.policy import MachineTable, Policy, parse_offered_hours
+from analytics.past import borrowed, past_at
+from analytics.policy import MachinePolicy, MachineTable, Policy, parse_offered_hours
 from analytics.quarter_grid import FREE, NOT_FREE, QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid
-from analytics.spare_capacity import find_spare_capacity, tightened
+from analytics.spare_capacity import _tried, find_spare_capacity, tightened
 from tests.analytics.tables import MONDAY, intervals, shift_weeks, utc
 
 RUN, WAIT = "executing", "not_executing"
@@ -234,3 +235,40 @@ def test_a_week_with_a_change_of_clocks() -> None:
     for _, start, end, _ in spans(history, now, policy):
         local = pd.date_range(start, end, freq="15min", inclusive="left").tz_convert("Europe/Brussels")
         assert all(not 6 <= one.hour < 20 for one in local)
+
+
+def test_a_new_machine_borrows_from_its_group_until_it_has_a_history_of_its_own() -> None:
+    """The group works late every other week; of the new machine two weeks are known, and in neither it did."""
+    rows = []
+    for name, first in (("old-1", 0), ("old-2", 0), ("new", 12)):
+        for day in range(first * 7, 15 * 7):
+            midnight = START + timedelta(days=day)
+            late = 23 if (day // 7) % 2 and name != "new" else 16
+            times = (0, 6, late, 24) if day % 7 < 5 else (0, 24)
+            for begin, end, state in zip(times, times[1:], (WAIT, RUN, WAIT), strict=False):
+                rows.append((name, midnight + timedelta(hours=begin), midnight + timedelta(hours=end), state, None))
+    history, now = intervals(rows), START + timedelta(weeks=15)
+    alone = POLICY
+    group = {"turning": MachinePolicy()}
+    machines = {name: MachineTable(group="turning") for name in ("old-1", "old-2", "new")}
+    together = POLICY.model_copy(update={"group": group, "machine": machines})
+    evening = np.arange(18 * 4, 22 * 4)
+
+    def share(policy: Policy) -> float:
+        past = borrowed(past_at(history, now, policy), policy)
+        grid = past.grids["new"]
+        assert grid.own_from in (0, 12 * QUARTERS_PER_WEEK)
+        return float(WEEKLY.scores(grid, past.origin, 96)[evening].mean())
+
+    assert share(alone) == 1.0, "three free evenings of three"
+    assert share(together) == pytest.approx(5.5 / 8, abs=0.07), "and half of five borrowed weeks"
+    assert "new" in {machine for machine, *_ in spans(history, now, together)}
+    early = START + timedelta(weeks=13, hours=5)
+    assert "new" not in {machine for machine, *_ in spans(history, early, together)}, "what is borrowed is no history"
+
+
+def test_what_is_borrowed_counts_for_no_promise() -> None:
+    grids = {"new": QuarterGrid(shift_weeks(14).values, MONDAY, "UTC", own_from=12 * QUARTERS_PER_WEEK)}
+    assert _tried(grids, 14 * QUARTERS_PER_WEEK) == []
+    later = {"new": QuarterGrid(shift_weeks(16).values, MONDAY, "UTC", own_from=12 * QUARTERS_PER_WEEK)}
+    assert min(at for _, at in _tried(later, 16 * QUARTERS_PER_WEEK)) >= 14 * QUARTERS_PER_WEEK
