@@ -107,8 +107,12 @@ def _page(
 ) -> HTMLResponse:
     words = Words(language_of(request), context.zone)
     query = {key: value for key, value in request.query_params.items() if key != "lang"}
-    other = next(one for one in LANGUAGES if one != words.language)
-    shown = {"t": words, "now": context.now(), "switch_language": f"?{urlencode({**query, 'lang': other})}", **values}
+    others = [
+        (code, name, f"?{urlencode({**query, 'lang': code})}")
+        for code, name in LANGUAGES.items()
+        if code != words.language
+    ]
+    shown = {"t": words, "now": context.now(), "languages": others, **values}
     answer = _TEMPLATES.TemplateResponse(request, template, shown, status_code=status)
     if request.query_params.get("lang") in LANGUAGES:
         answer.set_cookie("lang", words.language, max_age=_COOKIE_S, samesite="lax", httponly=True)

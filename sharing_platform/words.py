@@ -5,11 +5,13 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
-LANGUAGES = ("nl", "en")
+LANGUAGES = {"nl": "Nederlands", "fr": "Français", "en": "English"}
+"""Each under its own name."""
 DEFAULT_LANGUAGE = "nl"
 
 
@@ -47,9 +49,15 @@ class Words:
         return self.hour(end) if same_day else f"{self.hour(end)} ({self.day(end)})"
 
     def number(self, value: float) -> str:
-        """`7,5` in Dutch, `7.5` in English."""
-        text = f"{value:.1f}".removesuffix(".0")
-        return text.replace(".", ",") if self.language == "nl" else text
+        """`7,5` in Dutch and French, `7.5` in English."""
+        return self._comma(f"{value:.1f}".removesuffix(".0"))
+
+    def euros(self, amount: Decimal) -> str:
+        """`€ 45,50`."""
+        return f"€ {self._comma(f'{amount:.2f}')}"
+
+    def _comma(self, number: str) -> str:
+        return number if self.language == "en" else number.replace(".", ",")
 
     def percent(self, share: float) -> str:
         """Rounded down: a promise is never made to look better than it is."""

@@ -1,4 +1,4 @@
-"""The pages in a browser: found, filtered, booked, in two languages, without a word to anyone else."""
+"""The pages in a browser: found, filtered, booked, in three languages, without a word to anyone else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from sharing_platform.words import Words, texts
+from sharing_platform.words import LANGUAGES, Words, texts
 from tests.sharing_platform.conftest import NOON, Platform
 
 if TYPE_CHECKING:
@@ -132,17 +132,39 @@ def test_a_form_that_is_filled_in_wrong_keeps_what_was_typed(platform: Platform)
     assert 'role="alert"' in answer.text
 
 
-@pytest.mark.parametrize("query", ["day=morgen", "hours=veel", "hours=-1", "machine=x/y/z", "lang=fr", "hours=nan"])
+@pytest.mark.parametrize("query", ["day=morgen", "hours=veel", "hours=-1", "machine=x/y/z", "lang=de", "hours=nan"])
 def test_a_query_that_makes_no_sense_is_no_error(platform: Platform, query: str) -> None:
     assert platform.anyone.get(f"/?{query}").status_code == 200
 
 
-def test_both_languages_have_the_same_texts() -> None:
-    dutch, english = texts("nl"), texts("en")
-    assert dutch.keys() == english.keys()
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_every_text(language: str) -> None:
+    dutch, other = texts("nl"), texts(language)
+    assert dutch.keys() == other.keys()
     for key, text in dutch.items():
-        fields = [{name for _, name, _, _ in string.Formatter().parse(one) if name} for one in (text, english[key])]
+        fields = [{name for _, name, _, _ in string.Formatter().parse(one) if name} for one in (text, other[key])]
         assert fields[0] == fields[1], key
+    assert len(other["weekdays"].split()) == 7
+    if language != "nl":
+        same = {key for key, text in dutch.items() if other[key] == text}
+        assert same <= {"machine", "from_to", "organisation", "operator", "site"}, "not translated"
+
+
+def test_price_and_operator_are_said_in_every_language(platform: Platform) -> None:
+    platform.machine()
+    platform.offer(price_per_hour="45.5", price_minimum="90", operator="own_allowed")
+    platform.offer("o2", 10)
+    said = {
+        "nl": ("€ 45,50 per uur excl. btw", "minstens € 90,00", "eigen operator mag", "prijs af te spreken"),
+        "fr": ("€ 45,50 par heure hors TVA", "au moins € 90,00", "votre propre opérateur est admis", "prix à convenir"),
+        "en": ("€ 45.50 an hour excl. VAT", "at least € 90.00", "your own operator may", "price to be agreed"),
+    }
+    for language, (price, minimum, operator, agree) in said.items():
+        listing = platform.anyone.get(f"/?lang={language}").text
+        assert price in listing
+        assert operator in listing
+        assert agree in listing
+        assert minimum in platform.anyone.get(f"/offers/o1?lang={language}").text
 
 
 def test_a_percentage_is_never_rounded_up() -> None:
