@@ -12,7 +12,7 @@ demo: $(INSTALLED)
 install: $(INSTALLED)
 
 test: $(INSTALLED)
-	@scripts/servers mosquitto influxdb chromium nodejs npm
+	@scripts/servers mosquitto influxdb chromium nodejs npm postgresql
 	@scripts/peers
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/pytest $(PYTEST)

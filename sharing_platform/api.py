@@ -8,9 +8,10 @@ from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Query, Response
+from sqlalchemy.exc import IntegrityError
 
 from sharing_platform import bookings, offers
-from sharing_platform.context import Context, OwnFactory, Reading, Viewer
+from sharing_platform.context import Context, OwnFactory, PlatformContext, Reading, Viewer
 from sharing_platform.database import Booking, Offer
 from sharing_platform.messages import (
     BookingIn,
@@ -65,8 +66,10 @@ def put_offer(offer_id: Id, wanted: OfferIn, own: OwnFactory, context: Context, 
     """Create or change an offer; the same request again changes nothing. 409 once its hours are booked."""
     if wanted.factory != own:
         raise HTTPException(404, _NOT_FOUND)
-    with _problems_as_answers(), context.sessions.begin() as session:
-        offer, new = offers.put_offer(session, offer_id, wanted, context.now())
+    try:
+        offer, new = _put(context, offer_id, wanted)
+    except IntegrityError:
+        offer, new = _put(context, offer_id, wanted)  # somebody else put the same new offer at the same moment
     context.hub.tell("offers")
     response.status_code = 201 if new else 200
     return offer_out(offer)
@@ -108,6 +111,11 @@ def put_machine(
     with context.sessions.begin() as session:
         offers.put_machine(session, factory, machine, card)
     context.hub.tell("machines")
+
+
+def _put(context: PlatformContext, offer_id: str, wanted: OfferIn) -> tuple[Offer, bool]:
+    with _problems_as_answers(), context.sessions.begin() as session:
+        return offers.put_offer(session, offer_id, wanted, context.now())
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Tables, and sessions over SQLite (embedded). Times are stored as UTC."""
+"""Tables, and sessions over PostgreSQL (production) or SQLite (embedded). Times are stored as UTC."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sqlalchemy import (
     create_engine,
     event,
 )
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
@@ -93,7 +93,8 @@ class Offer(Base):
 
 
 class Booking(Base):
-    """Hours that somebody has booked. A trigger in the database refuses a second booking of the same hours."""
+    """Hours that somebody has booked. The database refuses a second booking of the same hours: PostgreSQL by an exclusion
+    constraint, SQLite by a trigger, as its writers take turns."""
 
     __tablename__ = "booking"
     __table_args__ = (Index("booking_by_machine", "factory", "machine", "start"),)
@@ -111,7 +112,13 @@ class Booking(Base):
 
 def open_database(url: str) -> sessionmaker[Session]:
     """Connect and bring the tables up to date. Raises DatabaseError."""
-    engine = create_engine(url)
+    try:
+        engine = create_engine(url, pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise DatabaseError(
+            f'the database cannot be opened: its URL must look like "sqlite:///file.sqlite" or '
+            f'"postgresql+psycopg://user@host/name" ({type(error).__name__}).'
+        ) from error
     if engine.dialect.name == "sqlite":
         _make_sqlite_strict(engine)
     try:

@@ -47,7 +47,7 @@ def put_offer(session: Session, offer_id: str, wanted: OfferIn, now: datetime) -
 
     Raises NotFoundError where the id belongs to another factory, TakenError where the hours are booked.
     """
-    offer = session.get(Offer, offer_id)
+    offer = session.get(Offer, offer_id, with_for_update=True)
     if offer is not None and offer.factory != wanted.factory:
         raise NotFoundError
     if offer is not None and offer.status == BOOKED:
@@ -66,7 +66,7 @@ def put_offer(session: Session, offer_id: str, wanted: OfferIn, now: datetime) -
 
 def withdraw_offer(session: Session, offer_id: str, factory: str, now: datetime) -> None:
     """Raises NotFoundError where this factory has no such offer, TakenError where it is booked."""
-    offer = session.get(Offer, offer_id)
+    offer = session.get(Offer, offer_id, with_for_update=True)
     if offer is None or offer.factory != factory:
         raise NotFoundError
     if offer.status == BOOKED:

@@ -28,7 +28,13 @@ from fastapi import FastAPI
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
-PROGRAMS = {"mosquitto": "mosquitto", "influxdb": "influxd", "chromium": "chromium", "nodejs": "node"}
+PROGRAMS = {
+    "mosquitto": "mosquitto",
+    "influxdb": "influxd",
+    "chromium": "chromium",
+    "nodejs": "node",
+    "postgresql": "psql",
+}
 used: dict[str, str] = {}
 """Name to version, of the servers that this run used."""
 
@@ -48,7 +54,7 @@ def require(name: str) -> str:
 
 
 def _version(path: str, program: str) -> str:
-    arguments = {"mosquitto": ["-h"], "influxd": ["version"], "chromium": ["--version"], "node": ["--version"]}[program]
+    arguments = {"mosquitto": ["-h"], "influxd": ["version"]}.get(program, ["--version"])
     done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=60)
     match = re.search(r"\d+\.\d+(\.\d+)*", done.stdout + done.stderr)
     return match.group(0) if match else "unknown version"

@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from sharing_platform.app import PlatformSettings, create_app
+from tests.postgres import fresh_database, postgresql
 from tests.servers import serving
 
 NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)  # noon in Brussels, a Monday
@@ -44,11 +45,25 @@ class Platform:
         assert answer.status_code == 204, answer.text
 
 
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One server for all; each test gets a database of its own."""
+    with postgresql(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/platform.sqlite"
+    return fresh_database(request.getfixturevalue("postgres"))
+
+
 @pytest.fixture
-def platform(tmp_path: Path) -> Iterator[Platform]:
+def platform(database_url: str) -> Iterator[Platform]:
     present = [NOON]
     tokens = {"hal-2": "token-of-hal-2", "hal-3": "token-of-hal-3"}
-    app = create_app(PlatformSettings(f"sqlite:///{tmp_path}/platform.sqlite", tokens), lambda: present[0])
+    app = create_app(PlatformSettings(database_url, tokens), lambda: present[0])
     with serving(app) as url:
         built = Platform(url, present)
         yield built

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from threading import Barrier
 
 import httpx2
@@ -95,21 +94,62 @@ def test_who_books_must_be_known(platform: Platform, who: dict[str, str]) -> Non
     assert platform.hal_2.get("/api/v1/bookings").json() == {"bookings": []}
 
 
-def test_one_of_forty_wins(platform: Platform) -> None:
+def test_one_of_two_hundred_wins(platform: Platform) -> None:
     platform.offer()
-    together = Barrier(40)
+    together = Barrier(200)
 
     def book(number: int) -> int:
-        with httpx2.Client(base_url=platform.url, timeout=30) as client:
+        with httpx2.Client(base_url=platform.url, timeout=60) as client:
             together.wait()
             return int(
                 client.post("/api/v1/offers/o1/booking", json=WHO | {"organisation": f"BV {number}"}).status_code
             )
 
-    with ThreadPoolExecutor(40) as threads:
-        codes = sorted(threads.map(book, range(40)))
-    assert codes == [201] + [409] * 39
+    with ThreadPoolExecutor(200) as threads:
+        codes = sorted(threads.map(book, range(200)))
+    assert codes == [201] + [409] * 199
     assert len(platform.hal_2.get("/api/v1/bookings").json()["bookings"]) == 1
+
+
+def test_of_overlapping_offers_that_are_booked_together_one_wins(platform: Platform) -> None:
+    """Ten offers of one machine whose hours overlap, each asked for by ten at the same moment."""
+    for number in range(10):
+        platform.offer(f"o{number}", 3 + number / 4, 4)
+    together = Barrier(100)
+
+    def book(number: int) -> int:
+        with httpx2.Client(base_url=platform.url, timeout=60) as client:
+            together.wait()
+            return int(client.post(f"/api/v1/offers/o{number % 10}/booking", json=WHO).status_code)
+
+    with ThreadPoolExecutor(100) as threads:
+        codes = sorted(threads.map(book, range(100)))
+    assert codes == [201] + [409] * 99
+
+
+def test_putting_and_booking_at_once_never_opens_booked_hours_again(platform: Platform) -> None:
+    for round_ in range(15):
+        name = f"o{round_}"
+        platform.offer(name, 3 + 5 * round_, 4)
+        together = Barrier(2)
+
+        def put(name: str = name, round_: int = round_, together: Barrier = together) -> int:
+            together.wait()
+            start = NOON + timedelta(hours=3 + 5 * round_)
+            body = {
+                "factory": "hal-2", "machine": "mill-1", "start": start.isoformat(), "probability": 0.9,
+                "end": (start + timedelta(hours=3)).isoformat(), "checked": 41, "broken": 2,
+            }  # fmt: skip
+            return int(platform.hal_2.put(f"/api/v1/offers/{name}", json=body).status_code)
+
+        def book(name: str = name, together: Barrier = together) -> int:
+            together.wait()
+            return int(platform.anyone.post(f"/api/v1/offers/{name}/booking", json=WHO).status_code)
+
+        with ThreadPoolExecutor(2) as threads:
+            putting, booking = threads.submit(put), threads.submit(book)
+            assert (putting.result(), booking.result()) in [(200, 201), (409, 201)]
+        assert platform.anyone.get(f"/api/v1/offers/{name}").json()["status"] == "booked"
 
 
 def test_hours_under_two_offers_are_booked_once(platform: Platform) -> None:
@@ -155,8 +195,8 @@ def test_offers_are_found(platform: Platform, query: str, expected: list[str]) -
     assert [one["id"] for one in found] == expected
 
 
-def test_what_there_is_outlives_a_restart(tmp_path: Path) -> None:
-    settings = PlatformSettings(f"sqlite:///{tmp_path}/platform.sqlite", {"hal-2": "token-of-hal-2"})
+def test_what_there_is_outlives_a_restart(database_url: str) -> None:
+    settings = PlatformSettings(database_url, {"hal-2": "token-of-hal-2"})
     for start in range(2):
         with serving(create_app(settings, lambda: NOON)) as url:
             platform = Platform(url)
@@ -167,6 +207,16 @@ def test_what_there_is_outlives_a_restart(tmp_path: Path) -> None:
             assert [one["offer_id"] for one in booked] == ["o1"]
 
 
-def test_a_database_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DatabaseError, match="cannot be opened"):
-        create_app(PlatformSettings(f"sqlite:///{tmp_path}/no/such/folder.sqlite", {}), lambda: NOON)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////no/such/folder.sqlite",
+        "postgresql+psycopg://vrijloop:s3cret-word@127.0.0.1:1/vrijloop",
+        "oracle-of-delphi://x",
+        "nonsense",
+    ],
+)
+def test_a_database_that_cannot_be_opened_is_said(url: str) -> None:
+    with pytest.raises(DatabaseError, match="cannot be opened") as refused:
+        create_app(PlatformSettings(url, {}), lambda: NOON)
+    assert "s3cret-word" not in str(refused.value)

@@ -47,6 +47,13 @@ def upgrade() -> None:
         sa.Column("booked", sa.DateTime(), nullable=False),
     )
     op.create_index("booking_by_machine", "booking", ["factory", "machine", "start"])
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
+        op.execute(
+            "ALTER TABLE booking ADD CONSTRAINT booking_no_overlap EXCLUDE USING gist "
+            '(factory WITH =, machine WITH =, tsrange("start", "end") WITH &&)'
+        )
+        return
     op.execute(
         """
         CREATE TRIGGER booking_no_overlap BEFORE INSERT ON booking
@@ -58,6 +65,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TRIGGER booking_no_overlap")
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("DROP TRIGGER booking_no_overlap")
     for table in ("booking", "offer", "machine"):
         op.drop_table(table)

@@ -1,0 +1,63 @@
+"""Debian's PostgreSQL on a free port of 127.0.0.1, in a folder of its own; databases come and go with the tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from tests.servers import free_port, listens, require, wait_for
+
+
+def _as_its_user(command: Sequence[str]) -> list[str]:
+    """PostgreSQL refuses to run as root."""
+    return [*(["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []), *command]
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """A server for a while; yields `postgresql+psycopg://…/`, to which a database's name is added."""
+    require("postgresql")
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    data, port = folder / "data", free_port()
+    if os.getuid() == 0:
+        for part in (folder, *folder.parents[:3]):
+            part.chmod(part.stat().st_mode | 0o055)  # pytest's folders are its own user's alone
+        shutil.chown(folder, "postgres")
+    subprocess.run(
+        _as_its_user([f"{programs}/initdb", "-A", "trust", "-U", "vrijloop", "-E", "UTF8", "-N", "-D", str(data)]),
+        cwd=folder, check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "max_connections": "300"}
+    command = [f"{programs}/postgres", "-D", str(data), "-p", str(port)]
+    command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(_as_its_user(command), cwd=folder, stdout=log, stderr=log)
+    try:
+        wait_for(lambda: listens(port) and _answers(port), "postgres to answer")
+        yield f"postgresql+psycopg://vrijloop@127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def fresh_database(server: str) -> str:
+    """A new, empty database; its URL."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server.replace("+psycopg", "") + "postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return server + name
+
+
+def _answers(port: int) -> bool:
+    try:
+        psycopg.connect(f"postgresql://vrijloop@127.0.0.1:{port}/postgres", connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
