@@ -88,7 +88,14 @@ class HttpSharingPlatform:
         self._http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT_S)
 
     def offers(self, factory: str) -> list[Offer]:
-        answer = self._send("GET", "/api/v1/offers", params={"factory": factory, "limit": 1000})
+        rows: list[dict[str, Any]] = []
+        query: dict[str, Any] = {"factory": factory, "limit": 1000}
+        while True:
+            page = self._send("GET", "/api/v1/offers", params=query).json()
+            rows += page["offers"]
+            if page["next"] is None:
+                break
+            query["cursor"] = page["next"]
         return [
             Offer(
                 row["id"],
@@ -101,7 +108,7 @@ class HttpSharingPlatform:
                     row["broken"],
                 ),
             )
-            for row in answer.json()["offers"]
+            for row in rows
         ]
 
     def bookings(self, factory: str) -> list[Booking]:

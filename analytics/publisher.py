@@ -61,8 +61,7 @@ class Publisher:
     @property
     def pending(self) -> bool:
         """Whether the platform does not yet show what should be offered."""
-        wanted = self._state.wanted()
-        return wanted is not None and not wanted.delivered
+        return self._state.pending
 
     def refresh_bookings(self) -> tuple[Booking, ...]:
         """Ask the platform, and keep the answer. Raises PlatformUnavailableError."""

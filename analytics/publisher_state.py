@@ -6,7 +6,7 @@ import json
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -35,11 +35,11 @@ _TIMES = ("start", "end", "answer_by")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The slots that should stand on the platform, as decided at `at`; `delivered` once they do."""
+    """The slots that should stand on the platform, as decided at `at`; each decision has a number."""
 
     at: datetime
     slots: tuple[Slot, ...]
-    delivered: bool
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,29 +79,31 @@ class PublisherState:
         return found
 
     def want(self, slots: Sequence[Slot], at: datetime) -> None:
-        """Replace what should be offered. The same again is not delivered again."""
+        """Replace what should be offered."""
         rows = [{**asdict(one), "start": rfc3339(one.start), "end": rfc3339(one.end)} for one in slots]
-        self._set("wanted", {"at": rfc3339(at), "slots": rows, "delivered": False})
+        values = {"wanted": {"at": rfc3339(at), "slots": rows}, "wanted_number": self._number("wanted_number") + 1}
+        with self._changing() as connection:
+            _put(connection, values)
 
     def wanted(self) -> Wanted | None:
-        held = self._setting("wanted")
+        number, held = self._number("wanted_number"), self._setting("wanted")
         if held is None:
             return None
         slots = (
             Slot(**{**row, **{name: datetime.fromisoformat(row[name]) for name in ("start", "end")}})
             for row in held["slots"]
         )
-        return Wanted(datetime.fromisoformat(held["at"]), tuple(slots), held["delivered"])
+        return Wanted(datetime.fromisoformat(held["at"]), tuple(slots), number)
 
     def mark_delivered(self, wanted: Wanted) -> None:
-        """Unless something else is wanted by now."""
+        """What has been wanted since is still to be delivered."""
         with self._changing() as connection:
-            row = connection.execute("SELECT value FROM setting WHERE name = 'wanted'").fetchone()
-            held = json.loads(row["value"]) if row is not None else None
-            if held is not None and held["at"] == rfc3339(wanted.at):
-                connection.execute(
-                    "UPDATE setting SET value = ? WHERE name = 'wanted'", (json.dumps({**held, "delivered": True}),)
-                )
+            _put(connection, {"delivered_number": wanted.number})
+
+    @property
+    def pending(self) -> bool:
+        """Whether something that is wanted has not been delivered. Asked every few seconds, so it reads no slots."""
+        return self._number("wanted_number") != self._number("delivered_number")
 
     @property
     def kill_switch(self) -> bool:
@@ -110,7 +112,8 @@ class PublisherState:
 
     @kill_switch.setter
     def kill_switch(self, on: bool) -> None:
-        self._set("kill_switch", on)
+        with self._changing() as connection:
+            _put(connection, {"kill_switch": on})
 
     def salt(self) -> bytes:
         """What machines' public names are made with; made once."""
@@ -190,6 +193,11 @@ class PublisherState:
         rows = self._rows("SELECT value FROM setting WHERE name = ?", name)
         return json.loads(rows[0]["value"]) if rows else None
 
-    def _set(self, name: str, value: Any) -> None:
-        with self._changing() as connection:
-            connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
+    def _number(self, name: str) -> int:
+        return int(self._setting(name) or 0)
+
+
+def _put(connection: sqlite3.Connection, values: Mapping[str, Any]) -> None:
+    connection.executemany(
+        "INSERT OR REPLACE INTO setting VALUES (?, ?)", [(name, json.dumps(value)) for name, value in values.items()]
+    )

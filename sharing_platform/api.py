@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Query, Response
+from pydantic import AwareDatetime, TypeAdapter
 from sqlalchemy.exc import IntegrityError
 
 from sharing_platform import bookings, offers
@@ -31,6 +34,8 @@ _PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
 _NOT_FOUND = "There is no such offer."
 _NO_FACTORY = "There is no such factory."
 
+_CURSOR = TypeAdapter(tuple[AwareDatetime, str])
+
 Id = Annotated[OfferId, Path()]
 FactoryPath = Annotated[Name, Path()]
 
@@ -46,10 +51,14 @@ def get_offers(
     day: date | None = None,
     hours: Annotated[float | None, Query(gt=0, le=744)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next` of the answer before.")] = None,
 ) -> OfferPage:
     """Open offers, in order of their start."""
     wanted = offers.OfferFilter(factory, machine, process, day, hours, context.zone, viewer)
-    return OfferPage(offers=[offer_out(one) for one in offers.find_offers(session, wanted, context.now(), limit)])
+    after = _from_cursor(cursor) if cursor is not None else None
+    found = offers.find_offers(session, wanted, context.now(), limit + 1, after)
+    following = _to_cursor(found[limit - 1]) if len(found) > limit else None
+    return OfferPage(offers=[offer_out(one) for one in found[:limit]], next=following)
 
 
 @router.get("/offers/{offer_id}", responses={404: _PROBLEM})
@@ -111,6 +120,18 @@ def put_machine(
     with context.sessions.begin() as session:
         offers.put_machine(session, factory, machine, card)
     context.hub.tell("machines")
+
+
+def _to_cursor(offer: Offer) -> str:
+    return base64.urlsafe_b64encode(json.dumps([offer.start.isoformat(), offer.id]).encode()).decode()
+
+
+def _from_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        place = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        return _CURSOR.validate_python(place)
+    except ValueError:
+        raise HTTPException(422, "`cursor` is none that this API gave out.") from None
 
 
 def _put(context: PlatformContext, offer_id: str, wanted: OfferIn) -> tuple[Offer, bool]:

@@ -55,9 +55,10 @@ class OfferOut(OfferIn):
 
 
 class OfferPage(_Message):
-    """Offers in order of their start."""
+    """Offers in order of their start. `next`, given as `cursor`, leads to what follows; null at the end."""
 
     offers: list[OfferOut]
+    next: str | None
 
 
 class BookingIn(_Message):

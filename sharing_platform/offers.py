@@ -74,9 +74,13 @@ def withdraw_offer(session: Session, offer_id: str, factory: str, now: datetime)
     offer.status, offer.changed = WITHDRAWN, now
 
 
-def find_offers(session: Session, wanted: OfferFilter, now: datetime, limit: int) -> list[Offer]:
-    """Open offers that are not over, in order of their start."""
+def find_offers(
+    session: Session, wanted: OfferFilter, now: datetime, limit: int, after: tuple[datetime, str] | None = None
+) -> list[Offer]:
+    """Open offers that are not over, in order of their start; those after (start, id)."""
     query = select(Offer).where(Offer.status == OPEN, Offer.end > now)
+    if after is not None:
+        query = query.where((Offer.start > after[0]) | ((Offer.start == after[0]) & (Offer.id > after[1])))
     if wanted.factory is not None:
         query = query.where(Offer.factory == wanted.factory)
     if wanted.machine is not None:
@@ -90,7 +94,7 @@ def find_offers(session: Session, wanted: OfferFilter, now: datetime, limit: int
         query = query.where(Offer.start < next_midnight, Offer.end > midnight)
     if wanted.viewer is None:
         query = query.where(Offer.visibility == "public")
-    found = list(session.scalars(query.order_by(Offer.start, Offer.factory, Offer.machine)))
+    found = list(session.scalars(query.order_by(Offer.start, Offer.id)))
     found = [offer for offer in found if visible_to(offer, wanted.viewer)]
     if wanted.hours is not None:
         shortest = timedelta(hours=wanted.hours)

@@ -26,7 +26,7 @@ def test_an_offer_is_put_read_changed_and_withdrawn(platform: Platform) -> None:
     assert (answer.status_code, answer.json()["probability"]) == (200, 0.5)
     assert platform.hal_2.delete("/api/v1/offers/o1").status_code == 204
     assert platform.hal_2.delete("/api/v1/offers/o1").status_code == 204  # a repeated request is harmless
-    assert platform.anyone.get("/api/v1/offers").json() == {"offers": []}
+    assert platform.anyone.get("/api/v1/offers").json() == {"offers": [], "next": None}
     assert platform.anyone.get("/api/v1/offers/o1").json()["status"] == "withdrawn"
 
 
@@ -220,3 +220,20 @@ def test_a_database_that_cannot_be_opened_is_said(url: str) -> None:
     with pytest.raises(DatabaseError, match="cannot be opened") as refused:
         create_app(PlatformSettings(url, {}), lambda: NOON)
     assert "s3cret-word" not in str(refused.value)
+
+
+def test_offers_come_in_pages_that_miss_nothing(platform: Platform) -> None:
+    for number in range(7):
+        platform.offer(f"o{number}", 3 + number // 2, 1, machine=f"mill-{number}")  # two begin at the same time
+    found: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = platform.anyone.get("/api/v1/offers", params={"limit": "3", **cursor}).json()
+        found += [one["id"] for one in page["offers"]]
+        if page["next"] is None:
+            break
+        assert len(page["offers"]) == 3
+        cursor = {"cursor": page["next"]}
+    assert found == [f"o{number}" for number in range(7)]
+    for wrong in ("nonsense", "W10=", "WyJ4IiwieSJd"):
+        assert platform.anyone.get("/api/v1/offers", params={"cursor": wrong}).status_code == 422
