@@ -13,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import (
     JSON,
+    Connection,
     DateTime,
     Dialect,
     Engine,
@@ -80,6 +81,8 @@ class Offer(Base):
     machine: Mapped[str] = mapped_column(String(63))
     start: Mapped[datetime] = mapped_column(UtcDateTime)
     end: Mapped[datetime] = mapped_column(UtcDateTime)
+    length_s: Mapped[int] = mapped_column(Integer)
+    """`end` - `start`, for the search: databases differ in how they subtract times."""
     probability: Mapped[float] = mapped_column(Float)
     checked: Mapped[int] = mapped_column(Integer)
     broken: Mapped[int] = mapped_column(Integer)
@@ -123,13 +126,18 @@ def open_database(url: str) -> sessionmaker[Session]:
         _make_sqlite_strict(engine)
     try:
         with engine.begin() as connection:
-            config = Config()
-            config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            migrate(connection)
     except OperationalError as error:
         raise DatabaseError(f"{engine.url.render_as_string()}: the database cannot be opened: {error.orig}") from error
     return sessionmaker(engine, expire_on_commit=False)
+
+
+def migrate(connection: Connection, revision: str = "head") -> None:
+    """Bring the tables to a revision, in the connection's transaction."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def _make_sqlite_strict(engine: Engine) -> None:

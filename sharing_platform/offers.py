@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, String, cast, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.database import BOOKED, OPEN, WITHDRAWN, Booking, Machine, Offer
@@ -60,6 +60,7 @@ def put_offer(session: Session, offer_id: str, wanted: OfferIn, now: datetime) -
         session.add(offer)
     for name in type(wanted).model_fields:
         setattr(offer, name, getattr(wanted, name))
+    offer.length_s = int((wanted.end - wanted.start).total_seconds())
     offer.status, offer.changed = OPEN, now
     return offer, new
 
@@ -92,14 +93,20 @@ def find_offers(
         midnight = datetime.combine(wanted.day, time(0), ZoneInfo(wanted.zone))
         next_midnight = datetime.combine(wanted.day + timedelta(days=1), time(0), ZoneInfo(wanted.zone))
         query = query.where(Offer.start < next_midnight, Offer.end > midnight)
-    if wanted.viewer is None:
-        query = query.where(Offer.visibility == "public")
-    found = list(session.scalars(query.order_by(Offer.start, Offer.id)))
-    found = [offer for offer in found if visible_to(offer, wanted.viewer)]
     if wanted.hours is not None:
         shortest = timedelta(hours=wanted.hours)
-        found = [offer for offer in found if offer.end - max(offer.start, now) >= shortest]
-    return found[:limit]
+        query = query.where(Offer.length_s >= shortest.total_seconds(), Offer.end >= now + shortest)
+    query = query.where(_visible(wanted.viewer)).order_by(Offer.start, Offer.id).limit(limit)
+    return list(session.scalars(query))
+
+
+def _visible(viewer: str | None) -> ColumnElement[bool]:
+    """`visible_to`, for the database."""
+    if viewer is None:
+        return Offer.visibility == "public"
+    named = cast(Offer.partners, String).contains(f'"{viewer}"', autoescape=True)
+    partner = (Offer.visibility == "partners") & named
+    return Offer.visibility.in_(["public", "members"]) | (Offer.factory == viewer) | partner
 
 
 def put_machine(session: Session, factory: str, machine: str, card: MachineIn) -> None:

@@ -8,9 +8,10 @@ from threading import Barrier
 
 import httpx2
 import pytest
+from sqlalchemy import create_engine, text
 
 from sharing_platform.app import PlatformSettings, create_app
-from sharing_platform.database import DatabaseError
+from sharing_platform.database import DatabaseError, migrate
 from tests.servers import serving
 from tests.sharing_platform.conftest import NOON, Platform
 
@@ -237,3 +238,24 @@ def test_offers_come_in_pages_that_miss_nothing(platform: Platform) -> None:
     assert found == [f"o{number}" for number in range(7)]
     for wrong in ("nonsense", "W10=", "WyJ4IiwieSJd"):
         assert platform.anyone.get("/api/v1/offers", params={"cursor": wrong}).status_code == 422
+
+
+def test_an_older_database_is_brought_up_to_date_with_what_it_holds(database_url: str) -> None:
+    """As an installation of before the terms had it."""
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        migrate(connection, "0001")
+        connection.execute(
+            text(
+                'INSERT INTO offer (id, factory, machine, start, "end", probability, checked, broken, status, changed) '
+                "VALUES ('old', 'hal-2', 'mill-1', '2026-03-02 14:00:00', '2026-03-02 18:00:00', 0.9, 20, 1, 'open', "
+                "'2026-03-02 11:00:00')"
+            )
+        )
+    engine.dispose()
+    with serving(create_app(PlatformSettings(database_url, {}), lambda: NOON)) as url:
+        platform = Platform(url)
+        (offer,) = platform.anyone.get("/api/v1/offers", params={"hours": 4}).json()["offers"]
+        assert (offer["id"], offer["visibility"], offer["price_per_hour"]) == ("old", "public", None)
+        assert platform.anyone.get("/api/v1/offers", params={"hours": 4.1}).json()["offers"] == []
+        assert platform.anyone.post("/api/v1/offers/old/booking", json=WHO).status_code == 201

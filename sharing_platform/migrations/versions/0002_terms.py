@@ -1,4 +1,4 @@
-"""On what terms hours are offered: operator, price, who may see them."""
+"""On what terms hours are offered: operator, price, who may see them; and their length, to search by."""
 
 from __future__ import annotations
 
@@ -16,9 +16,16 @@ def upgrade() -> None:
         table.add_column(sa.Column("price_minimum", sa.Numeric(10, 2)))
         table.add_column(sa.Column("visibility", sa.String(10), nullable=False, server_default="public"))
         table.add_column(sa.Column("partners", sa.JSON(), nullable=False, server_default="[]"))
+        table.add_column(sa.Column("length_s", sa.Integer(), nullable=False, server_default="0"))
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(
+            """UPDATE offer SET length_s = CAST(strftime('%s', "end") AS INTEGER) - CAST(strftime('%s', start) AS INTEGER)"""
+        )
+    else:
+        op.execute('UPDATE offer SET length_s = EXTRACT(EPOCH FROM "end" - start)')
 
 
 def downgrade() -> None:
     with op.batch_alter_table("offer") as table:
-        for column in ("operator", "price_per_hour", "price_minimum", "visibility", "partners"):
+        for column in ("operator", "price_per_hour", "price_minimum", "visibility", "partners", "length_s"):
             table.drop_column(column)
