@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics campaign-kills
+.PHONY: demo test lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics bench-platform campaign-kills
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -46,6 +46,11 @@ bench-ingest: $(INSTALLED)
 # A thousand machines with a year of history: read, fitted, forecast, and an hour later, as JSON.
 bench-analytics: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.analytics
+
+# The sharing platform with 100,000 open offers on SQLite and PostgreSQL: search, page, booking, as JSON.
+bench-platform: $(INSTALLED)
+	@scripts/servers postgresql
+	@$(BIN)/python -m benchmarks.platform
 
 # Fifty kills at random moments under load, and a store that is away for three minutes; the suite has a short form.
 campaign-kills: $(INSTALLED)
