@@ -50,8 +50,16 @@ class QuarterGrid:
         return datetime.combine(self.first_day, time(0)) + index * QUARTER
 
     def moment(self, index: int) -> datetime:
-        """The same as aware UTC."""
-        return self.local_time(index).replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)
+        """The same as aware UTC. All quarters of an hour that is skipped begin when it is skipped: a later index is never an
+        earlier moment, so no two slots meet."""
+        if self._exists(index):
+            return self.local_time(index).replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)
+        return self.moment(index - 1) + (QUARTER if self._exists(index - 1) else timedelta(0))
+
+    def _exists(self, index: int) -> bool:
+        """Whether the clock on the wall ever shows the quarter."""
+        zone, wall = ZoneInfo(self.zone), self.local_time(index)
+        return wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) == wall
 
     def spliced(self, keep: int, tail: QuarterGrid | None, now: datetime) -> np.ndarray:
         """The first `keep` values, then those of a later grid that begins there; unknown up to `now` where there is none."""
