@@ -74,7 +74,12 @@ class Offer(Base):
     """Hours of a machine that are offered, with the promise that goes with them."""
 
     __tablename__ = "offer"
-    __table_args__ = (Index("offer_by_time", "status", "start"), Index("offer_by_machine", "factory", "machine"))
+    __table_args__ = (
+        Index("offer_by_time", "status", "start", "id"),
+        Index("offer_by_machine", "factory", "machine"),
+        Index("offer_by_factory_and_time", "status", "factory", "start", "id"),
+        Index("offer_by_length", "status", "length_s"),
+    )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     factory: Mapped[str] = mapped_column(String(63))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, String, cast, select
+from sqlalchemy import ColumnElement, String, cast, func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.database import BOOKED, OPEN, WITHDRAWN, Booking, Machine, Offer
@@ -92,7 +92,10 @@ def find_offers(
     if wanted.day is not None:
         midnight = datetime.combine(wanted.day, time(0), ZoneInfo(wanted.zone))
         next_midnight = datetime.combine(wanted.day + timedelta(days=1), time(0), ZoneInfo(wanted.zone))
-        query = query.where(Offer.start < next_midnight, Offer.end > midnight)
+        # What ended before that day began well before it: with the longest offer known, the index finds where to begin.
+        longest = session.scalar(select(func.max(Offer.length_s)).where(Offer.status == OPEN)) or 0
+        earliest = midnight - timedelta(seconds=longest)
+        query = query.where(Offer.start >= earliest, Offer.start < next_midnight, Offer.end > midnight)
     if wanted.hours is not None:
         shortest = timedelta(hours=wanted.hours)
         query = query.where(Offer.length_s >= shortest.total_seconds(), Offer.end >= now + shortest)

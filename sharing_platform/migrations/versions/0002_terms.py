@@ -17,6 +17,10 @@ def upgrade() -> None:
         table.add_column(sa.Column("visibility", sa.String(10), nullable=False, server_default="public"))
         table.add_column(sa.Column("partners", sa.JSON(), nullable=False, server_default="[]"))
         table.add_column(sa.Column("length_s", sa.Integer(), nullable=False, server_default="0"))
+    op.drop_index("offer_by_time", "offer")
+    op.create_index("offer_by_time", "offer", ["status", "start", "id"])
+    op.create_index("offer_by_factory_and_time", "offer", ["status", "factory", "start", "id"])
+    op.create_index("offer_by_length", "offer", ["status", "length_s"])
     if op.get_bind().dialect.name == "sqlite":
         op.execute(
             """UPDATE offer SET length_s = CAST(strftime('%s', "end") AS INTEGER) - CAST(strftime('%s', start) AS INTEGER)"""
@@ -26,6 +30,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    for index in ("offer_by_time", "offer_by_factory_and_time", "offer_by_length"):
+        op.drop_index(index, "offer")
+    op.create_index("offer_by_time", "offer", ["status", "start"])
     with op.batch_alter_table("offer") as table:
         for column in ("operator", "price_per_hour", "price_minimum", "visibility", "partners", "length_s"):
             table.drop_column(column)
