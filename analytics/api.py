@@ -70,11 +70,21 @@ def get_metrics(context: Context, _: OwnFactory) -> PlainTextResponse:
 
 @router.get("/slots")
 def get_slots(context: Context, _: OwnFactory) -> dict[str, Any]:
-    """The slots of the last round."""
+    """The slots of the last round, why the platform does not show them yet if it is away, and how promises were kept so far."""
     result = context.service.result
     if result is None:
-        return {"at": None, "slots": [], "platform": None}
-    return {"at": rfc3339(result.at), "slots": [_slot(one) for one in result.slots], "platform": result.away}
+        return {"at": None, "slots": [], "platform": None, "promises": None}
+    return {
+        "at": rfc3339(result.at),
+        "slots": [_slot(one) for one in result.slots],
+        "platform": result.away,
+        "promises": {
+            "checked": result.promised.checked,
+            "broken": result.promised.broken,
+            "promised_at_most": context.policy.max_broken_promises,
+            "aimed_at": result.aimed_at,
+        },
+    }
 
 
 @router.post("/cycle")

@@ -35,7 +35,8 @@ REFIT = timedelta(days=1)
 
 @dataclass(frozen=True)
 class CycleResult:
-    """What a round found and did. `away`: why the platform does not show it yet."""
+    """What a round found and did. `aimed_at`: the share of broken promises that the round allowed itself, None where too many of
+    late were broken and publishing stops. `away`: why the platform does not show it yet."""
 
     at: datetime
     slots: tuple[Slot, ...] = ()
@@ -43,6 +44,7 @@ class CycleResult:
     withdrawn: int = 0
     bookings: tuple[Booking, ...] = ()
     promised: Tally = field(default_factory=Tally)
+    aimed_at: float | None = None
     away: str | None = None
 
 
@@ -99,7 +101,7 @@ class Analytics:
                 away = str(error)
         if done.put or done.withdrawn:
             _log.info("%d slots are free; %d offered or changed, %d withdrawn.", len(slots), done.put, done.withdrawn)
-        return CycleResult(now, slots, done.put, done.withdrawn, bookings, self._publications.tally(), away)
+        return CycleResult(now, slots, done.put, done.withdrawn, bookings, self._publications.tally(), rate, away)
 
     def deliver(self) -> Delivery:
         """Make the platform show what should be offered. Raises PlatformUnavailableError."""
