@@ -140,8 +140,10 @@ class PublisherState:
 
     def set_approvals(self, approvals: Iterable[Approval]) -> None:
         """Replace them all, but for what was answered meanwhile."""
-        answered = {one.id: one.status for one in self.approvals() if one.status in ("approved", "refused")}
         with self._changing() as connection:
+            # Read here: an answer that comes while a round is thinking must not be lost.
+            query = "SELECT id, status FROM approval WHERE status IN ('approved', 'refused')"
+            answered = {row["id"]: row["status"] for row in connection.execute(query)}
             connection.execute("DELETE FROM approval")
             for one in approvals:
                 kept = replace(one, status=answered.get(one.id, one.status))

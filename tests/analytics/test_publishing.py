@@ -129,6 +129,15 @@ def test_a_slot_that_must_be_confirmed_is_offered_once_it_is(house: House) -> No
     assert house.offers() == {}
 
 
+def test_an_answer_that_comes_while_a_round_is_thinking_is_not_lost(house: House) -> None:
+    house.policy = policy(approval="ask")
+    house.cycle()
+    before = house.state.approvals()
+    house.state.answer(before[0].id, approve=True)
+    house.state.set_approvals(before)  # as a round would that had read them before the answer
+    assert house.state.approvals()[0].status == "approved"
+
+
 def test_an_anonymous_machine_is_known_by_another_name_until_it_is_booked(house: House) -> None:
     house.policy = policy(anonymous=True, process="turning", round_to="2h")
     house.cycle()
