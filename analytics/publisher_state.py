@@ -152,12 +152,12 @@ class PublisherState:
                     {**asdict(kept), **{name: rfc3339(getattr(kept, name)) for name in _TIMES}},
                 )
 
-    def answer(self, approval_id: str, approve: bool) -> Approval | None:
-        """None where there is no such request that waits for an answer."""
+    def answer(self, approval_id: str, approve: bool, now: datetime) -> Approval | None:
+        """None where there is no such request that still waits for an answer at `now`."""
         with self._changing() as connection:
             changed = connection.execute(
-                "UPDATE approval SET status = ? WHERE id = ? AND status = 'asked'",
-                ("approved" if approve else "refused", approval_id),
+                "UPDATE approval SET status = ? WHERE id = ? AND status = 'asked' AND answer_by > ?",
+                ("approved" if approve else "refused", approval_id, rfc3339(now)),
             ).rowcount
         return next((one for one in self.approvals() if one.id == approval_id), None) if changed else None
 

@@ -88,7 +88,7 @@ def post_approval(
     approval_id: Annotated[str, Path(max_length=64)], answer: Answer, context: Context, _: OwnFactory
 ) -> ApprovalOut:
     """Approve or refuse. 404 where no such request waits: it was answered, has expired, or the hours are no longer free."""
-    found = context.publishing.answer(approval_id, answer.approve)
+    found = context.publishing.answer(approval_id, answer.approve, context.clock.now())
     if found is None:
         raise HTTPException(404, "No such request waits for an answer.")
     context.service.due()

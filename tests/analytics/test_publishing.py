@@ -113,9 +113,10 @@ def test_a_slot_that_must_be_confirmed_is_offered_once_it_is(house: House) -> No
     assert asked
     assert {one.status for one in asked} == {"asked"}
     assert asked[0].answer_by == NOW + timedelta(hours=4)
-    house.state.answer(asked[0].id, approve=True)
-    house.state.answer(asked[1].id, approve=False)
-    assert house.state.answer(asked[1].id, approve=True) is None, "answered is answered"
+    assert house.state.answer(asked[0].id, approve=True, now=asked[0].answer_by) is None, "too late"
+    house.state.answer(asked[0].id, approve=True, now=NOW)
+    house.state.answer(asked[1].id, approve=False, now=NOW)
+    assert house.state.answer(asked[1].id, approve=True, now=NOW) is None, "answered is answered"
     house.cycle()
     assert [datetime.fromisoformat(start) for _, start, _ in house.offers().values()] == [asked[0].start]
     house.clock.moment += timedelta(hours=5)
@@ -133,7 +134,7 @@ def test_an_answer_that_comes_while_a_round_is_thinking_is_not_lost(house: House
     house.policy = policy(approval="ask")
     house.cycle()
     before = house.state.approvals()
-    house.state.answer(before[0].id, approve=True)
+    house.state.answer(before[0].id, approve=True, now=NOW)
     house.state.set_approvals(before)  # as a round would that had read them before the answer
     assert house.state.approvals()[0].status == "approved"
 
