@@ -60,7 +60,8 @@ def spare(
     table = Table("Machine", "Start (UTC)", "End (UTC)", "Hours", "Probability")
     for slot in found.slots:
         length = (slot.end - slot.start) / timedelta(hours=1)
-        table.add_row(slot.machine, rfc3339(slot.start), rfc3339(slot.end), f"{length:g}", f"{slot.probability:.3f}")
+        times = (f"{moment:%Y-%m-%d %H:%M}" for moment in (slot.start, slot.end))
+        table.add_row(slot.machine, *times, f"{length:g}", f"{slot.probability:.3f}")
     console = Console()
     if rows:
         console.print(table)
