@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Path, Query, Response
+from fastapi import APIRouter, Header, HTTPException, Path, Query, Response
 from pydantic import AwareDatetime, TypeAdapter
 from sqlalchemy.exc import IntegrityError
 
@@ -36,6 +36,7 @@ _NO_FACTORY = "There is no such factory."
 
 _CURSOR = TypeAdapter(tuple[AwareDatetime, str])
 
+IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
 Id = Annotated[OfferId, Path()]
 FactoryPath = Annotated[Name, Path()]
 
@@ -93,10 +94,20 @@ def delete_offer(offer_id: Id, own: OwnFactory, context: Context) -> None:
 
 
 @router.post("/offers/{offer_id}/booking", status_code=201, responses={404: _PROBLEM, 409: _PROBLEM})
-def post_booking(offer_id: Id, who: BookingIn, context: Context, viewer: Viewer) -> BookingOut:
-    """Book an offer. 409 where somebody was first."""
-    with _problems_as_answers(), context.sessions.begin() as session:
-        booking = bookings.book_offer(session, offer_id, who, context.now(), viewer)
+def post_booking(
+    offer_id: Id, who: BookingIn, context: Context, viewer: Viewer, idempotency_key: IdempotencyKey = None
+) -> BookingOut:
+    """Book an offer. 409 where somebody was first, with `alternatives`: what else is free, nearest first. The same request with
+    the same `Idempotency-Key` again gives the booking that it made."""
+    try:
+        with _problems_as_answers(), context.sessions.begin() as session:
+            booking = bookings.book_offer(session, offer_id, who, context.now(), viewer, idempotency_key)
+    except HTTPException as problem:
+        if problem.status_code == 409:
+            raise ProblemError(
+                409, str(problem.detail), alternatives=_alternatives(context, offer_id, viewer)
+            ) from None
+        raise
     context.hub.tell("offers")
     context.booked(booking.factory)
     return booking_out(booking)
@@ -134,9 +145,24 @@ def _from_cursor(cursor: str) -> tuple[datetime, str]:
         raise HTTPException(422, "`cursor` is none that this API gave out.") from None
 
 
+def _alternatives(context: PlatformContext, offer_id: str, viewer: str | None) -> list[dict[str, Any]]:
+    with context.sessions() as session:
+        offer = session.get(Offer, offer_id)
+        found = offers.nearest(session, offer, context.now(), viewer) if offer is not None else []
+        return [offer_out(one).model_dump(mode="json") for one in found]
+
+
 def _put(context: PlatformContext, offer_id: str, wanted: OfferIn) -> tuple[Offer, bool]:
     with _problems_as_answers(), context.sessions.begin() as session:
         return offers.put_offer(session, offer_id, wanted, context.now())
+
+
+class ProblemError(HTTPException):
+    """A problem with members of its own beside the standard ones (RFC 9457, section 3.2)."""
+
+    def __init__(self, status: int, detail: str, **members: object) -> None:
+        super().__init__(status, detail)
+        self.members = members
 
 
 @contextmanager

@@ -56,7 +56,8 @@ def create_app(settings: PlatformSettings, now: Now, booked: Callable[[str], Non
 
 
 async def _http_problem(_: Request, error: HTTPException) -> JSONResponse:
-    return _problem(error.status_code, str(error.detail), error.headers)
+    members = error.members if isinstance(error, api.ProblemError) else {}
+    return _problem(error.status_code, str(error.detail), error.headers, **members)
 
 
 async def _validation_problem(_: Request, error: RequestValidationError) -> JSONResponse:

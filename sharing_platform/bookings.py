@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import uuid
 from datetime import datetime
 
@@ -14,12 +16,25 @@ from sharing_platform.messages import BookingIn
 from sharing_platform.offers import NotFoundError, TakenError, visible_to
 
 
-def book_offer(session: Session, offer_id: str, who: BookingIn, now: datetime, viewer: str | None = None) -> Booking:
-    """Book the whole offer, or what is left of it if it has begun.
+def book_offer(
+    session: Session,
+    offer_id: str,
+    who: BookingIn,
+    now: datetime,
+    viewer: str | None = None,
+    idempotency_key: str | None = None,
+) -> Booking:
+    """Book the whole offer, or what is left of it if it has begun. The same request with the same key again gives the booking
+    that it made before.
 
     Raises NotFoundError where it does not exist, was withdrawn or is over; TakenError where somebody was first.
     """
+    request_key = _request_key(idempotency_key, offer_id, who) if idempotency_key is not None else None
     offer = session.get(Offer, offer_id, with_for_update=True)
+    if request_key is not None:
+        made = session.scalars(select(Booking).where(Booking.request_key == request_key)).first()
+        if made is not None:
+            return made
     if offer is None or offer.end <= now or not visible_to(offer, viewer):
         raise NotFoundError
     if offer.status == BOOKED:
@@ -38,6 +53,7 @@ def book_offer(session: Session, offer_id: str, who: BookingIn, now: datetime, v
         organisation=who.organisation,
         email=who.email,
         booked=now,
+        request_key=request_key,
     )
     session.add(booking)
     try:
@@ -45,6 +61,12 @@ def book_offer(session: Session, offer_id: str, who: BookingIn, now: datetime, v
     except IntegrityError as error:
         raise TakenError from error
     return booking
+
+
+def _request_key(idempotency_key: str, offer_id: str, who: BookingIn) -> str:
+    """Of the whole request: with a key that somebody else has chosen too, nobody gets at another's booking."""
+    request = json.dumps([idempotency_key, offer_id, who.organisation, who.email])
+    return hashlib.sha256(request.encode()).hexdigest()
 
 
 def _wait_for_turn(session: Session, offer: Offer) -> None:

@@ -105,7 +105,10 @@ class Booking(Base):
     constraint, SQLite by a trigger, as its writers take turns."""
 
     __tablename__ = "booking"
-    __table_args__ = (Index("booking_by_machine", "factory", "machine", "start"),)
+    __table_args__ = (
+        Index("booking_by_machine", "factory", "machine", "start"),
+        Index("booking_by_request", "request_key", unique=True),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     offer_id: Mapped[str] = mapped_column(ForeignKey("offer.id"), unique=True)
@@ -116,6 +119,7 @@ class Booking(Base):
     organisation: Mapped[str] = mapped_column(String(200))
     email: Mapped[str] = mapped_column(String(254))
     booked: Mapped[datetime] = mapped_column(UtcDateTime)
+    request_key: Mapped[str | None] = mapped_column(String(64))
 
 
 def open_database(url: str) -> sessionmaker[Session]:

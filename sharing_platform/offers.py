@@ -103,6 +103,25 @@ def find_offers(
     return list(session.scalars(query))
 
 
+def nearest(session: Session, offer: Offer, now: datetime, viewer: str | None, count: int = 3) -> list[Offer]:
+    """What else is free: of the same machine, then of the same process, nearest in time first."""
+    found: dict[str, Offer] = {}
+    machine = session.get(Machine, (offer.factory, offer.machine))
+    own = select(Offer).where(Offer.factory == offer.factory, Offer.machine == offer.machine)
+    queries = [own]
+    if machine is not None and machine.process:
+        same = (Machine.factory == Offer.factory) & (Machine.machine == Offer.machine)
+        queries.append(select(Offer).join(Machine, same).where(Machine.process == machine.process))
+    for query in queries:
+        free = query.where(Offer.status == OPEN, Offer.end > now, _visible(viewer))
+        later = free.where(Offer.start >= offer.start).order_by(Offer.start, Offer.id)
+        earlier = free.where(Offer.start < offer.start).order_by(Offer.start.desc(), Offer.id)
+        near = [one for side in (later, earlier) for one in session.scalars(side.limit(count))]
+        for one in sorted(near, key=lambda one: (abs(one.start - offer.start), one.id)):
+            found.setdefault(one.id, one)
+    return list(found.values())[:count]
+
+
 def _visible(viewer: str | None) -> ColumnElement[bool]:
     """`visible_to`, for the database."""
     if viewer is None:

@@ -259,3 +259,42 @@ def test_an_older_database_is_brought_up_to_date_with_what_it_holds(database_url
         assert (offer["id"], offer["visibility"], offer["price_per_hour"]) == ("old", "public", None)
         assert platform.anyone.get("/api/v1/offers", params={"hours": 4.1}).json()["offers"] == []
         assert platform.anyone.post("/api/v1/offers/old/booking", json=WHO).status_code == 201
+
+
+def test_a_repeated_request_is_harmless(platform: Platform) -> None:
+    platform.offer()
+    key = {"Idempotency-Key": "order-4711"}
+    first = platform.anyone.post("/api/v1/offers/o1/booking", json=WHO, headers=key)
+    again = platform.anyone.post("/api/v1/offers/o1/booking", json=WHO, headers=key)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    somebody = platform.anyone.post("/api/v1/offers/o1/booking", json=WHO | {"organisation": "Other"}, headers=key)
+    assert somebody.status_code == 409, "the same key in another hand opens nothing"
+    assert platform.anyone.post("/api/v1/offers/o1/booking", json=WHO).status_code == 409
+    assert len(platform.hal_2.get("/api/v1/bookings").json()["bookings"]) == 1
+    together = Barrier(20)
+    platform.offer("o2", 30)
+
+    def book(_: int) -> tuple[int, str]:
+        with httpx2.Client(base_url=platform.url, timeout=60) as client:
+            together.wait()
+            answer = client.post("/api/v1/offers/o2/booking", json=WHO, headers=key)
+            return answer.status_code, answer.json()["id"]
+
+    with ThreadPoolExecutor(20) as threads:
+        assert len(set(threads.map(book, range(20)))) == 1, "all of them get the one booking"
+
+
+def test_who_comes_too_late_is_told_what_else_is_free(platform: Platform) -> None:
+    platform.machine("mill-1", process="milling")
+    platform.machine("mill-2", process="milling")
+    platform.machine("lathe-1", process="turning")
+    for name, start, machine in (
+        ("taken", 10, "mill-1"), ("later", 40, "mill-1"), ("other", 11, "mill-2"), ("lathe", 10, "lathe-1"),
+        ("hidden", 12, "mill-2"),
+    ):  # fmt: skip
+        platform.offer(name, start, 4, machine=machine, visibility="members" if name == "hidden" else "public")
+    assert platform.anyone.post("/api/v1/offers/taken/booking", json=WHO).status_code == 201
+    problem = platform.anyone.post("/api/v1/offers/taken/booking", json=WHO)
+    assert problem.headers["content-type"] == "application/problem+json"
+    assert [one["id"] for one in problem.json()["alternatives"]] == ["later", "other"]
