@@ -20,6 +20,7 @@ from analytics.api_context import AnalyticsContext
 from analytics.bookings_at_risk import Alert
 from analytics.calendar_feeds import CalendarFeeds
 from analytics.cycle import Analytics
+from analytics.metrics import AnalyticsCollector
 from analytics.platform_client import HttpSharingPlatform
 from analytics.policy import Policy
 from analytics.publications import Publications
@@ -116,6 +117,7 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, workers: Work
     hook = settings.platform.webhook_secret_file
     ingest = IngestService(settings.mqtt, store, quarantine, clock) if settings.ingest else None
     registry = CollectorRegistry()
+    registry.register(AnalyticsCollector(state, lambda: service.result))
     if ingest is not None:
         registry.register(ingest.collector())
         ingest.start()

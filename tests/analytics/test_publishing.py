@@ -12,9 +12,12 @@ import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from analytics.approvals import Approval, Status, confirmed
 from analytics.bookings_at_risk import bookings_at_risk
+from analytics.cycle import CycleResult
+from analytics.metrics import AnalyticsCollector
 from analytics.platform_client import Booking, HttpSharingPlatform, OfferTakenError, PlatformUnavailableError, Terms
 from analytics.policy import MachinePolicy, MachineTable, Planned, Policy, PriceRule
 from analytics.prices import price_per_hour
@@ -232,6 +235,23 @@ def test_an_alert_is_raised_once_and_cleared_when_it_is_over(house: House) -> No
     assert analytics.check_bookings(well) == []
     assert house.state.alerts()[0].cleared == NOW
     assert [one.kind for one in analytics.check_bookings(broken)] == ["out_of_service"], "again is again"
+
+
+def test_prometheus_hears_of_what_a_person_must_look_at(house: House) -> None:
+    results: list[CycleResult] = []
+    registry = CollectorRegistry()
+    registry.register(AnalyticsCollector(house.state, lambda: results[-1] if results else None))
+
+    def value(name: str) -> float | None:
+        return registry.get_sample_value(f"vrijloop_analytics_{name}")
+
+    assert (value("slots"), value("kill_switch"), value("alerts_open")) == (None, 0, 0)
+    house.policy = policy(approval="ask")
+    results.append(house.cycle())
+    assert value("approvals_waiting") == len(house.state.approvals()) > 0
+    house.state.set_bookings([BOOKING])
+    house.analytics().check_bookings([])
+    assert (value("alerts_open"), value("publishing_stopped"), value("delivery_pending")) == (1, 0, 0)
 
 
 @pytest.mark.parametrize(
