@@ -66,6 +66,22 @@ class Publications:
                 ),
             )
 
+    def ensure(self, offers: Sequence[Offer], at: datetime) -> None:
+        """Remember offers that stand on the platform, if they are not: the process may have ended between offering and writing."""
+        rows = [
+            (
+                one.id,
+                one.slot.machine,
+                rfc3339(one.slot.start),
+                rfc3339(one.slot.end),
+                one.slot.probability,
+                rfc3339(at),
+            )
+            for one in offers
+        ]
+        with self._lock:
+            self._connection.executemany("INSERT OR IGNORE INTO publication VALUES (?, ?, ?, ?, ?, ?, NULL)", rows)
+
     def withdraw(self, offer_id: str, bound: datetime) -> None:
         """An offer was taken back. If it begins after `bound` that was in time; else it stays open and will be checked."""
         with self._lock:

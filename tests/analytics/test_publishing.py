@@ -21,6 +21,7 @@ from analytics.metrics import AnalyticsCollector
 from analytics.platform_client import Booking, HttpSharingPlatform, OfferTakenError, PlatformUnavailableError, Terms
 from analytics.policy import MachinePolicy, MachineTable, Planned, Policy, PriceRule
 from analytics.prices import price_per_hour
+from analytics.publications import Publications
 from analytics.reconcile import Offer, Slot
 from sharing_platform.app import PlatformSettings, create_app
 from stores import LatestState
@@ -83,6 +84,17 @@ def test_what_waited_too_long_is_cut_to_what_can_still_be_kept(house: House) -> 
     starts = [datetime.fromisoformat(start) for _, start, _ in house.offers().values()]
     assert starts
     assert min(starts) >= house.clock.moment - timedelta(minutes=15)
+
+
+def test_a_promise_counts_even_if_the_process_ended_before_it_was_written_down(house: House) -> None:
+    house.cycle()
+    offered = house.offers()
+    house.publications.close()
+    (house.folder / "publications.sqlite").rename(house.folder / "lost.sqlite")
+    house.publications = Publications(house.folder / "publications.sqlite")
+    house.cycle()
+    last = max(datetime.fromisoformat(end) for _, _, end in offered.values())
+    assert {one.id for one in house.publications.over(last)} == set(offered)
 
 
 def test_the_kill_switch_withdraws_all_and_holds(house: House) -> None:
