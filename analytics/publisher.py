@@ -87,7 +87,8 @@ class Publisher:
             standing = [_renamed(one, self._machine(one.slot.machine)) for one in self._platform.offers(factory)]
             changes = reconcile(factory, standing, slots)
             held = {one.id: one.slot for one in standing}
-            self._publications.ensure([one for one in standing if one.id not in changes.withdraw], now)
+            gone = set(changes.withdraw)
+            self._publications.ensure([one for one in standing if one.id not in gone], now)
             withdrawn, taken = 0, []
             for offer_id in changes.withdraw:
                 slot = held[offer_id]

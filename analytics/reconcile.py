@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -54,28 +55,31 @@ def reconcile(factory: str, offered: Sequence[Offer], wanted: Sequence[Slot]) ->
     A wanted slot that overlaps an offered one of the same machine keeps its id, so a slot that is shortened, moved or
     better known stays the same offer and is never offered twice. What nobody wants any more is withdrawn.
     """
-    left = {offer.id: offer for offer in offered}
+    left: dict[str, dict[str, Offer]] = defaultdict(dict)
+    for offer in offered:
+        left[offer.slot.machine][offer.id] = offer
     # An offer that moved away from where it began keeps its id: a new slot at that place must not take it.
-    taken = set(left)
+    taken = {offer.id for offer in offered}
     put = []
     for slot in sorted(wanted, key=lambda one: (one.machine, one.start)):
-        held = _best_match(slot, list(left.values()))
+        held = _best_match(slot, left[slot.machine].values())
         if held is not None:
-            del left[held.id]
+            del left[slot.machine][held.id]
             if _differs(held.slot, slot):
                 put.append(replace(held, slot=slot))
         else:
             new = Offer(offer_id(factory, slot, taken), slot)
             taken.add(new.id)
             put.append(new)
-    return Changes(tuple(put), tuple(sorted(left)))
+    return Changes(tuple(put), tuple(sorted(offer_id for own in left.values() for offer_id in own)))
 
 
-def _best_match(slot: Slot, offers: Sequence[Offer]) -> Offer | None:
+def _best_match(slot: Slot, offers: Iterable[Offer]) -> Offer | None:
+    """The machine's offer that overlaps it most."""
     overlaps = [
         (min(slot.end, offer.slot.end) - max(slot.start, offer.slot.start), offer)
         for offer in offers
-        if offer.slot.machine == slot.machine and offer.slot.start < slot.end and slot.start < offer.slot.end
+        if offer.slot.start < slot.end and slot.start < offer.slot.end
     ]
     return max(overlaps, key=lambda pair: (pair[0], pair[1].id))[1] if overlaps else None
 
