@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -106,7 +106,11 @@ def open_quarters(
         begin_day, last_day = (one * QUARTERS_PER_DAY - first for one in days)
         usable[max(0, begin_day) : max(0, last_day + QUARTERS_PER_DAY)] = False
     for start_taken, end_taken in taken:
-        begin, stop = start_taken - policy.buffer_after, end_taken + policy.buffer_before
+        # In UTC: Python counts in the clock on the wall where a time carries a zone, as calendars' times do.
+        begin, stop = (
+            start_taken.astimezone(UTC) - policy.buffer_after,
+            end_taken.astimezone(UTC) + policy.buffer_before,
+        )
         # Widened to whole quarters; an hour more on either side costs nothing and covers the change of clocks.
         for place in range(max(first, grid.index_of(begin) - 4), min(last, grid.index_of(stop) + 5)):
             start, end = grid.moment(place), grid.moment(place + 1)
