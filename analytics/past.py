@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -56,7 +56,7 @@ class Past:
 
     def portions(self) -> list[Past]:
         names = list(self.grids)
-        return [self.of(names[first : first + PORTION]) for first in range(0, len(names), PORTION)]
+        return [self.of(some) for some in _in_portions(names, PORTION)]
 
 
 def past_at(intervals: pd.DataFrame, now: datetime, policy: Policy, begin: datetime | None = None) -> Past:
@@ -87,7 +87,7 @@ def read_past(store: StateStore, now: datetime, policy: Policy, workers: Workers
         return Past(now, {}, {}, {})
     begin = max(now - HISTORY, earliest)
     names = [one.machine for one in store.latest(policy.factory)]
-    portions = (names[first : first + PORTION] for first in range(0, len(names), PORTION))
+    portions = _in_portions(names, PORTION)
     pieces = ((store.intervals(policy.factory, begin, now, one), now, policy, begin) for one in portions)
     return borrowed(_joined(now, in_order(workers, past_at, pieces)), policy)
 
@@ -139,8 +139,7 @@ def carried_on(past: Past, store: StateStore, changed: pd.DataFrame, now: dateti
         if keep < 0:
             return None
         midnight = datetime.combine(day, datetime.min.time(), zone)
-        for first in range(0, len(machines), 10 * PORTION):
-            some = machines[first : first + 10 * PORTION]
+        for some in _in_portions(machines, 10 * PORTION):
             tail = past_at(store.intervals(policy.factory, midnight, now, some), now, policy, midnight)
             for name in some:
                 own = past.grids[name]
@@ -148,6 +147,10 @@ def carried_on(past: Past, store: StateStore, changed: pd.DataFrame, now: dateti
                 heard[name] = max(past.heard[name], tail.heard.get(name, past.heard[name]))
                 free_now[name] = tail.free_now.get(name, False)
     return Past(now, {name: grids[name] for name in past.grids}, heard, free_now)
+
+
+def _in_portions(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (names[first : first + size] for first in range(0, len(names), size))
 
 
 def _joined(now: datetime, pasts: Iterable[Past]) -> Past:

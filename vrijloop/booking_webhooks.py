@@ -5,7 +5,6 @@ They carry nothing that must arrive: the factory asks the platform itself, and d
 
 from __future__ import annotations
 
-import json
 import logging
 import queue
 import threading
@@ -13,16 +12,15 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-import httpx2
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from analytics.standard_webhooks import signed
-from telemetry import Clock, Name, UserError, rfc3339
+from analytics.signed_post import post_signed
+from telemetry import Clock, Name, UserError
 
 _log = logging.getLogger(__name__)
 
 _PAUSES_S = (0.0, 1.0, 5.0, 30.0)
-_TIMEOUT_S = 5.0
+_CLOSE_TIMEOUT_S = 10.0
 _WAITING = 10_000
 
 
@@ -72,28 +70,17 @@ class BookingWebhooks:
     def close(self) -> None:
         self._stopping.set()
         self._waiting.put(None)
-        self._thread.join(timeout=2 * _TIMEOUT_S)
+        self._thread.join(timeout=_CLOSE_TIMEOUT_S)
 
     def _deliver(self) -> None:
         while (factory := self._waiting.get()) is not None:
             target, message_id = self._targets[factory], f"msg_{uuid.uuid4().hex}"
-            why = ""
+            why = None
             for pause in _PAUSES_S:
                 if self._stopping.wait(pause):
                     return
-                why = self._post(target, message_id)
-                if not why:
+                why = post_signed(target.url, target.secret, message_id, "bookings.changed", {}, self._clock.now())
+                if why is None:
                     break
             else:
                 _log.warning("%s could not be told of its bookings (%s); it will hear when it asks.", factory, why)
-
-    def _post(self, target: WebhookTarget, message_id: str) -> str:
-        """Empty when it arrived, else why not."""
-        now = self._clock.now()
-        body = json.dumps({"type": "bookings.changed", "timestamp": rfc3339(now), "data": {}}).encode()
-        headers = {"content-type": "application/json", **signed(message_id, now, body, target.secret)}
-        try:
-            answer = httpx2.post(target.url, content=body, headers=headers, timeout=_TIMEOUT_S)
-        except httpx2.HTTPError as error:
-            return type(error).__name__
-        return f"answered {answer.status_code}" if answer.is_error else ""

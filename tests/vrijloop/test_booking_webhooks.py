@@ -1,4 +1,4 @@
-"""A factory is told of its bookings: signed, once, and again when its server was away for a moment."""
+"""A factory is told of its bookings, and a manager of those in danger: signed, and again when the other side was away for a moment."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import httpx2
 import pytest
 from fastapi import FastAPI, Request, Response
 
+from analytics.alert_webhook import alert_webhook
+from analytics.bookings_at_risk import Alert
 from analytics.standard_webhooks import check
 from sharing_platform.app import PlatformSettings, create_app
 from telemetry import SystemClock, UserError, rfc3339
@@ -74,6 +76,19 @@ def test_a_server_that_was_away_for_a_moment_is_told_again_under_the_same_id(
         assert taken.wait(20)
     assert len(ids) == 2
     assert len(set(ids)) == 1
+
+
+def test_an_alert_is_posted_signed_and_again(
+    receiver: tuple[str, list[int], list[str], threading.Event], tmp_path: Path
+) -> None:
+    url, statuses, ids, taken = receiver
+    statuses[:] = [503, 302, 200]
+    for name, content in (("url", url), ("secret", SECRET)):
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o600)
+    alert_webhook(tmp_path / "url", tmp_path / "secret", CLOCK)(Alert("still_busy", "mill-1", "b1", "mill-1 is booked"))
+    assert taken.is_set()
+    assert (len(ids), len(set(ids))) == (3, 1)
 
 
 @pytest.mark.parametrize(
