@@ -24,7 +24,8 @@ import httpx2
 import numpy as np
 
 from benchmarks.machine import described
-from sharing_platform.database import Machine, Offer, open_database
+from sharing_platform.database import open_database
+from sharing_platform.finding.tables import Machine, Offer
 from tests.postgres import fresh_database, postgresql
 from tests.servers import answers, free_port, wait_for
 
@@ -32,6 +33,8 @@ RESULT = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "platf
 OFFERS = 5_000 if os.environ.get("BENCH_QUICK") else 100_000
 FACTORIES, MACHINES = 100, 10
 SEARCHES, BOOKINGS = 300, 200
+SEEKERS = 10
+SEEKER = [{"Authorization": f"Bearer a-token-of-seeker-{number}"} for number in range(SEEKERS)]
 PROCESSES = ("turning", "milling", "laser cutting", "grinding", "welding")
 
 
@@ -53,6 +56,7 @@ def fill(url: str) -> list[str]:
                     session.add(
                         Offer(
                             **own, id=ids[-1], start=start, end=start + timedelta(hours=4), length_s=14_400,
+                            offered_start=start, offered_end=start + timedelta(hours=4),
                             probability=0.95, checked=40, broken=1, changed=now,
                         )
                     )  # fmt: skip
@@ -92,7 +96,7 @@ def measured(url: str, folder: Path) -> dict[str, Any]:
     ids = fill(url)
     port = free_port()
     tokens = folder / "tokens.json"
-    tokens.write_text(json.dumps({"factory-0": "a-token-of-at-least-16"}))
+    tokens.write_text(json.dumps({f"seeker-{number}": f"a-token-of-seeker-{number}" for number in range(SEEKERS)}))
     command = [sys.executable, "-m", "vrijloop", "platform", "--tokens-file", str(tokens), "--database", url]
     process = subprocess.Popen([*command, "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
@@ -107,7 +111,7 @@ def measured(url: str, folder: Path) -> dict[str, Any]:
                 return client.get("/", params=query)
 
             def book(name: str) -> httpx2.Response:
-                return client.post(f"/api/v1/offers/{name}/booking", json={"organisation": "BV", "email": "a@b.be"})
+                return client.post(f"/api/v1/offers/{name}/booking", json={}, headers=SEEKER[hash(name) % len(SEEKER)])
 
             chosen = random.Random(2).sample(ids, 2 * BOOKINGS)
             return {

@@ -5,35 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import (
-    JSON,
-    Connection,
-    DateTime,
-    Dialect,
-    Engine,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    Numeric,
-    String,
-    create_engine,
-    event,
-)
+from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
 Now = Callable[[], datetime]
 """The platform's clock: aware UTC."""
-
-OPEN, BOOKED, WITHDRAWN = "open", "booked", "withdrawn"
 
 
 class DatabaseError(Exception):
@@ -55,71 +38,6 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 class Base(DeclarativeBase):
     """All tables."""
-
-
-class Machine(Base):
-    """What may be known of a machine on the platform."""
-
-    __tablename__ = "machine"
-
-    factory: Mapped[str] = mapped_column(String(63), primary_key=True)
-    machine: Mapped[str] = mapped_column(String(63), primary_key=True)
-    title: Mapped[str] = mapped_column(String(200))
-    process: Mapped[str] = mapped_column(String(100))
-    now: Mapped[str] = mapped_column(String(20))
-    since: Mapped[datetime | None] = mapped_column(UtcDateTime)
-
-
-class Offer(Base):
-    """Hours of a machine that are offered, with the promise that goes with them."""
-
-    __tablename__ = "offer"
-    __table_args__ = (
-        Index("offer_by_time", "status", "start", "id"),
-        Index("offer_by_machine", "factory", "machine"),
-        Index("offer_by_factory_and_time", "status", "factory", "start", "id"),
-        Index("offer_by_length", "status", "length_s"),
-    )
-
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    factory: Mapped[str] = mapped_column(String(63))
-    machine: Mapped[str] = mapped_column(String(63))
-    start: Mapped[datetime] = mapped_column(UtcDateTime)
-    end: Mapped[datetime] = mapped_column(UtcDateTime)
-    length_s: Mapped[int] = mapped_column(Integer)
-    """`end` - `start`, for the search: databases differ in how they subtract times."""
-    probability: Mapped[float] = mapped_column(Float)
-    checked: Mapped[int] = mapped_column(Integer)
-    broken: Mapped[int] = mapped_column(Integer)
-    operator: Mapped[str] = mapped_column(String(20), default="included")
-    price_per_hour: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))
-    price_minimum: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))
-    visibility: Mapped[str] = mapped_column(String(10), default="public")
-    partners: Mapped[list[str]] = mapped_column(JSON, default=list)
-    status: Mapped[str] = mapped_column(String(10), default=OPEN)
-    changed: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class Booking(Base):
-    """Hours that somebody has booked. The database refuses a second booking of the same hours: PostgreSQL by an exclusion
-    constraint, SQLite by a trigger, as its writers take turns."""
-
-    __tablename__ = "booking"
-    __table_args__ = (
-        Index("booking_by_machine", "factory", "machine", "start"),
-        Index("booking_by_request", "request_key", unique=True),
-    )
-
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    offer_id: Mapped[str] = mapped_column(ForeignKey("offer.id"), unique=True)
-    factory: Mapped[str] = mapped_column(String(63))
-    machine: Mapped[str] = mapped_column(String(63))
-    start: Mapped[datetime] = mapped_column(UtcDateTime)
-    end: Mapped[datetime] = mapped_column(UtcDateTime)
-    organisation: Mapped[str] = mapped_column(String(200))
-    email: Mapped[str] = mapped_column(String(254))
-    booked: Mapped[datetime] = mapped_column(UtcDateTime)
-    request_key: Mapped[str | None] = mapped_column(String(64))
 
 
 def open_database(url: str) -> sessionmaker[Session]:

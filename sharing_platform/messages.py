@@ -1,27 +1,63 @@
-"""What goes over the HTTP API: requests and answers, validated."""
+"""What goes over the HTTP API: requests and answers, validated. This module: types that all subjects share, offers and machines."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 OfferId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 LiveState = Literal["in_use", "standing_still", "out_of_service", "unknown", "not_shown"]
 
+
+def _printable(text: str) -> str:
+    """Texts come from people, and go into pages, mails and calendars: control characters do not belong there."""
+    if any(ord(one) < 32 and one not in "\n\r\t" for one in text) or "\x7f" in text:
+        raise ValueError("control characters are not allowed")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if "\n" in text or "\r" in text or "\t" in text:
+        raise ValueError("one line only")
+    return _printable(text)
+
+
+OneLine = Annotated[str, AfterValidator(_one_line)]
+OrganisationName = Annotated[OneLine, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
+Title = Annotated[OneLine, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), AfterValidator(_printable)
+]
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000), AfterValidator(_printable)]
+Term = Annotated[OneLine, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+Email = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True,
+        to_lower=True,
+        max_length=254,
+        pattern=r"^[^@\s<>,;:\"()\[\]\\]{1,64}@[^@\s<>,;:\"()\[\]\\]+\.[^@\s<>,;:\"()\[\]\\.]{2,}$",
+    ),
+    AfterValidator(_one_line),
+]
 Euros = Annotated[Decimal, Field(ge=0, le=100_000, decimal_places=2)]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+Longitude = Annotated[float, Field(ge=-180, le=180)]
 
 MAX_SLOT = timedelta(days=31)
 
 
-class _Message(BaseModel):
+class Message(BaseModel):
+    """Of the API: a field that is not known is refused, not ignored."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class OfferIn(_Message):
+class OfferIn(Message):
     """Hours of a machine, how sure they are, and the record behind that: of `checked` such slots `broken` were not free."""
 
     factory: Name
@@ -29,13 +65,24 @@ class OfferIn(_Message):
     start: AwareDatetime
     end: AwareDatetime
     probability: Annotated[float, Field(ge=0, le=1)]
-    checked: Annotated[int, Field(ge=0)]
-    broken: Annotated[int, Field(ge=0)]
+    checked: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    broken: Annotated[int, Field(ge=0, le=2**31 - 1)]
     operator: Literal["included", "own_allowed", "own_required"] = "included"
     price_per_hour: Annotated[Euros | None, Field(description="Without VAT; null: to be agreed.")] = None
     price_minimum: Euros | None = None
     visibility: Literal["public", "members", "partners"] = "public"
     partners: Annotated[list[Name], Field(max_length=200, description="Who may see it, where only they may.")] = []
+    booking: Annotated[
+        Literal["instant", "on_request"],
+        Field(description="Whether an approved organisation has the hours at once, or the factory answers."),
+    ] = "instant"
+    minimum_hours: Annotated[
+        float | None, Field(gt=0, le=744, description="The shortest part that can be had; null: only the whole.")
+    ] = None
+    buffer_minutes: Annotated[int, Field(ge=0, le=1440, description="Between two bookings.")] = 0
+    cancellation_hours: Annotated[
+        int, Field(ge=0, le=744, description="Until so long before its start may a seeker cancel.")
+    ] = 24
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -47,51 +94,42 @@ class OfferIn(_Message):
 
 
 class OfferOut(OfferIn):
-    """An offer as it stands."""
+    """An offer as it stands; `start` and `end` are what of it is free."""
 
     id: str
-    status: Literal["open", "booked", "withdrawn"]
+    status: Literal["open", "held", "booked", "withdrawn"]
     changed: datetime
 
 
-class OfferPage(_Message):
-    """Offers in order of their start. `next`, given as `cursor`, leads to what follows; null at the end."""
+class Reason(Message):
+    """Why something fits: `code` names it, `values` are what it is about."""
 
-    offers: list[OfferOut]
+    code: str
+    values: dict[str, Any] = {}
+
+
+class FoundOffer(OfferOut):
+    """An offer that was searched for. `score`: how well it fits, 0 to 1, and why."""
+
+    title: str
+    process: str
+    place: str
+    distance_km: float | None
+    score: float
+    reasons: list[Reason]
+
+
+class OfferPage(Message):
+    """Offers in order of their start, or of their fit. `next`, given as `cursor`, leads to what follows; null at the end."""
+
+    offers: list[FoundOffer]
     next: str | None
 
 
-class BookingIn(_Message):
-    """Who books."""
-
-    organisation: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
-    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]+\.[^@\s]{2,}$", max_length=254)]
-
-
-class BookingOut(_Message):
-    """Hours that are booked. Who booked them is for the factory alone, which is the only one that may list them."""
-
-    id: str
-    offer_id: str
-    factory: str
-    machine: str
-    start: datetime
-    end: datetime
-    organisation: str
-    email: str
-    booked: datetime
-
-
-class BookingPage(_Message):
-    """Bookings in order of their start."""
-
-    bookings: list[BookingOut]
-
-
-class MachineIn(_Message):
+class MachineIn(Message):
     """What a machine is, and how it is now where its factory lets that be shown."""
 
-    title: Annotated[str, Field(max_length=200)]
-    process: Annotated[str, Field(max_length=100)] = ""
+    title: Annotated[OneLine, Field(max_length=200)]
+    process: Annotated[OneLine, Field(max_length=100)] = ""
     now: LiveState = "not_shown"
     since: AwareDatetime | None = None

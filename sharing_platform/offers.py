@@ -1,38 +1,19 @@
-"""Offers: put, find, withdraw. Functions over a session and the present moment."""
+"""Offers and machines: put and withdraw. Functions over a session and the present moment."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, String, cast, func, select
 from sqlalchemy.orm import Session
 
-from sharing_platform.database import BOOKED, OPEN, WITHDRAWN, Booking, Machine, Offer
+from sharing_platform.booking.availability import live_bookings, recut, resource_of, wait_for_turn
+from sharing_platform.booking.requests import Told, withdraw_pending
+from sharing_platform.booking.tables import Booking
+from sharing_platform.errors import NotFoundError, TakenError
+from sharing_platform.finding.catalogue import catalogue_changed, located
+from sharing_platform.finding.tables import BOOKED, WITHDRAWN, Machine, Offer
+from sharing_platform.finding.wish import MachineDetails
 from sharing_platform.messages import MachineIn, OfferIn
-
-
-class NotFoundError(Exception):
-    """There is no such thing, or the caller may not know of it."""
-
-
-class TakenError(Exception):
-    """The hours are booked."""
-
-
-@dataclass(frozen=True)
-class OfferFilter:
-    """What somebody looks for; None means any. `day` is a local day of `zone`."""
-
-    factory: str | None = None
-    machine: str | None = None
-    process: str | None = None
-    day: date | None = None
-    hours: float | None = None
-    zone: str = "Europe/Brussels"
-    viewer: str | None = None
-    """Whose token came with the request; None is anybody."""
 
 
 def visible_to(offer: Offer, viewer: str | None) -> bool:
@@ -45,108 +26,71 @@ def visible_to(offer: Offer, viewer: str | None) -> bool:
 def put_offer(session: Session, offer_id: str, wanted: OfferIn, now: datetime) -> tuple[Offer, bool]:
     """Create or change; returns the offer and whether it is new.
 
-    Raises NotFoundError where the id belongs to another factory, TakenError where the hours are booked.
+    Raises NotFoundError where the id belongs to another factory, TakenError where hours of it are booked or being asked for.
     """
+    wait_for_turn(session, resource_of(wanted.factory, wanted.machine))
     offer = session.get(Offer, offer_id, with_for_update=True)
     if offer is not None and offer.factory != wanted.factory:
         raise NotFoundError
-    if offer is not None and offer.status == BOOKED:
-        raise TakenError
-    if _booked(session, wanted.factory, wanted.machine, wanted.start, wanted.end):
+    if live_bookings(session, resource_of(wanted.factory, wanted.machine), wanted.start, wanted.end):
         raise TakenError
     new = offer is None
     if offer is None:
         offer = Offer(id=offer_id)
-        session.add(offer)
     for name in type(wanted).model_fields:
         setattr(offer, name, getattr(wanted, name))
+    # What was a part that bookings had left of another offer stands for itself from now on.
+    offer.parent_id = None
+    offer.offered_start, offer.offered_end = wanted.start, wanted.end
     offer.length_s = int((wanted.end - wanted.start).total_seconds())
-    offer.status, offer.changed = OPEN, now
+    offer.status, offer.changed = "open", now
+    session.add(offer)
+    session.flush()
+    recut(session, offer, now)
     return offer, new
 
 
-def withdraw_offer(session: Session, offer_id: str, factory: str, now: datetime) -> None:
-    """Raises NotFoundError where this factory has no such offer, TakenError where it is booked."""
-    offer = session.get(Offer, offer_id, with_for_update=True)
+def withdraw_offer(session: Session, offer_id: str, factory: str, now: datetime, told: Told) -> list[Booking]:
+    """Returns the requests that it ends. Raises NotFoundError where this factory has no such offer, TakenError where it is booked."""
+    offer = session.get(Offer, offer_id)
     if offer is None or offer.factory != factory:
         raise NotFoundError
+    wait_for_turn(session, resource_of(offer.factory, offer.machine))
+    session.refresh(offer, with_for_update=True)
     if offer.status == BOOKED:
         raise TakenError
-    offer.status, offer.changed = WITHDRAWN, now
-
-
-def find_offers(
-    session: Session, wanted: OfferFilter, now: datetime, limit: int, after: tuple[datetime, str] | None = None
-) -> list[Offer]:
-    """Open offers that are not over, in order of their start; those after (start, id)."""
-    query = select(Offer).where(Offer.status == OPEN, Offer.end > now)
-    if after is not None:
-        query = query.where((Offer.start > after[0]) | ((Offer.start == after[0]) & (Offer.id > after[1])))
-    if wanted.factory is not None:
-        query = query.where(Offer.factory == wanted.factory)
-    if wanted.machine is not None:
-        query = query.where(Offer.machine == wanted.machine)
-    if wanted.process is not None:
-        query = query.join(Machine, (Machine.factory == Offer.factory) & (Machine.machine == Offer.machine))
-        query = query.where(Machine.process == wanted.process)
-    if wanted.day is not None:
-        midnight = datetime.combine(wanted.day, time(0), ZoneInfo(wanted.zone))
-        next_midnight = datetime.combine(wanted.day + timedelta(days=1), time(0), ZoneInfo(wanted.zone))
-        # What ended before that day began well before it: with the longest offer known, the index finds where to begin.
-        longest = session.scalar(select(func.max(Offer.length_s)).where(Offer.status == OPEN)) or 0
-        earliest = midnight - timedelta(seconds=longest)
-        query = query.where(Offer.start >= earliest, Offer.start < next_midnight, Offer.end > midnight)
-    if wanted.hours is not None:
-        shortest = timedelta(hours=wanted.hours)
-        query = query.where(Offer.length_s >= shortest.total_seconds(), Offer.end >= now + shortest)
-    query = query.where(_visible(wanted.viewer)).order_by(Offer.start, Offer.id).limit(limit)
-    return list(session.scalars(query))
-
-
-def nearest(session: Session, offer: Offer, now: datetime, viewer: str | None, count: int = 3) -> list[Offer]:
-    """What else is free: of the same machine, then of the same process, nearest in time first."""
-    found: dict[str, Offer] = {}
-    machine = session.get(Machine, (offer.factory, offer.machine))
-    own = select(Offer).where(Offer.factory == offer.factory, Offer.machine == offer.machine)
-    queries = [own]
-    if machine is not None and machine.process:
-        same = (Machine.factory == Offer.factory) & (Machine.machine == Offer.machine)
-        queries.append(select(Offer).join(Machine, same).where(Machine.process == machine.process))
-    for query in queries:
-        free = query.where(Offer.status == OPEN, Offer.end > now, _visible(viewer))
-        later = free.where(Offer.start >= offer.start).order_by(Offer.start, Offer.id)
-        earlier = free.where(Offer.start < offer.start).order_by(Offer.start.desc(), Offer.id)
-        near = [one for side in (later, earlier) for one in session.scalars(side.limit(count))]
-        for one in sorted(near, key=lambda one: (abs(one.start - offer.start), one.id)):
-            found.setdefault(one.id, one)
-    return list(found.values())[:count]
-
-
-def _visible(viewer: str | None) -> ColumnElement[bool]:
-    """`visible_to`, for the database."""
-    if viewer is None:
-        return Offer.visibility == "public"
-    named = cast(Offer.partners, String).contains(f'"{viewer}"', autoescape=True)
-    partner = (Offer.visibility == "partners") & named
-    return Offer.visibility.in_(["public", "members"]) | (Offer.factory == viewer) | partner
+    ended = withdraw_pending(session, offer, now, told)
+    root = offer
+    if offer.parent_id is None:
+        offer.status, offer.changed = WITHDRAWN, now
+        recut(session, offer, now)
+    else:
+        # A part alone: what is offered ends there, or the next booking would bring it back.
+        root = session.get_one(Offer, offer.parent_id, with_for_update=True)
+        root.offered_end = min(root.offered_end, offer.start)
+        recut(session, root, now)
+    return ended
 
 
 def put_machine(session: Session, factory: str, machine: str, card: MachineIn) -> None:
-    """Create or change what is shown of a machine."""
-    session.merge(
-        Machine(
-            factory=factory, machine=machine, title=card.title, process=card.process, now=card.now, since=card.since
-        )
-    )
+    """Create or change what is shown of a machine; what people wrote of it stays."""
+    known = session.get(Machine, (factory, machine))
+    found_anew = known is None or (known.title, known.process) != (card.title, card.process)
+    if known is None:
+        known = Machine(factory=factory, machine=machine, details={})
+        session.add(known)
+    known.title, known.process, known.now, known.since = card.title, card.process, card.now, card.since
+    session.flush()
+    if found_anew:
+        catalogue_changed(session)
 
 
-def all_machines(session: Session) -> list[Machine]:
-    """In order of factory and title."""
-    return list(session.scalars(select(Machine).order_by(Machine.factory, Machine.title)))
-
-
-def _booked(session: Session, factory: str, machine: str, start: datetime, end: datetime) -> bool:
-    query = select(Booking.id).where(
-        Booking.factory == factory, Booking.machine == machine, Booking.start < end, Booking.end > start
-    )
-    return session.scalars(query.limit(1)).first() is not None
+def put_details(session: Session, factory: str, machine: str, details: MachineDetails) -> MachineDetails:
+    """What people say of a machine. Raises NotFoundError where the factory has shown no such machine."""
+    known = session.get(Machine, (factory, machine))
+    if known is None:
+        raise NotFoundError
+    placed = located(details)
+    known.details = placed.model_dump(mode="json")
+    catalogue_changed(session)
+    return placed

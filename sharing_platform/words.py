@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from importlib import resources
+from typing import Any
 from zoneinfo import ZoneInfo
 
 LANGUAGES = {"nl": "Nederlands", "fr": "Français", "en": "English"}
@@ -36,8 +37,7 @@ class Words:
 
     def day(self, moment: datetime) -> str:
         """`za 21/11/2026`."""
-        local = moment.astimezone(self._zone)
-        return f"{self._texts['weekdays'].split()[local.weekday()]} {local:%d/%m/%Y}"
+        return self.date(moment.astimezone(self._zone).date())
 
     def hour(self, moment: datetime) -> str:
         """`08:00`."""
@@ -55,6 +55,49 @@ class Words:
     def euros(self, amount: Decimal) -> str:
         """`€ 45,50`."""
         return f"€ {self._comma(f'{amount:.2f}')}"
+
+    def date(self, day: date) -> str:
+        """`za 21/11/2026`, of a day that has no zone."""
+        return f"{self._texts['weekdays'].split()[day.weekday()]} {day:%d/%m/%Y}"
+
+    def moment(self, moment: datetime) -> str:
+        """`za 21/11/2026 08:00`."""
+        return f"{self.day(moment)} {self.hour(moment)}"
+
+    def local(self, moment: datetime) -> str:
+        """As a form's field for moments takes it."""
+        return f"{moment.astimezone(self._zone):%Y-%m-%dT%H:%M}"
+
+    def plain(self, value: float) -> str:
+        """`0,02`: no more digits than were given."""
+        return self._comma(f"{value:g}")
+
+    def price(self, amount: Decimal | None, unit: str) -> str:
+        """Of a listing: an amount for each unit, free of charge, or to be agreed."""
+        if unit == "free":
+            return self("unit_free")
+        return (
+            self("price_agree")
+            if amount is None
+            else self("price_per", price=self.euros(amount), unit=self(f"unit_{unit}"))
+        )
+
+    def reason(self, code: str, values: Mapping[str, Any], process_name: Callable[[str], str]) -> str:
+        """Why something fits."""
+        shown: dict[str, object] = dict(values)
+        if "process" in shown:
+            shown["process"] = process_name(str(shown["process"]))
+        if "price" in shown:
+            shown["price"] = self.euros(Decimal(str(shown["price"])))
+        return self(f"reason_{code}", **{name: self.said(value) for name, value in shown.items()})
+
+    def said(self, value: object) -> str:
+        """Any value in a sentence."""
+        if isinstance(value, datetime):
+            return self.moment(value)
+        if isinstance(value, Decimal):
+            return self.euros(value)
+        return self.plain(value) if isinstance(value, float) else str(value)
 
     def _comma(self, number: str) -> str:
         return number if self.language == "en" else number.replace(".", ",")

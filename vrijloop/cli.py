@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from datetime import datetime
 from enum import StrEnum
@@ -14,9 +13,9 @@ import typer
 from rich.console import Console
 
 from edge_agent import commands as agent_commands
-from telemetry import ShiftedClock, UserError
-from vrijloop import analytics_commands, ingest_commands, publishing_commands, store_commands
-from vrijloop.command_input import parse_moment
+from telemetry import UserError
+from vrijloop import analytics_commands, ingest_commands, platform_commands, publishing_commands, store_commands
+from vrijloop.command_input import log_to_stderr, parse_moment
 
 app = typer.Typer(
     help="Vrijloop: idle machines, offered on their own.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -28,6 +27,8 @@ app.command()(analytics_commands.spare)
 app.command()(analytics_commands.backtest)
 app.command()(analytics_commands.kpis)
 app.command()(publishing_commands.kill_switch)
+app.command()(platform_commands.platform)
+app.command()(platform_commands.platform_admin)
 app.add_typer(publishing_commands.approvals_app, name="approvals")
 
 
@@ -87,27 +88,8 @@ def server(
     """Run ingest, store and analytics in one process."""
     from vrijloop.server import run_server
 
-    _log_to_stderr()
+    log_to_stderr()
     run_server(config, _as_of(as_of))
-
-
-@app.command()
-def platform(
-    tokens_file: Annotated[Path, typer.Option(help="JSON: factory to bearer token.")],
-    database: Annotated[str, typer.Option(help="SQLAlchemy URL.")] = "sqlite:///vrijloop-platform.sqlite",
-    webhooks_file: Annotated[
-        Path | None, typer.Option(help='JSON: factory to {"url", "secret"}, where it is told of its bookings.')
-    ] = None,
-    host: str = "127.0.0.1",
-    port: PortOption = 8340,
-    as_of: AsOfOption = None,
-) -> None:
-    """Run the sharing platform."""
-    from vrijloop.platform_server import run_platform
-
-    _log_to_stderr()
-    moment = _as_of(as_of)
-    run_platform(database, tokens_file, webhooks_file, host, port, ShiftedClock(moment) if moment else None)
 
 
 @app.command()
@@ -120,6 +102,9 @@ def schema(folder: Annotated[Path, typer.Argument(help="Where the files go.")] =
     from analytics.api import describe
 
     print(describe(folder))
+    from vrijloop.platform_server import describe_platform
+
+    print(describe_platform(folder))
 
 
 @app.command()
@@ -149,12 +134,6 @@ def main() -> None:
 
 
 _OWN = {"telemetry", "stores", "edge_agent", "ingest", "analytics", "sharing_platform", "dashboards", "simulators"}
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("httpx2", "httpcore2", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def _as_of(text: str | None) -> datetime | None:

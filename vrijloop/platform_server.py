@@ -1,34 +1,130 @@
-"""The sharing platform as a process."""
+"""The sharing platform as a process, and its first administrator."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from analytics.signed_post import post_signed
 from sharing_platform.app import PlatformSettings, create_app
-from sharing_platform.database import DatabaseError
-from telemetry import SystemClock, UserError
+from sharing_platform.database import DatabaseError, open_database
+from sharing_platform.notices.mail import FolderMailer, Mailer, SmtpMailer
+from sharing_platform.people.administration import make_administrator
+from telemetry import Name, SystemClock, UserError
 from telemetry.clock import Clock
-from vrijloop.booking_webhooks import BookingWebhooks, read_targets
 from vrijloop.http_server import listen_on, serve
 
 
-def run_platform(
-    database: str, tokens_file: Path, webhooks_file: Path | None, host: str, port: int, clock: Clock | None = None
-) -> None:
-    """Serve until told to stop. `tokens_file`: a JSON object, factory to token; `webhooks_file`: where factories are told of
-    their bookings. Raises UserError."""
+class WebhookTarget(BaseModel):
+    """Where a factory's server takes messages: its `/api/v1/hooks/bookings`, and the secret it shares with the platform."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(pattern=r"^https?://\S+$")
+    secret: str = Field(min_length=16)
+
+
+_TARGETS = TypeAdapter(dict[Name, WebhookTarget])
+
+
+@dataclass(frozen=True)
+class PlatformOptions:
+    """As given on the command line. `mail`: a folder, or `smtp://user@host:port`, whose password is in `mail_password_file`."""
+
+    database: str
+    tokens_file: Path | None = None
+    webhooks_file: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8340
+    url: str | None = None
+    mail: str | None = None
+    mail_from: str = "vrijloop@localhost"
+    mail_password_file: Path | None = None
+    private_webhooks: bool = False
+
+
+def run_platform(options: PlatformOptions, clock: Clock | None = None) -> None:
+    """Serve until told to stop. Raises UserError."""
     clock = clock or SystemClock()
+    listener = listen_on(options.host, options.port)
+    port = listener.getsockname()[1]
+    targets = read_targets(options.webhooks_file) if options.webhooks_file is not None else {}
+    settings = PlatformSettings(
+        options.database,
+        read_tokens(options.tokens_file) if options.tokens_file is not None else {},
+        url=options.url or f"http://{options.host}:{port}",
+        webhooks={factory: (one.url, one.secret) for factory, one in targets.items()},
+        mailer=_mailer(options),
+        sender=options.mail_from,
+        post=post_signed,
+        private_webhooks=options.private_webhooks,
+    )
     try:
-        tokens = json.loads(tokens_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{tokens_file}: factories and their tokens cannot be read ({error}).") from error
-    if not isinstance(tokens, dict) or not all(isinstance(one, str) and len(one) >= 16 for one in tokens.values()):
-        raise UserError(f'{tokens_file}: write {{"factory": "token of at least 16 characters"}}.')
-    webhooks = BookingWebhooks(read_targets(webhooks_file) if webhooks_file is not None else {}, clock)
-    try:
-        app = create_app(PlatformSettings(database, tokens), clock.now, webhooks.tell)
+        app = create_app(settings, clock.now)
     except DatabaseError as error:
         raise UserError(str(error)) from error
-    serve(app, listen_on(host, port))
-    webhooks.close()
+    serve(app, listener)
+
+
+def read_tokens(path: Path) -> dict[str, str]:
+    """From a JSON object, factory to token. Raises UserError."""
+    try:
+        tokens = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: factories and their tokens cannot be read ({error}).") from error
+    long_enough = isinstance(tokens, dict) and all(isinstance(one, str) and len(one) >= 16 for one in tokens.values())
+    if not long_enough:
+        raise UserError(f'{path}: write {{"factory": "token of at least 16 characters"}}.')
+    return {str(factory): str(token) for factory, token in tokens.items()}
+
+
+def read_targets(path: Path) -> dict[str, WebhookTarget]:
+    """From a JSON object, factory to {"url", "secret"}. Raises UserError, which shows no secret."""
+    try:
+        return _TARGETS.validate_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from error
+    except ValidationError as error:
+        wrong = error.errors(include_input=False)[0]
+        place = ".".join(str(step) for step in wrong["loc"])
+        raise UserError(f"{path}: {place}: {wrong['msg']}.") from None
+
+
+def describe_platform(folder: Path) -> Path:
+    """Write the platform's OpenAPI description. Returns the file."""
+    app = create_app(PlatformSettings("sqlite://", {}), SystemClock().now)
+    path = folder / "platform.openapi.json"
+    path.write_text(json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def add_administrator(options: PlatformOptions, email: str, name: str, region: str, clock: Clock | None = None) -> str:
+    """Make somebody the region's administrator; returns the link with which they choose a password. Raises UserError."""
+    try:
+        sessions = open_database(options.database)
+    except DatabaseError as error:
+        raise UserError(str(error)) from error
+    secret = make_administrator(sessions, email, name, region, (clock or SystemClock()).now())
+    return f"{(options.url or f'http://{options.host}:{options.port}').rstrip('/')}/welcome/{secret}"
+
+
+def _mailer(options: PlatformOptions) -> Mailer | None:
+    if options.mail is None:
+        return None
+    if not options.mail.startswith("smtp://"):
+        return FolderMailer(Path(options.mail))
+    parts = urlsplit(options.mail)
+    if not parts.hostname or parts.password is not None:
+        raise UserError("--mail: write smtp://user@host:587; the password belongs in --mail-password-file.")
+    password = None
+    if options.mail_password_file is not None:
+        try:
+            password = options.mail_password_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise UserError(f"{options.mail_password_file}: cannot be read ({error.strerror}).") from error
+    user = unquote(parts.username) if parts.username else None
+    return SmtpMailer(parts.hostname, parts.port or 587, user, password)

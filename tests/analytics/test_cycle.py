@@ -27,6 +27,8 @@ from tests.analytics.tables import utc
 from tests.servers import free_port, serving
 
 RUN, WAIT = MachineState.EXECUTING, MachineState.NOT_EXECUTING
+TOKENS = {"hal-2": "secret", "start-up": "secret-of-start-up"}
+STARTUP = {"Authorization": "Bearer secret-of-start-up"}
 POLICY = Policy(factory="hal-2", zone="UTC", holidays="", notice=timedelta(0), required_probability=0.5)
 
 
@@ -109,7 +111,7 @@ class House:
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     clock = SetClock(utc(2, 12, month=3))  # a Monday at noon
-    app = create_app(PlatformSettings(f"sqlite:///{tmp_path}/platform.sqlite", {"hal-2": "secret"}, "UTC"), clock.now)
+    app = create_app(PlatformSettings(f"sqlite:///{tmp_path}/platform.sqlite", TOKENS, "UTC"), clock.now)
     with serving(app) as url:
         built = House(tmp_path, url, clock)
         yield built
@@ -153,7 +155,7 @@ def test_booked_hours_leave_what_is_spare(house: House) -> None:
     house.two_shifts("lathe-2")
     house.cycle()
     chosen, (_, start, end) = next(iter(house.offers().items()))
-    done = house.http.post(f"/api/v1/offers/{chosen}/booking", json={"organisation": "Start-up", "email": "a@b.be"})
+    done = house.http.post(f"/api/v1/offers/{chosen}/booking", json={}, headers=STARTUP)
     assert done.status_code == 201
     result = house.cycle()
     assert [one.machine for one in result.bookings] == ["lathe-2"]

@@ -27,17 +27,18 @@ from sharing_platform.app import PlatformSettings, create_app
 from stores import LatestState
 from telemetry import MachineState, StateInterval
 from tests.analytics.tables import utc
-from tests.analytics.test_cycle import POLICY, House, SetClock
+from tests.analytics.test_cycle import POLICY, STARTUP, House, SetClock
 from tests.servers import free_port, serving
 
 NOW = utc(2, 12, month=3)
 SECOND = "secret-of-genk-itself"
+GUEST = {"organisation": "Start-up", "name": "An", "email": "a@b.be"}
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     clock = SetClock(NOW)
-    tokens = {"hal-2": "secret", "genk": SECOND}
+    tokens = {"hal-2": "secret", "genk": SECOND, "start-up": "secret-of-start-up"}
     app = create_app(PlatformSettings(f"sqlite:///{tmp_path}/platform.sqlite", tokens, "UTC"), clock.now)
     with serving(app) as url:
         built = House(tmp_path, url, clock)
@@ -162,8 +163,7 @@ def test_an_anonymous_machine_is_known_by_another_name_until_it_is_booked(house:
     assert "lathe" not in name
     assert all(datetime.fromisoformat(start).hour % 2 == 0 for _, start, _ in offered.values())
     chosen = next(iter(offered))
-    body = {"organisation": "Start-up", "email": "a@b.be"}
-    assert house.http.post(f"/api/v1/offers/{chosen}/booking", json=body).status_code == 201
+    assert house.http.post(f"/api/v1/offers/{chosen}/booking", json={}, headers=STARTUP).status_code == 201
     result = house.cycle()
     assert (result.put, result.withdrawn) == (0, 0), "the same machine under the same name"
     house.cycle()
@@ -303,8 +303,7 @@ def test_contract_put_change_withdraw_and_again(platform: HttpSharingPlatform) -
 def test_contract_what_is_booked_can_be_neither_changed_nor_withdrawn(house: House) -> None:
     platform = house.platform
     platform.put_offer("hal-2", Offer("offer-1", SLOT), Terms())
-    body = {"organisation": "Start-up", "email": "a@b.be"}
-    assert house.http.post("/api/v1/offers/offer-1/booking", json=body).status_code == 201
+    assert house.http.post("/api/v1/offers/offer-1/booking", json={}, headers=STARTUP).status_code == 201
     (booking,) = platform.bookings("hal-2")
     assert (booking.machine, booking.start, booking.end) == (SLOT.machine, SLOT.start, SLOT.end)
     with pytest.raises(OfferTakenError):
@@ -327,7 +326,6 @@ def test_contract_what_is_booked_can_be_neither_changed_nor_withdrawn(house: Hou
 def test_contract_who_may_see_an_offer(house: House, terms: Terms, sees: set[str | None]) -> None:
     house.platform.put_offer("hal-2", Offer("offer-1", SLOT), terms)
     tokens = {None: None, "hal-2": "secret", "genk": SECOND}
-    body = {"organisation": "Start-up", "email": "a@b.be"}
     for who, token in tokens.items():
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         listed = house.http.get("/api/v1/offers", headers=headers).json()["offers"]
@@ -337,7 +335,7 @@ def test_contract_who_may_see_an_offer(house: House, terms: Terms, sees: set[str
             page = house.http.get("/offers/offer-1").status_code
             assert (page == 200) == (who in sees)
             if who not in sees:
-                assert house.http.post("/api/v1/offers/offer-1/booking", json=body).status_code == 404
+                assert house.http.post("/api/v1/offers/offer-1/booking", json={"guest": GUEST}).status_code == 404
 
 
 _hours = st.integers(0, 60)

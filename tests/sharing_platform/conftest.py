@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
+from analytics.signed_post import post_signed
 from sharing_platform.app import PlatformSettings, create_app
+from sharing_platform.clockwork import Steps
+from sharing_platform.context import PlatformContext
+from sharing_platform.people import accounts, organisations, tokens
+from sharing_platform.people.access import Kind, Right, Role
+from sharing_platform.people.tables import Organisation
 from tests.postgres import fresh_database, postgresql
-from tests.servers import serving
+from tests.servers import free_port, serving, wait_for
 
+TOKENS = {"hal-2": "token-of-hal-2", "hal-3": "token-of-hal-3", "start-up": "token-of-start-up"}
+STARTUP = {"Authorization": "Bearer token-of-start-up"}
 NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)  # noon in Brussels, a Monday
 
 
@@ -24,11 +35,82 @@ class Platform:
 
     url: str
     present: list[datetime] = field(default_factory=lambda: [NOON])
+    app: FastAPI | None = None
+    mails: list[EmailMessage] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.anyone = httpx2.Client(base_url=self.url)
         self.hal_2 = httpx2.Client(base_url=self.url, headers={"Authorization": "Bearer token-of-hal-2"})
         self.hal_3 = httpx2.Client(base_url=self.url, headers={"Authorization": "Bearer token-of-hal-3"})
+        self.startup = httpx2.Client(base_url=self.url, headers=STARTUP)
+        self._opened: list[httpx2.Client] = []
+
+    @property
+    def context(self) -> PlatformContext:
+        assert self.app is not None
+        return cast("PlatformContext", self.app.state.context)
+
+    def tick(self) -> None:
+        """What the platform does by itself, now."""
+        Steps(self.context, timedelta(0)).tick()
+
+    def later(self, hours: float) -> None:
+        """Time passes, and the platform does what that brings."""
+        self.present[0] += timedelta(hours=hours)
+        self.tick()
+
+    def mails_to(self, address: str) -> list[EmailMessage]:
+        return [one for one in self.mails if one["To"] == address]
+
+    def mail(self, address: str, said: str = "") -> EmailMessage:
+        """The newest mail to somebody that says so; waits until it has been sent."""
+
+        def found() -> list[EmailMessage]:
+            return [one for one in self.mails_to(address) if said in f"{one['Subject']} {one.get_content()}"]
+
+        wait_for(lambda: bool(found()), f"a mail to {address} with {said!r}")
+        return found()[-1]
+
+    def link_in_mail(self, address: str) -> str:
+        """The link that works once."""
+        link = re.search(r"http\S+/welcome/\S+", self.mail(address, "/welcome/").get_content())
+        assert link is not None
+        return link.group(0)
+
+    def somebody(
+        self,
+        email: str,
+        organisation: str | None = None,
+        role: Role = Role.OWNER,
+        kind: Kind = Kind.SEEKER,
+        approved: bool = True,
+    ) -> httpx2.Client:
+        """Signed in, with a password, in an organisation that is made if there is none of that name."""
+        with self.context.sessions.begin() as session:
+            account, _ = accounts.account_for(session, email, email.partition("@")[0], "nl", self.present[0])
+            account.confirmed = self.present[0]
+            if organisation is not None:
+                own = session.get(Organisation, organisation) or organisations.found(
+                    session, organisation, kind, self.present[0]
+                )
+                own.status = "approved" if approved else own.status
+                organisations.put_member(session, own.id, account.id, role, self.present[0])
+            secret = accounts.open_session(session, account, self.present[0])
+        client = httpx2.Client(base_url=self.url, cookies={"session": secret}, headers={"Origin": self.url}, timeout=30)
+        self._opened.append(client)
+        return client
+
+    def token(self, organisation: str, *scopes: Right) -> httpx2.Client:
+        """A program of an organisation that exists."""
+        with self.context.sessions.begin() as session:
+            _, secret = tokens.new_token(session, organisation, "test", scopes, self.present[0])
+        client = httpx2.Client(base_url=self.url, headers={"Authorization": f"Bearer {secret}"}, timeout=30)
+        self._opened.append(client)
+        return client
+
+    def close(self) -> None:
+        for client in (self.anyone, self.hal_2, self.hal_3, self.startup, *self._opened):
+            client.close()
 
     def offer(self, name: str = "o1", start_h: float = 3, hours: float = 4, **more: Any) -> dict[str, Any]:
         start = NOON + timedelta(hours=start_h)
@@ -59,13 +141,26 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return fresh_database(request.getfixturevalue("postgres"))
 
 
+@dataclass
+class Postbox:
+    """A mail server that hands over at once."""
+
+    taken: list[EmailMessage]
+
+    def send(self, mail: EmailMessage) -> None:
+        self.taken.append(mail)
+
+
 @pytest.fixture
 def platform(database_url: str) -> Iterator[Platform]:
-    present = [NOON]
-    tokens = {"hal-2": "token-of-hal-2", "hal-3": "token-of-hal-3"}
-    app = create_app(PlatformSettings(database_url, tokens), lambda: present[0])
-    with serving(app) as url:
-        built = Platform(url, present)
+    present, mails = [NOON], list[EmailMessage]()
+    port = free_port()
+    settings = PlatformSettings(
+        database_url, TOKENS, url=f"http://127.0.0.1:{port}", mailer=Postbox(mails), post=post_signed,
+        private_webhooks=True, clockwork_s=3600,
+    )  # fmt: skip
+    app = create_app(settings, lambda: present[0])
+    with serving(app, port) as url:
+        built = Platform(url, present, app, mails)
         yield built
-        for client in (built.anyone, built.hal_2, built.hal_3):
-            client.close()
+        built.close()

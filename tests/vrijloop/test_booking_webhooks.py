@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import closing
-from datetime import timedelta
 from pathlib import Path
 
-import httpx2
 import pytest
 from fastapi import FastAPI, Request, Response
 
 from analytics.alert_webhook import alert_webhook
 from analytics.bookings_at_risk import Alert
 from analytics.standard_webhooks import check
-from sharing_platform.app import PlatformSettings, create_app
-from telemetry import SystemClock, UserError, rfc3339
+from telemetry import SystemClock, UserError
 from tests.servers import serving
-from vrijloop.booking_webhooks import BookingWebhooks, WebhookTarget, read_targets
+from vrijloop.platform_server import read_targets
 
 SECRET = "a-secret-between-the-two"
 CLOCK = SystemClock()
@@ -40,42 +36,6 @@ def receiver() -> Iterator[tuple[str, list[int], list[str], threading.Event]]:
 
     with serving(app) as url:
         yield f"{url}/hook", statuses, ids, taken
-
-
-def test_a_booking_is_told_to_its_factory_and_to_no_other(
-    receiver: tuple[str, list[int], list[str], threading.Event], tmp_path: Path
-) -> None:
-    url, _, ids, taken = receiver
-    settings = PlatformSettings(
-        f"sqlite:///{tmp_path}/p.sqlite", {"hal-2": "secret-of-hal-2", "genk": "secret-of-genk"}
-    )
-    with closing(BookingWebhooks({"hal-2": WebhookTarget(url=url, secret=SECRET)}, CLOCK)) as webhooks:
-        app = create_app(settings, CLOCK.now, webhooks.tell)
-        with serving(app) as platform:
-            for factory in ("genk", "hal-2"):
-                start = CLOCK.now() + timedelta(hours=4)
-                offer = {
-                    "factory": factory, "machine": "mill-1", "start": rfc3339(start),
-                    "end": rfc3339(start + timedelta(hours=2)), "probability": 0.9, "checked": 20, "broken": 0,
-                }  # fmt: skip
-                token = {"Authorization": f"Bearer secret-of-{factory}"}
-                assert httpx2.put(f"{platform}/api/v1/offers/{factory}", json=offer, headers=token).status_code == 201
-                who = {"organisation": "Start-up", "email": "a@b.be"}
-                assert httpx2.post(f"{platform}/api/v1/offers/{factory}/booking", json=who).status_code == 201
-            assert taken.wait(20)
-    assert len(ids) == 1
-
-
-def test_a_server_that_was_away_for_a_moment_is_told_again_under_the_same_id(
-    receiver: tuple[str, list[int], list[str], threading.Event],
-) -> None:
-    url, statuses, ids, taken = receiver
-    statuses[:] = [503, 200]
-    with closing(BookingWebhooks({"hal-2": WebhookTarget(url=url, secret=SECRET)}, CLOCK)) as webhooks:
-        webhooks.tell("hal-2")
-        assert taken.wait(20)
-    assert len(ids) == 2
-    assert len(set(ids)) == 1
 
 
 def test_an_alert_is_posted_signed_and_again(

@@ -178,7 +178,7 @@ def _start_services(
         start_broker(choose_broker(options.broker), children, place.folder / "broker", place.ports.broker)
         command = [sys.executable, "-m", "vrijloop"]
         platform = [*command, "platform", "--database", place.database_url, "--tokens-file", str(place.platform_tokens)]
-        platform += ["--port", str(place.ports.platform)]
+        platform += ["--port", str(place.ports.platform), "--mail", str(place.folder / "mail"), "--private-webhooks"]
         server = [*command, "server", "--config", str(place.server_config)]
         if as_of is not None:
             server += ["--as-of", as_of.isoformat()]

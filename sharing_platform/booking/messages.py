@@ -1,0 +1,111 @@
+"""What goes over the HTTP API about bookings."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+
+from sharing_platform.booking.states import Party, State
+from sharing_platform.messages import Email, Message, OrganisationName, Text
+
+Step = Literal["accepted", "declined", "cancelled", "withdrawn"]
+
+
+class Guest(Message):
+    """Somebody without an account who asks: one is made, and the request counts once the address is confirmed."""
+
+    organisation: OrganisationName
+    name: OrganisationName
+    email: Email
+    language: Literal["nl", "fr", "en"] = "nl"
+
+
+class AskIn(Message):
+    """A request. Without `start` and `end`: all that is free. `places`: of a training."""
+
+    start: AwareDatetime | None = None
+    end: AwareDatetime | None = None
+    places: Annotated[int, Field(ge=1, le=100)] = 1
+    message: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
+    guest: Guest | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise ValueError("`end` must lie after `start`")
+        return self
+
+
+class BookingOut(Message):
+    """A booking, for its two parties. `address` and `email` of the other are told once it is accepted. `cancel_until`: until then
+    the seeker may cancel."""
+
+    id: str
+    offer_id: str | None
+    listing_id: str | None
+    factory: str
+    machine: str | None
+    title: str
+    start: datetime
+    end: datetime
+    places: int
+    organisation: str
+    email: str
+    address: str
+    state: State
+    due: datetime | None
+    cancel_until: datetime
+    price: Decimal | None
+    booked: datetime
+    steps: list[State] = Field(description="What the caller may bring it to now.")
+
+
+class BookingPage(Message):
+    """Bookings in order of their start. `next`, given as `cursor`, leads to what follows; null at the end."""
+
+    bookings: list[BookingOut]
+    next: str | None
+
+
+class StepIn(Message):
+    """Accept, decline, cancel, or take back; with a word to the other party."""
+
+    state: Step
+    message: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
+
+
+class EventOut(Message):
+    """A step that was made."""
+
+    at: datetime
+    state: State
+    party: Party
+
+
+class HistoryOut(Message):
+    """Every step, the first first."""
+
+    events: list[EventOut]
+
+
+class MessageIn(Message):
+    """A word to the other party."""
+
+    text: Text
+
+
+class MessageOut(Message):
+    """`organisation`: who wrote it; null is the platform."""
+
+    at: datetime
+    organisation: str | None
+    text: str
+
+
+class MessagesOut(Message):
+    """What the two parties wrote, the first first."""
+
+    messages: list[MessageOut]

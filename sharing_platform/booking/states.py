@@ -1,0 +1,92 @@
+"""The life of a booking, as a table. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """`requested` keeps no hours: the person's address is not confirmed yet. `held` keeps them until the provider has answered."""
+
+    REQUESTED = "requested"
+    HELD = "held"
+    ACCEPTED = "accepted"
+    IN_USE = "in_use"
+    COMPLETED = "completed"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+class Party(StrEnum):
+    """Who makes a step."""
+
+    SEEKER = "seeker"
+    PROVIDER = "provider"
+    PLATFORM = "platform"
+
+
+LIVE = frozenset({State.HELD, State.ACCEPTED, State.IN_USE, State.COMPLETED})
+"""Keep their hours. A completed one too: they were used."""
+PENDING = frozenset({State.REQUESTED, State.HELD})
+FIRM = frozenset({State.ACCEPTED, State.IN_USE})
+ENDED = frozenset(State) - PENDING - FIRM
+
+_STEPS: dict[State, dict[State, frozenset[Party]]] = {
+    State.REQUESTED: {
+        State.HELD: frozenset({Party.PLATFORM}),
+        State.ACCEPTED: frozenset({Party.PLATFORM}),
+        State.CANCELLED: frozenset({Party.SEEKER}),
+        State.EXPIRED: frozenset({Party.PLATFORM}),
+        State.WITHDRAWN: frozenset({Party.PROVIDER}),
+    },
+    State.HELD: {
+        State.ACCEPTED: frozenset({Party.PROVIDER}),
+        State.DECLINED: frozenset({Party.PROVIDER}),
+        State.CANCELLED: frozenset({Party.SEEKER}),
+        State.EXPIRED: frozenset({Party.PLATFORM}),
+        State.WITHDRAWN: frozenset({Party.PROVIDER}),
+    },
+    State.ACCEPTED: {
+        State.IN_USE: frozenset({Party.PLATFORM}),
+        State.CANCELLED: frozenset({Party.SEEKER, Party.PROVIDER}),
+    },
+    State.IN_USE: {
+        State.COMPLETED: frozenset({Party.PLATFORM}),
+        State.CANCELLED: frozenset({Party.PROVIDER}),
+    },
+}
+
+
+def may_step(now_in: State, to: State, party: Party) -> bool:
+    """Whether this party may bring a booking from one state to the other; time is for `steps_open_to`."""
+    return party in _STEPS.get(now_in, {}).get(to, frozenset())
+
+
+def steps_open_to(party: Party, now_in: State, cancel_until: datetime, now: datetime) -> frozenset[State]:
+    """What a party may do at this moment. A seeker cancels an accepted booking until `cancel_until`; afterwards only the provider
+    can, whose machine it is."""
+    steps = {to for to, parties in _STEPS.get(now_in, {}).items() if party in parties}
+    if party is Party.SEEKER and now_in is State.ACCEPTED and now >= cancel_until:
+        steps.discard(State.CANCELLED)
+    return frozenset(steps)
+
+
+def due_after(state: State, start: datetime, end: datetime, answer_by: datetime) -> datetime | None:
+    """When time alone makes the next step, if it does."""
+    match state:
+        case State.REQUESTED | State.HELD:
+            return min(answer_by, end)
+        case State.ACCEPTED:
+            return start
+        case State.IN_USE:
+            return end
+        case _:
+            return None
+
+
+def step_of_time(state: State) -> State:
+    """Where the passing of `due` brings it."""
+    return {State.ACCEPTED: State.IN_USE, State.IN_USE: State.COMPLETED}.get(state, State.EXPIRED)

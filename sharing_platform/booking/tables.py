@@ -1,0 +1,95 @@
+"""Tables of bookings, their history, what the parties write to each other, and calendar feeds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import ForeignKey, Index, Integer, Numeric, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sharing_platform.database import Base, UtcDateTime
+
+
+class Booking(Base):
+    """Hours of a machine, or a listing, that somebody asks for or has.
+
+    `resource` names what can be had by one at a time, with `start` to `free_again` (the end and the buffer after it): the
+    database refuses two live bookings of it that overlap, PostgreSQL by an exclusion constraint, SQLite by a trigger, as its
+    writers take turns. It is null for what has several places. `due`: when time alone changes the state.
+    """
+
+    __tablename__ = "booking"
+    __table_args__ = (
+        Index("booking_by_resource", "resource", "start"),
+        Index("booking_by_provider", "provider", "end"),
+        Index("booking_by_seeker", "seeker", "end"),
+        Index("booking_by_offer", "offer_id"),
+        Index("booking_by_listing", "listing_id"),
+        Index("booking_due", "due"),
+        Index("booking_by_request", "request_key", unique=True),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    offer_id: Mapped[str | None] = mapped_column(ForeignKey("offer.id"))
+    listing_id: Mapped[str | None] = mapped_column(ForeignKey("listing.id"))
+    provider: Mapped[str] = mapped_column(String(63))
+    machine: Mapped[str | None] = mapped_column(String(63))
+    resource: Mapped[str | None] = mapped_column(String(140))
+    title: Mapped[str] = mapped_column(String(200))
+    start: Mapped[datetime] = mapped_column(UtcDateTime)
+    end: Mapped[datetime] = mapped_column(UtcDateTime)
+    free_again: Mapped[datetime] = mapped_column(UtcDateTime)
+    places: Mapped[int] = mapped_column(Integer, default=1)
+    seeker: Mapped[str | None] = mapped_column(ForeignKey("organisation.id"))
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("account.id"))
+    organisation: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(254))
+    state: Mapped[str] = mapped_column(String(10))
+    due: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cancel_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    price: Mapped[Decimal | None] = mapped_column(Numeric(12, 2))
+    booked: Mapped[datetime] = mapped_column(UtcDateTime)
+    request_key: Mapped[str | None] = mapped_column(String(64))
+
+
+class BookingEvent(Base):
+    """A step in the life of a booking. The database refuses to change or remove one."""
+
+    __tablename__ = "booking_event"
+    __table_args__ = (Index("event_by_booking", "booking_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    booking_id: Mapped[str] = mapped_column(ForeignKey("booking.id"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    state: Mapped[str] = mapped_column(String(10))
+    party: Mapped[str] = mapped_column(String(10))
+    account_id: Mapped[str | None] = mapped_column(String(36))
+
+
+class BookingMessage(Base):
+    """What one party wrote to the other. `organisation_id` is null for the platform's own word."""
+
+    __tablename__ = "booking_message"
+    __table_args__ = (Index("message_by_booking", "booking_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    booking_id: Mapped[str] = mapped_column(ForeignKey("booking.id"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    organisation_id: Mapped[str | None] = mapped_column(String(63))
+    account_id: Mapped[str | None] = mapped_column(String(36))
+    text: Mapped[str] = mapped_column(Text)
+
+
+class CalendarFeed(Base):
+    """A secret address at which calendar programs read bookings; only its hash is kept. `subject`: seeker, provider, or the name of
+    a machine."""
+
+    __tablename__ = "calendar_feed"
+    __table_args__ = (Index("feed_by_organisation", "organisation_id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
+    subject: Mapped[str] = mapped_column(String(70))
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)

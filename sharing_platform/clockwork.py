@@ -1,0 +1,88 @@
+"""What the platform does by itself: steps that time makes, looking for what people want, delivering, forgetting."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+
+from sharing_platform.booking import requests
+from sharing_platform.context import PlatformContext
+from sharing_platform.finding import searches
+from sharing_platform.finding.tables import Search
+from sharing_platform.notices.courier import Clockwork, Courier, Ways
+from sharing_platform.people.rate_limits import forget_old
+from sharing_platform.people.tables import MailedLink, WebSession
+
+MATCH_EVERY = timedelta(seconds=30)
+_FORGET_EVERY = timedelta(hours=1)
+
+
+class Steps:
+    """The steps themselves; `tick` may be called by hand (in tests)."""
+
+    def __init__(self, context: PlatformContext, match_every: timedelta = MATCH_EVERY) -> None:
+        self._context = context
+        self._match_every = match_every
+        self._matched: datetime | None = None
+        self._forgot: datetime | None = None
+        self._ticking = threading.Lock()
+
+    def tick(self) -> None:
+        with self._ticking:
+            now = self._context.now()
+            self._advance(now)
+            if self._matched is None or now - self._matched >= self._match_every:
+                self._matched = now
+                self._match(now)
+            if self._forgot is None or now - self._forgot >= _FORGET_EVERY:
+                self._forgot = now
+                self._forget(now)
+
+    def _advance(self, now: datetime) -> None:
+        changed = True
+        while changed:
+            with self._context.sessions.begin() as session:
+                changed = bool(requests.advance(session, now, self._context.told))
+            if changed:
+                self._context.hub.tell("offers")
+                self._context.changed()
+
+    def _match(self, now: datetime) -> None:
+        """Each search in a transaction of its own: one that fails keeps no other from its owner, and nobody waits for all."""
+        with self._context.sessions() as session:
+            session.connection(execution_options={"readonly": True})
+            open_ones = list(session.scalars(select(Search.id).where(Search.status == "open")))
+        new = 0
+        for search_id in open_ones:
+            with self._context.sessions.begin() as session:
+                search = session.get_one(Search, search_id)
+                new += searches.match_one(
+                    session, self._context.catalogue, search, now, self._context.zone, self._context.url
+                )
+        if new:
+            self._context.changed()
+
+    def _forget(self, now: datetime) -> None:
+        with self._context.sessions.begin() as session:
+            session.execute(delete(WebSession).where(WebSession.expires <= now))
+            session.execute(delete(MailedLink).where(MailedLink.expires <= now - timedelta(days=7)))
+            forget_old(session, now)
+
+
+def start_clockwork(context: PlatformContext, ways: Ways, every: timedelta) -> list[Clockwork]:
+    """Two threads: what time brings, and deliveries, so that a slow mail server keeps no booking from its next step."""
+    steps, courier = Steps(context), Courier(context.sessions, context.now, ways)
+
+    def deliver() -> None:
+        courier.deliver_due()
+        courier.forget_old()
+
+    running = [
+        Clockwork("platform-clockwork", steps.tick, every.total_seconds()),
+        Clockwork("platform-courier", deliver, every.total_seconds()),
+    ]
+    for one in running:
+        one.start()
+    return running

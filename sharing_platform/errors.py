@@ -1,0 +1,77 @@
+"""What can be wrong with a request, in terms that both API and pages put into words. The sentence of each code stands in the
+translations as `error_<code>`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PlatformError(Exception):
+    """`code` names the sentence; `members` go into the API's problem details beside the standard ones (RFC 9457, 3.2)."""
+
+    status: ClassVar[int] = 400
+
+    def __init__(self, code: str, **members: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.members = members
+
+
+class NotFoundError(PlatformError):
+    """There is no such thing, or the caller may not know of it."""
+
+    status = 404
+
+    def __init__(self, code: str = "missing") -> None:
+        super().__init__(code)
+
+
+class NotSignedInError(PlatformError):
+    """It needs somebody who is known."""
+
+    status = 401
+
+    def __init__(self, code: str = "sign_in") -> None:
+        super().__init__(code)
+
+
+class NotAllowedError(PlatformError):
+    """The caller may know of it, but not do this."""
+
+    status = 403
+
+    def __init__(self, code: str = "role") -> None:
+        super().__init__(code)
+
+
+class ConflictError(PlatformError):
+    """It cannot be done as things stand now."""
+
+    status = 409
+
+
+class TakenError(ConflictError):
+    """The hours are booked."""
+
+    def __init__(self, code: str = "taken") -> None:
+        super().__init__(code)
+
+
+class InvalidError(PlatformError):
+    """What was given makes no sense; `field` says where."""
+
+    status = 422
+
+    def __init__(self, code: str, field: str) -> None:
+        super().__init__(code, field=field)
+        self.field = field
+
+
+class TooManyError(PlatformError):
+    """A bound on how often, or how many."""
+
+    status = 429
+
+    def __init__(self, retry_after_s: int, code: str = "too_many") -> None:
+        super().__init__(code)
+        self.retry_after_s = retry_after_s

@@ -1,0 +1,209 @@
+"""Finding free hours. Functions over a session and the present moment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AwareDatetime, TypeAdapter
+from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select, true
+from sqlalchemy.orm import Session
+
+from sharing_platform.cursors import from_cursor, to_cursor
+from sharing_platform.errors import InvalidError
+from sharing_platform.finding.catalogue import Catalogue, CatalogueEntry
+from sharing_platform.finding.fit import Fit, Wanted, fit, hours_fit, made_ready
+from sharing_platform.finding.places import place_named
+from sharing_platform.finding.tables import OPEN, Machine, Offer
+from sharing_platform.finding.wish import Wish
+
+Sort = Literal["start", "fit"]
+
+RANKED = 500
+"""So many of the earliest times that fit are put in order of how well they do."""
+_FEW_MACHINES = 60
+
+_CURSOR = TypeAdapter(tuple[AwareDatetime, str])
+_RANK = TypeAdapter(tuple[int])
+
+
+@dataclass(frozen=True)
+class Found:
+    """A free time, whose it is, and how well it fits."""
+
+    offer: Offer
+    entry: CatalogueEntry | None
+    fit: Fit
+
+
+@dataclass(frozen=True)
+class Page:
+    """`next`: the cursor of what follows; None at the end."""
+
+    found: list[Found]
+    next: str | None
+
+
+def ready(wish: Wish) -> Wanted:
+    """With the degrees of its place. Raises InvalidError where no such place is known, or a distance is asked from nowhere."""
+    origin = None
+    if wish.latitude is not None and wish.longitude is not None:
+        origin = (wish.latitude, wish.longitude)
+    elif wish.near:
+        place = place_named(wish.near)
+        if place is None:
+            raise InvalidError("no_such_place", "near")
+        origin = (place.latitude, place.longitude)
+    if wish.within_km is not None and origin is None:
+        raise InvalidError("near_what", "near")
+    return made_ready(wish, origin)
+
+
+def find(
+    session: Session,
+    catalogue: Catalogue,
+    wanted: Wanted,
+    now: datetime,
+    zone: str,
+    viewer: str | None,
+    limit: int,
+    sort: Sort = "start",
+    cursor: str | None = None,
+) -> Page:
+    """Open offers that are not over. Raises InvalidError for a cursor that is none."""
+    entries = catalogue.entries(session)
+    fitting = _fitting(entries, wanted)
+    if fitting is not None and not fitting:
+        return Page([], None)
+    query = _query(session, wanted.wish, now, zone, viewer)
+    if fitting is not None:
+        query = query.where(_of_machines(fitting))
+    ordered = query.order_by(Offer.start, Offer.id)
+
+    def shown(offer: Offer) -> Found | None:
+        key = (offer.factory, offer.machine)
+        machine = fitting.get(key) if fitting is not None else Fit(1.0)
+        if machine is None:
+            return None
+        own = hours_fit(wanted.wish, machine, offer.start, offer.end, offer.probability, offer.price_per_hour)
+        return Found(offer, entries.get(key), own)
+
+    if sort == "fit":
+        candidates = [one for offer in session.scalars(ordered.limit(RANKED)) if (one := shown(offer)) is not None]
+        candidates.sort(key=lambda one: (-one.fit.score, one.offer.start, one.offer.id))
+        (begin,) = from_cursor(cursor, _RANK) if cursor else (0,)
+        following = to_cursor(begin + limit) if begin + limit < len(candidates) else None
+        return Page(candidates[max(0, begin) : begin + limit], following)
+    if cursor is not None:
+        start, last = from_cursor(cursor, _CURSOR)
+        ordered = ordered.where((Offer.start > start) | ((Offer.start == start) & (Offer.id > last)))
+    rows = session.scalars(ordered.limit(limit + 1)).all()
+    found = [one for offer in rows[:limit] if (one := shown(offer)) is not None]
+    following = to_cursor(rows[limit - 1].start.isoformat(), rows[limit - 1].id) if len(rows) > limit else None
+    return Page(found, following)
+
+
+def _fitting(entries: dict[tuple[str, str], CatalogueEntry], wanted: Wanted) -> dict[tuple[str, str], Fit] | None:
+    """The machines that fit; None where the wish is not about machines."""
+    if not wanted.narrows_machines and wanted.origin is None:
+        return None
+    compared = ((key, fit(wanted, entry.facts)) for key, entry in entries.items())
+    return {key: own for key, own in compared if own is not None}
+
+
+def _of_machines(keys: Collection[tuple[str, str]]) -> ColumnElement[bool]:
+    """Few machines are named, so that the database goes by them; of many it goes by time, and finds enough soon."""
+    if len(keys) <= _FEW_MACHINES:
+        return or_(*(and_(Offer.factory == factory, Offer.machine == machine) for factory, machine in sorted(keys)))
+    by_factory: dict[str, list[str]] = {}
+    for factory, machine in sorted(keys):
+        by_factory.setdefault(factory, []).append(machine)
+    return or_(*(and_(Offer.factory == factory, Offer.machine.in_(own)) for factory, own in by_factory.items()))
+
+
+def _query(session: Session, wish: Wish, now: datetime, zone: str, viewer: str | None) -> Select[Offer]:
+    query = select(Offer).where(Offer.status == OPEN, Offer.end > now, visible(viewer))
+    if wish.factory is not None:
+        query = query.where(Offer.factory == wish.factory)
+    if wish.machine is not None:
+        query = query.where(Offer.machine == wish.machine)
+    if wish.first_day is not None or wish.last_day is not None:
+        query = query.where(_between(session, wish.first_day, wish.last_day, zone))
+    if wish.hours is not None:
+        shortest = timedelta(hours=wish.hours)
+        query = query.where(Offer.length_s >= shortest.total_seconds(), Offer.end >= now + shortest)
+    if wish.operator is not None:
+        query = query.where(Offer.operator == wish.operator)
+    if wish.max_price_per_hour is not None:
+        query = query.where(Offer.price_per_hour.is_(None) | (Offer.price_per_hour <= wish.max_price_per_hour))
+    return query
+
+
+def _between(session: Session, first: date | None, last: date | None, zone: str) -> ColumnElement[bool]:
+    conditions: list[ColumnElement[bool]] = [true()]
+    if first is not None:
+        midnight = datetime.combine(first, time(0), ZoneInfo(zone))
+        # What ended before that day began well before it: with the longest offer known, the index finds where to begin.
+        longest = session.scalar(select(func.max(Offer.length_s)).where(Offer.status == OPEN)) or 0
+        conditions += [Offer.start >= midnight - timedelta(seconds=longest), Offer.end > midnight]
+    if last is not None:
+        after = datetime.combine(last + timedelta(days=1), time(0), ZoneInfo(zone))
+        conditions.append(Offer.start < after)
+    return and_(*conditions)
+
+
+def nearest(session: Session, offer: Offer, now: datetime, viewer: str | None, count: int = 3) -> list[Offer]:
+    """What else is free: of the same machine, then of the same process, nearest in time first."""
+    found: dict[str, Offer] = {}
+    machine = session.get(Machine, (offer.factory, offer.machine))
+    own = select(Offer).where(Offer.factory == offer.factory, Offer.machine == offer.machine)
+    queries = [own]
+    if machine is not None and machine.process:
+        same = (Machine.factory == Offer.factory) & (Machine.machine == Offer.machine)
+        queries.append(select(Offer).join(Machine, same).where(Machine.process == machine.process))
+    for query in queries:
+        free = query.where(Offer.status == OPEN, Offer.end > now, visible(viewer))
+        later = free.where(Offer.start >= offer.start).order_by(Offer.start, Offer.id)
+        earlier = free.where(Offer.start < offer.start).order_by(Offer.start.desc(), Offer.id)
+        near = [one for side in (later, earlier) for one in session.scalars(side.limit(count))]
+        for one in sorted(near, key=lambda one: (abs(one.start - offer.start), one.id)):
+            found.setdefault(one.id, one)
+        if len(found) >= count:
+            break
+    return list(found.values())[:count]
+
+
+def visible(viewer: str | None) -> ColumnElement[bool]:
+    """`offers.visible_to`, for the database."""
+    if viewer is None:
+        return Offer.visibility == "public"
+    named = cast(Offer.partners, String).contains(f'"{viewer}"', autoescape=True)
+    partner = (Offer.visibility == "partners") & named
+    return Offer.visibility.in_(["public", "members"]) | (Offer.factory == viewer) | partner
+
+
+def all_machines(session: Session) -> list[Machine]:
+    """In order of factory and title."""
+    return list(session.scalars(select(Machine).order_by(Machine.factory, Machine.title)))
+
+
+def week_of(found: Iterable[Offer], monday: date, zone: str) -> list[tuple[date, list[tuple[Offer, float, float]]]]:
+    """Seven days, each with the offers that touch it, and from which to which share of the day (0 to 1)."""
+    local = ZoneInfo(zone)
+    kept = list(found)
+    days = []
+    for number in range(7):
+        day = monday + timedelta(days=number)
+        begin = datetime.combine(day, time(0), local).timestamp()
+        length = datetime.combine(day + timedelta(days=1), time(0), local).timestamp() - begin
+        touching = []
+        for offer in kept:
+            first = max(0.0, (offer.start.timestamp() - begin) / length)
+            last = min(1.0, (offer.end.timestamp() - begin) / length)
+            if first < last:
+                touching.append((offer, first, last))
+        days.append((day, touching))
+    return days

@@ -1,0 +1,70 @@
+"""The words of the trade in Dutch, French and English: processes with their DIN 8580 class, materials, certificates. Pure.
+
+Classes: DIN 8580:2022-12 main groups and groups; subgroups by DIN 8589 (cutting), DIN 8590 (removal), DIN 8593 (joining).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Process:
+    """`code` names it in addresses and the API. `words`: how people call it and its machines, in any of the languages; the first of
+    each language is shown."""
+
+    code: str
+    din: str
+    names: dict[str, str]
+    words: tuple[str, ...]
+
+
+PROCESSES = (
+    Process("casting", "1.1", {"nl": "gieten", "fr": "coulée", "en": "casting"}, ("gietwerk", "fonderie", "foundry", "spuitgieten")),
+    Process("injection_moulding", "1.1", {"nl": "spuitgieten", "fr": "injection plastique", "en": "injection moulding"}, ("spuitgietmachine", "matrijs", "injection molding", "presse à injecter")),
+    Process("additive", "1.10", {"nl": "3D-printen", "fr": "impression 3D", "en": "additive manufacturing"}, ("3d", "printen", "printer", "additief", "sls", "slm", "fdm", "3d printing", "fabrication additive")),
+    Process("rolling", "2.1", {"nl": "walsen", "fr": "laminage", "en": "rolling"}, ("plaatwals", "laminoir")),
+    Process("forging", "2.1", {"nl": "smeden", "fr": "forgeage", "en": "forging"}, ("smederij", "forge")),
+    Process("deep_drawing", "2.2", {"nl": "dieptrekken", "fr": "emboutissage", "en": "deep drawing"}, ("persen", "pers", "presse", "press")),
+    Process("bending", "2.4", {"nl": "plooien", "fr": "pliage", "en": "bending"}, ("kantbank", "kanten", "buigen", "zetten", "afkantpers", "plieuse", "press brake", "zetbank")),
+    Process("shearing", "3.1", {"nl": "ponsen en knippen", "fr": "poinçonnage et cisaillage", "en": "punching and shearing"}, ("ponsen", "ponsmachine", "knippen", "plaatschaar", "poinçonneuse", "cisaille", "punching", "shearing")),
+    Process("turning", "3.2.1", {"nl": "draaien", "fr": "tournage", "en": "turning"}, ("draaibank", "draaicentrum", "draaiwerk", "gedraaid", "tour", "tourner", "lathe", "turned")),
+    Process("drilling", "3.2.2", {"nl": "boren", "fr": "perçage", "en": "drilling"}, ("boormachine", "kolomboor", "tappen", "perceuse", "drill", "tapping")),
+    Process("milling", "3.2.3", {"nl": "frezen", "fr": "fraisage", "en": "milling"}, ("freesbank", "freesmachine", "bewerkingscentrum", "gefreesd", "fraiseuse", "centre d'usinage", "mill", "machining centre", "machining center")),
+    Process("sawing", "3.2.6", {"nl": "zagen", "fr": "sciage", "en": "sawing"}, ("zaagmachine", "lintzaag", "scie", "saw")),
+    Process("grinding", "3.3.1", {"nl": "slijpen", "fr": "rectification", "en": "grinding"}, ("slijpmachine", "rondslijpen", "vlakslijpen", "rectifieuse", "meulage", "grinder")),
+    Process("polishing", "3.3", {"nl": "polijsten", "fr": "polissage", "en": "polishing"}, ("polijstmachine", "honen", "leppen", "honing", "lapping")),
+    Process("laser_cutting", "3.4", {"nl": "lasersnijden", "fr": "découpe laser", "en": "laser cutting"}, ("laser", "lasersnijder", "lasersnijmachine", "découpage laser", "laser cutter")),
+    Process("plasma_cutting", "3.4", {"nl": "plasmasnijden", "fr": "découpe plasma", "en": "plasma cutting"}, ("plasmasnijder", "plasma")),
+    Process("waterjet", "3.4", {"nl": "waterstraalsnijden", "fr": "découpe au jet d'eau", "en": "waterjet cutting"}, ("waterstraal", "watersnijden", "waterjet", "jet d'eau")),
+    Process("edm", "3.4", {"nl": "vonken", "fr": "électroérosion", "en": "electrical discharge machining"}, ("vonkerosie", "draadvonken", "zinkvonken", "edm", "wire edm", "érosion")),
+    Process("cleaning", "3.6", {"nl": "reinigen", "fr": "nettoyage", "en": "cleaning"}, ("ontvetten", "stralen", "sablage", "blasting")),
+    Process("assembly", "4.1", {"nl": "monteren", "fr": "assemblage", "en": "assembly"}, ("montage", "assemblage", "assembling")),
+    Process("welding", "4.6", {"nl": "lassen", "fr": "soudage", "en": "welding"}, ("lasser", "lasrobot", "laswerk", "gelast", "mig", "mag", "tig", "soudure", "soudeur", "welder", "weld")),
+    Process("gluing", "4.8", {"nl": "lijmen", "fr": "collage", "en": "adhesive bonding"}, ("kleven", "gluing", "bonding")),
+    Process("coating", "5.1", {"nl": "lakken en coaten", "fr": "peinture et revêtement", "en": "painting and coating"}, ("lakken", "coaten", "poederlakken", "verven", "spuiten", "lakstraat", "peinture", "laquage", "thermolaquage", "painting", "powder coating")),
+    Process("galvanising", "5.8", {"nl": "galvaniseren", "fr": "galvanisation", "en": "electroplating"}, ("verzinken", "anodiseren", "vernikkelen", "anodisation", "plating", "anodising")),
+    Process("heat_treatment", "6.2", {"nl": "warmtebehandeling", "fr": "traitement thermique", "en": "heat treatment"}, ("harden", "gloeien", "ontlaten", "oven", "trempe", "recuit", "hardening", "annealing")),
+    Process("measuring", "", {"nl": "meten", "fr": "mesure", "en": "measuring"}, ("meetkamer", "meetmachine", "meetbank", "cmm", "métrologie", "metrology", "inspection")),
+)  # fmt: skip
+
+BY_CODE = {one.code: one for one in PROCESSES}
+
+SYNONYMS = (
+    ("aluminium", "alu", "aluminum"),
+    ("staal", "acier", "steel"),
+    ("roestvast staal", "inox", "rvs", "roestvrij", "stainless", "inoxydable"),
+    ("messing", "laiton", "brass"),
+    ("koper", "cuivre", "copper"),
+    ("titaan", "titanium", "titane"),
+    ("kunststof", "plastic", "plastique", "polymeer"),
+    ("hout", "bois", "wood"),
+    ("vijfassig", "5-assig", "5-as", "5-axis", "vijfasser", "5 axes", "5-axes"),
+    ("drieassig", "3-assig", "3-as", "3-axis", "3-axes"),
+    ("robot", "cobot"),
+    ("heftruck", "vorklift", "chariot élévateur", "forklift"),
+    ("opleiding", "cursus", "training", "formation", "course"),
+    ("lasser", "soudeur", "welder"),
+    ("ingenieur", "ingénieur", "engineer"),
+)
+"""Groups that mean the same, beside those of `PROCESSES`."""

@@ -1,0 +1,100 @@
+"""What roles and tokens may do. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sharing_platform.errors import NotAllowedError, NotSignedInError
+
+
+class Kind(StrEnum):
+    """What an organisation is."""
+
+    FACTORY = "factory"
+    SEEKER = "seeker"
+    TRAINING_CENTRE = "training_centre"
+    REGION = "region"
+
+
+class Role(StrEnum):
+    """What somebody is in an organisation."""
+
+    OWNER = "owner"
+    PLANNER = "planner"
+    MEMBER = "member"
+
+
+class Right(StrEnum):
+    """What may be done, and at the same time the scopes of API tokens."""
+
+    READ = "read"
+    """See what members see, and the organisation's own requests."""
+    ASK = "ask"
+    """Ask for hours, listings and seats; write messages about it; cancel."""
+    ANSWER = "answer"
+    """Accept, decline and cancel what others ask of the organisation."""
+    OFFER = "offer"
+    """Put and withdraw machines and their hours."""
+    LIST = "list"
+    """Put listings and wanted notices."""
+    INTEGRATE = "integrate"
+    """Calendar feeds and webhooks."""
+    GOVERN = "govern"
+    """The organisation itself: its particulars, members, tokens. No token may."""
+    REGION = "region"
+    """Approve organisations, read the region's audit log. No token may."""
+
+
+TOKEN_SCOPES = frozenset(Right) - {Right.GOVERN, Right.REGION}
+_MEMBER = frozenset({Right.READ, Right.ASK})
+_PLANNER = _MEMBER | {Right.ANSWER, Right.OFFER, Right.LIST, Right.INTEGRATE}
+ROLE_RIGHTS = {Role.MEMBER: _MEMBER, Role.PLANNER: _PLANNER, Role.OWNER: _PLANNER | {Right.GOVERN}}
+_NEED_APPROVAL = frozenset({Right.ANSWER, Right.OFFER, Right.LIST, Right.INTEGRATE, Right.REGION})
+
+APPROVED = "approved"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who makes a request: a person in an organisation, or an organisation's program. `rights` hold within it."""
+
+    organisation: str
+    kind: Kind
+    approved: bool
+    rights: frozenset[Right]
+    account: str | None = None
+    token: str | None = None
+    role: Role | None = None
+
+    @property
+    def viewer(self) -> str | None:
+        """The member as whom offers are looked at; an organisation that is not approved yet sees what anybody sees."""
+        return self.organisation if self.approved and Right.READ in self.rights else None
+
+    def may(self, right: Right) -> bool:
+        return right in self.rights
+
+
+def rights_of(role: Role, kind: Kind, approved: bool) -> frozenset[Right]:
+    """What a person may do in an organisation of this kind."""
+    rights = ROLE_RIGHTS[role]
+    if kind is Kind.REGION and role is not Role.MEMBER:
+        rights |= {Right.REGION}
+    return rights if approved else rights - _NEED_APPROVAL
+
+
+def scopes_of(scopes: Collection[str], approved: bool) -> frozenset[Right]:
+    """What a token may do. A scope that is no longer known gives nothing."""
+    rights = frozenset(Right(one) for one in scopes if one in TOKEN_SCOPES)
+    return rights if approved else rights - _NEED_APPROVAL
+
+
+def require(actor: Actor | None, right: Right) -> Actor:
+    """Raises NotSignedInError where nobody is known, NotAllowedError where they may not."""
+    if actor is None:
+        raise NotSignedInError
+    if not actor.may(right):
+        raise NotAllowedError("not_approved" if not actor.approved and right in _NEED_APPROVAL else "role")
+    return actor

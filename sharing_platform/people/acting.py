@@ -1,0 +1,165 @@
+"""What API and pages do with people and organisations, each as one transaction: bounds are kept, and it is written down."""
+
+from __future__ import annotations
+
+from sharing_platform.booking import asking
+from sharing_platform.context import PlatformContext
+from sharing_platform.errors import NotFoundError
+from sharing_platform.finding.catalogue import catalogue_changed
+from sharing_platform.finding.places import place_named
+from sharing_platform.people import accounts, organisations, personal_data, rate_limits, tokens
+from sharing_platform.people.access import Actor, Kind, Right, Role
+from sharing_platform.people.accounts import SignedIn
+from sharing_platform.people.audit import log
+from sharing_platform.people.messages import MemberIn, OrganisationIn, RegisterIn, SignInIn, TokenIn
+from sharing_platform.people.tables import Account, ApiToken, Membership, Organisation
+
+
+def register(context: PlatformContext, wanted: RegisterIn, address: str) -> None:
+    """Raises TooManyError. Answers the same whether or not there is such an account already."""
+    now = context.now()
+    rate_limits.count_one(context.sessions, rate_limits.REGISTER_BY_ADDRESS, address, now)
+    rate_limits.count_one(context.sessions, rate_limits.MAIL_BY_ACCOUNT, wanted.email, now)
+    with context.sessions.begin() as session:
+        kind = Kind(wanted.kind)
+        context.doorway.register(session, wanted.name, wanted.email, wanted.organisation, kind, wanted.language, now)
+    context.changed()
+
+
+def forgot(context: PlatformContext, email: str, address: str) -> None:
+    """Raises TooManyError."""
+    now = context.now()
+    rate_limits.count_one(context.sessions, rate_limits.REGISTER_BY_ADDRESS, address, now)
+    rate_limits.count_one(context.sessions, rate_limits.MAIL_BY_ACCOUNT, email, now)
+    with context.sessions.begin() as session:
+        context.doorway.forgot(session, email, now)
+    context.changed()
+
+
+def welcome(context: PlatformContext, link: str, password: str | None) -> tuple[str, Account]:
+    """Use a mailed link: the address is confirmed, requests count. Returns a new session's secret. Raises NotFoundError, InvalidError."""
+    now = context.now()
+    with context.sessions.begin() as session:
+        account = accounts.use_link(session, link, password, now)
+        asking.confirm(context, session, account, now)
+        log(session, now, None, "account.confirmed", account.id)
+        secret = accounts.open_session(session, account, now)
+    context.hub.tell("offers")
+    context.changed()
+    return secret, account
+
+
+def sign_in(context: PlatformContext, wanted: SignInIn, address: str) -> tuple[str, Account]:
+    """Raises InvalidError, TooManyError."""
+    now = context.now()
+    rate_limits.count_one(context.sessions, rate_limits.SIGN_IN_BY_ADDRESS, address, now)
+    rate_limits.count_one(context.sessions, rate_limits.SIGN_IN_BY_ACCOUNT, wanted.email, now)
+    with context.sessions.begin() as session:
+        return accounts.sign_in(session, wanted.email, wanted.password, now)
+
+
+def sign_out(context: PlatformContext, secret: str) -> None:
+    with context.sessions.begin() as session:
+        accounts.sign_out(session, secret)
+
+
+def speak_for(context: PlatformContext, secret: str, organisation: str) -> None:
+    """Raises NotFoundError."""
+    with context.sessions.begin() as session:
+        accounts.speak_for(session, secret, organisation, context.now())
+
+
+def change_password(context: PlatformContext, person: SignedIn, old: str, new: str) -> str:
+    """Ends all sessions; returns the secret of a new one. Raises InvalidError, TooManyError."""
+    now = context.now()
+    rate_limits.count_one(context.sessions, rate_limits.SIGN_IN_BY_ACCOUNT, person.account.email, now)
+    with context.sessions.begin() as session:
+        account = session.get_one(Account, person.account.id)
+        accounts.change_password(session, account, old, new)
+        log(session, now, person.actor(), "account.password", account.id)
+        return accounts.open_session(session, account, now)
+
+
+def erase(context: PlatformContext, person: SignedIn) -> None:
+    """Raises ConflictError."""
+    with context.sessions.begin() as session:
+        account = session.get_one(Account, person.account.id)
+        asking.erasable(session, account)
+        personal_data.erase(session, account, context.now())
+        log(session, context.now(), None, "account.erased", account.id)
+
+
+def put_organisation(context: PlatformContext, actor: Actor, wanted: OrganisationIn) -> Organisation:
+    """Raises InvalidError for half a location."""
+    with context.sessions.begin() as session:
+        own = session.get_one(Organisation, actor.organisation)
+        own.name, own.vat, own.place, own.address = wanted.name, wanted.vat, wanted.place, wanted.address
+        place = place_named(wanted.place) if wanted.place and wanted.latitude is None else None
+        latitude = place.latitude if place else wanted.latitude
+        organisations.set_location(own, latitude, place.longitude if place else wanted.longitude)
+        catalogue_changed(session)
+        log(session, context.now(), actor, "organisation.changed", own.id)
+    context.hub.tell("machines")
+    return own
+
+
+def decide(context: PlatformContext, actor: Actor, organisation_id: str, approved: bool) -> Organisation:
+    """The region's word, told to the organisation's owners. Raises NotFoundError, ConflictError."""
+    now = context.now()
+    with context.sessions.begin() as session:
+        organisation = organisations.decide(session, organisation_id, approved, now)
+        action = "organisation.approved" if approved else "organisation.refused"
+        log(session, now, actor, action, organisation_id)
+        key = "approved" if approved else "refused"
+        for account in organisations.people_with(session, organisation_id, (Role.OWNER,)):
+            context.doorway.write(
+                session, account, key, now, organisation=organisation.name, link=f"{context.url}/desk"
+            )
+    context.changed()
+    return organisation
+
+
+def invite(context: PlatformContext, actor: Actor, wanted: MemberIn) -> Account:
+    """Raises ConflictError, TooManyError."""
+    now = context.now()
+    rate_limits.count_one(context.sessions, rate_limits.MAIL_BY_ACCOUNT, wanted.email, now)
+    with context.sessions.begin() as session:
+        organisation = session.get_one(Organisation, actor.organisation)
+        account = context.doorway.invite(
+            session, organisation, wanted.name, wanted.email, wanted.role, wanted.language, now
+        )
+        log(session, now, actor, "member.invited", account.id, role=wanted.role)
+    context.changed()
+    return account
+
+
+def set_role(context: PlatformContext, actor: Actor, account: str, role: Role) -> None:
+    """Raises NotFoundError, ConflictError."""
+    with context.sessions.begin() as session:
+        if session.get(Membership, (account, actor.organisation)) is None:
+            raise NotFoundError
+        organisations.put_member(session, actor.organisation, account, role, context.now())
+        log(session, context.now(), actor, "member.role", account, role=role)
+
+
+def remove_member(context: PlatformContext, actor: Actor, account: str) -> None:
+    """Raises NotFoundError, ConflictError."""
+    with context.sessions.begin() as session:
+        organisations.remove_member(session, actor.organisation, account)
+        log(session, context.now(), actor, "member.removed", account)
+
+
+def new_token(context: PlatformContext, actor: Actor, wanted: TokenIn) -> tuple[ApiToken, str]:
+    """Raises ConflictError."""
+    with context.sessions.begin() as session:
+        scopes = [Right(one) for one in wanted.scopes]
+        token, secret = tokens.new_token(session, actor.organisation, wanted.name, scopes, context.now())
+        log(session, context.now(), actor, "token.made", token.id, scopes=token.scopes)
+    return token, secret
+
+
+def revoke(context: PlatformContext, actor: Actor, token_id: str) -> None:
+    """Raises NotFoundError."""
+    with context.sessions.begin() as session:
+        tokens.revoke(session, actor.organisation, token_id, context.now())
+        log(session, context.now(), actor, "token.revoked", token_id)

@@ -1,0 +1,65 @@
+"""Commands about the sharing platform."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from telemetry import ShiftedClock, UserError
+from vrijloop.command_input import log_to_stderr, parse_moment
+
+DatabaseOption = Annotated[
+    str, typer.Option(help="SQLAlchemy URL.", envvar="VRIJLOOP_PLATFORM_DATABASE", show_envvar=True)
+]
+UrlOption = Annotated[str | None, typer.Option(help="Where browsers find it, for the links in e-mails.")]
+_DATABASE = "sqlite:///vrijloop-platform.sqlite"
+
+
+def platform(
+    tokens_file: Annotated[Path | None, typer.Option(help="JSON: factory to bearer token.")] = None,
+    database: DatabaseOption = _DATABASE,
+    webhooks_file: Annotated[
+        Path | None, typer.Option(help='JSON: factory to {"url", "secret"}, where it is told of its bookings.')
+    ] = None,
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8340,
+    url: UrlOption = None,
+    mail: Annotated[
+        str | None, typer.Option(help="smtp://user@host:587, or a folder into which e-mails are written.")
+    ] = None,
+    mail_from: Annotated[str, typer.Option(help="The sender of e-mails.")] = "vrijloop@localhost",
+    mail_password_file: Annotated[Path | None, typer.Option(help="The mail server's password.")] = None,
+    private_webhooks: Annotated[
+        bool, typer.Option("--private-webhooks", help="Organisations may name webhooks in private networks.")
+    ] = False,
+    as_of: Annotated[str | None, typer.Option(help="The present of a recording, ISO 8601.", hidden=True)] = None,
+) -> None:
+    """Run the sharing platform."""
+    from vrijloop.platform_server import PlatformOptions, run_platform
+
+    log_to_stderr()
+    if mail is None:
+        logging.getLogger(__name__).warning("No --mail is given: nobody can register, and e-mails wait until it is.")
+    moment = parse_moment(as_of, "--as-of") if as_of is not None else None
+    options = PlatformOptions(
+        database, tokens_file, webhooks_file, host, port, url, mail, mail_from, mail_password_file, private_webhooks
+    )
+    run_platform(options, ShiftedClock(moment) if moment else None)
+
+
+def platform_admin(
+    email: Annotated[str, typer.Argument(help="The administrator's e-mail address.")],
+    name: Annotated[str, typer.Option(help="The administrator's name.")] = "Administrator",
+    region: Annotated[str, typer.Option(help="The region, where there is none yet.")] = "Limburg en Sint-Truiden",
+    database: DatabaseOption = _DATABASE,
+    url: UrlOption = None,
+) -> None:
+    """Make somebody the region's administrator, who approves organisations. Prints a link that works once, for 24 hours."""
+    from vrijloop.platform_server import PlatformOptions, add_administrator
+
+    if "@" not in email:
+        raise UserError(f"{email}: that is no e-mail address.")
+    print(add_administrator(PlatformOptions(database, url=url), email, name, region))
