@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from sharing_platform.booking.availability import live_bookings, recut, resource_of, wait_for_turn
-from sharing_platform.booking.requests import Told, withdraw_pending
+from sharing_platform.booking.requests import Told, pending_on, withdraw_pending
 from sharing_platform.booking.tables import Booking
 from sharing_platform.errors import NotFoundError, TakenError
 from sharing_platform.finding.catalogue import catalogue_changed, located
@@ -59,8 +59,7 @@ def withdraw_offer(session: Session, offer_id: str, factory: str, now: datetime,
     session.refresh(offer, with_for_update=True)
     if offer.status == BOOKED:
         raise TakenError
-    ended = withdraw_pending(session, offer, now, told)
-    root = offer
+    pending = pending_on(session, offer)
     if offer.parent_id is None:
         offer.status, offer.changed = WITHDRAWN, now
         recut(session, offer, now)
@@ -69,7 +68,9 @@ def withdraw_offer(session: Session, offer_id: str, factory: str, now: datetime,
         root = session.get_one(Offer, offer.parent_id, with_for_update=True)
         root.offered_end = min(root.offered_end, offer.start)
         recut(session, root, now)
-    return ended
+    # The offer is gone before anybody is told what else is free.
+    withdraw_pending(session, pending, now, told)
+    return pending
 
 
 def put_machine(session: Session, factory: str, machine: str, card: MachineIn) -> None:

@@ -13,6 +13,7 @@ from sharing_platform.booking.states import FIRM, LIVE
 from sharing_platform.booking.tables import Booking
 from sharing_platform.finding.tables import BOOKED, HELD, OPEN, WITHDRAWN, Offer
 
+_WIDEST_BUFFER = timedelta(days=1)
 _NAMESPACE = uuid.UUID("b3f3f6c2-7b1c-5f5e-8a45-3b7f0a7f6f10")
 
 
@@ -66,6 +67,20 @@ def recut(session: Session, offer: Offer, now: datetime) -> None:
         if gone.status != WITHDRAWN:
             gone.status, gone.changed = WITHDRAWN, now
     session.flush()
+
+
+def recut_around(session: Session, factory: str, machine: str, start: datetime, end: datetime, now: datetime) -> None:
+    """Bring every offer of a machine up to date that touches these hours: several may offer the same ones."""
+    roots = select(Offer).where(
+        Offer.factory == factory,
+        Offer.machine == machine,
+        Offer.parent_id.is_(None),
+        Offer.status != WITHDRAWN,
+        Offer.offered_start < end + _WIDEST_BUFFER,
+        Offer.offered_end > start - _WIDEST_BUFFER,
+    )
+    for root in session.scalars(roots.order_by(Offer.id)).all():
+        recut(session, root, now)
 
 
 def _part_id(root: Offer, part: tuple[datetime, datetime]) -> str:

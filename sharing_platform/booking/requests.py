@@ -15,10 +15,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from sharing_platform.booking.availability import recut, resource_of, wait_for_turn
+from sharing_platform.booking.availability import recut_around, resource_of, wait_for_turn
 from sharing_platform.booking.messages import AskIn
 from sharing_platform.booking.states import (
-    ENDED,
     LIVE,
     PENDING,
     Party,
@@ -114,7 +113,6 @@ def ask_for_offer(
         request_key=request_key,
     )
     _begin(session, booking, wanted, seeker, offer.booking == "instant", now, told)
-    recut(session, offer, now)
     return booking
 
 
@@ -172,7 +170,6 @@ def step(
     if to not in steps_open_to(party, State(booking.state), booking.cancel_until, now):
         raise ConflictError("step", state=booking.state)
     _step(session, booking, to, party, now, told, actor.account if actor else None)
-    _recut_offer_of(session, booking, now)
 
 
 def confirm_requests(session: Session, account: Account, now: datetime, told: Told) -> list[Booking]:
@@ -196,7 +193,6 @@ def confirm_requests(session: Session, account: Account, now: datetime, told: To
         except IntegrityError:
             session.refresh(booking)
             _step(session, booking, State.EXPIRED, Party.PLATFORM, now, told, None)
-        _recut_offer_of(session, booking, now)
         done.append(booking)
     return done
 
@@ -212,19 +208,21 @@ def advance(session: Session, now: datetime, told: Told, limit: int = 200) -> li
         session.refresh(booking, with_for_update=True)
         if booking.due is not None and booking.due <= now:
             _go_with_time(session, booking, now, told)
-            _recut_offer_of(session, booking, now)
             changed.append(booking)
     return changed
 
 
-def withdraw_pending(session: Session, offer: Offer, now: datetime, told: Told) -> list[Booking]:
-    """The factory takes an offer back: whoever is asking for its hours is told."""
+def pending_on(session: Session, offer: Offer) -> list[Booking]:
+    """The requests for an offer that is to be taken back: those that hold nothing yet, and where it is held whole, those that do."""
     family = select(Offer.id).where((Offer.id == offer.id) | (Offer.parent_id == offer.id))
     waiting = select(Booking).where(Booking.offer_id.in_(family), Booking.state.in_(PENDING)).with_for_update()
-    found = [one for one in session.scalars(waiting) if one.state == State.REQUESTED or offer.status == HELD]
-    for booking in found:
+    return [one for one in session.scalars(waiting) if one.state == State.REQUESTED or offer.status == HELD]
+
+
+def withdraw_pending(session: Session, pending: list[Booking], now: datetime, told: Told) -> None:
+    """The factory takes the hours back: whoever asked for them is told."""
+    for booking in pending:
         _step(session, booking, State.WITHDRAWN, Party.PROVIDER, now, told, None)
-    return found
 
 
 def party_of(booking: Booking, actor: Actor) -> Party:
@@ -287,12 +285,16 @@ def _begin(
 def _step(
     session: Session, booking: Booking, to: State, party: Party, now: datetime, told: Told, account: str | None
 ) -> None:
-    if not may_step(State(booking.state), to, party):
+    was = State(booking.state)
+    if not may_step(was, to, party):
         raise ConflictError("step", state=booking.state)
     booking.state = to
     booking.due = due_after(to, booking.start, booking.end, now + HOLD)
     session.flush()
     _note(session, booking, party, account, now)
+    if booking.machine is not None and (was in LIVE) != (to in LIVE):
+        # Before anybody is told: what is free now is what they are told of.
+        recut_around(session, booking.provider, booking.machine, booking.start, booking.free_again, now)
     told(session, booking, to, party, now)
 
 
@@ -312,18 +314,8 @@ def _expire_in_the_way(session: Session, offer: Offer, now: datetime, told: Told
     late = select(Booking).where(
         Booking.resource == resource_of(offer.factory, offer.machine), Booking.state == State.HELD, Booking.due <= now
     )
-    found = list(session.scalars(late))
-    for booking in found:
+    for booking in session.scalars(late).all():
         _go_with_time(session, booking, now, told)
-    if found:
-        for booking in found:
-            _recut_offer_of(session, booking, now)
-        recut(session, offer, now)
-
-
-def _recut_offer_of(session: Session, booking: Booking, now: datetime) -> None:
-    if booking.offer_id is not None:
-        recut(session, session.get_one(Offer, booking.offer_id), now)
 
 
 def _still_there(session: Session, booking: Booking) -> bool:
@@ -386,8 +378,3 @@ def _request_key(idempotency_key: str, offer_id: str, seeker: Seeker, wanted: As
     """Of the whole request: with a key that somebody else has chosen too, nobody gets at another's booking."""
     request = json.dumps([idempotency_key, offer_id, seeker.organisation.id, wanted.model_dump(mode="json")])
     return hashlib.sha256(request.encode()).hexdigest()
-
-
-def ended(booking: Booking) -> bool:
-    """Nothing happens to it any more."""
-    return State(booking.state) in ENDED
