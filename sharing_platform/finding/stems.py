@@ -14,6 +14,7 @@ from sharing_platform.finding.vocabulary import PROCESSES, SYNONYMS
 _WORD = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 _STEMMERS = tuple(snowballstemmer.stemmer(one) for one in ("dutch", "french", "english"))
 _MAX_QUERY_WORDS = 12
+_SHORTEST_STEM = 4
 
 STOP_WORDS = frozenset(
     [
@@ -84,8 +85,10 @@ def folded(text: str) -> list[str]:
 
 @lru_cache(maxsize=50_000)
 def stems_of(word: str) -> frozenset[str]:
-    """The word and its stem in each language: nobody says in which language they write."""
-    return frozenset({word, *(stemmer.stemWord(word) for stemmer in _STEMMERS)})
+    """The word and its stem in each language: nobody says in which language they write. Short stems are left out, where one language
+    meets another by chance: the Dutch `lassen` and the French `laser` are both `las`."""
+    stems = (stemmer.stemWord(word) for stemmer in _STEMMERS)
+    return frozenset({word, *(stem for stem in stems if len(stem) >= _SHORTEST_STEM)})
 
 
 @cache

@@ -40,7 +40,7 @@ PROCESSES = (
     Process("edm", "3.4", {"nl": "vonken", "fr": "électroérosion", "en": "electrical discharge machining"}, ("vonkerosie", "draadvonken", "zinkvonken", "edm", "wire edm", "érosion")),
     Process("cleaning", "3.6", {"nl": "reinigen", "fr": "nettoyage", "en": "cleaning"}, ("ontvetten", "stralen", "sablage", "blasting")),
     Process("assembly", "4.1", {"nl": "monteren", "fr": "assemblage", "en": "assembly"}, ("montage", "assemblage", "assembling")),
-    Process("welding", "4.6", {"nl": "lassen", "fr": "soudage", "en": "welding"}, ("lasser", "lasrobot", "laswerk", "gelast", "mig", "mag", "tig", "soudure", "soudeur", "welder", "weld")),
+    Process("welding", "4.6", {"nl": "lassen", "fr": "soudage", "en": "welding"}, ("las", "lasser", "lassers", "lasrobot", "laswerk", "gelast", "mig", "mag", "tig", "soudure", "soudeur", "welder", "weld")),
     Process("gluing", "4.8", {"nl": "lijmen", "fr": "collage", "en": "adhesive bonding"}, ("kleven", "gluing", "bonding")),
     Process("coating", "5.1", {"nl": "lakken en coaten", "fr": "peinture et revêtement", "en": "painting and coating"}, ("lakken", "coaten", "poederlakken", "verven", "spuiten", "lakstraat", "peinture", "laquage", "thermolaquage", "painting", "powder coating")),
     Process("galvanising", "5.8", {"nl": "galvaniseren", "fr": "galvanisation", "en": "electroplating"}, ("verzinken", "anodiseren", "vernikkelen", "anodisation", "plating", "anodising")),
