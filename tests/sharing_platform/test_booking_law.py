@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -165,22 +166,30 @@ class Bookings(RuleBasedStateMachine):
             pass
 
 
+def _tried(url: Callable[[], str], examples: int, steps: int) -> None:
+    class Tried(Bookings):
+        def __init__(self) -> None:
+            super().__init__(url())
+
+    quick = settings(
+        max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    run_state_machine_as_test(Tried, settings=quick)
+
+
 def test_nothing_forbidden_ever_happens() -> None:
+    """`VRIJLOOP_LAW_EXAMPLES` makes a campaign of it."""
+    numbers = itertools.count()
     with tempfile.TemporaryDirectory() as folder:
-        numbers = itertools.count()
-        quick = settings(
-            max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-        )
-        run_state_machine_as_test(lambda: Bookings(f"sqlite:///{Path(folder)}/{next(numbers)}.sqlite"), settings=quick)  # type: ignore[no-untyped-call]
+        examples = int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "60"))
+        _tried(lambda: f"sqlite:///{Path(folder)}/{next(numbers)}.sqlite", examples, 30)
 
 
 def test_nothing_forbidden_ever_happens_on_postgresql(postgres: str) -> None:
     url = fresh_database(postgres)
-    quick = settings(max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
-    run_state_machine_as_test(lambda: Bookings(url), settings=quick)  # type: ignore[no-untyped-call]
+    _tried(lambda: url, int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "60")) // 3, 25)
 
 
-@pytest.mark.filterwarnings("ignore")
 @settings(max_examples=300, deadline=None)
 @given(
     offered=st.tuples(st.integers(0, 50), st.integers(1, 50)),

@@ -167,7 +167,7 @@ def test_sorted_by_fit_in_pages(platform: Platform) -> None:
     found: list[str] = []
     cursor = None
     while True:
-        query = {"sort": "fit", "hours": 1, "limit": 3, **({"cursor": cursor} if cursor else {})}
+        query: dict[str, Any] = {"sort": "fit", "hours": 1, "limit": 3, **({"cursor": cursor} if cursor else {})}
         page = platform.anyone.get("/api/v1/offers", params=query).json()
         found += [one["id"] for one in page["offers"]]
         cursor = page["next"]

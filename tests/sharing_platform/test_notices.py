@@ -232,7 +232,7 @@ def test_mail_waits_for_a_server_that_is_away(platform: Platform) -> None:
 def calendar_at(url: str) -> list[tuple[str, str, str]]:
     answer = httpx2.get(url)
     assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
-    events = Calendar.from_ical(answer.text).walk("VEVENT")
+    events: list[Any] = list(Calendar.from_ical(answer.text).walk("VEVENT"))
     return [(str(one["SUMMARY"]), str(one["STATUS"]), one["DTSTART"].dt.isoformat()) for one in events]
 
 

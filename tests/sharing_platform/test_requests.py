@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import httpx2
 import pytest
@@ -316,7 +317,7 @@ def test_bookings_come_in_pages(platform: Platform) -> None:
     found: list[str] = []
     cursor = None
     while True:
-        query = {"limit": 2, "side": "seeker", **({"cursor": cursor} if cursor else {})}
+        query: dict[str, Any] = {"limit": 2, "side": "seeker", **({"cursor": cursor} if cursor else {})}
         page = platform.startup.get("/api/v1/bookings", params=query).json()
         found += [one["offer_id"] for one in page["bookings"]]
         cursor = page["next"]

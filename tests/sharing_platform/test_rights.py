@@ -61,7 +61,7 @@ def routes(platform: Platform) -> dict[str, Right | str]:
     for route in platform.app.routes:
         if not isinstance(route, APIRoute):
             continue
-        for method in route.methods:
+        for method in route.methods or ():
             name = f"{method} {route.path}"
             calls = [one.call for one in _dependants(route.dependant)]
             rights = [call.right for call in calls if isinstance(call, Needs)]

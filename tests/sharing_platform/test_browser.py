@@ -1,0 +1,288 @@
+"""The pages as people meet them: a story from finding to lending, every page for screen readers, phones and three languages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+from icalendar import Calendar
+from playwright.sync_api import expect
+
+from sharing_platform.people.access import Kind, Role
+from sharing_platform.words import LANGUAGES
+from tests.sharing_platform.conftest import NOON, Platform
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+AXE = Path(__file__).resolve().parents[1] / "peers" / "node_modules" / "axe-core" / "axe.min.js"
+PICTURES = os.environ.get("VRIJLOOP_PICTURES")
+"""A folder into which each page is drawn, to be looked at."""
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """What pages look like does not depend on the database: one will do."""
+    return f"sqlite:///{tmp_path}/platform.sqlite"
+
+
+@pytest.fixture
+def told(platform: Platform) -> dict[str, str]:
+    """A platform with something of everything; ids by name."""
+    details = {
+        "make": "DMG MORI", "model": "DMU 50", "axes": 5, "materials": ["aluminium", "inox"], "certificates": ["ISO 9001"],
+        "envelope_mm": [500, 450, 400], "tolerance_mm": 0.01, "table_load_kg": 300, "place": "Sint-Truiden", "address": "Dijk 4",
+        "description": "Met nulpuntspansysteem.",
+    }  # fmt: skip
+    platform.machine("mill-1", "Freesbank DMU 50", process="milling", now="in_use", since=NOON.isoformat())
+    platform.machine("lathe-2", "Draaibank <CTX>", process="turning", now="standing_still")
+    platform.hal_2.put("/api/v1/machines/hal-2/mill-1/details", json=details)
+    platform.offer("o1", 3, 8, minimum_hours=2, price_per_hour="60", price_minimum="120", booking="on_request")
+    platform.offer("o2", 27, 2.5, machine="lathe-2", probability=0.999, checked=0, broken=0)
+    platform.offer("o3", 51, 4, machine="lathe-2")
+    period = {"start": "2026-03-01T00:00:00Z", "end": "2026-06-30T00:00:00Z"}
+    listings: list[dict[str, Any]] = [
+        {"kind": "operator", "title": "Lasser TIG", "details": {"skills": ["TIG"], "hours_per_week": 20, "place": "Bree"}},
+        {"kind": "training", "title": "Draaien voor beginners", "places": 8, "details": {"languages": ["nl"], "sessions": ["za 07/03 09:00"]}},
+    ]  # fmt: skip
+    ids = {one["kind"]: platform.hal_2.post("/api/v1/listings", json=period | one).json()["id"] for one in listings}
+    seeker = platform.somebody("an@startup.be", "startup", Role.OWNER)
+    ids["booking"] = seeker.post("/api/v1/offers/o1/booking", json={"message": "Hebt u een spanplaat?"}).json()["id"]
+    wish = {"process": "turning", "hours": 2, "last_day": "2026-03-15", "near": "Genk", "within_km": 60}
+    ids["wanted"] = seeker.post(
+        "/api/v1/wanted", json={"title": "Assen draaien", "text": "40 stuks", "wish": wish}
+    ).json()["id"]
+    ids["search"] = seeker.post("/api/v1/searches", json={"title": "Draaien", "wish": {"process": "turning"}}).json()[
+        "id"
+    ]
+    owner = platform.somebody("o@hal.be", "hal-2", Role.OWNER)
+    owner.post("/api/v1/organisation/tokens", json={"name": "erp", "scopes": ["read"]})
+    owner.post("/api/v1/feeds", json={"subject": "provider"})
+    ids["webhook"] = owner.post("/api/v1/webhooks", json={"url": "http://127.0.0.1:9/x"}).json()["id"]
+    owner.post(f"/api/v1/bookings/{ids['booking']}/messages", json={"text": "Ja, 400 × 300."})
+    platform.somebody("new@new.be", "newcomer", Role.OWNER, Kind.FACTORY, approved=False)
+    platform.somebody("r@limburg.be", "limburg", Role.OWNER, Kind.REGION)
+    return ids
+
+
+def pages(ids: dict[str, str]) -> list[tuple[str, str]]:
+    """Every page, by whom it is looked at."""
+    anyone = [
+        "/", "/?view=week", "/?process=milling&near=Genk&within_km=80&sort=fit", "/?q=titaan", "/?near=Nergens", "/offers/o2", "/offers/none",
+        "/machines/hal-2/mill-1", "/listings", "/listings?q=niets", f"/listings/{ids['operator']}", f"/listings/{ids['training']}", "/wanted",
+        f"/wanted/{ids['wanted']}", "/register", "/sign-in", "/forgotten", "/welcome", "/nowhere",
+    ]  # fmt: skip
+    seeker = ["/desk", f"/bookings/{ids['booking']}", f"/wanted/{ids['wanted']}", f"/searches/{ids['search']}", "/wanted/new", "/account", "/organisation", "/offers/o3"]  # fmt: skip
+    owner = [
+        "/desk", f"/bookings/{ids['booking']}", "/organisation", f"/organisation/webhooks/{ids['webhook']}", "/machines/hal-2/mill-1/edit",
+        "/listings/new?kind=operator", "/listings/new?kind=equipment", "/listings/new?kind=training", f"/listings/{ids['operator']}/edit",
+    ]  # fmt: skip
+    found = [("", path) for path in anyone] + [("an@startup.be", path) for path in seeker]
+    return found + [("o@hal.be", path) for path in owner] + [("new@new.be", "/desk"), ("r@limburg.be", "/region")]
+
+
+@pytest.fixture
+def opened(browser: Browser, platform: Platform) -> Iterator[dict[str, Page]]:
+    """A page for each person, signed in; the console must stay silent."""
+    made: dict[str, Page] = {}
+    for email in ("", "an@startup.be", "o@hal.be", "new@new.be", "r@limburg.be"):
+        made[email] = _page(browser, platform, email)
+    yield made
+    for page in made.values():
+        page.context.close()
+
+
+def _page(browser: Browser, platform: Platform, email: str = "", **more: Any) -> Page:
+    context = browser.new_context(base_url=platform.url, locale="nl-BE", timezone_id="Europe/Brussels", **more)
+    if email:
+        secret = platform.somebody(email).cookies["session"]
+        context.add_cookies([{"name": "session", "value": secret, "url": platform.url}])
+    page = context.new_page()
+    page.on("console", lambda message: _heard(page, message))
+    page.on("pageerror", lambda error: _problems(page).append(str(error)))
+    return page
+
+
+def _problems(page: Page) -> list[str]:
+    kept: list[str] = page.__dict__.setdefault("heard", [])
+    return kept
+
+
+def _heard(page: Page, message: Any) -> None:
+    # A page that answers 404 or 422 is noted by the browser itself; that is what was asked for.
+    if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+        _problems(page).append(f"{page.url}: {message.text}")
+
+
+@pytest.mark.parametrize("width", [360, 1100])
+def test_every_page_is_fit_for_everybody(told: dict[str, str], opened: dict[str, Page], width: int) -> None:
+    """WCAG 2.2 AA as far as axe can tell, nothing wider than the screen, nothing on the console."""
+    if not AXE.exists():
+        message = "axe-core is not installed: scripts/peers installs it."
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    wrong = []
+    for email, path in pages(told):
+        page = opened[email]
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(path)
+        if PICTURES:
+            name = f"{width}-{(email or 'anyone').partition('@')[0]}-{path.strip('/').replace('/', '-')[:40] or 'start'}.png"
+            page.screenshot(path=f"{PICTURES}/{name}", full_page=True)
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+        found = page.evaluate("tags => axe.run({runOnly: tags})", tags)
+        wrong += [
+            f"{email} {path} ({width}): {one['id']}: {one['nodes'][0]['html'][:150]} {one['nodes'][0]['failureSummary'][:200]}"
+            for one in found["violations"]
+        ]
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            wrong.append(f"{email} {path}: wider than {width}")
+    wrong += [problem for page in opened.values() for problem in _problems(page)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_in_every_language(told: dict[str, str], platform: Platform, language: str) -> None:
+    """Rendered whole; a text that is missing, or a value that it needs, would be an error."""
+    clients = {email: platform.somebody(email) if email else platform.anyone for email, _ in pages(told)}
+    for email, path in pages(told):
+        answer = clients[email].get(
+            f"{path}{'&' if '?' in path else '?'}lang={language}", headers={"Accept": "text/html"}
+        )
+        assert answer.status_code in (200, 404), (path, answer.status_code)
+        assert f'<html lang="{language}">' in answer.text
+        assert "{" not in answer.text.partition("<main")[2].replace("{}", ""), path
+
+
+def test_the_keyboard_is_enough(told: dict[str, str], opened: dict[str, Page]) -> None:
+    page = opened[""]
+    page.goto("/offers/o2")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    reached = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.name || document.activeElement.type || ''"))
+    assert [one for one in reached if one in ("organisation", "name", "email", "message")] == [
+        "organisation",
+        "name",
+        "email",
+        "message",
+    ]
+    assert reached[reached.index("message") + 1] == "submit"
+
+
+def test_a_startup_asks_and_a_planner_lends(browser: Browser, platform: Platform) -> None:
+    """Found, asked for, accepted, in the calendar; the factory's hours shrink."""
+    platform.machine("mill-1", "Freesbank DMU 50", process="milling")
+    platform.offer("o1", 2, 9, minimum_hours=2, booking="on_request", price_per_hour="60")
+    platform.somebody("p@hal.be", "hal-2", Role.PLANNER)
+    platform.somebody("an@startup.be", "startup", Role.OWNER)
+    seeker, planner = _page(browser, platform, "an@startup.be"), _page(browser, platform, "p@hal.be")
+    planner.goto("/desk")
+    expect(planner.get_by_text("Niets wacht op u.")).to_be_visible()
+    seeker.goto("/")
+    seeker.get_by_label("Zoekwoorden").fill("fraiseuse")
+    seeker.get_by_role("button", name="Zoeken").click()
+    expect(seeker.locator("li.offer")).to_have_count(1)
+    seeker.locator("li.offer a.button").click()
+    seeker.get_by_text("Een deel van deze uren").click()
+    seeker.get_by_label("Van").fill("2026-03-02T16:00")
+    seeker.get_by_label("Tot").fill("2026-03-02T20:00")
+    seeker.get_by_label("Bericht").fill("Hebt u een spanplaat?")
+    seeker.get_by_role("button", name="Vraag deze uren aan").click()
+    expect(seeker.locator("[data-state=held]")).to_be_visible()
+    expect(seeker.get_by_text("€ 240,00")).to_be_visible()
+    planner.goto("/desk")
+    planner.locator("ul.urgent a").first.click()
+    expect(planner.get_by_text("Hebt u een spanplaat?")).to_be_visible()
+    planner.get_by_label("Bericht (mag leeg blijven)").fill("Ja, tot maandag.")
+    planner.get_by_role("button", name="Aanvaarden").click()
+    expect(planner.locator("[data-state=accepted]")).to_be_visible()
+    seeker.reload()
+    expect(seeker.get_by_text("Ja, tot maandag.")).to_be_visible()
+    planner.goto("/organisation")
+    planner.get_by_role("button", name="Maak een agenda").click()
+    address = planner.locator("code.secret").inner_text()
+    (event,) = Calendar.from_ical(httpx2.get(address).text).walk("VEVENT")
+    assert (str(event["SUMMARY"]), str(event["STATUS"])) == ("Freesbank DMU 50: startup", "CONFIRMED")
+    seeker.goto("/")
+    shown = [" ".join(one.inner_text().split()) for one in seeker.locator("li.offer .when").all()]
+    assert [text.split("2026 ")[1].split(" uur")[0] for text in shown] == ["14:00 – 16:00 2", "20:00 – 23:00 3"]
+    assert _problems(seeker) + _problems(planner) == []
+    platform.present[0] = NOON + timedelta(hours=1)
+    seeker.context.close()
+    planner.context.close()
+
+
+def test_an_administrator_approves_and_a_factory_shares(browser: Browser, platform: Platform) -> None:
+    platform.somebody("r@limburg.be", "limburg", Role.OWNER, Kind.REGION)
+    region, factory = _page(browser, platform, "r@limburg.be"), _page(browser, platform)
+    factory.goto("/register")
+    factory.get_by_label("Uw naam").fill("Piet Maes")
+    factory.get_by_label("E-mail").fill("piet@maes.be")
+    factory.get_by_label("Organisatie").fill("Maes Metaal")
+    factory.get_by_label("Soort").select_option("factory")
+    factory.get_by_role("button", name="Registreren").click()
+    expect(factory.get_by_text("Kijk in uw mailbox")).to_be_visible()
+    factory.goto(platform.link_in_mail("piet@maes.be"))
+    factory.get_by_label("Nieuw wachtwoord").fill("kort")
+    factory.get_by_label("Nieuw wachtwoord").evaluate("field => field.removeAttribute('minlength')")
+    factory.get_by_role("button", name="Verder").click()
+    expect(factory.get_by_text("Kies een wachtwoord van 12 tot 200 tekens.")).to_be_visible()
+    factory.get_by_label("Nieuw wachtwoord").fill("een zin die lang genoeg is")
+    factory.get_by_role("button", name="Verder").click()
+    expect(factory.get_by_text("De regio moet uw organisatie nog goedkeuren.")).to_be_visible()
+    region.goto("/region")
+    region.get_by_role("button", name="Goedkeuren: Maes Metaal").click()
+    expect(region.get_by_text("Bewaard.")).to_be_visible()
+    factory.goto("/listings/new?kind=equipment")
+    factory.get_by_label("Titel").fill("Rolbank")
+    factory.get_by_label("Eerste dag").fill("2026-03-10")
+    factory.get_by_label("Laatste dag").fill("2026-06-10")
+    factory.get_by_label("Prijs").fill("abc")
+    factory.get_by_role("button", name="Bewaren").click()
+    expect(factory.get_by_label("Titel")).to_have_value("Rolbank")
+    expect(factory.get_by_text("Sommige velden kloppen niet")).to_be_visible()
+    factory.get_by_label("Prijs").fill("45,50")
+    factory.get_by_role("button", name="Bewaren").click()
+    expect(factory.get_by_text("€ 45,50 per dag excl. btw")).to_be_visible()
+    factory.goto("/sign-in")
+    factory.get_by_role("link", name="Piet Maes").click()
+    factory.get_by_role("button", name="Afmelden").click()
+    factory.goto("/desk")
+    assert factory.url.endswith("/sign-in?next=%2Fdesk")
+    factory.get_by_label("E-mail").fill("piet@maes.be")
+    factory.get_by_label("Wachtwoord").fill("een zin die lang genoeg is")
+    factory.get_by_role("button", name="Aanmelden").click()
+    expect(factory.get_by_text("Rolbank")).to_be_visible()
+    for page in (region, factory):
+        assert _problems(page) == []
+        page.context.close()
+
+
+@pytest.mark.parametrize(
+    "wanted", ["//evil.example", "https://evil.example/x", "/\\evil.example", "javascript:alert(1)"]
+)
+def test_signing_in_leads_nowhere_else(platform: Platform, wanted: str) -> None:
+    answer = platform.anyone.get("/sign-in", params={"next": wanted})
+    assert 'name="next" value="/desk"' in answer.text
+
+
+def test_offers_say_what_they_are_to_machines(platform: Platform) -> None:
+    """schema.org/Offer on what is public, and nothing that could end the script."""
+    platform.machine("mill-1", "Freesbank </script><b>")
+    platform.offer("o1", price_per_hour="60")
+    platform.offer("o2", 20, visibility="members")
+    page = platform.anyone.get("/offers/o1").text
+    markup = page.partition('<script type="application/ld+json">')[2].partition("</script>")[0]
+    assert '"priceCurrency": "EUR"' in markup
+    assert "Freesbank \\u003c/script>" in markup
+    member = platform.somebody("an@startup.be", "startup")
+    assert "ld+json" not in member.get("/offers/o2").text
