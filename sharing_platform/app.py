@@ -20,6 +20,7 @@ from sharing_platform.api import bookings, integrations, listings, offers, organ
 from sharing_platform.clockwork import start_clockwork
 from sharing_platform.context import PlatformContext
 from sharing_platform.database import Now, open_database
+from sharing_platform.description import describe
 from sharing_platform.edge import Edge
 from sharing_platform.errors import InvalidError, PlatformError, TooManyError
 from sharing_platform.live import LiveHub
@@ -28,6 +29,13 @@ from sharing_platform.notices.courier import Post, Ways
 from sharing_platform.notices.mail import Mailer
 from sharing_platform.people.organisations import ensure
 from sharing_platform.words import texts
+
+ROUTERS = (
+    *(part.router for part in (offers, bookings, listings, searches, people, organisations, integrations)),
+    integrations.feed_router,
+    *pages.ROUTERS,
+)
+"""Everything that answers, but for files and the description."""
 
 
 def nowhere(*_: object) -> str | None:
@@ -90,15 +98,13 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.context = context
-    for part in (offers, bookings, listings, searches, people, organisations, integrations):
-        app.include_router(part.router)
-    app.include_router(integrations.feed_router)
-    for router in pages.ROUTERS:
+    for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.exception_handler(HTTPException)(_http_problem)
     app.exception_handler(RequestValidationError)(_validation_problem)
     app.exception_handler(PlatformError)(_platform_problem)
+    app.openapi = lambda: describe(app, ROUTERS, context.cookie)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     refuse = _problem(403, texts("en")["error_other_site"], code="other_site")
     too_long = _problem(413, texts("en")["error_too_long"], code="too_long")
     app.add_middleware(Edge, url=settings.url, refuse=refuse, too_long=too_long)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import re
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 OfferId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+_Time = TypeVar("_Time", date, datetime)
 LiveState = Literal["in_use", "standing_still", "out_of_service", "unknown", "not_shown"]
 
 
@@ -48,6 +59,29 @@ Euros = Annotated[Decimal, Field(ge=0, le=100_000, decimal_places=2)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 
+
+def _iso_day(value: object) -> object:
+    """A day as people write it; not a number of seconds, which pydantic would take too."""
+    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        raise ValueError("write it as 2026-01-31")
+    return value
+
+
+def _iso_moment(value: object) -> object:
+    if isinstance(value, datetime) or (isinstance(value, str) and re.match(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:", value)):
+        return value
+    raise ValueError("write it as 2026-01-31T08:00:00+01:00")
+
+
+def _of_our_time(value: _Time) -> _Time:
+    """Beyond it, zones and databases have no common notion of time."""
+    if not 2000 <= value.year <= 2200:
+        raise ValueError("between the years 2000 and 2200")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_iso_day), AfterValidator(_of_our_time)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_iso_moment), AfterValidator(_of_our_time)]
 MAX_SLOT = timedelta(days=31)
 
 
@@ -62,8 +96,8 @@ class OfferIn(Message):
 
     factory: Name
     machine: Name
-    start: AwareDatetime
-    end: AwareDatetime
+    start: Moment
+    end: Moment
     probability: Annotated[float, Field(ge=0, le=1)]
     checked: Annotated[int, Field(ge=0, le=2**31 - 1)]
     broken: Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -132,4 +166,4 @@ class MachineIn(Message):
     title: Annotated[OneLine, Field(max_length=200)]
     process: Annotated[OneLine, Field(max_length=100)] = ""
     now: LiveState = "not_shown"
-    since: AwareDatetime | None = None
+    since: Moment | None = None

@@ -6,14 +6,20 @@ import hashlib
 from typing import Annotated, Any
 
 from fastapi import Header, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from sharing_platform.errors import PlatformError
 from sharing_platform.messages import Name, OfferId
 
+_EXAMPLE = {
+    "type": "about:blank", "title": "Not Found", "status": 404, "code": "missing", "detail": "There is no such thing, or it is gone."
+}  # fmt: skip
+
 
 class ProblemOut(BaseModel):
     """Problem details (RFC 9457). `code` stays the same when sentences change."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
 
     type: str
     title: str
@@ -22,18 +28,14 @@ class ProblemOut(BaseModel):
     code: str | None = None
 
 
-_EXAMPLE = {
-    "type": "about:blank", "title": "Not Found", "status": 404, "code": "missing", "detail": "There is no such thing, or it is gone."
-}  # fmt: skip
-
-
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For `responses`: what may go wrong."""
-    one = {"content": {"application/problem+json": {"schema": ProblemOut.model_json_schema(), "example": _EXAMPLE}}}
+    one = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}}
     return {status: {"description": _WHEN[status], **one} for status in statuses}
 
 
 _WHEN = {
+    400: "The body cannot be read",
     401: "Nobody is signed in, or the token is wrong",
     403: "The caller may know of it, but not do this",
     404: "There is no such thing, or the caller may not know of it",

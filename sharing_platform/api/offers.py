@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -40,7 +39,7 @@ from sharing_platform.finding.messages import MachineOut
 from sharing_platform.finding.search import Found, Sort
 from sharing_platform.finding.tables import Machine, Offer
 from sharing_platform.finding.wish import MachineDetails, Wish
-from sharing_platform.messages import FoundOffer, LiveState, MachineIn, Name, OfferIn, OfferOut, OfferPage, Reason
+from sharing_platform.messages import Day, FoundOffer, LiveState, MachineIn, Name, OfferIn, OfferOut, OfferPage, Reason
 from sharing_platform.people.audit import log
 
 router = APIRouter(prefix="/api/v1", tags=["offers"])
@@ -61,9 +60,9 @@ def wish_of(
     tolerance_mm: Annotated[float | None, Query(gt=0, le=10)] = None,
     load_kg: Annotated[float | None, Query(gt=0, le=1_000_000)] = None,
     operator: Literal["included", "own_allowed", "own_required"] | None = None,
-    day: Annotated[date | None, Query(description="That local day alone.")] = None,
-    first_day: date | None = None,
-    last_day: date | None = None,
+    day: Annotated[Day | None, Query(description="That local day alone.")] = None,
+    first_day: Day | None = None,
+    last_day: Day | None = None,
     hours: Annotated[float | None, Query(gt=0, le=744)] = None,
     near: Annotated[str, Query(max_length=100, description="A town.")] = "",
     latitude: Annotated[float | None, Query(ge=-90, le=90)] = None,

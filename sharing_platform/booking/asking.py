@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, TypeAdapter
+from pydantic import TypeAdapter
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from sharing_platform.errors import ConflictError, NotAllowedError, NotFoundErro
 from sharing_platform.finding.listings import shown_listing
 from sharing_platform.finding.search import nearest
 from sharing_platform.finding.tables import Machine, Offer
+from sharing_platform.messages import Moment
 from sharing_platform.notices import webhooks
 from sharing_platform.notices.mail import write_to
 from sharing_platform.people import rate_limits
@@ -29,7 +30,7 @@ from sharing_platform.people.audit import log
 from sharing_platform.people.organisations import people_with
 from sharing_platform.people.tables import Account, Organisation
 
-_CURSOR = TypeAdapter(tuple[AwareDatetime, str])
+_CURSOR = TypeAdapter(tuple[Moment, str])
 
 
 def ask(

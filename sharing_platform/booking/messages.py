@@ -6,10 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from sharing_platform.booking.states import Party, State
-from sharing_platform.messages import Email, Message, OrganisationName, Text
+from sharing_platform.messages import Email, Message, Moment, OrganisationName, Text
 
 Step = Literal["accepted", "declined", "cancelled", "withdrawn"]
 
@@ -26,8 +26,8 @@ class Guest(Message):
 class AskIn(Message):
     """A request. Without `start` and `end`: all that is free. `places`: of a training."""
 
-    start: AwareDatetime | None = None
-    end: AwareDatetime | None = None
+    start: Moment | None = None
+    end: Moment | None = None
     places: Annotated[int, Field(ge=1, le=100)] = 1
     message: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
     guest: Guest | None = None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from sharing_platform.finding.wish import ListingKind, MachineDetails, Wish
-from sharing_platform.messages import Euros, LongText, Message, Name, Reason, Term, Title
+from sharing_platform.messages import Euros, LongText, Message, Moment, Name, Reason, Term, Title
 
 Language = Literal["nl", "fr", "en", "de"]
 
@@ -33,8 +33,8 @@ class ListingIn(Message):
     kind: ListingKind
     title: Title
     description: LongText = ""
-    start: AwareDatetime
-    end: AwareDatetime
+    start: Moment
+    end: Moment
     price: Annotated[Euros | None, Field(description="Without VAT; null: to be agreed.")] = None
     price_unit: Literal["hour", "day", "piece", "place", "free"] = "day"
     places: Annotated[int | None, Field(ge=1, le=1000)] = None

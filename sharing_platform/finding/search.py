@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, TypeAdapter
+from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select, true
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from sharing_platform.finding.fit import Fit, Wanted, fit, hours_fit, made_ready
 from sharing_platform.finding.places import place_named
 from sharing_platform.finding.tables import OPEN, Machine, Offer
 from sharing_platform.finding.wish import Wish
+from sharing_platform.messages import Moment
 
 Sort = Literal["start", "fit"]
 
@@ -26,7 +27,7 @@ RANKED = 500
 """So many of the earliest times that fit are put in order of how well they do."""
 _FEW_MACHINES = 60
 
-_CURSOR = TypeAdapter(tuple[AwareDatetime, str])
+_CURSOR = TypeAdapter(tuple[Moment, str])
 _RANK = TypeAdapter(tuple[int])
 
 

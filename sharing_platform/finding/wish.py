@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from sharing_platform.messages import Euros, Latitude, Longitude, Message, Name, OneLine, Term
+from sharing_platform.messages import Day, Euros, Latitude, Longitude, Message, Name, OneLine, Term
 
 ListingKind = Literal["operator", "equipment", "know_how", "training"]
 Subject = Literal["machine", "operator", "equipment", "know_how", "training"]
@@ -52,8 +51,8 @@ class Wish(Message):
     load_kg: Annotated[float | None, Field(gt=0, le=1_000_000)] = None
     certificates: Annotated[list[Term], Field(max_length=10)] = Field(default_factory=list)
     operator: Literal["included", "own_allowed", "own_required"] | None = None
-    first_day: date | None = None
-    last_day: date | None = None
+    first_day: Day | None = None
+    last_day: Day | None = None
     hours: Annotated[float | None, Field(gt=0, le=744)] = None
     near: Annotated[OneLine, StringConstraints(strip_whitespace=True, max_length=100)] = ""
     latitude: Latitude | None = None

@@ -100,14 +100,18 @@ def next_attempt_after(attempts: int, now: datetime) -> datetime | None:
 
 def check_url(url: str, private_allowed: bool) -> None:
     """An address outside, over TLS: else whoever adds a webhook could make the platform talk to its own network. Raises InvalidError."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        hostname = parts.hostname
+    except ValueError:
+        raise InvalidError("webhook_url", "url") from None
     if private_allowed:
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not hostname:
             raise InvalidError("webhook_url", "url")
         return
-    if parts.scheme != "https" or not parts.hostname or parts.username is not None:
+    if parts.scheme != "https" or not hostname or parts.username is not None:
         raise InvalidError("webhook_url", "url")
-    if not reachable_outside(parts.hostname):
+    if not reachable_outside(hostname):
         raise InvalidError("webhook_url", "url")
 
 
@@ -115,6 +119,6 @@ def reachable_outside(host: str) -> bool:
     """Whether all its addresses are the internet's. Asked again before each delivery: a name can be moved after it was accepted."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):
         return False
     return all(ipaddress.ip_address(address[4][0]).is_global for address in found)

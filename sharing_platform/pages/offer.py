@@ -19,7 +19,6 @@ from sharing_platform.context import address_of
 from sharing_platform.errors import (
     ConflictError,
     InvalidError,
-    NotAllowedError,
     NotFoundError,
     PlatformError,
     TakenError,
@@ -131,14 +130,12 @@ def post_machine_form(factory: str, machine: str, show: Showing, form: Filled) -
 
 def _own_details(show: Shown, factory: str, machine: str) -> MachineDetails:
     """Raises NotFoundError for another's machine, NotAllowedError for a member who may not."""
-    actor = require(show.actor, Right.READ)
+    actor = require(show.actor, Right.OFFER)
     with show.context.sessions() as session:
         session.connection(execution_options={"readonly": True})
         known = session.get(Machine, (factory, machine))
         if known is None or factory != actor.organisation:
             raise NotFoundError
-        if not actor.may(Right.OFFER):
-            raise NotAllowedError
         return MachineDetails.model_validate(known.details)
 
 

@@ -141,6 +141,7 @@ def post_password(show: Showing, form: Filled) -> Response:
 
 @router.post("/account/organisation")
 def post_speak_for(show: Showing, form: Filled) -> Response:
+    _person(show)
     secret = show.request.cookies.get(show.context.cookie, "")
     acting.speak_for(show.context, secret, form.get("organisation", ""))
     return show.to("/desk")
