@@ -110,16 +110,24 @@ class Analytics:
         return done
 
     def switch_off(self, on: bool) -> None:
-        """The kill switch: with `on`, everything is withdrawn at once. Raises PlatformUnavailableError; it holds all the same."""
+        """The kill switch: with `on`, everything is withdrawn at once, and so is what somebody is asking for. Raises
+        PlatformUnavailableError; it holds all the same."""
         self._state.kill_switch = on
         if on:
             self._publisher.want(())
             self.deliver()
+            self._publisher.take_back(one for one in self._publisher.refresh_bookings() if one.held)
 
     def check_bookings(self, latest: list[LatestState]) -> list[Alert]:
-        """Raise and clear alerts for bookings that may not be kept. Returns the new ones."""
+        """Raise and clear alerts for bookings that may not be kept; what is only being asked for is taken back. Returns the new
+        alerts. Raises PlatformUnavailableError."""
         now = self._clock.now()
-        alerts = bookings_at_risk(self._state.bookings(), latest, self.planned.entries, now, self._policy)
+        bookings = self._state.bookings()
+        held = [one for one in bookings if one.held]
+        endangered = {one.booking for one in bookings_at_risk(held, latest, self.planned.entries, now, self._policy)}
+        self._publisher.take_back(one for one in held if one.id in endangered)
+        firm = [one for one in bookings if not one.held]
+        alerts = bookings_at_risk(firm, latest, self.planned.entries, now, self._policy)
         fresh = self._state.show_alerts([*alerts, *self._taken], now)
         for one in fresh:
             _log.warning("Booking endangered: %s", one.sentence)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -26,23 +27,28 @@ class OfferTakenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """Hours of a machine that somebody has booked."""
+    """Hours of a machine that somebody has booked, or (`held`) asks for: the factory has still to answer."""
 
     id: str
     machine: str
     start: datetime
     end: datetime
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On what terms hours are offered. Prices in euros without VAT; `visibility`: public, members, or the `partners` alone."""
+    """On what terms hours are offered. Prices in euros without VAT; `visibility`: public, members, or the `partners` alone; `booking`:
+    instant or on_request; `minimum`: the shortest part that can be had, None for the whole alone; `buffer`: between two bookings."""
 
     operator: str = "included"
     price_per_hour: Decimal | None = None
     price_minimum: Decimal | None = None
     visibility: str = "public"
     partners: tuple[str, ...] = ()
+    booking: str = "instant"
+    minimum: timedelta | None = None
+    buffer: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,10 @@ class SharingPlatform(Protocol):
         """Take back; an offer that is not there is no error. Raises OfferTakenError."""
         ...
 
+    def take_back(self, booking_id: str) -> None:
+        """End a request that the factory has not answered yet; one that is not there, or answered meanwhile, is no error."""
+        ...
+
     def put_machine(self, factory: str, card: MachineCard) -> None:
         """Create or change what is shown of a machine."""
         ...
@@ -88,14 +98,7 @@ class HttpSharingPlatform:
         self._http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT_S)
 
     def offers(self, factory: str) -> list[Offer]:
-        rows: list[dict[str, Any]] = []
-        query: dict[str, Any] = {"factory": factory, "limit": 1000}
-        while True:
-            page = self._send("GET", "/api/v1/offers", params=query).json()
-            rows += page["offers"]
-            if page["next"] is None:
-                break
-            query["cursor"] = page["next"]
+        rows = self._pages("/api/v1/offers", "offers", {"factory": factory, "limit": 1000})
         return [
             Offer(
                 row["id"],
@@ -112,10 +115,17 @@ class HttpSharingPlatform:
         ]
 
     def bookings(self, factory: str) -> list[Booking]:
-        answer = self._send("GET", "/api/v1/bookings", params={"factory": factory})
+        rows = self._pages("/api/v1/bookings", "bookings", {"factory": factory, "limit": 1000})
         return [
-            Booking(row["id"], row["machine"], datetime.fromisoformat(row["start"]), datetime.fromisoformat(row["end"]))
-            for row in answer.json()["bookings"]
+            Booking(
+                row["id"],
+                row["machine"],
+                datetime.fromisoformat(row["start"]),
+                datetime.fromisoformat(row["end"]),
+                row["state"] == "held",
+            )
+            for row in rows
+            if row["machine"] is not None  # what else the factory shares is no affair of its machines
         ]
 
     def put_offer(self, factory: str, offer: Offer, terms: Terms) -> None:
@@ -133,11 +143,19 @@ class HttpSharingPlatform:
             "price_minimum": None if terms.price_minimum is None else str(terms.price_minimum),
             "visibility": terms.visibility,
             "partners": list(terms.partners),
+            "booking": terms.booking,
+            "minimum_hours": None if terms.minimum is None else terms.minimum / timedelta(hours=1),
+            "buffer_minutes": round(terms.buffer / timedelta(minutes=1)),
         }
         self._send("PUT", f"/api/v1/offers/{offer.id}", json=body, taken=f"offer {offer.id}")
 
     def withdraw(self, offer_id: str) -> None:
         self._send("DELETE", f"/api/v1/offers/{offer_id}", taken=f"offer {offer_id}", absent_is_fine=True)
+
+    def take_back(self, booking_id: str) -> None:
+        with contextlib.suppress(OfferTakenError):  # it has been answered meanwhile
+            path = f"/api/v1/bookings/{booking_id}/state"
+            self._send("POST", path, json={"state": "withdrawn"}, taken=booking_id, absent_is_fine=True)
 
     def put_machine(self, factory: str, card: MachineCard) -> None:
         body = {
@@ -150,6 +168,15 @@ class HttpSharingPlatform:
 
     def close(self) -> None:
         self._http.close()
+
+    def _pages(self, path: str, key: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        while True:
+            page = self._send("GET", path, params=query).json()
+            rows += page[key]
+            if page["next"] is None:
+                return rows
+            query = {**query, "cursor": page["next"]}
 
     def _send(
         self, method: str, path: str, taken: str | None = None, absent_is_fine: bool = False, **request: Any

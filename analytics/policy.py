@@ -143,8 +143,15 @@ class MachinePolicy(BaseModel):
     anonymous: bool = False
     round_to: Literal["15min", "30min", "1h", "2h"] = "15min"
     approval: Literal["auto", "ask", "never"] = "auto"
+    booking: Literal["instant", "on_request"] | None = None
+    parts: bool = True
     answer_within: Duration = timedelta(hours=24)
     share_live_state: bool = False
+
+    @property
+    def how_booked(self) -> str:
+        """What nobody needs to confirm before it is offered can be booked at once, unless the policy says otherwise."""
+        return self.booking or ("instant" if self.approval == "auto" else "on_request")
 
     @property
     def is_offered(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -112,6 +112,11 @@ class Publisher:
             self._state.mark_delivered(wanted)
             return Delivery(put, withdrawn, tuple(taken))
 
+    def take_back(self, bookings: Iterable[Booking]) -> None:
+        """End requests that wait for the factory's answer. Raises PlatformUnavailableError."""
+        for one in bookings:
+            self._platform.take_back(one.id)
+
     def show(self, card: MachineCard) -> None:
         """Put a machine's card, under the name that may be known. Raises PlatformUnavailableError."""
         own = self._policy.for_machine(card.machine)
@@ -136,7 +141,16 @@ class Publisher:
         per_hour = price_per_hour(own.price, slot.start, slot.end, self._policy.zone) if own.price else None
         visibility, partners = (own.visibility, ()) if isinstance(own.visibility, str) else ("partners", own.visibility)
         minimum = own.price.minimum if own.price else None
-        return Terms(own.operator, per_hour, minimum, visibility, partners)
+        return Terms(
+            own.operator,
+            per_hour,
+            minimum,
+            visibility,
+            partners,
+            own.how_booked,
+            own.minimum_slot if own.parts else None,
+            own.buffer_before + own.buffer_after,
+        )
 
     def _public(self, machine: str) -> str:
         if not self._policy.for_machine(machine).anonymous:

@@ -22,7 +22,9 @@ from telemetry.sqlite_file import open_sqlite_file
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS booking (id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL);
+DROP TABLE IF EXISTS booking; -- of before requests could be held: the platform is asked anew anyway
+CREATE TABLE IF NOT EXISTS platform_booking (
+    id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL, held INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS approval (
     id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL, probability REAL NOT NULL,
     status TEXT NOT NULL, answer_by TEXT NOT NULL);
@@ -126,14 +128,15 @@ class PublisherState:
     def set_bookings(self, bookings: Iterable[Booking]) -> None:
         """What the platform said last."""
         with self._changing() as connection:
-            connection.execute("DELETE FROM booking")
+            connection.execute("DELETE FROM platform_booking")
             connection.executemany(
-                "INSERT INTO booking VALUES (?, ?, ?, ?)",
-                [(one.id, one.machine, rfc3339(one.start), rfc3339(one.end)) for one in bookings],
+                "INSERT INTO platform_booking VALUES (?, ?, ?, ?, ?)",
+                [(one.id, one.machine, rfc3339(one.start), rfc3339(one.end), one.held) for one in bookings],
             )
 
     def bookings(self) -> tuple[Booking, ...]:
-        return tuple(Booking(**row) for row in self._rows("SELECT * FROM booking ORDER BY start, id"))
+        rows = self._rows("SELECT * FROM platform_booking ORDER BY start, id")
+        return tuple(Booking(**{**row, "held": bool(row["held"])}) for row in rows)
 
     def approvals(self) -> list[Approval]:
         return [Approval(**row) for row in self._rows("SELECT * FROM approval ORDER BY start, id")]

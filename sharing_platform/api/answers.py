@@ -6,12 +6,12 @@ import hashlib
 from typing import Annotated, Any
 
 from fastapi import Header, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from sharing_platform.errors import PlatformError
 from sharing_platform.messages import Name, OfferId
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, JsonValue] = {
     "type": "about:blank", "title": "Not Found", "status": 404, "code": "missing", "detail": "There is no such thing, or it is gone."
 }  # fmt: skip
 
