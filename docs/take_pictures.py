@@ -14,7 +14,11 @@ from playwright.sync_api import sync_playwright
 from vrijloop.demo.workplace import free_ports
 
 FOLDER = Path(__file__).parent / "pictures"
-VIEWS = {"page": ("/?lang=en", 1100, 1000), "page-phone": ("/?lang=nl", 390, 844)}
+VIEWS = {
+    "page": ("/?lang=en", 1100, 1000),
+    "page-phone": ("/?lang=nl", 390, 844),
+    "platform": ("/?lang=en&view=week", 1100, 1000),
+}
 
 
 def main() -> None:
@@ -44,7 +48,7 @@ def _shoot(browser_path: str, url: str) -> None:
         for name, (path, width, height) in VIEWS.items():
             page = browser.new_page(viewport={"width": width, "height": height})
             page.goto(url + path)
-            page.wait_for_selector("li.offer")
+            page.wait_for_selector("li.offer, ol.week")
             page.wait_for_timeout(500)
             page.screenshot(path=FOLDER / f"{name}.png")
             print(FOLDER / f"{name}.png")

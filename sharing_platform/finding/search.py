@@ -191,13 +191,13 @@ def all_machines(session: Session) -> list[Machine]:
     return list(session.scalars(select(Machine).order_by(Machine.factory, Machine.title)))
 
 
-def week_of(found: Iterable[Offer], monday: date, zone: str) -> list[tuple[date, list[tuple[Offer, float, float]]]]:
+def week_of(found: Iterable[Offer], first_day: date, zone: str) -> list[tuple[date, list[tuple[Offer, float, float]]]]:
     """Seven days, each with the offers that touch it, and from which to which share of the day (0 to 1)."""
     local = ZoneInfo(zone)
     kept = list(found)
     days = []
     for number in range(7):
-        day = monday + timedelta(days=number)
+        day = first_day + timedelta(days=number)
         begin = datetime.combine(day, time(0), local).timestamp()
         length = datetime.combine(day + timedelta(days=1), time(0), local).timestamp() - begin
         touching = []

@@ -30,6 +30,7 @@ PROCESSES = (
     Process("shearing", "3.1", {"nl": "ponsen en knippen", "fr": "poinçonnage et cisaillage", "en": "punching and shearing"}, ("ponsen", "ponsmachine", "knippen", "plaatschaar", "poinçonneuse", "cisaille", "punching", "shearing")),
     Process("turning", "3.2.1", {"nl": "draaien", "fr": "tournage", "en": "turning"}, ("draaibank", "draaicentrum", "draaiwerk", "gedraaid", "tour", "tourner", "lathe", "turned")),
     Process("drilling", "3.2.2", {"nl": "boren", "fr": "perçage", "en": "drilling"}, ("boormachine", "kolomboor", "tappen", "perceuse", "drill", "tapping")),
+    Process("boring", "3.2.2", {"nl": "kotteren", "fr": "alésage", "en": "boring"}, ("kotterbank", "aléseuse", "boring mill")),
     Process("milling", "3.2.3", {"nl": "frezen", "fr": "fraisage", "en": "milling"}, ("freesbank", "freesmachine", "bewerkingscentrum", "gefreesd", "fraiseuse", "centre d'usinage", "mill", "machining centre", "machining center")),
     Process("sawing", "3.2.6", {"nl": "zagen", "fr": "sciage", "en": "sawing"}, ("zaagmachine", "lintzaag", "scie", "saw")),
     Process("grinding", "3.3.1", {"nl": "slijpen", "fr": "rectification", "en": "grinding"}, ("slijpmachine", "rondslijpen", "vlakslijpen", "rectifieuse", "meulage", "grinder")),
@@ -49,6 +50,9 @@ PROCESSES = (
 )  # fmt: skip
 
 BY_CODE = {one.code: one for one in PROCESSES}
+
+BY_NAME = {name.casefold(): one for one in PROCESSES for name in one.names.values()}
+"""What factories write instead of a code."""
 
 SYNONYMS = (
     ("aluminium", "alu", "aluminum"),

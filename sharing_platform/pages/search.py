@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from sharing_platform.errors import InvalidError
 from sharing_platform.finding import search
 from sharing_platform.finding.search import Found
-from sharing_platform.finding.vocabulary import BY_CODE
+from sharing_platform.finding.vocabulary import BY_CODE, BY_NAME
 from sharing_platform.finding.wish import Wish
 from sharing_platform.pages.shown import Showing, Shown, lines, number
 
@@ -44,9 +44,9 @@ def listing_page(show: Shown, template: str, status: int = 200, notice: str | No
     asked = show.request.query_params
     wish, problems = wish_of(show)
     week, sort = asked.get("view") == "week", "fit" if asked.get("sort") == "fit" else "start"
-    monday = _monday(show, asked.get("week"))
+    first_day = _first_day(show, asked.get("week"))
     if week:
-        wish = wish.model_copy(update={"first_day": monday, "last_day": monday + timedelta(days=6)})
+        wish = wish.model_copy(update={"first_day": first_day, "last_day": first_day + timedelta(days=6)})
     with show.context.sessions() as session:
         session.connection(execution_options={"readonly": True})
         machines = {(one.factory, one.machine): one for one in search.all_machines(session)}
@@ -69,10 +69,10 @@ def listing_page(show: Shown, template: str, status: int = 200, notice: str | No
         machines=machines,
         found=page.found,
         further=urlencode([*kept, ("cursor", page.next)]) if page.next else None,
-        days=_week(show, page.found, monday) if week else None,
-        monday=monday,
-        earlier=urlencode([*kept, ("week", str(monday - timedelta(days=7)))]),
-        later=urlencode([*kept, ("week", str(monday + timedelta(days=7)))]),
+        days=_week(show, page.found, first_day) if week else None,
+        first_day=first_day,
+        earlier=urlencode([*kept, ("week", str(first_day - timedelta(days=7)))]),
+        later=urlencode([*kept, ("week", str(first_day + timedelta(days=7)))]),
         as_list=urlencode([one for one in kept if one[0] != "view"]),
         as_week=urlencode([*(one for one in kept if one[0] != "view"), ("view", "week")]),
         saveable=urlencode(kept),
@@ -83,9 +83,7 @@ def listing_page(show: Shown, template: str, status: int = 200, notice: str | No
         given=asked,
         problems=problems,
         notice=notice,
-        other_processes=sorted(
-            {one.process for one in machines.values() if one.process and one.process not in BY_CODE}
-        ),
+        other_processes=sorted(_unlisted({one.process for one in machines.values()})),
     )
 
 
@@ -115,7 +113,13 @@ def wish_of(show: Shown) -> tuple[Wish, dict[str, str]]:
             del fields[name]
 
 
-def _monday(show: Shown, asked: str | None) -> date:
+def _unlisted(processes: set[str]) -> set[str]:
+    """What factories call processes that the vocabulary does not know."""
+    return {one for one in processes if one and one not in BY_CODE and one.casefold() not in BY_NAME}
+
+
+def _first_day(show: Shown, asked: str | None) -> date:
+    """Of the seven that are shown: today, where none is asked for. On a Friday nobody looks for last Monday."""
     today = show.now.astimezone(ZoneInfo(show.context.zone)).date()
     try:
         day = date.fromisoformat(asked or "")
@@ -123,10 +127,10 @@ def _monday(show: Shown, asked: str | None) -> date:
         day = today
     if not today - timedelta(days=366) < day < today + timedelta(days=366):
         day = today
-    return day - timedelta(days=day.weekday())
+    return day
 
 
-def _week(show: Shown, found: list[Found], monday: date) -> list[tuple[date, list[tuple[Found, float, float]]]]:
+def _week(show: Shown, found: list[Found], first_day: date) -> list[tuple[date, list[tuple[Found, float, float]]]]:
     by_id = {one.offer.id: one for one in found}
-    days = search.week_of([one.offer for one in found], monday, show.context.zone)
+    days = search.week_of([one.offer for one in found], first_day, show.context.zone)
     return [(day, [(by_id[offer.id], first, last) for offer, first, last in spans]) for day, spans in days]

@@ -17,7 +17,7 @@ from starlette.datastructures import UploadFile
 
 from sharing_platform.context import Context, MaybeActor, MaybePerson, PlatformContext, context_of
 from sharing_platform.errors import InvalidError, PlatformError
-from sharing_platform.finding.vocabulary import BY_CODE, PROCESSES
+from sharing_platform.finding.vocabulary import BY_CODE, BY_NAME, PROCESSES
 from sharing_platform.people.access import Actor, Right
 from sharing_platform.people.accounts import SignedIn
 from sharing_platform.words import DEFAULT_LANGUAGE, LANGUAGES, Words
@@ -100,8 +100,8 @@ class Shown:
         return RedirectResponse(f"{path}{'&' if '?' in path else '?'}done={done}" if done else path, 303)
 
     def process_name(self, process: str) -> str:
-        """A code of the vocabulary in the page's language; other names as they are."""
-        known = BY_CODE.get(process)
+        """A process of the vocabulary, by code or name, in the page's language; other names as they are."""
+        known = BY_CODE.get(process) or BY_NAME.get(process.casefold())
         return known.names[language_of(self.request)] if known is not None else process
 
 

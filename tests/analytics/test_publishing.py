@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -18,37 +15,17 @@ from analytics.approvals import Approval, Status, confirmed
 from analytics.bookings_at_risk import bookings_at_risk
 from analytics.cycle import CycleResult
 from analytics.metrics import AnalyticsCollector
-from analytics.platform_client import Booking, HttpSharingPlatform, OfferTakenError, PlatformUnavailableError, Terms
+from analytics.platform_client import Booking, HttpSharingPlatform, PlatformUnavailableError, Terms
 from analytics.policy import MachinePolicy, MachineTable, Planned, Policy, PriceRule
 from analytics.prices import price_per_hour
 from analytics.publications import Publications
 from analytics.reconcile import Offer, Slot
-from sharing_platform.app import PlatformSettings, create_app
 from stores import LatestState
 from telemetry import MachineState, StateInterval
+from tests.analytics.publishing import NOW, SLOT, policy
 from tests.analytics.tables import utc
-from tests.analytics.test_cycle import POLICY, STARTUP, House, SetClock
-from tests.servers import free_port, serving
-
-NOW = utc(2, 12, month=3)
-SECOND = "secret-of-genk-itself"
-GUEST = {"organisation": "Start-up", "name": "An", "email": "a@b.be"}
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    clock = SetClock(NOW)
-    tokens = {"hal-2": "secret", "genk": SECOND, "start-up": "secret-of-start-up"}
-    app = create_app(PlatformSettings(f"sqlite:///{tmp_path}/platform.sqlite", tokens, "UTC"), clock.now)
-    with serving(app) as url:
-        built = House(tmp_path, url, clock)
-        built.two_shifts("lathe-2")
-        yield built
-        built.close()
-
-
-def policy(**wishes: object) -> Policy:
-    return POLICY.model_copy(update=wishes)
+from tests.analytics.test_cycle import POLICY, STARTUP, House
+from tests.servers import free_port
 
 
 def test_a_platform_that_was_away_for_a_day_is_caught_up_with(house: House) -> None:
@@ -275,69 +252,6 @@ def test_a_slot_costs_what_its_parts_of_the_day_cost(start: datetime, end: datet
     assert price_per_hour(rule, start, end, "UTC") == Decimal(expected)
 
 
-@pytest.fixture
-def platform(house: House) -> HttpSharingPlatform:
-    return house.platform
-
-
-SLOT = Slot("lathe-2", NOW + timedelta(hours=6), NOW + timedelta(hours=10), 0.93, 40, 1)
-TERMS = Terms("own_allowed", Decimal("45.50"), Decimal(90), "members", ())
-
-
-def test_contract_put_change_withdraw_and_again(platform: HttpSharingPlatform) -> None:
-    offer = Offer("offer-1", SLOT)
-    for _ in range(2):
-        platform.put_offer("hal-2", offer, TERMS)
-        assert platform.offers("hal-2") == [offer]
-    shorter = Offer("offer-1", replace(SLOT, end=NOW + timedelta(hours=8)))
-    platform.put_offer("hal-2", shorter, Terms())
-    assert platform.offers("hal-2") == [shorter]
-    for _ in range(2):
-        platform.withdraw("offer-1")
-        assert platform.offers("hal-2") == []
-    platform.withdraw("never-there")
-    platform.put_offer("hal-2", offer, TERMS)
-    assert platform.offers("hal-2") == [offer], "what was withdrawn may be offered again"
-
-
-def test_contract_what_is_booked_can_be_neither_changed_nor_withdrawn(house: House) -> None:
-    platform = house.platform
-    platform.put_offer("hal-2", Offer("offer-1", SLOT), Terms())
-    assert house.http.post("/api/v1/offers/offer-1/booking", json={}, headers=STARTUP).status_code == 201
-    (booking,) = platform.bookings("hal-2")
-    assert (booking.machine, booking.start, booking.end) == (SLOT.machine, SLOT.start, SLOT.end)
-    with pytest.raises(OfferTakenError):
-        platform.put_offer("hal-2", Offer("offer-1", SLOT), Terms())
-    with pytest.raises(OfferTakenError):
-        platform.put_offer("hal-2", Offer("offer-2", SLOT), Terms())
-    with pytest.raises(OfferTakenError):
-        platform.withdraw("offer-1")
-
-
-@pytest.mark.parametrize(
-    ("terms", "sees"),
-    [
-        (Terms(), {None, "hal-2", "genk"}),
-        (Terms(visibility="members"), {"hal-2", "genk"}),
-        (Terms(visibility="partners", partners=("genk",)), {"hal-2", "genk"}),
-        (Terms(visibility="partners", partners=("somebody",)), {"hal-2"}),
-    ],
-)
-def test_contract_who_may_see_an_offer(house: House, terms: Terms, sees: set[str | None]) -> None:
-    house.platform.put_offer("hal-2", Offer("offer-1", SLOT), terms)
-    tokens = {None: None, "hal-2": "secret", "genk": SECOND}
-    for who, token in tokens.items():
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        listed = house.http.get("/api/v1/offers", headers=headers).json()["offers"]
-        one = house.http.get("/api/v1/offers/offer-1", headers=headers).status_code
-        assert ([offer["id"] for offer in listed], one) == ((["offer-1"], 200) if who in sees else ([], 404))
-        if who is None:
-            page = house.http.get("/offers/offer-1").status_code
-            assert (page == 200) == (who in sees)
-            if who not in sees:
-                assert house.http.post("/api/v1/offers/offer-1/booking", json={"guest": GUEST}).status_code == 404
-
-
 _hours = st.integers(0, 60)
 
 
@@ -372,65 +286,3 @@ def test_the_pages_of_the_platform_do_not_show_what_is_for_members(house: House)
     house.platform.put_offer("hal-2", Offer("offer-1", SLOT), Terms(visibility="members"))
     page = httpx2.get(f"{house.url}/").text
     assert "offer-1" not in page
-
-
-def test_contract_a_request_that_waits_is_taken_back(house: House) -> None:
-    platform = house.platform
-    platform.put_offer("hal-2", Offer("offer-1", SLOT), Terms(booking="on_request"))
-    assert house.http.post("/api/v1/offers/offer-1/booking", json={}, headers=STARTUP).json()["state"] == "held"
-    (held,) = platform.bookings("hal-2")
-    assert held.held
-    assert platform.offers("hal-2") == []
-    platform.take_back(held.id)
-    platform.take_back(held.id)
-    platform.take_back("00000000-0000-4000-8000-000000000000")
-    assert platform.bookings("hal-2") == []
-    platform.put_offer("hal-2", Offer("offer-1", SLOT), Terms())
-    firm = house.http.post("/api/v1/offers/offer-1/booking", json={}, headers=STARTUP).json()
-    platform.take_back(firm["id"])
-    assert [one.id for one in platform.bookings("hal-2")] == [firm["id"]], "what is agreed is not taken back"
-
-
-def test_contract_parts_are_cut_and_what_is_left_stays_offered(house: House) -> None:
-    """The factory's analytics then takes over what the platform cut, and withdraws nothing that is booked."""
-    house.policy = policy(booking="on_request", minimum_slot=timedelta(hours=2), maximum_slot=timedelta(hours=12))
-    house.cycle()
-    name, (_, start, end) = max(house.offers().items(), key=lambda one: one[1][2])
-    begin = datetime.fromisoformat(start)
-    assert datetime.fromisoformat(end) - begin >= timedelta(hours=6)
-    part = {"start": (begin + timedelta(hours=2)).isoformat(), "end": (begin + timedelta(hours=4)).isoformat()}
-    booked = house.http.post(f"/api/v1/offers/{name}/booking", json=part, headers=STARTUP).json()
-    assert booked["state"] == "held"
-    left = house.offers()
-    assert (start, part["start"].replace("+00:00", "Z")) in [(a, b) for _, a, b in left.values()]
-    for _ in range(2):
-        house.cycle()
-        for _, a, b in house.offers().values():
-            assert b <= booked["start"] or a >= booked["end"], "held hours are not offered again"
-    assert [one.held for one in house.state.bookings()] == [True]
-
-
-@pytest.mark.parametrize("how", ["kill switch", "out of service", "planned"])
-def test_what_is_being_asked_for_is_taken_back_when_the_machine_is_needed(house: House, how: str) -> None:
-    house.policy = policy(approval="auto", booking="on_request")
-    house.cycle()
-    chosen = min(house.offers(), key=lambda one: house.offers()[one][1])
-    made = house.http.post(f"/api/v1/offers/{chosen}/booking", json={}, headers=STARTUP).json()
-    analytics = house.analytics()
-    house.cycle()
-    well = [LatestState("hal-2", "lathe-2", StateInterval(MachineState.NOT_EXECUTING, NOW, house.clock.now()))]
-    analytics.check_bookings(well)
-    read = f"/api/v1/bookings/{made['id']}"
-    assert house.http.get(read, headers=STARTUP).json()["state"] == "held"
-    if how == "kill switch":
-        analytics.switch_off(True)
-    else:
-        house.clock.moment = datetime.fromisoformat(made["start"]) - timedelta(hours=1)
-        now = house.clock.now()
-        broken = MachineState.OUT_OF_SERVICE if how == "out of service" else MachineState.NOT_EXECUTING
-        if how == "planned":
-            planned = Planned(machine="lathe-2", start=made["start"], end=made["end"], what="order")
-            analytics.planned = replace(analytics.planned, entries=(planned,))
-        analytics.check_bookings([LatestState("hal-2", "lathe-2", StateInterval(broken, NOW, now))])
-    assert house.http.get(read, headers=STARTUP).json()["state"] == "withdrawn"
-    assert house.state.alerts() == [], "nobody has to do anything about it"
