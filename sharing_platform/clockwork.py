@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 
 from sharing_platform.booking import requests
+from sharing_platform.booking.tables import Booking
 from sharing_platform.context import PlatformContext
 from sharing_platform.finding import searches
 from sharing_platform.finding.tables import Search
-from sharing_platform.notices.courier import Clockwork, Courier, Ways
+from sharing_platform.notices.courier import Clockwork, Courier, Ways, forget_delivered
 from sharing_platform.people.rate_limits import forget_old
 from sharing_platform.people.tables import MailedLink, WebSession
 
@@ -41,13 +42,17 @@ class Steps:
                 self._forget(now)
 
     def _advance(self, now: datetime) -> None:
-        changed = True
-        while changed:
+        while self._something_is_due(now):
             with self._context.sessions.begin() as session:
-                changed = bool(requests.advance(session, now, self._context.told))
-            if changed:
-                self._context.hub.tell("offers")
-                self._context.changed()
+                requests.advance(session, now, self._context.told)
+            self._context.hub.tell("offers")
+            self._context.changed()
+
+    def _something_is_due(self, now: datetime) -> bool:
+        """Asked without keeping a writer waiting: mostly nothing is."""
+        with self._context.sessions() as session:
+            session.connection(execution_options={"readonly": True})
+            return session.scalar(select(Booking.id).where(Booking.due <= now).limit(1)) is not None
 
     def _match(self, now: datetime) -> None:
         """Each search in a transaction of its own: one that fails keeps no other from its owner, and nobody waits for all."""
@@ -69,6 +74,7 @@ class Steps:
             session.execute(delete(WebSession).where(WebSession.expires <= now))
             session.execute(delete(MailedLink).where(MailedLink.expires <= now - timedelta(days=7)))
             forget_old(session, now)
+            forget_delivered(session, now)
 
 
 def start_clockwork(context: PlatformContext, ways: Ways, every: timedelta) -> list[Clockwork]:
@@ -77,7 +83,6 @@ def start_clockwork(context: PlatformContext, ways: Ways, every: timedelta) -> l
 
     def deliver() -> None:
         courier.deliver_due()
-        courier.forget_old()
 
     running = [
         Clockwork("platform-clockwork", steps.tick, every.total_seconds()),

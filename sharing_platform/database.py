@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,9 @@ from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, eve
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
+
+_WRITER_WAITS_S = 20
+_TURN = "vrijloop_turn"
 
 Now = Callable[[], datetime]
 """The platform's clock: aware UTC."""
@@ -68,15 +72,35 @@ def migrate(connection: Connection, revision: str = "head") -> None:
 
 
 def _make_sqlite_strict(engine: Engine) -> None:
+    writing = threading.Lock()
+
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _: Any) -> None:
         # The driver's own transactions begin late and allow two writers to read the same state first.
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA busy_timeout=5000")
+        connection.execute(f"PRAGMA busy_timeout={_WRITER_WAITS_S * 1000}")
 
     @event.listens_for(engine, "begin")
-    def on_begin(connection: Any) -> None:
+    def on_begin(connection: Connection) -> None:
         # Writers are serialised from their first statement on; readers are not kept waiting by WAL.
-        connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("readonly") else "BEGIN IMMEDIATE")
+        if connection.get_execution_options().get("readonly"):
+            connection.exec_driver_sql("BEGIN")
+            return
+        # SQLite lets writers try again and again, and some never come to it: the threads of this process wait in turn instead.
+        turn = writing.acquire(timeout=_WRITER_WAITS_S)
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except BaseException:
+            if turn:
+                writing.release()
+            raise
+        connection.info[_TURN] = turn
+
+    def on_end(connection: Connection) -> None:
+        if connection.info.pop(_TURN, False):
+            writing.release()
+
+    event.listen(engine, "commit", on_end)
+    event.listen(engine, "rollback", on_end)

@@ -48,7 +48,6 @@ def ask(
     now = context.now()
     if actor is not None:
         require(actor, Right.ASK)
-        rate_limits.count_one(context.sessions, rate_limits.REQUESTS_BY_ORGANISATION, actor.organisation, now)
     else:
         if wanted.guest is None:
             raise NotSignedInError
@@ -75,6 +74,8 @@ def ask(
                 start=booking.start,
                 end=booking.end,
             )
+        if actor is not None:
+            rate_limits.count_with(session, rate_limits.REQUESTS_BY_ORGANISATION, actor.organisation, now)
         log(session, now, actor, "booking.asked", booking.id, organisation=seeker.organisation.id)
         shown = booking_out(session, booking, Party.SEEKER, now)
     context.hub.tell("offers")

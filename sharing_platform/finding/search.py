@@ -9,10 +9,11 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, String, and_, cast, func, literal, or_, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from sharing_platform.cursors import from_cursor, to_cursor
+from sharing_platform.database import UtcDateTime
 from sharing_platform.errors import InvalidError
 from sharing_platform.finding.catalogue import Catalogue, CatalogueEntry
 from sharing_platform.finding.fit import Fit, Wanted, fit, hours_fit, made_ready
@@ -26,6 +27,7 @@ Sort = Literal["start", "fit"]
 RANKED = 500
 """So many of the earliest times that fit are put in order of how well they do."""
 _FEW_MACHINES = 60
+_PORTION, _WIDEST_PORTION = 250, 4000
 
 _CURSOR = TypeAdapter(tuple[Moment, str])
 _RANK = TypeAdapter(tuple[int])
@@ -80,31 +82,51 @@ def find(
     if fitting is not None and not fitting:
         return Page([], None)
     query = _query(session, wanted.wish, now, zone, viewer)
-    if fitting is not None:
+    if fitting is not None and len(fitting) <= _FEW_MACHINES:
         query = query.where(_of_machines(fitting))
-    ordered = query.order_by(Offer.start, Offer.id)
 
-    def shown(offer: Offer) -> Found | None:
+    def shown(offer: Offer) -> Found:
         key = (offer.factory, offer.machine)
-        machine = fitting.get(key) if fitting is not None else Fit(1.0)
-        if machine is None:
-            return None
+        machine = fitting[key] if fitting is not None else Fit(1.0)
         own = hours_fit(wanted.wish, machine, offer.start, offer.end, offer.probability, offer.price_per_hour)
         return Found(offer, entries.get(key), own)
 
     if sort == "fit":
-        candidates = [one for offer in session.scalars(ordered.limit(RANKED)) if (one := shown(offer)) is not None]
+        candidates = [shown(offer) for offer in _first_that_fit(session, query, fitting, RANKED)]
         candidates.sort(key=lambda one: (-one.fit.score, one.offer.start, one.offer.id))
         (begin,) = from_cursor(cursor, _RANK) if cursor else (0,)
         following = to_cursor(begin + limit) if begin + limit < len(candidates) else None
         return Page(candidates[max(0, begin) : begin + limit], following)
     if cursor is not None:
-        start, last = from_cursor(cursor, _CURSOR)
-        ordered = ordered.where((Offer.start > start) | ((Offer.start == start) & (Offer.id > last)))
-    rows = session.scalars(ordered.limit(limit + 1)).all()
-    found = [one for offer in rows[:limit] if (one := shown(offer)) is not None]
-    following = to_cursor(rows[limit - 1].start.isoformat(), rows[limit - 1].id) if len(rows) > limit else None
-    return Page(found, following)
+        query = query.where(_after(*from_cursor(cursor, _CURSOR)))
+    found = _first_that_fit(session, query, fitting, limit + 1)
+    following = to_cursor(found[limit - 1].start.isoformat(), found[limit - 1].id) if len(found) > limit else None
+    return Page([shown(offer) for offer in found[:limit]], following)
+
+
+def _first_that_fit(
+    session: Session, query: Select[Offer], fitting: Collection[tuple[str, str]] | None, count: int
+) -> list[Offer]:
+    """In order of their start. Only names are read, in portions, until so many fit; then those that do, whole."""
+    names = query.with_only_columns(Offer.id, Offer.factory, Offer.machine, Offer.start)
+    names = names.order_by(Offer.start, Offer.id)
+    chosen: list[str] = []
+    portion = count if fitting is None else max(count, _PORTION)
+    place: tuple[datetime, str] | None = None
+    while len(chosen) < count:
+        rows = session.execute((names if place is None else names.where(_after(*place))).limit(portion)).all()
+        chosen += [row.id for row in rows if fitting is None or (row.factory, row.machine) in fitting]
+        if len(rows) < portion:
+            break
+        place = (rows[-1].start, rows[-1].id)
+        portion = min(4 * portion, _WIDEST_PORTION)
+    whole = select(Offer).where(Offer.id.in_(chosen[:count])).order_by(Offer.start, Offer.id)
+    return list(session.scalars(whole)) if chosen else []
+
+
+def _after(start: datetime, last: str) -> ColumnElement[bool]:
+    # As a comparison of rows, which both databases answer from the index in its order.
+    return tuple_(Offer.start, Offer.id) > tuple_(literal(start, UtcDateTime()), literal(last))
 
 
 def _fitting(entries: dict[tuple[str, str], CatalogueEntry], wanted: Wanted) -> dict[tuple[str, str], Fit] | None:
@@ -117,12 +139,7 @@ def _fitting(entries: dict[tuple[str, str], CatalogueEntry], wanted: Wanted) -> 
 
 def _of_machines(keys: Collection[tuple[str, str]]) -> ColumnElement[bool]:
     """Few machines are named, so that the database goes by them; of many it goes by time, and finds enough soon."""
-    if len(keys) <= _FEW_MACHINES:
-        return or_(*(and_(Offer.factory == factory, Offer.machine == machine) for factory, machine in sorted(keys)))
-    by_factory: dict[str, list[str]] = {}
-    for factory, machine in sorted(keys):
-        by_factory.setdefault(factory, []).append(machine)
-    return or_(*(and_(Offer.factory == factory, Offer.machine.in_(own)) for factory, own in by_factory.items()))
+    return or_(*(and_(Offer.factory == factory, Offer.machine == machine) for factory, machine in sorted(keys)))
 
 
 def _query(session: Session, wish: Wish, now: datetime, zone: str, viewer: str | None) -> Select[Offer]:
@@ -135,7 +152,8 @@ def _query(session: Session, wish: Wish, now: datetime, zone: str, viewer: str |
         query = query.where(_between(session, wish.first_day, wish.last_day, zone))
     if wish.hours is not None:
         shortest = timedelta(hours=wish.hours)
-        query = query.where(Offer.length_s >= shortest.total_seconds(), Offer.end >= now + shortest)
+        # Said as a sum, so that the database goes by time and not by length: most offers are long enough.
+        query = query.where(Offer.length_s + 0 >= shortest.total_seconds(), Offer.end >= now + shortest)
     if wish.operator is not None:
         query = query.where(Offer.operator == wish.operator)
     if wish.max_price_per_hour is not None:

@@ -55,14 +55,15 @@ class Courier:
             done += 1
         return done
 
-    def forget_old(self) -> None:
-        """Deliveries and mails of over a month ago."""
-        with self._sessions.begin() as session:
-            oldest = self._now() - KEPT
-            session.execute(delete(Delivery).where(Delivery.created < oldest, Delivery.next_attempt.is_(None)))
-            session.execute(delete(Mail).where(Mail.created < oldest, Mail.next_attempt.is_(None)))
+    def _nothing_due(self, table: type[Delivery] | type[Mail]) -> bool:
+        """Asked without keeping a writer waiting: mostly nothing is."""
+        with self._sessions() as session:
+            session.connection(execution_options={"readonly": True})
+            return session.scalar(select(table.id).where(table.next_attempt <= self._now()).limit(1)) is None
 
     def _claim_delivery(self) -> tuple[str, str, str, str, dict[str, object], int] | None:
+        if self._nothing_due(Delivery):
+            return None
         with self._sessions.begin() as session:
             now = self._now()
             query = select(Delivery).where(Delivery.next_attempt <= now).order_by(Delivery.next_attempt).limit(1)
@@ -103,6 +104,8 @@ class Courier:
             return bool(session.scalar(query.where(Delivery.id == message_id)))
 
     def _claim_mail(self) -> Mail | None:
+        if self._nothing_due(Mail):
+            return None
         with self._sessions.begin() as session:
             now = self._now()
             query = select(Mail).where(Mail.next_attempt <= now).order_by(Mail.next_attempt).limit(1)
@@ -129,6 +132,12 @@ class Courier:
                 _log.error("An e-mail was given up after %d attempts (%s).", mail.attempts, why)
             elif mail.attempts == 1:
                 _log.warning("An e-mail could not be sent (%s); it will be tried again.", why)
+
+
+def forget_delivered(session: Session, now: datetime) -> None:
+    """Deliveries and mails of over a month ago."""
+    for table in (Delivery, Mail):
+        session.execute(delete(table).where(table.created < now - KEPT, table.next_attempt.is_(None)))
 
 
 class Clockwork:

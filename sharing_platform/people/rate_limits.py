@@ -40,15 +40,20 @@ def count_one(sessions: sessionmaker[Session], bound: Bound, whose: str, now: da
 
 
 def _count(sessions: sessionmaker[Session], bound: Bound, whose: str, now: datetime) -> None:
-    key = hashlib.sha256(f"{bound.name}/{whose}".encode()).hexdigest()
     with sessions.begin() as session:
-        window = session.get(RateWindow, key, with_for_update=True)
-        if window is None or now - window.began >= bound.window:
-            session.merge(RateWindow(key=key, began=now, count=1))
-            return
-        if window.count >= bound.count:
-            raise TooManyError(max(1, int((window.began + bound.window - now).total_seconds())))
-        window.count += 1
+        count_with(session, bound, whose, now)
+
+
+def count_with(session: Session, bound: Bound, whose: str, now: datetime) -> None:
+    """In the transaction of what is bounded: only what succeeds counts. Raises TooManyError."""
+    key = hashlib.sha256(f"{bound.name}/{whose}".encode()).hexdigest()
+    window = session.get(RateWindow, key, with_for_update=True)
+    if window is None or now - window.began >= bound.window:
+        session.merge(RateWindow(key=key, began=now, count=1))
+        return
+    if window.count >= bound.count:
+        raise TooManyError(max(1, int((window.began + bound.window - now).total_seconds())))
+    window.count += 1
 
 
 def forget_old(session: Session, now: datetime) -> None:
