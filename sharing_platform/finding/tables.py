@@ -6,13 +6,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, Numeric, String, Text
+from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, Numeric, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sharing_platform.database import Base, UtcDateTime
 
 OPEN, HELD, BOOKED, WITHDRAWN = "open", "held", "booked", "withdrawn"
 CLOSED = "closed"
+_IS_PART = text("parent_id IS NOT NULL")
+"""Few offers are: an index of all would look useless to the database."""
 
 
 class Machine(Base):
@@ -51,7 +53,7 @@ class Offer(Base):
         Index("offer_by_machine", "factory", "machine", "status", "start"),
         Index("offer_by_factory_and_time", "status", "factory", "start", "id"),
         Index("offer_by_length", "status", "length_s"),
-        Index("offer_by_parent", "parent_id"),
+        Index("offer_by_parent", "parent_id", sqlite_where=_IS_PART, postgresql_where=_IS_PART),
     )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)

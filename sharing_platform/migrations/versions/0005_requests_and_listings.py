@@ -105,7 +105,8 @@ def upgrade() -> None:
         table.alter_column("offered_end", existing_type=sa.DateTime(), nullable=False)
     op.drop_index("offer_by_machine", "offer")
     op.create_index("offer_by_machine", "offer", ["factory", "machine", "status", "start"])
-    op.create_index("offer_by_parent", "offer", ["parent_id"])
+    is_part = sa.text("parent_id IS NOT NULL")
+    op.create_index("offer_by_parent", "offer", ["parent_id"], sqlite_where=is_part, postgresql_where=is_part)
     _new_bookings()
     op.create_table(
         "booking_event",
