@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sharing_platform.booking.availability import live_bookings, recut, resource_of, wait_for_turn
@@ -11,7 +12,7 @@ from sharing_platform.booking.requests import Told, pending_on, withdraw_pending
 from sharing_platform.booking.tables import Booking
 from sharing_platform.errors import NotFoundError, TakenError
 from sharing_platform.finding.catalogue import catalogue_changed, located
-from sharing_platform.finding.tables import BOOKED, WITHDRAWN, Machine, Offer
+from sharing_platform.finding.tables import BOOKED, HELD, OPEN, WITHDRAWN, Machine, Offer
 from sharing_platform.finding.wish import MachineDetails
 from sharing_platform.messages import MachineIn, OfferIn
 
@@ -43,7 +44,7 @@ def put_offer(session: Session, offer_id: str, wanted: OfferIn, now: datetime) -
     offer.parent_id = None
     offer.offered_start, offer.offered_end = wanted.start, wanted.end
     offer.length_s = int((wanted.end - wanted.start).total_seconds())
-    offer.status, offer.changed = "open", now
+    offer.status, offer.changed = OPEN, now
     session.add(offer)
     session.flush()
     recut(session, offer, now)
@@ -71,6 +72,15 @@ def withdraw_offer(session: Session, offer_id: str, factory: str, now: datetime,
     # The offer is gone before anybody is told what else is free.
     withdraw_pending(session, pending, now, told)
     return pending
+
+
+def withdraw_all(session: Session, factory: str, now: datetime, told: Told) -> None:
+    """Everything that a factory has on offer, and what is being asked for; what is agreed stays agreed."""
+    roots = select(Offer.id).where(
+        Offer.factory == factory, Offer.parent_id.is_(None), Offer.status.in_((OPEN, HELD)), Offer.end > now
+    )
+    for offer_id in session.scalars(roots.order_by(Offer.id)).all():
+        withdraw_offer(session, offer_id, factory, now, told)
 
 
 def put_machine(session: Session, factory: str, machine: str, card: MachineIn) -> None:

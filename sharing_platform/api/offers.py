@@ -114,6 +114,8 @@ def get_offer(offer_id: OfferPath, session: Reading, actor: MaybeActor, response
     if offer is None or not offers.visible_to(offer, actor.viewer if actor else None):
         raise NotFoundError
     shown = offer_out(offer)
+    if actor is None or actor.organisation != offer.factory:
+        shown.partners = []  # who else may see it is the factory's own affair
     tagged(response, shown)
     return shown
 
@@ -285,7 +287,7 @@ def offer_out(offer: Offer) -> OfferOut:
 
 def found_out(one: Found) -> FoundOffer:
     """An offer with what is known of its machine."""
-    shown = offer_out(one.offer).model_dump(exclude={"partners"} if one.offer.visibility == "partners" else set())
+    shown = offer_out(one.offer).model_dump(exclude={"partners"})
     return FoundOffer(
         **shown,
         title=one.entry.facts.title if one.entry else one.offer.machine,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sharing_platform import offers
 from sharing_platform.booking import asking
 from sharing_platform.context import PlatformContext
 from sharing_platform.errors import NotFoundError
@@ -55,7 +56,9 @@ def sign_in(context: PlatformContext, wanted: SignInIn, address: str) -> tuple[s
     rate_limits.count_one(context.sessions, rate_limits.SIGN_IN_BY_ADDRESS, address, now)
     rate_limits.count_one(context.sessions, rate_limits.SIGN_IN_BY_ACCOUNT, wanted.email, now)
     with context.sessions.begin() as session:
-        return accounts.sign_in(session, wanted.email, wanted.password, now)
+        secret, account = accounts.sign_in(session, wanted.email, wanted.password, now)
+        log(session, now, None, "account.signed_in", account.id)
+        return secret, account
 
 
 def sign_out(context: PlatformContext, secret: str) -> None:
@@ -104,17 +107,20 @@ def put_organisation(context: PlatformContext, actor: Actor, wanted: Organisatio
 
 
 def decide(context: PlatformContext, actor: Actor, organisation_id: str, approved: bool) -> Organisation:
-    """The region's word, told to the organisation's owners. Raises NotFoundError, ConflictError."""
+    """The region's word, told to the organisation's owners; what a refused one offers is withdrawn. Raises NotFoundError, ConflictError."""
     now = context.now()
     with context.sessions.begin() as session:
         organisation = organisations.decide(session, organisation_id, approved, now)
         action = "organisation.approved" if approved else "organisation.refused"
         log(session, now, actor, action, organisation_id)
+        if not approved:
+            offers.withdraw_all(session, organisation_id, now, context.told)
         key = "approved" if approved else "refused"
         for account in organisations.people_with(session, organisation_id, (Role.OWNER,)):
             context.doorway.write(
                 session, account, key, now, organisation=organisation.name, link=f"{context.url}/desk"
             )
+    context.hub.tell("offers")
     context.changed()
     return organisation
 

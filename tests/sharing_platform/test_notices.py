@@ -24,6 +24,7 @@ from sharing_platform.notices.courier import Courier, Ways
 from sharing_platform.notices.mail import FolderMailer, NotSentError, SmtpMailer, as_message
 from sharing_platform.notices.tables import Mail
 from sharing_platform.notices.webhooks import RETRY_AFTER, check_url
+from sharing_platform.people.access import Right
 from tests.servers import free_port, serving, wait_for
 from tests.sharing_platform.conftest import NOON, Platform
 
@@ -105,6 +106,18 @@ def test_a_receiver_that_is_away_is_tried_again_and_then_given_up(platform: Plat
     receiver.statuses = [204]
     assert platform.hal_2.post(f"{log}/{given_up['id']}/again").status_code == 202
     wait_for(lambda: platform.hal_2.get(log).json()["deliveries"][0]["arrived"] is not None, "it to arrive")
+
+
+def test_a_saved_search_is_told_to_a_program(platform: Platform, receiver: Receiver) -> None:
+    platform.machine("mill-1", process="milling")
+    program = platform.token("start-up", Right.READ, Right.ASK, Right.INTEGRATE)
+    program.post("/api/v1/webhooks", json={"url": receiver.url})
+    body = {"title": "Frezen", "wish": {"process": "milling"}, "notify": "webhook"}
+    search = program.post("/api/v1/searches", json=body).json()["id"]
+    platform.offer()
+    platform.tick()
+    wait_for(lambda: receiver.kinds() == ["search.matched"], "the program to be told")
+    assert receiver.taken[0][1] == {"search": search, "matches": ["offer:o1"]}
 
 
 def test_a_removed_webhook_gets_nothing_more(platform: Platform, receiver: Receiver) -> None:

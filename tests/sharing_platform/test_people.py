@@ -46,6 +46,12 @@ def test_from_registering_to_approval(platform: Platform) -> None:
     assert {"organisation.founded", "organisation.approved", "organisation.refused", "account.confirmed"} <= set(
         actions
     )
+    platform.offer("o1", 3, 4, booking="on_request")
+    platform.offer("o2", 20, 4)
+    asked = platform.startup.post("/api/v1/offers/o1/booking", json={}).json()["id"]
+    region.put("/api/v1/region/organisations/hal-2/approval", json={"approved": False})
+    assert platform.anyone.get("/api/v1/offers").json()["offers"] == [], "what a refused factory offers is withdrawn"
+    assert platform.startup.get(f"/api/v1/bookings/{asked}").json()["state"] == "withdrawn"
     own_region = region.get("/api/v1/organisation").json()["id"]
     answer = region.put(f"/api/v1/region/organisations/{own_region}/approval", json={"approved": False})
     assert answer.json()["code"] == "region_stays"
