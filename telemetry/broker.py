@@ -28,7 +28,11 @@ def read_secret_file(path: Path, what: str) -> str:
 
 def _broker_url(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+    try:
+        known = parts.scheme in ("mqtt", "mqtts") and parts.hostname and parts.port != 0
+    except ValueError:
+        known = False  # a port beyond 65535
+    if not known:
         raise ValueError('write it as "mqtt://HOST:PORT", or "mqtts://HOST:PORT" for TLS')
     if parts.username or parts.password:
         raise ValueError("a password does not belong in a URL; use `username` and `password_file`")

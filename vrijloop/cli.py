@@ -14,7 +14,14 @@ from rich.console import Console
 
 from edge_agent import commands as agent_commands
 from telemetry import UserError
-from vrijloop import analytics_commands, ingest_commands, platform_commands, publishing_commands, store_commands
+from vrijloop import (
+    analytics_commands,
+    doctor_command,
+    ingest_commands,
+    platform_commands,
+    publishing_commands,
+    store_commands,
+)
 from vrijloop.command_input import log_to_stderr, parse_moment
 
 app = typer.Typer(
@@ -27,6 +34,7 @@ app.command()(analytics_commands.spare)
 app.command()(analytics_commands.backtest)
 app.command()(analytics_commands.kpis)
 app.command()(publishing_commands.kill_switch)
+app.command()(doctor_command.doctor)
 app.command()(platform_commands.platform)
 app.command()(platform_commands.platform_admin)
 app.add_typer(publishing_commands.approvals_app, name="approvals")

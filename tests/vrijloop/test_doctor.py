@@ -1,0 +1,133 @@
+"""What `vrijloop doctor` says of a healthy set-up, and of each thing that can be wrong with one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sharing_platform.app import PlatformSettings, create_app
+from telemetry import SystemClock
+from tests.servers import Mosquitto, free_port, serving
+from tests.vrijloop.command_line import invoke
+from vrijloop.doctor import clocks, disk
+
+TOKEN = "a-token-of-at-least-16"
+
+
+@dataclass
+class Installation:
+    """A server's configuration in a folder, with broker and platform."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "server.toml"
+
+    def doctor(self, code: int) -> dict[str, list[tuple[str, str]]]:
+        """Area to what was found: (level, sentence and remedy)."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for one in json.loads(invoke("doctor", "--config", self.config, "--json", code=code)):
+            found.setdefault(one["area"], []).append((one["level"], f"{one['said']} {one['mend']}"))
+        return found
+
+    def change(self, old: str, new: str) -> None:
+        text = self.config.read_text()
+        assert old in text
+        self.config.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def installation(tmp_path: Path, broker: Mosquitto) -> Iterator[Installation]:
+    app = create_app(PlatformSettings(f"sqlite:///{tmp_path}/p.sqlite", {"hal-2": TOKEN}), SystemClock().now)
+    with serving(app) as url:
+        (tmp_path / "policy.toml").write_text('factory = "hal-2"\n')
+        for name in ("server-token", "platform-token"):
+            (tmp_path / name).write_text(TOKEN)
+            (tmp_path / name).chmod(0o600)
+        (tmp_path / "server.toml").write_text(
+            f'token_file = "{tmp_path}/server-token"\npolicy = "{tmp_path}/policy.toml"\ndata_dir = "{tmp_path}/data"\n'
+            f'port = {free_port()}\n[mqtt]\nurl = "{broker.url}"\n[platform]\nurl = "{url}"\n'
+            f'token_file = "{tmp_path}/platform-token"\n'
+        )
+        yield Installation(tmp_path)
+
+
+def test_a_healthy_set_up(installation: Installation) -> None:
+    found = installation.doctor(code=0)
+    assert {area for area, rows in found.items() if all(level == "ok" for level, _ in rows)} >= {
+        "configuration", "secrets", "broker", "store", "platform", "clock",
+    }  # fmt: skip
+    assert found["server"][0][0] == "warning", "it does not run yet"
+    assert TOKEN not in str(found)
+    said = invoke("doctor", "--config", installation.config)
+    assert "✓ broker" in said
+
+
+def _no_broker(one: Installation) -> None:
+    one.change('[mqtt]\nurl = "', f'[mqtt]\nurl = "mqtt://127.0.0.1:{free_port()}" # "')
+
+
+def _no_such_port(one: Installation) -> None:
+    one.change("mqtt://127.0.0.1:", "mqtt://127.0.0.1:99")
+
+
+def _wrong_token(one: Installation) -> None:
+    (one.folder / "platform-token").write_text("another-token-of-at-least-16")
+
+
+def _short_token(one: Installation) -> None:
+    (one.folder / "server-token").write_text("short")
+
+
+def _readable(one: Installation) -> None:
+    (one.folder / "server-token").chmod(0o644)
+
+
+def _no_platform(one: Installation) -> None:
+    one.change("[platform]\nurl = ", f'[platform]\nurl = "http://127.0.0.1:{free_port()}" #')
+
+
+def _no_influxdb(one: Installation) -> None:
+    table = f'[store]\nkind = "influxdb"\nurl = "http://127.0.0.1:{free_port()}"\ntoken_file = "{one.folder}/server-token"\n'
+    one.change("[platform]", f"{table}[platform]")
+
+
+def _bad_policy(one: Installation) -> None:
+    (one.folder / "policy.toml").write_text('factory = "hal-2"\nminimum_slot = "soon"\n')
+
+
+def _no_tls(one: Installation) -> None:
+    one.change("mqtt://", "mqtts://")
+
+
+@pytest.mark.parametrize(
+    ("break_it", "area", "level", "said"),
+    [
+        (_no_broker, "broker", "wrong", "no answer"), (_no_such_port, "configuration", "wrong", "mqtt://HOST:PORT"), (_wrong_token, "platform", "wrong", "does not know this factory's token"),
+        (_short_token, "secrets", "wrong", "shorter than 16"), (_readable, "secrets", "warning", "chmod 600"),
+        (_no_platform, "platform", "wrong", "does not answer"), (_no_influxdb, "store", "wrong", "InfluxDB does not answer"),
+        (_bad_policy, "configuration", "wrong", "minimum_slot"), (_no_tls, "broker", "wrong", "certificate is not accepted"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said(
+    installation: Installation, break_it: Callable[[Installation], None], area: str, level: str, said: str
+) -> None:
+    break_it(installation)
+    found = installation.doctor(code=0 if level == "warning" else 1)
+    assert any(one == level and said in sentence for one, sentence in found[area]), found[area]
+
+
+def test_clocks_and_disks() -> None:
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    assert clocks(now, now + timedelta(seconds=2)).level == "ok"
+    apart = clocks(now, now + timedelta(minutes=3))
+    assert (apart.level, "180 s" in apart.said) == ("warning", True)
+    assert disk(Path("/"), (100_000_000_000, 0, 50_000_000_000)).level == "ok"
+    assert disk(Path("/"), (100_000_000_000, 0, 2_000_000_000)).level == "warning"
+    assert disk(Path("/"), (5_000_000_000, 0, 900_000_000)).level == "warning"
