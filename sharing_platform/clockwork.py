@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
+from sqlalchemy.orm import Session
 
 from sharing_platform.booking import requests
 from sharing_platform.booking.tables import Booking
@@ -16,6 +19,9 @@ from sharing_platform.notices.courier import Clockwork, Courier, Ways, forget_de
 from sharing_platform.people.rate_limits import forget_old
 from sharing_platform.people.tables import MailedLink, WebSession
 
+_log = logging.getLogger(__name__)
+
+_PORTION = 500
 MATCH_EVERY = timedelta(seconds=30)
 _FORGET_EVERY = timedelta(hours=1)
 
@@ -42,32 +48,35 @@ class Steps:
                 self._forget(now)
 
     def _advance(self, now: datetime) -> None:
-        while self._something_is_due(now):
-            with self._context.sessions.begin() as session:
-                requests.advance(session, now, self._context.told)
+        due = select(Booking.id).where(Booking.due <= now).order_by(Booking.due).limit(_PORTION)
+        moved = sum(self._each(due, lambda session, one: requests.advance(session, one, now, self._context.told)))
+        if moved:
             self._context.hub.tell("offers")
             self._context.changed()
 
-    def _something_is_due(self, now: datetime) -> bool:
-        """Asked without keeping a writer waiting: mostly nothing is."""
-        with self._context.sessions() as session:
-            session.connection(execution_options={"readonly": True})
-            return session.scalar(select(Booking.id).where(Booking.due <= now).limit(1)) is not None
-
     def _match(self, now: datetime) -> None:
-        """Each search in a transaction of its own: one that fails keeps no other from its owner, and nobody waits for all."""
+        context = self._context
+
+        def match(session: Session, search_id: str) -> int:
+            search = session.get_one(Search, search_id)
+            return searches.match_one(session, context.catalogue, search, now, context.zone, context.url)
+
+        if sum(self._each(select(Search.id).where(Search.status == "open").order_by(Search.id), match)):
+            context.changed()
+
+    def _each(self, which: Select[str], step: Callable[[Session, str], int]) -> list[int]:
+        """Each in a transaction of its own: one that fails is told in the log and keeps no other waiting."""
         with self._context.sessions() as session:
             session.connection(execution_options={"readonly": True})
-            open_ones = list(session.scalars(select(Search.id).where(Search.status == "open")))
-        new = 0
-        for search_id in open_ones:
-            with self._context.sessions.begin() as session:
-                search = session.get_one(Search, search_id)
-                new += searches.match_one(
-                    session, self._context.catalogue, search, now, self._context.zone, self._context.url
-                )
-        if new:
-            self._context.changed()
+            ids = list(session.scalars(which))
+        done = []
+        for one in ids:
+            try:
+                with self._context.sessions.begin() as session:
+                    done.append(step(session, one))
+            except Exception:  # noqa: BLE001 - one bad row must not stop what all others wait for
+                _log.exception("%s could not be brought forward.", one)
+        return done
 
     def _forget(self, now: datetime) -> None:
         with self._context.sessions.begin() as session:

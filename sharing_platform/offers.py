@@ -60,6 +60,8 @@ def withdraw_offer(session: Session, offer_id: str, factory: str, now: datetime,
     session.refresh(offer, with_for_update=True)
     if offer.status == BOOKED:
         raise TakenError
+    if offer.status == WITHDRAWN:
+        return []  # again: nothing changes, above all not what has been put since
     pending = pending_on(session, offer)
     if offer.parent_id is None:
         offer.status, offer.changed = WITHDRAWN, now

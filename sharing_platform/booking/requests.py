@@ -176,7 +176,7 @@ def confirm_requests(session: Session, account: Account, now: datetime, told: To
     """The account's address is confirmed: its requests now count. Hours that are gone meanwhile make them expire."""
     waiting = select(Booking).where(Booking.account_id == account.id, Booking.state == State.REQUESTED)
     done = []
-    for booking in session.scalars(waiting.order_by(Booking.booked)).all():
+    for booking in session.scalars(waiting.order_by(Booking.booked, Booking.id)).all():
         if booking.resource is not None:
             wait_for_turn(session, booking.resource)
         session.refresh(booking, with_for_update=True)
@@ -197,19 +197,16 @@ def confirm_requests(session: Session, account: Account, now: datetime, told: To
     return done
 
 
-def advance(session: Session, now: datetime, told: Told, limit: int = 200) -> list[Booking]:
-    """Make the steps that time alone makes: what expires, begins and ends. Returns those that changed."""
-    due = select(Booking.id).where(Booking.due <= now).order_by(Booking.due).limit(limit)
-    changed = []
-    for booking_id in session.scalars(due).all():
-        booking = session.get_one(Booking, booking_id)
-        if booking.resource is not None:
-            wait_for_turn(session, booking.resource)
-        session.refresh(booking, with_for_update=True)
-        if booking.due is not None and booking.due <= now:
-            _go_with_time(session, booking, now, told)
-            changed.append(booking)
-    return changed
+def advance(session: Session, booking_id: str, now: datetime, told: Told) -> int:
+    """Make the steps that time alone makes of one booking: it expires, begins, ends. Returns 1 where it did, else 0."""
+    booking = session.get_one(Booking, booking_id)
+    if booking.resource is not None:
+        wait_for_turn(session, booking.resource)
+    session.refresh(booking, with_for_update=True)
+    if booking.due is None or booking.due > now:
+        return 0
+    _go_with_time(session, booking, now, told)
+    return 1
 
 
 def pending_on(session: Session, offer: Offer) -> list[Booking]:

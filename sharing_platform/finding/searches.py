@@ -94,14 +94,6 @@ def matches(session: Session, search_id: str) -> list[Match]:
     return list(session.scalars(query.order_by(Match.score.desc(), Match.found, Match.subject)))
 
 
-def match_all(session: Session, catalogue: Catalogue, now: datetime, zone: str, url: str) -> int:
-    """Look for each open search, and write down what is new. Returns how many are new."""
-    new = 0
-    for search in session.scalars(select(Search).where(Search.status == OPEN).order_by(Search.id)).all():
-        new += match_one(session, catalogue, search, now, zone, url)
-    return new
-
-
 def match_one(session: Session, catalogue: Catalogue, search: Search, now: datetime, zone: str, url: str) -> int:
     """For one search; its owner is told of what is new, all in one message."""
     wanted = ready(Wish.model_validate(search.wish))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -55,6 +57,10 @@ class Bookings(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.now = START
+        # Ids in order of their making: the same choices must always lead to the same bookings.
+        numbers = itertools.count(1)
+        self.ids = patch.object(uuid, "uuid4", lambda: uuid.UUID(int=next(numbers)))
+        self.ids.start()
         self.sessions: sessionmaker[Session] = open_database(self._url)
         self.seen: dict[str, list[tuple[str, str]]] = {}
         with self.sessions.begin() as session:
@@ -69,6 +75,8 @@ class Bookings(RuleBasedStateMachine):
             self.put(name, start, 8, 1.0, 30, "on_request" if name == "b" else "instant")
 
     def teardown(self) -> None:
+        if hasattr(self, "ids"):
+            self.ids.stop()
         if hasattr(self, "sessions"):
             self.sessions.kw["bind"].dispose()
 
@@ -128,7 +136,12 @@ class Bookings(RuleBasedStateMachine):
     def pass_time(self, hours: float, clockwork: bool) -> None:
         self.now += timedelta(hours=hours)
         if clockwork:
-            self._try(lambda session: requests.advance(session, self.now, told_nobody))
+            with self.sessions() as session:
+                due = list(
+                    session.scalars(select(Booking.id).where(Booking.due <= self.now).order_by(Booking.due, Booking.id))
+                )
+            for one in due:
+                self._try(lambda session, one=one: requests.advance(session, one, self.now, told_nobody))
 
     @precondition(lambda self: hasattr(self, "sessions"))
     @invariant()

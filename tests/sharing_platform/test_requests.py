@@ -324,3 +324,14 @@ def test_bookings_come_in_pages(platform: Platform) -> None:
         if cursor is None:
             break
     assert found == [f"o{number}" for number in range(5)]
+
+
+def test_one_bad_booking_keeps_no_other_from_its_step(platform: Platform, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(2):
+        platform.offer(f"o{number}", 3, 4, machine=f"mill-{number}")
+    first, second = (ask(platform.startup, f"o{number}")["id"] for number in range(2))
+    with platform.context.sessions.begin() as session:
+        session.execute(text("UPDATE booking SET state = 'nonsense' WHERE id = :id"), {"id": first})
+    platform.later(4)
+    assert state(platform.startup, second) == "in_use"
+    assert f"{first} could not be brought forward" in caplog.text
