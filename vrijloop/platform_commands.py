@@ -14,24 +14,39 @@ from vrijloop.command_input import log_to_stderr, parse_moment
 DatabaseOption = Annotated[
     str, typer.Option(help="SQLAlchemy URL.", envvar="VRIJLOOP_PLATFORM_DATABASE", show_envvar=True)
 ]
-UrlOption = Annotated[str | None, typer.Option(help="Where browsers find it, for the links in e-mails.")]
+UrlOption = Annotated[
+    str | None, typer.Option(envvar="VRIJLOOP_PLATFORM_URL", help="Where browsers find it, for the links in e-mails.")
+]
 _DATABASE = "sqlite:///vrijloop-platform.sqlite"
 
 
 def platform(
-    tokens_file: Annotated[Path | None, typer.Option(help="JSON: factory to bearer token.")] = None,
+    tokens_file: Annotated[
+        Path | None, typer.Option(envvar="VRIJLOOP_PLATFORM_TOKENS_FILE", help="JSON: factory to bearer token.")
+    ] = None,
     database: DatabaseOption = _DATABASE,
     webhooks_file: Annotated[
-        Path | None, typer.Option(help='JSON: factory to {"url", "secret"}, where it is told of its bookings.')
+        Path | None,
+        typer.Option(
+            envvar="VRIJLOOP_PLATFORM_WEBHOOKS_FILE",
+            help='JSON: factory to {"url", "secret"}, where it is told of its bookings.',
+        ),
     ] = None,
-    host: str = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8340,
+    host: Annotated[str, typer.Option(envvar="VRIJLOOP_PLATFORM_HOST")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="VRIJLOOP_PLATFORM_PORT", min=1, max=65535)] = 8340,
     url: UrlOption = None,
     mail: Annotated[
-        str | None, typer.Option(help="smtp://user@host:587, or a folder into which e-mails are written.")
+        str | None,
+        typer.Option(
+            envvar="VRIJLOOP_PLATFORM_MAIL", help="smtp://user@host:587, or a folder into which e-mails are written."
+        ),
     ] = None,
-    mail_from: Annotated[str, typer.Option(help="The sender of e-mails.")] = "vrijloop@localhost",
-    mail_password_file: Annotated[Path | None, typer.Option(help="The mail server's password.")] = None,
+    mail_from: Annotated[
+        str, typer.Option(envvar="VRIJLOOP_PLATFORM_MAIL_FROM", help="The sender of e-mails.")
+    ] = "vrijloop@localhost",
+    mail_password_file: Annotated[
+        Path | None, typer.Option(envvar="VRIJLOOP_PLATFORM_MAIL_PASSWORD_FILE", help="The mail server's password.")
+    ] = None,
     private_webhooks: Annotated[
         bool, typer.Option("--private-webhooks", help="Organisations may name webhooks in private networks.")
     ] = False,

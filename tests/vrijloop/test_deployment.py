@@ -14,6 +14,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "deploy" / "systemd" / "vrijloop-agent.service"
+SERVERS = [UNIT.with_name(f"vrijloop-{name}.service") for name in ("server", "platform")]
+HARDENING = {
+    "NoNewPrivileges": "yes", "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "yes", "CapabilityBoundingSet": "",
+}  # fmt: skip
 
 
 class Unit(configparser.RawConfigParser):
@@ -38,23 +42,39 @@ def test_the_unit_starts_what_there_is_and_is_hardened() -> None:
     assert service["Type"] == "notify"
     assert int(service["WatchdogSec"]) >= 30
     assert service["User"] != "root"
-    for key, value in {
-        "NoNewPrivileges": "yes", "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "yes",
-        "CapabilityBoundingSet": "", "SystemCallFilter": "~@privileged @resources", "MemoryDenyWriteExecute": "yes",
-    }.items():  # fmt: skip
+    own = {"SystemCallFilter": "~@privileged @resources", "MemoryDenyWriteExecute": "yes"}
+    for key, value in (HARDENING | own).items():
         assert service[key] == value, key
 
 
-def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unit", SERVERS, ids=lambda path: path.stem)
+def test_the_servers_units_start_what_there_is_and_are_hardened(unit: Path) -> None:
+    service = Unit(unit)["Service"]
+    command = [*service["ExecStart"].split()[1:], "--help"]
+    done = subprocess.run(
+        [sys.executable, "-m", "vrijloop", *command],
+        capture_output=True, text=True, timeout=60, env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for variable in re.findall(r"VRIJLOOP_\w+", unit.read_text()):
+        assert variable in done.stdout, f"{variable} means nothing to the command"
+    assert service["User"] != "root"
+    assert service["WorkingDirectory"] == f"/var/lib/{service['StateDirectory']}"
+    for key, value in HARDENING.items():
+        assert service[key] == value, key
+
+
+@pytest.mark.parametrize("unit", [UNIT, *SERVERS], ids=lambda path: path.stem)
+def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed: `apt-get install systemd` makes this test real.")
     program = tmp_path / "vrijloop"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    copy = tmp_path / UNIT.name
-    copy.write_text(UNIT.read_text().replace("/usr/local/bin/vrijloop", str(program)))
+    copy = tmp_path / unit.name
+    copy.write_text(unit.read_text().replace("/usr/local/bin/vrijloop", str(program)))
     done = subprocess.run(["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, timeout=60)
-    complaints = [line for line in done.stderr.splitlines() if UNIT.name in line and "Documentation" not in line]
+    complaints = [line for line in done.stderr.splitlines() if unit.name in line and "Documentation" not in line]
     assert complaints == []
 
 
