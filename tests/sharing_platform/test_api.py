@@ -6,14 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 
-import httpx2
 import pytest
 from sqlalchemy import create_engine, text
 
 from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.database import DatabaseError, migrate
 from tests.servers import serving
-from tests.sharing_platform.conftest import NOON, STARTUP, TOKENS, Platform
+from tests.sharing_platform.conftest import NOON, STARTUP, TOKENS, Platform, client
 
 WHO = {"organisation": "Start-up BV", "name": "An Peeters", "email": "an@startup.be"}
 
@@ -56,8 +55,8 @@ def test_who_may_do_what(platform: Platform) -> None:
         (platform.startup, "POST", "/api/v1/offers/o1/booking", {}, 409),
         (platform.anyone, "POST", "/api/v1/offers/o1/booking", {}, 401),
     ]
-    for client, method, path, sent, expected in table:
-        answer = client.request(method, path, json=sent) if sent is not None else client.request(method, path)
+    for who, method, path, sent, expected in table:
+        answer = who.request(method, path, json=sent) if sent is not None else who.request(method, path)
         assert answer.status_code == expected, (method, path, answer.text)
         if expected >= 400:
             assert answer.headers["content-type"] == "application/problem+json"
@@ -102,9 +101,9 @@ def test_one_of_two_hundred_wins(platform: Platform) -> None:
     together = Barrier(200)
 
     def book(number: int) -> int:
-        with httpx2.Client(base_url=platform.url, timeout=60, headers=STARTUP) as client:
+        with client(platform.url, timeout=60, headers=STARTUP) as own:
             together.wait()
-            return int(client.post("/api/v1/offers/o1/booking", json={"message": f"order {number}"}).status_code)
+            return int(own.post("/api/v1/offers/o1/booking", json={"message": f"order {number}"}).status_code)
 
     with ThreadPoolExecutor(200) as threads:
         codes = sorted(threads.map(book, range(200)))
@@ -119,9 +118,9 @@ def test_of_overlapping_offers_that_are_booked_together_one_wins(platform: Platf
     together = Barrier(100)
 
     def book(number: int) -> int:
-        with httpx2.Client(base_url=platform.url, timeout=60, headers=STARTUP) as client:
+        with client(platform.url, timeout=60, headers=STARTUP) as own:
             together.wait()
-            return int(client.post(f"/api/v1/offers/o{number % 10}/booking", json={}).status_code)
+            return int(own.post(f"/api/v1/offers/o{number % 10}/booking", json={}).status_code)
 
     with ThreadPoolExecutor(100) as threads:
         codes = sorted(threads.map(book, range(100)))
@@ -276,9 +275,9 @@ def test_a_repeated_request_is_harmless(platform: Platform) -> None:
     platform.offer("o2", 30)
 
     def book(_: int) -> tuple[int, str]:
-        with httpx2.Client(base_url=platform.url, timeout=60, headers=STARTUP) as client:
+        with client(platform.url, timeout=60, headers=STARTUP) as own:
             together.wait()
-            answer = client.post("/api/v1/offers/o2/booking", json={}, headers=key)
+            answer = own.post("/api/v1/offers/o2/booking", json={}, headers=key)
             return answer.status_code, answer.json()["id"]
 
     with ThreadPoolExecutor(20) as threads:

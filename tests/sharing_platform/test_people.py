@@ -11,14 +11,14 @@ from sqlalchemy import text
 from sharing_platform.people.access import Kind, Right, Role
 from sharing_platform.people.administration import make_administrator
 from tests.servers import wait_for
-from tests.sharing_platform.conftest import NOON, Platform
+from tests.sharing_platform.conftest import NOON, Platform, client
 
 PASSWORD = "een zin die lang genoeg is"
 NEW = {"name": "An Peeters", "email": "An@Startup.be", "organisation": "Start & Co BV", "kind": "factory"}
 
 
 def browser(platform: Platform) -> httpx2.Client:
-    return httpx2.Client(base_url=platform.url, headers={"Origin": platform.url}, timeout=30)
+    return client(platform.url, headers={"Origin": platform.url}, timeout=30)
 
 
 def test_from_registering_to_approval(platform: Platform) -> None:
