@@ -107,7 +107,8 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
     app.openapi = lambda: describe(app, ROUTERS, context.cookie)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     refuse = _problem(403, texts("en")["error_other_site"], code="other_site")
     too_long = _problem(413, texts("en")["error_too_long"], code="too_long")
-    app.add_middleware(Edge, url=settings.url, refuse=refuse, too_long=too_long)
+    unreadable = _problem(400, texts("en")["error_request"], code="request")
+    app.add_middleware(Edge, url=settings.url, refuse=refuse, too_long=too_long, unreadable=unreadable)
     return app
 
 

@@ -29,12 +29,13 @@ class Edge:
     """ASGI middleware. `host`: the platform's own, beside the one in the request. `refuse` answers a request that came from another
     site."""
 
-    def __init__(self, app: App, url: str, refuse: App, too_long: App) -> None:
+    def __init__(self, app: App, url: str, refuse: App, too_long: App, unreadable: App) -> None:
         self._app = app
         self._host = urlsplit(url).netloc
         self._secure = url.startswith("https://")
         self._refuse = refuse
         self._too_long = too_long
+        self._unreadable = unreadable
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,7 +43,9 @@ class Edge:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         app = self._app
-        if scope["method"] not in _SAFE:
+        if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
+            app = self._unreadable  # no name of ours has it, and databases choke on it
+        elif scope["method"] not in _SAFE:
             if self._foreign(headers):
                 app = self._refuse
             elif (

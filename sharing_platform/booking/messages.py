@@ -6,10 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from sharing_platform.booking.states import Party, State
-from sharing_platform.messages import Email, Message, Moment, OrganisationName, Text
+from sharing_platform.messages import Email, LongText, Message, Moment, OrganisationName, Text
 
 Step = Literal["accepted", "declined", "cancelled", "withdrawn"]
 
@@ -29,7 +29,7 @@ class AskIn(Message):
     start: Moment | None = None
     end: Moment | None = None
     places: Annotated[int, Field(ge=1, le=100)] = 1
-    message: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
+    message: LongText = ""
     guest: Guest | None = None
 
     @model_validator(mode="after")
@@ -74,7 +74,7 @@ class StepIn(Message):
     """Accept, decline, cancel, or take back; with a word to the other party."""
 
     state: Step
-    message: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
+    message: LongText = ""
 
 
 class EventOut(Message):

@@ -90,6 +90,6 @@ class CalendarFeed(Base):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
-    subject: Mapped[str] = mapped_column(String(70))
+    subject: Mapped[str] = mapped_column(String(80))
     hash: Mapped[str] = mapped_column(String(64), unique=True)
     created: Mapped[datetime] = mapped_column(UtcDateTime)

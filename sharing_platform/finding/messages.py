@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from sharing_platform.finding.wish import ListingKind, MachineDetails, Wish
-from sharing_platform.messages import Euros, LongText, Message, Moment, Name, Reason, Term, Title
+from sharing_platform.messages import Euros, LongText, Message, Moment, Name, OneLine, Reason, Term, Title
 
 Language = Literal["nl", "fr", "en", "de"]
 
@@ -17,14 +17,16 @@ class ListingDetails(Message):
     """What is particular to a kind. An operator: `skills`, `certificates`, `hours_per_week`; no name. Equipment: `use` (on the spot,
     on loan, to take over). Training: `languages`, and `sessions`, a line each as people write them."""
 
-    process: Annotated[str, Field(max_length=100)] = ""
+    process: Annotated[OneLine, Field(max_length=100)] = ""
     skills: Annotated[list[Term], Field(max_length=30)] = Field(default_factory=list)
     certificates: Annotated[list[Term], Field(max_length=30)] = Field(default_factory=list)
     hours_per_week: Annotated[float | None, Field(gt=0, le=168)] = None
     use: Literal["on_the_spot", "loan", "take_over"] | None = None
     languages: Annotated[list[Language], Field(max_length=4)] = Field(default_factory=list)
-    sessions: Annotated[list[Annotated[str, Field(max_length=120)]], Field(max_length=50)] = Field(default_factory=list)
-    place: Annotated[str, Field(max_length=100)] = ""
+    sessions: Annotated[list[Annotated[OneLine, Field(max_length=120)]], Field(max_length=50)] = Field(
+        default_factory=list
+    )
+    place: Annotated[OneLine, Field(max_length=100)] = ""
 
 
 class ListingIn(Message):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from sharing_platform.messages import Day, Euros, Latitude, Longitude, Message, Name, OneLine, Term
+from sharing_platform.messages import Day, Euros, Latitude, Longitude, LongText, Message, Name, OneLine, Term
 
 ListingKind = Literal["operator", "equipment", "know_how", "training"]
 Subject = Literal["machine", "operator", "equipment", "know_how", "training"]
@@ -20,7 +20,7 @@ class MachineDetails(Message):
 
     make: Annotated[OneLine, StringConstraints(max_length=60)] = ""
     model: Annotated[OneLine, StringConstraints(max_length=60)] = ""
-    description: Annotated[str, StringConstraints(max_length=2000)] = ""
+    description: Annotated[LongText, StringConstraints(max_length=2000)] = ""
     din_8580: Annotated[str, StringConstraints(pattern=r"^([1-6](\.\d{1,2}){0,3})?$")] = ""
     processes: Annotated[list[Term], Field(max_length=10)] = Field(default_factory=list)
     envelope_mm: Annotated[
@@ -34,7 +34,7 @@ class MachineDetails(Message):
     place: Annotated[OneLine, StringConstraints(max_length=100)] = ""
     latitude: Latitude | None = None
     longitude: Longitude | None = None
-    address: Annotated[str, StringConstraints(max_length=300)] = ""
+    address: Annotated[LongText, StringConstraints(max_length=300)] = ""
 
 
 class Wish(Message):

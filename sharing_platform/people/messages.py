@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from sharing_platform.messages import Email, Latitude, Longitude, LongText, Message, OneLine, OrganisationName
+from sharing_platform.messages import Email, Latitude, Longitude, LongText, Message, Name, OneLine, OrganisationName
 from sharing_platform.people.access import Kind, Right, Role
 
 Password = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"format": "password"})]
@@ -56,7 +56,7 @@ class PasswordIn(Message):
 class SpeakForIn(Message):
     """Which of one's organisations the session speaks for."""
 
-    organisation: str
+    organisation: Name
 
 
 class MembershipOut(Message):
@@ -145,7 +145,7 @@ class MembersOut(Message):
 class TokenIn(Message):
     """What the token is for, and may."""
 
-    name: OrganisationName
+    name: Annotated[OneLine, StringConstraints(strip_whitespace=True, min_length=2, max_length=100)]
     scopes: Annotated[list[TokenScope], Field(min_length=1, max_length=6)]
 
 

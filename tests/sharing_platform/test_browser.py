@@ -26,12 +26,6 @@ PICTURES = os.environ.get("VRIJLOOP_PICTURES")
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """What pages look like does not depend on the database: one will do."""
-    return f"sqlite:///{tmp_path}/platform.sqlite"
-
-
-@pytest.fixture
 def told(platform: Platform) -> dict[str, str]:
     """A platform with something of everything; ids by name."""
     details = {

@@ -26,6 +26,7 @@ from sharing_platform.database import Base, open_database
 from sharing_platform.finding import tables as finding_tables
 from sharing_platform.notices import tables as notice_tables
 from sharing_platform.people.access import Kind, Role
+from tests.postgres import fresh_database
 from tests.servers import free_port, serving
 from tests.sharing_platform.conftest import NOON, TOKENS, Platform
 
@@ -35,11 +36,15 @@ SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION).exclude(method="DELETE", pa
 EXAMPLES = int(os.environ.get("VRIJLOOP_API_EXAMPLES", "15"))
 
 
-@pytest.fixture(scope="module")
-def described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def described(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, dict[str, str]]]:
     """(address, headers of somebody who may do everything)."""
     port = free_port()
     url = f"sqlite:///{tmp_path_factory.mktemp('described')}/platform.sqlite"
+    if request.param == "postgresql":
+        url = fresh_database(request.getfixturevalue("postgres"))
     app = create_app(PlatformSettings(url, TOKENS, url=f"http://127.0.0.1:{port}", clockwork_s=3600), lambda: NOON)
     with serving(app, port) as address:
         platform = Platform(address, [NOON], app)
@@ -140,3 +145,12 @@ def test_the_tables_are_what_the_code_believes(database_url: str) -> None:
     with sessions() as session:
         found = compare_metadata(MigrationContext.configure(session.connection()), Base.metadata)
     assert found == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/offers/a%00b", "/listings/a%00b", "/api/v1/wanted?cursor=a%00b", "/api/v1/offers?q=a%00b", "/wanted/%00"]
+)
+def test_a_character_that_databases_choke_on(platform: Platform, path: str) -> None:
+    assert platform.anyone.get(path).status_code == 400
+    body = {"message": "a\u0000b"}
+    assert platform.startup.post("/api/v1/offers/o1/booking", json=body).status_code == 422

@@ -132,11 +132,13 @@ def test_a_removed_webhook_gets_nothing_more(platform: Platform, receiver: Recei
     assert len(receiver.taken) == 1
 
 
-def test_the_operators_webhooks_are_what_the_file_says(receiver: Receiver, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/p.sqlite"
+def test_the_operators_webhooks_are_what_the_file_says(receiver: Receiver, database_url: str) -> None:
     for target in ({"hal-2": (receiver.url, "a-secret-between-the-two")}, {}):
         settings = PlatformSettings(
-            url, {"hal-2": "token-of-hal-2", "start-up": "token-of-start-up"}, webhooks=target, post=post_signed
+            database_url,
+            {"hal-2": "token-of-hal-2", "start-up": "token-of-start-up"},
+            webhooks=target,
+            post=post_signed,
         )
         with serving(create_app(settings, lambda: NOON)) as address:
             platform = Platform(address)

@@ -23,7 +23,7 @@ def upgrade() -> None:
         "calendar_feed",
         sa.Column("id", sa.String(36), nullable=False),
         sa.Column("organisation_id", sa.String(63), nullable=False),
-        sa.Column("subject", sa.String(70), nullable=False),
+        sa.Column("subject", sa.String(80), nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
         sa.Column("created", sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"]),
