@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from sharing_platform.booking import requests
 from sharing_platform.booking.tables import Booking
 from sharing_platform.context import PlatformContext
+from sharing_platform.database import reading
 from sharing_platform.finding import searches
-from sharing_platform.finding.tables import Search
-from sharing_platform.notices.courier import Clockwork, Courier, Ways, forget_delivered
+from sharing_platform.finding.tables import OPEN, Search
+from sharing_platform.notices.courier import Courier, Ways, forget_delivered
 from sharing_platform.people.rate_limits import forget_old
 from sharing_platform.people.tables import MailedLink, WebSession
 
@@ -24,6 +25,43 @@ _log = logging.getLogger(__name__)
 _PORTION = 500
 MATCH_EVERY = timedelta(seconds=30)
 _FORGET_EVERY = timedelta(hours=1)
+
+
+class Clockwork:
+    """Calls a step again and again in a thread of its own, until it is stopped. A step that fails is told once in the log, and
+    tried again."""
+
+    def __init__(self, name: str, step: Callable[[], None], every_s: float) -> None:
+        self._step = step
+        self._every_s = every_s
+        self._stopping = threading.Event()
+        self._woken = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Do not wait for the next time."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._woken.set()
+        self._thread.join(timeout=30)
+
+    def _run(self) -> None:
+        failed = False
+        while not self._stopping.is_set():
+            self._woken.clear()
+            try:
+                self._step()
+                failed = False
+            except Exception:  # noqa: BLE001 - a clockwork that stops because of one bad row would be worse
+                if not failed:
+                    _log.exception("%s failed; it will be tried again.", self._thread.name)
+                failed = True
+            self._woken.wait(self._every_s)
 
 
 class Steps:
@@ -61,13 +99,12 @@ class Steps:
             search = session.get_one(Search, search_id)
             return searches.match_one(session, context.catalogue, search, now, context.zone, context.url)
 
-        if sum(self._each(select(Search.id).where(Search.status == "open").order_by(Search.id), match)):
+        if sum(self._each(select(Search.id).where(Search.status == OPEN).order_by(Search.id), match)):
             context.changed()
 
     def _each(self, which: Select[str], step: Callable[[Session, str], int]) -> list[int]:
         """Each in a transaction of its own: one that fails is told in the log and keeps no other waiting."""
-        with self._context.sessions() as session:
-            session.connection(execution_options={"readonly": True})
+        with reading(self._context.sessions) as session:
             ids = list(session.scalars(which))
         done = []
         for one in ids:
@@ -89,13 +126,9 @@ class Steps:
 def start_clockwork(context: PlatformContext, ways: Ways, every: timedelta) -> list[Clockwork]:
     """Two threads: what time brings, and deliveries, so that a slow mail server keeps no booking from its next step."""
     steps, courier = Steps(context), Courier(context.sessions, context.now, ways)
-
-    def deliver() -> None:
-        courier.deliver_due()
-
     running = [
         Clockwork("platform-clockwork", steps.tick, every.total_seconds()),
-        Clockwork("platform-courier", deliver, every.total_seconds()),
+        Clockwork("platform-courier", courier.deliver_due, every.total_seconds()),
     ]
     for one in running:
         one.start()

@@ -12,7 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session, sessionmaker
 
 from sharing_platform.booking.told import Teller
-from sharing_platform.database import Now
+from sharing_platform.database import Now, reading
 from sharing_platform.errors import NotSignedInError
 from sharing_platform.finding.catalogue import Catalogue
 from sharing_platform.live import LiveHub
@@ -68,8 +68,7 @@ Context = Annotated[PlatformContext, Depends(context_of)]
 
 def reading_session(context: Context) -> Iterator[Session]:
     """A session that keeps no writer waiting."""
-    with context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    with reading(context.sessions) as session:
         yield session
 
 
@@ -85,8 +84,7 @@ def person_of(request: Request, context: Context) -> SignedIn | None:
     secret = request.cookies.get(context.cookie)
     if not secret:
         return None
-    with context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    with reading(context.sessions) as session:
         return signed_in(session, secret, context.now())
 
 
@@ -111,8 +109,7 @@ def actor_of(context: Context, given: _Bearer, person: MaybePerson) -> Actor | N
     for factory, configured in context.tokens.items():
         if secrets.compare_digest(offered, configured.encode()):
             return Actor(factory, Kind.FACTORY, True, frozenset(TOKEN_SCOPES), token=CONFIGURED_TOKEN)
-    with context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    with reading(context.sessions) as session:
         found = tokens.token_of(session, given.credentials)
     if found is None:
         raise NotSignedInError("token")

@@ -100,7 +100,7 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
         name = _model_of(content["schema"])
         content["examples"] = {name: {"value": EXAMPLES[name]}}
     operation.pop("security", None)
-    calls = [one.call for one in _dependants(route.dependant)]
+    calls = [one.call for one in dependants_of(route.dependant)]
     if a_person in calls:
         operation["security"] = [{_SESSION: []}]
     elif actor_of in calls:
@@ -113,5 +113,6 @@ def _model_of(schema: dict[str, Any]) -> str:
     return str(reference).rpartition("/")[2].removesuffix("-Input")
 
 
-def _dependants(dependant: Dependant) -> list[Dependant]:
-    return [dependant, *(deeper for one in dependant.dependencies for deeper in _dependants(one))]
+def dependants_of(dependant: Dependant) -> list[Dependant]:
+    """Itself and everything that it depends on."""
+    return [dependant, *(deeper for one in dependant.dependencies for deeper in dependants_of(one))]

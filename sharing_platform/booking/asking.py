@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import TypeAdapter
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
@@ -15,12 +14,12 @@ from sharing_platform.booking.requests import Seeker, party_of
 from sharing_platform.booking.states import FIRM, LIVE, PENDING, Party, State, steps_open_to
 from sharing_platform.booking.tables import Booking, BookingEvent, BookingMessage
 from sharing_platform.context import PlatformContext
-from sharing_platform.cursors import from_cursor, to_cursor
+from sharing_platform.cursors import after, following, place_of
+from sharing_platform.database import reading
 from sharing_platform.errors import ConflictError, NotAllowedError, NotFoundError, NotSignedInError
 from sharing_platform.finding.listings import shown_listing
 from sharing_platform.finding.search import nearest
 from sharing_platform.finding.tables import Machine, Offer
-from sharing_platform.messages import Moment
 from sharing_platform.notices import webhooks
 from sharing_platform.notices.mail import write_to
 from sharing_platform.people import rate_limits
@@ -29,8 +28,6 @@ from sharing_platform.people.accounts import SignedIn
 from sharing_platform.people.audit import log
 from sharing_platform.people.organisations import people_with
 from sharing_platform.people.tables import Account, Organisation
-
-_CURSOR = TypeAdapter(tuple[Moment, str])
 
 
 def ask(
@@ -107,8 +104,7 @@ def _seeker(
 def alternatives(context: PlatformContext, offer_id: str, actor: Actor | None) -> list[Offer]:
     """What else is free, nearest first; nothing where the caller may not know of the offer."""
     viewer = actor.viewer if actor is not None else None
-    with context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    with reading(context.sessions) as session:
         offer = session.get(Offer, offer_id)
         if offer is None or not offers.visible_to(offer, viewer):
             return []
@@ -119,13 +115,13 @@ def act(context: PlatformContext, actor: Actor, booking_id: str, to: Step, messa
     """Accept, decline, cancel or take back, with a word. Raises NotFoundError, NotAllowedError, ConflictError."""
     now = context.now()
     with context.sessions.begin() as session:
-        booking, party = _own(session, booking_id, actor)
+        booking, party = own_booking(session, booking_id, actor)
         needed = Right.ANSWER if party is Party.PROVIDER else Right.ASK
         if not actor.may(needed):
             raise NotAllowedError
         requests.step(session, booking, State(to), party, actor, now, context.told)
         if message:
-            requests.write(session, booking, actor, message, now)
+            requests.write(session, booking, actor.organisation, actor.account, message, now)
         log(session, now, actor, f"booking.{to}", booking.id)
         shown = booking_out(session, booking, party, now)
     context.hub.tell("offers")
@@ -138,9 +134,9 @@ def write(context: PlatformContext, actor: Actor, booking_id: str, text: str) ->
     now = context.now()
     rate_limits.count_one(context.sessions, rate_limits.MESSAGES_BY_ORGANISATION, actor.organisation, now)
     with context.sessions.begin() as session:
-        booking, party = _own(session, booking_id, actor)
+        booking, party = own_booking(session, booking_id, actor)
         require(actor, Right.ASK)
-        message = requests.write(session, booking, actor, text, now)
+        message = requests.write(session, booking, actor.organisation, actor.account, text, now)
         other = booking.seeker if party is Party.PROVIDER else booking.provider
         _tell_of_message(context, session, booking, party, now)
         webhooks.tell(session, (other,), "booking.message", {"booking": booking.id}, now)
@@ -163,10 +159,6 @@ def _tell_of_message(context: PlatformContext, session: Session, booking: Bookin
 
 def own_booking(session: Session, booking_id: str, actor: Actor) -> tuple[Booking, Party]:
     """Raises NotFoundError for all but its two parties."""
-    return _own(session, booking_id, actor)
-
-
-def _own(session: Session, booking_id: str, actor: Actor) -> tuple[Booking, Party]:
     booking = session.get(Booking, booking_id)
     if booking is None:
         raise NotFoundError
@@ -182,11 +174,10 @@ def page_of(
     if states <= LIVE | PENDING:
         query = query.where(Booking.end > now)
     if cursor is not None:
-        start, last = from_cursor(cursor, _CURSOR)
-        query = query.where((Booking.start > start) | ((Booking.start == start) & (Booking.id > last)))
+        query = query.where(after(Booking.start, Booking.id, place_of(cursor)))
     found = list(session.scalars(query.order_by(Booking.start, Booking.id).limit(limit + 1)))
-    following = to_cursor(found[limit - 1].start.isoformat(), found[limit - 1].id) if len(found) > limit else None
-    return BookingPage(bookings=[booking_out(session, one, side, now) for one in found[:limit]], next=following)
+    shown = [booking_out(session, one, side, now) for one in found[:limit]]
+    return BookingPage(bookings=shown, next=following(found, limit))
 
 
 def waiting_for_answer(session: Session, organisation: str, now: datetime) -> list[Booking]:

@@ -37,9 +37,8 @@ def live_bookings(session: Session, resource: str, start: datetime, end: datetim
     return list(session.scalars(query.order_by(Booking.start)))
 
 
-def recut(session: Session, offer: Offer, now: datetime) -> None:
-    """Bring an offer and its parts up to date with the bookings beside it."""
-    root = offer if offer.parent_id is None else session.get_one(Offer, offer.parent_id)
+def recut(session: Session, root: Offer, now: datetime) -> None:
+    """Bring an offer that is no part of another, and its parts, up to date with the bookings beside it."""
     children = list(session.scalars(select(Offer).where(Offer.parent_id == root.id)))
     wanted: dict[str, tuple[datetime, datetime]] = {}
     if root.status != WITHDRAWN:

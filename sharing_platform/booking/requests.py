@@ -29,6 +29,7 @@ from sharing_platform.booking.states import (
 )
 from sharing_platform.booking.tables import Booking, BookingEvent, BookingMessage
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError, TakenError
+from sharing_platform.finding.listings import places_taken
 from sharing_platform.finding.tables import BOOKED, HELD, OPEN, Listing, Machine, Offer
 from sharing_platform.people.access import APPROVED, Actor, Right
 from sharing_platform.people.tables import Account, Organisation
@@ -45,7 +46,7 @@ Told = Callable[[Session, Booking, State, Party, datetime], None]
 
 @dataclass(frozen=True)
 class Seeker:
-    """Who asks. `approved` by the region: others may only ask, also where booking is instant. `confirmed`: their address is."""
+    """Who asks; `confirmed`: whether their address is."""
 
     organisation: Organisation
     account: Account | None
@@ -130,7 +131,7 @@ def ask_for_listing(
     _bound_pending(session, seeker)
     several = listing.places is not None
     start, end = (listing.start, listing.end) if several else _period_in(listing, wanted, now)
-    if listing.places is not None and _places_taken(session, listing) + wanted.places > listing.places:
+    if not _room(session, listing, wanted.places):
         raise TakenError("no_places")
     booking = Booking(
         id=str(uuid.uuid4()),
@@ -160,9 +161,7 @@ def step(
 ) -> None:
     """Accept, decline, cancel or take back. The same step again changes nothing. Raises ConflictError where it is not open to the
     party now."""
-    if booking.resource is not None:
-        wait_for_turn(session, booking.resource)
-    session.refresh(booking, with_for_update=True)
+    _lock(session, booking)
     if booking.due is not None and booking.due <= now and booking.state != State.ACCEPTED:
         _go_with_time(session, booking, now, told)
     if booking.state == to:
@@ -177,9 +176,7 @@ def confirm_requests(session: Session, account: Account, now: datetime, told: To
     waiting = select(Booking).where(Booking.account_id == account.id, Booking.state == State.REQUESTED)
     done = []
     for booking in session.scalars(waiting.order_by(Booking.booked, Booking.id)).all():
-        if booking.resource is not None:
-            wait_for_turn(session, booking.resource)
-        session.refresh(booking, with_for_update=True)
+        _lock(session, booking)
         if booking.state != State.REQUESTED:
             continue
         organisation = session.get_one(Organisation, booking.seeker)
@@ -200,9 +197,7 @@ def confirm_requests(session: Session, account: Account, now: datetime, told: To
 def advance(session: Session, booking_id: str, now: datetime, told: Told) -> int:
     """Make the steps that time alone makes of one booking: it expires, begins, ends. Returns 1 where it did, else 0."""
     booking = session.get_one(Booking, booking_id)
-    if booking.resource is not None:
-        wait_for_turn(session, booking.resource)
-    session.refresh(booking, with_for_update=True)
+    _lock(session, booking)
     if booking.due is None or booking.due > now:
         return 0
     _go_with_time(session, booking, now, told)
@@ -238,15 +233,11 @@ def history(session: Session, booking: Booking) -> list[BookingEvent]:
     )
 
 
-def write(session: Session, booking: Booking, actor: Actor | None, text: str, now: datetime) -> BookingMessage:
-    """A message of one party to the other. Null actor: the platform's own word."""
-    message = BookingMessage(
-        booking_id=booking.id,
-        at=now,
-        organisation_id=actor.organisation if actor else None,
-        account_id=actor.account if actor else None,
-        text=text,
-    )
+def write(
+    session: Session, booking: Booking, organisation: str, account: str | None, text: str, now: datetime
+) -> BookingMessage:
+    """A message of one party to the other."""
+    message = BookingMessage(booking_id=booking.id, at=now, organisation_id=organisation, account_id=account, text=text)
     session.add(message)
     session.flush()
     return message
@@ -261,15 +252,7 @@ def _begin(
     account = seeker.account.id if seeker.account else None
     _note(session, booking, Party.SEEKER, account, now)
     if wanted.message:
-        session.add(
-            BookingMessage(
-                booking_id=booking.id,
-                at=now,
-                organisation_id=seeker.organisation.id,
-                account_id=account,
-                text=wanted.message,
-            )
-        )
+        write(session, booking, seeker.organisation.id, account, wanted.message, now)
     if not seeker.confirmed:
         return
     accepted = instant and seeker.organisation.status == APPROVED
@@ -295,6 +278,13 @@ def _step(
     told(session, booking, to, party, now)
 
 
+def _lock(session: Session, booking: Booking) -> None:
+    """Nobody else changes it, or what it keeps, until the transaction ends; read as it is then."""
+    if booking.resource is not None:
+        wait_for_turn(session, booking.resource)
+    session.refresh(booking, with_for_update=True)
+
+
 def _note(session: Session, booking: Booking, party: Party, account: str | None, now: datetime) -> None:
     session.add(BookingEvent(booking_id=booking.id, at=now, state=booking.state, party=party, account_id=account))
     session.flush()
@@ -318,8 +308,7 @@ def _expire_in_the_way(session: Session, offer: Offer, now: datetime, told: Told
 def _still_there(session: Session, booking: Booking) -> bool:
     if booking.listing_id is not None:
         listing = session.get_one(Listing, booking.listing_id)
-        room = listing.places is None or _places_taken(session, listing) + booking.places <= listing.places
-        return listing.status == OPEN and room
+        return listing.status == OPEN and _room(session, listing, booking.places)
     root = session.get_one(Offer, booking.offer_id)
     family = select(func.count()).where(
         (Offer.id == root.id) | (Offer.parent_id == (root.parent_id or root.id)) | (Offer.id == root.parent_id),
@@ -330,9 +319,9 @@ def _still_there(session: Session, booking: Booking) -> bool:
     return bool(session.scalar(family))
 
 
-def _places_taken(session: Session, listing: Listing) -> int:
-    taken = select(func.coalesce(func.sum(Booking.places), 0))
-    return int(session.scalar(taken.where(Booking.listing_id == listing.id, Booking.state.in_(LIVE))) or 0)
+def _room(session: Session, listing: Listing, places: int) -> bool:
+    """Whether a training has so many places left; what has no places is kept apart by its hours."""
+    return listing.places is None or places_taken(session, [listing.id]).get(listing.id, 0) + places <= listing.places
 
 
 def _bound_pending(session: Session, seeker: Seeker) -> None:

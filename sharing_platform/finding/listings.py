@@ -86,9 +86,7 @@ def shown_listing(session: Session, listing_id: str, viewer: str | None) -> Foun
     return FoundListing(listing, owner, Fit(1.0))
 
 
-def find_listings(
-    session: Session, wanted: Wanted, now: datetime, changed_since: datetime | None = None
-) -> list[FoundListing]:
+def find_listings(session: Session, wanted: Wanted, now: datetime) -> list[FoundListing]:
     """Open ones of approved organisations that fit: the best first, then the soonest."""
     wish = wanted.wish
     query = (
@@ -100,8 +98,6 @@ def find_listings(
         query = query.where(Listing.kind == wish.subject)
     if wish.factory is not None:
         query = query.where(Listing.organisation_id == wish.factory)
-    if changed_since is not None:
-        query = query.where(Listing.changed > changed_since)
     found = []
     for listing, owner in session.execute(query.order_by(Listing.start, Listing.id).limit(_COMPARED)):
         if wish.first_day is not None and listing.end.date() < wish.first_day:

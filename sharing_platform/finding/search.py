@@ -9,18 +9,16 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Select, String, and_, cast, func, literal, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from sharing_platform.cursors import from_cursor, to_cursor
-from sharing_platform.database import UtcDateTime
+from sharing_platform.cursors import after, following, from_cursor, place_of, to_cursor
 from sharing_platform.errors import InvalidError
 from sharing_platform.finding.catalogue import Catalogue, CatalogueEntry
 from sharing_platform.finding.fit import Fit, Wanted, fit, hours_fit, made_ready
 from sharing_platform.finding.places import place_named
 from sharing_platform.finding.tables import OPEN, Machine, Offer
 from sharing_platform.finding.wish import Wish
-from sharing_platform.messages import Moment
 
 Sort = Literal["start", "fit"]
 
@@ -29,7 +27,6 @@ RANKED = 500
 _FEW_MACHINES = 60
 _PORTION, _WIDEST_PORTION = 250, 4000
 
-_CURSOR = TypeAdapter(tuple[Moment, str])
 _RANK = TypeAdapter(tuple[int])
 
 
@@ -95,13 +92,12 @@ def find(
         candidates = [shown(offer) for offer in _first_that_fit(session, query, fitting, RANKED)]
         candidates.sort(key=lambda one: (-one.fit.score, one.offer.start, one.offer.id))
         (begin,) = from_cursor(cursor, _RANK) if cursor else (0,)
-        following = to_cursor(begin + limit) if begin + limit < len(candidates) else None
-        return Page(candidates[max(0, begin) : begin + limit], following)
+        rest = to_cursor(begin + limit) if begin + limit < len(candidates) else None
+        return Page(candidates[max(0, begin) : begin + limit], rest)
     if cursor is not None:
-        query = query.where(_after(*from_cursor(cursor, _CURSOR)))
+        query = query.where(after(Offer.start, Offer.id, place_of(cursor)))
     found = _first_that_fit(session, query, fitting, limit + 1)
-    following = to_cursor(found[limit - 1].start.isoformat(), found[limit - 1].id) if len(found) > limit else None
-    return Page([shown(offer) for offer in found[:limit]], following)
+    return Page([shown(offer) for offer in found[:limit]], following(found, limit))
 
 
 def _first_that_fit(
@@ -114,7 +110,9 @@ def _first_that_fit(
     portion = count if fitting is None else max(count, _PORTION)
     place: tuple[datetime, str] | None = None
     while len(chosen) < count:
-        rows = session.execute((names if place is None else names.where(_after(*place))).limit(portion)).all()
+        rows = session.execute(
+            (names if place is None else names.where(after(Offer.start, Offer.id, place))).limit(portion)
+        ).all()
         chosen += [row.id for row in rows if fitting is None or (row.factory, row.machine) in fitting]
         if len(rows) < portion:
             break
@@ -122,11 +120,6 @@ def _first_that_fit(
         portion = min(4 * portion, _WIDEST_PORTION)
     whole = select(Offer).where(Offer.id.in_(chosen[:count])).order_by(Offer.start, Offer.id)
     return list(session.scalars(whole)) if chosen else []
-
-
-def _after(start: datetime, last: str) -> ColumnElement[bool]:
-    # As a comparison of rows, which both databases answer from the index in its order.
-    return tuple_(Offer.start, Offer.id) > tuple_(literal(start, UtcDateTime()), literal(last))
 
 
 def _fitting(entries: dict[tuple[str, str], CatalogueEntry], wanted: Wanted) -> dict[tuple[str, str], Fit] | None:
@@ -169,8 +162,8 @@ def _between(session: Session, first: date | None, last: date | None, zone: str)
         longest = session.scalar(select(func.max(Offer.length_s)).where(Offer.status == OPEN)) or 0
         conditions += [Offer.start >= midnight - timedelta(seconds=longest), Offer.end > midnight]
     if last is not None:
-        after = datetime.combine(last + timedelta(days=1), time(0), ZoneInfo(zone))
-        conditions.append(Offer.start < after)
+        next_midnight = datetime.combine(last + timedelta(days=1), time(0), ZoneInfo(zone))
+        conditions.append(Offer.start < next_midnight)
     return and_(*conditions)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -61,6 +60,3 @@ class Wish(Message):
     max_price_per_hour: Euros | None = None
     factory: Name | None = None
     machine: Name | None = None
-
-    def price_bound(self) -> Decimal | None:
-        return self.max_price_per_hour

@@ -74,7 +74,7 @@ def tell(
     for webhook in session.scalars(query):
         session.add(
             Delivery(
-                id=f"msg_{uuid.uuid4().hex}"[:36],
+                id=f"msg_{uuid.uuid4().hex}",
                 webhook_id=webhook.id,
                 kind=kind,
                 data=dict(data),
@@ -102,16 +102,14 @@ def check_url(url: str, private_allowed: bool) -> None:
     """An address outside, over TLS: else whoever adds a webhook could make the platform talk to its own network. Raises InvalidError."""
     try:
         parts = urlsplit(url)
-        hostname = parts.hostname
+        host = parts.hostname or ""
     except ValueError:
         raise InvalidError("webhook_url", "url") from None
     if private_allowed:
-        if parts.scheme not in ("http", "https") or not hostname:
-            raise InvalidError("webhook_url", "url")
-        return
-    if parts.scheme != "https" or not hostname or parts.username is not None:
-        raise InvalidError("webhook_url", "url")
-    if not reachable_outside(hostname):
+        good = parts.scheme in ("http", "https") and bool(host)
+    else:
+        good = parts.scheme == "https" and bool(host) and parts.username is None and reachable_outside(host)
+    if not good:
         raise InvalidError("webhook_url", "url")
 
 

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 from sharing_platform.booking import asking, requests
 from sharing_platform.booking.messages import MessageIn, StepIn
 from sharing_platform.booking.states import LIVE, Party
+from sharing_platform.database import reading
 from sharing_platform.errors import PlatformError
 from sharing_platform.finding.search import nearest
 from sharing_platform.finding.tables import Offer
@@ -63,8 +64,7 @@ def _page(
     problems: dict[str, str] | None = None,
     form: Form | None = None,
 ) -> HTMLResponse:
-    with show.context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    with reading(show.context.sessions) as session:
         booking, party = asking.own_booking(session, booking_id, actor)
         offer = session.get(Offer, booking.offer_id) if booking.offer_id else None
         lost = party is Party.SEEKER and booking.state not in LIVE and offer is not None

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from sharing_platform.booking import asking
 from sharing_platform.booking.states import FIRM, LIVE, PENDING, Party, State
+from sharing_platform.database import reading
 from sharing_platform.errors import NotSignedInError
 from sharing_platform.finding import listings, searches
 from sharing_platform.finding.tables import Machine
@@ -26,8 +27,7 @@ def get_desk(show: Showing) -> HTMLResponse:
     actor = show.actor
     if actor is None:
         return show.page("desk_alone.html")
-    with show.context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    with reading(show.context.sessions) as session:
         own, now = actor.organisation, show.now
         ended = frozenset(State) - LIVE - PENDING
         waiting = asking.waiting_for_answer(session, own, now) if actor.approved else []

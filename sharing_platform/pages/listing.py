@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 from sharing_platform.api import listings as doing
 from sharing_platform.booking import asking
 from sharing_platform.context import address_of
+from sharing_platform.database import reading
 from sharing_platform.errors import InvalidError, NotFoundError, PlatformError
 from sharing_platform.finding import listings, search
 from sharing_platform.finding.messages import ListingIn, ListingOut
@@ -37,8 +38,7 @@ def get_listings(show: Showing) -> HTMLResponse:
     kind = asked.get("kind") if asked.get("kind") in KINDS else None
     wish, problems = parsed(Wish, {**fields, "subject": kind})
     found: list[ListingOut] = []
-    with show.context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    with reading(show.context.sessions) as session:
         try:
             ready = search.ready(wish or Wish())
             found = doing.shown_all(session, listings.find_listings(session, ready, show.now)[:_MAX_SHOWN])
@@ -156,9 +156,8 @@ def _moment(show: Shown, text: str | None, otherwise: time) -> datetime | None:
 
 
 def _shown(show: Shown, listing_id: str) -> ListingOut:
-    with show.context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
-        viewer = show.actor.organisation if show.actor else None
+    with reading(show.context.sessions) as session:
+        viewer = show.organisation
         return doing.shown_all(session, [listings.shown_listing(session, listing_id, viewer)])[0]
 
 

@@ -16,6 +16,7 @@ from sharing_platform.api.offers import machine_out
 from sharing_platform.booking import asking
 from sharing_platform.booking.messages import AskIn
 from sharing_platform.context import address_of
+from sharing_platform.database import reading
 from sharing_platform.errors import (
     ConflictError,
     InvalidError,
@@ -90,9 +91,8 @@ def ask_of(show: Shown, form: Form) -> tuple[AskIn | None, dict[str, str]]:
 
 @router.get("/machines/{factory}/{machine}")
 def get_machine(factory: str, machine: str, show: Showing) -> HTMLResponse:
-    viewer = show.actor.organisation if show.actor else None
-    with show.context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    viewer = show.organisation
+    with reading(show.context.sessions) as session:
         shown = machine_out(show.context, session, factory, machine, viewer)
         wish = Wish(factory=factory, machine=machine)
         page = search.find(
@@ -131,8 +131,7 @@ def post_machine_form(factory: str, machine: str, show: Showing, form: Filled) -
 def _own_details(show: Shown, factory: str, machine: str) -> MachineDetails:
     """Raises NotFoundError for another's machine, NotAllowedError for a member who may not."""
     actor = require(show.actor, Right.OFFER)
-    with show.context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    with reading(show.context.sessions) as session:
         known = session.get(Machine, (factory, machine))
         if known is None or factory != actor.organisation:
             raise NotFoundError
@@ -147,13 +146,12 @@ def _as_form(details: MachineDetails) -> dict[str, str]:
 
 
 def _offer_and_machine(show: Shown, offer_id: str) -> tuple[Offer | None, MachineOut | None]:
-    with show.context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    with reading(show.context.sessions) as session:
         offer = session.get(Offer, offer_id)
         if offer is None or not offers.visible_to(offer, show.viewer):
             return None, None
         try:
-            viewer = show.actor.organisation if show.actor else None
+            viewer = show.organisation
             return offer, machine_out(show.context, session, offer.factory, offer.machine, viewer)
         except PlatformError:
             return offer, None

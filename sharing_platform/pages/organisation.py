@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sharing_platform.api import integrations
 from sharing_platform.api.organisations import member_out, organisation_out
 from sharing_platform.booking import calendars
+from sharing_platform.database import reading
 from sharing_platform.errors import PlatformError
 from sharing_platform.finding.tables import Machine
 from sharing_platform.notices import webhooks
@@ -134,8 +135,7 @@ def post_webhook_removal(webhook_id: str, show: Showing) -> Response:
 @router.get("/organisation/webhooks/{webhook_id}")
 def get_webhook(webhook_id: str, show: Showing) -> HTMLResponse:
     actor = require(show.actor, Right.INTEGRATE)
-    with show.context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    with reading(show.context.sessions) as session:
         webhook = webhooks.webhook_of(session, actor.organisation, webhook_id)
         return show.page("webhook.html", webhook=webhook, deliveries=webhooks.deliveries(session, webhook.id))
 
@@ -149,8 +149,7 @@ def _page(
     secret: str | None = None,
 ) -> HTMLResponse:
     """`secret`: what is shown this once."""
-    with show.context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    with reading(show.context.sessions) as session:
         governs, integrates = actor.may(Right.GOVERN), actor.may(Right.INTEGRATE)
         own = organisation_out(session.get_one(Organisation, actor.organisation))
         people = organisations.members(session, own.id) if governs else []

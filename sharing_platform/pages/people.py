@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from sharing_platform.api.people import end_session, keep_session
 from sharing_platform.context import address_of
+from sharing_platform.database import reading
 from sharing_platform.errors import NotSignedInError, PlatformError
 from sharing_platform.pages.shown import Filled, Form, Showing, Shown, language_of, own_path, parsed
 from sharing_platform.people import accounts, acting
@@ -101,7 +102,7 @@ def get_welcome_link(secret: str, show: Showing) -> Response:
 
 @router.get("/welcome")
 def get_welcome(show: Showing) -> HTMLResponse:
-    with show.context.sessions() as session:
+    with reading(show.context.sessions) as session:
         secret = show.request.cookies.get(_LINK_COOKIE, "")
         account = accounts.account_of_link(session, secret, show.now)
         return show.page("welcome.html", account=account)
@@ -110,7 +111,7 @@ def get_welcome(show: Showing) -> HTMLResponse:
 @router.post("/welcome")
 def post_welcome(show: Showing, form: Filled) -> Response:
     secret = show.request.cookies.get(_LINK_COOKIE, "")
-    with show.context.sessions() as session:
+    with reading(show.context.sessions) as session:
         account = accounts.account_of_link(session, secret, show.now)
     try:
         session_secret, _ = acting.welcome(show.context, secret, form.get("password") or None)
@@ -162,8 +163,7 @@ def post_erase(show: Showing, form: Filled) -> Response:
 
 
 def _account(show: Shown, person: SignedIn, error: PlatformError | None = None, status: int = 200) -> HTMLResponse:
-    with show.context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    with reading(show.context.sessions) as session:
         own = memberships(session, person.account.id)
     if error is not None:
         none: Form = {}

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
+from sharing_platform.database import reading
 from sharing_platform.errors import PlatformError
 from sharing_platform.pages.shown import Filled, Showing, Shown
 from sharing_platform.people import acting, audit, organisations
@@ -36,8 +37,7 @@ def post_decision(organisation_id: str, show: Showing, form: Filled) -> Response
 
 
 def _page(show: Shown, error: PlatformError | None = None) -> HTMLResponse:
-    with show.context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    with reading(show.context.sessions) as session:
         found = organisations.all_organisations(session, None, None, _SHOWN)
         values: dict[str, Any] = {"organisations": found, "audit": audit.entries(session, None, None, 50)}
     return show.page("region.html", **values) if error is None else show.again("region.html", error, {}, {}, **values)

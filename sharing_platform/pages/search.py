@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
+from sharing_platform.database import reading
 from sharing_platform.errors import InvalidError
 from sharing_platform.finding import search
 from sharing_platform.finding.search import Found
@@ -47,8 +48,7 @@ def listing_page(show: Shown, template: str, status: int = 200, notice: str | No
     first_day = _first_day(show, asked.get("week"))
     if week:
         wish = wish.model_copy(update={"first_day": first_day, "last_day": first_day + timedelta(days=6)})
-    with show.context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    with reading(show.context.sessions) as session:
         machines = {(one.factory, one.machine): one for one in search.all_machines(session)}
         try:
             page = search.find(

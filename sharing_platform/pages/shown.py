@@ -53,6 +53,11 @@ class Shown:
         return self.context.now()
 
     @property
+    def organisation(self) -> str | None:
+        """For whom the caller speaks, approved or not: their own things they always see."""
+        return self.actor.organisation if self.actor is not None else None
+
+    @property
     def viewer(self) -> str | None:
         return self.actor.viewer if self.actor is not None else None
 

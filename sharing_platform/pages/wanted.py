@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
 
 from sharing_platform.api import searches as doing
+from sharing_platform.database import reading
 from sharing_platform.errors import NotFoundError, PlatformError
 from sharing_platform.finding import searches
 from sharing_platform.finding.messages import SearchIn
@@ -28,8 +29,7 @@ SUBJECTS = ("machine", "operator", "equipment", "know_how", "training")
 
 @router.get("/wanted")
 def get_wanted(show: Showing) -> HTMLResponse:
-    with show.context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    with reading(show.context.sessions) as session:
         found = [doing.search_out(*one) for one in searches.wanted_notices(session, None, _MAX_SHOWN)]
     return show.page("wanted.html", found=found)
 
@@ -68,9 +68,8 @@ def post_new(show: Showing, form: Filled) -> Response:
 
 @router.get("/wanted/{search_id}")
 def get_one(search_id: str, show: Showing) -> HTMLResponse:
-    viewer = show.actor.organisation if show.actor else None
-    with show.context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    viewer = show.organisation
+    with reading(show.context.sessions) as session:
         notice, organisation = searches.wanted_notice(session, search_id, viewer)
         own = viewer == organisation.id
         matches = [(one, _what(session, one)) for one in searches.matches(session, search_id)] if own else []
@@ -82,8 +81,7 @@ def get_one(search_id: str, show: Showing) -> HTMLResponse:
 @router.get("/searches/{search_id}")
 def get_saved(search_id: str, show: Showing) -> HTMLResponse:
     actor = require(show.actor, Right.READ)
-    with show.context.sessions() as session:
-        session.connection(execution_options={"readonly": True})
+    with reading(show.context.sessions) as session:
         search = searches.own_search(session, actor.organisation, SAVED, search_id)
         matches = [(one, _what(session, one)) for one in searches.matches(session, search_id)]
         organisation = session.get_one(Organisation, actor.organisation)

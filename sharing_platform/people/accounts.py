@@ -58,13 +58,13 @@ def new_link(session: Session, account: Account, now: datetime) -> str:
 
 def account_of_link(session: Session, secret: str, now: datetime) -> Account:
     """Raises NotFoundError for a link that is unknown, used or too old."""
-    return session.get_one(Account, _link(session, secret, now).account_id)
+    return session.get_one(Account, _usable(session.get(MailedLink, hash_secret(secret)), now).account_id)
 
 
 def use_link(session: Session, secret: str, password: str | None, now: datetime) -> Account:
     """Confirm the address; choose the password where one is given, which ends all sessions. Raises NotFoundError, or InvalidError where the account
     has no password yet and none is given, or a bad one."""
-    link = _link(session, secret, now)
+    link = _usable(session.get(MailedLink, hash_secret(secret), with_for_update=True), now)
     account = session.get_one(Account, link.account_id)
     if password is not None:
         account.password_hash = hash_password(password, account.email, account.name)
@@ -76,8 +76,7 @@ def use_link(session: Session, secret: str, password: str | None, now: datetime)
     return account
 
 
-def _link(session: Session, secret: str, now: datetime) -> MailedLink:
-    link = session.get(MailedLink, hash_secret(secret), with_for_update=True)
+def _usable(link: MailedLink | None, now: datetime) -> MailedLink:
     if link is None or link.used is not None or link.expires <= now:
         raise NotFoundError("link")
     return link

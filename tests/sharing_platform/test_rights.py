@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import httpx2
 import pytest
-from fastapi.dependencies.models import Dependant
 
 from sharing_platform.app import ROUTERS
 from sharing_platform.context import Needs, a_person
-from sharing_platform.description import routes_of
+from sharing_platform.description import dependants_of, routes_of
 from sharing_platform.people.access import ROLE_RIGHTS, TOKEN_SCOPES, Kind, Right, Role, rights_of, scopes_of
 from tests.sharing_platform.conftest import Platform
 
@@ -49,19 +47,13 @@ PAGES = {
 }  # fmt: skip
 
 
-def _dependants(dependant: Dependant) -> Iterator[Dependant]:
-    yield dependant
-    for one in dependant.dependencies:
-        yield from _dependants(one)
-
-
 def routes() -> dict[str, Right | str]:
     """Each route, and what it needs: a right, `person`, `asker` or `anyone`."""
     found: dict[str, Right | str] = {}
     for route in routes_of(ROUTERS):
         for method in route.methods or ():
             name = f"{method} {route.path}"
-            calls = [one.call for one in _dependants(route.dependant)]
+            calls = [one.call for one in dependants_of(route.dependant)]
             rights = [call.right for call in calls if isinstance(call, Needs)]
             if rights:
                 found[name] = rights[0]

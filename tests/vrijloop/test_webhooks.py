@@ -1,4 +1,4 @@
-"""A factory is told of its bookings, and a manager of those in danger: signed, and again when the other side was away for a moment."""
+"""A manager is told of bookings in danger, signed and again when the other side was away for a moment; the platform's file of webhooks."""
 
 from __future__ import annotations
 
