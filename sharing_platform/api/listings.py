@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
-from sharing_platform.api.answers import Cursor, IfMatch, Limit, Uuid, check_match, problems, tagged
+from sharing_platform.api.answers import Cursor, IdempotencyKey, IfMatch, Limit, Uuid, check_match, problems, tagged
 from sharing_platform.api.offers import SearchFor
 from sharing_platform.booking import asking
 from sharing_platform.booking.messages import AskIn, BookingOut
@@ -96,9 +96,12 @@ def post_booking(
     person: MaybePerson,
     request: Request,
     response: Response,
+    idempotency_key: IdempotencyKey = None,
 ) -> BookingOut:
     """Ask for it: for a period, or for places in a training. Its owner answers."""
-    booking = asking.ask(context, actor, person, wanted, listing_id=listing_id, address=address_of(request))
+    booking = asking.ask(
+        context, actor, person, wanted, listing_id=listing_id, key=idempotency_key, address=address_of(request)
+    )
     if actor is None:
         response.status_code = 202
     return booking

@@ -60,7 +60,7 @@ def ask(
             )  # fmt: skip
         else:
             found = shown_listing(session, listing_id or "", viewer)
-            booking = requests.ask_for_listing(session, found.listing, seeker, wanted, now, context.told)
+            booking = requests.ask_for_listing(session, found.listing, seeker, wanted, now, context.told, key)
         if seeker.account is not None and not seeker.confirmed:
             context.doorway.send_link(
                 session,

@@ -38,6 +38,8 @@ HOLD = timedelta(hours=48)
 """So long a provider has to answer, and hours are kept for it."""
 CONFIRM = timedelta(hours=24)
 """So long a guest has to confirm the address."""
+LISTING_CANCELLATION_HOURS = 24
+"""Until so long before its start may a seeker cancel what was agreed of a listing; an offer says so itself."""
 _MAX_PENDING = 200
 
 Told = Callable[[Session, Booking, State, Party, datetime], None]
@@ -78,11 +80,10 @@ def ask_for_offer(
         raise NotFoundError
     wait_for_turn(session, resource_of(offer.factory, offer.machine))
     session.refresh(offer, with_for_update=True)
-    request_key = _request_key(idempotency_key, offer_id, seeker, wanted) if idempotency_key is not None else None
-    if request_key is not None:
-        made = session.scalars(select(Booking).where(Booking.request_key == request_key)).first()
-        if made is not None:
-            return made
+    request_key = _request_key(idempotency_key, offer_id, seeker, wanted)
+    made = _made_before(session, request_key)
+    if made is not None:
+        return made
     _expire_in_the_way(session, offer, now, told)
     if offer.factory == seeker.organisation.id:
         raise ConflictError("own")
@@ -118,12 +119,22 @@ def ask_for_offer(
 
 
 def ask_for_listing(
-    session: Session, listing: Listing, seeker: Seeker, wanted: AskIn, now: datetime, told: Told
+    session: Session,
+    listing: Listing,
+    seeker: Seeker,
+    wanted: AskIn,
+    now: datetime,
+    told: Told,
+    idempotency_key: str | None = None,
 ) -> Booking:
     """Ask for an operator, equipment, know-how for a period, or for places in a training. The provider answers. Raises what
     `ask_for_offer` raises."""
     wait_for_turn(session, f"listing:{listing.id}")
     session.refresh(listing, with_for_update=True)
+    request_key = _request_key(idempotency_key, listing.id, seeker, wanted)
+    made = _made_before(session, request_key)
+    if made is not None:
+        return made
     if listing.organisation_id == seeker.organisation.id:
         raise ConflictError("own")
     if listing.status != OPEN or listing.end <= now:
@@ -148,9 +159,10 @@ def ask_for_listing(
         organisation=seeker.organisation.name,
         email=seeker.email,
         state=State.REQUESTED,
-        cancel_until=start - timedelta(hours=24),
+        cancel_until=start - timedelta(hours=LISTING_CANCELLATION_HOURS),
         price=listing.price * wanted.places if several and listing.price is not None else None,
         booked=now,
+        request_key=request_key,
     )
     _begin(session, booking, wanted, seeker, False, now, told)
     return booking
@@ -360,7 +372,16 @@ def _price(offer: Offer, length: timedelta) -> Decimal | None:
     return max(price, offer.price_minimum or Decimal(0))
 
 
-def _request_key(idempotency_key: str, offer_id: str, seeker: Seeker, wanted: AskIn) -> str:
+def _made_before(session: Session, request_key: str | None) -> Booking | None:
+    """What the same request made when it came the first time."""
+    if request_key is None:
+        return None
+    return session.scalars(select(Booking).where(Booking.request_key == request_key)).first()
+
+
+def _request_key(idempotency_key: str | None, subject: str, seeker: Seeker, wanted: AskIn) -> str | None:
     """Of the whole request: with a key that somebody else has chosen too, nobody gets at another's booking."""
-    request = json.dumps([idempotency_key, offer_id, seeker.organisation.id, wanted.model_dump(mode="json")])
+    if idempotency_key is None:
+        return None
+    request = json.dumps([idempotency_key, subject, seeker.organisation.id, wanted.model_dump(mode="json")])
     return hashlib.sha256(request.encode()).hexdigest()

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from sharing_platform.api import listings as doing
 from sharing_platform.booking import asking
+from sharing_platform.booking.requests import LISTING_CANCELLATION_HOURS
 from sharing_platform.context import address_of
 from sharing_platform.database import reading
 from sharing_platform.errors import InvalidError, NotFoundError, PlatformError
@@ -70,15 +71,15 @@ def post_new(show: Showing, form: Filled) -> Response:
 
 @router.get("/listings/{listing_id}")
 def get_listing(listing_id: str, show: Showing) -> HTMLResponse:
-    return show.page("listing.html", listing=_shown(show, listing_id))
+    return show.page("listing.html", cancellation_hours=LISTING_CANCELLATION_HOURS, listing=_shown(show, listing_id))
 
 
 @router.post("/listings/{listing_id}")
 def post_listing(listing_id: str, show: Showing, form: Filled) -> Response:
-    listing = _shown(show, listing_id)
+    values = {"listing": _shown(show, listing_id), "cancellation_hours": LISTING_CANCELLATION_HOURS}
     wanted, problems = ask_of(show, form)
     if wanted is None:
-        return show.again("listing.html", None, form, problems, listing=listing)
+        return show.again("listing.html", None, form, problems, **values)
     try:
         booking = asking.ask(
             show.context, show.actor, show.person, wanted, listing_id=listing_id, address=address_of(show.request)
@@ -86,7 +87,7 @@ def post_listing(listing_id: str, show: Showing, form: Filled) -> Response:
     except NotFoundError:
         raise
     except PlatformError as error:
-        return show.again("listing.html", error, form, {}, listing=listing)
+        return show.again("listing.html", error, form, {}, **values)
     if show.actor is None:
         return show.page("asked.html", booking=booking, email=form.get("email", ""))
     return show.to(f"/bookings/{booking.id}", "asked")

@@ -232,6 +232,16 @@ def test_seats_of_a_training_are_given_once(platform: Platform) -> None:
     assert platform.hal_3.post(f"{path}/booking", json={"places": 3}).status_code == 201
 
 
+def test_a_repeated_request_for_places_is_harmless_and_its_rules_are_shown_before(platform: Platform) -> None:
+    made = platform.hal_2.post("/api/v1/listings", json=listing("training", places=3)).json()
+    path, key = f"/api/v1/listings/{made['id']}", {"Idempotency-Key": "order-4711"}
+    assert "24 uur voor het begin" in platform.anyone.get(f"/listings/{made['id']}?lang=nl").text
+    asked = [platform.startup.post(f"{path}/booking", json={"places": 2}, headers=key).json()["id"] for _ in range(2)]
+    assert len(set(asked)) == 1
+    assert platform.anyone.get(path).json()["places_left"] == 1
+    assert platform.hal_3.post(f"{path}/booking", json={"places": 2}, headers=key).json()["code"] == "no_places"
+
+
 def test_an_operator_is_lent_to_one_at_a_time(platform: Platform) -> None:
     made = platform.hal_2.post("/api/v1/listings", json=listing("operator")).json()
     path = f"/api/v1/listings/{made['id']}/booking"
