@@ -153,7 +153,7 @@ def _judge(score: Score, fitted: Fitted | None, past: Past, truth: Mapping[str, 
     if fitted is None:
         return
     score.used[fitted.forecast.name] = score.used.get(fitted.forecast.name, 0) + 1
-    for slot in propose(fitted, past, policy, {}):
+    for slot in propose(fitted, past, policy, {}).slots:
         real = truth[slot.machine]
         values = real.values[real.index_of(slot.start) : real.index_of(slot.end)]
         kept = was_kept(values)

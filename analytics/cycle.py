@@ -11,6 +11,7 @@ from analytics.approvals import confirmed
 from analytics.bookings_at_risk import Alert, bookings_at_risk
 from analytics.calendar_feeds import CalendarFeeds, PlannedTime
 from analytics.calibration import Tally
+from analytics.forecast_hours import ForecastHours, hourly
 from analytics.past import Past, carried_on, read_past
 from analytics.platform_client import Booking, PlatformUnavailableError
 from analytics.policy import Policy
@@ -19,7 +20,7 @@ from analytics.publisher import Delivery, Publisher
 from analytics.publisher_state import PublisherState
 from analytics.reconcile import Slot
 from analytics.slots import was_kept
-from analytics.spare_capacity import Busy, Fitted, fit, propose, tightened
+from analytics.spare_capacity import Busy, Fitted, Proposal, fit, propose, tightened
 from analytics.workers import Here, Workers
 from stores import LatestState, StateStore
 from telemetry import Clock
@@ -46,6 +47,7 @@ class CycleResult:
     promised: Tally = field(default_factory=Tally)
     aimed_at: float | None = None
     away: str | None = None
+    forecast: ForecastHours = field(default_factory=ForecastHours)
 
 
 class Analytics:
@@ -88,9 +90,9 @@ class Analytics:
         rate = tightened(self._policy.max_broken_promises, self._publications.tally(since=now - LIVED))
         fitted = self._fitted_for(past, rate) if past.grids and rate is not None else None
         busy = _busy(bookings, self.planned)
-        found = propose(fitted, past, self._policy, busy, self._workers) if fitted is not None else ()
+        found = propose(fitted, past, self._policy, busy, self._workers) if fitted is not None else Proposal()
         self._check_promises(past, now, bookings)
-        slots, approvals = confirmed(found, self._state.approvals(), self._policy, now)
+        slots, approvals = confirmed(found.slots, self._state.approvals(), self._policy, now)
         self._state.set_approvals(approvals)
         self._publisher.want(slots)
         done = Delivery()
@@ -101,7 +103,8 @@ class Analytics:
                 away = str(error)
         if done.put or done.withdrawn:
             _log.info("%d slots are free; %d offered or changed, %d withdrawn.", len(slots), done.put, done.withdrawn)
-        return CycleResult(now, slots, done.put, done.withdrawn, bookings, self._publications.tally(), rate, away)
+        tally, forecast = self._publications.tally(), hourly(past, found.shares)
+        return CycleResult(now, slots, done.put, done.withdrawn, bookings, tally, rate, away, forecast)
 
     def deliver(self) -> Delivery:
         """Make the platform show what should be offered. Raises PlatformUnavailableError."""

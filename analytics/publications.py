@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS publication (
 """
 
 KEPT, BROKEN, WITHDRAWN, BOOKED, UNKNOWN = "kept", "broken", "withdrawn", "booked", "unknown"
+ALL = (KEPT, BROKEN, WITHDRAWN, BOOKED, UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,16 @@ class Publication:
     start: datetime
     end: datetime
     probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A promise, and what came of it: one of `ALL`."""
+
+    machine: str
+    start: datetime
+    probability: float
+    outcome: str
 
 
 class Publications:
@@ -109,6 +120,15 @@ class Publications:
             Publication(row[0], row[1], datetime.fromisoformat(row[2]), datetime.fromisoformat(row[3]), row[4])
             for row in rows
         ]
+
+    def settled(self, since: datetime = EARLIEST) -> list[Settled]:
+        """Those with an outcome that began at `since` or later."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT machine, start, probability, outcome FROM publication WHERE outcome IS NOT NULL AND start >= ?",
+                (rfc3339(since),),
+            ).fetchall()
+        return [Settled(row[0], datetime.fromisoformat(row[1]), row[2], row[3]) for row in rows]
 
     def tally(self, since: datetime = EARLIEST) -> Tally:
         """Published slots that began after `since` and whose time has passed unbooked, and how many of them were not free."""

@@ -117,6 +117,15 @@ class PublisherState:
         with self._changing() as connection:
             _put(connection, {"kill_switch": on})
 
+    def note(self, name: str) -> Any:
+        """What was noted under a name; None where nothing was."""
+        return self._setting(f"note_{name}")
+
+    def set_note(self, name: str, value: Any) -> None:
+        """`value`: as JSON can hold it."""
+        with self._changing() as connection:
+            _put(connection, {f"note_{name}": value})
+
     def salt(self) -> bytes:
         """What machines' public names are made with; made once."""
         with self._changing() as connection:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from analytics.bookings_at_risk import Alert
 from analytics.cycle import Analytics, CycleResult
@@ -13,6 +14,7 @@ from analytics.live_state import machine_cards
 from analytics.platform_client import Booking, MachineCard, PlatformUnavailableError
 from analytics.policy import Policy
 from analytics.publisher import Publisher
+from analytics.summaries.writer import SummaryWriter
 from stores import StateStore, StoreRefusedError, StoreUnavailableError
 from telemetry import Clock
 
@@ -22,6 +24,9 @@ Step = Callable[[], Awaitable[object]]
 
 LIVE_INTERVAL_S = 0.25
 BOOKING_INTERVAL_S = 1.0
+WRITE_BACK_INTERVAL_S = 5.0
+HOURS_INTERVAL = timedelta(minutes=1)
+"""So often what dashboards show is brought up to date; with many machines less often, so that it takes a twentieth of the time."""
 DELIVERY_INTERVAL_S = 5.0
 """How soon a platform that was away is tried again."""
 
@@ -38,6 +43,7 @@ class AnalyticsService:
         clock: Clock,
         interval: timedelta,
         tell: Callable[[Alert], None] = lambda _: None,
+        summaries: SummaryWriter | None = None,
     ) -> None:
         self._analytics = analytics
         self._store = store
@@ -46,6 +52,9 @@ class AnalyticsService:
         self._clock = clock
         self._interval = interval
         self._tell = tell
+        self._summaries = summaries
+        self._summed: CycleResult | None = None
+        self._hours_due: datetime | None = None
         self._cycle_lock = asyncio.Lock()
         self._due = asyncio.Event()
         self._bookings: frozenset[Booking] = frozenset()
@@ -60,6 +69,8 @@ class AnalyticsService:
             tasks.create_task(self._repeat(self._show_live, LIVE_INTERVAL_S))
             tasks.create_task(self._repeat(self._deliver, DELIVERY_INTERVAL_S))
             tasks.create_task(self._repeat(self._check_bookings, BOOKING_INTERVAL_S))
+            if self._summaries is not None:
+                tasks.create_task(self._repeat(self._write_back, WRITE_BACK_INTERVAL_S))
 
     async def cycle(self) -> CycleResult:
         """One round now; rounds never overlap. Raises what `Analytics.run_cycle` raises."""
@@ -121,6 +132,22 @@ class AnalyticsService:
     async def _deliver(self) -> None:
         if await asyncio.to_thread(lambda: self._publisher.pending):
             await asyncio.to_thread(self._analytics.deliver)
+
+    async def _write_back(self) -> None:
+        summaries = self._summaries
+        if summaries is None:
+            return
+        await asyncio.to_thread(summaries.now)
+        result = self.result
+        now = self._clock.now()
+        if self._hours_due is None or now >= self._hours_due:
+            began = time.monotonic()
+            await asyncio.to_thread(summaries.minute, result)
+            took = timedelta(seconds=time.monotonic() - began)
+            self._hours_due = now + max(HOURS_INTERVAL, 20 * took)
+        if result is not None and result is not self._summed:
+            await asyncio.to_thread(summaries.round, result)
+            self._summed = result
 
     async def _check_bookings(self) -> None:
         latest = await asyncio.to_thread(self._store.latest, self._policy.factory)

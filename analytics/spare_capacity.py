@@ -7,7 +7,7 @@ intervals ─▶ timeline ─▶ occupied, free ─▶ quarter grid ─▶ forec
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -47,6 +47,14 @@ class Fitted:
 
 
 @dataclass(frozen=True)
+class Proposal:
+    """`shares`: per machine how likely each quarter from the past's moment on is free, shape (quarters,), NaN where unknown."""
+
+    slots: tuple[Slot, ...] = ()
+    shares: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class SpareCapacity:
     """The slots that may be offered, what they rest on, and the grids they came from."""
 
@@ -71,7 +79,7 @@ def find_spare_capacity(
         return SpareCapacity((), None, {})
     rate = tightened(policy.max_broken_promises, lived)
     fitted = fit(past, policy, rate, workers) if rate is not None else None
-    slots = propose(fitted, past, policy, booked, workers) if fitted is not None else ()
+    slots = propose(fitted, past, policy, booked, workers).slots if fitted is not None else ()
     return SpareCapacity(slots, fitted, past.grids)
 
 
@@ -110,18 +118,18 @@ def fit(
     return max(found, key=lambda one: one.record.kept_quarters, default=None)
 
 
-def propose(
-    fitted: Fitted, past: Past, policy: Policy, booked: Busy, workers: Workers | None = None
-) -> tuple[Slot, ...]:
-    """The slots that may be offered at the past's moment, ordered by machine and start."""
+def propose(fitted: Fitted, past: Past, policy: Policy, booked: Busy, workers: Workers | None = None) -> Proposal:
+    """The slots that may be offered at the past's moment, ordered by machine and start, and the forecasts they rest on."""
     portions = past.portions()
     if workers is None or len(portions) < 2:
         return _proposed(fitted, past, policy, booked)
     pieces = [(fitted, one, policy, {name: booked[name] for name in one.grids if name in booked}) for one in portions]
-    return tuple(slot for some in in_order(workers, _proposed, pieces) for slot in some)
+    found = list(in_order(workers, _proposed, pieces))
+    shares = {name: own for one in found for name, own in one.shares.items()}
+    return Proposal(tuple(slot for one in found for slot in one.slots), shares)
 
 
-def _proposed(fitted: Fitted, past: Past, policy: Policy, booked: Busy) -> tuple[Slot, ...]:
+def _proposed(fitted: Fitted, past: Past, policy: Policy, booked: Busy) -> Proposal:
     slots: list[Slot] = []
     machines = [name for name in past.grids if _may_be_offered(name, past, policy)]
     count = past.last_quarter(policy.horizon) - past.origin if machines else 0
@@ -145,7 +153,7 @@ def _proposed(fitted: Fitted, past: Past, policy: Policy, booked: Busy) -> tuple
             if end - start < own.minimum_slot:
                 continue  # the clocks are set forward within it
             slots.append(Slot(machine, start, end, sure, tally.checked, tally.broken))
-    return tuple(slots)
+    return Proposal(tuple(slots), dict(zip(machines, all_scores, strict=True)))
 
 
 def _largest_share(likely: Sequence[tuple[float, Window]], quarters: float) -> list[tuple[float, Window]]:

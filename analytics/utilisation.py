@@ -115,7 +115,7 @@ def utilisation_per_day(
 ) -> list[DayUtilisation]:
     """One entry per machine of the timeline and local day from `first` to `last`, both included, ordered."""
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
-    axis = MachineAxis(sorted(pd.unique(spells["machine"])), _midnights(zone, first, last))
+    axis = MachineAxis(sorted(pd.unique(spells["machine"])), midnights(zone, first, last))
     hours = _hours(spells, occupied_spells(spells, changeover_gap), axis)
     return [
         DayUtilisation(machine=machine, day=day, **{name: float(own[row, place]) for name, own in hours.items()})
@@ -125,17 +125,28 @@ def utilisation_per_day(
 
 
 def utilisation(
-    spells: pd.DataFrame, policy: Policy, first: date, last: date, by: By = "machine", per: Per = "day"
+    spells: pd.DataFrame,
+    policy: Policy,
+    first: date,
+    last: date,
+    by: By = "machine",
+    per: Per = "day",
+    until: datetime | None = None,
 ) -> list[PeriodUtilisation]:
     """Of machines, groups of the policy or the whole factory, per local day, ISO week or shift, from `first` to `last`, both
-    included, ordered. Weeks are cut to the range; hours outside every shift are the period `NO_SHIFT` of their day."""
-    edges = _midnights(policy.zone, first, last)
+    included, ordered. Weeks are cut to the range; hours outside every shift are the period `NO_SHIFT` of their day. What is
+    later than `until` is no calendar time yet."""
+    edges = midnights(policy.zone, first, last)
+    if until is not None:
+        edges = np.minimum(edges, max(edges[0], until.timestamp()))
     shifts = shift_times(policy.shifts, policy.zone, first - timedelta(days=1), last) if per == "shift" else []
     cuts = [one.timestamp() for shift in shifts for one in (shift.start, shift.end)]
     edges = np.unique(np.concatenate([edges, [one for one in cuts if edges[0] < one < edges[-1]]]))
+    if len(edges) < 2:
+        return []
     axis = MachineAxis(sorted(pd.unique(spells["machine"])), edges)
     hours = _hours(spells, occupied_spells(spells, policy.changeover_gap), axis)
-    used = spells[_producing(spells)].groupby("machine", observed=True)["end"].max()
+    used = spells[producing(spells)].groupby("machine", observed=True)["end"].max()
     subjects: dict[str, list[int]] = {}
     for row, machine in enumerate(axis.machines):
         subjects.setdefault(_subject(machine, policy, by), []).append(row)
@@ -157,7 +168,7 @@ def utilisation(
     ]
 
 
-def _midnights(zone: str, first: date, last: date) -> np.ndarray:
+def midnights(zone: str, first: date, last: date) -> np.ndarray:
     """Those that begin the days, and the one that ends the last: epoch seconds."""
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 2)]
     return np.array([datetime.combine(day, time(0), ZoneInfo(zone)).timestamp() for day in days])
@@ -183,7 +194,7 @@ def _period(begin: datetime, per: Per, shifts: Sequence[ShiftTime]) -> tuple[dat
     return midnight, f"{begin.date().isoformat()} {NO_SHIFT}"
 
 
-def _producing(spells: pd.DataFrame) -> pd.Series:
+def producing(spells: pd.DataFrame) -> pd.Series:
     return (spells["state"] == MachineState.EXECUTING.value) & ~spells["mode"].isin(_NOT_PRODUCTION)
 
 
@@ -197,7 +208,7 @@ def _hours(spells: pd.DataFrame, occupied: pd.DataFrame, axis: MachineAxis) -> d
     return {
         "calendar_h": np.broadcast_to(np.diff(axis.edges) / 3600, aubt.shape),
         "known_h": axis.hours(spells[state != MachineState.UNKNOWN.value]),
-        "apt_h": axis.hours(spells[_producing(spells)]),
+        "apt_h": axis.hours(spells[producing(spells)]),
         "aust_h": axis.hours(spells[present & (mode == OperationMode.SETUP.value)]),
         "adot_h": axis.hours(spells[state == MachineState.OUT_OF_SERVICE.value]),
         # Waiting inside occupied spells.

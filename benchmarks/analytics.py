@@ -90,7 +90,7 @@ def rounds(store: DuckDBStateStore, workers: Workers, hour: int) -> tuple[dict[s
     fitted = fit(past, POLICY, POLICY.max_broken_promises, workers)
     clock.append(time.perf_counter())
     assert fitted is not None
-    slots = propose(fitted, past, POLICY, {}, workers)
+    slots = propose(fitted, past, POLICY, {}, workers).slots
     clock.append(time.perf_counter())
     fill(store, now, now + timedelta(hours=1))
     clock.append(time.perf_counter())

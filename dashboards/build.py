@@ -1,4 +1,4 @@
-"""Writes the dashboards and the data source as the files that Grafana's provisioning reads."""
+"""Writes the dashboards, the data source and the alert rules as the files that Grafana's provisioning reads."""
 
 from __future__ import annotations
 
@@ -8,16 +8,29 @@ from typing import Any
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from dashboards.factory_now import factory_now
+from dashboards.alert_rules import FOLDER, alerting_file
 from dashboards.influxql import DATASOURCE_UID
+from dashboards.pages import PAGES
+from dashboards.texts import LANGUAGES, Language
+
+ZONE = "Europe/Brussels"
 
 
-def documents() -> dict[str, str]:
-    """File name to content. JSON is YAML, and Grafana looks for data sources in files that end in `.yaml`."""
-    return {
-        "factory-now.json": JSONEncoder(sort_keys=True, indent=2).encode(factory_now()) + "\n",
-        "datasource.yaml": json.dumps(data_source(), indent=2) + "\n",
-    }
+def dashboard_json(page: str, language: Language, zone: str = ZONE) -> str:
+    return str(JSONEncoder(sort_keys=True, indent=2).encode(PAGES[page](language, zone))) + "\n"
+
+
+def documents(zone: str = ZONE) -> dict[str, str]:
+    """Path to content. JSON is YAML, and Grafana looks for what is not a dashboard in files that end in `.yaml`."""
+    found = {}
+    for language in LANGUAGES:
+        for page in PAGES:
+            name = page.removesuffix("_page").replace("_", "-")
+            found[f"{language}/{name}.json"] = dashboard_json(page, language, zone)
+        found[f"provisioning-{language}/alerting/vrijloop.yaml"] = _written(alerting_file(language))
+        found[f"provisioning-{language}/dashboards/vrijloop.yaml"] = _written(dashboard_provider())
+        found[f"provisioning-{language}/datasources/vrijloop.yaml"] = _written(data_source())
+    return found
 
 
 def data_source() -> dict[str, Any]:
@@ -38,12 +51,33 @@ def data_source() -> dict[str, Any]:
     }
 
 
-def write_dashboards(folder: Path) -> list[Path]:
+def dashboard_provider() -> dict[str, Any]:
+    """Where Grafana finds the dashboards of both languages."""
+    return {
+        "apiVersion": 1,
+        "providers": [
+            {
+                "name": f"vrijloop-{language}",
+                "folder": FOLDER if language == "nl" else f"{FOLDER} ({language})",
+                "type": "file",
+                "disableDeletion": True,
+                "options": {"path": f"/var/lib/grafana/dashboards/vrijloop/{language}"},
+            }
+            for language in LANGUAGES
+        ],
+    }
+
+
+def write_dashboards(folder: Path, zone: str = ZONE) -> list[Path]:
     """Write all; returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, text in documents().items():
+    for name, text in documents(zone).items():
         path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         paths.append(path)
     return paths
+
+
+def _written(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2) + "\n"

@@ -8,7 +8,10 @@ from grafana_foundation_sdk.cog import variants
 from grafana_foundation_sdk.cog.builder import Builder
 
 DATASOURCE_UID = "vrijloop-influxdb"
-MEASUREMENT = "machine_state"
+
+FACTORY = "factory =~ /^$factory$/"
+MACHINES = f'{FACTORY} AND "group" =~ /^$group$/ AND machine =~ /^$machine$/'
+"""Of the variables at the top of a dashboard."""
 
 
 class InfluxQLTarget(variants.Dataquery):
@@ -32,10 +35,11 @@ class InfluxQLTarget(variants.Dataquery):
 
 
 class InfluxQL(Builder[variants.Dataquery]):
-    """`query` in InfluxQL; `$timeFilter` and `$factory` are Grafana's to fill in."""
+    """`query` in InfluxQL; `$timeFilter`, `$__interval` and the dashboard's variables are Grafana's to fill in. `alias` names the
+    series, `$col` by the query's own names."""
 
-    def __init__(self, query: str, alias: str = "$tag_machine", result_format: str = "time_series") -> None:
-        self._target = InfluxQLTarget("A", query, alias, result_format)
+    def __init__(self, query: str, alias: str = "$col", result_format: str = "time_series", ref_id: str = "A") -> None:
+        self._target = InfluxQLTarget(ref_id, query, alias, result_format)
 
     def build(self) -> variants.Dataquery:
         return self._target

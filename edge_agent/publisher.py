@@ -19,7 +19,10 @@ from edge_agent.backoff import Backoff
 from edge_agent.outbox import Outbox, QueuedReport
 from telemetry import state_topic, status_topic
 from telemetry.broker import BrokerSettings
+from telemetry.gateway_health import GatewayHealth, encode_health
 from telemetry.message import MAX_REPORTS, encode_bodies
+from telemetry.topics import health_topic
+from telemetry.version import __version__
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +33,7 @@ MAX_RESENT_BYTES = 4 * 1024 * 1024
 SESSION_EXPIRY_S = 24 * 3600
 _ACK_TIMEOUT_S = 10.0
 _IDLE_CHECK_S = 5.0
+_HEALTH_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,11 @@ class Publisher:
     async def _serve(self, client: aiomqtt.Client) -> None:
         await client.publish(self._status_topic, b"online", qos=1, retain=True)
         await self._resend(client)
+        told = float("-inf")
         while not self._stopping.is_set():
+            if time.monotonic() - told >= _HEALTH_EVERY_S:
+                told = time.monotonic()
+                await self._tell_health(client)
             self._committed.clear()
             queued = await asyncio.to_thread(self._outbox.take, WINDOW)
             if not queued:
@@ -195,6 +203,11 @@ class Publisher:
         lately = self._delivered.messages()
         for start in range(0, len(lately), WINDOW):
             await self._publish(client, lately[start : start + WINDOW])
+
+    async def _tell_health(self, client: aiomqtt.Client) -> None:
+        health = GatewayHealth(await asyncio.to_thread(self._outbox.depth), __version__)
+        topic = health_topic(self._factory, self._gateway)
+        await client.publish(topic, encode_health(health), qos=1, retain=True)
 
     async def _committed_or_idle(self, client: aiomqtt.Client) -> None:
         try:

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ingest.metrics import IngestCollector, IngestCounters
+from ingest.metrics import IngestCollector, IngestCounters, Waiting
 from ingest.quarantine import Quarantine
 from ingest.subscription import Received, Subscription
 from ingest.validation import AcceptedMessage, accept
@@ -87,11 +87,15 @@ class IngestService:
     def connected(self) -> bool:
         return self._subscription.connected
 
+    def waiting(self) -> Waiting:
+        """What has been received and is not yet durable."""
+        return self._subscription.waiting()
+
     def collector(self) -> IngestCollector:
         """For a Prometheus registry."""
         return IngestCollector(
             self.counters,
-            self._subscription.waiting,
+            self.waiting,
             lambda: self.connected,
             self._quarantine.count,
             self._store.ledger,

@@ -1,5 +1,6 @@
 """Where state intervals are kept: the `StateStore` protocol, embedded DuckDB, and InfluxDB for production."""
 
+from stores.points import Point, PointStore
 from stores.report_batch import ReportBatch, ReportBatchBuilder, StoredReport
 from stores.sequences import SequenceRanges
 from stores.state_store import (
@@ -14,6 +15,8 @@ from stores.state_store import (
 __all__ = [
     "GatewayLedger",
     "LatestState",
+    "Point",
+    "PointStore",
     "ReportBatch",
     "ReportBatchBuilder",
     "SequenceRanges",

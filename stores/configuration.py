@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stores.duckdb_store import DuckDBStateStore
+from stores.points import PointStore
 from stores.state_store import StateStore
 from telemetry import Clock, Duration, UserError
 from telemetry.broker import read_secret_file
@@ -64,3 +65,12 @@ def open_store(
         raise UserError('[store] kind = "influxdb" needs `url` and `token_file`.')
     token = read_secret(table.token_file, "InfluxDB token")
     return InfluxDBStateStore(table.url, table.bucket, token, table.org, worker, clock)
+
+
+def open_points(table: StoreTable) -> PointStore | None:
+    """Where what dashboards show is written back; None for DuckDB, which no dashboard can ask. Raises UserError."""
+    if table.kind == "duckdb" or table.url is None or table.token_file is None:
+        return None
+    from stores.influxdb_points import InfluxPoints
+
+    return InfluxPoints(table.url, table.bucket, read_secret(table.token_file, "InfluxDB token"), table.org)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from telemetry.gateway_health import GatewayHealth
 from telemetry.message import StateMessage
 from telemetry.topics import NAME_PATTERN, PREFIX
 
@@ -46,8 +47,15 @@ def asyncapi() -> dict[str, Any]:
                     "status": {"contentType": "text/plain", "payload": {"enum": ["online", "offline"]}},
                 },
             },
+            "health": {
+                "address": f"{PREFIX}/{{factory}}/{{gateway}}/health",
+                "description": "QoS 1, retained, twice a minute: how many reports wait in the gateway's outbox.",
+                "parameters": {name: parameters[name] for name in ("factory", "gateway")},
+                "messages": {"health": {"payload": msgspec.json.schema(GatewayHealth)["$defs"]["GatewayHealth"]}},
+            },
         },
         "operations": {
+            "publishHealth": {"action": "send", "channel": {"$ref": "#/channels/health"}},
             "publishState": {"action": "send", "channel": {"$ref": "#/channels/state"}},
             "publishStatus": {"action": "send", "channel": {"$ref": "#/channels/status"}},
         },

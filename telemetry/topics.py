@@ -1,4 +1,4 @@
-"""The MQTT topics: `vrijloop/v1/<factory>/<machine>/state` and `vrijloop/v1/<factory>/<gateway>/status`."""
+"""The MQTT topics: `vrijloop/v1/<factory>/<machine>/state`, `vrijloop/v1/<factory>/<gateway>/status` and `…/<gateway>/health`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
 STATE_FILTER = f"{PREFIX}/+/+/state"
 STATUS_FILTER = f"{PREFIX}/+/+/status"
+HEALTH_FILTER = f"{PREFIX}/+/+/health"
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """A factory, gateway or machine as it stands in a topic: small letters, digits, `-` and `_`, at most 63 characters."""
 
 _STATE_TOPIC = re.compile(rf"{PREFIX}/([a-z0-9][a-z0-9_-]{{0,62}})/([a-z0-9][a-z0-9_-]{{0,62}})/state")
+
+_GATEWAY_TOPIC = re.compile(rf"{PREFIX}/([a-z0-9][a-z0-9_-]{{0,62}})/([a-z0-9][a-z0-9_-]{{0,62}})/(status|health)")
 
 
 def state_topic(factory: str, machine: str) -> str:
@@ -26,6 +29,18 @@ def state_topic(factory: str, machine: str) -> str:
 
 def status_topic(factory: str, gateway: str) -> str:
     return f"{PREFIX}/{factory}/{gateway}/status"
+
+
+def health_topic(factory: str, gateway: str) -> str:
+    return f"{PREFIX}/{factory}/{gateway}/health"
+
+
+def parse_gateway_topic(topic: str) -> tuple[str, str, str]:
+    """(factory, gateway, "status" or "health"). Raises ValueError with a sentence where the topic is neither."""
+    match = _GATEWAY_TOPIC.fullmatch(topic)
+    if match is None:
+        raise ValueError(f"topic {topic[:200]!r} is not of the form {PREFIX}/<factory>/<gateway>/status or health")
+    return match.group(1), match.group(2), match.group(3)
 
 
 @lru_cache(maxsize=10_000)

@@ -16,6 +16,7 @@ from edge_agent import commands as agent_commands
 from telemetry import UserError
 from vrijloop import (
     analytics_commands,
+    dashboards_commands,
     doctor_command,
     ingest_commands,
     platform_commands,
@@ -23,6 +24,7 @@ from vrijloop import (
     store_commands,
 )
 from vrijloop.command_input import log_to_stderr, parse_moment
+from vrijloop.dashboards_commands import known_zone
 
 app = typer.Typer(
     help="Vrijloop: idle machines, offered on their own.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -30,6 +32,7 @@ app = typer.Typer(
 app.add_typer(agent_commands.app, name="agent")
 app.add_typer(ingest_commands.app, name="ingest")
 app.add_typer(store_commands.app, name="store")
+app.add_typer(dashboards_commands.app, name="dashboards")
 app.command()(analytics_commands.spare)
 app.command()(analytics_commands.backtest)
 app.command()(analytics_commands.kpis)
@@ -69,7 +72,7 @@ def demo(
     from vrijloop.demo.run import DemoOptions, run_demo
 
     options = DemoOptions(
-        data_dir, port, seed, weeks, broker.value, headless, replay, _zone(timezone), skip_broken_rows, json_file
+        data_dir, port, seed, weeks, broker.value, headless, replay, known_zone(timezone), skip_broken_rows, json_file
     )
     raise typer.Exit(run_demo(options, Console()))
 
@@ -115,15 +118,6 @@ def schema(folder: Annotated[Path, typer.Argument(help="Where the files go.")] =
     print(describe_platform(folder))
 
 
-@app.command()
-def dashboards(folder: Annotated[Path, typer.Argument(help="Where the files go.")] = Path("dashboards/json")) -> None:
-    """Write the Grafana dashboards as JSON."""
-    from dashboards.build import write_dashboards
-
-    for path in write_dashboards(folder):
-        print(path)
-
-
 def main() -> None:
     """Entry point: errors that a person can mend are printed as sentences, without a traceback."""
     try:
@@ -146,13 +140,3 @@ _OWN = {"telemetry", "stores", "edge_agent", "ingest", "analytics", "sharing_pla
 
 def _as_of(text: str | None) -> datetime | None:
     return parse_moment(text, "--as-of") if text is not None else None
-
-
-def _zone(name: str) -> str:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise UserError(f"--timezone {name!r} is no time zone; write for instance Europe/Brussels.") from None
-    return name

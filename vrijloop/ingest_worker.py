@@ -11,9 +11,10 @@ from typing import Annotated
 from prometheus_client import CollectorRegistry, start_http_server
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from ingest.health import IngestHealth
 from ingest.quarantine import Quarantine
 from ingest.service import IngestService
-from stores.configuration import StoreTable, open_store
+from stores.configuration import StoreTable, open_points, open_store
 from telemetry import Name, SystemClock, UserError, load_settings
 from telemetry.broker import BrokerSettings
 
@@ -57,6 +58,9 @@ def run_worker(config: Path, name: str, retire: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     service.start()
+    health, points = IngestHealth(service, quarantine, name, clock), open_points(settings.store)
+    if points is not None:
+        health.start(points)
     _log.info("Ingest worker %s takes its share of %s.", name, settings.mqtt.address)
     if retire:
         if not service.retire():
@@ -64,5 +68,8 @@ def run_worker(config: Path, name: str, retire: bool) -> None:
     else:
         stop.wait()
         service.stop()
+    health.stop()
     quarantine.close()
     store.close()
+    if points is not None:
+        points.close()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,12 +28,15 @@ from analytics.publications import Publications
 from analytics.publisher import Publisher
 from analytics.publisher_state import PublisherState
 from analytics.service import AnalyticsService
+from analytics.summaries.writer import SummaryWriter
 from analytics.workers import Workers, workers_for
+from ingest.gateways import GatewayWatch
+from ingest.health import IngestHealth
 from ingest.quarantine import Quarantine
 from ingest.service import IngestService
-from stores import StateStore, StoreRefusedError, StoreUnavailableError
-from stores.configuration import StoreTable, open_store, read_secret
-from telemetry import Clock, Duration, Name, ShiftedClock, SystemClock, UserError, load_settings
+from stores import Point, StateStore, StoreRefusedError, StoreUnavailableError
+from stores.configuration import StoreTable, open_points, open_store, read_secret
+from telemetry import Clock, Duration, Name, ShiftedClock, SystemClock, UserError, load_settings, rfc3339
 from telemetry.broker import BrokerSettings
 from vrijloop.http_server import listen_on, serve
 
@@ -113,14 +117,23 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, workers: Work
     feeds = CalendarFeeds(policy, settings.data_dir / "calendars")
     analytics = Analytics(store, publisher, state, publications, policy, clock, feeds, workers)
     tell = alert_webhook(settings.alerts.url_file, settings.alerts.secret_file, clock) if settings.alerts else _no_alert
-    service = AnalyticsService(analytics, store, publisher, policy, clock, settings.cycle, tell)
     hook = settings.platform.webhook_secret_file
     ingest = IngestService(settings.mqtt, store, quarantine, clock) if settings.ingest else None
+    watch = GatewayWatch(settings.mqtt, policy.factory, clock)
+    health = IngestHealth(ingest, quarantine, "server", clock) if ingest is not None else None
+
+    def pipe() -> list[Point]:
+        return [*watch.points(store.ledger()), *([health.point()] if health is not None else [])]
+
+    points = open_points(settings.store)
+    summaries = SummaryWriter(store, points, state, publications, policy, clock, pipe) if points is not None else None
+    service = AnalyticsService(analytics, store, publisher, policy, clock, settings.cycle, tell, summaries)
     registry = CollectorRegistry()
     registry.register(AnalyticsCollector(state, lambda: service.result))
     if ingest is not None:
         registry.register(ingest.collector())
         ingest.start()
+    watch.start()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -134,18 +147,11 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, workers: Work
             # Ingest first: what it has in hand is stored and acknowledged before the store closes.
             if ingest is not None:
                 await asyncio.to_thread(ingest.stop)
+            await asyncio.to_thread(watch.stop)
             for part in (platform, publications, state, quarantine, store):
                 part.close()
-
-    def status() -> dict[str, Any]:
-        if ingest is None:
-            return {"quarantined": quarantine.count()}
-        return {
-            "quarantined": quarantine.count(),
-            "broker_connected": ingest.connected,
-            "failing": ingest.counters.failing,
-            "since_start": ingest.counters.as_dict(),
-        }
+            if points is not None:
+                points.close()
 
     context = AnalyticsContext(
         store,
@@ -153,12 +159,24 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, workers: Work
         policy,
         clock,
         tokens,
-        status,
+        lambda: _status(quarantine, ingest, watch),
         lambda: generate_latest(registry).decode("utf-8"),
         state,
         read_secret(hook, "webhook secret") if hook is not None else None,
     )
     return build_app(context, lifespan)
+
+
+def _status(quarantine: Quarantine, ingest: IngestService | None, watch: GatewayWatch) -> dict[str, Any]:
+    gateways = [{**asdict(one), "at": rfc3339(one.at)} for one in watch.gateways()]
+    told = {"quarantined": quarantine.count(), "gateways_now": gateways}
+    if ingest is None:
+        return told
+    return told | {
+        "broker_connected": ingest.connected,
+        "failing": ingest.counters.failing,
+        "since_start": ingest.counters.as_dict(),
+    }
 
 
 def _no_alert(_: Alert) -> None:

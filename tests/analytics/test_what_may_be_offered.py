@@ -70,7 +70,7 @@ def past(seed: int) -> Past:
 
 
 def slots_of(seed: int, policy: Policy, booked: list[tuple[datetime, datetime]]) -> tuple[Slot, ...]:
-    return propose(FITTED, past(seed), policy, {"m": booked})
+    return propose(FITTED, past(seed), policy, {"m": booked}).slots
 
 
 @settings(max_examples=200)

@@ -1,0 +1,155 @@
+"""Where the hours went, as points: the same figures as `/api/v1/kpis`, by day and shift; hours free and used by the clock. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from analytics.machine_axis import MachineAxis
+from analytics.occupied import idle_spells, occupied_spells
+from analytics.policy import Policy
+from analytics.summaries.subjects import lasting_tags_of, tags_of
+from analytics.utilisation import PeriodUtilisation, producing, utilisation
+from stores import Point
+from telemetry import MachineState
+from telemetry.measurements import DAY, HOUR, SHIFT, TIMELINE
+
+_DAY = timedelta(days=1)
+CONTEXT = 2
+"""So many days before the first that is written are read: a job that had begun, a night shift that began the evening before."""
+
+
+def hour_points(spells: pd.DataFrame, policy: Policy, first: date, now: datetime) -> list[Point]:
+    """`DAY`, `SHIFT` and `HOUR` from the local day `first` until `now`. `spells`: a timeline from `CONTEXT` days before `first` to
+    `now`."""
+    if spells.empty:
+        return []
+    zone = ZoneInfo(policy.zone)
+    last = now.astimezone(zone).date()
+    before = first - _DAY
+    edges, shares = _by_the_hour(spells, policy, first, now)
+    points = []
+    days = utilisation(spells, policy, first, last, "machine", "day", until=now)
+    by_clock = _free_by_the_clock(edges, shares["free"], zone)
+    machines = sorted(pd.unique(spells["machine"]))
+    rows = {machine: row for row, machine in enumerate(machines)}
+    for one in days:
+        day = one.start.astimezone(zone).date()
+        tags = tags_of(one.of, policy, weekday=str(day.isoweekday()))
+        free = by_clock.get(day, np.zeros((len(machines), 24)))[rows[one.of]]
+        clock = {f"free_{hour:02}": float(free[hour]) for hour in range(24)}
+        points.append(Point(DAY, tags, one.start, _fields(one) | clock))
+    for one in utilisation(spells, policy, before, last, "machine", "shift", until=now):
+        day_of_shift, _, shift = one.period.partition(" ")
+        # Of a shift that began before what was read only its end is known: its point stands from then.
+        if date.fromisoformat(day_of_shift) >= before and one.start >= datetime.combine(before, time(0), zone):
+            points.append(Point(SHIFT, tags_of(one.of, policy, shift=shift), one.start, _fields(one)))
+    return points + list(_hour_points(edges, shares, machines, policy))
+
+
+def timeline_points(
+    spells: pd.DataFrame, policy: Policy, since: datetime, stand: dict[str, list[datetime]]
+) -> list[Point]:
+    """`TIMELINE` from `since` on. `stand`: when each machine has points there already: those at which nothing changes any more are
+    written over with what holds then, so that nothing need be deleted."""
+    zone = ZoneInfo(policy.zone)
+    first, last = since.astimezone(zone).date(), spells["end"].max().to_pydatetime().astimezone(zone).date()
+    # One at each midnight, so that a day's picture need not look back.
+    each = (
+        datetime.combine(first + offset * _DAY, time(0), zone).astimezone(UTC)
+        for offset in range((last - first).days + 1)
+    )
+    midnights = [one for one in each if one >= since]
+    points = []
+    for name, own in spells.groupby("machine", observed=True):
+        machine = str(name)
+        state, mode = own["state"].astype("object").to_numpy(), own["mode"].astype("object").to_numpy()
+        mode = np.where(pd.isna(mode), "", mode)
+        starts = [one.to_pydatetime() for one in own["start"]]
+        changes = np.append(True, (state[1:] != state[:-1]) | (mode[1:] != mode[:-1]))
+        at = {starts[place]: place for place in np.flatnonzero(changes).tolist() if starts[place] >= since}
+        for moment in (*midnights, *stand.get(machine, ())):
+            if moment not in at and starts[0] <= moment:
+                at[moment] = bisect_right(starts, moment) - 1
+        tags = tags_of(machine, policy)
+        points += [
+            Point(TIMELINE, tags, moment, {"state": str(state[place]), "mode": str(mode[place])})
+            for moment, place in at.items()
+        ]
+    return points
+
+
+def _fields(one: PeriodUtilisation) -> dict[str, float]:
+    return {
+        "calendar_h": one.calendar_h,
+        "known_h": one.known_h,
+        "apt_h": one.apt_h,
+        "aust_h": one.aust_h,
+        "adot_h": one.adot_h,
+        "adet_h": one.adet_h,
+        "aubt_h": one.aubt_h,
+        "maintenance_h": one.maintenance_h,
+        "idle_h": one.idle_h,
+        "off_h": one.off_h,
+        "unknown_h": one.losses_h["unknown"],
+    }
+
+
+def _by_the_hour(
+    spells: pd.DataFrame, policy: Policy, first: date, now: datetime
+) -> tuple[list[datetime], dict[str, np.ndarray]]:
+    """UTC hours, and of each how much was used, free, known: shapes (machines, hours)."""
+    begin = datetime.combine(first, time(0), ZoneInfo(policy.zone)).astimezone(UTC)
+    begin = begin.replace(minute=0, second=0, microsecond=0)
+    count = max(1, -(-(now - begin) // timedelta(hours=1)))
+    hours = [begin + place * timedelta(hours=1) for place in range(count)]
+    edges = np.array([*(one.timestamp() for one in hours), now.timestamp()])
+    axis = MachineAxis(sorted(pd.unique(spells["machine"])), edges)
+    occupied = occupied_spells(spells, policy.changeover_gap)
+    shares = {
+        "used": axis.hours(spells[producing(spells)]),
+        "free": axis.hours_outside(idle_spells(spells), occupied),
+        "known": axis.hours(spells[spells["state"] != MachineState.UNKNOWN.value]),
+    }
+    return hours, shares
+
+
+def _free_by_the_clock(hours: Sequence[datetime], free: np.ndarray, zone: ZoneInfo) -> dict[date, np.ndarray]:
+    """Per local day, shape (machines, 24): an hour that comes twice may have two hours."""
+    found: dict[date, np.ndarray] = {}
+    for place, hour in enumerate(hours):
+        local = hour.astimezone(zone)
+        own = found.setdefault(local.date(), np.zeros((len(free), 24)))
+        own[:, local.hour] += free[:, place]
+    return found
+
+
+def _hour_points(
+    hours: Sequence[datetime], shares: dict[str, np.ndarray], machines: Sequence[str], policy: Policy
+) -> Iterable[Point]:
+    for row, machine in enumerate(machines):
+        tags = lasting_tags_of(machine, policy)
+        used, free, known = (shares[name][row].tolist() for name in ("used", "free", "known"))
+        for place, hour in enumerate(hours):
+            fields = {"known": known[place]}
+            if known[place] > 0:
+                fields |= {"used": used[place], "free": free[place]}
+            yield Point(HOUR, tags, hour, fields)
+
+
+def power_points(intervals: pd.DataFrame, policy: Policy) -> list[Point]:
+    """`HOUR`'s `power_w`: the mean of what was reported of each UTC hour's intervals."""
+    measured = intervals[intervals["power_w"].notna()]
+    if measured.empty:
+        return []
+    keys = {"machine": measured["machine"].astype("object"), "hour": measured["since"].dt.floor("h")}
+    means = measured.assign(**keys).groupby(["machine", "hour"])["power_w"].mean().reset_index()
+    rows = zip(means["machine"], means["hour"].dt.to_pydatetime(), means["power_w"], strict=True)
+    return [
+        Point(HOUR, lasting_tags_of(str(name), policy), hour, {"power_w": float(mean)}) for name, hour, mean in rows
+    ]

@@ -1,0 +1,137 @@
+"""What was forecast, offered and booked, and how promises were kept, as points. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from analytics import publications as outcomes
+from analytics.approvals import Approval
+from analytics.cycle import CycleResult
+from analytics.policy import Policy
+from analytics.prices import price_per_hour
+from analytics.publications import Settled
+from analytics.summaries.subjects import lasting_tags_of, tags_of
+from stores import Point
+from stores.report_batch import to_epoch_milliseconds
+from telemetry.measurements import APPROVAL, CAPACITY, HOUR, PROMISES, RELIABILITY
+
+_HOUR = timedelta(hours=1)
+PLANNED = ("forecast", "offered", "booked", "held", "offered_eur", "booked_eur")
+_SUMMED = dict(
+    zip(PLANNED, ("forecast_h", "offered_h", "booked_h", "held_h", "offered_eur", "booked_eur"), strict=True)
+)
+
+
+def plan_points(result: CycleResult, policy: Policy, machines: Sequence[str]) -> list[Point]:
+    """`HOUR`'s plans from the hour after the round to its horizon, of every machine, nothing included: the next round writes over
+    what this one meant, and what an hour was planned to be when it began stays."""
+    first = result.at.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + _HOUR
+    hours = [first + place * _HOUR for place in range(int(policy.horizon / _HOUR) + 1)]
+    places = {hour: place for place, hour in enumerate(hours)}
+    firm = [one for one in result.bookings if not one.held]
+    spans: dict[str, dict[str, list[tuple[datetime, datetime, float]]]] = defaultdict(lambda: defaultdict(list))
+    for slot in result.slots:
+        spans["offered"][slot.machine].append((slot.start, slot.end, slot.probability))
+    for kind, own in (("booked", firm), ("held", [one for one in result.bookings if one.held])):
+        for one in own:
+            spans[kind][one.machine].append((one.start, one.end, 0.0))
+    forecast_at = [places.get(hour) for hour in result.forecast.hours]
+    points = []
+    for machine in machines:
+        rows = [
+            dict.fromkeys(("offered", "booked", "held", "offered_eur", "booked_eur", "promised"), 0.0) for _ in hours
+        ]
+        for kind, per_machine in spans.items():
+            for start, end, probability in per_machine.get(machine, ()):
+                _spread(rows, places, first, kind, start, end, probability)
+        _value(rows, hours, machine, policy)
+        for place, share in zip(forecast_at, result.forecast.shares.get(machine, ()), strict=False):
+            if place is not None and share == share:
+                rows[place]["forecast"] = float(share)
+        tags = lasting_tags_of(machine, policy)
+        points += [Point(HOUR, tags, hour, {"forecast": 0.0} | row) for hour, row in zip(hours, rows, strict=True)]
+    return points
+
+
+def _spread(
+    rows: Sequence[dict[str, float]], places: Mapping[datetime, int], first: datetime, kind: str,
+    start: datetime, end: datetime, probability: float,
+) -> None:  # fmt: skip
+    hour = max(first, start.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
+    while hour < end and hour in places:
+        row = rows[places[hour]]
+        row[kind] += (min(end, hour + _HOUR) - max(start, hour)) / _HOUR
+        if kind == "offered":
+            row["promised"] = max(row["promised"], probability)
+        hour += _HOUR
+
+
+def _value(rows: Sequence[dict[str, float]], hours: Sequence[datetime], machine: str, policy: Policy) -> None:
+    rule = policy.for_machine(machine).price
+    if rule is None:
+        return
+    for row, hour in zip(rows, hours, strict=True):
+        if row["offered"] or row["booked"]:
+            price = float(price_per_hour(rule, hour, hour + _HOUR, policy.zone))
+            row["offered_eur"], row["booked_eur"] = row["offered"] * price, row["booked"] * price
+
+
+def capacity_points(sums: Mapping[str, Mapping[str, float]], policy: Policy, midnight: datetime) -> list[Point]:
+    """`CAPACITY` of one local day, from the sums of `HOUR`'s `PLANNED`."""
+    return [
+        Point(CAPACITY, tags_of(machine, policy), midnight, {_SUMMED[name]: own[name] for name in PLANNED})
+        for machine, own in sums.items()
+    ]
+
+
+def promise_points(settled: Iterable[Settled], policy: Policy) -> list[Point]:
+    """`PROMISES` and `RELIABILITY` of every local day that these begin on: all that begin on such a day must be among them."""
+    zone = ZoneInfo(policy.zone)
+    days: dict[tuple[str, datetime], dict[str, float]] = {}
+    bins: dict[tuple[str, datetime], dict[str, float]] = {}
+    for one in settled:
+        midnight = one.start.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+        own = days.setdefault((one.machine, midnight), dict.fromkeys((*outcomes.ALL, "promised"), 0.0))
+        own[one.outcome] += 1
+        if one.outcome in (outcomes.KEPT, outcomes.BROKEN):
+            own["promised"] += one.probability
+            name = f"{int(one.probability * 20 + 1e-9) / 20:.2f}"
+            counted = bins.setdefault((name, midnight), dict.fromkeys(("checked", "kept", "promised_sum"), 0.0))
+            counted["checked"] += 1
+            counted["kept"] += one.outcome == outcomes.KEPT
+            counted["promised_sum"] += one.probability
+    found = [Point(PROMISES, tags_of(machine, policy), at, own) for (machine, at), own in days.items()]
+    return found + [
+        Point(RELIABILITY, {"factory": policy.factory, "promised": name}, at, own) for (name, at), own in bins.items()
+    ]
+
+
+def approval_points(
+    approvals: Sequence[Approval], stand: Mapping[str, Sequence[datetime]], policy: Policy
+) -> list[Point]:
+    """`APPROVAL` of every request. `stand`: where machines have points: what is asked no more is said to be `gone`."""
+    points = [
+        Point(
+            APPROVAL,
+            tags_of(one.machine, policy),
+            one.start,
+            {
+                "status": one.status,
+                "probability": one.probability,
+                "end_ms": to_epoch_milliseconds(one.end),
+                "answer_by_ms": to_epoch_milliseconds(one.answer_by),
+            },
+        )
+        for one in approvals
+    ]
+    known = {(one.machine, one.start) for one in approvals}
+    points += [
+        Point(APPROVAL, tags_of(machine, policy), at, {"status": "gone"})
+        for machine, times in stand.items()
+        for at in times
+        if (machine, at) not in known
+    ]
+    return points

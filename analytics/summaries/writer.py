@@ -1,0 +1,198 @@
+"""Keeps what dashboards show up to date in the store. A shell: reads the store and the publisher's memory, writes points."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from analytics.cycle import CycleResult
+from analytics.past import HISTORY, PORTION
+from analytics.policy import Policy
+from analytics.publications import Publications
+from analytics.publisher_state import PublisherState
+from analytics.summaries.health import publisher_point
+from analytics.summaries.hours import CONTEXT, hour_points, power_points, timeline_points
+from analytics.summaries.plans import PLANNED, approval_points, capacity_points, plan_points, promise_points
+from analytics.summaries.subjects import tags_of
+from analytics.timeline import timeline
+from stores import LatestState, Point, PointStore, StateStore
+from stores.report_batch import to_epoch_milliseconds
+from telemetry import Clock, MachineState
+from telemetry.measurements import APPROVAL, CAPACITY, COMPUTED, DAY, HOUR, HOURS_FIELDS, NOW, TIMELINE, WEEK
+
+DETAILED = timedelta(weeks=8)
+"""So far back timelines and hours are written when it begins; days and shifts for as long as there is history."""
+_LAYOUT = 1
+"""Another number, and everything is written anew."""
+_DAY = timedelta(days=1)
+_HEARD_EVERY = timedelta(minutes=1)
+
+
+class SummaryWriter:
+    """Every call raises what the stores raise; the next makes up for it. Called from one thread at a time."""
+
+    def __init__(
+        self,
+        store: StateStore,
+        points: PointStore,
+        state: PublisherState,
+        publications: Publications,
+        policy: Policy,
+        clock: Clock,
+        others: Callable[[], Sequence[Point]] = tuple,
+    ) -> None:
+        """`others`: what the server's other parts have to say, once a minute."""
+        self._store = store
+        self._points = points
+        self._state = state
+        self._publications = publications
+        self._policy = policy
+        self._clock = clock
+        self._others = others
+        self._shown: dict[str, tuple[object, ...]] = {}
+        self._heard_at: datetime | None = None
+
+    def now(self) -> None:
+        """`NOW` of machines that changed, and once a minute of all."""
+        now = self._clock.now()
+        latest = self._store.latest(self._policy.factory)
+        every = self._heard_at is None or now - self._heard_at >= _HEARD_EVERY
+        points: list[Point] = []
+        shown: dict[str, tuple[object, ...]] = {}
+        for one in latest:
+            state, since, silent = _state_at(one, now, self._policy.max_silence)
+            look = (state, since, silent)
+            shown[one.machine] = look
+            if every or self._shown.get(one.machine) != look:
+                fields = {
+                    "state": state.value,
+                    "since_ms": to_epoch_milliseconds(since),
+                    "heard_ms": to_epoch_milliseconds(one.interval.until),
+                    "silent": int(silent),
+                }
+                midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+                points.append(Point(NOW, tags_of(one.machine, self._policy), midnight, fields))
+        self._points.write_points(points)
+        self._shown = shown
+        if every:
+            self._heard_at = now
+
+    def hours(self) -> None:
+        """Timelines, hours, shifts and days that the last call did not know, and today's."""
+        now = self._clock.now()
+        cursor = self._store.cursor()
+        machines = [one.machine for one in self._store.latest(self._policy.factory)]
+        noted = self._state.note("summaries")
+        today = now.astimezone(ZoneInfo(self._policy.zone)).date()
+        if noted is None or noted["rules"] != self._rules():
+            for machine in machines:
+                self._points.move(CAPACITY, self._policy.factory, machine, tags_of(machine, self._policy)["group"])
+            self._points.forget(COMPUTED, self._policy.factory)
+            self._state.set_note("promises", None)
+            self._shown = {}
+            earliest = self._store.earliest(self._policy.factory)
+            begin = max(now - HISTORY, earliest) if earliest is not None else now
+            firsts = dict.fromkeys(machines, begin.astimezone(ZoneInfo(self._policy.zone)).date())
+        else:
+            changed, cursor = self._store.changed_since(self._policy.factory, noted["cursor"])
+            written = date.fromisoformat(noted["day"])
+            earliest_change = changed.groupby("machine", observed=True)["since"].min()
+            # Also a machine that says nothing: its silence goes on, and yesterday ended.
+            firsts = {name: min(today, written) for name in machines}
+            for name, since in earliest_change.items():
+                day = since.to_pydatetime().astimezone(ZoneInfo(self._policy.zone)).date()
+                firsts[str(name)] = min(day, firsts.get(str(name), today))
+        for first, some in _together(firsts):
+            self._write_hours(some, first, now)
+        if firsts:
+            self._write_weeks(min(firsts.values()), today)
+        self._state.set_note("summaries", {"rules": self._rules(), "cursor": cursor, "day": today.isoformat()})
+
+    def round(self, result: CycleResult) -> None:
+        """What a round of analytics planned, the sums of the days around, what came of promises, what waits for an answer."""
+        policy, now = self._policy, result.at
+        machines = [one.machine for one in self._store.latest(policy.factory)]
+        self._points.write_points(plan_points(result, policy, machines))
+        zone = ZoneInfo(policy.zone)
+        today = now.astimezone(zone).date()
+        for offset in range(-1, policy.horizon // _DAY + 2):
+            day = today + offset * _DAY
+            start, end = (datetime.combine(one, time(0), zone).astimezone(UTC) for one in (day, day + _DAY))
+            sums = self._points.sums(HOUR, policy.factory, PLANNED, start, end)
+            self._points.write_points(capacity_points(sums, policy, start))
+        noted = self._state.note("promises")
+        back = timedelta(days=30) if noted == self._rules() else HISTORY
+        since = datetime.combine((now - back).astimezone(zone).date(), time(0), zone)
+        self._points.write_points(promise_points(self._publications.settled(since), policy))
+        self._state.set_note("promises", self._rules())
+        approvals = self._state.approvals()
+        asked = {one.machine for one in approvals}
+        stand = {
+            name: self._points.point_times(APPROVAL, policy.factory, name, now - _DAY, now + policy.horizon + 2 * _DAY)
+            for name in machines
+            if name in asked or policy.for_machine(name).approval == "ask"
+        }
+        self._points.write_points(approval_points(approvals, stand, policy))
+
+    def minute(self, result: CycleResult | None) -> None:
+        """What is due once a minute: hours, and how the pipe does."""
+        self.hours()
+        health = publisher_point(self._state, result, self._policy, self._clock.now())
+        self._points.write_points([health, *self._others()])
+
+    def close(self) -> None:
+        self._points.close()
+
+    def _write_hours(self, machines: Sequence[str], first: date, now: datetime) -> None:
+        policy, zone = self._policy, ZoneInfo(self._policy.zone)
+        start = datetime.combine(first - CONTEXT * _DAY, time(0), zone)
+        reported = self._store.intervals(policy.factory, start, now, machines)
+        if reported.empty:
+            return
+        spells = timeline(reported, start, now)
+        points = hour_points(spells, policy, first, now) + power_points(reported[reported["since"] >= start], policy)
+        detailed = max(datetime.combine(first, time(0), zone), now - DETAILED)
+        self._points.write_points([one for one in points if one.measurement != HOUR or one.time >= detailed])
+        stand = {name: self._points.point_times(TIMELINE, policy.factory, name, detailed, now) for name in machines}
+        self._points.write_points(timeline_points(spells, policy, detailed, stand))
+
+    def _write_weeks(self, first: date, last: date) -> None:
+        policy, zone = self._policy, ZoneInfo(self._policy.zone)
+        monday = first - first.weekday() * _DAY
+        while monday <= last:
+            start, end = (datetime.combine(one, time(0), zone).astimezone(UTC) for one in (monday, monday + 7 * _DAY))
+            sums = self._points.sums(DAY, policy.factory, HOURS_FIELDS, start, end)
+            self._points.write_points([Point(WEEK, tags_of(name, policy), start, own) for name, own in sums.items()])
+            monday += 7 * _DAY
+
+    def _rules(self) -> str:
+        """What the points rest on: with other groups or shifts they are written anew."""
+        policy = self._policy
+        groups = {name: policy.group_of(name) for name in policy.machine}
+        rules = [
+            _LAYOUT, policy.factory, policy.zone, str(policy.changeover_gap), groups,
+            [one.model_dump(mode="json") for one in policy.shifts],
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
+
+
+def _state_at(one: LatestState, now: datetime, max_silence: timedelta) -> tuple[MachineState, datetime, bool]:
+    """Unknown is not idle: what nobody confirmed for so long is not known."""
+    if now - one.interval.until > max_silence:
+        return MachineState.UNKNOWN, one.interval.until, True
+    return one.interval.state, one.interval.since, False
+
+
+def _together(firsts: dict[str, date]) -> list[tuple[date, list[str]]]:
+    """Machines in portions that begin on the same day."""
+    days: dict[date, list[str]] = {}
+    for name, first in sorted(firsts.items()):
+        days.setdefault(first, []).append(name)
+    return [
+        (first, names[place : place + PORTION])
+        for first, names in sorted(days.items())
+        for place in range(0, len(names), PORTION)
+    ]

@@ -1,0 +1,83 @@
+"""What somebody should be told of without looking: Grafana's alert rules, as provisioning reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dashboards.influxql import DATASOURCE_UID, InfluxQL
+from dashboards.texts import Language, text
+from telemetry.measurements import GATEWAY, PUBLISHER
+
+GROUP = "vrijloop"
+FOLDER = "Vrijloop"
+
+
+@dataclass(frozen=True)
+class AlertRule:
+    """Fires where the last value of `query`, per its tags, is `beyond` (`gt` or `lt`) `bound` for so long."""
+
+    name: str
+    query: str
+    beyond: str
+    bound: float
+    lasting: str
+    no_data: str = "OK"
+
+
+RULES = (
+    AlertRule(
+        "alert_gateway",
+        f"SELECT last(online) FROM {GATEWAY} WHERE time > now() - 20m GROUP BY factory, gateway",
+        "lt", 1, "5m", "Alerting",
+    ),
+    AlertRule(
+        "alert_gaps", f"SELECT spread(missing) FROM {GATEWAY} WHERE time > now() - 1d GROUP BY factory, gateway", "gt", 0, "10m"
+    ),
+    AlertRule(
+        "alert_promises",
+        f"SELECT last(broken) / last(checked) - last(broken_bound) FROM {PUBLISHER} WHERE time > now() - 20m GROUP BY factory",
+        "gt", 0, "30m",
+    ),
+    AlertRule("alert_booking", f"SELECT last(alerts) FROM {PUBLISHER} WHERE time > now() - 20m GROUP BY factory", "gt", 0, "0s"),
+    AlertRule("alert_approval", f"SELECT last(approvals) FROM {PUBLISHER} WHERE time > now() - 20m GROUP BY factory", "gt", 0, "1h"),
+)  # fmt: skip
+
+
+def alert_rules(language: Language) -> list[dict[str, Any]]:
+    """As Grafana's provisioning API and files have them."""
+    return [_rule(one, language) for one in RULES]
+
+
+def alerting_file(language: Language) -> dict[str, Any]:
+    group = {"orgId": 1, "name": GROUP, "folder": FOLDER, "interval": "1m", "rules": alert_rules(language)}
+    return {"apiVersion": 1, "groups": [group]}
+
+
+def _rule(one: AlertRule, language: Language) -> dict[str, Any]:
+    span = {"from": 86_400, "to": 0}
+    condition = {"evaluator": {"type": one.beyond, "params": [one.bound]}}
+    model = InfluxQL(one.query, alias="", ref_id="A").build().to_json()  # type: ignore[attr-defined]
+    return {
+        "uid": f"vrijloop-{one.name.replace('_', '-')}",
+        "title": text(one.name, language),
+        "condition": "C",
+        "for": one.lasting,
+        "noDataState": one.no_data,
+        "execErrState": "Error",
+        "annotations": {"summary": text(f"{one.name}_do", language)},
+        "labels": {"product": "vrijloop"},
+        "data": [
+            {"refId": "A", "datasourceUid": DATASOURCE_UID, "relativeTimeRange": span, "model": model},
+            {
+                "refId": "B",
+                "datasourceUid": "__expr__",
+                "model": {"refId": "B", "type": "reduce", "expression": "A", "reducer": "last"},
+            },
+            {
+                "refId": "C",
+                "datasourceUid": "__expr__",
+                "model": {"refId": "C", "type": "threshold", "expression": "B", "conditions": [condition]},
+            },
+        ],
+    }

@@ -1,0 +1,64 @@
+"""How a worker does, as a point a minute for dashboards: the same that Prometheus may read."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from ingest.quarantine import Quarantine
+from ingest.service import IngestService
+from stores import Point, PointStore, StoreRefusedError, StoreUnavailableError
+from stores.points import health_time
+from telemetry import Clock
+from telemetry.measurements import INGEST
+
+_log = logging.getLogger(__name__)
+
+EVERY_S = 60.0
+
+
+class IngestHealth:
+    """`point` reads; with `start` one is written every minute by a thread of its own."""
+
+    def __init__(self, service: IngestService, quarantine: Quarantine, worker: str, clock: Clock) -> None:
+        self._service = service
+        self._quarantine = quarantine
+        self._worker = worker
+        self._clock = clock
+        self._latency: tuple[float, float] = (0.0, 0.0)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def point(self) -> Point:
+        counters, waiting = self._service.counters, self._service.waiting()
+        buckets, total = counters.latency()
+        count = buckets[-1][1]
+        before_count, before_total = self._latency
+        self._latency = (count, total)
+        fields: dict[str, float | int | str] = {
+            "connected": int(self._service.connected),
+            "failing": int(counters.failing is not None),
+            "waiting": waiting.messages,
+            "lag_s": waiting.oldest_s,
+            "reports": counters.reports,
+            "quarantine": self._quarantine.count(),
+        }
+        if count > before_count:
+            fields["latency_s"] = (total - before_total) / (count - before_count)
+        return Point(INGEST, {"worker": self._worker}, health_time(self._clock.now()), fields)
+
+    def start(self, points: PointStore) -> None:
+        self._thread = threading.Thread(target=self._write, args=(points,), name="ingest-health", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(10)
+
+    def _write(self, points: PointStore) -> None:
+        while not self._stopping.wait(EVERY_S):
+            try:
+                points.write_points([self.point()])
+            except (StoreUnavailableError, StoreRefusedError) as error:
+                _log.debug("The worker's health could not be written: %s", error)
