@@ -9,14 +9,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from fastapi import APIRouter, FastAPI, HTTPException
 from fastapi.responses import PlainTextResponse
 
 from analytics import publishing_api, state_api
 from analytics.api_context import AnalyticsContext, Context, OwnFactory
+from analytics.api_models import Forecast
+from analytics.control_room import page as control_room
 from analytics.reconcile import Slot
 from stores import StoreUnavailableError
-from telemetry import rfc3339
+from telemetry import Name, rfc3339
 
 router = APIRouter(prefix="/api/v1", tags=["server"])
 metrics_router = APIRouter(tags=["server"])
@@ -38,6 +41,7 @@ def build_app(
     app.state.analytics = context
     for one in (state_api.router, publishing_api.router, router, metrics_router):
         app.include_router(one)
+    control_room.add_to(app)
     return app
 
 
@@ -70,21 +74,41 @@ def get_metrics(context: Context, _: OwnFactory) -> PlainTextResponse:
 
 @router.get("/slots")
 def get_slots(context: Context, _: OwnFactory) -> dict[str, Any]:
-    """The slots of the last round, why the platform does not show them yet if it is away, and how promises were kept so far."""
-    result = context.service.result
-    if result is None:
-        return {"at": None, "slots": [], "platform": None, "promises": None}
-    return {
-        "at": rfc3339(result.at),
-        "slots": [_slot(one) for one in result.slots],
-        "platform": result.away,
-        "promises": {
+    """The slots that should stand on the platform now, why it does not show them yet if it is away, and how promises were kept."""
+    result, wanted = context.service.result, context.publishing.wanted()
+    promises = None
+    if result is not None:
+        promises = {
             "checked": result.promised.checked,
             "broken": result.promised.broken,
             "promised_at_most": context.policy.max_broken_promises,
             "aimed_at": result.aimed_at,
-        },
+        }
+    return {
+        "at": rfc3339(wanted.at) if wanted is not None else None,
+        "slots": [_slot(one) for one in wanted.slots] if wanted is not None else [],
+        "pending": context.publishing.pending,
+        "platform": result.away if result is not None else None,
+        "promises": promises,
     }
+
+
+@router.get("/forecast")
+def get_forecast(context: Context, _: OwnFactory, machine: Name | None = None) -> Forecast:
+    """How likely each hour to come is free, of a machine or the mean of all, by the last round."""
+    result = context.service.result
+    if result is None:
+        return Forecast(at=None, hours=[], free=[])
+    shares = result.forecast.shares
+    own = [share for name, share in shares.items() if machine in (None, name)]
+    hours = [rfc3339(one) for one in result.forecast.hours]
+    if not own:
+        return Forecast(at=rfc3339(result.at), hours=hours, free=[None] * len(hours))
+    table = np.stack(own)
+    known = ~np.isnan(table)
+    sums, counts = np.where(known, table, 0.0).sum(axis=0), known.sum(axis=0)
+    free = [round(float(total / count), 3) if count else None for total, count in zip(sums, counts, strict=True)]
+    return Forecast(at=rfc3339(result.at), hours=hours, free=free)
 
 
 @router.post("/cycle")

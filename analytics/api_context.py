@@ -12,6 +12,7 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from analytics.control_room.sessions import COOKIE, Sessions, foreign
 from analytics.policy import Policy
 from analytics.publisher_state import PublisherState
 from analytics.service import AnalyticsService
@@ -33,6 +34,7 @@ class AnalyticsContext:
     publishing: PublisherState
     webhook_secret: str | None = None
     streams: int = 0
+    sessions: Sessions = field(default_factory=Sessions)
     _latest: dict[str, tuple[float, list[LatestState]]] = field(default_factory=dict)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -53,15 +55,25 @@ def context_of(request: Request) -> AnalyticsContext:
 Context = Annotated[AnalyticsContext, Depends(context_of)]
 
 
-def factory_of(
-    context: Context, given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
-) -> str:
-    """The factory whose token was given. Everything here is a factory's own: without a token there is nothing to see."""
-    presented = given.credentials.encode() if given is not None else b""
+def factory_with(tokens: Mapping[str, str], presented: str) -> str | None:
+    """The factory that has this token."""
     found = None
-    for factory, token in context.tokens.items():  # all of them: how long it takes tells nothing
-        if secrets.compare_digest(presented, token.encode()):
+    for factory, token in tokens.items():  # all of them: how long it takes tells nothing
+        if secrets.compare_digest(presented.encode(), token.encode()):
             found = factory
+    return found
+
+
+def factory_of(
+    request: Request,
+    context: Context,
+    given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
+) -> str:
+    """The factory whose token was given, or whose person is signed in to the control room. Everything here is a factory's own:
+    without either there is nothing to see."""
+    found = factory_with(context.tokens, given.credentials) if given is not None else None
+    if given is None and not foreign(request):
+        found = context.sessions.factory(request.cookies.get(COOKIE, ""), context.clock.now())
     if found is None:
         raise HTTPException(401, "A valid bearer token is needed.", {"WWW-Authenticate": "Bearer"})
     return found

@@ -109,6 +109,20 @@ class Hours(BaseModel):
     hours: dict[MachineState, float]
 
 
+class Forecast(BaseModel):
+    """`free[i]`: how likely the hour that begins at `hours[i]` is free, null where nothing can be said."""
+
+    at: Time | None
+    hours: list[Time]
+    free: list[float | None]
+
+
+class Timelines(BaseModel):
+    """Per machine its spells as (start, end, state), times in milliseconds since 1970, neighbours of one state joined."""
+
+    machines: dict[str, list[tuple[int, int, MachineState]]]
+
+
 class GatewayGaps(BaseModel):
     """What arrived of one gateway."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,6 +22,7 @@ from analytics.publisher_state import PublisherState
 from analytics.reconcile import Slot
 from analytics.slots import was_kept
 from analytics.spare_capacity import Busy, Fitted, Proposal, fit, propose, tightened
+from analytics.vetoes import Veto
 from analytics.workers import Here, Workers
 from stores import LatestState, StateStore
 from telemetry import Clock
@@ -89,7 +91,7 @@ class Analytics:
         self.planned = self._feeds.read(now, list(past.grids))
         rate = tightened(self._policy.max_broken_promises, self._publications.tally(since=now - LIVED))
         fitted = self._fitted_for(past, rate) if past.grids and rate is not None else None
-        busy = _busy(bookings, self.planned)
+        busy = _busy(bookings, self.planned, self._state.vetoes(now))
         found = propose(fitted, past, self._policy, busy, self._workers) if fitted is not None else Proposal()
         self._check_promises(past, now, bookings)
         slots, approvals = confirmed(found.slots, self._state.approvals(), self._policy, now)
@@ -120,6 +122,16 @@ class Analytics:
             self._publisher.want(())
             self.deliver()
             self._publisher.take_back(one for one in self._publisher.refresh_bookings() if one.held)
+
+    def veto(self, veto: Veto) -> None:
+        """Nothing of these hours is offered any more, at once, and requests for them are taken back. What is booked stays: that was
+        promised. Raises PlatformUnavailableError; it holds all the same."""
+        self._state.add_veto(veto)
+        wanted = self._state.wanted()
+        self._publisher.want(wanted.slots if wanted is not None else ())
+        self.deliver()
+        bookings = self._publisher.refresh_bookings()
+        self._publisher.take_back(one for one in bookings if one.held and veto.meets(one.machine, one.start, one.end))
 
     def check_bookings(self, latest: list[LatestState]) -> list[Alert]:
         """Raise and clear alerts for bookings that may not be kept; what is only being asked for is taken back. Returns the new
@@ -175,8 +187,10 @@ class Analytics:
             self._publications.settle([one.id], verdict)
 
 
-def _busy(bookings: tuple[Booking, ...], planned: PlannedTime) -> Busy:
+def _busy(bookings: tuple[Booking, ...], planned: PlannedTime, vetoes: Sequence[Veto]) -> Busy:
     busy = {machine: list(times) for machine, times in planned.busy().items()}
     for booking in bookings:
         busy.setdefault(booking.machine, []).append((booking.start, booking.end))
+    for veto in vetoes:
+        busy.setdefault(veto.machine, []).append((veto.start, veto.end))
     return busy

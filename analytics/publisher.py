@@ -23,6 +23,7 @@ from analytics.publications import Publications
 from analytics.publisher_state import PublisherState
 from analytics.quarter_grid import QUARTER
 from analytics.reconcile import Offer, Slot, reconcile
+from analytics.vetoes import not_vetoed
 from telemetry import Clock, rfc3339
 
 
@@ -73,7 +74,9 @@ class Publisher:
         return found
 
     def want(self, slots: Sequence[Slot]) -> None:
-        self._state.want(() if self._state.kill_switch else slots, self._clock.now())
+        now = self._clock.now()
+        free = not_vetoed(slots, self._state.vetoes(now))
+        self._state.want(() if self._state.kill_switch else free, now)
 
     def deliver(self) -> Delivery:
         """Compare with what stands on the platform, and change that. Raises PlatformUnavailableError: what was wanted stays
@@ -83,7 +86,8 @@ class Publisher:
             if wanted is None:
                 return Delivery()
             now, factory = self._clock.now(), self._policy.factory
-            slots = () if self._state.kill_switch else self._fresh(wanted.slots, now)
+            free = not_vetoed(wanted.slots, self._state.vetoes(now))
+            slots = () if self._state.kill_switch else self._fresh(free, now)
             standing = [_renamed(one, self._machine(one.slot.machine)) for one in self._platform.offers(factory)]
             changes = reconcile(factory, standing, slots)
             held = {one.id: one.slot for one in standing}

@@ -17,6 +17,7 @@ from analytics.approvals import Approval
 from analytics.bookings_at_risk import Alert
 from analytics.platform_client import Booking
 from analytics.reconcile import Slot
+from analytics.vetoes import Veto
 from telemetry import rfc3339
 from telemetry.sqlite_file import open_sqlite_file
 
@@ -28,6 +29,7 @@ CREATE TABLE IF NOT EXISTS platform_booking (
 CREATE TABLE IF NOT EXISTS approval (
     id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL, probability REAL NOT NULL,
     status TEXT NOT NULL, answer_by TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS veto (id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS alert (
     key TEXT PRIMARY KEY, kind TEXT NOT NULL, machine TEXT NOT NULL, booking TEXT NOT NULL, sentence TEXT NOT NULL,
     raised TEXT NOT NULL, cleared TEXT);
@@ -172,6 +174,25 @@ class PublisherState:
                 ("approved" if approve else "refused", approval_id, rfc3339(now)),
             ).rowcount
         return next((one for one in self.approvals() if one.id == approval_id), None) if changed else None
+
+    def add_veto(self, veto: Veto) -> None:
+        """The same one twice is one."""
+        with self._changing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO veto VALUES (?, ?, ?, ?)",
+                (veto.id, veto.machine, rfc3339(veto.start), rfc3339(veto.end)),
+            )
+
+    def lift_veto(self, veto_id: str) -> bool:
+        """False where there is none."""
+        with self._changing() as connection:
+            return connection.execute("DELETE FROM veto WHERE id = ?", (veto_id,)).rowcount > 0
+
+    def vetoes(self, now: datetime) -> list[Veto]:
+        """Those whose hours are not over, in order of their start."""
+        return [
+            Veto(**row) for row in self._rows('SELECT * FROM veto WHERE "end" > ? ORDER BY start, id', rfc3339(now))
+        ]
 
     def show_alerts(self, alerts: Sequence[Alert], at: datetime) -> list[Alert]:
         """These hold now: returns those that are new. What holds no longer is cleared."""

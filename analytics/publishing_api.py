@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Path, Request
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, HTTPException, Path, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from analytics.api_context import Context, OwnFactory
 from analytics.platform_client import PlatformUnavailableError
 from analytics.standard_webhooks import NotSignedError, check
+from analytics.vetoes import Veto
+from telemetry import Name, rfc3339
 
 router = APIRouter(prefix="/api/v1", tags=["publishing"])
 
+MAX_VETO = timedelta(days=62)
 _MAX_HOOK_BYTES = 64 * 1024
 
 
@@ -60,6 +63,34 @@ class KillSwitchState(KillSwitch):
     pending: str | None = None
 
 
+class VetoIn(BaseModel):
+    """Hours of a machine that the factory keeps for itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    machine: Name
+    start: AwareDatetime
+    end: AwareDatetime
+
+
+class VetoOut(BaseModel):
+    """`pending`: why the platform does not show it yet; it is tried again until it does."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    machine: str
+    start: datetime
+    end: datetime
+    pending: str | None = None
+
+
+class VetoPage(BaseModel):
+    """Those whose hours are not over, in order of their start."""
+
+    vetoes: list[VetoOut]
+
+
 class AlertOut(BaseModel):
     """Something that a person must act on; `cleared` once it no longer holds."""
 
@@ -96,8 +127,9 @@ def post_approval(
 
 
 @router.get("/kill-switch")
-def get_kill_switch(context: Context, _: OwnFactory) -> KillSwitch:
-    """Whether it is on."""
+def get_kill_switch(context: Context, _: OwnFactory, response: Response) -> KillSwitch:
+    """Whether it is on. `X-Vrijloop-Now` is the server's own time, which may be that of a recording."""
+    response.headers["X-Vrijloop-Now"] = rfc3339(context.clock.now())
     return KillSwitch(on=context.publishing.kill_switch)
 
 
@@ -109,6 +141,35 @@ async def put_kill_switch(wanted: KillSwitch, context: Context, _: OwnFactory) -
     except PlatformUnavailableError as error:
         return KillSwitchState(on=wanted.on, pending=str(error))
     return KillSwitchState(on=wanted.on)
+
+
+@router.get("/vetoes")
+def get_vetoes(context: Context, _: OwnFactory) -> VetoPage:
+    """Hours that are not offered because a person said so."""
+    found = context.publishing.vetoes(context.clock.now())
+    return VetoPage(vetoes=[VetoOut.model_validate(one) for one in found])
+
+
+@router.post("/vetoes", status_code=201)
+async def post_veto(wanted: VetoIn, context: Context, _: OwnFactory) -> VetoOut:
+    """Offer nothing of these hours: what stands there is withdrawn at once, requests are taken back, bookings stay."""
+    if not timedelta(0) < wanted.end - wanted.start <= MAX_VETO or wanted.end <= context.clock.now():
+        raise HTTPException(422, f"`end` must lie after `start` by at most {MAX_VETO.days} days, and in the future.")
+    veto = Veto.of(wanted.machine, wanted.start.astimezone(UTC), wanted.end.astimezone(UTC))
+    found = VetoOut.model_validate(veto)
+    try:
+        await context.service.veto(veto)
+    except PlatformUnavailableError as error:
+        found.pending = str(error)
+    return found
+
+
+@router.delete("/vetoes/{veto_id}", status_code=204)
+def delete_veto(veto_id: Annotated[str, Path(max_length=64)], context: Context, _: OwnFactory) -> None:
+    """The hours may be offered again, from the next round on."""
+    if not context.publishing.lift_veto(veto_id):
+        raise HTTPException(404, "There is no such veto.")
+    context.service.due()
 
 
 @router.get("/alerts")

@@ -15,6 +15,7 @@ from analytics.platform_client import Booking, MachineCard, PlatformUnavailableE
 from analytics.policy import Policy
 from analytics.publisher import Publisher
 from analytics.summaries.writer import SummaryWriter
+from analytics.vetoes import Veto
 from stores import StateStore, StoreRefusedError, StoreUnavailableError
 from telemetry import Clock
 
@@ -83,6 +84,13 @@ class AnalyticsService:
         """The kill switch. Off again, the next round is at once. Raises PlatformUnavailableError; it holds all the same."""
         try:
             await asyncio.to_thread(self._analytics.switch_off, on)
+        finally:
+            self._due.set()
+
+    async def veto(self, veto: Veto) -> None:
+        """Keep hours for the factory. Raises PlatformUnavailableError; it holds all the same."""
+        try:
+            await asyncio.to_thread(self._analytics.veto, veto)
         finally:
             self._due.set()
 

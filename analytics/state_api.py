@@ -31,14 +31,17 @@ from analytics.api_models import (
     MachineNow,
     MachinePage,
     SpellPage,
+    Timelines,
     Utilisation,
 )
 from analytics.timeline import hours_per_state, timeline
 from analytics.utilisation import By, Per, utilisation, utilisation_per_day
 from stores import LatestState
-from telemetry import Name, rfc3339
+from telemetry import MachineState, Name, rfc3339
 
 MAX_DAYS = 370
+MAX_TIMELINES = 100
+MAX_TIMELINES_SPAN = timedelta(days=8)
 MAX_STREAMS = 100
 STREAM_INTERVAL_S = 0.25
 _KEEP_ALIVE_S = 15.0
@@ -100,6 +103,31 @@ def get_intervals(
     )
 
 
+@router.get("/timelines")
+def get_timelines(
+    start: AwareDatetime,
+    end: AwareDatetime,
+    context: Context,
+    factory: Factory,
+    machine: Annotated[list[Name], Query(min_length=1, max_length=MAX_TIMELINES)],
+) -> Timelines:
+    """The timelines of several machines, as a picture needs them."""
+    if not timedelta(0) < end - start <= MAX_TIMELINES_SPAN:
+        raise HTTPException(422, f"`end` must lie after `start`, by at most {MAX_TIMELINES_SPAN.days} days.")
+    spells = timeline(context.store.intervals(factory, start, end, machine), start, end)
+    found: dict[str, list[tuple[int, int, MachineState]]] = {}
+    for name, own in spells.groupby("machine", observed=True):
+        joined: list[tuple[int, int, MachineState]] = []
+        starts, ends = (pd.DatetimeIndex(own[one]).as_unit("ms").asi8.tolist() for one in ("start", "end"))
+        for begin, stop, state in zip(starts, ends, own["state"], strict=True):
+            if joined and joined[-1][2] == state:
+                joined[-1] = (joined[-1][0], stop, joined[-1][2])
+            else:
+                joined.append((begin, stop, MachineState(state)))
+        found[str(name)] = joined
+    return Timelines(machines=found)
+
+
 @router.get("/utilisation")
 def get_utilisation(first: date, last: date, context: Context, factory: Factory) -> Utilisation:
     """ISO 22400-2 times and KPIs per machine and local day, both days included."""
@@ -114,11 +142,12 @@ def get_utilisation(first: date, last: date, context: Context, factory: Factory)
 def get_kpis(
     first: date, last: date, context: Context, factory: Factory, by: By = "machine", per: Per = "day"
 ) -> KpiPage:
-    """Where the hours went, of machines, groups or the factory, per local day, ISO week or shift, both days included."""
+    """Where the hours went, of machines, groups or the factory, per local day, ISO week or shift, both days included. What is still
+    to come is no calendar time yet."""
     policy = context.policy
     start, end = _range(first, last, policy.zone)
     spells = timeline(context.store.intervals(factory, start, end), start, end)
-    rows = utilisation(spells, policy, first, last, by, per)
+    rows = utilisation(spells, policy, first, last, by, per, until=context.clock.now())
     bound = policy.coverage_bound
     return KpiPage(denominators=_DENOMINATORS, coverage_bound=bound, rows=[Kpis.of_period(one, bound) for one in rows])
 

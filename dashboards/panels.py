@@ -20,9 +20,10 @@ from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.influxql import DATASOURCE_UID, FACTORY, InfluxQL
-from dashboards.state_colours import LOSS_COLOURS, OTHER_COLOURS, STATE_COLOURS
+from dashboards.plan_colours import OTHER_COLOURS
 from dashboards.texts import Language, state_text, text
 from telemetry import MachineState
+from telemetry.appearance import LOSS_COLOURS, STATE_COLOURS
 from telemetry.measurements import DAY, NOW, SHIFT, TIMELINE
 
 SOURCE = models.DataSourceRef(type_val="influxdb", uid=DATASOURCE_UID)

@@ -5,19 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from telemetry import MachineState
+from telemetry.appearance import LOSS_TEXTS, STATE_TEXTS
 
 Language = Literal["nl", "en"]
 LANGUAGES: tuple[Language, ...] = ("nl", "en")
 
-STATE_TEXTS: dict[MachineState, tuple[str, str]] = {
-    MachineState.EXECUTING: ("Draait", "Executing"),
-    MachineState.NOT_EXECUTING: ("Wacht", "Not executing"),
-    MachineState.NOT_AVAILABLE: ("Uit", "Not available"),
-    MachineState.OUT_OF_SERVICE: ("Buiten dienst", "Out of service"),
-    MachineState.UNKNOWN: ("Niet bekend", "Unknown"),
-}
-
-_TEXTS: dict[str, tuple[str, str]] = {
+_TEXTS: dict[str, tuple[str, str]] = LOSS_TEXTS | {
     "factory_now": ("Fabriek nu", "Factory now"),
     "where_hours_go": ("Waar de uren blijven", "Where the hours go"),
     "spare_capacity": ("Vrije capaciteit", "Spare capacity"),
@@ -42,14 +35,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Utilisation: today so far, and the four weeks before (APT / calendar hours)",
     ),
     "four_weeks": ("Vier weken", "Four weeks"),
-    "production": ("Productie", "Production"),
-    "set_up": ("Instellen", "Set-up"),
-    "delay": ("Wachten tijdens werk", "Delay within work"),
-    "down": ("Storing", "Down"),
-    "maintenance": ("Onderhoud", "Maintenance"),
-    "idle": ("Vrij, aan", "Idle"),
-    "off": ("Vrij, uit", "Off"),
-    "unknown": ("Niet bekend", "Unknown"),
     "losses": ("Alle uren, naar wat ermee gebeurde", "All hours, by what became of them"),
     "losses_week": ("Per week", "By week"),
     "losses_shift": ("Per ploeg", "By shift"),

@@ -92,17 +92,22 @@ ROUTES: dict[str, tuple[dict[str, str], int]] = {
     "/api/v1/approvals/none": ({}, 404),
     "/api/v1/kill-switch": ({}, 404),
     "/api/v1/alerts": ({}, 404),
+    "/api/v1/vetoes": ({}, 404),
+    "/api/v1/vetoes/none": ({}, 404),
+    "/api/v1/forecast": ({}, 404),
+    "/api/v1/timelines": ({"machine": "mill-1", **SPAN}, 200),
     "/metrics": ({}, 404),
 }
 """Query of every route, and what the other factory's token is answered."""
-METHODS = {"/api/v1/cycle": "POST", "/api/v1/approvals/none": "POST"}
+METHODS = {"/api/v1/cycle": "POST", "/api/v1/approvals/none": "POST", "/api/v1/vetoes/none": "DELETE"}
 SECRET = "a-secret-of-the-platform"
 
 
 def test_the_table_names_every_route(tmp_path: Path) -> None:
     house = House(tmp_path)
     paths = {
-        path.replace("{machine}", "mill-1").replace("{approval_id}", "none") for path in house.app.openapi()["paths"]
+        path.replace("{machine}", "mill-1").replace("{approval_id}", "none").replace("{veto_id}", "none")
+        for path in house.app.openapi()["paths"]
     }
     house.store.close()
     assert paths == {*ROUTES, "/api/v1/hooks/bookings"}

@@ -14,9 +14,9 @@ from dashboards import build
 from dashboards.alert_rules import RULES
 from dashboards.influxql import DATASOURCE_UID
 from dashboards.pages import PAGES
-from dashboards.state_colours import LOSS_COLOURS, STATE_COLOURS
-from dashboards.texts import LANGUAGES, STATE_TEXTS
+from dashboards.texts import LANGUAGES
 from telemetry import MachineState
+from telemetry.appearance import LOSS_COLOURS, STATE_COLOURS, STATE_TEXTS
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARDS = {name: json.loads(text) for name, text in build.documents().items() if name.endswith(".json")}

@@ -97,6 +97,9 @@ def _run_factory(options: DemoOptions, console: Console) -> int:
         }
         shop_floor = _start_shop_floor(place, children, job)
         console.print(f"Page: [bold]{place.platform_url}[/bold] (it fills as history comes in)")
+        console.print(
+            f"Control room: [bold]{place.server_url}/control[/bold], the token is in {place.folder / 'secrets' / 'server-token'}"
+        )
         _watch_history(place, children, shop_floor, start, now, console)
         offers = _wait_for_offers(place, children)
         console.print(

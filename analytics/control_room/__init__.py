@@ -1,0 +1,1 @@
+"""The control room: a page that the server itself serves, for those who decide."""

@@ -1,0 +1,109 @@
+"""The control room's page and its door. What it shows it asks of the same API as everybody."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
+
+from analytics.api_context import Context, factory_with
+from analytics.control_room.sessions import COOKIE, LASTS, foreign
+from analytics.control_room.texts import language_of, texts
+from telemetry.appearance import LOSS_COLOURS, STATE_COLOURS
+
+_HERE = Path(__file__).parent
+_GUARDS = {
+    # Chart.js sets the size of its canvases in their style attribute.
+    "Content-Security-Policy": (
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "private, no-cache",
+}
+
+router = APIRouter(include_in_schema=False)
+_templates = Jinja2Templates(_HERE / "templates")
+
+Lang = Annotated[str | None, Query(max_length=5)]
+
+
+def add_to(app: FastAPI) -> None:
+    app.include_router(router)
+    app.mount("/control/static", StaticFiles(directory=_HERE / "static"), name="control-room")
+
+
+@router.get("/")
+def get_root() -> Response:
+    return RedirectResponse("/control", 303)
+
+
+@router.get("/control")
+def get_control_room(request: Request, context: Context, lang: Lang = None) -> HTMLResponse:
+    """The page for who is signed in, the door for everybody else."""
+    factory = context.sessions.factory(request.cookies.get(COOKIE, ""), context.clock.now())
+    if factory is None:
+        return _page(request, "sign_in.html", lang)
+    facts = {
+        "factory": factory,
+        "zone": context.policy.zone,
+        "maxSilenceMs": context.policy.max_silence.total_seconds() * 1000,
+        "states": {state.value: colour for state, colour in STATE_COLOURS.items()},
+        "losses": LOSS_COLOURS,
+    }
+    return _page(request, "control_room.html", lang, factory=factory, facts=facts)
+
+
+@router.post("/control/sign-in")
+def post_sign_in(
+    request: Request, context: Context, token: Annotated[str, Form(max_length=500)], lang: Lang = None
+) -> Response:
+    now = context.clock.now()
+    if foreign(request):
+        return _page(request, "sign_in.html", lang, status=403)
+    if context.sessions.shut(now):
+        return _page(request, "sign_in.html", lang, problem="shut", status=429)
+    # Decisions about offers are the own factory's: other factories' tokens see their machines over the API.
+    factory = factory_with(context.tokens, token.strip())
+    if factory is None or factory != context.policy.factory:
+        context.sessions.wrong(now)
+        return _page(request, "sign_in.html", lang, problem="wrong", status=401)
+    answer = RedirectResponse(f"/control?lang={language_of(lang, request.headers.get('accept-language', ''))}", 303)
+    answer.set_cookie(
+        COOKIE, context.sessions.begin(factory, now), max_age=int(LASTS.total_seconds()),
+        httponly=True, samesite="strict", secure=request.url.scheme == "https",
+    )  # fmt: skip
+    return answer
+
+
+@router.post("/control/sign-out")
+def post_sign_out(request: Request, context: Context) -> Response:
+    if not foreign(request):
+        context.sessions.end(request.cookies.get(COOKIE, ""))
+    answer = RedirectResponse("/control", 303)
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+def _page(request: Request, name: str, lang: str | None, status: int = 200, **values: Any) -> HTMLResponse:
+    language = language_of(lang, request.headers.get("accept-language", ""))
+    words = texts(language)
+    values |= {
+        "t": words,
+        "language": language,
+        "words": _for_script(words),
+        "facts": _for_script(values.get("facts", {})),
+    }
+    return _templates.TemplateResponse(request, name, values, status_code=status, headers=_GUARDS)
+
+
+def _for_script(values: Any) -> str:
+    """JSON that may stand in a script element."""
+    return json.dumps(values, ensure_ascii=False).replace("<", "\\u003c").replace("&", "\\u0026")

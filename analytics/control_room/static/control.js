@@ -1,0 +1,243 @@
+"use strict";
+// The control room: asks the server's own API. Live states come as server-sent events, decisions every few seconds.
+
+const read = (id) => JSON.parse(document.getElementById(id).textContent);
+const words = read("words"), facts = read("facts");
+const byId = (id) => document.getElementById(id);
+const language = document.documentElement.lang === "nl" ? "nl-BE" : "en-GB";
+const formats = (options) => new Intl.DateTimeFormat(language, { timeZone: facts.zone, ...options });
+const moment = formats({ weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const clock = formats({ hour: "2-digit", minute: "2-digit" });
+const dayName = formats({ weekday: "short", day: "numeric", month: "short" });
+const percent = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
+const MANY = 100;
+
+class SignedOut extends Error {}
+
+async function ask(path, method = "GET", body = undefined) {
+  const answer = await fetch(path, {
+    method, headers: body === undefined ? {} : { "Content-Type": "application/json" },
+    body: body === undefined ? undefined : JSON.stringify(body), cache: "no-store",
+  });
+  if (answer.status === 401) { location.reload(); throw new SignedOut(); }
+  if (!answer.ok) {
+    const said = await answer.json().catch(() => ({}));
+    throw new Error(typeof said.detail === "string" ? said.detail : `${method} ${path}: ${answer.status}`);
+  }
+  return answer.status === 204 ? null : answer.json();
+}
+
+// What came and what did not change is not drawn again: who is about to press a button must not lose it.
+const drawn = new Map();
+function draw(id, values, make, empty) {
+  const look = JSON.stringify(values);
+  if (drawn.get(id) === look) return;
+  drawn.set(id, look);
+  const items = values.map(make);
+  if (!items.length && empty) { const item = element("li", { class: "soft" }, empty); items.push(item); }
+  byId(id).replaceChildren(...items);
+}
+
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children.filter((one) => one !== null));
+  return made;
+}
+
+function button(text, kind, act) {
+  const made = element("button", { type: "button", class: kind }, text);
+  made.addEventListener("click", async () => {
+    made.disabled = true;
+    byId("failed").hidden = true;
+    try { await act(); await decisions(); }
+    catch (error) {
+      if (error instanceof SignedOut) return;
+      byId("failed").textContent = `${words.failed} ${error.message}`;
+      byId("failed").hidden = false;
+    } finally { made.disabled = false; }
+  });
+  return made;
+}
+
+const span = (one) => `${moment.format(new Date(one.start))} – ${
+  dayName.format(new Date(one.start)) === dayName.format(new Date(one.end)) ? clock.format(new Date(one.end)) : moment.format(new Date(one.end))}`;
+
+// ---- decisions -------------------------------------------------------------------------------------------------------------------
+
+let slots = [];
+
+async function decisions() {
+  const [kill, approvals, alerts, offered, vetoes, status] = await Promise.all(
+    ["kill-switch", "approvals", "alerts", "slots", "vetoes", "status"].map((one) => ask(`/api/v1/${one}`)));
+  showKillSwitch(kill.on, offered.pending);
+  draw("alerts", alerts.alerts.filter((one) => one.cleared === null), (one) => element("li", {}, one.sentence), words.no_alerts);
+  draw("approvals", approvals.approvals.filter((one) => one.status === "asked"), (one) => element("li", {},
+    element("div", {}, element("b", {}, one.machine), ` ${span(one)}`, element("p", { class: "soft" },
+      `${words.sure} ${percent.format(one.probability)} · ${words.answer_by} ${moment.format(new Date(one.answer_by))}`)),
+    element("div", { class: "actions" },
+      button(words.approve, "", () => ask(`/api/v1/approvals/${one.id}`, "POST", { approve: true })),
+      button(words.refuse, "second", () => ask(`/api/v1/approvals/${one.id}`, "POST", { approve: false })))), words.no_approvals);
+  slots = offered.slots;
+  draw("slots", slots, (one) => element("li", {},
+    element("div", {}, element("b", {}, one.machine), ` ${span(one)}`, element("p", { class: "soft" },
+      `${words.sure} ${percent.format(one.probability)} · ${words.record} ${one.broken} ${words.of} ${one.checked}`)),
+    element("div", { class: "actions" }, button(words.veto, "second", async () => {
+      if (confirm(words.veto_sure)) await ask("/api/v1/vetoes", "POST", { machine: one.machine, start: one.start, end: one.end });
+    }))), words.no_slots);
+  byId("vetoes-title").hidden = !vetoes.vetoes.length;
+  draw("vetoes", vetoes.vetoes, (one) => element("li", {},
+    element("div", {}, element("b", {}, one.machine), ` ${span(one)}`),
+    element("div", { class: "actions" }, button(words.lift, "second", () => ask(`/api/v1/vetoes/${one.id}`, "DELETE")))));
+  const kept = offered.promises;
+  byId("promises").textContent = kept && kept.checked
+    ? `${words.promises}: ${kept.checked}, ${words.broken} ${percent.format(kept.broken / kept.checked)} (${words.at_most} ${percent.format(kept.promised_at_most)})` : "";
+  const missing = Object.fromEntries(status.gateways.map((one) => [one.gateway, one.missing]));
+  draw("gateways", (status.gateways_now || []).filter((one) => one.factory === facts.factory).map((one) => ({ ...one, at: null, missing: missing[one.gateway] || 0 })),
+    (one) => element("li", {}, element("b", {}, one.gateway), ` ${one.online ? words.online : words.offline}`,
+      one.outbox === null ? "" : ` · ${one.outbox} ${words.waits}`, ` · ${one.missing} ${words.missing}`), words.no_gateways);
+}
+
+function showKillSwitch(on, pending) {
+  byId("kill").classList.toggle("on", on);
+  byId("kill-state").textContent = (on ? words.kill_is_on : words.kill_is_off) + (pending ? ` ${words.pending}` : "");
+  const look = on ? "on" : "off";
+  if (byId("kill-button").dataset.look === look) return;
+  const fresh = button(on ? words.kill_off : words.kill_on, on ? "second" : "danger", async () => {
+    if (on || confirm(words.kill_sure)) await ask("/api/v1/kill-switch", "PUT", { on: !on });
+  });
+  fresh.id = "kill-button";
+  fresh.dataset.look = look;
+  byId("kill-button").replaceWith(fresh);
+}
+
+// ---- machines, live --------------------------------------------------------------------------------------------------------------
+
+const machines = new Map();
+
+function showMachines() {
+  const now = Date.now() + clockApart;
+  const shown = [...machines.values()].sort((a, b) => a.machine.localeCompare(b.machine)).map((one) => {
+    const silent = now - Date.parse(one.until) > facts.maxSilenceMs;
+    return { machine: one.machine, state: silent ? "unknown" : one.state, silent, since: silent ? one.until : one.since, reason: one.reason };
+  });
+  draw("machines", shown, (one) => {
+    const item = element("li", { "data-machine": one.machine, "data-state": one.state }, element("b", {}, one.machine), words[`state_${one.state}`],
+      element("div", { class: "soft" }, `${one.silent ? words.silent : words.since} ${moment.format(new Date(one.since))}${one.reason ? ` · ${one.reason}` : ""}`));
+    item.style.setProperty("--state", facts.states[one.state]);
+    return item;
+  }, words.no_machines);
+  const names = shown.map((one) => one.machine);
+  const choice = byId("machine");
+  if (choice.options.length - 1 !== names.length) {
+    const chosen = choice.value;
+    choice.replaceChildren(choice.options[0], ...names.map((one) => element("option", { value: one }, one)));
+    choice.value = chosen;
+  }
+}
+
+let clockApart = 0; // the server's clock, which may replay a recording, against the browser's
+
+function listen() {
+  const stream = new EventSource("/api/v1/stream");
+  stream.addEventListener("state", (event) => {
+    const one = JSON.parse(event.data);
+    machines.set(one.machine, one);
+    schedule();
+  });
+  stream.addEventListener("open", () => { byId("lost").hidden = true; });
+  stream.addEventListener("error", () => { byId("lost").hidden = false; });
+}
+
+let waiting = false;
+function schedule() {
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(() => { waiting = false; showMachines(); });
+}
+
+// ---- pictures --------------------------------------------------------------------------------------------------------------------
+
+const charts = {};
+function picture(id, config) {
+  if (charts[id]) { Object.assign(charts[id].data, config.data); charts[id].options = config.options; charts[id].update("none"); }
+  else charts[id] = new Chart(byId(id), config);
+}
+const base = () => ({ animation: false, responsive: true, maintainAspectRatio: false, interaction: { mode: "nearest", intersect: false } });
+
+async function drawToday() {
+  const page = await ask("/api/v1/machines?limit=10000");
+  for (const one of page.machines) machines.set(one.machine, one);
+  schedule();
+  const names = page.machines.map((one) => one.machine).slice(0, MANY);
+  if (!names.length) return;
+  const now = Math.max(Date.now() + clockApart, ...page.machines.map((one) => Date.parse(one.until)));
+  const start = now - (now - midnightBefore(now));
+  const query = names.map((one) => `machine=${encodeURIComponent(one)}`).join("&");
+  const found = await ask(`/api/v1/timelines?start=${new Date(start).toISOString()}&end=${new Date(now + 1000).toISOString()}&${query}`);
+  byId("today-box").style.height = `${3 + 1.7 * names.length}rem`;
+  const datasets = Object.entries(facts.states).map(([state, colour]) => ({
+    label: words[`state_${state}`], backgroundColor: colour, grouped: false, barPercentage: .9, categoryPercentage: .9, minBarLength: 1,
+    data: names.flatMap((name) => (found.machines[name] || []).filter((one) => one[2] === state).map((one) => ({ x: [one[0], one[1]], y: name }))),
+  }));
+  picture("today", { type: "bar", data: { labels: names, datasets }, options: { ...base(), indexAxis: "y",
+    scales: { x: { min: start, max: start + 24 * 3600e3, ticks: { stepSize: 3 * 3600e3, callback: (value) => clock.format(value) } }, y: { ticks: { autoSkip: false } } },
+    plugins: { legend: { display: false }, tooltip: { callbacks: { label: (one) => `${one.dataset.label}: ${clock.format(one.raw.x[0])} – ${clock.format(one.raw.x[1])}` } } } } });
+  if (!byId("legend").children.length) byId("legend").replaceChildren(...Object.entries(facts.states).map(([state, colour]) => {
+    const made = element("span", {}, words[`state_${state}`]); made.style.setProperty("--state", colour); return made; }));
+}
+
+const parts = formats({ year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+function wall(at) { return Object.fromEntries(parts.formatToParts(at).map((one) => [one.type, one.value])); }
+function midnightBefore(at) {
+  const { hour, minute, second } = wall(at);
+  let guess = at - ((+hour * 60 + +minute) * 60 + +second) * 1000;
+  const off = +wall(guess).hour; // an hour beside it where the clocks change today
+  if (off) guess += (off > 12 ? 24 - off : -off) * 3600e3;
+  return Math.floor(guess / 1000) * 1000;
+}
+function localDay(at) { const one = wall(at); return `${one.year}-${one.month}-${one.day}`; }
+
+async function drawForecast() {
+  const chosen = byId("machine").value;
+  const found = await ask(`/api/v1/forecast${chosen ? `?machine=${encodeURIComponent(chosen)}` : ""}`);
+  const own = slots.filter((one) => !chosen || one.machine === chosen);
+  const starts = found.hours.map((one) => Date.parse(one));
+  const offered = starts.map((at) => {
+    const share = own.filter((one) => Date.parse(one.start) < at + 3600e3 && Date.parse(one.end) > at).length;
+    return chosen ? Math.min(1, share) : Math.min(1, share / Math.max(1, machines.size));
+  });
+  picture("forecast", { data: { labels: starts.map((at) => moment.format(at)), datasets: [
+    { type: "line", label: words.free, data: found.free, borderColor: "#14532d", backgroundColor: "#14532d", pointRadius: 0, borderWidth: 2, stepped: true },
+    { type: "bar", label: words.on_offer, data: offered, backgroundColor: "#56B4E9", barPercentage: 1, categoryPercentage: 1 }] },
+    options: { ...base(), scales: { x: { ticks: { maxTicksLimit: 8, maxRotation: 0 } }, y: { min: 0, max: 1, ticks: { callback: (value) => percent.format(value) } } } } });
+}
+
+async function drawUsed() {
+  const now = Date.now() + clockApart, first = localDay(now - 13 * 86400e3);
+  const page = await ask(`/api/v1/kpis?first=${first}&last=${localDay(now)}&by=factory&per=day`);
+  const value = (row, name) => name === "production" ? row.apt_h : row.losses_h[name] || 0;
+  picture("used", { type: "bar", data: { labels: page.rows.map((one) => dayName.format(new Date(one.start))), datasets: Object.entries(facts.losses).map(([name, colour]) => ({
+    label: words[`loss_${name}`], backgroundColor: colour, stack: "all", data: page.rows.map((row) => value(row, name)) })) },
+    options: { ...base(), scales: { x: { stacked: true, ticks: { maxRotation: 0, maxTicksLimit: 7 } }, y: { stacked: true, title: { display: true, text: words.hours } } }, plugins: { legend: { labels: { boxWidth: 12 } } } } });
+}
+
+// ---- all together ----------------------------------------------------------------------------------------------------------------
+
+async function steadily(step, seconds) {
+  for (;;) {
+    try { await step(); byId("lost").hidden = true; }
+    catch (error) { if (error instanceof SignedOut) return; byId("lost").hidden = false; console.debug(error); }
+    await new Promise((done) => setTimeout(done, seconds * 1000));
+  }
+}
+
+const head = await fetch("/api/v1/kill-switch", { cache: "no-store" });
+if (head.headers.get("x-vrijloop-now")) clockApart = Date.parse(head.headers.get("x-vrijloop-now")) - Date.now();
+listen();
+steadily(decisions, 2);
+steadily(drawToday, 30);
+steadily(drawForecast, 20);
+steadily(drawUsed, 300);
+setInterval(showMachines, 10000);
+byId("machine").addEventListener("change", () => drawForecast().catch(() => {}));

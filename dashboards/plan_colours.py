@@ -1,0 +1,8 @@
+"""Colours of what is no state and no loss: plans and promises."""
+
+from __future__ import annotations
+
+OTHER_COLOURS = {
+    "forecast": "#5C5C5C", "offered": "#56B4E9", "held": "#E69F00", "booked": "#009E73",
+    "kept": "#009E73", "broken": "#D55E00", "withdrawn": "#5C5C5C",
+}  # fmt: skip

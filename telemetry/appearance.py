@@ -1,0 +1,48 @@
+"""How states look wherever people see them: one colour and one word each, in Dutch and English.
+
+The colours are Okabe and Ito's, which colour-blind people can tell apart; Unknown is a grey that is darker than all of them.
+"""
+
+from __future__ import annotations
+
+from telemetry.state import MachineState
+
+STATE_COLOURS = {
+    MachineState.EXECUTING: "#009E73",
+    MachineState.NOT_EXECUTING: "#56B4E9",
+    MachineState.NOT_AVAILABLE: "#0072B2",
+    MachineState.OUT_OF_SERVICE: "#D55E00",
+    MachineState.UNKNOWN: "#5C5C5C",
+}
+
+STATE_TEXTS: dict[MachineState, tuple[str, str]] = {
+    MachineState.EXECUTING: ("Draait", "Executing"),
+    MachineState.NOT_EXECUTING: ("Wacht", "Not executing"),
+    MachineState.NOT_AVAILABLE: ("Uit", "Not available"),
+    MachineState.OUT_OF_SERVICE: ("Buiten dienst", "Out of service"),
+    MachineState.UNKNOWN: ("Niet bekend", "Unknown"),
+}
+"""Dutch, English."""
+
+LOSS_COLOURS = {
+    "production": "#009E73",
+    "set_up": "#F0E442",
+    "delay": "#E69F00",
+    "down": "#D55E00",
+    "maintenance": "#CC79A7",
+    "idle": "#56B4E9",
+    "off": "#0072B2",
+    "unknown": "#5C5C5C",
+}
+"""What became of hours, in the order in which they are stacked."""
+
+LOSS_TEXTS = {
+    "production": ("Productie", "Production"),
+    "set_up": ("Instellen", "Set-up"),
+    "delay": ("Wachten tijdens werk", "Delay within work"),
+    "down": ("Storing", "Down"),
+    "maintenance": ("Onderhoud", "Maintenance"),
+    "idle": ("Vrij, aan", "Idle"),
+    "off": ("Vrij, uit", "Off"),
+    "unknown": ("Niet bekend", "Unknown"),
+}

@@ -1,0 +1,79 @@
+"""What is known of gateways: heard from a real broker, said by a real publisher."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import paho.mqtt.publish as mqtt_publish
+import pytest
+
+from edge_agent.outbox import Outbox
+from edge_agent.publisher import Publisher
+from ingest.gateways import GatewayNow, GatewayWatch
+from stores import GatewayLedger
+from telemetry import MachineState, StateInterval, SystemClock
+from telemetry.broker import BrokerSettings
+from tests.servers import Mosquitto, wait_for
+
+CLOCK = SystemClock()
+
+
+def heard(watch: GatewayWatch, gateway: str) -> GatewayNow | None:
+    return next((one for one in watch.gateways() if one.gateway == gateway), None)
+
+
+async def test_an_agents_outbox_and_its_end_are_heard(broker: Mosquitto, tmp_path: Path) -> None:
+    outbox, committed = Outbox(tmp_path / "outbox.sqlite"), asyncio.Event()
+    now = CLOCK.now()
+    outbox.append([("m1", StateInterval(MachineState.EXECUTING, now, now))])
+    publisher = Publisher(BrokerSettings(url=broker.url), "genk", "gw-1", outbox, committed)
+    watch = GatewayWatch(BrokerSettings(url=broker.url), "test", CLOCK)
+    watch.start()
+    running = asyncio.create_task(publisher.run())
+    await asyncio.to_thread(
+        wait_for, lambda: (one := heard(watch, "gw-1")) is not None and one.online and one.outbox is not None, "health"
+    )
+    found = heard(watch, "gw-1")
+    assert found is not None
+    assert found.outbox in (0, 1)
+    assert found.version
+    publisher.stop()
+    await running
+    await asyncio.to_thread(wait_for, lambda: not getattr(heard(watch, "gw-1"), "online", True), "the end")
+    watch.stop()
+    # Retained: who comes later knows it, too.
+    late = GatewayWatch(BrokerSettings(url=broker.url, protocol="3.1.1"), "late", CLOCK)
+    late.start()
+    await asyncio.to_thread(
+        wait_for, lambda: getattr(heard(late, "gw-1"), "outbox", None) is not None, "what is retained"
+    )
+    late.stop()
+    outbox.close()
+
+
+def test_nonsense_is_said_and_harms_nothing(broker: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    watch = GatewayWatch(BrokerSettings(url=broker.url), "test", CLOCK)
+    watch.start()
+    sent = [
+        ("vrijloop/v1/genk/gw-2/status", b"perhaps"),
+        ("vrijloop/v1/genk/gw-2/health", b"{"),
+        ("vrijloop/v1/genk/gw-2/health", b'{"outbox": -1}'),
+        ("vrijloop/v1/genk/gw-2/health", b'{"outbox": 1, "v": 2}'),
+        ("vrijloop/v1/genk/gw-2/health", b" " * 5000),
+        ("vrijloop/v1/Genk/gw-2/status", b"online"),
+        ("vrijloop/v1/genk/gw-3/health", b'{"outbox": 5, "more": "that a later agent tells"}'),
+    ]
+    mqtt_publish.multiple([(topic, payload, 1, True) for topic, payload in sent], port=broker.port)
+    wait_for(lambda: heard(watch, "gw-3") is not None, "the good one")
+    assert [one.gateway for one in watch.gateways()] == ["gw-3"]
+    assert caplog.text.count("says nothing of a gateway") >= 3, "at least what is retained"
+    watch.stop()
+
+
+def test_a_gateway_that_was_stored_and_never_heard_is_offline() -> None:
+    watch = GatewayWatch(BrokerSettings(), "test", CLOCK)
+    points = watch.points([GatewayLedger("genk", "gw-9", 100, 3, 0, ((1, 3),))])
+    assert [dict(one.fields) for one in points] == [{"online": 0, "stored": 100, "missing": 3}]
