@@ -13,13 +13,13 @@ import numpy as np
 from fastapi import APIRouter, FastAPI, HTTPException
 from fastapi.responses import PlainTextResponse
 
-from analytics import publishing_api, state_api
+from analytics import publishing_api, state_api, tracing
 from analytics.api_context import AnalyticsContext, Context, OwnFactory
 from analytics.api_models import Forecast
 from analytics.control_room import page as control_room
 from analytics.reconcile import Slot
 from stores import StoreUnavailableError
-from telemetry import Name, rfc3339
+from telemetry import Name, UserError, rfc3339
 
 router = APIRouter(prefix="/api/v1", tags=["server"])
 metrics_router = APIRouter(tags=["server"])
@@ -39,7 +39,7 @@ def build_app(
         openapi_url="/api/v1/openapi.json",
     )
     app.state.analytics = context
-    for one in (state_api.router, publishing_api.router, router, metrics_router):
+    for one in (state_api.router, tracing.router, publishing_api.router, router, metrics_router):
         app.include_router(one)
     control_room.add_to(app)
     return app
@@ -70,6 +70,17 @@ def get_status(context: Context, factory: OwnFactory) -> dict[str, Any]:
 def get_metrics(context: Context, _: OwnFactory) -> PlainTextResponse:
     """For Prometheus, which sends the token as `authorization.credentials_file`."""
     return PlainTextResponse(context.metrics(), media_type="text/plain; version=0.0.4")
+
+
+@router.post("/backup")
+def post_backup(context: Context, _: OwnFactory) -> dict[str, Any]:
+    """Write everything into one file beside the store, over the one of before; `file` says where. `vrijloop backup` takes it from there."""
+    if context.backup is None:
+        raise HTTPException(404, "There is no such thing.")
+    try:
+        return dict(context.backup())
+    except (UserError, StoreUnavailableError) as error:
+        raise HTTPException(503, str(error)) from error
 
 
 @router.get("/slots")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, HTTPException, Request
@@ -14,6 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from analytics.control_room.sessions import COOKIE, Sessions, foreign
 from analytics.policy import Policy
+from analytics.publications import Traced
 from analytics.publisher_state import PublisherState
 from analytics.service import AnalyticsService
 from stores import LatestState, StateStore
@@ -33,6 +35,8 @@ class AnalyticsContext:
     metrics: Callable[[], str]
     publishing: PublisherState
     webhook_secret: str | None = None
+    backup: Callable[[], Mapping[str, Any]] | None = None
+    promises_of: Callable[[str, datetime], Sequence[Traced]] = field(default=lambda _, __: ())
     streams: int = 0
     sessions: Sessions = field(default_factory=Sessions)
     _latest: dict[str, tuple[float, list[LatestState]]] = field(default_factory=dict)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +15,8 @@ import httpx2
 
 from analytics.reconcile import Offer, Slot
 from telemetry import rfc3339
+
+_log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 5.0
 
@@ -181,10 +185,14 @@ class HttpSharingPlatform:
     def _send(
         self, method: str, path: str, taken: str | None = None, absent_is_fine: bool = False, **request: Any
     ) -> httpx2.Response:
+        # One id on both sides: what analytics decided is found again in the platform's log.
+        number = uuid.uuid4().hex
         try:
-            answer = self._http.request(method, path, **request)
+            answer = self._http.request(method, path, headers={"X-Request-ID": number}, **request)
         except httpx2.HTTPError as error:
             raise PlatformUnavailableError(f"Sharing platform {self._url}: no answer ({error}).") from error
+        if method != "GET":
+            _log.debug("%s %s: %d", method, path, answer.status_code, extra={"request": number})
         if answer.status_code == 409 and taken is not None:
             raise OfferTakenError(taken)
         if answer.status_code == 404 and absent_is_fine:

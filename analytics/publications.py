@@ -36,6 +36,18 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
+class Traced:
+    """A promise with when it was made; `outcome` None while it stands."""
+
+    id: str
+    start: datetime
+    end: datetime
+    probability: float
+    published: datetime
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """A promise, and what came of it: one of `ALL`."""
 
@@ -120,6 +132,17 @@ class Publications:
             Publication(row[0], row[1], datetime.fromisoformat(row[2]), datetime.fromisoformat(row[3]), row[4])
             for row in rows
         ]
+
+    def of_machine(self, machine: str, after: datetime, limit: int = 50) -> list[Traced]:
+        """A machine's promises whose hours end after a moment, the earliest first."""
+        with self._lock:
+            rows = self._connection.execute(
+                'SELECT id, start, "end", probability, published, outcome FROM publication '
+                'WHERE machine = ? AND "end" > ? ORDER BY start, id LIMIT ?',
+                (machine, rfc3339(after), limit),
+            ).fetchall()
+        times = datetime.fromisoformat
+        return [Traced(row[0], times(row[1]), times(row[2]), row[3], times(row[4]), row[5]) for row in rows]
 
     def settled(self, since: datetime = EARLIEST) -> list[Settled]:
         """Those with an outcome that began at `since` or later."""

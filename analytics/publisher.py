@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ from analytics.quarter_grid import QUARTER
 from analytics.reconcile import Offer, Slot, reconcile
 from analytics.vetoes import not_vetoed
 from telemetry import Clock, rfc3339
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,8 @@ class Publisher:
                     taken.append(_taken_alert(offer_id, slot))
                     continue
                 # A promise that was withdrawn in time is no promise; one whose notice has run out still counts.
+                ids = {"offer": offer_id, "machine": slot.machine}
+                _log.debug("Withdrawn: %s to %s.", rfc3339(slot.start), rfc3339(slot.end), extra=ids)
                 self._publications.withdraw(offer_id, now + self._policy.for_machine(slot.machine).notice)
                 withdrawn += 1
             put = 0
@@ -111,6 +116,9 @@ class Publisher:
                     self._platform.put_offer(factory, _renamed(offer, self._public(machine)), self._terms(offer.slot))
                 except OfferTakenError:
                     continue
+                ids = {"offer": offer.id, "machine": machine}
+                span = (rfc3339(offer.slot.start), rfc3339(offer.slot.end))
+                _log.debug("Offered: %s to %s, %.3f.", *span, offer.slot.probability, extra=ids)
                 self._publications.published(offer, now, now + self._policy.for_machine(machine).notice)
                 put += 1
             self._state.mark_delivered(wanted)

@@ -26,6 +26,7 @@ from edge_agent.sources.opcua_security import Pki, default_application_uri
 from edge_agent.supervision import ask_status, supervise
 from telemetry import SystemClock, UnavailableError, UserError, load_settings
 from telemetry.duration import parse_duration
+from telemetry.logs import log_to_stderr
 
 app = typer.Typer(help="The edge agent that reads machines and publishes their states.", no_args_is_help=True)
 
@@ -40,7 +41,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts
 def run(config: ConfigOption = Path("agent.toml")) -> None:
     """Run until told to stop."""
     settings = load_settings(config, AgentSettings)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr()
     for noisy in ("asyncua", "pymodbus"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     asyncio.run(_run(settings, config))

@@ -185,6 +185,10 @@ class Publisher:
             messages = messages_of(queued, self._gateway)
             await self._publish(client, messages)
             self._delivered.add(messages, time.monotonic())
+            if _log.isEnabledFor(logging.DEBUG):
+                for one in queued:
+                    ids = {"gateway": self._gateway, "machine": one.machine, "seq": one.seq}
+                    _log.debug("The broker has it.", extra=ids)
             await asyncio.to_thread(self._outbox.remove, [one.seq for one in queued])
         await client.publish(self._status_topic, b"offline", qos=1, retain=True)
 

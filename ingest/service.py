@@ -197,6 +197,12 @@ class IngestService:
                 continue
             if attempts:
                 _log.info("The store takes reports again.")
+            if _log.isEnabledFor(logging.DEBUG):
+                for _, message in accepted:
+                    factory, machine, gateway = message.source
+                    seqs = f"{message.reports[0].seq}-{message.reports[-1].seq}"
+                    ids = {"factory": factory, "machine": machine, "gateway": gateway, "seqs": seqs}
+                    _log.debug("Stored.", extra=ids)
             self.counters.settled(len(accepted), reports.until_ms, self._clock.now())
             return
 

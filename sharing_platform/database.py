@@ -12,6 +12,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
@@ -55,13 +56,7 @@ def reading(sessions: sessionmaker[Session]) -> Iterator[Session]:
 
 def open_database(url: str) -> sessionmaker[Session]:
     """Connect and bring the tables up to date. Raises DatabaseError."""
-    try:
-        engine = create_engine(url, pool_pre_ping=True)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise DatabaseError(
-            f'the database cannot be opened: its URL must look like "sqlite:///file.sqlite" or '
-            f'"postgresql+psycopg://user@host/name" ({type(error).__name__}).'
-        ) from error
+    engine = _engine(url)
     if engine.dialect.name == "sqlite":
         _make_sqlite_strict(engine)
     try:
@@ -70,6 +65,28 @@ def open_database(url: str) -> sessionmaker[Session]:
     except OperationalError as error:
         raise DatabaseError(f"{engine.url.render_as_string()}: the database cannot be opened: {error.orig}") from error
     return sessionmaker(engine, expire_on_commit=False)
+
+
+def _engine(url: str) -> Engine:
+    try:
+        return create_engine(url, pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise DatabaseError(
+            f'the database cannot be opened: its URL must look like "sqlite:///file.sqlite" or '
+            f'"postgresql+psycopg://user@host/name" ({type(error).__name__}).'
+        ) from error
+
+
+def revision_of(url: str) -> str | None:
+    """Of the tables as they stand; None where there are none yet. Raises DatabaseError."""
+    engine = _engine(url)
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    except OperationalError as error:
+        raise DatabaseError(f"{engine.url.render_as_string()}: the database cannot be opened: {error.orig}") from error
+    finally:
+        engine.dispose()
 
 
 def migrate(connection: Connection, revision: str = "head") -> None:

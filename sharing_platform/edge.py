@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import re
+import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +24,10 @@ _GUARDS = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )  # fmt: skip
+_log = logging.getLogger(__name__)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_NAMED = ("offer_id", "booking_id", "listing_id", "factory", "machine")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _MAX_BODY = 1_000_000
 
@@ -52,9 +59,11 @@ class Edge:
                 not headers.get("content-length", "0").isdigit() or int(headers.get("content-length", "0")) > _MAX_BODY
             ):
                 app = self._too_long
+        given = headers.get("x-request-id", "")
+        number = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         tagged = scope["method"] == "GET" and scope["path"].startswith("/api/")
         answer = _Tagging(send, headers.get("if-none-match")) if tagged else None
-        await app(scope, _bounded(receive), self._guarded(answer.send if answer else send, scope["path"]))
+        await app(scope, _bounded(receive), self._guarded(answer.send if answer else send, scope, number))
 
     def _foreign(self, headers: dict[str, str]) -> bool:
         """Fetch metadata and Origin, which every browser sends with a form (OWASP: CSRF prevention). A request with a token of its own
@@ -68,10 +77,14 @@ class Edge:
             return urlsplit(origin).netloc not in (headers.get("host"), self._host)
         return site is None and "session=" in headers.get("cookie", "")
 
-    def _guarded(self, send: Send, path: str) -> Send:
+    def _guarded(self, send: Send, scope: Scope, number: str) -> Send:
+        path = scope["path"]
+
         async def guarded(message: Received) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_GUARDS]
+                message["headers"] = [*message["headers"], *_GUARDS, (b"x-request-id", number.encode())]
+                if scope["method"] not in _SAFE:
+                    _say(scope, message["status"], number)
                 if self._secure:
                     message["headers"].append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
                 if not path.startswith("/static/") and not any(
@@ -82,6 +95,13 @@ class Edge:
             await send(message)
 
         return guarded
+
+
+def _say(scope: Scope, status: int, number: str) -> None:
+    """What changed something. The route, not the path: paths of e-mailed links are secrets."""
+    route = getattr(scope.get("route"), "path", "no route of ours")
+    ids = {name: value for name, value in scope.get("path_params", {}).items() if name in _NAMED}
+    _log.debug("%s %s: %d", scope["method"], route, status, extra={"request": number, **ids})
 
 
 class _Tagging:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from playwright.sync_api import expect, sync_playwright
 
 from tests import servers
+from tests.postgres import postgresql
 from tests.servers import Mosquitto
 
 if TYPE_CHECKING:
@@ -46,6 +47,13 @@ def taken_port() -> Iterator[int]:
 def influx_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with servers.influxdb(tmp_path_factory.mktemp("influxdb")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One server for all; each test gets a database of its own."""
+    with postgresql(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

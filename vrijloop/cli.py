@@ -14,8 +14,10 @@ from rich.console import Console
 
 from edge_agent import commands as agent_commands
 from telemetry import UserError
+from telemetry.logs import log_to_stderr
 from vrijloop import (
     analytics_commands,
+    backup_commands,
     dashboards_commands,
     doctor_command,
     ingest_commands,
@@ -23,7 +25,7 @@ from vrijloop import (
     publishing_commands,
     store_commands,
 )
-from vrijloop.command_input import log_to_stderr, parse_moment
+from vrijloop.command_input import parse_moment
 from vrijloop.dashboards_commands import known_zone
 
 app = typer.Typer(
@@ -37,9 +39,13 @@ app.command()(analytics_commands.spare)
 app.command()(analytics_commands.backtest)
 app.command()(analytics_commands.kpis)
 app.command()(publishing_commands.kill_switch)
+app.command()(publishing_commands.follow)
 app.command()(doctor_command.doctor)
+app.command()(backup_commands.backup)
+app.command()(backup_commands.restore)
 app.command()(platform_commands.platform)
 app.command()(platform_commands.platform_admin)
+app.command()(platform_commands.platform_migrate)
 app.add_typer(publishing_commands.approvals_app, name="approvals")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, tzinfo
@@ -38,10 +37,3 @@ def progress_bar(unit: str) -> Iterator[Report]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(unit)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def log_to_stderr() -> None:
-    """What a service has to say; libraries that write whole addresses, which may carry secrets, only where something is wrong."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("httpx2", "httpcore2", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)

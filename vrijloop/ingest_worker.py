@@ -17,6 +17,7 @@ from ingest.service import IngestService
 from stores.configuration import StoreTable, open_points, open_store
 from telemetry import Name, SystemClock, UserError, load_settings
 from telemetry.broker import BrokerSettings
+from telemetry.logs import log_to_stderr
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class WorkerSettings(BaseModel):
 
 def run_worker(config: Path, name: str, retire: bool) -> None:
     """Until SIGTERM or SIGINT; with `retire`, until the broker has nothing left for this worker. Raises UserError."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     settings = load_settings(config, WorkerSettings)
     try:
         TypeAdapter(Name).validate_python(name)

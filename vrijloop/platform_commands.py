@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from telemetry import ShiftedClock, UserError
-from vrijloop.command_input import log_to_stderr, parse_moment
+from telemetry.logs import log_to_stderr
+from vrijloop.command_input import parse_moment
 
 DatabaseOption = Annotated[
     str, typer.Option(help="SQLAlchemy URL.", envvar="VRIJLOOP_PLATFORM_DATABASE", show_envvar=True)
@@ -78,3 +79,15 @@ def platform_admin(
     if "@" not in email:
         raise UserError(f"{email}: that is no e-mail address.")
     print(add_administrator(PlatformOptions(database, url=url), email, name, region))
+
+
+def platform_migrate(database: DatabaseOption = _DATABASE) -> None:
+    """Bring the platform's tables to this version, and say from which to which. Starting the platform does the same."""
+    from vrijloop.platform_server import migrate_platform
+
+    before, after = migrate_platform(database)
+    print(
+        f"The tables are of revision {after}."
+        if before == after
+        else f"The tables went from {before or 'none'} to {after}."
+    )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from analytics.signed_post import post_signed
 from sharing_platform.app import PlatformSettings, create_app
-from sharing_platform.database import DatabaseError, open_database
+from sharing_platform.database import DatabaseError, open_database, revision_of
 from sharing_platform.notices.mail import FolderMailer, Mailer, SmtpMailer
 from sharing_platform.people.administration import make_administrator
 from telemetry import Name, SystemClock, UserError
@@ -110,6 +110,16 @@ def add_administrator(options: PlatformOptions, email: str, name: str, region: s
         raise UserError(str(error)) from error
     secret = make_administrator(sessions, email, name, region, (clock or SystemClock()).now())
     return f"{(options.url or f'http://{options.host}:{options.port}').rstrip('/')}/welcome/{secret}"
+
+
+def migrate_platform(database: str) -> tuple[str | None, str | None]:
+    """The revision of its tables before and after. Raises UserError."""
+    try:
+        before = revision_of(database)
+        open_database(database)
+        return before, revision_of(database)
+    except DatabaseError as error:
+        raise UserError(str(error)) from error
 
 
 def _mailer(options: PlatformOptions) -> Mailer | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -33,6 +34,32 @@ def kill_switch(
     print(f"The kill switch is {'on: nothing is offered' if answer['on'] else 'off'}.")
     if answer.get("pending"):
         print(f"The platform does not show it yet, and is tried again: {answer['pending']}")
+
+
+def follow(
+    gateway: Annotated[str, typer.Argument(help="The gateway that sent the report.")],
+    seq: Annotated[int, typer.Argument(min=1, help="Its number, as logs and `vrijloop ingest gaps` have it.")],
+    config: ConfigOption = Path("server.toml"),
+    days: Annotated[int, typer.Option(min=1, max=62, help="How far back it is looked for.")] = 8,
+    as_json: JsonOption = False,
+) -> None:
+    """One report, from the machine to the offers: how it is stored, what the timeline makes of it, what was promised from then on."""
+    found = _ask(config, "GET", f"/api/v1/reports/{quote(gateway, safe='')}/{seq}?days={days}")
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    report = found["report"]
+    print(
+        f"Report {seq} of {gateway}: {found['machine']} was {report['state']} from {report['since']} to {report['until']}."
+    )
+    for one in found["timeline"]:
+        print(f"  In the timeline: {one['state']} from {one['start']} to {one['end']}.")
+    for one in found["offers"]:
+        print(
+            f"  Offer {one['id']}: {one['start']} to {one['end']}, {one['probability']:.1%}, {one['outcome'] or 'stands'}."
+        )
+    if not found["offers"]:
+        print("  Nothing was promised of this machine from then on.")
 
 
 @approvals_app.command("list")

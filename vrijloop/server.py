@@ -38,6 +38,7 @@ from stores import Point, StateStore, StoreRefusedError, StoreUnavailableError
 from stores.configuration import StoreTable, open_points, open_store, read_secret
 from telemetry import Clock, Duration, Name, ShiftedClock, SystemClock, UserError, load_settings, rfc3339
 from telemetry.broker import BrokerSettings
+from vrijloop.backup import back_up
 from vrijloop.http_server import listen_on, serve
 
 QUARANTINE_FILE = "quarantine.sqlite"
@@ -163,8 +164,15 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, workers: Work
         lambda: generate_latest(registry).decode("utf-8"),
         state,
         read_secret(hook, "webhook secret") if hook is not None else None,
+        lambda: _backed_up(store, settings.data_dir, clock),
+        publications.of_machine,
     )
     return build_app(context, lifespan)
+
+
+def _backed_up(store: StateStore, data_dir: Path, clock: Clock) -> dict[str, Any]:
+    file = data_dir / "backup.tar"
+    return {"file": str(file.resolve()), "states": back_up(file, clock.now(), store, data_dir, None)}
 
 
 def _status(quarantine: Quarantine, ingest: IngestService | None, watch: GatewayWatch) -> dict[str, Any]:

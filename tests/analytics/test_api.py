@@ -95,18 +95,28 @@ ROUTES: dict[str, tuple[dict[str, str], int]] = {
     "/api/v1/vetoes": ({}, 404),
     "/api/v1/vetoes/none": ({}, 404),
     "/api/v1/forecast": ({}, 404),
+    "/api/v1/reports/gw/1": ({}, 404),
+    "/api/v1/backup": ({}, 404),
     "/api/v1/timelines": ({"machine": "mill-1", **SPAN}, 200),
     "/metrics": ({}, 404),
 }
 """Query of every route, and what the other factory's token is answered."""
-METHODS = {"/api/v1/cycle": "POST", "/api/v1/approvals/none": "POST", "/api/v1/vetoes/none": "DELETE"}
+METHODS = {
+    "/api/v1/cycle": "POST",
+    "/api/v1/backup": "POST",
+    "/api/v1/approvals/none": "POST",
+    "/api/v1/vetoes/none": "DELETE",
+}
 SECRET = "a-secret-of-the-platform"
 
 
 def test_the_table_names_every_route(tmp_path: Path) -> None:
     house = House(tmp_path)
     paths = {
-        path.replace("{machine}", "mill-1").replace("{approval_id}", "none").replace("{veto_id}", "none")
+        path.replace("{machine}", "mill-1")
+        .replace("{approval_id}", "none")
+        .replace("{veto_id}", "none")
+        .replace("{gateway}/{seq}", "gw/1")
         for path in house.app.openapi()["paths"]
     }
     house.store.close()

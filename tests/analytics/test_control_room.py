@@ -21,6 +21,7 @@ from telemetry import ShiftedClock
 from tests.analytics.tables import utc
 from tests.analytics.test_cycle import House, SetClock
 from tests.servers import answers, free_port, serving, wait_for
+from tests.vrijloop.command_line import invoke
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -40,6 +41,7 @@ class Room:
     url: str
     platform: str
     process: subprocess.Popen[bytes]
+    config: Path
     heard: list[str] = field(default_factory=list)
 
     def offers(self, machine: str | None = None) -> list[dict[str, Any]]:
@@ -87,7 +89,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
         ]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=(folder / "log").open("wb"))
         try:
-            room = Room(f"http://127.0.0.1:{port}", platform, process)
+            room = Room(f"http://127.0.0.1:{port}", platform, process, folder / "server.toml")
             wait_for(lambda: answers(room.url) or process.poll() is not None, "the server to answer")
             wait_for(lambda: bool(room.offers("lathe-2")), "the first round")
             yield room
@@ -236,6 +238,21 @@ def test_the_door_lets_nobody_in_without_the_token(room: Room) -> None:
         http.post("/control/sign-out", headers=own)
         assert http.get("/api/v1/slots").status_code == 401
         assert "frame-ancestors 'none'" in http.get("/control").headers["content-security-policy"]
+
+
+def test_one_report_is_followed_to_the_offers(room: Room, tmp_path: Path) -> None:
+    stored = room.ask("GET", "/api/v1/status").json()["stored"]
+    found = room.ask("GET", f"/api/v1/reports/gw-1/{stored // 2}").json()
+    assert found["machine"] == "lathe-2"
+    assert (found["report"]["state"], found["timeline"][0]["state"]) == ("executing", "executing")
+    assert found["report"]["until"] == "2026-03-02T12:00:00.000Z"
+    assert {one["id"] for one in found["offers"] if one["outcome"] is None} >= {
+        one["id"] for one in room.offers("lathe-2")
+    }
+    assert room.ask("GET", "/api/v1/reports/gw-1/999999").status_code == 404
+    said = invoke("follow", "gw-1", str(stored // 2), "-c", room.config)
+    assert "lathe-2 was executing" in said
+    assert said.count("Offer ") == len(found["offers"])
 
 
 def test_a_veto_needs_hours_to_come(room: Room) -> None:

@@ -21,7 +21,7 @@ from sharing_platform.context import PlatformContext
 from sharing_platform.people import accounts, organisations, tokens
 from sharing_platform.people.access import Kind, Right, Role
 from sharing_platform.people.tables import Organisation
-from tests.postgres import fresh_database, postgresql
+from tests.postgres import fresh_database
 from tests.servers import free_port, serving, wait_for
 
 TOKENS = {"hal-2": "token-of-hal-2", "hal-3": "token-of-hal-3", "start-up": "token-of-start-up"}
@@ -130,13 +130,6 @@ class Platform:
     def machine(self, name: str = "mill-1", title: str = "Freesbank DMU 50", **more: Any) -> None:
         answer = self.hal_2.put(f"/api/v1/machines/hal-2/{name}", json={"title": title, **more})
         assert answer.status_code == 204, answer.text
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One server for all; each test gets a database of its own."""
-    with postgresql(tmp_path_factory.mktemp("postgres")) as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

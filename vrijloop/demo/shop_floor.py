@@ -23,6 +23,7 @@ from edge_agent.configuration import AgentSettings
 from simulators.modbus_server import MeterServer, sdm630
 from simulators.recorded_meter import read_recorded_meter
 from telemetry import SteppedClock, SystemClock, UserError, load_settings
+from telemetry.logs import log_to_stderr
 from vrijloop.simulation import SimulatedFactory
 
 HISTORY_STEP = timedelta(minutes=2)
@@ -104,7 +105,7 @@ async def _main(job: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     for noisy in ("asyncua", "pymodbus"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
