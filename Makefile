@@ -12,7 +12,7 @@ demo: $(INSTALLED)
 install: $(INSTALLED)
 
 test: $(INSTALLED)
-	@scripts/servers mosquitto influxdb chromium nodejs npm postgresql
+	@scripts/servers mosquitto influxdb chromium nodejs npm postgresql nginx-light
 	@scripts/peers
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/pytest $(PYTEST)

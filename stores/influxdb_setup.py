@@ -26,20 +26,27 @@ def server_version(url: str) -> str:
 
 
 def set_up(
-    url: str, org: str, bucket: str, keep: timedelta | None, token_file: Path, admin_token: str | None
+    url: str,
+    org: str,
+    bucket: str,
+    keep: timedelta | None,
+    token_file: Path,
+    admin_token: str | None,
+    reader_file: Path | None = None,
 ) -> list[str]:
     """Do what is not done yet; returns what was done, in sentences. Raises UserError or UnavailableError."""
     if server_version(url).lstrip("v").startswith("1."):
         return _set_up_1x(url, bucket, keep, token_file)
-    return _set_up_2x(url, org, bucket, keep, token_file, admin_token)
+    return _set_up_2x(url, org, bucket, keep, token_file, admin_token, reader_file)
 
 
-def write_token(token_file: Path, token: str) -> None:
-    """For this service's eyes alone."""
+def write_token(token_file: Path, token: str, mode: int = 0o600) -> None:
+    """For this service's eyes alone, unless `mode` says otherwise."""
     token_file.parent.mkdir(parents=True, exist_ok=True)
     token_file.touch(mode=0o600)
     token_file.chmod(0o600)
     token_file.write_text(token + "\n", encoding="utf-8")
+    token_file.chmod(mode)
 
 
 def _set_up_1x(url: str, bucket: str, keep: timedelta | None, token_file: Path) -> list[str]:
@@ -57,7 +64,13 @@ def _set_up_1x(url: str, bucket: str, keep: timedelta | None, token_file: Path) 
 
 
 def _set_up_2x(
-    url: str, org: str, bucket: str, keep: timedelta | None, token_file: Path, admin_token: str | None
+    url: str,
+    org: str,
+    bucket: str,
+    keep: timedelta | None,
+    token_file: Path,
+    admin_token: str | None,
+    reader_file: Path | None,
 ) -> list[str]:
     if admin_token is None:
         raise UserError(
@@ -79,14 +92,16 @@ def _set_up_2x(
                 own.retention_rules = [rules]
                 client.buckets_api().update_bucket(own)
                 done.append(f"bucket {bucket!r} was there; its retention is set")
-            if not token_file.exists():
-                resource = PermissionResource(type="buckets", id=own.id, org_id=found[0].id)
-                rights = [Permission(action=action, resource=resource) for action in ("read", "write")]
+            resource = PermissionResource(type="buckets", id=own.id, org_id=found[0].id)
+            for file, actions, mode in ((token_file, ("read", "write"), 0o600), (reader_file, ("read",), 0o644)):
+                if file is None or file.exists():
+                    continue
+                rights = [Permission(action=action, resource=resource) for action in actions]
                 made = client.authorizations_api().create_authorization(
                     authorization=Authorization(org_id=found[0].id, permissions=rights, description="vrijloop")
                 )
-                write_token(token_file, made.token)
-                done.append(f"{token_file} holds a token that may read and write this bucket and nothing else")
+                write_token(file, made.token, mode)
+                done.append(f"{file} holds a token that may {' and '.join(actions)} this bucket and nothing else")
     except ApiException as error:
         raise UserError(f"InfluxDB at {url} refuses ({error.status}): {error.reason}.") from error
     except (HTTPError, OSError) as error:

@@ -26,7 +26,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
 
 PROGRAMS = {
     "mosquitto": "mosquitto",
@@ -34,6 +35,7 @@ PROGRAMS = {
     "chromium": "chromium",
     "nodejs": "node",
     "postgresql": "psql",
+    "nginx-light": "nginx",
 }
 used: dict[str, str] = {}
 """Name to version, of the servers that this run used."""
@@ -54,7 +56,7 @@ def require(name: str) -> str:
 
 
 def _version(path: str, program: str) -> str:
-    arguments = {"mosquitto": ["-h"], "influxd": ["version"]}.get(program, ["--version"])
+    arguments = {"mosquitto": ["-h"], "influxd": ["version"], "nginx": ["-v"]}.get(program, ["--version"])
     done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=60)
     match = re.search(r"\d+\.\d+(\.\d+)*", done.stdout + done.stderr)
     return match.group(0) if match else "unknown version"

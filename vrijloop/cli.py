@@ -23,6 +23,7 @@ from vrijloop import (
     ingest_commands,
     platform_commands,
     publishing_commands,
+    setup_commands,
     store_commands,
 )
 from vrijloop.command_input import parse_moment
@@ -35,6 +36,8 @@ app.add_typer(agent_commands.app, name="agent")
 app.add_typer(ingest_commands.app, name="ingest")
 app.add_typer(store_commands.app, name="store")
 app.add_typer(dashboards_commands.app, name="dashboards")
+app.add_typer(setup_commands.setup_app, name="setup")
+app.add_typer(setup_commands.service_app, name="service")
 app.command()(analytics_commands.spare)
 app.command()(analytics_commands.backtest)
 app.command()(analytics_commands.kpis)

@@ -28,16 +28,28 @@ FIRST, LAST = "2000-01-01", "2200-01-01"
 
 
 @app.command()
-def init(config: ConfigOption = DEFAULT) -> None:
+def init(
+    config: ConfigOption = DEFAULT,
+    reader_token: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also a token that may only read, for Grafana; every user of the machine can read this file."
+        ),
+    ] = None,
+) -> None:
     """Make the store ready: DuckDB's file, or InfluxDB's bucket, its retention and a token of its own."""
-    from stores.configuration import open_store
+    from stores.configuration import open_store, read_secret
     from stores.influxdb_setup import set_up
 
     settings = _settings(config)
     table = settings.store
     if table.kind == "influxdb" and table.url is not None and table.token_file is not None:
         admin_token = os.environ.get("INFLUXDB_ADMIN_TOKEN")
-        for sentence in set_up(table.url, table.org, table.bucket, table.keep, table.token_file, admin_token):
+        if admin_token is None and "INFLUXDB_ADMIN_TOKEN_FILE" in os.environ:
+            admin_token = read_secret(Path(os.environ["INFLUXDB_ADMIN_TOKEN_FILE"]), "InfluxDB admin token")
+        for sentence in set_up(
+            table.url, table.org, table.bucket, table.keep, table.token_file, admin_token, reader_token
+        ):
             print(f"{sentence}.")
     with closing(open_store(table, settings.data_dir, SystemClock())) as store:
         factories = store.factories()

@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from telemetry import UserError
+from tests.vrijloop.command_line import invoke
+from vrijloop.deployment.units import unit_file
+
 ROOT = Path(__file__).resolve().parents[2]
-UNIT = ROOT / "deploy" / "systemd" / "vrijloop-agent.service"
-SERVERS = [UNIT.with_name(f"vrijloop-{name}.service") for name in ("server", "platform")]
+UNIT = unit_file("agent")
+SERVERS = [unit_file(name) for name in ("server", "platform", "ingest")]
 HARDENING = {
     "NoNewPrivileges": "yes", "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "yes", "CapabilityBoundingSet": "",
 }  # fmt: skip
@@ -78,17 +82,15 @@ def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path, tmp_path: Path) -
     assert complaints == []
 
 
-def test_the_container_is_unprivileged_and_installs_the_agent_alone() -> None:
-    text = (ROOT / "deploy" / "container" / "agent.Containerfile").read_text()
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    users = [line for line in lines if line.startswith("USER ")]
-    assert users == ["USER 10001"]
-    assert "'/source[edge]'" in text
-    minor = [int(version) for version in re.findall(r"^FROM python:3\.(\d+)", text, re.MULTILINE)]
-    assert min(minor) >= 11
-    assert (ROOT / "constraints.txt").exists()
-    for command in re.findall(r'\["vrijloop", "agent", "(\w+)"', text):
-        assert command in {"run", "status"}
+def test_units_are_installed_and_name_the_program(tmp_path: Path) -> None:
+    said = invoke("service", "install", "agent", "ingest", "--root", tmp_path)
+    folder = tmp_path / "etc" / "systemd" / "system"
+    assert {one.name for one in folder.iterdir()} == {"vrijloop-agent.service", "vrijloop-ingest@.service"}
+    program = Unit(folder / "vrijloop-agent.service")["Service"]["ExecStart"].split()[0]
+    assert os.access(program, os.X_OK)
+    assert "systemctl enable --now vrijloop-agent vrijloop-ingest@1" in said
+    with pytest.raises(UserError, match="no service 'borker'"):
+        invoke("service", "install", "borker", "--root", tmp_path)
 
 
 @pytest.mark.timeout(600)

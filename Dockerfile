@@ -1,0 +1,46 @@
+# One image for every service of docker-compose.yml, amd64 and arm64; and a small one of the agent alone for gateways:
+#   docker buildx build --platform linux/amd64,linux/arm64 --target agent -t vrijloop-agent .
+#   docker run --read-only --cap-drop ALL --security-opt no-new-privileges -v agent:/data -v ./agent.toml:/etc/vrijloop/agent.toml:ro vrijloop-agent
+FROM python:3.13.9-slim-bookworm AS source
+WORKDIR /source
+COPY pyproject.toml README.md constraints.txt ./
+COPY telemetry telemetry
+COPY stores stores
+COPY edge_agent edge_agent
+COPY ingest ingest
+COPY analytics analytics
+COPY sharing_platform sharing_platform
+COPY dashboards dashboards
+COPY simulators simulators
+COPY vrijloop vrijloop
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+
+FROM source AS build-agent
+RUN python -m venv /opt/vrijloop \
+ && /opt/vrijloop/bin/pip install --constraint constraints.txt '.[edge]'
+
+FROM source AS build-server
+RUN python -m venv /opt/vrijloop \
+ && /opt/vrijloop/bin/pip install --constraint constraints.txt '.[edge,server]'
+
+FROM python:3.13.9-slim-bookworm AS bare
+RUN groupadd --system --gid 10001 vrijloop \
+ && useradd --system --uid 10001 --gid vrijloop --no-create-home vrijloop \
+ && install -d -o vrijloop -g vrijloop -m 0700 /data \
+ && install -d -o vrijloop -g vrijloop -m 0755 /run/influxdb-token /run/grafana-token
+ENV PATH=/opt/vrijloop/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 VRIJLOOP_LOG=json
+VOLUME /data
+WORKDIR /data
+
+FROM bare AS agent
+COPY --from=build-agent /opt/vrijloop /opt/vrijloop
+USER 10001
+HEALTHCHECK --interval=30s --timeout=5s CMD ["vrijloop", "agent", "status", "--config", "/etc/vrijloop/agent.toml", "--json"]
+ENTRYPOINT ["vrijloop"]
+CMD ["agent", "run", "--config", "/etc/vrijloop/agent.toml"]
+
+FROM bare AS server
+COPY --from=build-server /opt/vrijloop /opt/vrijloop
+USER 10001
+ENTRYPOINT ["vrijloop"]
+CMD ["--help"]

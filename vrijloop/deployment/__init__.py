@@ -1,0 +1,1 @@
+"""What an installation needs before it starts: secrets, certificates, configurations, units. Nothing has a default password."""

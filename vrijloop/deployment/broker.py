@@ -1,0 +1,69 @@
+"""Mosquitto's configuration: TLS alone, a user per gateway who may say what that gateway says and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+
+_ITERATIONS = 20_000
+
+
+def mosquitto_conf(folder: str, data: str, host: str = "", port: int = 8883) -> str:
+    """`folder`: where the passwords, rights and certificates lie; `data`: what must survive a restart."""
+    address = f"{port} {host}".strip()
+    return f"""# Written by `vrijloop setup`, then yours. Reload with SIGHUP after changes of users or rights.
+listener {address}
+certfile {folder}/certificates/broker.pem
+keyfile {folder}/certificates/broker-key.pem
+tls_version tlsv1.2
+allow_anonymous false
+password_file {folder}/mosquitto.passwords
+acl_file {folder}/mosquitto.acl
+# What ingest has not acknowledged waits here, also over a restart.
+persistence true
+persistence_location {data}
+autosave_interval 60
+max_queued_messages 1000000
+max_queued_bytes 1073741824
+max_inflight_messages 1000
+message_size_limit 1048576
+set_tcp_nodelay true
+log_dest stderr
+log_type error
+log_type warning
+log_type notice
+connection_messages true
+"""
+
+
+def access_list(factory: str, gateways: Sequence[str]) -> str:
+    """Which user may read and write which topics."""
+    lines = [
+        "# ingest: takes what machines say; `vrijloop ingest quarantine retry` sends it again as it came",
+        "user ingest",
+        "topic readwrite vrijloop/v1/+/+/state",
+        "topic read vrijloop/v1/+/+/status",
+        "topic read vrijloop/v1/+/+/health",
+    ]
+    for gateway in gateways:
+        lines += [
+            "",
+            f"user {gateway}",
+            f"topic write vrijloop/v1/{factory}/+/state",
+            f"topic write vrijloop/v1/{factory}/{gateway}/status",
+            f"topic write vrijloop/v1/{factory}/{gateway}/health",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def password_lines(passwords: Mapping[str, str]) -> str:
+    """As `mosquitto_passwd` writes them: PBKDF2 with SHA-512 ($7$, Mosquitto 2.0)."""
+    return "".join(f"{user}:{_hashed(password)}\n" for user, password in passwords.items())
+
+
+def _hashed(password: str) -> str:
+    salt = secrets.token_bytes(12)
+    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS)
+    return f"$7${_ITERATIONS}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"

@@ -1,0 +1,26 @@
+"""Files that a set-up writes once and then leaves to people."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_once(path: Path, text: str, mode: int = 0o644) -> bool:
+    """Whether it was written; what is there stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    path.chmod(mode)
+    return True
+
+
+def secret(path: Path) -> str:
+    """The secret in a file, made where there is none."""
+    write_once(path, secrets.token_urlsafe(32) + "\n", 0o600)
+    return path.read_text(encoding="utf-8").strip()

@@ -1,0 +1,224 @@
+"""Everything an installation needs before its first start, for the compose file or for one Debian server. What is there stays: run it
+again to add a gateway."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from telemetry import UserError
+from vrijloop.deployment.broker import access_list, mosquitto_conf, password_lines
+from vrijloop.deployment.certificates import make_certificates
+from vrijloop.deployment.files import secret, write_once
+from vrijloop.deployment.proxy import nginx_conf
+
+SIMULATOR = "simulator"
+OWN_UID, MOSQUITTO_UID, INFLUXDB_UID, POSTGRES_UID, GRAFANA_UID, NGINX_UID = 10001, 1883, 1000, 999, 472, 101
+"""Of the users in the images; the compose file names the same."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where things are, as its services see them. `folder`: this set-up's; `data`: a service's name to where its data lies."""
+
+    factory: str
+    name: str
+    """The platform's address, as browsers write it; `control.` and `grafana.` stand before it for the others."""
+    folder: str
+    broker: str
+    platform: str
+    server: str
+    data: str
+    store: str
+    """The `[store]` table."""
+    mqtt_port: int = 8883
+    platform_port: int = 8340
+    server_port: int = 8341
+    https_port: int = 443
+    grafana: str | None = None
+
+
+def for_compose(factory: str, name: str) -> Installation:
+    store = (
+        '[store]\nkind = "influxdb"\nurl = "http://influxdb:8086"\nbucket = "vrijloop"\norg = "vrijloop"\n'
+        'token_file = "/run/influxdb-token/token"\n'
+    )
+    return Installation(
+        factory,
+        name,
+        "/etc/vrijloop",
+        "mosquitto",
+        "platform",
+        "analytics",
+        "/data",
+        store,
+        https_port=8443,
+        grafana="grafana:3000",
+    )
+
+
+def for_debian(factory: str, name: str, folder: Path, ports: Sequence[int], data: Path) -> Installation:
+    """`ports`: MQTT, platform, server, https. One server: DuckDB and SQLite, which need none of their own."""
+    local = "127.0.0.1"
+    mqtt, platform, server, https = ports
+    store = '[store]\nkind = "duckdb"\n'
+    return Installation(
+        factory, name, str(folder), local, local, local, str(data), store, mqtt, platform, server, https
+    )
+
+
+def set_up(target: Path, plan: Installation, gateways: Sequence[str], now: datetime, compose: bool) -> Iterator[str]:
+    """Says what was made. Raises UserError where the folder cannot be written."""
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        yield from _secrets(target, plan, gateways, compose)
+        servers = {
+            "broker": [plan.name, plan.broker, "localhost", "127.0.0.1"],
+            "proxy": [plan.name, f"control.{plan.name}", f"grafana.{plan.name}", "localhost"],
+        }
+        for path in make_certificates(target / "certificates", servers, now):
+            yield f"{path.relative_to(target)}"
+        for name, text in _configurations(plan, compose).items():
+            if write_once(target / name, text):
+                yield name
+        for gateway in gateways:
+            name = f"gateways/{gateway}/agent.toml"
+            if write_once(target / name, _agent(plan, gateway)):
+                shutil.copy(target / "certificates" / "ca.pem", target / "gateways" / gateway / "ca.pem")
+                yield f"{name}, with its password and ca.pem: for the gateway"
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written ({error}).") from error
+    if compose and os.getuid() == 0:
+        _give_to_their_users(target)
+
+
+def _secrets(target: Path, plan: Installation, gateways: Sequence[str], compose: bool) -> Iterator[str]:
+    folder = target / "secrets"
+    fresh = not folder.exists()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    token, hook = secret(folder / "platform-token"), secret(folder / "platform-webhook")
+    secret(folder / "server-token")
+    write_once(folder / "platform-tokens.json", json.dumps({plan.factory: token}), 0o600)
+    target_url = f"http://{plan.server}:{plan.server_port}/api/v1/hooks/bookings"
+    write_once(
+        folder / "platform-webhooks.json", json.dumps({plan.factory: {"url": target_url, "secret": hook}}), 0o600
+    )
+    inside = ("ingest", SIMULATOR) if compose else ("ingest",)
+    for user in (*inside, *gateways):
+        place = folder / f"mqtt-{user}" if user in inside else target / "gateways" / user / "mqtt-password"
+        known = (target / "mosquitto.passwords").read_text() if (target / "mosquitto.passwords").exists() else ""
+        if f"{user}:" not in [f"{line.partition(':')[0]}:" for line in known.splitlines()]:
+            (target / "mosquitto.passwords").write_text(known + password_lines({user: secret(place)}))
+            (target / "mosquitto.passwords").chmod(0o600)
+            yield f"user {user} of the broker"
+    # Written anew each time: it follows from the users.
+    users = [line.partition(":")[0] for line in (target / "mosquitto.passwords").read_text().splitlines()]
+    (target / "mosquitto.acl").write_text(access_list(plan.factory, [one for one in users if one != "ingest"]))
+    (target / "mosquitto.acl").chmod(0o600)
+    if compose:
+        for name in ("influxdb-password", "influxdb-admin-token", "postgres-password", "grafana-password"):
+            secret(folder / name)
+        write_once(folder / "influxdb-user", "vrijloop\n", 0o600)
+        password = secret(folder / "postgres-password")
+        write_once(folder / "pgpass", f"postgres:5432:vrijloop:vrijloop:{password}\n", 0o600)
+    if fresh:
+        yield "secrets/: tokens and passwords, for nobody else's eyes"
+
+
+def _configurations(plan: Installation, compose: bool) -> dict[str, str]:
+    here = plan.folder
+    own_names = {
+        plan.name: f"{plan.platform}:{plan.platform_port}",
+        f"control.{plan.name}": f"{plan.server}:{plan.server_port}",
+    }
+    if plan.grafana is not None:
+        own_names[f"grafana.{plan.name}"] = plan.grafana
+    mqtt = (
+        f'[mqtt]\nurl = "mqtts://{plan.broker}:{plan.mqtt_port}"\nusername = "ingest"\n'
+        f'password_file = "{here}/secrets/mqtt-ingest"\nca_file = "{here}/certificates/ca.pem"\n'
+    )
+    server = (
+        f'data_dir = "{plan.data if compose else plan.data + "/vrijloop-server"}"\nhost = "{"0.0.0.0" if compose else "127.0.0.1"}"\n'
+        f"port = {plan.server_port}\n"
+        f'token_file = "{here}/secrets/server-token"\npolicy = "{here}/policy.toml"\ningest = {"false" if compose else "true"}\n\n{mqtt}\n'
+        f'{plan.store}\n[platform]\nurl = "http://{plan.platform}:{plan.platform_port}"\ntoken_file = "{here}/secrets/platform-token"\n'
+        f'webhook_secret_file = "{here}/secrets/platform-webhook"\n'
+    )
+    policy = f'# What may be offered: docs/policy.sample.toml explains every option. Begin with asking.\nfactory = "{plan.factory}"\napproval = "ask"\n'
+    temporary = "/tmp" if compose else f"{plan.data}/vrijloop-proxy"  # noqa: S108 - a memory file system of the container's own
+    # Debian's unit of nginx looks for it there.
+    pid = "/run/nginx.pid" if plan.data == "/var/lib" else f"{temporary}/nginx.pid"
+    found = {
+        "mosquitto.conf": mosquitto_conf(
+            here, "/mosquitto/data/" if compose else f"{plan.data}/mosquitto/", port=plan.mqtt_port
+        ),
+        "server.toml": server,
+        "policy.toml": policy,
+        "nginx.conf": nginx_conf(f"{here}/certificates", own_names, plan.https_port, temporary, pid),
+    }
+    if compose:
+        found["platform.env"] = (
+            f"VRIJLOOP_PLATFORM_URL=https://{plan.name}\n# Until there is a mail server: smtp://user@host:587\nVRIJLOOP_PLATFORM_MAIL=/data/mail\n"
+        )
+        found["grafana.env"] = f"GF_SERVER_ROOT_URL=https://grafana.{plan.name}\n"
+        found["simulator.toml"] = _simulator(plan)
+        found["ingest.toml"] = (
+            f'data_dir = "/data"\nmetrics_host = "0.0.0.0"\nmetrics_port = 9472\n\n{mqtt}\n{plan.store}'
+        )
+    else:
+        found["platform.env"] = _platform_environment(plan)
+    return found
+
+
+def _platform_environment(plan: Installation) -> str:
+    data = f"{plan.data}/vrijloop-platform"
+    port = "" if plan.https_port == 443 else f":{plan.https_port}"
+    return (
+        f"VRIJLOOP_PLATFORM_DATABASE=sqlite:///{data}/platform.sqlite\nVRIJLOOP_PLATFORM_PORT={plan.platform_port}\n"
+        f"VRIJLOOP_PLATFORM_URL=https://{plan.name}{port}\n# Until there is a mail server: smtp://user@host:587\nVRIJLOOP_PLATFORM_MAIL={data}/mail\n"
+        f"VRIJLOOP_PLATFORM_TOKENS_FILE={plan.folder}/secrets/platform-tokens.json\n"
+        f"VRIJLOOP_PLATFORM_WEBHOOKS_FILE={plan.folder}/secrets/platform-webhooks.json\n"
+    )
+
+
+def _simulator(plan: Installation) -> str:
+    """A gateway that reads the simulated factory beside it."""
+    from vrijloop.simulation import agent_machines_toml
+
+    return (
+        f'[agent]\nfactory = "{plan.factory}"\ngateway = "{SIMULATOR}"\ndata_dir = "/data"\n\n'
+        f'[mqtt]\nurl = "mqtts://{plan.broker}:{plan.mqtt_port}"\nusername = "{SIMULATOR}"\n'
+        f'password_file = "{plan.folder}/secrets/mqtt-simulator"\nca_file = "{plan.folder}/certificates/ca.pem"\n\n'
+        + agent_machines_toml(4840, 5020)
+    )
+
+
+def _agent(plan: Installation, gateway: str) -> str:
+    return (
+        f"# For the gateway {gateway}: copy this folder there as /etc/vrijloop, then add machines (`vrijloop agent discover`).\n"
+        f'[agent]\nfactory = "{plan.factory}"\ngateway = "{gateway}"\ndata_dir = "/var/lib/vrijloop-agent"\n\n'
+        f'[mqtt]\nurl = "mqtts://{plan.name}:{plan.mqtt_port}"\nusername = "{gateway}"\n'
+        'password_file = "/etc/vrijloop/mqtt-password"\nca_file = "/etc/vrijloop/ca.pem"\n'
+    )
+
+
+_USERS = {
+    "mosquitto.conf": MOSQUITTO_UID, "mosquitto.passwords": MOSQUITTO_UID, "mosquitto.acl": MOSQUITTO_UID,
+    "certificates/broker-key.pem": MOSQUITTO_UID, "certificates/proxy-key.pem": NGINX_UID, "secrets/influxdb-password": INFLUXDB_UID,
+    "secrets/influxdb-user": INFLUXDB_UID, "secrets/postgres-password": POSTGRES_UID, "secrets/grafana-password": GRAFANA_UID,
+}  # fmt: skip
+
+
+def _give_to_their_users(target: Path) -> None:
+    """Each secret to the one container that reads it."""
+    secrets_folder = target / "secrets"
+    secrets_folder.chmod(0o711)
+    for path in secrets_folder.iterdir():
+        os.chown(path, OWN_UID, OWN_UID)
+    for name, user in _USERS.items():
+        os.chown(target / name, user, user)

@@ -1,0 +1,86 @@
+"""systemd units: where they come from, and where they go."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from telemetry import UserError
+
+USER = "vrijloop"
+SERVICES = ("agent", "server", "platform", "ingest")
+_FOLDER = Path(__file__).parent / "systemd"
+UNIT_FOLDER = Path("etc/systemd/system")
+
+
+def unit_file(service: str) -> Path:
+    """As it is shipped."""
+    return _FOLDER / (f"vrijloop-{service}@.service" if service == "ingest" else f"vrijloop-{service}.service")
+
+
+def install(services: Sequence[str], program: str, root: Path) -> Iterator[str]:
+    """Write the units under `root`, which is `/` but for tests and images; `program`: what they start. Says what is to be done
+    next. Raises UserError."""
+    unknown = sorted(set(services) - set(SERVICES))
+    if unknown:
+        raise UserError(f"there is no service {unknown[0]!r}; there are {', '.join(SERVICES)}.")
+    folder = root / UNIT_FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for service in services:
+            source = unit_file(service)
+            text = source.read_text(encoding="utf-8").replace("/usr/local/bin/vrijloop", program)
+            (folder / source.name).write_text(text, encoding="utf-8")
+            yield f"{folder / source.name} is written."
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror}). Run it as root.") from error
+
+
+def own_program(path: str) -> str:
+    """The absolute path of the program that runs now, for `ExecStart`. Raises UserError."""
+    found = shutil.which(path)
+    if found is None:
+        raise UserError(
+            "`vrijloop` is not on the path: install it for all users first, such as with pipx install --global."
+        )
+    return str(Path(found).resolve()) if not Path(found).is_symlink() else found
+
+
+def make_user() -> None:
+    """The system's user `vrijloop`, where there is none. Raises UserError."""
+    try:
+        pwd.getpwnam(USER)
+    except KeyError:
+        command = [
+            "useradd",
+            "--system",
+            "--user-group",
+            "--home-dir",
+            "/var/lib/vrijloop-server",
+            "--shell",
+            "/usr/sbin/nologin",
+            USER,
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - Debian's own tool
+        if done.returncode:
+            raise UserError(f"the user {USER} could not be made: {done.stderr.strip()}. Run it as root.") from None
+
+
+def give_to_services(folder: Path) -> None:
+    """Secrets to the users that read them, where those are there and we may."""
+    if os.getuid() != 0:
+        return
+    for user, names in (
+        ("mosquitto", ["mosquitto.conf", "mosquitto.passwords", "mosquitto.acl", "certificates/broker-key.pem"]),
+        (USER, ["secrets", *(f"secrets/{one.name}" for one in (folder / "secrets").iterdir())]),
+    ):
+        try:
+            shutil.chown(folder / names[0], user, user)
+        except LookupError:
+            continue
+        for name in names[1:]:
+            shutil.chown(folder / name, user, user)
