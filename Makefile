@@ -23,7 +23,7 @@ lint: $(INSTALLED)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache --no-logo 2>/dev/null || $(BIN)/lint-imports --no-cache
 
-# The picture in the README, taken of the running program.
+# The pictures of the documentation, taken of the running programs.
 docs-pictures: $(INSTALLED)
 	@scripts/servers mosquitto chromium
 	@$(BIN)/python docs/take_pictures.py

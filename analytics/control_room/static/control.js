@@ -175,9 +175,14 @@ async function drawToday() {
   const start = now - (now - midnightBefore(now));
   const query = names.map((one) => `machine=${encodeURIComponent(one)}`).join("&");
   const found = await ask(`/api/v1/timelines?start=${new Date(start).toISOString()}&end=${new Date(now + 1000).toISOString()}&${query}`);
+  // What was confirmed a moment ago is not unknown yet: the policy says after how long it is.
+  for (const own of Object.values(found.machines)) {
+    const last = own[own.length - 1];
+    if (last && last[2] === "unknown" && last[1] - last[0] < facts.maxSilenceMs) own.pop();
+  }
   byId("today-box").style.height = `${3 + 1.7 * names.length}rem`;
   const datasets = Object.entries(facts.states).map(([state, colour]) => ({
-    label: words[`state_${state}`], backgroundColor: colour, grouped: false, barPercentage: .9, categoryPercentage: .9, minBarLength: 1,
+    label: words[`state_${state}`], backgroundColor: colour, grouped: false, barPercentage: .9, categoryPercentage: .9, 
     data: names.flatMap((name) => (found.machines[name] || []).filter((one) => one[2] === state).map((one) => ({ x: [one[0], one[1]], y: name }))),
   }));
   picture("today", { type: "bar", data: { labels: names, datasets }, options: { ...base(), indexAxis: "y",
