@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics bench-platform campaign-kills
+.PHONY: demo test lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics bench-platform bench-panels campaign-kills
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -51,6 +51,11 @@ bench-analytics: $(INSTALLED)
 bench-platform: $(INSTALLED)
 	@scripts/servers postgresql
 	@$(BIN)/python -m benchmarks.platform
+
+# Every query of every Grafana panel over a day and over a year of fifty machines, as JSON.
+bench-panels: $(INSTALLED)
+	@scripts/servers influxdb
+	@$(BIN)/python -m benchmarks.panels
 
 # Fifty kills at random moments under load, and a store that is away for three minutes; the suite has a short form.
 campaign-kills: $(INSTALLED)

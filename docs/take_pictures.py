@@ -74,7 +74,9 @@ def _shoot_control_room(browser: Browser, url: str, token: str) -> None:
         page.fill("#token", token)
         page.click("form.door button")
         for picture in ("today", "forecast", "used"):
-            page.wait_for_function("id => window.Chart && Chart.getChart(id)?.data.datasets.some(one => one.data.length)", arg=picture)
+            page.wait_for_function(
+                "id => window.Chart && Chart.getChart(id)?.data.datasets.some(one => one.data.length)", arg=picture
+            )
         page.wait_for_timeout(500)
         page.screenshot(path=FOLDER / f"control-room-{language}.png")
         print(FOLDER / f"control-room-{language}.png")
@@ -84,11 +86,13 @@ def _shoot_terminal(browser: Browser, data: Path) -> None:
     """What `agent check` says of the demo's machines."""
     config = next(data.glob("agent*.toml"))
     command = [sys.executable, "-m", "vrijloop", "agent", "check", "--config", str(config)]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"COLUMNS": "110"}, timeout=120)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"COLUMNS": "110"}, timeout=120, check=True
+    )
     said = f"$ vrijloop agent check --config agent.toml\n{done.stdout}"
     page = browser.new_page(viewport={"width": 1000, "height": 200})
     style = "margin:0;padding:1rem;background:#1b2420;color:#e8efe9;font:15px/1.35 'DejaVu Sans Mono',monospace;display:inline-block"
-    page.set_content(f"<pre style=\"{style}\">{html.escape(said)}</pre>")
+    page.set_content(f'<pre style="{style}">{html.escape(said)}</pre>')
     page.locator("pre").screenshot(path=FOLDER / "technician.png")
     print(FOLDER / "technician.png")
 
@@ -96,7 +100,12 @@ def _shoot_terminal(browser: Browser, data: Path) -> None:
 def _take_from_the_tests() -> None:
     with tempfile.TemporaryDirectory() as drawn:
         test = "tests/sharing_platform/test_browser.py::test_every_page_is_fit_for_everybody[sqlite-1100]"
-        subprocess.run([sys.executable, "-m", "pytest", "-q", test], cwd=ROOT, check=True, env=os.environ | {"VRIJLOOP_PICTURES": drawn})
+        subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", test],
+            cwd=ROOT,
+            check=True,
+            env=os.environ | {"VRIJLOOP_PICTURES": drawn},
+        )
         for name, picture in FROM_THE_TESTS.items():
             shutil.copy(Path(drawn) / picture, FOLDER / f"{name}.png")
             print(FOLDER / f"{name}.png")

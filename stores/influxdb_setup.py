@@ -14,6 +14,14 @@ from urllib3.exceptions import HTTPError
 from telemetry import UnavailableError, UserError
 
 _TIMEOUT_S = 20.0
+SHARD = timedelta(weeks=12)
+"""How much time one shard holds. A query costs something for each shard, series and field that it touches: with InfluxDB's own seven days
+a year would cost fifty times a week."""
+
+
+def shard_duration(keep: timedelta | None) -> timedelta:
+    """No longer than what is kept."""
+    return min(SHARD, keep) if keep is not None else SHARD
 
 
 def server_version(url: str) -> str:
@@ -52,7 +60,8 @@ def write_token(token_file: Path, token: str, mode: int = 0o600) -> None:
 def _set_up_1x(url: str, bucket: str, keep: timedelta | None, token_file: Path) -> list[str]:
     """A 1.x server is for tests: it has databases instead of buckets, and no tokens."""
     hours = max(1, round(keep.total_seconds() / 3600)) if keep else 0
-    duration = f" WITH DURATION {hours}h" if hours else ""
+    shard = round(shard_duration(keep).total_seconds() / 3600)
+    duration = f" WITH DURATION {f'{hours}h' if hours else 'inf'} SHARD DURATION {shard}h"
     answer = httpx2.post(
         f"{url.rstrip('/')}/query", data={"q": f'CREATE DATABASE "{bucket}"{duration}'}, timeout=_TIMEOUT_S
     )
@@ -83,7 +92,11 @@ def _set_up_2x(
             found = client.organizations_api().find_organizations(org=org)
             if not found:
                 raise UserError(f"InfluxDB at {url} has no organisation {org!r}: set `org` under [store].")
-            rules = BucketRetentionRules(type="expire", every_seconds=int(keep.total_seconds()) if keep else 0)
+            rules = BucketRetentionRules(
+                type="expire",
+                every_seconds=int(keep.total_seconds()) if keep else 0,
+                shard_group_duration_seconds=int(shard_duration(keep).total_seconds()),
+            )
             own = client.buckets_api().find_bucket_by_name(bucket)
             if own is None:
                 own = client.buckets_api().create_bucket(bucket_name=bucket, org_id=found[0].id, retention_rules=rules)

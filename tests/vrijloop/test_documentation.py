@@ -104,6 +104,27 @@ def _option_names(model: type) -> set[str]:
     return names
 
 
+@pytest.mark.parametrize("name", ["technician", "manager", "planner"])
+def test_the_dutch_page_says_the_same(name: str) -> None:
+    english, dutch = (ROOT / "docs" / f"{name}{ending}" for ending in (".md", ".nl.md"))
+    assert console_lines(english) == console_lines(dutch)
+    for pattern in (r"^#+ ", r"^!\[", r"^- \*\*", r"^\| "):
+        assert len(re.findall(pattern, english.read_text(), re.MULTILINE)) == len(
+            re.findall(pattern, dutch.read_text(), re.MULTILINE)
+        ), pattern
+    assert f"]({dutch.name})" in english.read_text()
+
+
+@pytest.mark.parametrize("name", ["technician", "manager", "planner", "administrator", "developer"])
+def test_a_page_for_people_has_a_picture(name: str) -> None:
+    pictures = re.findall(r"!\[[^\]]{8,}\]\((pictures/[^)]+)\)", (ROOT / "docs" / f"{name}.md").read_text())
+    assert pictures
+    drawn = (ROOT / "docs" / "take_pictures.py").read_text()
+    for picture in pictures:
+        stem = Path(picture).stem
+        assert stem in drawn or re.sub(r"-(nl|en)$", "-{language}", stem) in drawn, f"{picture} is made by no script"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):

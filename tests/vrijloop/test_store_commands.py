@@ -145,6 +145,12 @@ def test_moving_from_duckdb_to_influxdb_is_one_command(duckdb_config: Path, infl
     assert "The store is ready" in invoke("store", "init", "-c", influx_config)
     token = influx_config.parent / "secret" / "influx-token"
     assert token.stat().st_mode & 0o077 == 0
+    with opened(influx_config) as fresh:
+        assert isinstance(fresh, InfluxDBStateStore)
+        (policy,) = fresh._connection.ask("SHOW RETENTION POLICIES")
+        assert "2016h0m0s" in policy.values[0], (
+            "shards of twelve weeks: a year's panel looks into five of them, not fifty"
+        )
     assert json.loads(invoke("store", "move", duckdb_config, influx_config, "--json"))["records"] == 1198
     invoke("store", "move", duckdb_config, influx_config)  # again: an interrupted move is simply repeated
     pd.testing.assert_frame_equal(everything(influx_config), everything(duckdb_config), check_dtype=False)
