@@ -87,6 +87,7 @@ class Board:
             .datasource(SOURCE)
             .with_target(InfluxQL(query, alias="$tag_machine"))
             .mappings([self._states()])
+            .data_links([self._machine_link("${__field.labels.machine}")])
             .time_from(TODAY)
             .merge_values(True)
             .show_value(shapes.VisibilityMode.NEVER)
@@ -168,6 +169,8 @@ class Board:
         panel.with_transformation(models.DataTransformerConfig(id_val="organize", options=rename))
         if x is not None:
             panel.x_field(x)
+            if x == "machine":
+                panel.data_links([self._machine_link("${__data.fields.machine}")])
             if stacked:
                 panel.stacking(shapes.StackingMode.NORMAL)
         self._colours(panel, names)
@@ -179,6 +182,13 @@ class Board:
         panel.decimals(decimals.get("decimals", 0))
         self._colours(panel, list(self._names(query)))
         self._board.with_panel(panel.height(height).span(width))
+
+    def _machine_address(self, machine: str) -> str:
+        return f"/d/{uid('machine_page', self.language)}?${{factory:queryparam}}&var-machine={machine}"
+
+    def _machine_link(self, machine: str) -> Any:
+        link = dashboard.DashboardLink(self.text("machine_page")).type(models.DashboardLinkType.LINK)
+        return link.url(self._machine_address(machine))
 
     def _colours(self, panel: Any, names: Sequence[str]) -> None:
         """The words and colours of what a query calls by its key."""
@@ -215,8 +225,8 @@ class Board:
                 [("mappings", [{"type": "value", "options": options}]), ("custom.cellOptions", cell)],
             )
         if "machine" in names:
-            address = f"/d/{uid('machine_page', self.language)}?${{factory:queryparam}}&var-machine=${{__value.raw}}"
-            self._override(panel, "machine", names, [("links", [{"title": self.text("machine_page"), "url": address}])])
+            link = {"title": self.text("machine_page"), "url": self._machine_address("${__value.raw}")}
+            self._override(panel, "machine", names, [("links", [link])])
         if "weekday" in names:
             days = {
                 str(place): {"text": name, "index": place}

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -20,8 +21,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from analytics.policy import Policy
-from stores.configuration import DUCKDB_FILE, StoreTable, read_secret
-from telemetry import Clock, UserError, load_settings
+from stores import StoreUnavailableError
+from stores.configuration import DUCKDB_FILE, StoreTable, open_store, read_secret
+from telemetry import Clock, SystemClock, UserError, load_settings
 from telemetry.broker import BrokerSettings
 from vrijloop.server import ServerSettings
 
@@ -171,6 +173,7 @@ def store(table: StoreTable, data_dir: Path) -> Iterator[Finding]:
             return
         version = answer.headers.get("x-influxdb-version", "unknown version")
         yield Finding("store", "ok", f"{table.url}: InfluxDB {version} answers.")
+        yield from _bucket(table, data_dir)
         return
     folder = _existing(data_dir)
     try:
@@ -192,6 +195,19 @@ def store(table: StoreTable, data_dir: Path) -> Iterator[Finding]:
         else "not made yet: the server does that at its first start"
     )
     yield Finding("store", "ok", f"{file}: {held}.")
+
+
+def _bucket(table: StoreTable, data_dir: Path) -> Iterator[Finding]:
+    """The token may read the bucket."""
+    try:
+        with closing(open_store(table, data_dir, SystemClock())) as opened:
+            held = opened.factories()
+    except UserError:
+        return  # said among the secrets
+    except StoreUnavailableError as error:
+        yield Finding("store", "wrong", f"{error}.", "`vrijloop store init` makes the bucket and a token for it.")
+        return
+    yield Finding("store", "ok", f"The bucket {table.bucket} can be read; it holds {', '.join(held) or 'nothing yet'}.")
 
 
 def platform(settings: ServerSettings, clock: Clock) -> Iterator[Finding]:

@@ -6,7 +6,10 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import pandas as pd
 
 from analytics.cycle import CycleResult
 from analytics.past import HISTORY, PORTION
@@ -54,6 +57,7 @@ class SummaryWriter:
         self._others = others
         self._shown: dict[str, tuple[object, ...]] = {}
         self._heard_at: datetime | None = None
+        self._newest: dict[str, tuple[Any, Any]] = {}
 
     def now(self) -> None:
         """`NOW` of machines that changed, and once a minute of all."""
@@ -99,17 +103,29 @@ class SummaryWriter:
         else:
             changed, cursor = self._store.changed_since(self._policy.factory, noted["cursor"])
             written = date.fromisoformat(noted["day"])
-            earliest_change = changed.groupby("machine", observed=True)["since"].min()
             # Also a machine that says nothing: its silence goes on, and yesterday ended.
             firsts = {name: min(today, written) for name in machines}
-            for name, since in earliest_change.items():
-                day = since.to_pydatetime().astimezone(ZoneInfo(self._policy.zone)).date()
-                firsts[str(name)] = min(day, firsts.get(str(name), today))
+            for name, since in self._changes(changed).items():
+                day = since.astimezone(ZoneInfo(self._policy.zone)).date()
+                firsts[name] = min(day, firsts.get(name, today))
         for first, some in _together(firsts):
             self._write_hours(some, first, now)
         if firsts:
             self._write_weeks(min(firsts.values()), today)
         self._state.set_note("summaries", {"rules": self._rules(), "cursor": cursor, "day": today.isoformat()})
+
+    def _changes(self, changed: pd.DataFrame) -> dict[str, datetime]:
+        """From when on a machine is not what it was at the last call. A state that holds for weeks is confirmed each minute: that changes
+        nothing of what was confirmed before."""
+        found = {}
+        for name, own in changed.groupby("machine", observed=True):
+            machine, newest = str(name), own.iloc[-1]
+            look = (newest["since"], str(newest["state"]), str(newest["mode"]))
+            known, until = self._newest.get(machine, (None, None))
+            longer = len(own) == 1 and look == known and until is not None and newest["until"] >= until
+            found[machine] = (until if longer else own["since"].min()).to_pydatetime()
+            self._newest[machine] = (look, newest["until"])
+        return found
 
     def round(self, result: CycleResult) -> None:
         """What a round of analytics planned, the sums of the days around, what came of promises, what waits for an answer."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -161,9 +160,7 @@ def test_the_kill_switch_empties_the_platform_within_five_seconds(room: Room, pa
     sign_in(page)
     wait_for(lambda: bool(room.offers()), "something on offer")
     page.get_by_role("button", name="Alles intrekken").click()
-    began = time.monotonic()
     wait_for(lambda: room.offers() == [], "the platform to be empty", seconds=5)
-    assert time.monotonic() - began < 5
     expect(page.locator("#kill")).to_have_class("card switch on")
     expect(page.locator("#slots li")).to_have_text(["Niets in aanbod."])
     page.get_by_role("button", name="Weer aanbieden").click()

@@ -123,6 +123,15 @@ def test_what_is_wrong_is_said(
     assert any(one == level and said in sentence for one, sentence in found[area]), found[area]
 
 
+@pytest.mark.servers
+def test_a_bucket_that_is_not_there(installation: Installation, influx_url: str) -> None:
+    table = f'[store]\nkind = "influxdb"\nurl = "{influx_url}"\nbucket = "nowhere"\ntoken_file = "{installation.folder}/server-token"\n'
+    installation.change("[platform]", f"{table}[platform]")
+    found = installation.doctor(code=1)["store"]
+    assert [level for level, _ in found] == ["ok", "wrong"]
+    assert "nowhere" in found[1][1]
+
+
 def test_clocks_and_disks() -> None:
     now = datetime(2026, 3, 2, tzinfo=UTC)
     assert clocks(now, now + timedelta(seconds=2)).level == "ok"

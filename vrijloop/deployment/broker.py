@@ -25,9 +25,11 @@ acl_file {folder}/mosquitto.acl
 persistence true
 persistence_location {data}
 autosave_interval 60
-max_queued_messages 1000000
+# The bound is in bytes: a thousand machines fill it in two days without ingest. Beyond it new messages are dropped, and
+# `vrijloop ingest gaps` says which.
+max_queued_messages 0
 max_queued_bytes 1073741824
-max_inflight_messages 1000
+max_inflight_messages 0
 message_size_limit 1048576
 set_tcp_nodelay true
 log_dest stderr
