@@ -27,6 +27,7 @@ from stores.influxdb_setup import set_up
 from telemetry.measurements import (
     APPROVAL,
     CAPACITY,
+    CLOCK,
     DAY,
     GATEWAY,
     HOUR,
@@ -59,7 +60,8 @@ def points() -> Iterator[Point]:
             at = START + timedelta(days=day)
             hours = dict(zip(HOURS_FIELDS, CHANCE.random(len(HOURS_FIELDS)).tolist(), strict=True))
             clock = {f"free_{hour:02}": float(CHANCE.random()) for hour in range(24)}
-            yield Point(DAY, tags | {"weekday": str(at.isoweekday())}, at, hours | clock)
+            yield Point(DAY, tags, at, hours)
+            yield Point(CLOCK, tags | {"weekday": str(at.isoweekday())}, at, clock)
             if at.weekday() == 0:
                 yield Point(WEEK, tags, at, hours)
             for place, shift in enumerate(("early", "late", "night", "outside")):

@@ -12,6 +12,7 @@ from dashboards.texts import Language
 from telemetry.measurements import (
     APPROVAL,
     CAPACITY,
+    CLOCK,
     DAY,
     GATEWAY,
     HOUR,
@@ -78,7 +79,7 @@ def factory_now(language: Language, zone: str) -> models.Dashboard:
 def where_hours_go(language: Language, zone: str) -> models.Dashboard:
     board = Board("where_hours_go", language, zone, ("now-28d/d", "now"), _ALL, refresh="5m")
     of_shift = f"FROM {SHIFT} WHERE {MACHINES} AND shift =~ /^$shift$/ AND $timeFilter"
-    of_day, of_week = (f"FROM {one} WHERE {MACHINES} AND $timeFilter" for one in (DAY, WEEK))
+    of_day, of_week, of_clock = (f"FROM {one} WHERE {MACHINES} AND $timeFilter" for one in (DAY, WEEK, CLOCK))
     board.bars("losses", [f"SELECT {_LOSSES} {of_shift}"], "h", None, width=8)
     board.series(
         "losses_week",
@@ -90,7 +91,7 @@ def where_hours_go(language: Language, zone: str) -> models.Dashboard:
     )
     board.bars("losses_shift", [f"SELECT {_LOSSES} {of_shift} GROUP BY shift"], "h", "shift", stacked=True)
     board.bars("losses_machine", [f"SELECT {_LOSSES} {of_shift} GROUP BY machine"], "h", "machine", stacked=True)
-    board.table("free_heat", f"SELECT {_CLOCK} {of_day} GROUP BY weekday", width=24, height=9, heat="^[0-9]+$")
+    board.table("free_heat", f"SELECT {_CLOCK} {of_clock} GROUP BY weekday", width=24, height=9, heat="^[0-9]+$")
     shares = "sum(apt_h) / sum(calendar_h) AS calendar_use, sum(apt_h) / sum(aubt_h) AS efficiency, sum(known_h) / sum(calendar_h) AS coverage"
     board.table(
         "groups", f'SELECT {shares} {of_day} GROUP BY "group"', shares=("calendar_use", "efficiency", "coverage")

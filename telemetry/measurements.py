@@ -23,7 +23,11 @@ SHIFT = "machine_shift"
 """At the beginning of each shift (tag `shift`, `outside` for what is in none): the hours of ISO 22400-2, as `/api/v1/kpis` has them."""
 
 DAY = "machine_day"
-"""At each local midnight (tag `weekday`, 1 is Monday): the hours of ISO 22400-2, and `free_00` … `free_23`, free hours by the clock."""
+"""At each local midnight: the hours of ISO 22400-2."""
+
+CLOCK = "machine_clock"
+"""At each local midnight (tag `weekday`, 1 is Monday): `free_00` … `free_23`, free hours by the clock on the wall. Apart from `DAY`, as each
+tag's value makes a series, and a query pays for every series it touches."""
 
 WEEK = "machine_week"
 """At each local Monday's midnight: the hours of ISO 22400-2 of the days so far."""
@@ -52,7 +56,7 @@ PUBLISHER = "publisher_health"
 """Every five minutes, written over each minute: `round_age_s`, `pending`, `kill_switch`, `stopped` (0 or 1), `slots`, `alerts`, `approvals`, `checked`, `broken`, and
 `broken_bound`, the share that the policy allows."""
 
-COMPUTED = (TIMELINE, NOW, SHIFT, DAY, WEEK, PROMISES, RELIABILITY, APPROVAL)
+COMPUTED = (TIMELINE, NOW, SHIFT, DAY, CLOCK, WEEK, PROMISES, RELIABILITY, APPROVAL)
 """What can be written anew from the store and the publisher's memory; what was planned, in `HOUR` and `CAPACITY`, cannot."""
 
 HOURS_FIELDS = (

@@ -17,7 +17,7 @@ from analytics.summaries.subjects import lasting_tags_of, tags_of
 from analytics.utilisation import PeriodUtilisation, producing, utilisation
 from stores import Point
 from telemetry import MachineState
-from telemetry.measurements import DAY, HOUR, SHIFT, TIMELINE
+from telemetry.measurements import CLOCK, DAY, HOUR, SHIFT, TIMELINE
 
 _DAY = timedelta(days=1)
 CONTEXT = 2
@@ -25,7 +25,7 @@ CONTEXT = 2
 
 
 def hour_points(spells: pd.DataFrame, policy: Policy, first: date, now: datetime) -> list[Point]:
-    """`DAY`, `SHIFT` and `HOUR` from the local day `first` until `now`. `spells`: a timeline from `CONTEXT` days before `first` to
+    """`DAY`, `CLOCK`, `SHIFT` and `HOUR` from the local day `first` until `now`. `spells`: a timeline from `CONTEXT` days before `first` to
     `now`."""
     if spells.empty:
         return []
@@ -40,10 +40,10 @@ def hour_points(spells: pd.DataFrame, policy: Policy, first: date, now: datetime
     rows = {machine: row for row, machine in enumerate(machines)}
     for one in days:
         day = one.start.astimezone(zone).date()
-        tags = tags_of(one.of, policy, weekday=str(day.isoweekday()))
+        points.append(Point(DAY, tags_of(one.of, policy), one.start, _fields(one)))
         free = by_clock.get(day, np.zeros((len(machines), 24)))[rows[one.of]]
         clock = {f"free_{hour:02}": float(free[hour]) for hour in range(24)}
-        points.append(Point(DAY, tags, one.start, _fields(one) | clock))
+        points.append(Point(CLOCK, tags_of(one.of, policy, weekday=str(day.isoweekday())), one.start, clock))
     for one in utilisation(spells, policy, before, last, "machine", "shift", until=now):
         day_of_shift, _, shift = one.period.partition(" ")
         # Of a shift that began before what was read only its end is known: its point stands from then.
