@@ -114,6 +114,7 @@ def restore(
                     _put_aside(data_dir / one)
                     shutil.copyfile(folder / one, data_dir / one)
                     (data_dir / one).chmod(0o600)
+                    _give_to_its_folders_owner(data_dir / one)
                     yield f"{one} is back"
         if store is not None and (folder / STATES).exists():
             try:
@@ -122,6 +123,8 @@ def restore(
                 store.restore_ledger([_ledger_of(row) for row in rows])
             except StoreUnavailableError as error:
                 raise UserError(f"{error}. Repeat the command: what is in already is no trouble.") from error
+            for path in data_dir.iterdir() if data_dir is not None else ():
+                _give_to_its_folders_owner(path)
             yield f"{count} states are back, and the ledger of {len(rows)} gateways"
 
 
@@ -146,6 +149,13 @@ def _unpacked(source: Path, folder: Path) -> dict[str, Any]:
     except (OSError, tarfile.TarError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{source}: is no backup of Vrijloop, or not a whole one ({error}).") from error
     return manifest
+
+
+def _give_to_its_folders_owner(path: Path) -> None:
+    """Restored by root, a file must still be the service's."""
+    if os.getuid() == 0:
+        folder = path.parent.stat()
+        os.chown(path, folder.st_uid, folder.st_gid)
 
 
 def _put_aside(path: Path) -> None:
@@ -195,6 +205,7 @@ def _restore_platform(url: URL, folder: Path, over: bool) -> str:
         _put_aside(target)
         shutil.copyfile(held, target)
         target.chmod(0o600)
+        _give_to_its_folders_owner(target)
     else:
         if not (folder / PLATFORM_DUMP).exists():
             raise UserError("this backup holds no platform on PostgreSQL.")

@@ -131,6 +131,22 @@ def test_a_lost_store_comes_back_whole(lost: tuple[Path, Any], tmp_path: Path) -
     assert (tmp_path / "server" / "before-restore-publisher.sqlite").exists()
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
+def test_what_root_restores_is_still_the_services(tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    fill(config)
+    invoke("backup", tmp_path / "b.tar", "-c", config)
+    folder = tmp_path / "server"
+    shutil.rmtree(folder)
+    folder.mkdir()
+    os.chown(folder, 10001, 10001)
+    invoke("restore", tmp_path / "b.tar", "-c", config)
+    assert {(one.name, one.stat().st_uid) for one in folder.iterdir()} >= {
+        ("states.duckdb", 10001),
+        ("publisher.sqlite", 10001),
+    }
+
+
 def test_a_damaged_backup_changes_nothing(tmp_path: Path) -> None:
     config = configuration(tmp_path)
     fill(config)
