@@ -33,6 +33,9 @@ _LAYOUT = 1
 _DAY = timedelta(days=1)
 _HEARD_EVERY = timedelta(minutes=1)
 
+Newest = tuple[Any, Any]
+"""Of a machine's newest interval (since, state, mode), and its until."""
+
 
 class SummaryWriter:
     """Every call raises what the stores raise; the next makes up for it. Called from one thread at a time."""
@@ -57,7 +60,7 @@ class SummaryWriter:
         self._others = others
         self._shown: dict[str, tuple[object, ...]] = {}
         self._heard_at: datetime | None = None
-        self._newest: dict[str, tuple[Any, Any]] = {}
+        self._newest: dict[str, Newest] = {}
 
     def now(self) -> None:
         """`NOW` of machines that changed, and once a minute of all."""
@@ -89,7 +92,7 @@ class SummaryWriter:
         now = self._clock.now()
         cursor = self._store.cursor()
         machines = [one.machine for one in self._store.latest(self._policy.factory)]
-        noted = self._state.note("summaries")
+        noted, newest = self._state.note("summaries"), dict[str, Newest]()
         today = now.astimezone(ZoneInfo(self._policy.zone)).date()
         if noted is None or noted["rules"] != self._rules():
             for machine in machines:
@@ -105,7 +108,8 @@ class SummaryWriter:
             written = date.fromisoformat(noted["day"])
             # Also a machine that says nothing: its silence goes on, and yesterday ended.
             firsts = {name: min(today, written) for name in machines}
-            for name, since in self._changes(changed).items():
+            changes, newest = self._changes(changed)
+            for name, since in changes.items():
                 day = since.astimezone(ZoneInfo(self._policy.zone)).date()
                 firsts[name] = min(day, firsts.get(name, today))
         for first, some in _together(firsts):
@@ -113,19 +117,21 @@ class SummaryWriter:
         if firsts:
             self._write_weeks(min(firsts.values()), today)
         self._state.set_note("summaries", {"rules": self._rules(), "cursor": cursor, "day": today.isoformat()})
+        # Only now: had a store failed meanwhile, the next call would take for known what was not written.
+        self._newest |= newest
 
-    def _changes(self, changed: pd.DataFrame) -> dict[str, datetime]:
-        """From when on a machine is not what it was at the last call. A state that holds for weeks is confirmed each minute: that changes
-        nothing of what was confirmed before."""
-        found = {}
+    def _changes(self, changed: pd.DataFrame) -> tuple[dict[str, datetime], dict[str, Newest]]:
+        """From when on each machine is not what it was at the last call, and its newest interval. A state that holds for weeks is
+        confirmed each minute: that changes nothing of what was confirmed before."""
+        found, fresh = {}, {}
         for name, own in changed.groupby("machine", observed=True):
             machine, newest = str(name), own.iloc[-1]
             look = (newest["since"], str(newest["state"]), str(newest["mode"]))
             known, until = self._newest.get(machine, (None, None))
             longer = len(own) == 1 and look == known and until is not None and newest["until"] >= until
             found[machine] = (until if longer else own["since"].min()).to_pydatetime()
-            self._newest[machine] = (look, newest["until"])
-        return found
+            fresh[machine] = (look, newest["until"])
+        return found, fresh
 
     def round(self, result: CycleResult) -> None:
         """What a round of analytics planned, the sums of the days around, what came of promises, what waits for an answer."""

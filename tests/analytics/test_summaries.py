@@ -14,7 +14,7 @@ from analytics.policy import Policy
 from analytics.publications import Publications
 from analytics.publisher_state import PublisherState
 from analytics.summaries.writer import SummaryWriter
-from stores import Point, ReportBatch, StoredReport
+from stores import Point, ReportBatch, StoredReport, StoreUnavailableError
 from stores.duckdb_store import DuckDBStateStore
 from telemetry import MachineState, StateInterval, SystemClock
 from telemetry.measurements import DAY, TIMELINE
@@ -151,6 +151,29 @@ def test_a_late_report_cuts_what_was_said_before(house: House) -> None:
     house.clock.moment += timedelta(minutes=1)
     writer.hours()
     assert house.timeline()[-3:] == [("15 12:00", "not_available"), ("17 12:00", "executing"), ("17 14:00", "unknown")]
+
+
+def test_a_store_that_was_away_in_the_middle_costs_nothing(house: House) -> None:
+    house.says(NOW - timedelta(days=5), NOW)
+    writer = house.writer()
+    writer.hours()
+    writer.hours()
+    since = NOW - timedelta(days=3)
+    house.says(since, NOW - timedelta(days=1), RUN)
+    kept = house.held.write_points
+
+    def away(_: Sequence[Point]) -> None:
+        raise StoreUnavailableError("away")
+
+    house.held.write_points = away  # type: ignore[method-assign, assignment]
+    with pytest.raises(StoreUnavailableError):
+        writer.hours()
+    house.held.write_points = kept  # type: ignore[method-assign]
+    house.says(since, NOW, RUN)
+    writer.hours()
+    assert house.timeline()[-1] == ("17 12:00", "executing")
+    days = house.held.of(DAY)
+    assert [round(days[at]["apt_h"], 3) for at in sorted(days)[-4:]] == [11, 24, 24, 13]
 
 
 def test_a_restart_carries_on_and_a_new_machine_is_written_from_its_beginning(house: House) -> None:
