@@ -24,9 +24,9 @@ CONTEXT = 2
 """So many days before the first that is written are read: a job that had begun, a night shift that began the evening before."""
 
 
-def hour_points(spells: pd.DataFrame, policy: Policy, first: date, now: datetime) -> list[Point]:
-    """`DAY`, `CLOCK`, `SHIFT` and `HOUR` from the local day `first` until `now`. `spells`: a timeline from `CONTEXT` days before `first` to
-    `now`."""
+def hour_points(spells: pd.DataFrame, policy: Policy, first: date, now: datetime, detailed: datetime) -> list[Point]:
+    """`DAY`, `CLOCK` and `SHIFT` from the local day `first` until `now`, `HOUR` from `detailed` on. `spells`: a timeline from `CONTEXT`
+    days before `first` to `now`."""
     if spells.empty:
         return []
     zone = ZoneInfo(policy.zone)
@@ -49,7 +49,7 @@ def hour_points(spells: pd.DataFrame, policy: Policy, first: date, now: datetime
         # Of a shift that began before what was read only its end is known: its point stands from then.
         if date.fromisoformat(day_of_shift) >= before and one.start >= datetime.combine(before, time(0), zone):
             points.append(Point(SHIFT, tags_of(one.of, policy, shift=shift), one.start, _fields(one)))
-    return points + list(_hour_points(edges, shares, machines, policy))
+    return points + list(_hour_points(edges, shares, machines, policy, detailed))
 
 
 def timeline_points(
@@ -130,12 +130,18 @@ def _free_by_the_clock(hours: Sequence[datetime], free: np.ndarray, zone: ZoneIn
 
 
 def _hour_points(
-    hours: Sequence[datetime], shares: dict[str, np.ndarray], machines: Sequence[str], policy: Policy
+    hours: Sequence[datetime],
+    shares: dict[str, np.ndarray],
+    machines: Sequence[str],
+    policy: Policy,
+    detailed: datetime,
 ) -> Iterable[Point]:
     for row, machine in enumerate(machines):
         tags = lasting_tags_of(machine, policy)
         used, free, known = (shares[name][row].tolist() for name in ("used", "free", "known"))
         for place, hour in enumerate(hours):
+            if hour < detailed:
+                continue
             fields = {"known": known[place]}
             if known[place] > 0:
                 fields |= {"used": used[place], "free": free[place]}

@@ -32,6 +32,8 @@ _LAYOUT = 1
 """Another number, and everything is written anew."""
 _DAY = timedelta(days=1)
 _HEARD_EVERY = timedelta(minutes=1)
+_USUAL_DAYS = 30
+"""Of so many days `PORTION` machines are summed up together."""
 
 Newest = tuple[Any, Any]
 """Of a machine's newest interval (since, state, mode), and its until."""
@@ -112,7 +114,7 @@ class SummaryWriter:
             for name, since in changes.items():
                 day = since.astimezone(ZoneInfo(self._policy.zone)).date()
                 firsts[name] = min(day, firsts.get(name, today))
-        for first, some in _together(firsts):
+        for first, some in _together(firsts, today):
             self._write_hours(some, first, now)
         if firsts:
             self._write_weeks(min(firsts.values()), today)
@@ -175,9 +177,10 @@ class SummaryWriter:
         if reported.empty:
             return
         spells = timeline(reported, start, now)
-        points = hour_points(spells, policy, first, now) + power_points(reported[reported["since"] >= start], policy)
         detailed = max(datetime.combine(first, time(0), zone), now - DETAILED)
-        self._points.write_points([one for one in points if one.measurement != HOUR or one.time >= detailed])
+        self._points.write_points(hour_points(spells, policy, first, now, detailed))
+        measured = reported[reported["since"] >= max(start, detailed)]
+        self._points.write_points(power_points(measured, policy))
         stand = {name: self._points.point_times(TIMELINE, policy.factory, name, detailed, now) for name in machines}
         self._points.write_points(timeline_points(spells, policy, detailed, stand))
 
@@ -208,13 +211,13 @@ def _state_at(one: LatestState, now: datetime, max_silence: timedelta) -> tuple[
     return one.interval.state, one.interval.since, False
 
 
-def _together(firsts: dict[str, date]) -> list[tuple[date, list[str]]]:
-    """Machines in portions that begin on the same day."""
+def _together(firsts: dict[str, date], today: date) -> list[tuple[date, list[str]]]:
+    """Machines that begin on the same day, in portions: of a year fewer than of yesterday, so that memory stays small."""
     days: dict[date, list[str]] = {}
     for name, first in sorted(firsts.items()):
         days.setdefault(first, []).append(name)
-    return [
-        (first, names[place : place + PORTION])
-        for first, names in sorted(days.items())
-        for place in range(0, len(names), PORTION)
-    ]
+    found = []
+    for first, names in sorted(days.items()):
+        size = max(1, PORTION * _USUAL_DAYS // max(_USUAL_DAYS, (today - first).days))
+        found += [(first, names[place : place + size]) for place in range(0, len(names), size)]
+    return found
