@@ -107,6 +107,14 @@ def test_what_a_service_names_is_there(deployed: Path) -> None:
             assert (deployed / Path(file["path"]).name).exists()
 
 
+@pytest.mark.parametrize("name", ["platform", "grafana", "analytics"])
+def test_who_sends_mail_webhooks_or_asks_for_calendars_can_reach_the_world(name: str) -> None:
+    open_networks = {one for one, table in COMPOSE["networks"].items() if not (table or {}).get("internal")}
+    assert open_networks & set(SERVICES[name]["networks"])
+    for closed in ("influxdb", "postgres"):
+        assert not open_networks & set(SERVICES[closed]["networks"]), "databases are nobody's but ours"
+
+
 def test_nothing_has_a_default_password(deployed: Path) -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     assert not re.search(r"(PASSWORD|TOKEN|SECRET)(?!.*(_FILE|__FILE|\$\$\(cat)).*[:=] *[\"']?\w", text)
