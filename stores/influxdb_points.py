@@ -23,13 +23,16 @@ class InfluxPoints:
             self._connection.write([_line(one) for one in points[first : first + _LINES_A_REQUEST]])
 
     def point_times(
-        self, measurement: str, factory: str, machine: str, start: datetime, end: datetime
-    ) -> list[datetime]:
+        self, measurement: str, factory: str, machines: Sequence[str], start: datetime, end: datetime
+    ) -> dict[str, list[datetime]]:
+        if not machines:
+            return {}
+        any_of = " OR ".join(f"machine = {quoted(name)}" for name in machines)
         found = self._connection.ask(
-            f"SELECT * FROM {measurement} WHERE factory = {quoted(factory)} AND machine = {quoted(machine)} "
-            f"AND time >= {to_epoch_milliseconds(start)}ms AND time < {to_epoch_milliseconds(end)}ms"
+            f"SELECT * FROM {measurement} WHERE factory = {quoted(factory)} AND ({any_of}) "
+            f"AND time >= {to_epoch_milliseconds(start)}ms AND time < {to_epoch_milliseconds(end)}ms GROUP BY machine"
         )
-        return [from_milliseconds(values[0]) for one in found for values in one.values]
+        return {one.tags["machine"]: [from_milliseconds(values[0]) for values in one.values] for one in found}
 
     def sums(
         self, measurement: str, factory: str, fields: Sequence[str], start: datetime, end: datetime

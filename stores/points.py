@@ -35,9 +35,9 @@ class PointStore(Protocol):
         ...
 
     def point_times(
-        self, measurement: str, factory: str, machine: str, start: datetime, end: datetime
-    ) -> list[datetime]:
-        """When a machine has points in [start, end)."""
+        self, measurement: str, factory: str, machines: Sequence[str], start: datetime, end: datetime
+    ) -> dict[str, list[datetime]]:
+        """When each of these machines has points in [start, end); machines without one are left out."""
         ...
 
     def sums(

@@ -154,11 +154,9 @@ class SummaryWriter:
         self._state.set_note("promises", self._rules())
         approvals = self._state.approvals()
         asked = {one.machine for one in approvals}
-        stand = {
-            name: self._points.point_times(APPROVAL, policy.factory, name, now - _DAY, now + policy.horizon + 2 * _DAY)
-            for name in machines
-            if name in asked or policy.for_machine(name).approval == "ask"
-        }
+        asking = [name for name in machines if name in asked or policy.for_machine(name).approval == "ask"]
+        until = now + policy.horizon + 2 * _DAY
+        stand = self._points.point_times(APPROVAL, policy.factory, asking, now - _DAY, until)
         self._points.write_points(approval_points(approvals, stand, policy))
 
     def minute(self, result: CycleResult | None) -> None:
@@ -181,7 +179,7 @@ class SummaryWriter:
         self._points.write_points(hour_points(spells, policy, first, now, detailed))
         measured = reported[reported["since"] >= max(start, detailed)]
         self._points.write_points(power_points(measured, policy))
-        stand = {name: self._points.point_times(TIMELINE, policy.factory, name, detailed, now) for name in machines}
+        stand = self._points.point_times(TIMELINE, policy.factory, machines, detailed, now)
         self._points.write_points(timeline_points(spells, policy, detailed, stand))
 
     def _write_weeks(self, first: date, last: date) -> None:

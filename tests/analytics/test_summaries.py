@@ -45,12 +45,14 @@ class Held:
             self.points.setdefault(key, {}).update(one.fields)
 
     def point_times(
-        self, measurement: str, factory: str, machine: str, start: datetime, end: datetime
-    ) -> list[datetime]:
-        return [
-            at for name, tags, at in self.points
-            if name == measurement and ("machine", machine) in tags and start <= at < end
-        ]  # fmt: skip
+        self, measurement: str, factory: str, machines: Sequence[str], start: datetime, end: datetime
+    ) -> dict[str, list[datetime]]:
+        found: dict[str, list[datetime]] = {}
+        for name, tags, at in self.points:
+            machine = dict(tags).get("machine", "")
+            if name == measurement and machine in machines and start <= at < end:
+                found.setdefault(machine, []).append(at)
+        return found
 
     def sums(
         self, measurement: str, factory: str, fields: Sequence[str], start: datetime, end: datetime
