@@ -9,11 +9,13 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import aiomqtt
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.backoff import Backoff
 from edge_agent.outbox import Outbox, QueuedReport
@@ -34,6 +36,8 @@ SESSION_EXPIRY_S = 24 * 3600
 _ACK_TIMEOUT_S = 10.0
 _IDLE_CHECK_S = 5.0
 _HEALTH_EVERY_S = 30.0
+_HEALTH_REFUSED_S = 3600.0
+"""So long it is not told again where the broker does not allow it: some (Mosquitto 2.0.11) then cut the connection, and reports go first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,25 @@ class Message:
     machine: str
     payload: bytes
     retain: bool
+
+
+class RefusedError(aiomqtt.MqttError):
+    """The broker takes the connection and not the reports."""
+
+
+class Client(aiomqtt.Client):
+    """Knows what was refused: with MQTT 5 a broker also acknowledges what it does not take, with the reason (3.4.2.1). With 3.1.1 it has no
+    word for that, and a broker whose rights are wrong loses what it is sent."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.refusals: list[ReasonCode] = []
+        """Why publications were not taken, since it was last cleared."""
+
+    def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
+        if reason_code.is_failure:
+            self.refusals = [reason_code]
+        super()._on_publish(client, userdata, mid, reason_code, properties)
 
 
 class DeliveredLately:
@@ -81,13 +104,13 @@ def messages_of(queued: Sequence[QueuedReport], gateway: str) -> list[Message]:
     ]
 
 
-def mqtt_client(settings: BrokerSettings, identifier: str, will: aiomqtt.Will | None = None) -> aiomqtt.Client:
+def mqtt_client(settings: BrokerSettings, identifier: str, will: aiomqtt.Will | None = None) -> Client:
     """Not yet connected. Raises UserError where the password file cannot be read."""
     five = settings.protocol == "5"
     session = Properties(PacketTypes.CONNECT) if five else None  # type: ignore[no-untyped-call]
     if session is not None:
         session.SessionExpiryInterval = SESSION_EXPIRY_S
-    client = aiomqtt.Client(
+    client = Client(
         settings.host,
         settings.port,
         identifier=identifier,
@@ -127,6 +150,8 @@ class Publisher:
         self._backoff = Backoff()
         self._delivered = DeliveredLately(resend.total_seconds())
         self._stopping = asyncio.Event()
+        self._away = False
+        self._health_due = 0.0
         self.connected = False
         self.drained = asyncio.Event()
         """Set while the outbox is empty."""
@@ -138,28 +163,30 @@ class Publisher:
 
     async def run(self) -> None:
         """Until `stop`. A broker that is away is tried again for as long as it takes."""
-        away = False
         while not self._stopping.is_set():
             try:
                 async with self._client() as client:
-                    if away:
-                        _log.info("MQTT broker %s: connected again.", self._settings.address)
-                    away = False
-                    self._backoff.reset()
                     self.connected = True
                     await self._serve(client)
                     return
             except (aiomqtt.MqttError, OSError) as error:
-                if not away:
+                if not self._away:
                     _log.warning(
                         "MQTT broker %s: %s. Reports wait in the outbox; trying again.", self._settings.address, error
                     )
-                away, self.connected = True, False
+                self._away, self.connected = True, False
                 self._outbox.give_back()
                 # Real time: the broker is not simulated even where the machines are.
                 await self._pause(self._backoff.next_delay())
 
-    def _client(self) -> aiomqtt.Client:
+    def _goes_well(self) -> None:
+        """The broker has taken what there was."""
+        self._backoff.reset()
+        if self._away:
+            _log.info("MQTT broker %s: connected again.", self._settings.address)
+            self._away = False
+
+    def _client(self) -> Client:
         will = aiomqtt.Will(self._status_topic, b"offline", qos=1, retain=True)
         return mqtt_client(self._settings, f"vrijloop-agent-{self._factory}-{self._gateway}", will)
 
@@ -167,53 +194,75 @@ class Publisher:
     def _status_topic(self) -> str:
         return status_topic(self._factory, self._gateway)
 
-    async def _serve(self, client: aiomqtt.Client) -> None:
+    async def _serve(self, client: Client) -> None:
         await client.publish(self._status_topic, b"online", qos=1, retain=True)
         await self._resend(client)
-        told = float("-inf")
         while not self._stopping.is_set():
-            if time.monotonic() - told >= _HEALTH_EVERY_S:
-                told = time.monotonic()
-                await self._tell_health(client)
             self._committed.clear()
             queued = await asyncio.to_thread(self._outbox.take, WINDOW)
             if not queued:
+                self._goes_well()
                 self.drained.set()
+                await self._tell_health(client)
                 await self._committed_or_idle(client)
                 continue
             self.drained.clear()
             messages = messages_of(queued, self._gateway)
             await self._publish(client, messages)
+            self._goes_well()
             self._delivered.add(messages, time.monotonic())
             if _log.isEnabledFor(logging.DEBUG):
                 for one in queued:
                     ids = {"gateway": self._gateway, "machine": one.machine, "seq": one.seq}
                     _log.debug("The broker has it.", extra=ids)
             await asyncio.to_thread(self._outbox.remove, [one.seq for one in queued])
+            await self._tell_health(client)
         await client.publish(self._status_topic, b"offline", qos=1, retain=True)
 
-    async def _publish(self, client: aiomqtt.Client, messages: Sequence[Message]) -> None:
-        """Returns when the broker has acknowledged all of them."""
-        await asyncio.gather(
-            *(
-                client.publish(state_topic(self._factory, one.machine), one.payload, qos=1, retain=one.retain)
-                for one in messages
+    async def _publish(self, client: Client, messages: Sequence[Message]) -> None:
+        """Returns when the broker has acknowledged all of them, and taken them. Raises RefusedError."""
+        client.refusals.clear()
+        try:
+            await asyncio.gather(
+                *(
+                    client.publish(state_topic(self._factory, one.machine), one.payload, qos=1, retain=one.retain)
+                    for one in messages
+                )
             )
-        )
+        finally:
+            # Said before the connection may be cut for it.
+            if client.refusals:
+                user = f"the user {self._settings.username!r}" if self._settings.username else "a user without a name"
+                topic = state_topic(self._factory, "+")
+                raise RefusedError(f"it refuses reports ({client.refusals[0]}). Allow {user} to write {topic}")
 
-    async def _resend(self, client: aiomqtt.Client) -> None:
+    async def _resend(self, client: Client) -> None:
         """After a lost connection: what the broker had acknowledged lately, since a broker that was killed or lost its
         power has forgotten what it had not saved yet. Repeating is harmless, and the present follows."""
         lately = self._delivered.messages()
         for start in range(0, len(lately), WINDOW):
             await self._publish(client, lately[start : start + WINDOW])
 
-    async def _tell_health(self, client: aiomqtt.Client) -> None:
+    async def _tell_health(self, client: Client) -> None:
+        """Now and then, after the reports: nothing hangs on it."""
+        if time.monotonic() < self._health_due:
+            return
         health = GatewayHealth(await asyncio.to_thread(self._outbox.depth), __version__)
         topic = health_topic(self._factory, self._gateway)
-        await client.publish(topic, encode_health(health), qos=1, retain=True)
+        # Until it has gone well: a broker that cuts the connection for it is not asked at once again.
+        self._health_due = time.monotonic() + _HEALTH_REFUSED_S
+        client.refusals.clear()
+        try:
+            await client.publish(topic, encode_health(health), qos=1, retain=True)
+        finally:
+            if client.refusals:
+                _log.warning(
+                    "MQTT broker %s does not allow %s to be written; reports go on.", self._settings.address, topic
+                )
+        if not client.refusals:
+            self._health_due = time.monotonic() + _HEALTH_EVERY_S
 
-    async def _committed_or_idle(self, client: aiomqtt.Client) -> None:
+    async def _committed_or_idle(self, client: Client) -> None:
         try:
             async with asyncio.timeout(_IDLE_CHECK_S):
                 await self._committed.wait()

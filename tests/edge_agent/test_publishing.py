@@ -100,6 +100,37 @@ async def test_reports_wait_while_the_broker_is_away(
     listener.close()
 
 
+async def test_what_the_broker_may_not_take_stays_in_the_outbox(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With MQTT 5 a broker acknowledges also what it refuses. A right that was forgotten must cost nothing but time."""
+    rights = tmp_path / "acl"
+    rights.write_text("topic read vrijloop/#\ntopic write vrijloop/v1/+/+/status\n")
+    broker = Mosquitto(tmp_path, extra=f"acl_file {rights}\n")
+    await asyncio.to_thread(broker.start)
+    listener = Listener(broker.port)
+    outbox, committed = Outbox(tmp_path / "outbox.sqlite"), asyncio.Event()
+    publisher = Publisher(BrokerSettings(url=broker.url), "genk", "gw-1", outbox, committed)
+    now = SystemClock().now()
+    changes = [now + timedelta(milliseconds=place) for place in range(700)]
+    outbox.append([("m1", StateInterval(MachineState.EXECUTING, at, at)) for at in changes])
+    running = asyncio.create_task(publisher.run())
+    await until(lambda: "refuses reports" in caplog.text)
+    assert "vrijloop/v1/genk/+/state" in caplog.text
+    assert outbox.depth() == 700
+    # The administrator mends it; nobody touches the agent. The health topic is still not allowed, and stops nothing.
+    rights.write_text("topic read vrijloop/#\ntopic write vrijloop/v1/+/+/status\ntopic write vrijloop/v1/+/+/state\n")
+    assert broker.process is not None
+    broker.process.send_signal(signal.SIGHUP)
+    await until(lambda: listener.sequences().ranges == [(1, 700)])
+    await until(lambda: outbox.depth() == 0)
+    publisher.stop()
+    await running
+    outbox.close()
+    listener.close()
+    await asyncio.to_thread(broker.stop)
+
+
 def agent_config(folder: Path, broker: Mosquitto, port: int) -> Path:
     path = folder / "agent.toml"
     path.write_text(
