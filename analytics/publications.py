@@ -53,6 +53,7 @@ class Settled:
 
     machine: str
     start: datetime
+    end: datetime
     probability: float
     outcome: str
 
@@ -148,10 +149,12 @@ class Publications:
         """Those with an outcome that began at `since` or later."""
         with self._lock:
             rows = self._connection.execute(
-                "SELECT machine, start, probability, outcome FROM publication WHERE outcome IS NOT NULL AND start >= ?",
+                'SELECT machine, start, "end", probability, outcome FROM publication '
+                "WHERE outcome IS NOT NULL AND start >= ?",
                 (rfc3339(since),),
             ).fetchall()
-        return [Settled(row[0], datetime.fromisoformat(row[1]), row[2], row[3]) for row in rows]
+        times = datetime.fromisoformat
+        return [Settled(row[0], times(row[1]), times(row[2]), row[3], row[4]) for row in rows]
 
     def tally(self, since: datetime = EARLIEST) -> Tally:
         """Published slots that began after `since` and whose time has passed unbooked, and how many of them were not free."""

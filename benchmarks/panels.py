@@ -71,7 +71,7 @@ def points() -> Iterator[Point]:
                 for name in ("forecast_h", "offered_h", "booked_h", "held_h", "offered_eur", "booked_eur")
             }
             yield Point(CAPACITY, tags, at, plans)
-            outcomes = ("kept", "broken", "booked", "withdrawn", "unknown", "promised")
+            outcomes = ("kept", "broken", "booked", "withdrawn", "unknown", "promised", "broken_h")
             yield Point(PROMISES, tags, at, {name: float(CHANCE.integers(0, 3)) for name in outcomes})
             for hour in range(24):
                 share = {

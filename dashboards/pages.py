@@ -121,7 +121,10 @@ def spare_capacity(language: Language, zone: str) -> models.Dashboard:
     planned = ", ".join(f"sum({name}_h) AS {name}" for name in ("forecast", "offered", "held", "booked"))
     board.series(
         "capacity",
-        {"$col": f"SELECT {planned} {of_day} {_EACH}"},
+        {
+            "$col": f"SELECT {planned} {of_day} {_EACH}",
+            board.text("broken"): f"SELECT sum(broken_h) FROM {PROMISES} WHERE {MACHINES} AND $timeFilter {_EACH}",
+        },
         "h",
         bars=True,
         width=24,

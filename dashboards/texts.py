@@ -47,7 +47,7 @@ _TEXTS: dict[str, tuple[str, str]] = LOSS_TEXTS | {
     "unused": ("Laatste dag met productie, langst geleden eerst", "Last day with production, longest ago first"),
     "day": ("Dag", "Day"),
     "hours": ("Uren", "Hours"),
-    "capacity": ("Uren per dag: voorspeld vrij, aangeboden, gevraagd, geboekt", "Hours a day: forecast free, offered, asked for, booked"),
+    "capacity": ("Uren per dag: voorspeld vrij, aangeboden, gevraagd, geboekt, gebroken", "Hours a day: forecast free, offered, asked for, booked, broken"),
     "forecast": ("Voorspeld vrij", "Forecast free"),
     "offered": ("Aangeboden", "Offered"),
     "held": ("Gevraagd", "Asked for"),

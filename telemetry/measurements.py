@@ -37,7 +37,7 @@ CAPACITY = "capacity_day"
 
 PROMISES = "promise_day"
 """At the local midnight of the slot's day: how many slots were `kept`, `broken`, `booked`, `withdrawn`, `unknown`; of the first two
-`promised`, the sum of their probabilities."""
+`promised`, the sum of their probabilities; `broken_h`, the hours of those that were broken."""
 
 RELIABILITY = "promise_reliability"
 """At the local midnight of the slot's day, by what was promised (tag `promised`, such as `0.85`): `checked`, `kept`, `promised_sum`."""

@@ -94,8 +94,10 @@ def promise_points(settled: Iterable[Settled], policy: Policy) -> list[Point]:
     bins: dict[tuple[str, datetime], dict[str, float]] = {}
     for one in settled:
         midnight = one.start.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
-        own = days.setdefault((one.machine, midnight), dict.fromkeys((*outcomes.ALL, "promised"), 0.0))
+        own = days.setdefault((one.machine, midnight), dict.fromkeys((*outcomes.ALL, "promised", "broken_h"), 0.0))
         own[one.outcome] += 1
+        if one.outcome == outcomes.BROKEN:
+            own["broken_h"] += (one.end - one.start) / _HOUR
         if one.outcome in (outcomes.KEPT, outcomes.BROKEN):
             own["promised"] += one.probability
             name = f"{int(one.probability * 20 + 1e-9) / 20:.2f}"

@@ -156,7 +156,7 @@ def test_machines_now_and_those_that_nobody_hears(filled: Filled) -> None:
 
 def test_capacity_counts_what_is_planned(filled: Filled) -> None:
     found = filled.panel(
-        "spare-capacity", "Hours a day: forecast free, offered, asked for, booked",
+        "spare-capacity", "Hours a day: forecast free, offered, asked for, booked, broken",
         start=NOW - timedelta(hours=16), end=NOW + timedelta(days=7),
     )  # fmt: skip
     whole = {name: sum(row[name] or 0 for row in found) for name in ("forecast", "offered", "held", "booked")}
@@ -174,6 +174,8 @@ def test_promises_are_counted_by_what_came_of_them(filled: Filled) -> None:
         "broken": 1,
         "booked": 1,
     }
+    hours = filled.panel("spare-capacity", "Hours a day: forecast free, offered, asked for, booked, broken", 1)
+    assert sum(row["sum"] for row in hours) == pytest.approx(2), "the one broken slot had two hours"
     bins = filled.panel("spare-capacity", "Reliability: what was promised, and how often it held")
     assert [(row["promised"], row["checked"]) for row in bins] == [("0.90", 3)]
     assert bins[0]["kept"] == pytest.approx(2 / 3)
