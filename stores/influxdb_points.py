@@ -8,6 +8,7 @@ from datetime import datetime
 from stores.influxdb_connection import InfluxConnection, quoted
 from stores.points import Point
 from stores.report_batch import from_milliseconds, to_epoch_milliseconds
+from stores.state_store import StoreRefusedError, StoreUnavailableError
 
 _LINES_A_REQUEST = 10_000
 
@@ -50,7 +51,7 @@ class InfluxPoints:
         }
 
     def forget(self, measurements: Sequence[str], factory: str) -> None:
-        self._connection.change([f"DELETE FROM {name} WHERE factory = {quoted(factory)}" for name in measurements])
+        self._delete([f"DELETE FROM {name} WHERE factory = {quoted(factory)}" for name in measurements])
 
     def move(self, measurement: str, factory: str, machine: str, group: str) -> None:
         where = f'factory = {quoted(factory)} AND machine = {quoted(machine)} AND "group" != {quoted(group)}'
@@ -58,6 +59,8 @@ class InfluxPoints:
         names = [str(values[0]) for one in keys for values in one.values]
         if not names:
             return
+        # Before anything is written twice: a server that cannot delete is left as it is.
+        self._delete([f"DELETE FROM {measurement} WHERE factory = {quoted(factory)} AND machine = ''"])
         tags = {"factory": factory, "group": group, "machine": machine}
         found = self._connection.ask(f'SELECT {", ".join(names)} FROM {measurement} WHERE {where} GROUP BY "group"')
         for one in found:
@@ -69,7 +72,15 @@ class InfluxPoints:
                 for values in one.values
             ]  # fmt: skip
             self.write_points(rows)
-            self._connection.change([f"DELETE FROM {measurement} WHERE {where}"])
+            self._delete([f"DELETE FROM {measurement} WHERE {where}"])
+
+    def _delete(self, statements: list[str]) -> None:
+        try:
+            self._connection.change(statements)
+        except StoreUnavailableError as error:
+            if "refused a query" in str(error):  # InfluxDB 3 knows no DELETE: repeating does not help
+                raise StoreRefusedError(str(error)) from error
+            raise
 
     def close(self) -> None:
         self._connection.close()

@@ -47,11 +47,11 @@ class PointStore(Protocol):
         ...
 
     def forget(self, measurements: Sequence[str], factory: str) -> None:
-        """Delete a factory's points: they are to be written anew under other tags."""
+        """Delete a factory's points: they are to be written anew under other tags. Raises StoreRefusedError where the server cannot."""
         ...
 
     def move(self, measurement: str, factory: str, machine: str, group: str) -> None:
-        """Give a machine's points the tag `group`, whatever it was. Killed at any moment, it can be done again."""
+        """Give a machine's points the tag `group`, whatever it was. Killed at any moment, it can be done again. Raises as `forget`."""
         ...
 
     def close(self) -> None: ...

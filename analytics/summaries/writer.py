@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -21,10 +22,12 @@ from analytics.summaries.hours import CONTEXT, hour_points, power_points, timeli
 from analytics.summaries.plans import PLANNED, approval_points, capacity_points, plan_points, promise_points
 from analytics.summaries.subjects import tags_of
 from analytics.timeline import timeline
-from stores import LatestState, Point, PointStore, StateStore
+from stores import LatestState, Point, PointStore, StateStore, StoreRefusedError
 from stores.report_batch import to_epoch_milliseconds
 from telemetry import Clock, MachineState
 from telemetry.measurements import APPROVAL, CAPACITY, COMPUTED, DAY, HOUR, HOURS_FIELDS, NOW, TIMELINE, WEEK
+
+_log = logging.getLogger(__name__)
 
 DETAILED = timedelta(weeks=8)
 """So far back timelines and hours are written when it begins; days and shifts for as long as there is history."""
@@ -97,9 +100,8 @@ class SummaryWriter:
         noted, newest = self._state.note("summaries"), dict[str, Newest]()
         today = now.astimezone(ZoneInfo(self._policy.zone)).date()
         if noted is None or noted["rules"] != self._rules():
-            for machine in machines:
-                self._points.move(CAPACITY, self._policy.factory, machine, tags_of(machine, self._policy)["group"])
-            self._points.forget(COMPUTED, self._policy.factory)
+            if noted is not None:
+                self._leave_other_rules(machines)
             self._state.set_note("promises", None)
             self._shown = {}
             earliest = self._store.earliest(self._policy.factory)
@@ -121,6 +123,18 @@ class SummaryWriter:
         self._state.set_note("summaries", {"rules": self._rules(), "cursor": cursor, "day": today.isoformat()})
         # Only now: had a store failed meanwhile, the next call would take for known what was not written.
         self._newest |= newest
+
+    def _leave_other_rules(self, machines: Sequence[str]) -> None:
+        """What was written under other groups or shifts would be counted twice."""
+        factory = self._policy.factory
+        try:
+            for machine in machines:
+                self._points.move(CAPACITY, factory, machine, tags_of(machine, self._policy)["group"])
+            self._points.forget(COMPUTED, factory)
+        except StoreRefusedError as error:
+            _log.warning(
+                "The store deletes nothing: dashboards go on showing groups and shifts that are gone. %s", error
+            )
 
     def _changes(self, changed: pd.DataFrame) -> tuple[dict[str, datetime], dict[str, Newest]]:
         """From when on each machine is not what it was at the last call, and its newest interval. A state that holds for weeks is

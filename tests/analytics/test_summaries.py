@@ -14,7 +14,7 @@ from analytics.policy import Policy
 from analytics.publications import Publications
 from analytics.publisher_state import PublisherState
 from analytics.summaries.writer import SummaryWriter
-from stores import Point, ReportBatch, StoredReport, StoreUnavailableError
+from stores import Point, ReportBatch, StoredReport, StoreRefusedError, StoreUnavailableError
 from stores.duckdb_store import DuckDBStateStore
 from telemetry import MachineState, StateInterval, SystemClock
 from telemetry.measurements import DAY, TIMELINE
@@ -79,6 +79,7 @@ class Held:
 class House:
     def __init__(self, folder: Path) -> None:
         self.clock, self.held = Moving(), Held()
+        self.policy = Policy(factory="genk", zone="Europe/Brussels")
         self.store = DuckDBStateStore(folder / "s.duckdb")
         self.state, self.publications = PublisherState(folder / "p.sqlite"), Publications(folder / "q.sqlite")
         self.read: list[datetime] = []
@@ -98,8 +99,7 @@ class House:
         )
 
     def writer(self) -> SummaryWriter:
-        policy = Policy(factory="genk", zone="Europe/Brussels")
-        return SummaryWriter(self.store, self.held, self.state, self.publications, policy, self.clock)
+        return SummaryWriter(self.store, self.held, self.state, self.publications, self.policy, self.clock)
 
     def timeline(self) -> list[tuple[str, str]]:
         """Changes alone."""
@@ -176,6 +176,21 @@ def test_a_store_that_was_away_in_the_middle_costs_nothing(house: House) -> None
     assert house.timeline()[-1] == ("17 12:00", "executing")
     days = house.held.of(DAY)
     assert [round(days[at]["apt_h"], 3) for at in sorted(days)[-4:]] == [11, 24, 24, 13]
+
+
+def test_a_server_that_cannot_delete_is_written_to_all_the_same(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    """InfluxDB 3 knows no DELETE."""
+    house.says(NOW - timedelta(days=5), NOW)
+
+    def refuse(*_: object) -> None:
+        raise StoreRefusedError("it knows no DELETE")
+
+    house.held.forget = house.held.move = refuse  # type: ignore[method-assign, assignment]
+    house.writer().hours()
+    assert len(house.held.of(DAY)) == 6
+    house.policy = house.policy.model_copy(update={"changeover_gap": timedelta(hours=1)})
+    house.writer().hours()
+    assert caplog.text.count("deletes nothing") == 1
 
 
 def test_a_restart_carries_on_and_a_new_machine_is_written_from_its_beginning(house: House) -> None:
