@@ -38,7 +38,11 @@ def console_lines(page: Path) -> list[str]:
     return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if console_lines(page)], ids=lambda page: page.stem)
+# The Dutch pages have the commands of the English ones, which another test holds.
+RUN = [page for page in PAGES if console_lines(page) and not page.name.endswith(".nl.md")]
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
 def test_commands_run(page: Path, tmp_path: Path) -> None:
     """In order, in an empty folder, on free ports; what ends in `&` runs on in the background until the page is through."""
     if "mosquitto" in page.read_text():
