@@ -57,10 +57,13 @@ bench-panels: $(INSTALLED)
 	@scripts/servers influxdb
 	@$(BIN)/python -m benchmarks.panels
 
-# Fifty kills at random moments under load, and a store that is away for three minutes; the suite has a short form.
+# Fifty kills of agent and worker at random moments under load, a broker that is away for two minutes, a store for three; the suite
+# has a short form.
 campaign-kills: $(INSTALLED)
-	@scripts/servers mosquitto influxdb
-	@VRIJLOOP_KILL_ROUNDS=50 VRIJLOOP_STORE_AWAY_S=180 $(BIN)/pytest --timeout 900 tests/end_to_end/test_kills.py
+	@scripts/servers mosquitto influxdb nodejs npm
+	@scripts/peers
+	@VRIJLOOP_KILL_ROUNDS=50 VRIJLOOP_STORE_AWAY_S=180 VRIJLOOP_BROKER_AWAY_S=120 VRIJLOOP_AGENT_KILLS=50 \
+		$(BIN)/pytest --timeout 900 tests/end_to_end/test_kills.py tests/edge_agent/test_faults.py
 
 $(INSTALLED): pyproject.toml constraints.txt scripts/venv
 	@scripts/venv "$(PYTHON)"

@@ -33,7 +33,9 @@ from tests.servers import Mosquitto, NodePeer, free_port, wait_for
 pytestmark = pytest.mark.servers
 CLOCK = SystemClock()
 BLACK_HOLE_S = 30.0
-BROKER_AWAY_S = 120.0
+BROKER_AWAY_S = float(os.environ.get("VRIJLOOP_BROKER_AWAY_S", "40"))
+AGENT_KILLS = int(os.environ.get("VRIJLOOP_AGENT_KILLS", "15"))
+"""The short form of the campaign, which is `make campaign-kills`: two minutes, fifty kills."""
 CHANGES_EVERY = timedelta(milliseconds=200)
 
 
@@ -182,7 +184,7 @@ def seen(agent: Agent) -> MachineState | None:
     return current.state if current else None
 
 
-def test_a_broker_that_is_away_for_minutes_loses_nothing(tmp_path: Path, broker: Mosquitto) -> None:
+def test_a_broker_that_is_away_for_long_loses_nothing(tmp_path: Path, broker: Mosquitto) -> None:
     opcua = free_port()
     listener = Listener(broker.port)
     with restless_machine(opcua) as script, running_agent(settings(tmp_path, broker.port, opcua)) as agent:
@@ -231,7 +233,7 @@ def test_connections_cut_in_mid_frame_lose_nothing(tmp_path: Path, broker: Mosqu
     listener.close()
 
 
-def test_killed_fifty_times_at_random_moments_it_loses_nothing(tmp_path: Path, broker: Mosquitto) -> None:
+def test_killed_at_random_moments_it_loses_nothing(tmp_path: Path, broker: Mosquitto) -> None:
     """Against a Modbus server of another maker (npm modbus-serial)."""
     peer = NodePeer("modbus_server.mjs", "0")
     config = tmp_path / "agent.toml"
@@ -254,7 +256,7 @@ def test_killed_fifty_times_at_random_moments_it_loses_nothing(tmp_path: Path, b
     mover.start()
     command = [sys.executable, "-m", "vrijloop", "agent", "run", "-c", str(config)]
     try:
-        for _ in range(50):
+        for _ in range(AGENT_KILLS):
             before = listener.sequences.count
             agent = subprocess.Popen(command, stderr=subprocess.DEVNULL)
             more = chance.randint(1, 20)
