@@ -222,6 +222,7 @@ class Publisher:
     async def _publish(self, client: Client, messages: Sequence[Message]) -> None:
         """Returns when the broker has acknowledged all of them, and taken them. Raises RefusedError."""
         client.refusals.clear()
+        cut: Exception | None = None
         try:
             await asyncio.gather(
                 *(
@@ -229,12 +230,14 @@ class Publisher:
                     for one in messages
                 )
             )
-        finally:
-            # Said before the connection may be cut for it.
-            if client.refusals:
-                user = f"the user {self._settings.username!r}" if self._settings.username else "a user without a name"
-                topic = state_topic(self._factory, "+")
-                raise RefusedError(f"it refuses reports ({client.refusals[0]}). Allow {user} to write {topic}")
+        except (aiomqtt.MqttError, OSError) as error:
+            if not client.refusals:
+                raise
+            cut = error  # for the refusal, which says more
+        if client.refusals:
+            user = f"the user {self._settings.username!r}" if self._settings.username else "a user without a name"
+            topic = state_topic(self._factory, "+")
+            raise RefusedError(f"it refuses reports ({client.refusals[0]}). Allow {user} to write {topic}") from cut
 
     async def _resend(self, client: Client) -> None:
         """After a lost connection: what the broker had acknowledged lately, since a broker that was killed or lost its
