@@ -78,8 +78,7 @@ class Publisher:
 
     def want(self, slots: Sequence[Slot]) -> None:
         now = self._clock.now()
-        free = not_vetoed(slots, self._state.vetoes(now))
-        self._state.want(() if self._state.kill_switch else free, now)
+        self._state.want(self._allowed(slots, now), now)
 
     def deliver(self) -> Delivery:
         """Compare with what stands on the platform, and change that. Raises PlatformUnavailableError: what was wanted stays
@@ -89,8 +88,7 @@ class Publisher:
             if wanted is None:
                 return Delivery()
             now, factory = self._clock.now(), self._policy.factory
-            free = not_vetoed(wanted.slots, self._state.vetoes(now))
-            slots = () if self._state.kill_switch else self._fresh(free, now)
+            slots = self._fresh(self._allowed(wanted.slots, now), now)
             standing = [_renamed(one, self._machine(one.slot.machine)) for one in self._platform.offers(factory)]
             changes = reconcile(factory, standing, slots)
             held = {one.id: one.slot for one in standing}
@@ -135,6 +133,10 @@ class Publisher:
         if own.anonymous:
             card = replace(card, machine=self._public(card.machine), title=own.process or "machine")
         self._platform.put_machine(self._policy.factory, card)
+
+    def _allowed(self, slots: Sequence[Slot], now: datetime) -> tuple[Slot, ...]:
+        """What neither the kill switch nor a veto forbids."""
+        return () if self._state.kill_switch else not_vetoed(slots, self._state.vetoes(now))
 
     def _fresh(self, slots: Sequence[Slot], now: datetime) -> tuple[Slot, ...]:
         """What of it can still be kept, should it have waited: what has begun, or begins within the notice, is cut."""

@@ -67,6 +67,10 @@ class UsedHours:
         return self.apt_h / self.calendar_h if self.calendar_h else 0.0
 
     @property
+    def unknown_h(self) -> float:
+        return max(0.0, self.calendar_h - self.known_h)
+
+    @property
     def losses_h(self) -> dict[str, float]:
         """Calendar hours that were not production, by reason."""
         return {
@@ -76,7 +80,7 @@ class UsedHours:
             "maintenance": self.maintenance_h,
             "idle": self.idle_h,
             "off": self.off_h,
-            "unknown": max(0.0, self.calendar_h - self.known_h),
+            "unknown": self.unknown_h,
         }
 
 
@@ -115,7 +119,7 @@ def utilisation_per_day(
 ) -> list[DayUtilisation]:
     """One entry per machine of the timeline and local day from `first` to `last`, both included, ordered."""
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
-    axis = MachineAxis(sorted(pd.unique(spells["machine"])), midnights(zone, first, last))
+    axis = MachineAxis(sorted(pd.unique(spells["machine"])), _midnights(zone, first, last))
     hours = _hours(spells, occupied_spells(spells, changeover_gap), axis)
     return [
         DayUtilisation(machine=machine, day=day, **{name: float(own[row, place]) for name, own in hours.items()})
@@ -136,7 +140,7 @@ def utilisation(
     """Of machines, groups of the policy or the whole factory, per local day, ISO week or shift, from `first` to `last`, both
     included, ordered. Weeks are cut to the range; hours outside every shift are the period `NO_SHIFT` of their day. What is
     later than `until` is no calendar time yet."""
-    edges = midnights(policy.zone, first, last)
+    edges = _midnights(policy.zone, first, last)
     if until is not None:
         edges = np.minimum(edges, max(edges[0], until.timestamp()))
     shifts = shift_times(policy.shifts, policy.zone, first - timedelta(days=1), last) if per == "shift" else []
@@ -168,7 +172,7 @@ def utilisation(
     ]
 
 
-def midnights(zone: str, first: date, last: date) -> np.ndarray:
+def _midnights(zone: str, first: date, last: date) -> np.ndarray:
     """Those that begin the days, and the one that ends the last: epoch seconds."""
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 2)]
     return np.array([datetime.combine(day, time(0), ZoneInfo(zone)).timestamp() for day in days])

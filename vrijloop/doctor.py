@@ -25,6 +25,7 @@ from stores import StoreUnavailableError
 from stores.configuration import DUCKDB_FILE, StoreTable, open_store, read_secret
 from telemetry import Clock, SystemClock, UserError, load_settings
 from telemetry.broker import BrokerSettings
+from vrijloop.running_server import address_of, request
 from vrijloop.server import ServerSettings
 
 Level = Literal["ok", "warning", "wrong"]
@@ -260,13 +261,9 @@ def clocks(there: datetime, here: datetime) -> Finding:
 
 def server(settings: ServerSettings) -> Iterator[Finding]:
     """Runs, and hears its gateways."""
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-    address = f"http://{host}:{settings.port}"
+    address = address_of(settings)
     try:
-        token = read_secret(settings.token_file, "server token")
-        answer = httpx2.get(
-            f"{address}/api/v1/status", headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT_S
-        )
+        answer = request(settings, "GET", "/api/v1/status", _TIMEOUT_S)
     except UserError:
         return
     except httpx2.HTTPError:

@@ -116,14 +116,12 @@ def gaps(config: ConfigOption = Path("server.toml"), as_json: JsonOption = False
     """Is anything missing? Per gateway what is stored and which numbers never came; exit code 1 where some did not."""
     import httpx2
 
-    from stores.configuration import read_secret
+    from vrijloop.running_server import request
     from vrijloop.server import ServerSettings
 
     settings = load_settings(config, ServerSettings)
-    url = f"http://{settings.host}:{settings.port}/api/v1/status"
-    token = read_secret(settings.token_file, "server token")
     try:
-        answer = httpx2.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT_S)
+        answer = request(settings, "GET", "/api/v1/status", _TIMEOUT_S)
         answer.raise_for_status()
     except httpx2.HTTPError as error:
         raise UnavailableError(f"the server at {settings.host}:{settings.port} does not answer ({error}).") from error

@@ -102,15 +102,13 @@ def _ask(config: Path, method: Literal["GET", "PUT", "POST"], path: str, body: o
     """The running server's answer. Raises UserError with a sentence."""
     import httpx2
 
-    from stores.configuration import read_secret
+    from vrijloop.running_server import address_of, request
     from vrijloop.server import ServerSettings
 
     settings = load_settings(config, ServerSettings)
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-    address = f"http://{host}:{settings.port}"
-    headers = {"Authorization": f"Bearer {read_secret(settings.token_file, 'server token')}"}
+    address = address_of(settings)
     try:
-        answer = httpx2.request(method, address + path, json=body, headers=headers, timeout=_TIMEOUT_S)
+        answer = request(settings, method, path, _TIMEOUT_S, body)
     except httpx2.HTTPError as error:
         raise UserError(f"no server answers at {address}; is `vrijloop server` running? ({error})") from error
     if answer.is_error:

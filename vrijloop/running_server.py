@@ -1,4 +1,4 @@
-"""Asks the server that runs with a configuration."""
+"""Asks the server that runs with a configuration: one place knows its address and shows its token."""
 
 from __future__ import annotations
 
@@ -10,18 +10,30 @@ from stores.configuration import read_secret
 from telemetry import UserError
 from vrijloop.server import ServerSettings
 
-_TIMEOUT = httpx2.Timeout(5.0, read=3600.0)
+_LONG = httpx2.Timeout(5.0, read=3600.0)
 """A year of a thousand machines takes minutes to write out."""
+
+
+def address_of(settings: ServerSettings) -> str:
+    """Where this machine finds it."""
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def request(
+    settings: ServerSettings, method: str, path: str, timeout: float | httpx2.Timeout, body: object = None
+) -> httpx2.Response:
+    """Whatever it answers. Raises UserError where the token cannot be read, httpx2.HTTPError where nothing answers."""
+    headers = {"Authorization": f"Bearer {read_secret(settings.token_file, 'server token')}"}
+    return httpx2.request(method, address_of(settings) + path, json=body, headers=headers, timeout=timeout)
 
 
 def ask_running(settings: ServerSettings, method: str, path: str) -> Any:
     """The answer's JSON; None where no server runs there. Raises UserError where it refuses."""
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-    headers = {"Authorization": f"Bearer {read_secret(settings.token_file, 'server token')}"}
     try:
-        answer = httpx2.request(method, f"http://{host}:{settings.port}{path}", headers=headers, timeout=_TIMEOUT)
+        answer = request(settings, method, path, _LONG)
     except httpx2.HTTPError:
         return None
     if answer.is_error:
-        raise UserError(f"the server at {host}:{settings.port} answered {answer.status_code}: {answer.text[:200]}")
+        raise UserError(f"the server at {address_of(settings)} answered {answer.status_code}: {answer.text[:200]}")
     return answer.json()

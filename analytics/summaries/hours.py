@@ -17,7 +17,7 @@ from analytics.summaries.subjects import lasting_tags_of, tags_of
 from analytics.utilisation import PeriodUtilisation, producing, utilisation
 from stores import Point
 from telemetry import MachineState
-from telemetry.measurements import CLOCK, DAY, HOUR, SHIFT, TIMELINE
+from telemetry.measurements import CLOCK, DAY, HOUR, HOURS_FIELDS, SHIFT, TIMELINE
 
 _DAY = timedelta(days=1)
 CONTEXT = 2
@@ -85,19 +85,7 @@ def timeline_points(
 
 
 def _fields(one: PeriodUtilisation) -> dict[str, float]:
-    return {
-        "calendar_h": one.calendar_h,
-        "known_h": one.known_h,
-        "apt_h": one.apt_h,
-        "aust_h": one.aust_h,
-        "adot_h": one.adot_h,
-        "adet_h": one.adet_h,
-        "aubt_h": one.aubt_h,
-        "maintenance_h": one.maintenance_h,
-        "idle_h": one.idle_h,
-        "off_h": one.off_h,
-        "unknown_h": one.losses_h["unknown"],
-    }
+    return {name: getattr(one, name) for name in HOURS_FIELDS}
 
 
 def _by_the_hour(

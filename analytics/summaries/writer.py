@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from analytics.cycle import CycleResult
+from analytics.live_state import state_now
 from analytics.past import HISTORY, PORTION
 from analytics.policy import Policy
 from analytics.publications import Publications
@@ -22,9 +23,9 @@ from analytics.summaries.hours import CONTEXT, hour_points, power_points, timeli
 from analytics.summaries.plans import PLANNED, approval_points, capacity_points, plan_points, promise_points
 from analytics.summaries.subjects import tags_of
 from analytics.timeline import timeline
-from stores import LatestState, Point, PointStore, StateStore, StoreRefusedError
+from stores import Point, PointStore, StateStore, StoreRefusedError
 from stores.report_batch import to_epoch_milliseconds
-from telemetry import Clock, MachineState
+from telemetry import Clock
 from telemetry.measurements import APPROVAL, CAPACITY, COMPUTED, DAY, HOUR, HOURS_FIELDS, NOW, TIMELINE, WEEK
 
 _log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class SummaryWriter:
         points: list[Point] = []
         shown: dict[str, tuple[object, ...]] = {}
         for one in latest:
-            state, since, silent = _state_at(one, now, self._policy.max_silence)
+            state, since, silent = state_now(one, now, self._policy)
             look = (state, since, silent)
             shown[one.machine] = look
             if every or self._shown.get(one.machine) != look:
@@ -158,12 +159,12 @@ class SummaryWriter:
         today = now.astimezone(zone).date()
         for offset in range(-1, policy.horizon // _DAY + 2):
             day = today + offset * _DAY
-            start, end = (datetime.combine(one, time(0), zone).astimezone(UTC) for one in (day, day + _DAY))
+            start, end = self._midnight(day), self._midnight(day + _DAY)
             sums = self._points.sums(HOUR, policy.factory, PLANNED, start, end)
             self._points.write_points(capacity_points(sums, policy, start))
         noted = self._state.note("promises")
         back = timedelta(days=30) if noted == self._rules() else HISTORY
-        since = datetime.combine((now - back).astimezone(zone).date(), time(0), zone)
+        since = self._midnight((now - back).astimezone(zone).date())
         self._points.write_points(promise_points(self._publications.settled(since), policy))
         self._state.set_note("promises", self._rules())
         approvals = self._state.approvals()
@@ -183,13 +184,13 @@ class SummaryWriter:
         self._points.close()
 
     def _write_hours(self, machines: Sequence[str], first: date, now: datetime) -> None:
-        policy, zone = self._policy, ZoneInfo(self._policy.zone)
-        start = datetime.combine(first - CONTEXT * _DAY, time(0), zone)
+        policy = self._policy
+        start = self._midnight(first - CONTEXT * _DAY)
         reported = self._store.intervals(policy.factory, start, now, machines)
         if reported.empty:
             return
         spells = timeline(reported, start, now)
-        detailed = max(datetime.combine(first, time(0), zone), now - DETAILED)
+        detailed = max(self._midnight(first), now - DETAILED)
         self._points.write_points(hour_points(spells, policy, first, now, detailed))
         measured = reported[reported["since"] >= max(start, detailed)]
         self._points.write_points(power_points(measured, policy))
@@ -197,13 +198,17 @@ class SummaryWriter:
         self._points.write_points(timeline_points(spells, policy, detailed, stand))
 
     def _write_weeks(self, first: date, last: date) -> None:
-        policy, zone = self._policy, ZoneInfo(self._policy.zone)
+        policy = self._policy
         monday = first - first.weekday() * _DAY
         while monday <= last:
-            start, end = (datetime.combine(one, time(0), zone).astimezone(UTC) for one in (monday, monday + 7 * _DAY))
+            start, end = self._midnight(monday), self._midnight(monday + 7 * _DAY)
             sums = self._points.sums(DAY, policy.factory, HOURS_FIELDS, start, end)
             self._points.write_points([Point(WEEK, tags_of(name, policy), start, own) for name, own in sums.items()])
             monday += 7 * _DAY
+
+    def _midnight(self, day: date) -> datetime:
+        """When a local day begins, UTC."""
+        return datetime.combine(day, time(0), ZoneInfo(self._policy.zone)).astimezone(UTC)
 
     def _rules(self) -> str:
         """What the points rest on: with other groups or shifts they are written anew."""
@@ -214,13 +219,6 @@ class SummaryWriter:
             [one.model_dump(mode="json") for one in policy.shifts],
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
-
-
-def _state_at(one: LatestState, now: datetime, max_silence: timedelta) -> tuple[MachineState, datetime, bool]:
-    """Unknown is not idle: what nobody confirmed for so long is not known."""
-    if now - one.interval.until > max_silence:
-        return MachineState.UNKNOWN, one.interval.until, True
-    return one.interval.state, one.interval.since, False
 
 
 def _together(firsts: dict[str, date], today: date) -> list[tuple[date, list[str]]]:
