@@ -166,6 +166,8 @@ def status(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = Fals
     console, outbox, broker = Console(), found["outbox"], found["broker"]
     console.print(table)
     console.print(f"Broker {broker['address']}: {'connected' if broker['connected'] else 'not connected'}.")
+    if not broker["subscribed"]:
+        console.print("[red]Nobody there takes reports yet; they wait in the outbox. Is the server running?[/red]")
     console.print(f"Outbox: {outbox['waiting']} reports wait, {outbox['dropped_oldest']} were dropped at its bound.")
     if outbox["in_memory"]:
         console.print(f"[red]The disk takes no reports: {outbox['in_memory']} wait in memory.[/red]")

@@ -35,6 +35,8 @@ MAX_RESENT_BYTES = 4 * 1024 * 1024
 SESSION_EXPIRY_S = 24 * 3600
 _ACK_TIMEOUT_S = 10.0
 _IDLE_CHECK_S = 5.0
+_NOBODY_AGAIN_S = 5.0
+_NO_MATCHING_SUBSCRIBERS = 0x10
 _HEALTH_EVERY_S = 30.0
 _HEALTH_REFUSED_S = 3600.0
 """So long it is not told again where the broker does not allow it: some (Mosquitto 2.0.11) then cut the connection, and reports go first."""
@@ -54,17 +56,21 @@ class RefusedError(aiomqtt.MqttError):
 
 
 class Client(aiomqtt.Client):
-    """Knows what was refused: with MQTT 5 a broker also acknowledges what it does not take, with the reason (3.4.2.1). With 3.1.1 it has no
-    word for that, and a broker whose rights are wrong loses what it is sent."""
+    """Knows what became of publications: with MQTT 5 a broker also acknowledges what it does not take, and what it throws away because nobody has
+    subscribed to it, with the reason (3.4.2.1). With 3.1.1 it has no word for that, and loses them silently."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.refusals: list[ReasonCode] = []
         """Why publications were not taken, since it was last cleared."""
+        self.for_nobody = False
+        """Whether the broker took something that nobody has subscribed to, since it was last cleared."""
 
     def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
         if reason_code.is_failure:
             self.refusals = [reason_code]
+        if reason_code.value == _NO_MATCHING_SUBSCRIBERS:
+            self.for_nobody = True
         super()._on_publish(client, userdata, mid, reason_code, properties)
 
 
@@ -153,6 +159,8 @@ class Publisher:
         self._away = False
         self._health_due = 0.0
         self.connected = False
+        self.subscribed = True
+        """False while the broker says that nobody there has subscribed to reports: it would throw them away."""
         self.drained = asyncio.Event()
         """Set while the outbox is empty."""
 
@@ -208,7 +216,10 @@ class Publisher:
                 continue
             self.drained.clear()
             messages = messages_of(queued, self._gateway)
-            await self._publish(client, messages)
+            if not await self._publish(client, messages):
+                self._outbox.give_back()
+                await self._wait_for_somebody()
+                continue
             self._goes_well()
             self._delivered.add(messages, time.monotonic())
             if _log.isEnabledFor(logging.DEBUG):
@@ -219,9 +230,11 @@ class Publisher:
             await self._tell_health(client)
         await client.publish(self._status_topic, b"offline", qos=1, retain=True)
 
-    async def _publish(self, client: Client, messages: Sequence[Message]) -> None:
-        """Returns when the broker has acknowledged all of them, and taken them. Raises RefusedError."""
+    async def _publish(self, client: Client, messages: Sequence[Message]) -> bool:
+        """Returns when the broker has acknowledged all of them: whether there is somebody whom each of them reaches, now or later.
+        Raises RefusedError."""
         client.refusals.clear()
+        client.for_nobody = False
         cut: Exception | None = None
         try:
             await asyncio.gather(
@@ -238,13 +251,29 @@ class Publisher:
             user = f"the user {self._settings.username!r}" if self._settings.username else "a user without a name"
             topic = state_topic(self._factory, "+")
             raise RefusedError(f"it refuses reports ({client.refusals[0]}). Allow {user} to write {topic}") from cut
+        if not self.subscribed and not client.for_nobody:
+            _log.info("MQTT broker %s: somebody takes reports again.", self._settings.address)
+            self.subscribed = True
+        return not client.for_nobody
+
+    async def _wait_for_somebody(self) -> None:
+        """A broker that stands before ingest has subscribed throws away what it acknowledges; so does Mosquitto for a shared subscription after it
+        was started again, until ingest is back."""
+        if self.subscribed:
+            _log.warning(
+                "MQTT broker %s: nobody there takes reports. They wait in the outbox until ingest has subscribed.",
+                self._settings.address,
+            )
+            self.subscribed = False
+        await self._pause(_NOBODY_AGAIN_S)
 
     async def _resend(self, client: Client) -> None:
         """After a lost connection: what the broker had acknowledged lately, since a broker that was killed or lost its
         power has forgotten what it had not saved yet. Repeating is harmless, and the present follows."""
         lately = self._delivered.messages()
         for start in range(0, len(lately), WINDOW):
-            await self._publish(client, lately[start : start + WINDOW])
+            while not await self._publish(client, lately[start : start + WINDOW]) and not self._stopping.is_set():
+                await self._wait_for_somebody()
 
     async def _tell_health(self, client: Client) -> None:
         """Now and then, after the reports: nothing hangs on it."""

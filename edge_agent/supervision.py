@@ -101,7 +101,11 @@ def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
             "dropped_superseded": outbox.dropped_superseded,
             "dropped_oldest": outbox.dropped_oldest,
         },
-        "broker": {"address": agent.settings.mqtt.address, "connected": agent.publisher.connected},
+        "broker": {
+            "address": agent.settings.mqtt.address,
+            "connected": agent.publisher.connected,
+            "subscribed": agent.publisher.subscribed,
+        },
     }
 
 
@@ -117,6 +121,7 @@ def metrics_of(agent: Agent, clock: Clock) -> bytes:
         (gauges[name].labels(**labels) if labels else gauges[name]).set(number)
 
     put("broker_connected", "1 while the broker is connected", status["broker"]["connected"])
+    put("broker_subscribed", "0 while nobody at the broker has subscribed to reports", status["broker"]["subscribed"])
     for name, value in status["outbox"].items():
         put(f"outbox_{name}", f"Outbox: {name.replace('_', ' ')}", value)
     for one in status["machines"]:

@@ -68,16 +68,24 @@ class _StoppedError(Exception):
 
 
 class IngestService:
-    """One worker. `worker` names its session at the broker: the same name after a restart takes up what was left."""
+    """One worker. `worker` names its session at the broker: the same name after a restart takes up what was left.
+    `shared`: one of several. Alone it does without: Mosquitto forgets shared subscriptions when it starts again."""
 
     def __init__(
-        self, settings: BrokerSettings, store: StateStore, quarantine: Quarantine, clock: Clock, worker: str = "1"
+        self,
+        settings: BrokerSettings,
+        store: StateStore,
+        quarantine: Quarantine,
+        clock: Clock,
+        worker: str = "1",
+        *,
+        shared: bool = False,
     ) -> None:
         self._store = store
         self._quarantine = quarantine
         self._clock = clock
         self._stopping = threading.Event()
-        self._subscription = Subscription(settings, worker, self)
+        self._subscription = Subscription(settings, worker, self, shared)
         self._gathering = _Batch()
         self._batches: queue.Queue[_Batch | None] = queue.Queue(maxsize=1)
         self.counters = IngestCounters()

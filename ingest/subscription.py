@@ -1,6 +1,6 @@
 """The MQTT side of ingest: a durable session, a bounded window, and acknowledgements only when told.
 
-With MQTT 5 workers share the load (`$share/ingest/…`); with 3.1.1 one worker takes all.
+One worker takes all; with MQTT 5 several can share the load (`$share/ingest/…`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest.metrics import Waiting
 from telemetry import UnavailableError
@@ -73,9 +74,10 @@ class Subscription:
     Acknowledging from a second thread costs as much as all else: each one is a system call that hands the interpreter over.
     """
 
-    def __init__(self, settings: BrokerSettings, worker: str, consumer: Consumer) -> None:
+    def __init__(self, settings: BrokerSettings, worker: str, consumer: Consumer, shared: bool) -> None:
         self._settings = settings
         self._five = settings.protocol == "5"
+        self._filter = SHARED_FILTER if shared and self._five else STATE_FILTER
         self._consumer = consumer
         self._answered = threading.Event()
         self._unsubscribed = threading.Event()
@@ -136,7 +138,7 @@ class Subscription:
         never comes back.
         """
         self._retiring = True
-        self._client.unsubscribe(SHARED_FILTER if self._five else STATE_FILTER)
+        self._client.unsubscribe(self._filter)
         self.wake()
         if not self._unsubscribed.wait(_CONNECT_TIMEOUT_S):
             return False
@@ -275,7 +277,20 @@ class Subscription:
             return
         self.connected = True
         if not self._retiring:
-            client.subscribe(SHARED_FILTER if self._five else STATE_FILTER, qos=1)
+            self._subscribe(client, flags.session_present)
+
+    def _subscribe(self, client: mqtt.Client, session_present: bool) -> None:
+        if not self._five:
+            client.subscribe(self._filter, qos=1)
+            return
+        if session_present and not self._answered.is_set():
+            # It may have been one of several and be the only one now, or the other way round. First this: Mosquitto before 2.0.19 mixes both up
+            # when a session has both at once.
+            client.unsubscribe(SHARED_FILTER if self._filter == STATE_FILTER else STATE_FILTER)
+        # What is retained comes with a new subscription only, not again with every connection.
+        client.subscribe(
+            self._filter, options=SubscribeOptions(1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+        )
 
     def _on_subscribe(
         self, client: mqtt.Client, userdata: object, mid: int, reasons: list[ReasonCode], properties: object
@@ -288,7 +303,8 @@ class Subscription:
     def _on_unsubscribe(
         self, client: mqtt.Client, userdata: object, mid: int, reasons: object, properties: object
     ) -> None:
-        self._unsubscribed.set()
+        if self._retiring:
+            self._unsubscribed.set()
 
     def _on_disconnect(
         self, client: mqtt.Client, userdata: object, flags: object, reason: ReasonCode, properties: object

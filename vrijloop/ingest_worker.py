@@ -45,7 +45,7 @@ def run_worker(config: Path, name: str, retire: bool) -> None:
     clock = SystemClock()
     store = open_store(settings.store, settings.data_dir, clock, name, only_writes=True)
     quarantine = Quarantine(settings.data_dir / f"quarantine-{name}.sqlite")
-    service = IngestService(settings.mqtt, store, quarantine, clock, name)
+    service = IngestService(settings.mqtt, store, quarantine, clock, name, shared=True)
     if settings.metrics_port is not None:
         registry = CollectorRegistry()
         registry.register(service.collector())

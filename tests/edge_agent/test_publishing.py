@@ -131,6 +131,45 @@ async def test_what_the_broker_may_not_take_stays_in_the_outbox(
     await asyncio.to_thread(broker.stop)
 
 
+async def test_reports_wait_until_somebody_has_subscribed(
+    broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody has subscribed to, a broker acknowledges and throws away; after its restart, also what had been delivered lately."""
+    monkeypatch.setattr("edge_agent.publisher._NOBODY_AGAIN_S", 0.2)
+    outbox, committed = Outbox(tmp_path / "outbox.sqlite"), asyncio.Event()
+    publisher = Publisher(BrokerSettings(url=broker.url), "genk", "gw-1", outbox, committed)
+    now = SystemClock().now()
+
+    def commit(count: int) -> None:
+        changes = [now + timedelta(milliseconds=outbox.last_seq() + place) for place in range(count)]
+        outbox.append([("m1", StateInterval(MachineState.EXECUTING, at, at)) for at in changes])
+        committed.set()
+
+    commit(700)
+    running = asyncio.create_task(publisher.run())
+    await until(lambda: not publisher.subscribed)
+    assert outbox.depth() == 700
+    listener = Listener(broker.port)
+    await until(lambda: outbox.depth() == 0)
+    await until(lambda: listener.sequences().ranges == [(1, 700)])
+    assert publisher.subscribed
+    assert caplog.text.count("nobody there takes reports") == 1
+    listener.close()
+    listener.messages.clear()
+
+    await asyncio.to_thread(broker.kill)
+    (broker.folder / "mosquitto.db").unlink(missing_ok=True)
+    await asyncio.to_thread(broker.start)
+    await until(lambda: not publisher.subscribed)
+    commit(1)
+    again = Listener(broker.port)
+    await until(lambda: again.sequences().ranges == [(1, 701)])
+    again.close()
+    publisher.stop()
+    await running
+    outbox.close()
+
+
 def agent_config(folder: Path, broker: Mosquitto, port: int) -> Path:
     path = folder / "agent.toml"
     path.write_text(

@@ -127,7 +127,6 @@ class Chain:
     async def ready(self) -> None:
         for worker in self.workers:
             await until(lambda worker=worker: worker.metric("vrijloop_ingest_connected") == 1, "a worker to subscribe")  # type: ignore[misc]
-        await asyncio.sleep(1.5)  # the broker saves its sessions every second: the subscription is on disk now
 
     def opened(self) -> StateStore:
         if self.influx is not None:

@@ -35,17 +35,21 @@ class Sender:
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
 
-    def raw(self, topic: str, payload: bytes) -> None:
-        self._client.publish(topic, payload, qos=1, retain=True).wait_for_publish(30)
+    @property
+    def connected(self) -> bool:
+        return self._client.is_connected()
 
-    def reports(self, first: int, count: int, machine: str = "m1") -> None:
+    def raw(self, topic: str, payload: bytes, retain: bool = True) -> None:
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(30)
+
+    def reports(self, first: int, count: int, machine: str = "m1", retain: bool = True) -> None:
         """One message with the reports first, first + 1, …, each of a minute."""
         reports = []
         for seq in range(first, first + count):
             since = T0 + timedelta(minutes=seq)
             state = (MachineState.EXECUTING, MachineState.NOT_EXECUTING)[seq % 2]
             reports.append(StateReport.of(seq, StateInterval(state, since, since + timedelta(minutes=1))))
-        self.raw(state_topic("genk", machine), encode("gw-1", reports))
+        self.raw(state_topic("genk", machine), encode("gw-1", reports), retain)
 
     def close(self) -> None:
         self._client.disconnect()
@@ -145,6 +149,35 @@ def test_a_store_that_comes_back_gets_everything(
     wait_for(lambda: stored(store) == 100, "all reports")
     service.stop()
     assert store.ledger()[0].missing == 0
+
+
+def test_what_comes_while_broker_and_worker_start_again_is_kept(
+    broker: Mosquitto, sender: Sender, store: DuckDBStateStore, quarantine: Quarantine
+) -> None:
+    """Mosquitto does not write shared subscriptions down: with one, reports that come before the worker is back would be lost."""
+    service = IngestService(BrokerSettings(url=broker.url), store, quarantine, SystemClock())
+    service.start()
+    service.stop()
+    broker.stop()
+    broker.start()
+    wait_for(lambda: sender.connected, "the sender to come back")
+    sender.reports(1, 10, retain=False)
+    again = IngestService(BrokerSettings(url=broker.url), store, quarantine, SystemClock())
+    again.start()
+    wait_for(lambda: stored(store) == 10, "what came before the worker was back")
+    again.stop()
+
+
+def test_a_worker_may_become_the_only_one_and_one_of_several(
+    broker: Mosquitto, sender: Sender, store: DuckDBStateStore, quarantine: Quarantine
+) -> None:
+    for turn, shared in enumerate((False, True, False)):
+        service = IngestService(BrokerSettings(url=broker.url), store, quarantine, SystemClock(), shared=shared)
+        service.start()
+        sender.reports(1 + turn * 10, 10, retain=False)
+        wait_for(lambda upto=10 + turn * 10: stored(store) == upto, "the reports")  # type: ignore[misc]
+        service.stop()
+    assert store.ledger()[0].repeated == 0, "each report came once"
 
 
 def test_a_broker_that_is_not_there_or_refuses_is_named(

@@ -230,6 +230,7 @@ class Told:
     def __init__(self, folder: Path, port: int, user: str | None, password: str) -> None:
         self.refused = False
         self.heard: list[str] = []
+        self.acknowledged: set[int] = set()
         self.done = threading.Event()
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
         if user is not None:
@@ -237,6 +238,7 @@ class Told:
         self.client.tls_set_context(ssl.create_default_context(cafile=str(folder / "certificates" / "ca.pem")))
         self.client.on_connect = self._on_connect
         self.client.on_message = lambda _, __, message: self.heard.append(message.topic)
+        self.client.on_publish = lambda *arguments: self.acknowledged.add(arguments[2])
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
         assert self.done.wait(20)
@@ -246,7 +248,9 @@ class Told:
         self.done.set()
 
     def publish(self, topic: str) -> None:
-        self.client.publish(topic, b"x", qos=1).wait_for_publish(20)
+        """Until it is acknowledged: after a refusal Mosquitto 2.0.11 cuts the connection, and the next one goes out with a new one."""
+        number = self.client.publish(topic, b"x", qos=1).mid
+        wait_for(lambda: number in self.acknowledged, f"an answer to {topic}")
 
     def close(self) -> None:
         self.client.disconnect()
@@ -296,13 +300,18 @@ def test_a_real_broker_lets_a_gateway_say_its_own_and_nothing_else(tmp_path: Pat
         }
         ingest = Told(folder, port, "ingest", (folder / "secrets" / "mqtt-ingest").read_text().strip())
         ingest.client.subscribe(
-            [("$share/ingest/vrijloop/v1/+/+/state", 1), ("vrijloop/v1/+/+/status", 1), ("vrijloop/v1/+/+/health", 1)]
+            [
+                ("vrijloop/v1/+/+/state", 1),
+                ("$share/ingest/vrijloop/v1/+/+/state", 1),
+                ("vrijloop/v1/+/+/status", 1),
+                ("vrijloop/v1/+/+/health", 1),
+            ]
         )
         gateway = Told(folder, port, "gw-1", passwords["gw-1"])
         for topic in ("genk/gw-2/status", "hal-2/m1/state", "genk/gw-1/status", "genk/gw-1/health", "genk/m1/state"):
             gateway.publish(f"vrijloop/v1/{topic}")
-        wait_for(lambda: len(ingest.heard) >= 3, "what may be said")
-        assert sorted(ingest.heard) == [f"vrijloop/v1/genk/{one}" for one in ("gw-1/health", "gw-1/status", "m1/state")]
+        wait_for(lambda: "vrijloop/v1/genk/m1/state" in ingest.heard, "what may be said")
+        assert set(ingest.heard) == {f"vrijloop/v1/genk/{one}" for one in ("gw-1/health", "gw-1/status", "m1/state")}
         gateway.client.subscribe("vrijloop/v1/#", 1)
         ingest.publish("vrijloop/v1/genk/m2/state")
         wait_for(lambda: "vrijloop/v1/genk/m2/state" in ingest.heard, "ingest's own")
