@@ -218,7 +218,7 @@ class Publisher:
             messages = messages_of(queued, self._gateway)
             if not await self._publish(client, messages):
                 self._outbox.give_back()
-                await self._wait_for_somebody()
+                await self._wait_for_somebody(client)
                 continue
             self._goes_well()
             self._delivered.add(messages, time.monotonic())
@@ -256,7 +256,7 @@ class Publisher:
             self.subscribed = True
         return not client.for_nobody
 
-    async def _wait_for_somebody(self) -> None:
+    async def _wait_for_somebody(self, client: Client) -> None:
         """A broker that stands before ingest has subscribed throws away what it acknowledges; so does Mosquitto for a shared subscription after it
         was started again, until ingest is back."""
         if self.subscribed:
@@ -265,6 +265,7 @@ class Publisher:
                 self._settings.address,
             )
             self.subscribed = False
+        await self._tell_health(client)
         await self._pause(_NOBODY_AGAIN_S)
 
     async def _resend(self, client: Client) -> None:
@@ -273,7 +274,7 @@ class Publisher:
         lately = self._delivered.messages()
         for start in range(0, len(lately), WINDOW):
             while not await self._publish(client, lately[start : start + WINDOW]) and not self._stopping.is_set():
-                await self._wait_for_somebody()
+                await self._wait_for_somebody(client)
 
     async def _tell_health(self, client: Client) -> None:
         """Now and then, after the reports: nothing hangs on it."""

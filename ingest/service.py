@@ -40,6 +40,7 @@ two thirds of the time went into looking for cycles that are not there."""
 
 _STORE_RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 _SHUT_RETRY_S = 30.0
+_DEFECT_ATTEMPTS = 3
 
 
 @dataclass
@@ -174,49 +175,54 @@ class IngestService:
         try:
             self._set_aside(batch.refused)
             self._write(batch.accepted)
-            self._subscription.settle(batch.received)
         except _StoppedError:
             return
-        except Exception as error:  # noqa: BLE001 - one batch must not end the service
-            # Not acknowledged, so the broker keeps these messages and sends them again on the next connection.
-            _log.exception("A batch of %d messages could not be settled.", len(batch.received))
-            self.counters.failing = repr(error)
-            self._subscription.forget(batch.received)
+        self._subscription.settle(batch.received)
 
     def _write(self, accepted: list[tuple[Received, AcceptedMessage]]) -> None:
         """Returns when every message is durable, in the store or in quarantine."""
-        builder = ReportBatchBuilder()
-        for _, message in accepted:
-            builder.add(message.source, message.reports)
-            self.counters.unknown_fields += message.unknown_fields
-        reports = builder.build()
         attempts = 0
         while True:
             try:
-                self._store.write(reports)
+                self._store_now(accepted)
             except StoreRefusedError as error:
                 self.counters.store_errors["refused"] += 1
-                self._leave_out_the_culprit(accepted, str(error))
+                self._leave_out_the_culprit(accepted, f"the store refuses it: {error}")
                 return
             except StoreUnavailableError as error:
                 shut = isinstance(error, StoreShutError)
                 self.counters.store_errors["shut" if shut else "unavailable"] += 1
                 attempts = self._pause(attempts, str(error), shut)
-                continue
-            if attempts:
-                _log.info("The store takes reports again.")
-            if _log.isEnabledFor(logging.DEBUG):
-                for _, message in accepted:
-                    factory, machine, gateway = message.source
-                    seqs = f"{message.reports[0].seq}-{message.reports[-1].seq}"
-                    ids = {"factory": factory, "machine": machine, "gateway": gateway, "seqs": seqs}
-                    _log.debug("Stored.", extra=ids)
-            self.counters.settled(len(accepted), reports.until_ms, self._clock.now())
-            return
+            except Exception as error:  # noqa: BLE001 - see below
+                # A defect of ours. It may pass; and where it is one message's, it must not stop the machines beside it.
+                if attempts >= _DEFECT_ATTEMPTS:
+                    self._leave_out_the_culprit(accepted, f"a defect of ingest: {error!r}")
+                    return
+                _log.exception("A batch of %d messages could not be stored.", len(accepted))
+                attempts = self._pause(attempts, f"A defect of ingest: {error!r}", shut=False)
+            else:
+                if attempts:
+                    _log.info("The store takes reports again.")
+                return
+
+    def _store_now(self, accepted: list[tuple[Received, AcceptedMessage]]) -> None:
+        builder = ReportBatchBuilder()
+        for _, message in accepted:
+            builder.add(message.source, message.reports)
+        reports = builder.build()
+        self._store.write(reports)
+        if _log.isEnabledFor(logging.DEBUG):
+            for _, message in accepted:
+                factory, machine, gateway = message.source
+                seqs = f"{message.reports[0].seq}-{message.reports[-1].seq}"
+                ids = {"factory": factory, "machine": machine, "gateway": gateway, "seqs": seqs}
+                _log.debug("Stored.", extra=ids)
+        self.counters.unknown_fields += sum(message.unknown_fields for _, message in accepted)
+        self.counters.settled(len(accepted), reports.until_ms, self._clock.now())
 
     def _leave_out_the_culprit(self, accepted: list[tuple[Received, AcceptedMessage]], reason: str) -> None:
         if len(accepted) == 1:
-            self._set_aside([(accepted[0][0], f"the store refuses it: {reason}")])
+            self._set_aside([(accepted[0][0], reason)])
             return
         middle = len(accepted) // 2
         self._write(accepted[:middle])
@@ -235,7 +241,7 @@ class IngestService:
         while True:
             try:
                 self._quarantine.add(rows, self._clock.now())
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 attempts = self._pause(attempts, f"The quarantine cannot be written: {error}", shut=False)
                 continue
             self.counters.quarantined += len(refused)

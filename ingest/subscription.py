@@ -117,12 +117,6 @@ class Subscription:
         self._durable.append(taken)
         self.wake()
 
-    def forget(self, taken: list[Received]) -> None:
-        """These could not be settled: not acknowledged, they come again with the next connection. From any thread."""
-        for one in taken:
-            one.connection = -1
-        self.settle(taken)
-
     def waiting(self) -> Waiting:
         """What has come and is not durable yet. From any thread."""
         try:

@@ -45,6 +45,8 @@ class FussyStore:
         self.writes += 1
         if self.shut:
             raise StoreShutError("the token was revoked")
+        if "defect" in batch.reason:
+            raise RuntimeError("a defect of the store's")
         if "poison" in batch.reason:
             raise StoreRefusedError("field type conflict")
         self._store.write(batch)
@@ -100,6 +102,15 @@ def line(broker: Mosquitto, tmp_path: Path) -> Iterator[Line]:
     line.service.start()
     yield line
     line.close()
+
+
+def test_a_defect_costs_one_message_and_no_other(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.service._STORE_RETRY_S", (0.01,))
+    line.send([message(seq, reason="defect" if seq == 37 else None) for seq in range(1, 201)])
+    wait_for(lambda: line.stored() == 199 and line.quarantine.count() == 1, "all but the culprit")
+    assert "a defect of ingest: RuntimeError" in line.quarantine.messages()[0].reason
+    line.send([message(201)])
+    wait_for(lambda: line.stored() == 200, "what came afterwards")
 
 
 def test_of_a_refused_batch_only_the_culprits_are_set_aside(line: Line) -> None:
