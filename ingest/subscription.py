@@ -174,11 +174,18 @@ class Subscription:
                 continue
             if self.connected:
                 delay = 1.0
-            self._turn(connection)
+            self._guarded_turn(connection)
             if time.monotonic() - misc > 1.0:
                 misc = time.monotonic()
                 self._client.loop_misc()
         self._acknowledge()
+
+    def _guarded_turn(self, connection: Any) -> None:
+        try:
+            self._turn(connection)
+        except Exception:  # noqa: BLE001 - a thread that is dead behind a connection that stands would look well
+            _log.exception("A defect at the connection to the MQTT broker %s; connecting anew.", self._settings.address)
+            self._client.disconnect()
 
     def _turn(self, connection: Any) -> None:
         """One round: wait for the socket or a wake-up call, read what is there, acknowledge what is durable."""

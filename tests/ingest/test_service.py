@@ -17,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from ingest.quarantine import MAX_MESSAGES, Quarantine
 from ingest.service import IngestService
+from ingest.subscription import Subscription
 from stores import ReportBatch, StoreUnavailableError
 from stores.duckdb_store import DuckDBStateStore
 from telemetry import MachineState, StateInterval, StateReport, SystemClock, UnavailableError, encode, state_topic
@@ -180,6 +181,31 @@ def test_a_worker_may_become_the_only_one_and_one_of_several(
     assert store.ledger()[0].repeated == 0, "each report came once"
 
 
+def test_a_defect_at_the_connection_costs_a_new_connection(
+    broker: Mosquitto,
+    sender: Sender,
+    store: DuckDBStateStore,
+    quarantine: Quarantine,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    read, failures = Subscription._read, [ValueError("a packet that nobody foresaw")]
+
+    def once_broken(self: Subscription) -> None:
+        if failures and self.connected:
+            raise failures.pop()
+        read(self)
+
+    service = IngestService(BrokerSettings(url=broker.url), store, quarantine, SystemClock())
+    service.start()
+    monkeypatch.setattr(Subscription, "_read", once_broken)
+    sender.reports(1, 10)
+    wait_for(lambda: stored(store) == 10, "the reports")
+    service.stop()
+    assert not failures
+    assert "connecting anew" in caplog.text
+
+
 def test_a_broker_that_is_not_there_or_refuses_is_named(
     tmp_path: Path, store: DuckDBStateStore, quarantine: Quarantine
 ) -> None:
@@ -207,6 +233,7 @@ import sys, time
 from pathlib import Path
 from ingest.quarantine import Quarantine
 from ingest.service import IngestService
+from ingest.subscription import Subscription
 from stores.duckdb_store import DuckDBStateStore
 from telemetry import SystemClock
 from telemetry.broker import BrokerSettings

@@ -42,6 +42,7 @@ DEFAULT_PORT = 8340
 _READY_S = 60.0
 _REPLAY_LIMIT_S = 1800.0
 _HISTORY_LIMIT_S = 900.0
+_STANDSTILL_S = 60.0
 _POLL_S = 0.3
 
 
@@ -118,36 +119,52 @@ def _run_factory(options: DemoOptions, console: Console) -> int:
 
 
 def _run_replay(options: DemoOptions, csv: Path, console: Console) -> int:
-    began = time.monotonic()
     recording = read_recorded_meter(csv, options.timezone, options.skip_broken_rows)
+    # A new folder: a replay starts from nothing, so that its counts are its own.
+    folder, keep = Path(tempfile.mkdtemp(prefix="vrijloop-replay-")), True
+    try:
+        code = _replay_in(folder, options, csv, recording, console)
+        keep = code != 0
+        return code
+    except _InterruptedError:
+        keep = False
+        raise
+    finally:
+        if keep:
+            console.print(f"What was written stays for a look in {folder}.")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _replay_in(folder: Path, options: DemoOptions, csv: Path, recording: RecordedMeter, console: Console) -> int:
+    began = time.monotonic()
     broker, modbus, server, platform = free_ports(4)
-    with _replay_folder() as folder:
-        ports = Ports(broker, 0, modbus, server, options.port or platform)
-        place = _workplace(options, ports, REPLAY_FACTORY, console, folder)
-        machines = replay_machines_toml(modbus, recording.interval.total_seconds())
-        place.prepare(machines, replay_policy(options.timezone), cycle="1h")
-        children = Children(place.logs)
-        try:
-            _start_services(place, options, children, console, as_of=recording.end)
-            result = folder / "replay.json"
-            job = {
-                "csv": str(csv.resolve()),
-                "timezone": options.timezone,
-                "skip_broken_rows": options.skip_broken_rows,
-                "modbus_port": modbus,
-                "agent_config": str(place.agent_config),
-                "result": str(result),
-            }
-            shop_floor = _start_shop_floor(place, children, job)
-            _watch_replay(place, children, shop_floor, recording, console)
-            emitted = json.loads(result.read_text(encoding="utf-8"))["emitted"]
-            _ask(place, "POST", "/api/v1/cycle")
-            offers = _offers(place)
-            summary = _summary(place, emitted, offers, recording.start, recording.end)
-            summary["hours_per_state_in_file"] = _hours_in_file(recording)
-            return _report(summary, began, options, console)
-        finally:
-            children.stop_all()
+    ports = Ports(broker, 0, modbus, server, options.port or platform)
+    place = _workplace(options, ports, REPLAY_FACTORY, console, folder)
+    machines = replay_machines_toml(modbus, recording.interval.total_seconds())
+    place.prepare(machines, replay_policy(options.timezone), cycle="1h")
+    children = Children(place.logs)
+    try:
+        _start_services(place, options, children, console, as_of=recording.end)
+        result = folder / "replay.json"
+        job = {
+            "csv": str(csv.resolve()),
+            "timezone": options.timezone,
+            "skip_broken_rows": options.skip_broken_rows,
+            "modbus_port": modbus,
+            "agent_config": str(place.agent_config),
+            "result": str(result),
+        }
+        shop_floor = _start_shop_floor(place, children, job)
+        _watch_replay(place, children, shop_floor, recording, console)
+        emitted = json.loads(result.read_text(encoding="utf-8"))["emitted"]
+        _ask(place, "POST", "/api/v1/cycle")
+        offers = _offers(place)
+        summary = _summary(place, emitted, offers, recording.start, recording.end)
+        summary["hours_per_state_in_file"] = _hours_in_file(recording)
+        return _report(summary, began, options, console)
+    finally:
+        children.stop_all()
 
 
 def _page_port(asked: int | None, console: Console) -> int:
@@ -286,13 +303,13 @@ def _summary(
 
 def _settled_status(place: Workplace, emitted: int) -> dict[str, Any]:
     """The ledger, once all that was emitted is stored, or after a while without progress."""
-    deadline = time.monotonic() + 20
     status: dict[str, Any] = _ask(place, "GET", "/api/v1/status")
-    while status["stored"] < emitted and time.monotonic() < deadline:
+    progressed = time.monotonic()
+    while status["stored"] < emitted and time.monotonic() - progressed < _STANDSTILL_S:
         time.sleep(_POLL_S)
         before, status = status["stored"], _ask(place, "GET", "/api/v1/status")
         if status["stored"] > before:
-            deadline = time.monotonic() + 20
+            progressed = time.monotonic()
     return status
 
 
@@ -355,16 +372,6 @@ def _answers(url: str) -> bool:
     except httpx2.HTTPError:
         return False
     return True
-
-
-@contextmanager
-def _replay_folder() -> Iterator[Path]:
-    """A new folder, removed afterwards: a replay starts from nothing, so that its counts are its own."""
-    folder = Path(tempfile.mkdtemp(prefix="vrijloop-replay-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _progress(console: Console) -> Progress:
