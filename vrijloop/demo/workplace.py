@@ -97,7 +97,9 @@ class Workplace:
     def _agent_toml(self, machines: str) -> str:
         return (
             f'[agent]\nfactory = "{self.factory}"\ngateway = "{self.gateway}"\n'
-            f"data_dir = {json.dumps(str(self.folder / 'agent'))}\n\n{self._mqtt_toml()}\n{machines}"
+            f"data_dir = {json.dumps(str(self.folder / 'agent'))}\n"
+            # A month of a replay passes in a second: a broker that was busy for that long must not cost a report.
+            f'outbox_max_age = "36500d"\n\n{self._mqtt_toml()}\n{machines}'
         )
 
     def _server_toml(self, cycle: str) -> str:
