@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -65,6 +65,8 @@ class Client(aiomqtt.Client):
         """Why publications were not taken, since it was last cleared."""
         self.for_nobody = False
         """Whether the broker took something that nobody has subscribed to, since it was last cleared."""
+        self.lost = asyncio.Event()
+        """Set when the connection has ended."""
 
     def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
         if reason_code.is_failure:
@@ -72,6 +74,27 @@ class Client(aiomqtt.Client):
         if reason_code.value == _NO_MATCHING_SUBSCRIBERS:
             self.for_nobody = True
         super()._on_publish(client, userdata, mid, reason_code, properties)
+
+    def _on_disconnect(self, *arguments: Any) -> None:
+        super()._on_disconnect(*arguments)
+        self.lost.set()
+
+    async def acknowledged(self, topics_and_messages: Iterable[tuple[str, Message]]) -> None:
+        """Publish all with QoS 1 and return when each is acknowledged. Raises MqttError, and at once where the connection is lost meanwhile:
+        the library itself would wait for its time-out."""
+        publishing = asyncio.gather(
+            *(self.publish(topic, one.payload, qos=1, retain=one.retain) for topic, one in topics_and_messages)
+        )
+        lost = asyncio.create_task(self.lost.wait())
+        either: tuple[asyncio.Future[Any], ...] = (publishing, lost)
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not publishing.done():
+                raise aiomqtt.MqttError("the connection was lost")
+            await publishing
+        finally:
+            lost.cancel()
+            publishing.cancel()
 
 
 class DeliveredLately:
@@ -237,12 +260,7 @@ class Publisher:
         client.for_nobody = False
         cut: Exception | None = None
         try:
-            await asyncio.gather(
-                *(
-                    client.publish(state_topic(self._factory, one.machine), one.payload, qos=1, retain=one.retain)
-                    for one in messages
-                )
-            )
+            await client.acknowledged((state_topic(self._factory, one.machine), one) for one in messages)
         except (aiomqtt.MqttError, OSError) as error:
             if not client.refusals:
                 raise
