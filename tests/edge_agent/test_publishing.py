@@ -67,6 +67,14 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
+def commit(outbox: Outbox, committed: asyncio.Event, count: int) -> None:
+    """So many reports of one machine, each an interval of its own, and the publisher is told."""
+    now = SystemClock().now()
+    changes = [now + timedelta(milliseconds=place) for place in range(count)]
+    outbox.append([("m1", StateInterval(MachineState.EXECUTING, at, at)) for at in changes])
+    committed.set()
+
+
 async def test_reports_wait_while_the_broker_is_away(
     broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -75,17 +83,10 @@ async def test_reports_wait_while_the_broker_is_away(
     committed = asyncio.Event()
     publisher = Publisher(BrokerSettings(url=broker.url), "genk", "gw-1", outbox, committed)
     running = asyncio.create_task(publisher.run())
-    now = SystemClock().now()
-
-    def commit(count: int) -> None:
-        changes = [now + timedelta(milliseconds=outbox.last_seq() + place) for place in range(count)]
-        outbox.append([("m1", StateInterval(MachineState.EXECUTING, at, at)) for at in changes])
-        committed.set()
-
-    commit(700)
+    commit(outbox, committed, 700)
     await until(lambda: listener.sequences().count == 700)
     await asyncio.to_thread(broker.stop)
-    commit(700)
+    commit(outbox, committed, 700)
     await until(lambda: "Reports wait in the outbox" in caplog.text)
     assert outbox.depth() == 700
     await asyncio.to_thread(broker.start)
@@ -111,9 +112,7 @@ async def test_what_the_broker_may_not_take_stays_in_the_outbox(
     listener = Listener(broker.port)
     outbox, committed = Outbox(tmp_path / "outbox.sqlite"), asyncio.Event()
     publisher = Publisher(BrokerSettings(url=broker.url), "genk", "gw-1", outbox, committed)
-    now = SystemClock().now()
-    changes = [now + timedelta(milliseconds=place) for place in range(700)]
-    outbox.append([("m1", StateInterval(MachineState.EXECUTING, at, at)) for at in changes])
+    commit(outbox, committed, 700)
     running = asyncio.create_task(publisher.run())
     await until(lambda: "refuses reports" in caplog.text)
     assert "vrijloop/v1/genk/+/state" in caplog.text
@@ -138,14 +137,7 @@ async def test_reports_wait_until_somebody_has_subscribed(
     monkeypatch.setattr("edge_agent.publisher._NOBODY_AGAIN_S", 0.2)
     outbox, committed = Outbox(tmp_path / "outbox.sqlite"), asyncio.Event()
     publisher = Publisher(BrokerSettings(url=broker.url), "genk", "gw-1", outbox, committed)
-    now = SystemClock().now()
-
-    def commit(count: int) -> None:
-        changes = [now + timedelta(milliseconds=outbox.last_seq() + place) for place in range(count)]
-        outbox.append([("m1", StateInterval(MachineState.EXECUTING, at, at)) for at in changes])
-        committed.set()
-
-    commit(700)
+    commit(outbox, committed, 700)
     running = asyncio.create_task(publisher.run())
     await until(lambda: not publisher.subscribed)
     assert outbox.depth() == 700
@@ -161,7 +153,7 @@ async def test_reports_wait_until_somebody_has_subscribed(
     (broker.folder / "mosquitto.db").unlink(missing_ok=True)
     await asyncio.to_thread(broker.start)
     await until(lambda: not publisher.subscribed)
-    commit(1)
+    commit(outbox, committed, 1)
     again = Listener(broker.port)
     await until(lambda: again.sequences().ranges == [(1, 701)])
     again.close()
