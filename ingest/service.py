@@ -181,7 +181,7 @@ class IngestService:
 
     def _write(self, accepted: list[tuple[Received, AcceptedMessage]]) -> None:
         """Returns when every message is durable, in the store or in quarantine."""
-        attempts = 0
+        attempts = defects = 0
         while True:
             try:
                 self._store_now(accepted)
@@ -195,7 +195,8 @@ class IngestService:
                 attempts = self._pause(attempts, str(error), shut)
             except Exception as error:  # noqa: BLE001 - see below
                 # A defect of ours. It may pass; and where it is one message's, it must not stop the machines beside it.
-                if attempts >= _DEFECT_ATTEMPTS:
+                defects += 1
+                if defects > _DEFECT_ATTEMPTS:
                     self._leave_out_the_culprit(accepted, f"a defect of ingest: {error!r}")
                     return
                 _log.exception("A batch of %d messages could not be stored.", len(accepted))

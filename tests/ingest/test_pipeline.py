@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from ingest.quarantine import Quarantine
 from ingest.service import IngestService
-from stores import ReportBatch, StoreRefusedError, StoreShutError
+from stores import ReportBatch, StoreRefusedError, StoreShutError, StoreUnavailableError
 from stores.duckdb_store import DuckDBStateStore
 from telemetry import MachineState, StateInterval, StateReport, SystemClock, encode, state_topic
 from telemetry.broker import BrokerSettings
@@ -39,12 +39,15 @@ class FussyStore:
     def __init__(self, store: DuckDBStateStore) -> None:
         self._store = store
         self.shut = False
+        self.next: list[Exception] = []
         self.writes = 0
 
     def write(self, batch: ReportBatch) -> None:
         self.writes += 1
         if self.shut:
             raise StoreShutError("the token was revoked")
+        if self.next:
+            raise self.next.pop(0)
         if "defect" in batch.reason:
             raise RuntimeError("a defect of the store's")
         if "poison" in batch.reason:
@@ -111,6 +114,16 @@ def test_a_defect_costs_one_message_and_no_other(line: Line, monkeypatch: pytest
     assert "a defect of ingest: RuntimeError" in line.quarantine.messages()[0].reason
     line.send([message(201)])
     wait_for(lambda: line.stored() == 200, "what came afterwards")
+
+
+def test_a_defect_that_passes_costs_nothing_even_after_a_long_outage(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.service._STORE_RETRY_S", (0.01,))
+    line.store.next = [StoreUnavailableError("the store is away")] * 20 + [RuntimeError("once")]
+    line.send([message(1)])
+    wait_for(lambda: line.stored() + line.quarantine.count() == 1, "the report")
+    assert line.stored() == 1
 
 
 def test_of_a_refused_batch_only_the_culprits_are_set_aside(line: Line) -> None:
