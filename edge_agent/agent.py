@@ -81,9 +81,10 @@ class Agent:
             await self._end(list(self._running))
             self.writer.stop()
             await writing
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_DRAIN_ON_STOP_S):
-                    await self.drained()
+            if not self.publisher.held_up:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_DRAIN_ON_STOP_S):
+                        await self.drained()
             self.publisher.stop()
             await publishing
             self.outbox.close()

@@ -59,8 +59,9 @@ class Client(aiomqtt.Client):
     """Knows what became of publications: with MQTT 5 a broker also acknowledges what it does not take, and what it throws away because nobody has
     subscribed to it, with the reason (3.4.2.1). With 3.1.1 it has no word for that, and loses them silently."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, settings: BrokerSettings, **options: Any) -> None:
+        super().__init__(settings.host, settings.port, **options)
+        self._ended_unanswered = settings.ended_unanswered
         self.refusals: list[ReasonCode] = []
         """Why publications were not taken, since it was last cleared."""
         self.for_nobody = False
@@ -77,6 +78,9 @@ class Client(aiomqtt.Client):
 
     def _on_disconnect(self, *arguments: Any) -> None:
         super()._on_disconnect(*arguments)
+        if self._lock.locked() and not self._connected.done():
+            # The library would wait for its time-out, and say no more than that.
+            self._connected.set_exception(aiomqtt.MqttError(self._ended_unanswered))
         self.lost.set()
 
     async def acknowledged(self, topics_and_messages: Iterable[tuple[str, Message]]) -> None:
@@ -140,8 +144,7 @@ def mqtt_client(settings: BrokerSettings, identifier: str, will: aiomqtt.Will | 
     if session is not None:
         session.SessionExpiryInterval = SESSION_EXPIRY_S
     client = Client(
-        settings.host,
-        settings.port,
+        settings,
         identifier=identifier,
         protocol=aiomqtt.ProtocolVersion.V5 if five else aiomqtt.ProtocolVersion.V311,
         clean_session=None if five else False,
@@ -186,6 +189,11 @@ class Publisher:
         """False while the broker says that nobody there has subscribed to reports: it would throw them away."""
         self.drained = asyncio.Event()
         """Set while the outbox is empty."""
+
+    @property
+    def held_up(self) -> bool:
+        """Whether the broker is away, or nobody there takes reports: what waits goes on waiting."""
+        return self._away or not self.subscribed
 
     def stop(self) -> None:
         """Let `run` end; reports that wait stay in the outbox."""

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from ingest.broker_client import broker_client
 from stores import GatewayLedger, Point
 from stores.points import health_time
 from telemetry import Clock
@@ -48,13 +48,7 @@ class GatewayWatch:
         self._clock = clock
         self._lock = threading.Lock()
         self._gateways: dict[tuple[str, str], GatewayNow] = {}
-        version = mqtt.MQTTv5 if settings.protocol == "5" else mqtt.MQTTv311
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"vrijloop-watch-{name}", protocol=version)
-        if settings.username is not None:
-            self._client.username_pw_set(settings.username, settings.password())
-        context = settings.tls_context()
-        if context is not None:
-            self._client.tls_set_context(context)
+        self._client = broker_client(settings, f"vrijloop-watch-{name}")
         self._client.reconnect_delay_set(1, 30)
         self._client.on_connect = self._on_connect
         self._client.on_message = self._on_message

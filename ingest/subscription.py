@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from ingest.broker_client import broker_client
 from ingest.metrics import Waiting
 from telemetry import UnavailableError
 from telemetry.broker import BrokerSettings
@@ -234,19 +235,7 @@ class Subscription:
             _log.debug("MQTT broker %s: %s.", self._settings.address, error)
 
     def _build_client(self, client_id: str) -> mqtt.Client:
-        settings = self._settings
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            protocol=mqtt.MQTTv5 if self._five else mqtt.MQTTv311,
-            clean_session=None if self._five else False,
-            manual_ack=True,
-        )
-        if settings.username is not None:
-            client.username_pw_set(settings.username, settings.password())
-        context = settings.tls_context()
-        if context is not None:
-            client.tls_set_context(context)
+        client = broker_client(self._settings, client_id, durable=True, manual_ack=True)
         client.connect_timeout = _CONNECT_TIMEOUT_S
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -313,6 +302,9 @@ class Subscription:
         self._connection += 1
         if self.connected and not self._stopping.is_set():
             _log.warning("MQTT broker %s: connection lost (%s); trying again.", self._settings.address, reason)
+        if not self.connected and not self._answered.is_set():
+            self._refusal = self._settings.ended_unanswered
+            self._answered.set()
         self.connected = False
 
     def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:

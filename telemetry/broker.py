@@ -66,6 +66,17 @@ class BrokerSettings(BaseModel):
     def address(self) -> str:
         return f"{self.host}:{self.port}"
 
+    @property
+    def ended_unanswered(self) -> str:
+        """What to say where the broker ends the connection instead of answering the log-in. It gives no reason: this names the likely one."""
+        if urlsplit(self.url).scheme != "mqtts":
+            expected = "TLS (`mqtts://`)"
+        elif self.client_certificate is None:
+            expected = "a certificate of this client (`client_certificate`, `client_key`)"
+        else:
+            expected = "another certificate than `client_certificate`"
+        return f"it ends the connection without an answer; it may expect {expected}"
+
     def password(self) -> str | None:
         """The first line of `password_file`, else `PASSWORD_VARIABLE`. Raises UserError where the file cannot be read."""
         if self.password_file is not None:

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 import httpx2
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from analytics.policy import Policy
+from ingest.broker_client import broker_client
 from stores import StoreUnavailableError
 from stores.configuration import DUCKDB_FILE, StoreTable, open_store, read_secret
 from telemetry import Clock, SystemClock, UserError, load_settings
@@ -90,13 +90,13 @@ def secrets(settings: ServerSettings) -> Iterator[Finding]:
 def broker(settings: BrokerSettings, clock: Clock) -> Iterator[Finding]:
     """Answers, lets the server in, and its certificate lasts."""
     try:
-        context, password = settings.tls_context(), settings.password()
+        context, client = settings.tls_context(), broker_client(settings, "")
     except UserError as error:
         yield Finding("broker", "wrong", str(error), "")
         return
     if context is not None:
         yield certificate("broker", settings.host, settings.port, context, clock.now())
-    why = _refused(settings, context, password)
+    why = _refused(settings, client)
     if why is None:
         yield Finding("broker", "ok", f"{settings.address} lets the server in.")
     else:
@@ -108,22 +108,20 @@ def broker(settings: BrokerSettings, clock: Clock) -> Iterator[Finding]:
         )
 
 
-def _refused(settings: BrokerSettings, context: ssl.SSLContext | None, password: str | None) -> str | None:
+def _refused(settings: BrokerSettings, client: mqtt.Client) -> str | None:
     """Why the broker does not let us in; None where it does. Nothing is subscribed to, and the session is not kept."""
-    answered: list[str] = []
+    answers: list[str] = []
     done = threading.Event()
-    version = mqtt.MQTTv5 if settings.protocol == "5" else mqtt.MQTTv311
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="", protocol=version)
-    if settings.username is not None:
-        client.username_pw_set(settings.username, password)
-    if context is not None:
-        client.tls_set_context(context)
 
-    def on_connect(_: object, __: object, ___: object, reason: ReasonCode, ____: object) -> None:
-        answered.append("" if not reason.is_failure else f"it refuses the server ({reason})")
+    def answered(why: str) -> None:
+        answers.append(why)
         done.set()
 
+    def on_connect(_: object, __: object, ___: object, reason: ReasonCode, ____: object) -> None:
+        answered("" if not reason.is_failure else f"it refuses the server ({reason})")
+
     client.on_connect = on_connect
+    client.on_disconnect = lambda *_: answered(settings.ended_unanswered)
     try:
         client.connect(settings.host, settings.port, keepalive=10)
     except (OSError, ValueError) as error:
@@ -132,7 +130,7 @@ def _refused(settings: BrokerSettings, context: ssl.SSLContext | None, password:
     done.wait(_TIMEOUT_S)
     client.disconnect()
     client.loop_stop()
-    return (answered[0] or None) if answered else "it takes the connection but does not speak MQTT"
+    return (answers[0] or None) if answers else "it takes the connection but does not speak MQTT"
 
 
 def certificate(area: str, host: str, port: int, context: ssl.SSLContext, now: datetime) -> Finding:

@@ -4,47 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from edge_agent.check import check_broker
 from edge_agent.configuration import AgentSettings
 from telemetry import UserError
+from tests.certificates import ask_for_certificate, make_certificates
 from tests.servers import Mosquitto
 
 pytestmark = pytest.mark.servers
-
-
-def make_certificates(folder: Path) -> None:
-    """ca.pem, and server and client certificates that it signed."""
-    now = datetime.now(UTC)
-    keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("ca", "server", "client")}
-    names = {name: x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in keys}
-    for name, key in keys.items():
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(names[name])
-            .issuer_name(names["ca"])
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=name == "ca", path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        )
-        pem = builder.sign(keys["ca"], hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-        (folder / f"{name}.pem").write_bytes(pem)
-        (folder / f"{name}.key").write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
 
 
 def settings(folder: Path, port: int, **mqtt: object) -> AgentSettings:
@@ -60,16 +30,15 @@ def settings(folder: Path, port: int, **mqtt: object) -> AgentSettings:
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_tls_with_a_client_certificate(tmp_path: Path, protocol: str) -> None:
     make_certificates(tmp_path)
-    extra = (
-        f"cafile {tmp_path}/ca.pem\ncertfile {tmp_path}/server.pem\nkeyfile {tmp_path}/server.key\n"
-        "require_certificate true\nuse_identity_as_username true\nallow_anonymous false\n"
-    )
-    broker = Mosquitto(tmp_path, extra=extra)
+    broker = Mosquitto(tmp_path, extra=ask_for_certificate(tmp_path))
     broker.start()
     mine = {"client_certificate": tmp_path / "client.pem", "client_key": tmp_path / "client.key", "protocol": protocol}
     assert asyncio.run(check_broker(settings(tmp_path, broker.port, **mine))) is None
     without = asyncio.run(check_broker(settings(tmp_path, broker.port, protocol=protocol)))
-    assert f"localhost:{broker.port}" in (without or "")
+    assert f"localhost:{broker.port}: it ends the connection" in (without or ""), "and no time-out"
+    assert "`client_certificate`" in (without or "")
+    plain = {"url": f"mqtt://localhost:{broker.port}", "ca_file": None, "protocol": protocol}
+    assert "may expect TLS" in (asyncio.run(check_broker(settings(tmp_path, broker.port, **plain))) or "")
     broker.stop()
 
 

@@ -17,11 +17,13 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edge_agent.agent import Agent
+from edge_agent.configuration import AgentSettings
 from edge_agent.outbox import Outbox
 from edge_agent.publisher import MAX_RESENT_BYTES, DeliveredLately, Message, Publisher
 from simulators.modbus_server import MeterServer, plc
 from stores import SequenceRanges
-from telemetry import MachineState, StateInterval, StateMessage, SystemClock, decode
+from telemetry import MachineState, StateInterval, StateMessage, SystemClock, decode, load_settings
 from telemetry.broker import BrokerSettings
 from tests.servers import Mosquitto, free_port, wait_for
 
@@ -170,6 +172,22 @@ def agent_config(folder: Path, broker: Mosquitto, port: int) -> Path:
         f'[[modbus]]\nid = "m1"\nhost = "127.0.0.1"\nport = {port}\ntemplate = "plc-status-word"\npoll_interval = "5ms"\n'
     )
     return path
+
+
+async def test_an_agent_to_whom_nobody_listens_stops_at_once(
+    broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has to say waits in the outbox, and not the technician who starts it again."""
+    monkeypatch.setattr("edge_agent.agent._DRAIN_ON_STOP_S", 3600)
+    configured = load_settings(agent_config(tmp_path, broker, free_port()), AgentSettings)
+    agent, stop = Agent(configured, SystemClock()), asyncio.Event()
+    running = asyncio.create_task(agent.run(stop))
+    await until(lambda: agent.publisher.held_up)
+    stop.set()
+    await running
+    kept = Outbox(tmp_path / "agent" / "outbox.sqlite")
+    assert kept.depth() > 0
+    kept.close()
 
 
 async def test_an_agent_killed_again_and_again_loses_nothing(broker: Mosquitto, tmp_path: Path) -> None:

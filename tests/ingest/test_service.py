@@ -22,6 +22,7 @@ from stores import ReportBatch, StoreUnavailableError
 from stores.duckdb_store import DuckDBStateStore
 from telemetry import MachineState, StateInterval, StateReport, SystemClock, UnavailableError, encode, state_topic
 from telemetry.broker import BrokerSettings
+from tests.certificates import ask_for_certificate, make_certificates
 from tests.servers import Mosquitto, free_port, wait_for
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
@@ -219,6 +220,23 @@ def test_a_broker_that_is_not_there_or_refuses_is_named(
     with pytest.raises(UnavailableError, match="refuses: Not authorized"):
         refused.start()
     strict.stop()
+
+
+def test_a_broker_that_ends_the_connection_without_an_answer_is_named(
+    tmp_path: Path, store: DuckDBStateStore, quarantine: Quarantine
+) -> None:
+    """At once, with what it may expect: it says no more than that itself."""
+    make_certificates(tmp_path)
+    broker = Mosquitto(tmp_path, extra=ask_for_certificate(tmp_path))
+    broker.start()
+    for settings, expected in (
+        (BrokerSettings(url=f"mqtts://localhost:{broker.port}", ca_file=tmp_path / "ca.pem"), "client_certificate"),
+        (BrokerSettings(url=broker.url), "TLS"),
+    ):
+        service = IngestService(settings, store, quarantine, SystemClock())
+        with pytest.raises(UnavailableError, match=f"without an answer; it may expect .*{expected}"):
+            service.start()
+    broker.stop()
 
 
 def test_the_quarantine_is_bounded_and_the_oldest_go_first(quarantine: Quarantine) -> None:

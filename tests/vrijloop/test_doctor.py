@@ -12,6 +12,7 @@ import pytest
 
 from sharing_platform.app import PlatformSettings, create_app
 from telemetry import SystemClock
+from tests.certificates import ask_for_certificate, make_certificates
 from tests.servers import Mosquitto, free_port, serving
 from tests.vrijloop.command_line import invoke
 from vrijloop.doctor import clocks, disk
@@ -121,6 +122,21 @@ def test_what_is_wrong_is_said(
     break_it(installation)
     found = installation.doctor(code=0 if level == "warning" else 1)
     assert any(one == level and said in sentence for one, sentence in found[area]), found[area]
+
+
+@pytest.mark.servers
+def test_a_broker_that_asks_for_a_certificate(installation: Installation, tmp_path: Path) -> None:
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    make_certificates(folder)
+    broker = Mosquitto(folder, extra=ask_for_certificate(folder))
+    broker.start()
+    installation.change(
+        '[mqtt]\nurl = "', f'[mqtt]\nca_file = "{folder}/ca.pem"\nurl = "mqtts://localhost:{broker.port}" # "'
+    )
+    found = installation.doctor(code=1)["broker"]
+    assert any("without an answer; it may expect a certificate" in said for _, said in found), found
+    broker.stop()
 
 
 @pytest.mark.servers
