@@ -8,9 +8,10 @@ million keys would have to fit in memory and would have to be kept up at each wr
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from stores.state_store import (
     StoreUnavailableError,
 )
 from telemetry import StateInterval, UserError
+
+_log = logging.getLogger(__name__)
 
 COMPACT_ROWS = 250_000
 """So many recent reports are merged at once: above, reads would slow down; below, writes would."""
@@ -53,36 +56,39 @@ class DuckDBStateStore:
         Raises UserError where another process holds the file or it cannot be written.
         """
         self._path = path
-        self._compact_rows = compact_rows
+        self._compact_rows = self._compact_from = compact_rows
+        self._settings = [] if memory_limit is None else [f"SET memory_limit = '{_checked_size(memory_limit)}'"]
+        if threads is not None:
+            self._settings.append(f"SET threads = {threads:d}")
+        self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = duckdb.connect(str(path))
-            if memory_limit is not None:
-                self._connection.execute(f"SET memory_limit = '{_checked_size(memory_limit)}'")
-            if threads is not None:
-                self._connection.execute(f"SET threads = {threads:d}")
-            for statement in sql.SCHEMA:
-                self._connection.execute(statement)
-            self._lock = threading.Lock()
-            self._sequences = self._load_sequences()
-            self._newest = self._load_newest()
-            self._recent, self._written = self._load_counts()
+            self._open()
         except (OSError, duckdb.Error) as error:
             raise UserError(_open_failed(path, error)) from error
 
+    def _open(self) -> None:
+        self._connection = duckdb.connect(str(self._path))
+        for statement in (*self._settings, *sql.SCHEMA):
+            self._connection.execute(statement)
+        self._sequences = self._load_sequences()
+        self._newest = self._load_newest()
+        self._recent, self._written = self._load_counts()
+        self._shut_down = False
+
     def write(self, batch: ReportBatch) -> None:
         if len(batch):
-            with self._lock, self._translated("take a batch"):
+            with self._alone("take a batch"):
                 self._take(batch, with_sequences=True)
 
     def restore(self, records: pd.DataFrame) -> None:
         if not records.empty:
-            with self._lock, self._translated("take records"):
+            with self._alone("take records"):
                 self._take(ReportBatch.from_records(records), with_sequences=False)
 
     def compact(self) -> None:
         """Merge what is recent into the main table now, whatever there is of it."""
-        with self._lock, self._translated("merge recent reports"):
+        with self._alone("merge recent reports"):
             self._compact()
 
     def intervals(
@@ -130,7 +136,7 @@ class DuckDBStateStore:
             return [GatewayLedger.of(key, *held) for key, held in sorted(self._sequences.items())]
 
     def restore_ledger(self, ledger: Sequence[GatewayLedger]) -> None:
-        with self._lock, self._translated("take a ledger"):
+        with self._alone("take a ledger"):
             updated = {}
             for one in ledger:
                 held, repeated = self._held(one.factory, one.gateway)
@@ -142,7 +148,7 @@ class DuckDBStateStore:
                 self._written += 1
 
     def delete_machine(self, factory: str, machine: str) -> None:
-        with self._lock, self._translated("delete a machine"):
+        with self._alone("delete a machine"):
             self._connection.execute(sql.KEEP_COUNT, {"written": self._written})
             for table in (sql.INTERVAL_TABLE, sql.RECENT_TABLE, sql.NEWEST_TABLE):
                 self._connection.execute(f"DELETE FROM {table} WHERE factory = ? AND machine = ?", [factory, machine])
@@ -151,7 +157,7 @@ class DuckDBStateStore:
             self._connection.execute("CHECKPOINT")
 
     def delete_before(self, moment: datetime) -> None:
-        with self._lock, self._translated("delete what is old"):
+        with self._alone("delete what is old"):
             self._compact()
             self._connection.execute(sql.DELETE_BEFORE, {"moment": _naive(moment)})
             self._connection.execute("CHECKPOINT")
@@ -161,12 +167,25 @@ class DuckDBStateStore:
             self._connection.close()
 
     @contextmanager
+    def _alone(self, what: str) -> Iterator[None]:
+        """With the lock held, and after a fatal error (a disk that was full in a merge) with the file opened anew: until then DuckDB
+        answers nothing more."""
+        with self._lock, self._translated(what):
+            if self._shut_down:
+                with suppress(duckdb.Error):
+                    self._connection.close()
+                self._open()
+                _log.info("DuckDB file %s: opened again.", self._path)
+            yield
+
+    @contextmanager
     def _translated(self, what: str) -> Iterator[None]:
         try:
             yield
         except _REFUSALS as error:
             raise StoreRefusedError(f"DuckDB refuses to {what}: {error}") from error
         except duckdb.Error as error:
+            self._shut_down = self._shut_down or isinstance(error, duckdb.FatalException)
             raise StoreUnavailableError(f"DuckDB file {self._path} could not {what}: {error}") from error
 
     def _take(self, batch: ReportBatch, *, with_sequences: bool) -> None:
@@ -181,8 +200,8 @@ class DuckDBStateStore:
             cursor.close()
         self._sequences.update(sequences)
         self._appended(batch)
-        if self._recent >= self._compact_rows:
-            self._compact()
+        if self._recent >= self._compact_from:
+            self._compact_or_later()
 
     def _append(self, cursor: duckdb.DuckDBPyConnection, batch: ReportBatch) -> None:
         cursor.register("batch", batch.arrow(self._written + 1))
@@ -198,6 +217,15 @@ class DuckDBStateStore:
             if held is None or version > held[:3]:
                 self._newest[factory, machine] = (*version, batch.interval(place))
 
+    def _compact_or_later(self) -> None:
+        """The batch is durable: whoever brought it need not hear of a merge that fails, on a full disk say."""
+        try:
+            with self._translated("merge recent reports"):
+                self._compact()
+        except (StoreUnavailableError, StoreRefusedError) as error:
+            _log.error("%s. What was taken is stored; merging is tried again later.", error)
+            self._compact_from = self._recent + self._compact_rows // 10
+
     def _compact(self) -> None:
         if not self._recent:
             return
@@ -211,6 +239,7 @@ class DuckDBStateStore:
         finally:
             cursor.close()
         self._recent = 0
+        self._compact_from = self._compact_rows
         self._connection.execute("CHECKPOINT")
 
     def _without_ended(self, frame: pd.DataFrame, factory: str, start: datetime) -> pd.DataFrame:
@@ -228,7 +257,7 @@ class DuckDBStateStore:
         return frame[~earlier | (frame["since"] == frame["machine"].map(newest))].reset_index(drop=True)
 
     def _fetch(self, query: str, parameters: dict[str, Any]) -> pd.DataFrame:
-        with self._lock:
+        with self._alone("answer a query"):
             cursor = self._connection.cursor()
         try:
             with self._translated("answer a query"):

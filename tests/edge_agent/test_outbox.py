@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from edge_agent.outbox import Bounds, Outbox, QueuedReport
 from edge_agent.publisher import messages_of
 from telemetry import MachineState, OperationMode, StateInterval, UserError, decode, encode
 from telemetry.message import StateReport, encode_bodies, interval_of_body, report_body
+from tests.disks import disk_of, fill
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 RUN, WAIT = MachineState.EXECUTING, MachineState.NOT_EXECUTING
@@ -138,25 +138,15 @@ def test_over_the_age_reports_are_dropped(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True)
-    if mounted.returncode != 0:
-        pytest.skip("a small file system cannot be mounted here: this test needs root.")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(disk: Path) -> None:
-    subprocess.run(["dd", "if=/dev/zero", f"of={disk}/ballast", "bs=1k"], capture_output=True)
+    with disk_of("1m", tmp_path) as disk:
+        yield disk
 
 
 def test_a_full_disk_stops_nothing_and_loses_nothing(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     outbox = Outbox(small_disk / "outbox.sqlite")
     outbox.append([("m1", interval(0))])
-    fill(small_disk)
+    ballast = fill(small_disk)
     for minute in range(1, 2_000):
         outbox.append([("m1", interval(minute))])
     assert outbox.in_memory > 0
@@ -165,7 +155,7 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(small_disk: Path, caplog: p
     taken = outbox.take(500)
     outbox.remove(seqs(taken))  # the broker is there: sending goes on
     assert outbox.depth() == 1_500
-    (small_disk / "ballast").unlink()
+    ballast.unlink()
     outbox.append([("m1", interval(2_000))])
     assert outbox.in_memory == 0
     assert "takes reports again" in caplog.text

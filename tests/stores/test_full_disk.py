@@ -1,0 +1,68 @@
+"""The embedded store on a disk that is full: what it took is kept, it says what is wrong, and it goes on by itself when there is room again."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from stores import ReportBatch, StoredReport, StoreUnavailableError
+from stores.duckdb_store import DuckDBStateStore
+from telemetry import MachineState, StateInterval
+from tests.disks import disk_of
+
+T0 = datetime(2026, 3, 1, tzinfo=UTC)
+A_BATCH = 2_000
+
+
+def batch(first: int) -> ReportBatch:
+    """`A_BATCH` reports of a second each, no two alike."""
+    return ReportBatch.of(
+        [
+            StoredReport("genk", "m1", "gw-1", seq, StateInterval(
+                MachineState.EXECUTING, T0 + timedelta(seconds=seq), T0 + timedelta(seconds=seq + 1), reason=f"r{seq}"))
+            for seq in range(first, first + A_BATCH)
+        ]
+    )  # fmt: skip
+
+
+def held(store: DuckDBStateStore) -> int:
+    return len(store.intervals("genk", T0, T0 + timedelta(days=30)))
+
+
+def write_until_full(store: DuckDBStateStore) -> int:
+    """How many reports it took before it said that there is no room."""
+    for taken in range(0, 2_000_000, A_BATCH):
+        try:
+            store.write(batch(taken + 1))
+        except StoreUnavailableError as error:
+            assert "No space left on device" in str(error)
+            return taken
+    raise AssertionError("the disk is never full")
+
+
+@pytest.mark.parametrize("compact_rows", [10_000, 30_000])
+def test_a_full_disk_loses_nothing_and_is_over_when_there_is_room(
+    tmp_path: Path, compact_rows: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A merge on a full disk is a fatal error of DuckDB's: it answers nothing more until the file is opened anew."""
+    caplog.set_level(logging.INFO)
+    with disk_of("12m", tmp_path) as disk:
+        ballast, path = disk / "ballast", disk / "states.duckdb"
+        ballast.write_bytes(bytes(6_000_000))
+        store = DuckDBStateStore(path, compact_rows=compact_rows)
+        taken = write_until_full(store)
+        assert held(store) == taken > 0, "it can be read meanwhile"
+        assert "merging is tried again later" in caplog.text
+        assert "opened again" in caplog.text
+        ballast.unlink()
+        store.write(batch(taken + 1))
+        assert held(store) == taken + A_BATCH
+        (entry,) = store.ledger()
+        assert (entry.stored, entry.repeated, entry.missing) == (taken + A_BATCH, 0, 0)
+        store.close()
+        again = DuckDBStateStore(path)
+        assert held(again) == taken + A_BATCH
+        again.close()
