@@ -50,9 +50,9 @@ def influx_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """One server for all; each test gets a database of its own."""
-    with postgresql(tmp_path_factory.mktemp("postgres")) as server:
+    with postgresql() as server:
         yield server
 
 

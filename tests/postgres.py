@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 
@@ -21,14 +22,18 @@ def _as_its_user(command: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """A server for a while; yields `postgresql+psycopg://…/`, to which a database's name is added."""
     require("postgresql")
+    # Not below pytest's folders: each session that begins makes them its own user's alone, also for the server of one that runs.
+    with TemporaryDirectory(prefix="vrijloop-postgresql-") as folder:
+        yield from _serving(Path(folder))
+
+
+def _serving(folder: Path) -> Iterator[str]:
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     data, port = folder / "data", free_port()
     if os.getuid() == 0:
-        for part in (folder, *folder.parents[:3]):
-            part.chmod(part.stat().st_mode | 0o055)  # pytest's folders are its own user's alone
         shutil.chown(folder, "postgres")
     subprocess.run(
         _as_its_user([f"{programs}/initdb", "-A", "trust", "-U", "vrijloop", "-E", "UTF8", "-N", "-D", str(data)]),
