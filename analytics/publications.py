@@ -12,7 +12,7 @@ from analytics.calibration import Tally
 from analytics.reconcile import Offer, Slot
 from telemetry import rfc3339
 from telemetry.message import EARLIEST
-from telemetry.sqlite_file import open_sqlite_file
+from telemetry.sqlite_file import RESERVE_BYTES, open_sqlite_file
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS publication (
@@ -64,7 +64,7 @@ class Publications:
     def __init__(self, path: Path) -> None:
         """Open or create. Raises UserError where the file cannot be written."""
         self._lock = threading.Lock()
-        self._connection = open_sqlite_file(path, _SCHEMA, "the record of publications")
+        self._connection = open_sqlite_file(path, _SCHEMA, "the record of publications", RESERVE_BYTES)
 
     def published(self, offer: Offer, at: datetime, bound: datetime) -> None:
         """Remember an offer as it now stands; one that is offered again is open again.

@@ -19,7 +19,7 @@ from analytics.platform_client import Booking
 from analytics.reconcile import Slot
 from analytics.vetoes import Veto
 from telemetry import rfc3339
-from telemetry.sqlite_file import open_sqlite_file
+from telemetry.sqlite_file import RESERVE_BYTES, open_sqlite_file
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -61,7 +61,8 @@ class PublisherState:
     def __init__(self, path: Path) -> None:
         """Open or create. Raises UserError where the file cannot be written."""
         self._lock = threading.Lock()
-        self._connection = open_sqlite_file(path, _SCHEMA, "the publisher's memory")
+        # A veto and the kill switch must hold on a full disk, too.
+        self._connection = open_sqlite_file(path, _SCHEMA, "the publisher's memory", RESERVE_BYTES)
         self._connection.row_factory = sqlite3.Row
 
     @contextmanager

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from pathlib import Path
 
 from telemetry.errors import UserError
 
+_log = logging.getLogger(__name__)
 
-def open_sqlite_file(path: Path, schema: str, what: str) -> sqlite3.Connection:
+RESERVE_BYTES = 1_000_000
+"""Enough for what people decide."""
+_CHECKPOINT_PAGES = 100
+
+
+def open_sqlite_file(path: Path, schema: str, what: str, reserve_bytes: int = 0) -> sqlite3.Connection:
     """Open or create it, written ahead, for several threads that take turns; each statement is a transaction of its own.
+    `reserve_bytes`: so much can still be written when the disk is full.
 
     Raises UserError where it cannot be written; `what` says what it holds.
     """
@@ -20,4 +28,23 @@ def open_sqlite_file(path: Path, schema: str, what: str) -> sqlite3.Connection:
         connection.executescript(schema)
     except (OSError, sqlite3.Error) as error:
         raise UserError(f"{path}: {what} cannot be opened: {error}") from error
+    if reserve_bytes:
+        _reserve(connection, reserve_bytes, path)
     return connection
+
+
+def _reserve(connection: sqlite3.Connection, size: int, path: Path) -> None:
+    """Take room in both files: free pages in the one, and in the write-ahead file, which keeps its length and is begun anew before it would
+    have to grow."""
+    try:
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        connection.execute("BEGIN")
+        connection.execute("CREATE TABLE room (taken BLOB)")
+        connection.execute("INSERT INTO room VALUES (zeroblob(?))", (size,))
+        connection.execute("DROP TABLE room")
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint")
+    except sqlite3.Error as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        _log.warning("%s: no room could be set aside (%s).", path, error)

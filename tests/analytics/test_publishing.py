@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -19,12 +20,15 @@ from analytics.platform_client import Booking, HttpSharingPlatform, PlatformUnav
 from analytics.policy import MachinePolicy, MachineTable, Planned, Policy, PriceRule
 from analytics.prices import price_per_hour
 from analytics.publications import Publications
+from analytics.publisher_state import PublisherState
 from analytics.reconcile import Offer, Slot
+from analytics.vetoes import Veto
 from stores import LatestState
 from telemetry import MachineState, StateInterval
 from tests.analytics.publishing import NOW, SLOT, policy
 from tests.analytics.tables import utc
 from tests.analytics.test_cycle import POLICY, STARTUP, House
+from tests.disks import disk_of, fill
 from tests.servers import free_port
 
 
@@ -86,6 +90,24 @@ def test_the_kill_switch_withdraws_all_and_holds(house: House) -> None:
     house.analytics().switch_off(False)
     house.cycle()
     assert house.offers()
+
+
+def test_the_kill_switch_and_a_veto_work_on_a_full_disk(house: House, tmp_path: Path) -> None:
+    with disk_of("5m", tmp_path) as disk:
+        house.state = PublisherState(disk / "publisher.sqlite")
+        house.publications = Publications(disk / "publications.sqlite")
+        house.cycle()
+        machine, start, end = next(iter(house.offers().values()))
+        fill(disk)
+        analytics = house.analytics()
+        analytics.veto(Veto.of(machine, datetime.fromisoformat(start), datetime.fromisoformat(end)))
+        assert (machine, start, end) not in house.offers().values()
+        for _ in range(50):
+            analytics.switch_off(True)
+            assert house.offers() == {}
+            analytics.switch_off(False)
+        house.state.close()
+        house.publications.close()
 
 
 def test_a_kill_switch_that_the_platform_does_not_hear_holds_all_the_same(house: House) -> None:
