@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
@@ -10,16 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fastapi import APIRouter, FastAPI, HTTPException
-from fastapi.responses import PlainTextResponse
+from fastapi import APIRouter, FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from analytics import publishing_api, state_api, tracing
 from analytics.api_context import AnalyticsContext, Context, OwnFactory
 from analytics.api_models import Forecast
 from analytics.control_room import page as control_room
 from analytics.reconcile import Slot
-from stores import StoreUnavailableError
+from stores import StoreRefusedError, StoreUnavailableError
 from telemetry import Name, UserError, rfc3339
+
+_log = logging.getLogger(__name__)
+
+_STORE_AGAIN_S = 10
 
 router = APIRouter(prefix="/api/v1", tags=["server"])
 metrics_router = APIRouter(tags=["server"])
@@ -39,10 +44,17 @@ def build_app(
         openapi_url="/api/v1/openapi.json",
     )
     app.state.analytics = context
+    for kind in (StoreUnavailableError, StoreRefusedError):
+        app.exception_handler(kind)(_store_away)
     for one in (state_api.router, tracing.router, publishing_api.router, router, metrics_router):
         app.include_router(one)
     control_room.add_to(app)
     return app
+
+
+async def _store_away(request: Request, error: Exception) -> JSONResponse:
+    _log.error("%s could not be answered: %s.", request.url.path, error)
+    return JSONResponse({"detail": str(error)}, 503, headers={"Retry-After": str(_STORE_AGAIN_S)})
 
 
 def describe(folder: Path) -> Path:
@@ -79,7 +91,7 @@ def post_backup(context: Context, _: OwnFactory) -> dict[str, Any]:
         raise HTTPException(404, "There is no such thing.")
     try:
         return dict(context.backup())
-    except (UserError, StoreUnavailableError) as error:
+    except UserError as error:
         raise HTTPException(503, str(error)) from error
 
 
@@ -125,10 +137,7 @@ def get_forecast(context: Context, _: OwnFactory, machine: Name | None = None) -
 @router.post("/cycle")
 async def post_cycle(context: Context, _: OwnFactory) -> dict[str, Any]:
     """Run one round now."""
-    try:
-        result = await context.service.cycle()
-    except StoreUnavailableError as error:
-        raise HTTPException(503, str(error)) from error
+    result = await context.service.cycle()
     if result.away is not None:
         raise HTTPException(503, f"{result.away} What should be offered is kept and delivered later.")
     return {

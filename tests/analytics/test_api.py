@@ -18,7 +18,7 @@ from analytics.policy import Policy
 from analytics.publisher_state import PublisherState
 from analytics.service import AnalyticsService
 from analytics.standard_webhooks import signed
-from stores import ReportBatch, StoredReport
+from stores import ReportBatch, StoredReport, StoreUnavailableError
 from stores.duckdb_store import DuckDBStateStore
 from telemetry import MachineState, OperationMode, StateInterval, SystemClock
 from tests.analytics.tables import utc
@@ -198,6 +198,19 @@ def test_the_stream_begins_with_what_is_and_tells_each_change(house: tuple[House
             "out_of_service",
             "2026-03-02T12:00:00.000Z",
         )
+
+
+def test_a_store_that_is_away_is_said(house: tuple[House, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise StoreUnavailableError("InfluxDB at http://127.0.0.1:8086 does not answer")
+
+    for method in ("intervals", "latest", "earliest"):
+        monkeypatch.setattr(DuckDBStateStore, method, away)
+    for path in ("machines", "machines/mill-1", "intervals", "utilisation", "kpis", "hours", "timelines"):
+        answer = get(house[1], f"/api/v1/{path}", **ROUTES[f"/api/v1/{path}"][0])
+        assert (path, answer.status_code) == (path, 503)
+        assert answer.json()["detail"] == "InfluxDB at http://127.0.0.1:8086 does not answer"
+        assert int(answer.headers["retry-after"]) > 0
 
 
 def test_the_description_is_checked_in_and_says_3_1(tmp_path: Path) -> None:
