@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sharing_platform.booking import requests
 from sharing_platform.booking.tables import Booking
 from sharing_platform.context import PlatformContext
-from sharing_platform.database import reading
+from sharing_platform.database import TROUBLES, reading, said_by
 from sharing_platform.finding import searches
 from sharing_platform.finding.tables import OPEN, Search
 from sharing_platform.notices.courier import Courier, Ways, forget_delivered
@@ -56,7 +56,13 @@ class Clockwork:
             self._woken.clear()
             try:
                 self._step()
+                if failed:
+                    _log.info("%s goes on.", self._thread.name)
                 failed = False
+            except TROUBLES as error:
+                if not failed:
+                    _log.error("%s waits for the database: %s.", self._thread.name, said_by(error))
+                failed = True
             except Exception:  # noqa: BLE001 - a clockwork that stops because of one bad row would be worse
                 if not failed:
                     _log.exception("%s failed; it will be tried again.", self._thread.name)
@@ -111,6 +117,8 @@ class Steps:
             try:
                 with self._context.sessions.begin() as session:
                     done.append(step(session, one))
+            except TROUBLES:
+                raise  # no other would fare better
             except Exception:  # noqa: BLE001 - one bad row must not stop what all others wait for
                 _log.exception("%s could not be brought forward.", one)
         return done

@@ -14,12 +14,16 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, event
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
 _WRITER_WAITS_S = 20
 _TURN = "vrijloop_turn"
+
+TROUBLES = (OperationalError, InterfaceError, PoolTimeoutError)
+"""What an open database raises when it is away, full or too busy: it may not be in a moment."""
 
 Now = Callable[[], datetime]
 """The platform's clock: aware UTC."""
@@ -27,6 +31,11 @@ Now = Callable[[], datetime]
 
 class DatabaseError(Exception):
     """The database cannot be opened; the message says which and why."""
+
+
+def said_by(trouble: Exception) -> str:
+    """What the database says of it, on a line, without the statement and its values."""
+    return " ".join(str(trouble.orig if isinstance(trouble, DBAPIError) else trouble).split())
 
 
 class UtcDateTime(TypeDecorator[datetime]):

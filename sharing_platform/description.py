@@ -90,7 +90,8 @@ def describe(app: FastAPI, routers: Iterable[APIRouter], cookie: str) -> dict[st
 
 
 def _complete(operation: dict[str, Any], route: APIRoute) -> None:
-    wrong = problems(400, 422)
+    wrong = problems(400, 422, 503)
+    operation["responses"]["503"] = wrong[503]
     if "422" in operation["responses"]:
         operation["responses"]["422"] = wrong[422]
     body = operation.get("requestBody")

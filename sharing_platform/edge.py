@@ -30,19 +30,21 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _NAMED = ("offer_id", "booking_id", "listing_id", "factory", "machine")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _MAX_BODY = 1_000_000
+_NUMBER = "request_number"
 
 
 class Edge:
-    """ASGI middleware. `host`: the platform's own, beside the one in the request. `refuse` answers a request that came from another
-    site."""
+    """ASGI middleware. `url`: the platform's own, whose host counts beside the one in the request. `refuse` answers a request that came from
+    another site, `broken` one that met a defect of ours."""
 
-    def __init__(self, app: App, url: str, refuse: App, too_long: App, unreadable: App) -> None:
+    def __init__(self, app: App, url: str, refuse: App, too_long: App, unreadable: App, broken: App) -> None:
         self._app = app
         self._host = urlsplit(url).netloc
         self._secure = url.startswith("https://")
         self._refuse = refuse
         self._too_long = too_long
         self._unreadable = unreadable
+        self._broken = broken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,9 +63,17 @@ class Edge:
                 app = self._too_long
         given = headers.get("x-request-id", "")
         number = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        scope.setdefault("state", {})[_NUMBER] = number
         tagged = scope["method"] == "GET" and scope["path"].startswith("/api/")
-        answer = _Tagging(send, headers.get("if-none-match")) if tagged else None
-        await app(scope, _bounded(receive), self._guarded(answer.send if answer else send, scope, number))
+        tagging = _Tagging(send, headers.get("if-none-match")) if tagged else None
+        answer = _Guarded(tagging.send if tagging else send, scope, self._secure)
+        try:
+            await app(scope, _bounded(receive), answer.send)
+        except Exception:
+            if answer.begun:
+                raise  # too late to say anything else
+            _log.exception("A defect at %s %s (request %s).", scope["method"], _route(scope), number)
+            await self._broken(scope, receive, answer.send)
 
     def _foreign(self, headers: dict[str, str]) -> bool:
         """Fetch metadata and Origin, which every browser sends with a form (OWASP: CSRF prevention). A request with a token of its own
@@ -77,31 +87,47 @@ class Edge:
             return urlsplit(origin).netloc not in (headers.get("host"), self._host)
         return site is None and "session=" in headers.get("cookie", "")
 
-    def _guarded(self, send: Send, scope: Scope, number: str) -> Send:
-        path = scope["path"]
 
-        async def guarded(message: Received) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_GUARDS, (b"x-request-id", number.encode())]
-                if scope["method"] not in _SAFE:
-                    _say(scope, message["status"], number)
-                if self._secure:
-                    message["headers"].append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
-                if not path.startswith("/static/") and not any(
-                    name == b"cache-control" for name, _ in message["headers"]
-                ):
-                    # What one person sees must not be kept by a proxy for another.
-                    message["headers"].append((b"cache-control", b"private, no-cache"))
-            await send(message)
+class _Guarded:
+    """Adds guards and the request's number to an answer."""
 
-        return guarded
+    def __init__(self, send: Send, scope: Scope, secure: bool) -> None:
+        self._send = send
+        self._scope = scope
+        self._secure = secure
+        self.begun = False
+
+    async def send(self, message: Received) -> None:
+        if message["type"] == "http.response.start":
+            self.begun = True
+            number = number_of(self._scope)
+            message["headers"] = [*message["headers"], *_GUARDS, (b"x-request-id", number.encode())]
+            if self._scope["method"] not in _SAFE:
+                _say(self._scope, message["status"], number)
+            if self._secure:
+                message["headers"].append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
+            if not self._scope["path"].startswith("/static/") and not any(
+                name == b"cache-control" for name, _ in message["headers"]
+            ):
+                # What one person sees must not be kept by a proxy for another.
+                message["headers"].append((b"cache-control", b"private, no-cache"))
+        await self._send(message)
+
+
+def number_of(scope: Scope) -> str:
+    """The request's, as the answer and the log name it."""
+    return str(scope["state"][_NUMBER])
+
+
+def _route(scope: Scope) -> str:
+    """Not the path: paths of e-mailed links are secrets."""
+    return str(getattr(scope.get("route"), "path", "no route of ours"))
 
 
 def _say(scope: Scope, status: int, number: str) -> None:
-    """What changed something. The route, not the path: paths of e-mailed links are secrets."""
-    route = getattr(scope.get("route"), "path", "no route of ours")
+    """What changed something."""
     ids = {name: value for name, value in scope.get("path_params", {}).items() if name in _NAMED}
-    _log.debug("%s %s: %d", scope["method"], route, status, extra={"request": number, **ids})
+    _log.debug("%s %s: %d", scope["method"], _route(scope), status, extra={"request": number, **ids})
 
 
 class _Tagging:

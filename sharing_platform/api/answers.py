@@ -44,6 +44,7 @@ _WHEN = {
     413: "Too long",
     422: "The request makes no sense; `field` says where",
     429: "Too often; `Retry-After` says for how long",
+    503: "The database does not work right now; `Retry-After` says when to try again",
 }
 
 Uuid = Annotated[

@@ -151,13 +151,16 @@ def language_of(request: Request) -> str:
     return DEFAULT_LANGUAGE
 
 
-def problem_page(request: Request, status: int, code: str, headers: dict[str, str]) -> Response:
-    """For people: what is wrong, and where to go on. Who is not signed in is sent there, and back afterwards."""
+def problem_page(
+    request: Request, status: int, code: str, headers: dict[str, str], number: str | None = None
+) -> Response:
+    """For people: what is wrong, and where to go on; with `number`, what to report it by. Who is not signed in is sent there, and back
+    afterwards."""
     if status == 401 and request.method == "GET":
         return RedirectResponse(f"/sign-in?{urlencode({'next': request.url.path})}", 303)
     context = context_of(request)
     shown = Shown(request, context, None, None)
-    answer = shown.page("problem.html", status, code=code)
+    answer = shown.page("problem.html", status, code=code, number=number)
     answer.headers.update(headers)
     return answer
 
