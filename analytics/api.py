@@ -53,7 +53,7 @@ def build_app(
 
 
 async def _store_away(request: Request, error: Exception) -> JSONResponse:
-    _log.error("%s could not be answered: %s.", request.url.path, error)
+    _log.debug("%s could not be answered: %s.", request.url.path, error)  # the rounds say it once
     return JSONResponse({"detail": str(error)}, 503, headers={"Retry-After": str(_STORE_AGAIN_S)})
 
 
