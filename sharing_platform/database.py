@@ -13,6 +13,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -21,6 +22,7 @@ from sqlalchemy.types import TypeDecorator
 
 _WRITER_WAITS_S = 20
 _TURN = "vrijloop_turn"
+_MIGRATIONS = Path(__file__).parent / "migrations"
 
 TROUBLES = (OperationalError, InterfaceError, PoolTimeoutError)
 """What an open database raises when it is away, full or too busy: it may not be in a moment."""
@@ -98,10 +100,33 @@ def revision_of(url: str) -> str | None:
         engine.dispose()
 
 
+@contextmanager
+def looking(url: str) -> Iterator[Session]:
+    """A session on the database as it stands, for looking only: nothing is made that is not there. Raises DatabaseError."""
+    engine = _engine(url)
+    file = engine.url.database if engine.dialect.name == "sqlite" else None
+    if file is not None and not Path(file).exists():
+        raise DatabaseError(f"{file}: there is no such database.")
+    try:
+        with reading(sessionmaker(engine)) as session:
+            yield session
+    except DBAPIError as error:
+        raise DatabaseError(
+            f"{engine.url.render_as_string()}: the database cannot be read: {said_by(error)}"
+        ) from error
+    finally:
+        engine.dispose()
+
+
+def newest_revision() -> str | None:
+    """Of the tables, as this version has them."""
+    return ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+
+
 def migrate(connection: Connection, revision: str = "head") -> None:
     """Bring the tables to a revision, in the connection's transaction."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from playwright.sync_api import expect, sync_playwright
 
 from tests import servers
-from tests.postgres import postgresql
+from tests.postgres import fresh_database, postgresql
 from tests.servers import Mosquitto
 
 if TYPE_CHECKING:
@@ -54,6 +54,13 @@ def postgres() -> Iterator[str]:
     """One server for all; each test gets a database of its own."""
     with postgresql() as server:
         yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/platform.sqlite"
+    return fresh_database(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -11,21 +12,31 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from telemetry import SystemClock
+from telemetry import SystemClock, UserError
 
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "wrong": ("✗", "red")}
 
 
 def doctor(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The server's TOML configuration.")],
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="The server's TOML configuration.")] = None,
+    platform_database: Annotated[
+        str | None, typer.Option(help="The sharing platform's database, as a SQLAlchemy URL.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Look at configuration, secrets, broker, store, platform, certificates, clocks and disk; say what is wrong and how to mend it.
-    Ends with 1 where something is wrong."""
+    """Look at a server: configuration, secrets, broker, store, platform, certificates, clocks and disk; or at a sharing platform: database,
+    e-mails and webhooks that do not arrive, disk; or at both. Say what is wrong and how to mend it. Ends with 1 where something is wrong."""
     from vrijloop.doctor import examine
+    from vrijloop.platform_doctor import examine_platform
 
+    if config is None and platform_database is None:
+        raise UserError("Say what to look at: --config SERVER.toml, --platform-database URL, or both.")
+    clock = SystemClock()
     console, found = Console(), []
-    for one in examine(config, SystemClock()):
+    for one in chain(
+        examine(config, clock) if config is not None else (),
+        examine_platform(platform_database, clock) if platform_database is not None else (),
+    ):
         found.append(one)
         if as_json:
             continue

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any, cast
 
 import httpx2
@@ -21,7 +20,6 @@ from sharing_platform.context import PlatformContext
 from sharing_platform.people import accounts, organisations, tokens
 from sharing_platform.people.access import Kind, Right, Role
 from sharing_platform.people.tables import Organisation
-from tests.postgres import fresh_database
 from tests.servers import free_port, serving, wait_for
 
 TOKENS = {"hal-2": "token-of-hal-2", "hal-3": "token-of-hal-3", "start-up": "token-of-start-up"}
@@ -130,13 +128,6 @@ class Platform:
     def machine(self, name: str = "mill-1", title: str = "Freesbank DMU 50", **more: Any) -> None:
         answer = self.hal_2.put(f"/api/v1/machines/hal-2/{name}", json={"title": title, **more})
         assert answer.status_code == 204, answer.text
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/platform.sqlite"
-    return fresh_database(request.getfixturevalue("postgres"))
 
 
 @dataclass

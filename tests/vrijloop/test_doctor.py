@@ -6,12 +6,20 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, update
 
 from sharing_platform.app import PlatformSettings, create_app
-from telemetry import SystemClock
+from sharing_platform.database import migrate, open_database
+from sharing_platform.notices.courier import Courier, Ways
+from sharing_platform.notices.mail import NotSentError, write_to
+from sharing_platform.notices.tables import Mail
+from sharing_platform.notices.webhooks import RETRY_AFTER
+from sharing_platform.people.accounts import account_for
+from telemetry import SystemClock, UserError
 from tests.certificates import ask_for_certificate, make_certificates
 from tests.servers import Mosquitto, free_port, serving
 from tests.vrijloop.command_line import invoke
@@ -156,3 +164,61 @@ def test_clocks_and_disks() -> None:
     assert disk(Path("/"), (100_000_000_000, 0, 50_000_000_000)).level == "ok"
     assert disk(Path("/"), (100_000_000_000, 0, 2_000_000_000)).level == "warning"
     assert disk(Path("/"), (5_000_000_000, 0, 900_000_000)).level == "warning"
+
+
+class Refusing:
+    """A mail server that takes nothing."""
+
+    def send(self, mail: EmailMessage) -> None:
+        raise NotSentError("550 no such user")
+
+
+def platform_doctor(url: str, code: int = 0) -> dict[str, tuple[str, str]]:
+    """Area to (level, sentence and remedy)."""
+    found = json.loads(invoke("doctor", "--platform-database", url, "--json", code=code))
+    return {one["area"]: (one["level"], f"{one['said']} {one['mend']}") for one in found}
+
+
+def test_a_platform_that_is_well(database_url: str) -> None:
+    open_database(database_url)
+    assert {level for level, _ in platform_doctor(database_url).values()} == {"ok"}
+
+
+def test_a_platform_whose_mails_do_not_arrive(database_url: str) -> None:
+    """For ten minutes all may be well; then somebody should know, and after days what was given up is not forgotten."""
+    present = [SystemClock().now() - timedelta(minutes=9)]
+    sessions = open_database(database_url)
+    courier = Courier(sessions, lambda: present[0], Ways(Refusing(), "p@hal.be", lambda *_: None, False))
+    with sessions.begin() as session:
+        account, _ = account_for(session, "an@startup.be", "An", "nl", present[0])
+        write_to(session, account, "message", "UTC", present[0], title="x", link="y")
+    courier.deliver_due()
+    assert platform_doctor(database_url)["e-mails"][0] == "ok"
+    with sessions.begin() as session:
+        session.execute(update(Mail).values(created=present[0] - timedelta(minutes=2)))
+    level, said = platform_doctor(database_url)["e-mails"]
+    assert level == "warning"
+    assert "1 wait for more than ten minutes, 0 were given up. The newest: 550 no such user." in said
+    for _ in RETRY_AFTER:
+        present[0] += timedelta(days=1)
+        courier.deliver_due()
+    assert "0 wait for more than ten minutes, 1 were given up" in platform_doctor(database_url)["e-mails"][1]
+
+
+def test_a_platform_of_an_older_version_or_none_at_all(tmp_path: Path) -> None:
+    missing = f"sqlite:///{tmp_path}/none.sqlite"
+    assert "there is no such database" in platform_doctor(missing, code=1)["database"][1]
+    assert list(tmp_path.iterdir()) == [], "looking makes nothing"
+    engine = create_engine(f"sqlite:///{tmp_path}/old.sqlite")
+    with engine.begin() as connection:
+        migrate(connection, "0004")
+    found = platform_doctor(str(engine.url), code=1)
+    assert found.keys() == {"database"}
+    assert "platform-migrate" in found["database"][1]
+    away = f"postgresql+psycopg://vrijloop@127.0.0.1:{free_port()}/platform"
+    assert "cannot be read" in platform_doctor(away, code=1)["database"][1]
+
+
+def test_a_doctor_without_a_patient() -> None:
+    with pytest.raises(UserError, match="--platform-database"):
+        invoke("doctor")

@@ -1,0 +1,60 @@
+"""Looks at a sharing platform's database, for its administrator. It changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from sharing_platform.database import DatabaseError, looking, newest_revision, revision_of
+from sharing_platform.notices.undelivered import Undelivered, late_mails, late_webhooks
+from telemetry import Clock
+from vrijloop.doctor import Finding, disk
+
+
+def examine_platform(url: str, clock: Clock) -> Iterator[Finding]:
+    """`url`: SQLAlchemy's. Each thing in turn, until one stands in the way of all others."""
+    try:
+        with looking(url) as session:
+            there, newest = revision_of(url), newest_revision()
+            if there != newest:
+                yield Finding(
+                    "database",
+                    "wrong",
+                    f"Its tables are of revision {there or 'none'}; this version wants {newest}.",
+                    "vrijloop platform-migrate --database … (after a backup), or start the platform, which does the same.",
+                )
+                return
+            yield Finding("database", "ok", f"It answers, and its tables are of this version ({there}).")
+            now = clock.now()
+            yield _delivered("e-mails", "E-mails", late_mails, session, now, "Look at --mail and at the mail server.")
+            yield _delivered(
+                "webhooks", "Webhook messages", late_webhooks, session, now,
+                "Each organisation sees its own, and sends them again, under Organisation.",
+            )  # fmt: skip
+    except DatabaseError as error:
+        yield Finding("database", "wrong", str(error), "Start it, or correct --platform-database.")
+        return
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite" and address.database:
+        folder = Path(address.database).resolve().parent
+        yield disk(folder, shutil.disk_usage(folder))
+
+
+def _delivered(
+    area: str, what: str, count: Callable[[Session, datetime], Undelivered], session: Session, now: datetime, mend: str
+) -> Finding:
+    found = count(session, now)
+    if not found.late and not found.given_up:
+        return Finding(area, "ok", f"{what} arrive.")
+    why = f" The newest: {found.why}." if found.why else ""
+    return Finding(
+        area,
+        "warning",
+        f"{what}: {found.late} wait for more than ten minutes, {found.given_up} were given up.{why}",
+        mend,
+    )
