@@ -21,6 +21,7 @@ from stores import ReportBatch, StoreRefusedError, StoreShutError, StoreUnavaila
 from stores.duckdb_store import DuckDBStateStore
 from telemetry import MachineState, StateInterval, StateReport, SystemClock, encode, state_topic
 from telemetry.broker import BrokerSettings
+from tests.disks import disk_of, fill
 from tests.servers import Mosquitto, wait_for
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
@@ -61,10 +62,10 @@ class FussyStore:
 class Line:
     """A sender, a service and its store."""
 
-    def __init__(self, broker: Mosquitto, folder: Path) -> None:
+    def __init__(self, broker: Mosquitto, folder: Path, quarantine: Path | None = None) -> None:
         self.duckdb = DuckDBStateStore(folder / "states.duckdb")
         self.store = FussyStore(self.duckdb)
-        self.quarantine = Quarantine(folder / "quarantine.sqlite")
+        self.quarantine = Quarantine((quarantine or folder) / "quarantine.sqlite")
         self.service = IngestService(
             BrokerSettings(url=broker.url),
             self.store,  # type: ignore[arg-type]
@@ -124,6 +125,21 @@ def test_a_defect_that_passes_costs_nothing_even_after_a_long_outage(
     line.send([message(1)])
     wait_for(lambda: line.stored() + line.quarantine.count() == 1, "the report")
     assert line.stored() == 1
+
+
+def test_a_quarantine_on_a_full_disk_waits_and_loses_nothing(
+    broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.service._STORE_RETRY_S", (0.01,))
+    with disk_of("1m", tmp_path) as disk:
+        line = Line(broker, tmp_path, quarantine=disk)
+        line.service.start()
+        ballast = fill(disk)
+        line.send([message(1), b"no report " * 6_000, message(2)])
+        wait_for(lambda: "quarantine cannot be written" in (line.service.counters.failing or ""), "it to be said")
+        ballast.unlink()
+        wait_for(lambda: (line.stored(), line.quarantine.count()) == (2, 1), "all of it")
+        line.close()
 
 
 def test_of_a_refused_batch_only_the_culprits_are_set_aside(line: Line) -> None:
