@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from sharing_platform.app import PlatformSettings, create_app
+from sharing_platform.people.access import Right
 from tests.disks import disk_of, fill
 from tests.postgres import fresh_database
 from tests.servers import serving
@@ -63,9 +64,11 @@ def test_a_database_that_is_away_is_said_and_found_again(postgres: str, caplog: 
 
 def test_a_full_disk_is_said_and_over_when_there_is_room(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with disk_of("4m", tmp_path) as disk, platform_over(f"sqlite:///{disk}/platform.sqlite") as platform:
+        person, program = platform.somebody("p@hal.be", "hal-2"), platform.token("hal-2", Right.READ)
         ballast = fill(disk)
         told_to_wait(platform.startup.post("/api/v1/offers/o1/booking", json={}))
-        assert platform.anyone.get("/api/v1/offers/o1").status_code == 200, "reading goes on"
+        for reader in (platform.anyone, platform.hal_2, person, program):
+            assert reader.get("/api/v1/offers/o1").status_code == 200, "reading goes on"
         assert "database or disk is full" in caplog.text
         ballast.unlink()
         assert platform.startup.post("/api/v1/offers/o1/booking", json={}).status_code == 201
