@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.requests import ClientDisconnect
+
 Scope = MutableMapping[str, Any]
 Received = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Received]]
@@ -69,6 +71,10 @@ class Edge:
         answer = _Guarded(tagging.send if tagging else send, scope, self._secure)
         try:
             await app(scope, _bounded(receive), answer.send)
+        except ClientDisconnect:
+            # What `_bounded` says of a body that is too long; to who really left this is said in vain.
+            if not answer.begun:
+                await self._too_long(scope, receive, answer.send)
         except Exception:
             if answer.begun:
                 raise  # too late to say anything else
