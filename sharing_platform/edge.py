@@ -90,7 +90,8 @@ class Edge:
         if site is not None and site not in ("same-origin", "none"):
             return True
         if origin is not None:
-            return urlsplit(origin).netloc not in (headers.get("host"), self._host)
+            host = origin.partition("://")[2]  # RFC 6454, 6.2: nothing follows it; of `null` nothing is left
+            return not host or host not in (headers.get("host"), self._host)
         return site is None and "session=" in headers.get("cookie", "")
 
 

@@ -167,7 +167,10 @@ def problem_page(
 
 def own_path(wanted: str | None) -> str:
     """Where to go after signing in: a page of ours, whatever stood in the address."""
-    parts = urlsplit(wanted or "")
+    try:
+        parts = urlsplit(wanted or "")
+    except ValueError:  # no address at all
+        return "/desk"
     safe = wanted and wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.netloc
     return wanted if wanted and safe else "/desk"
 

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from sharing_platform.pages.shown import own_path
 from sharing_platform.people.access import Kind, Right, Role
 from sharing_platform.people.administration import make_administrator
 from tests.servers import wait_for
@@ -257,3 +258,14 @@ def test_a_token_cannot_do_more_than_it_says(platform: Platform) -> None:
     assert reader.post("/api/v1/offers/o1/booking", json={}).status_code == 403
     asker = platform.token("start-up", Right.ASK)
     assert asker.post("/api/v1/offers/o1/booking", json={}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("asked", "where"),
+    [
+        ("/bookings", "/bookings"), ("/offers?q=x", "/offers?q=x"), ("https://evil.example", "/desk"), ("//evil.example", "/desk"),
+        ("/\\evil.example", "/desk"), ("http://[", "/desk"), ("", "/desk"), (None, "/desk"),
+    ],
+)  # fmt: skip
+def test_after_signing_in_one_stays_here(asked: str | None, where: str) -> None:
+    assert own_path(asked) == where

@@ -218,7 +218,16 @@ def test_what_is_anothers_is_not_there(platform: Platform) -> None:
         assert answer.status_code == 404, (method, path, answer.text[:200])
 
 
-@pytest.mark.parametrize("site", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {}])
+@pytest.mark.parametrize(
+    "site",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://["},
+        {},
+    ],
+)
 def test_another_site_does_nothing_in_a_visitors_name(platform: Platform, site: dict[str, str]) -> None:
     owner = platform.somebody("o@hal.be", "hal-2")
     client = httpx2.Client(base_url=platform.url, cookies=dict(owner.cookies), headers=site)
