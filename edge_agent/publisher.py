@@ -78,6 +78,8 @@ class Client(aiomqtt.Client):
 
     def _on_disconnect(self, *arguments: Any) -> None:
         super()._on_disconnect(*arguments)
+        if self._disconnected.done() and not self._disconnected.cancelled():
+            self._disconnected.exception()  # else asyncio logs that nobody asked for it: `lost` tells what we need
         if self._lock.locked() and not self._connected.done():
             # The library would wait for its time-out, and say no more than that.
             self._connected.set_exception(aiomqtt.MqttError(self._ended_unanswered))
