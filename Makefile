@@ -62,7 +62,7 @@ bench-panels: $(INSTALLED)
 campaign-kills: $(INSTALLED)
 	@scripts/servers mosquitto influxdb nodejs npm
 	@scripts/peers
-	@VRIJLOOP_KILL_ROUNDS=50 VRIJLOOP_STORE_AWAY_S=180 VRIJLOOP_BROKER_AWAY_S=120 VRIJLOOP_AGENT_KILLS=50 \
+	@VRIJLOOP_KILL_ROUNDS=50 VRIJLOOP_STORE_AWAY_S=180 VRIJLOOP_BROKER_AWAY_S=120 VRIJLOOP_BLACK_HOLE_S=60 VRIJLOOP_AGENT_KILLS=50 \
 		$(BIN)/pytest --timeout 900 tests/end_to_end/test_kills.py tests/edge_agent/test_faults.py
 
 $(INSTALLED): pyproject.toml constraints.txt scripts/venv
