@@ -93,11 +93,16 @@ def revision_of(url: str) -> str | None:
     engine = _engine(url)
     try:
         with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            return revision_in(connection)
     except OperationalError as error:
         raise DatabaseError(f"{engine.url.render_as_string()}: the database cannot be opened: {error.orig}") from error
     finally:
         engine.dispose()
+
+
+def revision_in(connection: Connection) -> str | None:
+    """Of the tables as they stand; None where there are none yet."""
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 @contextmanager

@@ -107,10 +107,9 @@ class _Guarded:
     async def send(self, message: Received) -> None:
         if message["type"] == "http.response.start":
             self.begun = True
-            number = number_of(self._scope)
-            message["headers"] = [*message["headers"], *_GUARDS, (b"x-request-id", number.encode())]
+            message["headers"] = [*message["headers"], *_GUARDS, (b"x-request-id", number_of(self._scope).encode())]
             if self._scope["method"] not in _SAFE:
-                _say(self._scope, message["status"], number)
+                _say(self._scope, message["status"])
             if self._secure:
                 message["headers"].append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
             if not self._scope["path"].startswith("/static/") and not any(
@@ -131,10 +130,10 @@ def _route(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "path", "no route of ours"))
 
 
-def _say(scope: Scope, status: int, number: str) -> None:
+def _say(scope: Scope, status: int) -> None:
     """What changed something."""
     ids = {name: value for name, value in scope.get("path_params", {}).items() if name in _NAMED}
-    _log.debug("%s %s: %d", scope["method"], _route(scope), status, extra={"request": number, **ids})
+    _log.debug("%s %s: %d", scope["method"], _route(scope), status, extra={"request": number_of(scope), **ids})
 
 
 class _Tagging:

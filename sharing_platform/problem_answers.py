@@ -48,22 +48,15 @@ def problem(
 
 async def broken(scope: Scope, receive: Receive, send: Send) -> None:
     """After a defect of ours. The number of the request leads to it in the log."""
-    request = Request(scope, receive)
     number = number_of(scope)
-    if _for_people(request):
-        answer = pages.problem_page(request, 500, "defect", {}, number)
-    else:
-        answer = problem(500, "defect", members={"request": number})
+    answer = _answer(Request(scope, receive), 500, "defect", members={"request": number}, number=number)
     await answer(scope, receive, send)
 
 
 async def _of_the_database(request: Request, error: Exception) -> Response:
     """It is away, full, or too busy, and may not be in a moment."""
     _log.error("The database does not do what it is asked: %s (request %s).", said_by(error), number_of(request.scope))
-    headers = {"Retry-After": str(_DATABASE_AGAIN_S)}
-    if _for_people(request):
-        return pages.problem_page(request, 503, "database", headers)
-    return problem(503, "database", headers)
+    return _answer(request, 503, "database", {"Retry-After": str(_DATABASE_AGAIN_S)})
 
 
 async def _of_the_platform(request: Request, error: Exception) -> Response:
@@ -72,32 +65,37 @@ async def _of_the_platform(request: Request, error: Exception) -> Response:
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyError) else {}
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    if _for_people(request):
-        return pages.problem_page(request, error.status, error.code, headers)
     more = {"errors": [{"field": error.field, "problem": error.code}]} if isinstance(error, InvalidError) else {}
-    return problem(error.status, error.code, headers, error.members | more)
+    return _answer(request, error.status, error.code, headers, error.members | more)
 
 
 async def _of_http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     code = {404: "missing", 405: "missing", 503: "busy"}.get(error.status_code, "request")
-    if _for_people(request):
-        return pages.problem_page(request, error.status_code, code, dict(error.headers or {}))
-    return problem(error.status_code, code, error.headers, detail=str(error.detail))
+    return _answer(request, error.status_code, code, error.headers, detail=str(error.detail))
 
 
 async def _of_validation(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    if _for_people(request):
-        return pages.problem_page(request, 422, "request", {})
     fields = [
         {"field": ".".join(str(step) for step in one["loc"]), "problem": one["msg"]} for one in error.errors()[:20]
     ]
     shown = "; ".join(f"{one['field']}: {one['problem']}" for one in fields[:3])
-    return problem(422, "request", members={"errors": fields}, detail=f"The request is not valid: {shown}")
+    return _answer(request, 422, "request", members={"errors": fields}, detail=f"The request is not valid: {shown}")
 
 
-def _for_people(request: Request) -> bool:
-    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+def _answer(
+    request: Request,
+    status: int,
+    code: str,
+    headers: Mapping[str, str] | None = None,
+    members: Mapping[str, object] | None = None,
+    detail: str | None = None,
+    number: str | None = None,
+) -> Response:
+    """`members` and `detail` are for programs, `number` is for people."""
+    if not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", ""):
+        return pages.problem_page(request, status, code, dict(headers or {}), number)
+    return problem(status, code, headers, members, detail)

@@ -52,10 +52,15 @@ def _serving(folder: Path) -> Iterator[str]:
         process.wait(30)
 
 
+def administering(server: str) -> psycopg.Connection:
+    """A connection that may change databases."""
+    return psycopg.connect(server.replace("+psycopg", "") + "postgres", autocommit=True)
+
+
 def fresh_database(server: str) -> str:
     """A new, empty database; its URL."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server.replace("+psycopg", "") + "postgres", autocommit=True) as connection:
+    with administering(server) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return server + name
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from sharing_platform.database import DatabaseError, looking, newest_revision, revision_of
+from sharing_platform.database import DatabaseError, looking, newest_revision, revision_in
 from sharing_platform.notices.undelivered import Undelivered, late_mails, late_webhooks
 from telemetry import Clock
 from vrijloop.doctor import Finding, disk
@@ -20,7 +20,7 @@ def examine_platform(url: str, clock: Clock) -> Iterator[Finding]:
     """`url`: SQLAlchemy's. Each thing in turn, until one stands in the way of all others."""
     try:
         with looking(url) as session:
-            there, newest = revision_of(url), newest_revision()
+            there, newest = revision_in(session.connection()), newest_revision()
             if there != newest:
                 yield Finding(
                     "database",

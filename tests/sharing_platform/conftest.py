@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -140,8 +141,8 @@ class Postbox:
         self.taken.append(mail)
 
 
-@pytest.fixture
-def platform(database_url: str) -> Iterator[Platform]:
+@contextmanager
+def platform_over(database_url: str) -> Iterator[Platform]:
     present, mails = [NOON], list[EmailMessage]()
     port = free_port()
     settings = PlatformSettings(
@@ -153,3 +154,9 @@ def platform(database_url: str) -> Iterator[Platform]:
         built = Platform(url, present, app, mails)
         yield built
         built.close()
+
+
+@pytest.fixture
+def platform(database_url: str) -> Iterator[Platform]:
+    with platform_over(database_url) as built:
+        yield built

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
-import psycopg
 import pytest
 from fastapi import FastAPI
 
-from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.people.access import Right
 from tests.disks import disk_of, fill
-from tests.postgres import fresh_database
-from tests.servers import serving
-from tests.sharing_platform.conftest import NOON, TOKENS, Platform
+from tests.postgres import administering, fresh_database
+from tests.sharing_platform.conftest import Platform, platform_over
 
 A_PERSON = {"Accept": "text/html", "Accept-Language": "nl"}
-
-
-@contextmanager
-def platform_over(database_url: str) -> Iterator[Platform]:
-    app = create_app(PlatformSettings(database_url, TOKENS, clockwork_s=3600), lambda: NOON)
-    with serving(app) as url:
-        built = Platform(url, [NOON], app)
-        built.machine()
-        built.offer()
-        yield built
-        built.close()
 
 
 def told_to_wait(answer: httpx2.Response) -> None:
@@ -46,8 +30,9 @@ def test_a_database_that_is_away_is_said_and_found_again(postgres: str, caplog: 
     name = url.rpartition("/")[2]
     with (
         platform_over(url) as platform,
-        psycopg.connect(postgres.replace("+psycopg", "") + "postgres", autocommit=True) as region,
+        administering(postgres) as region,
     ):
+        platform.offer()
         region.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         region.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
         told_to_wait(platform.anyone.get("/api/v1/offers"))
@@ -64,6 +49,7 @@ def test_a_database_that_is_away_is_said_and_found_again(postgres: str, caplog: 
 
 def test_a_full_disk_is_said_and_over_when_there_is_room(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with disk_of("4m", tmp_path) as disk, platform_over(f"sqlite:///{disk}/platform.sqlite") as platform:
+        platform.offer()
         person, program = platform.somebody("p@hal.be", "hal-2"), platform.token("hal-2", Right.READ)
         ballast = fill(disk)
         told_to_wait(platform.startup.post("/api/v1/offers/o1/booking", json={}))

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from stores import ReportBatch, StoredReport, StoreUnavailableError
+from stores import ReportBatch, StoreUnavailableError
 from stores.duckdb_store import DuckDBStateStore
-from telemetry import MachineState, StateInterval
 from tests.disks import disk_of
+from tests.stores.test_state_store_contract import T0, report
 
-T0 = datetime(2026, 3, 1, tzinfo=UTC)
 A_BATCH = 2_000
 
 
 def batch(first: int) -> ReportBatch:
-    """`A_BATCH` reports of a second each, no two alike."""
-    return ReportBatch.of(
-        [
-            StoredReport("genk", "m1", "gw-1", seq, StateInterval(
-                MachineState.EXECUTING, T0 + timedelta(seconds=seq), T0 + timedelta(seconds=seq + 1), reason=f"r{seq}"))
-            for seq in range(first, first + A_BATCH)
-        ]
-    )  # fmt: skip
+    """`A_BATCH` reports of a minute each, no two alike."""
+    return ReportBatch.of([report(seq, seq, seq + 1, reason=f"r{seq}") for seq in range(first, first + A_BATCH)])
 
 
 def held(store: DuckDBStateStore) -> int:
-    return len(store.intervals("genk", T0, T0 + timedelta(days=30)))
+    return len(store.intervals("genk", T0, T0 + timedelta(days=365)))
 
 
 def write_until_full(store: DuckDBStateStore) -> int:

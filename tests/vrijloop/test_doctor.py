@@ -179,7 +179,10 @@ def platform_doctor(url: str, code: int = 0) -> dict[str, tuple[str, str]]:
     return {one["area"]: (one["level"], f"{one['said']} {one['mend']}") for one in found}
 
 
-def test_a_platform_that_is_well(database_url: str) -> None:
+def test_a_platform_that_is_well(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "shutil.disk_usage", lambda _: (10**12, 0, 10**12)
+    )  # how full this machine is does not matter here
     open_database(database_url)
     assert {level for level, _ in platform_doctor(database_url).values()} == {"ok"}
 
