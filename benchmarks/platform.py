@@ -26,7 +26,7 @@ from sqlalchemy import text
 
 from benchmarks.machine import described
 from sharing_platform.database import open_database
-from sharing_platform.finding.tables import Machine, Offer
+from sharing_platform.machines.models import Machine, Offer
 from tests.postgres import fresh_database, postgresql
 from tests.servers import answers, free_port, wait_for
 

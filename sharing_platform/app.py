@@ -12,18 +12,24 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from sharing_platform import pages
-from sharing_platform.api import bookings, integrations, listings, offers, organisations, people, searches
-from sharing_platform.clockwork import start_clockwork
-from sharing_platform.context import PlatformContext
+from sharing_platform.bookings import api as bookings
+from sharing_platform.organisations import webhooks_api as integrations
+from sharing_platform.listings import api as listings
+from sharing_platform.machines import api as offers
+from sharing_platform.organisations import api as organisations
+from sharing_platform.organisations import accounts_api as people
+from sharing_platform.wanted import api as searches
+from sharing_platform.scheduler import start_background_threads
+from sharing_platform.dependencies import PlatformContext
 from sharing_platform.database import Now, open_database
-from sharing_platform.description import describe
-from sharing_platform.edge import Edge
-from sharing_platform.live import LiveHub
-from sharing_platform.notices import webhooks
-from sharing_platform.notices.courier import Post, Ways
-from sharing_platform.notices.mail import Mailer
-from sharing_platform.people.organisations import ensure
-from sharing_platform.problem_answers import answer_problems, broken, problem
+from sharing_platform.openapi import describe
+from sharing_platform.middleware import Edge
+from sharing_platform.live_updates import LiveUpdates
+from sharing_platform.notifications import webhooks
+from sharing_platform.notifications.delivery import Post, Channels
+from sharing_platform.notifications.mail import Mailer
+from sharing_platform.organisations.directory import ensure
+from sharing_platform.error_responses import answer_problems, broken, problem
 
 ROUTERS = (
     *(part.router for part in (offers, bookings, listings, searches, people, organisations, integrations)),
@@ -62,8 +68,8 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         ensure(session, {*settings.tokens, *settings.webhooks}, now())
         session.flush()
         webhooks.configure(session, settings.webhooks, now())
-    ways = Ways(settings.mailer, settings.sender, settings.post, settings.private_webhooks)
-    hub = LiveHub()
+    ways = Channels(settings.mailer, settings.sender, settings.post, settings.private_webhooks)
+    hub = LiveUpdates()
     waking: list[Callable[[], None]] = []
 
     def changed() -> None:
@@ -76,7 +82,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        clockwork = start_clockwork(context, ways, timedelta(seconds=settings.clockwork_s))
+        clockwork = start_background_threads(context, ways, timedelta(seconds=settings.clockwork_s))
         waking.extend(one.wake for one in clockwork)
         try:
             yield

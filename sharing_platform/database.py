@@ -24,7 +24,7 @@ _WRITER_WAITS_S = 20
 _TURN = "vrijloop_turn"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
-TROUBLES = (OperationalError, InterfaceError, PoolTimeoutError)
+UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError)
 """What an open database raises when it is away, full or too busy: it may not be in a moment."""
 
 Now = Callable[[], datetime]
@@ -35,7 +35,7 @@ class DatabaseError(Exception):
     """The database cannot be opened; the message says which and why."""
 
 
-def said_by(trouble: Exception) -> str:
+def message_of(trouble: Exception) -> str:
     """What the database says of it, on a line, without the statement and its values."""
     return " ".join(str(trouble.orig if isinstance(trouble, DBAPIError) else trouble).split())
 
@@ -58,7 +58,7 @@ class Base(DeclarativeBase):
 
 
 @contextmanager
-def reading(sessions: sessionmaker[Session]) -> Iterator[Session]:
+def read_session(sessions: sessionmaker[Session]) -> Iterator[Session]:
     """A session that keeps no writer waiting."""
     with sessions() as session:
         session.connection(execution_options={"readonly": True})
@@ -106,18 +106,18 @@ def revision_in(connection: Connection) -> str | None:
 
 
 @contextmanager
-def looking(url: str) -> Iterator[Session]:
+def inspect_database(url: str) -> Iterator[Session]:
     """A session on the database as it stands, for looking only: nothing is made that is not there. Raises DatabaseError."""
     engine = _engine(url)
     file = engine.url.database if engine.dialect.name == "sqlite" else None
     if file is not None and not Path(file).exists():
         raise DatabaseError(f"{file}: there is no such database.")
     try:
-        with reading(sessionmaker(engine)) as session:
+        with read_session(sessionmaker(engine)) as session:
             yield session
     except DBAPIError as error:
         raise DatabaseError(
-            f"{engine.url.render_as_string()}: the database cannot be read: {said_by(error)}"
+            f"{engine.url.render_as_string()}: the database cannot be read: {message_of(error)}"
         ) from error
     finally:
         engine.dispose()

@@ -75,3 +75,12 @@ class TooManyError(PlatformError):
     def __init__(self, retry_after_s: int, code: str = "too_many") -> None:
         super().__init__(code)
         self.retry_after_s = retry_after_s
+
+
+class ChangedError(PlatformError):
+    """Somebody else changed it since the caller read it."""
+
+    status = 412
+
+    def __init__(self) -> None:
+        super().__init__("changed_meanwhile")

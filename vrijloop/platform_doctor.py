@@ -10,8 +10,8 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from sharing_platform.database import DatabaseError, looking, newest_revision, revision_in
-from sharing_platform.notices.undelivered import Undelivered, late_mails, late_webhooks
+from sharing_platform.database import DatabaseError, inspect_database, newest_revision, revision_in
+from sharing_platform.notifications.undelivered import Undelivered, late_mails, late_webhooks
 from telemetry import Clock
 from vrijloop.doctor import Finding, disk
 
@@ -19,7 +19,7 @@ from vrijloop.doctor import Finding, disk
 def examine_platform(url: str, clock: Clock) -> Iterator[Finding]:
     """`url`: SQLAlchemy's. Each thing in turn, until one stands in the way of all others."""
     try:
-        with looking(url) as session:
+        with inspect_database(url) as session:
             there, newest = revision_in(session.connection()), newest_revision()
             if there != newest:
                 yield Finding(

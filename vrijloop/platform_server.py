@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from analytics.signed_post import post_signed
 from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.database import DatabaseError, open_database, revision_of
-from sharing_platform.notices.mail import FolderMailer, Mailer, SmtpMailer
-from sharing_platform.people.administration import make_administrator
+from sharing_platform.notifications.mail import FolderMailer, Mailer, SmtpMailer
+from sharing_platform.organisations.administrator import make_administrator
 from telemetry import Name, SystemClock, UserError
 from telemetry.clock import Clock
 from vrijloop.http_server import listen_on, serve

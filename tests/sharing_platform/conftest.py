@@ -16,11 +16,13 @@ from fastapi import FastAPI
 
 from analytics.signed_post import post_signed
 from sharing_platform.app import PlatformSettings, create_app
-from sharing_platform.clockwork import Steps
-from sharing_platform.context import PlatformContext
-from sharing_platform.people import accounts, organisations, tokens
-from sharing_platform.people.access import Kind, Right, Role
-from sharing_platform.people.tables import Organisation
+from sharing_platform.scheduler import ScheduledJobs
+from sharing_platform.dependencies import PlatformContext
+from sharing_platform.organisations import accounts
+from sharing_platform.organisations import directory
+from sharing_platform.organisations import api_tokens
+from sharing_platform.organisations.permissions import Kind, Right, Role
+from sharing_platform.organisations.models import Organisation
 from tests.servers import free_port, serving, wait_for
 
 TOKENS = {"hal-2": "token-of-hal-2", "hal-3": "token-of-hal-3", "start-up": "token-of-start-up"}
@@ -56,7 +58,7 @@ class Platform:
 
     def tick(self) -> None:
         """What the platform does by itself, now."""
-        Steps(self.context, timedelta(0)).tick()
+        ScheduledJobs(self.context, timedelta(0)).tick()
 
     def later(self, hours: float) -> None:
         """Time passes, and the platform does what that brings."""
@@ -91,14 +93,14 @@ class Platform:
     ) -> httpx2.Client:
         """Signed in, with a password, in an organisation that is made if there is none of that name."""
         with self.context.sessions.begin() as session:
-            account, _ = accounts.account_for(session, email, email.partition("@")[0], "nl", self.present[0])
+            account, _ = accounts.get_or_create_account(session, email, email.partition("@")[0], "nl", self.present[0])
             account.confirmed = self.present[0]
             if organisation is not None:
-                own = session.get(Organisation, organisation) or organisations.found(
+                own = session.get(Organisation, organisation) or directory.create_organisation(
                     session, organisation, kind, self.present[0]
                 )
                 own.status = "approved" if approved else own.status
-                organisations.put_member(session, own.id, account.id, role, self.present[0])
+                directory.put_member(session, own.id, account.id, role, self.present[0])
             secret = accounts.open_session(session, account, self.present[0])
         made = client(self.url, cookies={"session": secret}, headers={"Origin": self.url}, timeout=30)
         self._opened.append(made)
@@ -107,7 +109,7 @@ class Platform:
     def token(self, organisation: str, *scopes: Right) -> httpx2.Client:
         """A program of an organisation that exists."""
         with self.context.sessions.begin() as session:
-            _, secret = tokens.new_token(session, organisation, "test", scopes, self.present[0])
+            _, secret = api_tokens.new_token(session, organisation, "test", scopes, self.present[0])
         made = client(self.url, headers={"Authorization": f"Bearer {secret}"}, timeout=30)
         self._opened.append(made)
         return made

@@ -24,18 +24,18 @@ from hypothesis.stateful import (
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
-from sharing_platform import offers
-from sharing_platform.booking import requests
-from sharing_platform.booking.messages import AskIn
-from sharing_platform.booking.parts import free_parts
-from sharing_platform.booking.requests import Seeker
-from sharing_platform.booking.states import LIVE, Party, State, may_step
-from sharing_platform.booking.tables import Booking, BookingEvent
+from sharing_platform.machines import service as offers
+from sharing_platform.bookings import requests
+from sharing_platform.bookings.schemas import AskIn
+from sharing_platform.machines.free_hours import free_parts
+from sharing_platform.bookings.requests import Seeker
+from sharing_platform.bookings.lifecycle import LIVE, Party, State, may_step
+from sharing_platform.bookings.models import Booking, BookingEvent
 from sharing_platform.database import open_database
 from sharing_platform.errors import PlatformError
-from sharing_platform.finding.tables import OPEN, Offer
-from sharing_platform.messages import OfferIn
-from sharing_platform.people.tables import Account, Organisation
+from sharing_platform.machines.models import OPEN, Offer
+from sharing_platform.schemas import OfferIn
+from sharing_platform.organisations.models import Account, Organisation
 from tests.postgres import fresh_database
 
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)

@@ -13,8 +13,8 @@ import pytest
 from icalendar import Calendar
 from playwright.sync_api import expect
 
-from sharing_platform.people.access import Kind, Role
-from sharing_platform.words import LANGUAGES
+from sharing_platform.organisations.permissions import Kind, Role
+from sharing_platform.i18n import LANGUAGES
 from tests.sharing_platform.conftest import NOON, Platform
 
 if TYPE_CHECKING:

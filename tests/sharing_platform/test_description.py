@@ -21,11 +21,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from sharing_platform.app import PlatformSettings, create_app
-from sharing_platform.booking import tables as booking_tables
+from sharing_platform.bookings import models as booking_tables
 from sharing_platform.database import Base, open_database
-from sharing_platform.finding import tables as finding_tables
-from sharing_platform.notices import tables as notice_tables
-from sharing_platform.people.access import Kind, Role
+from sharing_platform.machines import models as finding_tables
+from sharing_platform.notifications import models as notice_tables
+from sharing_platform.organisations.permissions import Kind, Role
 from tests.postgres import fresh_database
 from tests.servers import free_port, serving
 from tests.sharing_platform.conftest import NOON, TOKENS, Platform

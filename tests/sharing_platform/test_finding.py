@@ -9,22 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharing_platform.finding.fit import facts_of, fit, made_ready
-from sharing_platform.finding.places import distance_km, names, place_named
-from sharing_platform.finding.search import week_of
-from sharing_platform.finding.stems import query_stems, text_stems
-from sharing_platform.finding.tables import Offer
-from sharing_platform.finding.vocabulary import PROCESSES
-from sharing_platform.finding.wish import MachineDetails, Wish
-from sharing_platform.people.access import Kind, Role
-from sharing_platform.words import LANGUAGES
+from sharing_platform.search.ranking import document_of, rank, prepare
+from sharing_platform.geography import distance_km, names, place_named
+from sharing_platform.machines.offer_search import offers_by_day
+from sharing_platform.search.text import query_stems, text_stems
+from sharing_platform.machines.models import Offer
+from sharing_platform.search.vocabulary import PROCESSES
+from sharing_platform.search.criteria import MachineDetails, Wish
+from sharing_platform.organisations.permissions import Kind, Role
+from sharing_platform.i18n import LANGUAGES
 from tests.sharing_platform.conftest import NOON, Platform
 
 MILL = MachineDetails(
     make="DMG MORI", model="DMU 50", envelope_mm=(500, 450, 400), axes=5, materials=["aluminium", "inox"], tolerance_mm=0.01,
     table_load_kg=300, certificates=["ISO 9001", "EN 9100"],
 )  # fmt: skip
-FACTS = facts_of("hal-2/mill-1", "Freesbank 1", "milling", MILL, at=(50.8168, 5.1865), place="Sint-Truiden")
+FACTS = document_of("hal-2/mill-1", "Freesbank 1", "milling", MILL, at=(50.8168, 5.1865), place="Sint-Truiden")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_words_are_found_in_any_language(query: str, text: str, found: bool) -> 
 )  # fmt: skip
 def test_what_fits_and_why(wish: dict[str, Any], reason: str | None) -> None:
     origin = (50.9307, 5.3325) if "near" in wish else None
-    found = fit(made_ready(Wish.model_validate(wish), origin), FACTS)
+    found = rank(prepare(Wish.model_validate(wish), origin), FACTS)
     assert (found is not None) == (reason is not None)
     if found is not None:
         assert reason in [one.code for one in found.reasons]
@@ -68,9 +68,9 @@ def test_what_fits_and_why(wish: dict[str, Any], reason: str | None) -> None:
 
 
 def test_what_a_factory_did_not_say_makes_it_fit_less_not_vanish() -> None:
-    silent = facts_of("x/y", "Freesbank", "milling", MachineDetails())
-    wanted = made_ready(Wish(process="milling", axes=5, workpiece_mm=(100, 100, 100)), None)
-    said, unsaid = fit(wanted, FACTS), fit(wanted, silent)
+    silent = document_of("x/y", "Freesbank", "milling", MachineDetails())
+    wanted = prepare(Wish(process="milling", axes=5, workpiece_mm=(100, 100, 100)), None)
+    said, unsaid = rank(wanted, FACTS), rank(wanted, silent)
     assert said is not None
     assert unsaid is not None
     assert said.score > unsaid.score > 0
@@ -181,7 +181,7 @@ def test_sorted_by_fit_in_pages(platform: Platform) -> None:
 def test_a_week_on_the_day_the_clocks_change() -> None:
     start = datetime(2026, 3, 28, 23, 0, tzinfo=UTC)  # midnight in Brussels; the day has 23 hours
     offer = Offer(id="o", start=start, end=start + timedelta(hours=23))
-    days = week_of([offer], datetime(2026, 3, 23, tzinfo=UTC).date(), "Europe/Brussels")
+    days = offers_by_day([offer], datetime(2026, 3, 23, tzinfo=UTC).date(), "Europe/Brussels")
     assert [(day.isoformat(), [(first, last) for _, first, last in spans]) for day, spans in days][-1] == (
         "2026-03-29",
         [(0.0, 1.0)],

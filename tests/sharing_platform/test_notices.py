@@ -20,11 +20,11 @@ from analytics.signed_post import post_signed
 from analytics.standard_webhooks import NotSignedError, check
 from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.errors import InvalidError
-from sharing_platform.notices.courier import Courier, Ways
-from sharing_platform.notices.mail import FolderMailer, NotSentError, SmtpMailer, as_message
-from sharing_platform.notices.tables import Mail
-from sharing_platform.notices.webhooks import RETRY_AFTER, check_url
-from sharing_platform.people.access import Right
+from sharing_platform.notifications.delivery import DeliveryWorker, Channels
+from sharing_platform.notifications.mail import FolderMailer, NotSentError, SmtpMailer, as_message
+from sharing_platform.notifications.models import Mail
+from sharing_platform.notifications.webhooks import RETRY_AFTER, check_url
+from sharing_platform.organisations.permissions import Right
 from tests.servers import free_port, serving, wait_for
 from tests.sharing_platform.conftest import NOON, Platform
 
@@ -57,8 +57,8 @@ def receiver() -> Iterator[Receiver]:
         yield built
 
 
-def courier(platform: Platform) -> Courier:
-    return Courier(platform.context.sessions, platform.context.now, Ways(None, "v@x.be", post_signed, True))
+def courier(platform: Platform) -> DeliveryWorker:
+    return DeliveryWorker(platform.context.sessions, platform.context.now, Channels(None, "v@x.be", post_signed, True))
 
 
 def test_each_step_is_told_signed_to_both_parties(platform: Platform, receiver: Receiver) -> None:
@@ -234,7 +234,7 @@ def test_mail_waits_for_a_server_that_is_away(platform: Platform) -> None:
     broken = Broken(away=2)
     with platform.context.sessions.begin() as session:
         session.add(mail(next_attempt=NOON))
-    postman = Courier(platform.context.sessions, platform.context.now, Ways(broken, "v@x.be", post_signed, True))
+    postman = DeliveryWorker(platform.context.sessions, platform.context.now, Channels(broken, "v@x.be", post_signed, True))
     for _ in range(4):
         postman.deliver_due()
         platform.present[0] += timedelta(seconds=10)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from sharing_platform.words import LANGUAGES, Words, texts
+from sharing_platform.i18n import LANGUAGES, Words, texts
 from tests.sharing_platform.conftest import NOON, Platform
 
 if TYPE_CHECKING:

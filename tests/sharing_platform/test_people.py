@@ -8,9 +8,9 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from sharing_platform.pages.shown import own_path
-from sharing_platform.people.access import Kind, Right, Role
-from sharing_platform.people.administration import make_administrator
+from sharing_platform.pages import safe_next_path
+from sharing_platform.organisations.permissions import Kind, Right, Role
+from sharing_platform.organisations.administrator import make_administrator
 from tests.servers import wait_for
 from tests.sharing_platform.conftest import NOON, Platform, client
 
@@ -268,4 +268,4 @@ def test_a_token_cannot_do_more_than_it_says(platform: Platform) -> None:
     ],
 )  # fmt: skip
 def test_after_signing_in_one_stays_here(asked: str | None, where: str) -> None:
-    assert own_path(asked) == where
+    assert safe_next_path(asked) == where

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from sharing_platform.people.access import Kind, Right, Role
+from sharing_platform.organisations.permissions import Kind, Right, Role
 from tests.sharing_platform.conftest import NOON, Platform
 
 GUEST = {"organisation": "Start-up BV", "name": "An Peeters", "email": "an@startup.be"}

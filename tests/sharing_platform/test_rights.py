@@ -8,9 +8,9 @@ import httpx2
 import pytest
 
 from sharing_platform.app import ROUTERS
-from sharing_platform.context import Needs, a_person
-from sharing_platform.description import dependants_of, routes_of
-from sharing_platform.people.access import ROLE_RIGHTS, TOKEN_SCOPES, Kind, Right, Role, rights_of, scopes_of
+from sharing_platform.organisations.dependencies import RequireRight, require_person
+from sharing_platform.openapi import dependants_of, routes_of
+from sharing_platform.organisations.permissions import ROLE_RIGHTS, TOKEN_SCOPES, Kind, Right, Role, rights_of, scopes_of
 from tests.sharing_platform.conftest import Platform
 
 PUBLIC_API = {
@@ -54,10 +54,10 @@ def routes() -> dict[str, Right | str]:
         for method in route.methods or ():
             name = f"{method} {route.path}"
             calls = [one.call for one in dependants_of(route.dependant)]
-            rights = [call.right for call in calls if isinstance(call, Needs)]
+            rights = [call.right for call in calls if isinstance(call, RequireRight)]
             if rights:
                 found[name] = rights[0]
-            elif a_person in calls or name in PAGES_FOR_PEOPLE:
+            elif require_person in calls or name in PAGES_FOR_PEOPLE:
                 found[name] = "person"
             elif name in ASK_API:
                 found[name] = "asker"

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from sharing_platform.people.access import Right
+from sharing_platform.organisations.permissions import Right
 from tests.disks import disk_of, fill
 from tests.postgres import administering, fresh_database
 from tests.sharing_platform.conftest import Platform, platform_over

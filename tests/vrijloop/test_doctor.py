@@ -14,11 +14,11 @@ from sqlalchemy import create_engine, update
 
 from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.database import migrate, open_database
-from sharing_platform.notices.courier import Courier, Ways
-from sharing_platform.notices.mail import NotSentError, write_to
-from sharing_platform.notices.tables import Mail
-from sharing_platform.notices.webhooks import RETRY_AFTER
-from sharing_platform.people.accounts import account_for
+from sharing_platform.notifications.delivery import DeliveryWorker, Channels
+from sharing_platform.notifications.mail import NotSentError, queue_mail
+from sharing_platform.notifications.models import Mail
+from sharing_platform.notifications.webhooks import RETRY_AFTER
+from sharing_platform.organisations.accounts import get_or_create_account
 from telemetry import SystemClock, UserError
 from tests.certificates import ask_for_certificate, make_certificates
 from tests.servers import Mosquitto, free_port, serving
@@ -191,10 +191,10 @@ def test_a_platform_whose_mails_do_not_arrive(database_url: str) -> None:
     """For ten minutes all may be well; then somebody should know, and after days what was given up is not forgotten."""
     present = [SystemClock().now() - timedelta(minutes=9)]
     sessions = open_database(database_url)
-    courier = Courier(sessions, lambda: present[0], Ways(Refusing(), "p@hal.be", lambda *_: None, False))
+    courier = DeliveryWorker(sessions, lambda: present[0], Channels(Refusing(), "p@hal.be", lambda *_: None, False))
     with sessions.begin() as session:
-        account, _ = account_for(session, "an@startup.be", "An", "nl", present[0])
-        write_to(session, account, "message", "UTC", present[0], title="x", link="y")
+        account, _ = get_or_create_account(session, "an@startup.be", "An", "nl", present[0])
+        queue_mail(session, account, "message", "UTC", present[0], title="x", link="y")
     courier.deliver_due()
     assert platform_doctor(database_url)["e-mails"][0] == "ok"
     with sessions.begin() as session:

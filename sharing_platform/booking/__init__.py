@@ -1,1 +1,0 @@
-"""Asking for hours, places and things, and what then happens between the two parties."""

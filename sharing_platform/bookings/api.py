@@ -1,0 +1,152 @@
+"""Bookings, for their two parties."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+
+from sharing_platform.parameters import Cursor, Limit, Uuid
+from sharing_platform.problems import problems
+from sharing_platform.bookings import service, transitions
+from sharing_platform.bookings.schemas import (
+    BookingOut,
+    BookingPage,
+    HistoryOut,
+    MessageIn,
+    MessageOut,
+    MessagesOut,
+    StepIn,
+)
+from sharing_platform.bookings.lifecycle import FIRM, Party, State
+from sharing_platform.dependencies import Asker, Context, Reader, Reading
+from sharing_platform.errors import NotFoundError
+from sharing_platform.schemas import Name
+
+router = APIRouter(prefix="/api/v1/bookings", tags=["bookings"])
+offer_requests = APIRouter(prefix="/api/v1", tags=["offers"])
+listing_requests = APIRouter(prefix="/api/v1/listings", tags=["listings"])
+"""Requests for an offer or a listing: their addresses lie below those of what is requested."""
+
+
+@router.get("", responses=problems(401, 403, 404, 422))
+def get_bookings(
+    session: ReadSession,
+    actor: Reader,
+    context: Context,
+    factory: Annotated[Name | None, Query(description="One's own name, for those who want to be sure.")] = None,
+    side: Annotated[
+        Literal["provider", "seeker"], Query(description="What others have of us, or we of others.")
+    ] = "provider",
+    state: Annotated[list[State] | None, Query(description="Default: held, accepted, in use.")] = None,
+    limit: Limit = 1000,
+    cursor: Cursor = None,
+) -> BookingPage:
+    """One's own bookings, in order of their start; without `state` those that keep hours and are not over."""
+    if factory is not None and factory != actor.organisation:
+        raise NotFoundError
+    states = frozenset(state) if state else FIRM | {State.HELD}
+    return service.list_bookings(session, actor, Party(side), states, limit, cursor, context.now())
+
+
+@router.get("/{booking_id}", responses=problems(401, 403, 404))
+def get_booking(booking_id: Uuid, session: ReadSession, actor: Reader, context: Context) -> BookingOut:
+    """One booking."""
+    booking, party = service.own_booking(session, booking_id, actor)
+    return service.booking_out(session, booking, party, context.now())
+
+
+@router.post("/{booking_id}/state", responses=problems(401, 403, 404, 409, 422))
+def post_state(booking_id: Uuid, wanted: StepIn, actor: Reader, context: Context) -> BookingOut:
+    """Accept, decline, cancel, or take back what is held. The same step again changes nothing; one that is not open to the caller
+    is answered 409."""
+    return service.change_state(context, actor, booking_id, wanted.state, wanted.message)
+
+
+@router.get("/{booking_id}/history", responses=problems(401, 403, 404))
+def get_history(booking_id: Uuid, session: ReadSession, actor: Reader) -> HistoryOut:
+    """Every step that was made; none is ever changed or removed."""
+    booking, _ = service.own_booking(session, booking_id, actor)
+    return HistoryOut(events=service.events_out(transitions.history(session, booking)))
+
+
+@router.get("/{booking_id}/messages", responses=problems(401, 403, 404))
+def get_messages(booking_id: Uuid, session: ReadSession, actor: Reader) -> MessagesOut:
+    """What the two parties wrote to each other; nobody else sees it."""
+    booking, _ = service.own_booking(session, booking_id, actor)
+    return MessagesOut(messages=service.messages_out(session, booking))
+
+
+@router.post("/{booking_id}/messages", status_code=201, responses=problems(401, 403, 404, 422, 429))
+def post_message(booking_id: Uuid, wanted: MessageIn, actor: Asker, context: Context) -> MessageOut:
+    """Write to the other party."""
+    return service.send_message(context, actor, booking_id, wanted.text)
+
+
+@offer_requests.post(
+    "/offers/{offer_id}/booking",
+    status_code=201,
+    responses={
+        202: {"model": BookingOut, "description": "The e-mail address is to be confirmed first"},
+        **problems(401, 403, 404, 409, 422, 429),
+    },
+)
+def post_booking(
+    offer_id: OfferPath,
+    context: Context,
+    actor: MaybeActor,
+    person: MaybePerson,
+    request: Request,
+    response: Response,
+    wanted: AskIn | None = None,
+    idempotency_key: IdempotencyKey = None,
+) -> BookingOut:
+    """Ask for an offer's hours, or a part of them. Where booking is instant and the organisation approved: `accepted` at once;
+    else `held` until the factory answers. Without a token, `guest` says who asks; the request counts once their address is confirmed.
+
+    409 where somebody was first, with `alternatives`: what else is free, nearest first.
+    """
+    try:
+        booking = service.request_booking(
+            context,
+            actor,
+            person,
+            wanted or AskIn(),
+            offer_id=offer_id,
+            key=idempotency_key,
+            address=client_address(request),
+        )
+    except TakenError as problem:
+        found = service.alternatives(context, offer_id, actor)
+        problem.members["alternatives"] = [offer_out(one).model_dump(mode="json") for one in found]
+        raise
+    if actor is None:
+        response.status_code = 202
+    return booking
+
+
+@listing_requests.post(
+    "/{listing_id}/booking",
+    status_code=201,
+    responses={
+        202: {"model": BookingOut, "description": "The e-mail address is to be confirmed first"},
+        **problems(401, 403, 404, 409, 422, 429),
+    },
+)
+def post_listing_booking(
+    listing_id: Uuid,
+    wanted: AskIn,
+    context: Context,
+    actor: MaybeActor,
+    person: MaybePerson,
+    request: Request,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> BookingOut:
+    """Ask for it: for a period, or for places in a training. Its owner answers."""
+    booking = service.request_booking(
+        context, actor, person, wanted, listing_id=listing_id, key=idempotency_key, address=client_address(request)
+    )
+    if actor is None:
+        response.status_code = 202
+    return booking

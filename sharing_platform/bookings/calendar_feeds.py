@@ -1,0 +1,100 @@
+"""iCalendar feeds (RFC 5545) of bookings, at secret addresses that can be renewed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from icalendar import Calendar, Event
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from sharing_platform.bookings.lifecycle import State
+from sharing_platform.bookings.models import Booking, CalendarFeed
+from sharing_platform.errors import ConflictError, NotFoundError
+from sharing_platform.organisations.credentials import hash_secret, new_secret
+from sharing_platform.i18n import Translator
+
+PROVIDER, SEEKER = "provider", "seeker"
+_MAX_FEEDS = 50
+_PAST = timedelta(days=90)
+_SHOWN = {
+    State.HELD: "TENTATIVE", State.ACCEPTED: "CONFIRMED", State.IN_USE: "CONFIRMED", State.COMPLETED: "CONFIRMED",
+    State.CANCELLED: "CANCELLED",
+}  # fmt: skip
+
+
+def new_feed(session: Session, organisation: str, subject: str, now: datetime) -> tuple[CalendarFeed, str]:
+    """`subject`: provider, seeker, or `machine:<name>`. The secret is known here for the only time. Raises ConflictError beyond fifty."""
+    if len(feeds(session, organisation)) >= _MAX_FEEDS:
+        raise ConflictError("too_many_feeds")
+    secret, kept = new_secret()
+    feed = CalendarFeed(id=str(uuid.uuid4()), organisation_id=organisation, subject=subject, hash=kept, created=now)
+    session.add(feed)
+    return feed, secret
+
+
+def renew(session: Session, organisation: str, feed_id: str) -> tuple[CalendarFeed, str]:
+    """Another secret; the old address answers no more. Raises NotFoundError."""
+    feed = _feed_of(session, organisation, feed_id)
+    secret, feed.hash = new_secret()
+    return feed, secret
+
+
+def remove(session: Session, organisation: str, feed_id: str) -> None:
+    """Raises NotFoundError."""
+    session.delete(_feed_of(session, organisation, feed_id))
+
+
+def feeds(session: Session, organisation: str) -> list[CalendarFeed]:
+    query = select(CalendarFeed).where(CalendarFeed.organisation_id == organisation)
+    return list(session.scalars(query.order_by(CalendarFeed.created, CalendarFeed.id)))
+
+
+def _feed_of(session: Session, organisation: str, feed_id: str) -> CalendarFeed:
+    feed = session.get(CalendarFeed, feed_id)
+    if feed is None or feed.organisation_id != organisation:
+        raise NotFoundError
+    return feed
+
+
+def feed_with(session: Session, secret: str) -> CalendarFeed:
+    """Raises NotFoundError."""
+    feed = session.scalars(select(CalendarFeed).where(CalendarFeed.hash == hash_secret(secret))).first()
+    if feed is None:
+        raise NotFoundError
+    return feed
+
+
+def bookings_in(session: Session, feed: CalendarFeed, now: datetime) -> list[Booking]:
+    """From a quarter of a year ago on."""
+    whose: ColumnElement[bool] = Booking.provider == feed.organisation_id
+    if feed.subject == SEEKER:
+        whose = Booking.seeker == feed.organisation_id
+    elif feed.subject.startswith("machine:"):
+        whose &= Booking.machine == feed.subject.removeprefix("machine:")
+    query = select(Booking).where(whose, Booking.state.in_(_SHOWN), Booking.end > now - _PAST)
+    return list(session.scalars(query.order_by(Booking.start, Booking.id).limit(2000)))
+
+
+def as_calendar(bookings: Iterable[Booking], name: str, words: Translator, url: str, for_seeker: bool) -> bytes:
+    """The feed's content. Times are UTC, which every calendar program shows as its own."""
+    calendar = Calendar()
+    calendar.add("prodid", "-//Vrijloop//sharing platform//NL")
+    calendar.add("version", "2.0")
+    calendar.add("name", name)
+    calendar.add("x-wr-calname", name)
+    calendar.add("refresh-interval", timedelta(hours=1), {"VALUE": "DURATION"})
+    for booking in bookings:
+        event = Event()
+        event.add("uid", f"{booking.id}@vrijloop")
+        event.add("dtstamp", booking.booked)
+        event.add("dtstart", booking.start)
+        event.add("dtend", booking.end)
+        event.add("summary", booking.title if for_seeker else f"{booking.title}: {booking.organisation}")
+        event.add("status", _SHOWN[State(booking.state)])
+        event.add("description", words(f"state_{booking.state}"))
+        event.add("url", f"{url}/bookings/{booking.id}")
+        calendar.add_component(event)
+    return bytes(calendar.to_ical())

@@ -1,0 +1,50 @@
+"""What bookings do about events of the domains they are built on. `app.py` subscribes these."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select, update
+
+from sharing_platform.bookings import transitions
+from sharing_platform.bookings.lifecycle import FIRM, PENDING
+from sharing_platform.bookings.models import Booking, BookingMessage
+from sharing_platform.bookings.transitions import Notify
+from sharing_platform.errors import ConflictError
+from sharing_platform.machines.events import OfferWithdrawn
+from sharing_platform.organisations.audit_log import log
+from sharing_platform.organisations.events import AccountErasing, AddressConfirmed, PersonalDataRequested
+from sharing_platform.organisations.personal_data import ERASED_NAME, erased_address, rows_of
+
+
+class BookingHandlers:
+    """`notify` queues what the parties are told of each step."""
+
+    def __init__(self, notify: Notify) -> None:
+        self._notify = notify
+
+    def confirm_requests(self, event: AddressConfirmed) -> None:
+        """What the account requested as a guest counts from now on."""
+        for booking in transitions.confirm_requests(event.session, event.account, event.now, self._notify):
+            log(event.session, event.now, None, f"booking.{booking.state}", booking.id, organisation=booking.seeker)
+
+    def withdraw_requests(self, event: OfferWithdrawn) -> None:
+        transitions.withdraw_requests(event.session, event.offer_id, event.was_held, event.now, self._notify)
+
+
+def erase_person(event: AccountErasing) -> None:
+    """Raises ConflictError while something that was agreed is still to come: the other party relies on it."""
+    account = event.account
+    pending = select(func.count()).where(Booking.account_id == account.id, Booking.state.in_(FIRM | PENDING))
+    if event.session.scalar(pending):
+        raise ConflictError("bookings_open")
+    bookings = update(Booking).where(Booking.account_id == account.id)
+    event.session.execute(bookings.values(email=erased_address(account.id)))
+    messages = update(BookingMessage).where(BookingMessage.account_id == account.id)
+    event.session.execute(messages.values(text=ERASED_NAME))
+
+
+def export_person(event: PersonalDataRequested) -> None:
+    session, account = event.session, event.account
+    event.sections["bookings"] = rows_of(
+        session, Booking, account, "id", "title", "start", "end", "state", "booked", "organisation", "email"
+    )
+    event.sections["messages"] = rows_of(session, BookingMessage, account, "booking_id", "at", "text")

@@ -1,0 +1,72 @@
+"""Whom a step is told, by e-mail, in the thread of the booking, and by webhook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from sharing_platform.bookings.lifecycle import Party, State
+from sharing_platform.bookings.models import Booking
+from sharing_platform.machines.offer_search import nearest_offers
+from sharing_platform.machines.models import Offer
+from sharing_platform.notifications import webhooks
+from sharing_platform.notifications.mail import queue_mail
+from sharing_platform.organisations.permissions import APPROVED, Role
+from sharing_platform.organisations.directory import members_with_roles
+from sharing_platform.organisations.models import Account, Organisation
+
+_WHO_ANSWERS = (Role.OWNER, Role.PLANNER)
+_LOST = frozenset({State.DECLINED, State.EXPIRED, State.WITHDRAWN, State.CANCELLED})
+
+
+@dataclass(frozen=True)
+class BookingNotifier:
+    """`url`: where the platform is found, for the links in e-mails."""
+
+    url: str
+    zone: str
+
+    def __call__(self, session: Session, booking: Booking, state: State, party: Party, now: datetime) -> None:
+        """In the transaction of the step."""
+        self._by_webhook(session, booking, state, now)
+        values: dict[str, object] = {
+            "title": booking.title,
+            "start": booking.start,
+            "end": booking.end,
+            "seeker": booking.organisation,
+            "link": f"{self.url}/bookings/{booking.id}",
+        }
+        # Who made a step knows of it; but what a program takes back, nobody in the factory has seen.
+        others_step = party is not Party.PROVIDER and state in {State.ACCEPTED, *_LOST}
+        if others_step or state in (State.HELD, State.WITHDRAWN):
+            for planner in members_with_roles(session, booking.provider, _WHO_ANSWERS):
+                queue_mail(session, planner, f"provider_{state}", self.zone, now, **values)
+        account = session.get(Account, booking.account_id) if booking.account_id else None
+        if account is None or state in (State.IN_USE, State.COMPLETED) or party is Party.SEEKER:
+            return
+        if state in _LOST:
+            values["alternatives"] = self._alternatives(session, booking, now)
+        queue_mail(session, account, f"seeker_{state}", self.zone, now, **values)
+
+    def _alternatives(self, session: Session, booking: Booking, now: datetime) -> str:
+        offer = session.get(Offer, booking.offer_id) if booking.offer_id else None
+        if offer is None:
+            return f"{self.url}/"
+        seeker = session.get(Organisation, booking.seeker) if booking.seeker else None
+        viewer = seeker.id if seeker is not None and seeker.status == APPROVED else None
+        found = nearest_offers(session, offer, now, viewer)
+        return "\n".join(f"{self.url}/offers/{one.id}" for one in found) or f"{self.url}/"
+
+    @staticmethod
+    def _by_webhook(session: Session, booking: Booking, state: State, now: datetime) -> None:
+        data = {
+            "booking": booking.id,
+            "state": state,
+            "machine": booking.machine,
+            "listing": booking.listing_id,
+            "start": booking.start.isoformat(),
+            "end": booking.end.isoformat(),
+        }
+        webhooks.queue_event(session, (booking.provider, booking.seeker), f"booking.{state}", data, now)

@@ -1,0 +1,53 @@
+"""What bookings have taken: the `Occupancy` that machines and listings ask for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sharing_platform.bookings.lifecycle import FIRM, LIVE, Party, State
+from sharing_platform.bookings.models import Booking, BookingEvent
+from sharing_platform.machines.availability import resource_of
+from sharing_platform.occupancy import TakenHours
+
+
+class BookedHours:
+    """Implements `Occupancy` over the table of bookings."""
+
+    def taken_hours(
+        self, session: Session, factory: str, machine: str, start: datetime, end: datetime
+    ) -> list[TakenHours]:
+        query = select(Booking).where(
+            Booking.resource == resource_of(factory, machine),
+            Booking.state.in_(LIVE),
+            Booking.start < end,
+            Booking.free_again > start,
+        )
+        return [
+            TakenHours(booking.start, booking.free_again, booking.state in FIRM)
+            for booking in session.scalars(query.order_by(Booking.start))
+        ]
+
+    def places_taken(self, session: Session, listing_ids: list[str]) -> dict[str, int]:
+        query = select(Booking.listing_id, func.sum(Booking.places)).where(
+            Booking.listing_id.in_(listing_ids), Booking.state.in_(LIVE)
+        )
+        rows = session.execute(query.group_by(Booking.listing_id))
+        return {listing: int(taken) for listing, taken in rows if listing}
+
+    def track_record(self, session: Session, provider: str) -> tuple[int, int]:
+        completed = select(func.count()).where(Booking.provider == provider, Booking.state == State.COMPLETED)
+        cancelled = (
+            select(func.count())
+            .select_from(Booking)
+            .join(BookingEvent, BookingEvent.booking_id == Booking.id)
+            .where(
+                Booking.provider == provider,
+                Booking.state == State.CANCELLED,
+                BookingEvent.state == State.CANCELLED,
+                BookingEvent.party == Party.PROVIDER,
+            )
+        )
+        return session.scalar(completed) or 0, session.scalar(cancelled) or 0

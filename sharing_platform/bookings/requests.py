@@ -1,0 +1,241 @@
+"""Requests for hours of a machine, or for a listing. The database, not this code, makes sure that nothing is booked twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from sharing_platform.bookings.lifecycle import PENDING, Party, State, due_after
+from sharing_platform.bookings.models import Booking
+from sharing_platform.bookings.schemas import AskIn
+from sharing_platform.bookings.transitions import (
+    Notify,
+    add_message,
+    apply_due_steps,
+    apply_step,
+    has_room,
+    record_event,
+)
+from sharing_platform.errors import ConflictError, InvalidError, NotFoundError, TakenError
+from sharing_platform.listings.models import OPEN as LISTING_OPEN
+from sharing_platform.listings.models import Listing
+from sharing_platform.machines.availability import lock_resource, resource_of
+from sharing_platform.machines.models import BOOKED, HELD, OPEN, Machine, Offer
+from sharing_platform.organisations.models import Account, Organisation
+from sharing_platform.organisations.permissions import APPROVED
+
+CONFIRM = timedelta(hours=24)
+"""How long a guest has to confirm the address."""
+LISTING_CANCELLATION_HOURS = 24
+"""How long before its start a seeker may cancel a booking of a listing. Each offer has its own limit."""
+_MAX_PENDING = 200
+
+
+@dataclass(frozen=True)
+class Seeker:
+    """Who asks. `confirmed`: whether their e-mail address is."""
+
+    organisation: Organisation
+    account: Account | None
+    confirmed: bool = True
+
+    @property
+    def email(self) -> str:
+        return self.account.email if self.account else ""
+
+
+def request_offer(
+    session: Session,
+    offer_id: str,
+    seeker: Seeker,
+    wanted: AskIn,
+    now: datetime,
+    notify: Notify,
+    visible: Callable[[Offer], bool],
+    idempotency_key: str | None = None,
+) -> Booking:
+    """Request the offer's free hours, or the part of them that `wanted` names; of an offer that has begun, the rest. Repeating a request
+    with the same key returns the booking that it made the first time.
+
+    Raises NotFoundError where the offer does not exist, was withdrawn or is over; TakenError where somebody was first; InvalidError
+    for a part that cannot be booked.
+    """
+    offer = session.get(Offer, offer_id)
+    if offer is None or not visible(offer):
+        raise NotFoundError
+    lock_resource(session, resource_of(offer.factory, offer.machine))
+    session.refresh(offer, with_for_update=True)
+    request_key = _request_key(idempotency_key, offer_id, seeker, wanted)
+    made = _find_repeated(session, request_key)
+    if made is not None:
+        return made
+    _expire_overdue_holds(session, offer, now, notify)
+    if offer.factory == seeker.organisation.id:
+        raise ConflictError("own")
+    if offer.status in (BOOKED, HELD):
+        raise TakenError
+    if offer.status != OPEN or offer.end <= now:
+        raise NotFoundError
+    _check_pending_limit(session, seeker)
+    start, end = _part_of(offer, wanted, now)
+    machine = session.get(Machine, (offer.factory, offer.machine))
+    booking = Booking(
+        id=str(uuid.uuid4()),
+        offer_id=offer.id,
+        provider=offer.factory,
+        machine=offer.machine,
+        resource=resource_of(offer.factory, offer.machine),
+        title=machine.title if machine else offer.machine,
+        start=start,
+        end=end,
+        free_again=end + timedelta(minutes=offer.buffer_minutes),
+        seeker=seeker.organisation.id,
+        account_id=seeker.account.id if seeker.account else None,
+        organisation=seeker.organisation.name,
+        email=seeker.email,
+        state=State.REQUESTED,
+        cancel_until=start - timedelta(hours=offer.cancellation_hours),
+        price=_price(offer, end - start),
+        booked=now,
+        request_key=request_key,
+    )
+    _begin(session, booking, wanted, seeker, offer.booking == "instant", now, notify)
+    return booking
+
+
+def request_listing(
+    session: Session,
+    listing: Listing,
+    seeker: Seeker,
+    wanted: AskIn,
+    now: datetime,
+    notify: Notify,
+    idempotency_key: str | None = None,
+) -> Booking:
+    """Ask for an operator, equipment, know-how for a period, or for places in a training. The provider answers. Raises what
+    `request_offer` raises."""
+    lock_resource(session, f"listing:{listing.id}")
+    session.refresh(listing, with_for_update=True)
+    request_key = _request_key(idempotency_key, listing.id, seeker, wanted)
+    made = _find_repeated(session, request_key)
+    if made is not None:
+        return made
+    if listing.organisation_id == seeker.organisation.id:
+        raise ConflictError("own")
+    if listing.status != LISTING_OPEN or listing.end <= now:
+        raise NotFoundError
+    _check_pending_limit(session, seeker)
+    several = listing.places is not None
+    start, end = (listing.start, listing.end) if several else _period_in(listing, wanted, now)
+    if not has_room(session, listing, wanted.places):
+        raise TakenError("no_places")
+    booking = Booking(
+        id=str(uuid.uuid4()),
+        listing_id=listing.id,
+        provider=listing.organisation_id,
+        resource=None if several else f"listing:{listing.id}",
+        title=listing.title,
+        start=start,
+        end=end,
+        free_again=end,
+        places=wanted.places if several else 1,
+        seeker=seeker.organisation.id,
+        account_id=seeker.account.id if seeker.account else None,
+        organisation=seeker.organisation.name,
+        email=seeker.email,
+        state=State.REQUESTED,
+        cancel_until=start - timedelta(hours=LISTING_CANCELLATION_HOURS),
+        price=listing.price * wanted.places if several and listing.price is not None else None,
+        booked=now,
+        request_key=request_key,
+    )
+    _begin(session, booking, wanted, seeker, False, now, notify)
+    return booking
+
+
+def _begin(
+    session: Session, booking: Booking, wanted: AskIn, seeker: Seeker, instant: bool, now: datetime, notify: Notify
+) -> None:
+    booking.due = due_after(State.REQUESTED, booking.start, booking.end, now + CONFIRM)
+    session.add(booking)
+    session.flush()
+    account = seeker.account.id if seeker.account else None
+    record_event(session, booking, Party.SEEKER, account, now)
+    if wanted.message:
+        add_message(session, booking, seeker.organisation.id, account, wanted.message, now)
+    if not seeker.confirmed:
+        return
+    accepted = instant and seeker.organisation.status == APPROVED
+    try:
+        apply_step(session, booking, State.ACCEPTED if accepted else State.HELD, Party.PLATFORM, now, notify, None)
+    except IntegrityError as error:
+        raise TakenError from error
+
+
+def _expire_overdue_holds(session: Session, offer: Offer, now: datetime, notify: Notify) -> None:
+    """A hold that has run out does not block its hours, also before the scheduler has processed it."""
+    late = select(Booking).where(
+        Booking.resource == resource_of(offer.factory, offer.machine), Booking.state == State.HELD, Booking.due <= now
+    )
+    for booking in session.scalars(late).all():
+        apply_due_steps(session, booking, now, notify)
+
+
+def _check_pending_limit(session: Session, seeker: Seeker) -> None:
+    """So that nobody can block a region's hours by requesting all of them."""
+    waiting = select(func.count()).where(Booking.seeker == seeker.organisation.id, Booking.state.in_(PENDING))
+    if (session.scalar(waiting) or 0) >= _MAX_PENDING:
+        raise ConflictError("too_many_pending")
+
+
+def _part_of(offer: Offer, wanted: AskIn, now: datetime) -> tuple[datetime, datetime]:
+    whole = (max(offer.start, now), offer.end)
+    start, end = wanted.start or whole[0], wanted.end or whole[1]
+    if start < whole[0] or end > whole[1] or end <= start:
+        raise InvalidError("part_outside", "start")
+    if (start, end) == whole:
+        return whole
+    if offer.minimum_hours is None:
+        raise InvalidError("whole_only", "start")
+    if end - start < timedelta(hours=offer.minimum_hours):
+        raise InvalidError("part_too_short", "end")
+    return start, end
+
+
+def _period_in(listing: Listing, wanted: AskIn, now: datetime) -> tuple[datetime, datetime]:
+    start, end = wanted.start or max(listing.start, now), wanted.end or listing.end
+    if start < max(listing.start, now) or end > listing.end or end <= start:
+        raise InvalidError("part_outside", "start")
+    return start, end
+
+
+def _price(offer: Offer, length: timedelta) -> Decimal | None:
+    if offer.price_per_hour is None:
+        return None
+    hours = Decimal(int(length.total_seconds())) / 3600
+    price = (offer.price_per_hour * hours).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return max(price, offer.price_minimum or Decimal(0))
+
+
+def _find_repeated(session: Session, request_key: str | None) -> Booking | None:
+    """The booking that the same request made the first time."""
+    if request_key is None:
+        return None
+    return session.scalars(select(Booking).where(Booking.request_key == request_key)).first()
+
+
+def _request_key(idempotency_key: str | None, subject: str, seeker: Seeker, wanted: AskIn) -> str | None:
+    """A digest of the whole request, so that two callers who choose the same key do not see each other's booking."""
+    if idempotency_key is None:
+        return None
+    request = json.dumps([idempotency_key, subject, seeker.organisation.id, wanted.model_dump(mode="json")])
+    return hashlib.sha256(request.encode()).hexdigest()

@@ -1,0 +1,137 @@
+"""What goes over the HTTP API about bookings."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from sharing_platform.bookings.lifecycle import Party, State
+from sharing_platform.schemas import Email, LongText, ApiModel, Moment, OrganisationName, Text
+
+Step = Literal["accepted", "declined", "cancelled", "withdrawn"]
+
+
+class Guest(ApiModel):
+    """Somebody without an account who asks: one is made, and the request counts once the address is confirmed."""
+
+    organisation: OrganisationName
+    name: OrganisationName
+    email: Email
+    language: Literal["nl", "fr", "en"] = "nl"
+
+
+class AskIn(ApiModel):
+    """A request. Without `start` and `end`: all that is free. `places`: of a training."""
+
+    start: Moment | None = None
+    end: Moment | None = None
+    places: Annotated[int, Field(ge=1, le=100)] = 1
+    message: LongText = ""
+    guest: Guest | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise ValueError("`end` must lie after `start`")
+        return self
+
+
+class BookingOut(ApiModel):
+    """A booking, for its two parties. `address` and `email` of the other are told once it is accepted. `cancel_until`: until then
+    the seeker may cancel."""
+
+    id: str
+    offer_id: str | None
+    listing_id: str | None
+    factory: str
+    machine: str | None
+    title: str
+    start: datetime
+    end: datetime
+    places: int
+    organisation: str
+    email: str
+    address: str
+    state: State
+    due: datetime | None
+    cancel_until: datetime
+    price: Decimal | None
+    booked: datetime
+    steps: list[State] = Field(description="What the caller may bring it to now.")
+
+
+class BookingPage(ApiModel):
+    """Bookings in order of their start. `next`, given as `cursor`, leads to what follows; null at the end."""
+
+    bookings: list[BookingOut]
+    next: str | None
+
+
+class StepIn(ApiModel):
+    """Accept, decline, cancel, or take back; with a word to the other party."""
+
+    state: Step
+    message: LongText = ""
+
+
+class EventOut(ApiModel):
+    """A step that was made."""
+
+    at: datetime
+    state: State
+    party: Party
+
+
+class HistoryOut(ApiModel):
+    """Every step, the first first."""
+
+    events: list[EventOut]
+
+
+class MessageIn(ApiModel):
+    """A word to the other party."""
+
+    text: Text
+
+
+class MessageOut(ApiModel):
+    """`organisation`: who wrote it; null is the platform."""
+
+    at: datetime
+    organisation: str | None
+    text: str
+
+
+class MessagesOut(ApiModel):
+    """What the two parties wrote, the first first."""
+
+    messages: list[MessageOut]
+
+
+class FeedIn(ApiModel):
+    """Which bookings the calendar shows: what others have of us, what we have of others, or those of one machine."""
+
+    subject: Annotated[str, StringConstraints(pattern=r"^(provider|seeker|machine:[a-z0-9][a-z0-9_-]{0,62})$")]
+
+
+class FeedOut(ApiModel):
+    """A calendar feed, without its address."""
+
+    id: str
+    subject: str
+    created: datetime
+
+
+class NewFeedOut(FeedOut):
+    """`url` is shown this once."""
+
+    url: str
+
+
+class FeedsOut(ApiModel):
+    """The oldest first."""
+
+    feeds: list[FeedOut]

@@ -1,0 +1,235 @@
+"""What API and pages do with bookings, each as one transaction: who asks is found out, bounds are kept, everybody is told."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from sharing_platform.machines import service as offers
+from sharing_platform.bookings import requests, transitions
+from sharing_platform.bookings.schemas import AskIn, BookingOut, BookingPage, EventOut, MessageOut, Step
+from sharing_platform.bookings.requests import Seeker, party_of
+from sharing_platform.bookings.lifecycle import FIRM, LIVE, PENDING, Party, State, steps_open_to
+from sharing_platform.bookings.models import Booking, BookingEvent, BookingMessage
+from sharing_platform.dependencies import PlatformContext
+from sharing_platform.pagination import after, following, place_of
+from sharing_platform.database import read_session
+from sharing_platform.errors import ConflictError, NotAllowedError, NotFoundError, NotSignedInError
+from sharing_platform.listings.service import shown_listing
+from sharing_platform.machines.offer_search import nearest_offers
+from sharing_platform.machines.models import Machine, Offer
+from sharing_platform.notifications import webhooks
+from sharing_platform.notifications.mail import queue_mail
+from sharing_platform.organisations import rate_limits
+from sharing_platform.organisations.permissions import Actor, Right, Role, require
+from sharing_platform.organisations.accounts import SignedIn
+from sharing_platform.organisations.audit_log import log
+from sharing_platform.organisations.directory import members_with_roles
+from sharing_platform.organisations.models import Account, Organisation
+
+
+def request_booking(
+    context: PlatformContext,
+    actor: Actor | None,
+    person: SignedIn | None,
+    wanted: AskIn,
+    offer_id: str | None = None,
+    listing_id: str | None = None,
+    key: str | None = None,
+    address: str = "",
+) -> BookingOut:
+    """Ask for an offer or a listing, signed in or as a guest. Raises what `requests.ask_for_offer` raises, NotSignedInError where
+    nobody says who asks, TooManyError."""
+    now = context.now()
+    if actor is not None:
+        require(actor, Right.ASK)
+    else:
+        if wanted.guest is None:
+            raise NotSignedInError
+        rate_limits.count_attempt(context.sessions, rate_limits.REGISTER_BY_ADDRESS, address, now)
+        rate_limits.count_attempt(context.sessions, rate_limits.MAIL_BY_ACCOUNT, wanted.guest.email, now)
+    viewer = actor.viewer if actor is not None else None
+    with context.sessions.begin() as session:
+        seeker = _seeker(context, session, actor, person, wanted, now)
+        if offer_id is not None:
+            booking = requests.request_offer(
+                session, offer_id, seeker, wanted, now, _notifier(context),
+                lambda offer: visible_to(offer, viewer), key,
+            )  # fmt: skip
+        else:
+            found = shown_listing(session, listing_id or "", viewer)
+            booking = requests.request_listing(session, found.listing, seeker, wanted, now, _notifier(context), key)
+        if seeker.account is not None and not seeker.confirmed:
+            SignUp(context.url, context.zone).send_link(
+                session,
+                seeker.account,
+                "confirm_request",
+                now,
+                title=booking.title,
+                start=booking.start,
+                end=booking.end,
+            )
+        if actor is not None:
+            rate_limits.count_in_transaction(session, rate_limits.REQUESTS_BY_ORGANISATION, actor.organisation, now)
+        log(session, now, actor, "booking.asked", booking.id, organisation=seeker.organisation.id)
+        shown = booking_out(session, booking, Party.SEEKER, now)
+    context.live.publish("offers")
+    context.wake_workers()
+    return shown
+
+
+def _seeker(
+    context: PlatformContext,
+    session: Session,
+    actor: Actor | None,
+    person: SignedIn | None,
+    wanted: AskIn,
+    now: datetime,
+) -> Seeker:
+    if actor is None:
+        guest = wanted.guest
+        if guest is None:
+            raise NotSignedInError
+        account, organisation = SignUp(context.url, context.zone).guest(
+            session, guest.name, guest.email, guest.organisation, guest.language, now
+        )
+        return Seeker(organisation, account, confirmed=False)
+    organisation = session.get_one(Organisation, actor.organisation)
+    account_id = person.account.id if person is not None else None
+    return Seeker(organisation, session.get(Account, account_id) if account_id else None)
+
+
+def alternatives(context: PlatformContext, offer_id: str, actor: Actor | None) -> list[Offer]:
+    """What else is free, nearest first; nothing where the caller may not know of the offer."""
+    viewer = actor.viewer if actor is not None else None
+    with read_session(context.sessions) as session:
+        offer = session.get(Offer, offer_id)
+        if offer is None or not visible_to(offer, viewer):
+            return []
+        return nearest_offers(session, offer, context.now(), viewer)
+
+
+def change_state(context: PlatformContext, actor: Actor, booking_id: str, to: Step, message: str) -> BookingOut:
+    """Accept, decline, cancel or take back, with a word. Raises NotFoundError, NotAllowedError, ConflictError."""
+    now = context.now()
+    with context.sessions.begin() as session:
+        booking, party = own_booking(session, booking_id, actor)
+        needed = Right.ANSWER if party is Party.PROVIDER else Right.ASK
+        if not actor.may(needed):
+            raise NotAllowedError
+        transitions.transition(session, booking, State(to), party, actor, now, _notifier(context))
+        if message:
+            transitions.add_message(session, booking, actor.organisation, actor.account, message, now)
+        log(session, now, actor, f"booking.{to}", booking.id)
+        shown = booking_out(session, booking, party, now)
+    context.live.publish("offers")
+    context.wake_workers()
+    return shown
+
+
+def send_message(context: PlatformContext, actor: Actor, booking_id: str, text: str) -> MessageOut:
+    """A word to the other party, who is told. Raises NotFoundError, TooManyError."""
+    now = context.now()
+    rate_limits.count_attempt(context.sessions, rate_limits.MESSAGES_BY_ORGANISATION, actor.organisation, now)
+    with context.sessions.begin() as session:
+        booking, party = own_booking(session, booking_id, actor)
+        require(actor, Right.ASK)
+        message = transitions.add_message(session, booking, actor.organisation, actor.account, text, now)
+        other = booking.seeker if party is Party.PROVIDER else booking.provider
+        _notify_of_message(context, session, booking, party, now)
+        webhooks.queue_event(session, (other,), "booking.message", {"booking": booking.id}, now)
+        shown = MessageOut(at=message.at, organisation=message.organisation_id, text=message.text)
+    context.wake_workers()
+    return shown
+
+
+def _notify_of_message(context: PlatformContext, session: Session, booking: Booking, party: Party, now: datetime) -> None:
+    """That there is one; what it says stays on the platform."""
+    if party is Party.SEEKER:
+        told = members_with_roles(session, booking.provider, (Role.OWNER, Role.PLANNER))
+    else:
+        account = session.get(Account, booking.account_id) if booking.account_id else None
+        told = [account] if account is not None and account.confirmed is not None else []
+    for account in told:
+        link = f"{context.url}/bookings/{booking.id}"
+        queue_mail(session, account, "message", context.zone, now, title=booking.title, link=link)
+
+
+def own_booking(session: Session, booking_id: str, actor: Actor) -> tuple[Booking, Party]:
+    """Raises NotFoundError for all but its two parties."""
+    booking = session.get(Booking, booking_id)
+    if booking is None:
+        raise NotFoundError
+    return booking, party_of(booking, actor)
+
+
+def list_bookings(
+    session: Session, actor: Actor, side: Party, states: frozenset[State], limit: int, cursor: str | None, now: datetime
+) -> BookingPage:
+    """One's own bookings, in order of their start. Raises InvalidError for a cursor that is none."""
+    whose = Booking.provider if side is Party.PROVIDER else Booking.seeker
+    query: Select[Booking] = select(Booking).where(whose == actor.organisation, Booking.state.in_(states))
+    if states <= LIVE | PENDING:
+        query = query.where(Booking.end > now)
+    if cursor is not None:
+        query = query.where(after(Booking.start, Booking.id, place_of(cursor)))
+    found = list(session.scalars(query.order_by(Booking.start, Booking.id).limit(limit + 1)))
+    shown = [booking_out(session, one, side, now) for one in found[:limit]]
+    return BookingPage(bookings=shown, next=following(found, limit))
+
+
+def waiting_for_answer(session: Session, organisation: str, now: datetime) -> list[Booking]:
+    """What a planner should answer, the one that runs out first first."""
+    query = select(Booking).where(Booking.provider == organisation, Booking.state == State.HELD, Booking.due > now)
+    return list(session.scalars(query.order_by(Booking.due, Booking.id)))
+
+
+def booking_out(session: Session, booking: Booking, party: Party, now: datetime) -> BookingOut:
+    """For one of its parties. Where to go, and whom to write to, is told once it is agreed."""
+    agreed = booking.state in FIRM or booking.state == State.COMPLETED
+    state = State(booking.state)
+    return BookingOut(
+        id=booking.id,
+        offer_id=booking.offer_id,
+        listing_id=booking.listing_id,
+        factory=booking.provider,
+        machine=booking.machine,
+        title=booking.title,
+        start=booking.start,
+        end=booking.end,
+        places=booking.places,
+        organisation=booking.organisation,
+        email=booking.email if agreed or party is Party.SEEKER else "",
+        address=_address(session, booking) if agreed else "",
+        state=state,
+        due=booking.due,
+        cancel_until=booking.cancel_until,
+        price=booking.price,
+        booked=booking.booked,
+        steps=sorted(
+            steps_open_to(party, state, booking.cancel_until, now) & {"accepted", "declined", "cancelled", "withdrawn"}
+        ),
+    )
+
+
+def _address(session: Session, booking: Booking) -> str:
+    machine = session.get(Machine, (booking.provider, booking.machine)) if booking.machine else None
+    own = str(machine.details.get("address", "")) if machine is not None else ""
+    provider = session.get(Organisation, booking.provider)
+    return own or (provider.address if provider is not None else "")
+
+
+def events_out(events: list[BookingEvent]) -> list[EventOut]:
+    return [EventOut(at=one.at, state=State(one.state), party=Party(one.party)) for one in events]
+
+
+def messages_out(session: Session, booking: Booking) -> list[MessageOut]:
+    """What the two wrote, the first first."""
+    query = select(BookingMessage).where(BookingMessage.booking_id == booking.id).order_by(BookingMessage.id)
+    return [MessageOut(at=one.at, organisation=one.organisation_id, text=one.text) for one in session.scalars(query)]
+
+
+def _notifier(context: PlatformContext) -> BookingNotifier:
+    return BookingNotifier(context.url, context.zone)

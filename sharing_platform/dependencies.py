@@ -1,0 +1,65 @@
+"""What every route needs, built once per application, and the FastAPI dependencies that hand it out. Who makes the request is found
+out by `organisations.dependencies`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session, sessionmaker
+
+from sharing_platform.database import Now, read_session
+from sharing_platform.events import Events
+from sharing_platform.live_updates import LiveUpdates
+from sharing_platform.occupancy import Occupancy
+
+
+@dataclass(frozen=True)
+class PlatformContext:
+    """`tokens`: factory to its bearer token, from the operator's configuration. `zone`: the region's time zone, in which the pages show
+    times. `url`: the platform's public address, without a trailing slash."""
+
+    sessions: sessionmaker[Session]
+    now: Now
+    live: LiveUpdates
+    tokens: Mapping[str, str]
+    zone: str
+    url: str
+    private_webhooks: bool
+    wake_workers: Callable[[], None]
+    """Called after a commit that left something to deliver or to match. Returns at once."""
+    events: Events
+    occupancy: Occupancy
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach the platform over TLS."""
+        return self.url.startswith("https://")
+
+    @property
+    def cookie(self) -> str:
+        """Name of the session cookie. With the prefix `__Host-`, browsers refuse it from neighbouring hosts and without TLS."""
+        return "__Host-session" if self.secure else "session"
+
+
+def get_context(request: Request) -> PlatformContext:
+    return cast("PlatformContext", request.app.state.context)
+
+
+Context = Annotated[PlatformContext, Depends(get_context)]
+
+
+def get_read_session(context: Context) -> Iterator[Session]:
+    """A session that blocks no writer."""
+    with read_session(context.sessions) as session:
+        yield session
+
+
+ReadSession = Annotated[Session, Depends(get_read_session)]
+
+
+def client_address(request: Request) -> str:
+    """Where the request comes from; behind a proxy, the address that the proxy reports if uvicorn was told to trust it."""
+    return request.client.host if request.client else "unknown"

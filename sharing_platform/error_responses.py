@@ -1,0 +1,101 @@
+"""What is answered where something is wrong: problem details (RFC 9457) to programs, a page to people."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from sharing_platform import pages
+from sharing_platform.database import UNAVAILABLE, message_of
+from sharing_platform.middleware import Receive, Scope, Send, number_of
+from sharing_platform.errors import InvalidError, PlatformError, TooManyError
+from sharing_platform.i18n import texts
+
+_log = logging.getLogger(__name__)
+
+_DATABASE_AGAIN_S = 10
+
+
+def answer_problems(app: FastAPI) -> None:
+    """Tell `app` what to answer."""
+    app.exception_handler(HTTPException)(_of_http)
+    app.exception_handler(RequestValidationError)(_of_validation)
+    app.exception_handler(PlatformError)(_of_the_platform)
+    for kind in UNAVAILABLE:
+        app.exception_handler(kind)(_of_the_database)
+
+
+def problem(
+    status: int,
+    code: str,
+    headers: Mapping[str, str] | None = None,
+    members: Mapping[str, object] | None = None,
+    detail: str | None = None,
+) -> JSONResponse:
+    """Problem details. `members`: beside the standard ones; `detail`: the sentence, where it is not that of `code`."""
+    said = texts("en")[f"error_{code}"] if detail is None else detail
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": said, "code": code}
+    return JSONResponse(
+        body | dict(members or {}), status, headers=dict(headers or {}), media_type="application/problem+json"
+    )
+
+
+async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+    """After a defect of ours. The number of the request leads to it in the log."""
+    number = number_of(scope)
+    answer = _answer(Request(scope, receive), 500, "defect", members={"request": number}, number=number)
+    await answer(scope, receive, send)
+
+
+async def _of_the_database(request: Request, error: Exception) -> Response:
+    """It is away, full, or too busy, and may not be in a moment."""
+    _log.error("The database does not do what it is asked: %s (request %s).", message_of(error), number_of(request.scope))
+    return _answer(request, 503, "database", {"Retry-After": str(_DATABASE_AGAIN_S)})
+
+
+async def _of_the_platform(request: Request, error: Exception) -> Response:
+    if not isinstance(error, PlatformError):
+        raise error
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyError) else {}
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    more = {"errors": [{"field": error.field, "problem": error.code}]} if isinstance(error, InvalidError) else {}
+    return _answer(request, error.status, error.code, headers, error.members | more)
+
+
+async def _of_http(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    code = {404: "missing", 405: "missing", 503: "busy"}.get(error.status_code, "request")
+    return _answer(request, error.status_code, code, error.headers, detail=str(error.detail))
+
+
+async def _of_validation(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    fields = [
+        {"field": ".".join(str(step) for step in one["loc"]), "problem": one["msg"]} for one in error.errors()[:20]
+    ]
+    shown = "; ".join(f"{one['field']}: {one['problem']}" for one in fields[:3])
+    return _answer(request, 422, "request", members={"errors": fields}, detail=f"The request is not valid: {shown}")
+
+
+def _answer(
+    request: Request,
+    status: int,
+    code: str,
+    headers: Mapping[str, str] | None = None,
+    members: Mapping[str, object] | None = None,
+    detail: str | None = None,
+    number: str | None = None,
+) -> Response:
+    """`members` and `detail` are for programs, `number` is for people."""
+    if not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", ""):
+        return pages.problem_page(request, status, code, dict(headers or {}), number)
+    return problem(status, code, headers, members, detail)

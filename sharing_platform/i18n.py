@@ -1,0 +1,107 @@
+"""Texts of the pages: one TOML file per language, the same keys in each."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from importlib import resources
+from typing import Any
+from zoneinfo import ZoneInfo
+
+LANGUAGES = {"nl": "Nederlands", "fr": "Français", "en": "English"}
+"""Each under its own name."""
+DEFAULT_LANGUAGE = "nl"
+
+
+@cache
+def texts(language: str) -> Mapping[str, str]:
+    """All texts of a language."""
+    source = resources.files("sharing_platform.translations").joinpath(f"{language}.toml")
+    return tomllib.loads(source.read_text(encoding="utf-8"))
+
+
+class Translator:
+    """What a template needs to speak one language: texts, dates and numbers as Belgium writes them."""
+
+    def __init__(self, language: str, zone: str) -> None:
+        self.language = language
+        self._texts = texts(language)
+        self._zone = ZoneInfo(zone)
+
+    def __call__(self, key: str, **values: object) -> str:
+        text = self._texts[key]
+        return text.format(**values) if values else text
+
+    def day(self, moment: datetime) -> str:
+        """`za 21/11/2026`."""
+        return self.date(moment.astimezone(self._zone).date())
+
+    def hour(self, moment: datetime) -> str:
+        """`08:00`."""
+        return f"{moment.astimezone(self._zone):%H:%M}"
+
+    def end_hour(self, start: datetime, end: datetime) -> str:
+        """`22:00`, or `06:00 (zo 22/11/2026)` where it ends on another day."""
+        same_day = start.astimezone(self._zone).date() == (end - timedelta(seconds=1)).astimezone(self._zone).date()
+        return self.hour(end) if same_day else f"{self.hour(end)} ({self.day(end)})"
+
+    def number(self, value: float) -> str:
+        """`7,5` in Dutch and French, `7.5` in English."""
+        return self._comma(f"{value:.1f}".removesuffix(".0"))
+
+    def euros(self, amount: Decimal) -> str:
+        """`€ 45,50`."""
+        return f"€ {self._comma(f'{amount:.2f}')}"
+
+    def date(self, day: date) -> str:
+        """`za 21/11/2026`, of a day that has no zone."""
+        return f"{self._texts['weekdays'].split()[day.weekday()]} {day:%d/%m/%Y}"
+
+    def moment(self, moment: datetime) -> str:
+        """`za 21/11/2026 08:00`."""
+        return f"{self.day(moment)} {self.hour(moment)}"
+
+    def local(self, moment: datetime) -> str:
+        """As a form's field for moments takes it."""
+        return f"{moment.astimezone(self._zone):%Y-%m-%dT%H:%M}"
+
+    def plain(self, value: float) -> str:
+        """`0,02`: no more digits than were given."""
+        return self._comma(f"{value:g}")
+
+    def price(self, amount: Decimal | None, unit: str) -> str:
+        """Of a listing: an amount for each unit, free of charge, or to be agreed."""
+        if unit == "free":
+            return self("unit_free")
+        return (
+            self("price_agree")
+            if amount is None
+            else self("price_per", price=self.euros(amount), unit=self(f"unit_{unit}"))
+        )
+
+    def reason(self, code: str, values: Mapping[str, Any], process_name: Callable[[str], str]) -> str:
+        """MatchReason something fits."""
+        shown: dict[str, object] = dict(values)
+        if "process" in shown:
+            shown["process"] = process_name(str(shown["process"]))
+        if "price" in shown:
+            shown["price"] = self.euros(Decimal(str(shown["price"])))
+        return self(f"reason_{code}", **{name: self.said(value) for name, value in shown.items()})
+
+    def said(self, value: object) -> str:
+        """Any value in a sentence."""
+        if isinstance(value, datetime):
+            return self.moment(value)
+        if isinstance(value, Decimal):
+            return self.euros(value)
+        return self.plain(value) if isinstance(value, float) else str(value)
+
+    def _comma(self, number: str) -> str:
+        return number if self.language == "en" else number.replace(".", ",")
+
+    def percent(self, share: float) -> str:
+        """Rounded down: a promise is never made to look better than it is."""
+        return f"{self.number(int(share * 1000) / 10)} %"

@@ -1,0 +1,1 @@
+"""What organisations share beside machine hours: operators, equipment, know-how, training."""

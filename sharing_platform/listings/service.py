@@ -1,0 +1,88 @@
+"""What API and pages do with listings, each as one transaction."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from sharing_platform.dependencies import PlatformContext
+from sharing_platform.etags import check_match
+from sharing_platform.listings import records
+from sharing_platform.listings.records import FoundListing
+from sharing_platform.listings.schemas import GiverOut, ListingDetails, ListingIn, ListingOut
+from sharing_platform.occupancy import Occupancy
+from sharing_platform.organisations.audit_log import log
+from sharing_platform.organisations.permissions import Actor
+from sharing_platform.search.criteria import ListingKind
+from sharing_platform.search.schemas import Reason
+
+
+def put_listing(
+    context: PlatformContext, actor: Actor, wanted: ListingIn, listing_id: str | None, if_match: str | None
+) -> ListingOut:
+    """Create or change, for API and pages."""
+    with context.sessions.begin() as session:
+        if listing_id is not None and if_match is not None:
+            known = records.shown_listing(session, listing_id, actor.organisation)
+            check_match(if_match, listing_out(session, context.occupancy, known))
+        listing = records.put_listing(
+            session, actor.organisation, wanted, context.occupancy, context.now(), listing_id
+        )
+        log(session, context.now(), actor, "listing.put", listing.id)
+        shown = listing_out(
+            session, context.occupancy, records.shown_listing(session, listing.id, actor.organisation)
+        )
+    context.wake_workers()
+    return shown
+
+
+def close_listing(context: PlatformContext, actor: Actor, listing_id: str) -> None:
+    with context.sessions.begin() as session:
+        records.close_listing(session, actor.organisation, listing_id, context.now())
+        log(session, context.now(), actor, "listing.closed", listing_id)
+
+
+def answer_giving(context: PlatformContext, actor: Actor, listing_id: str, agreed: bool) -> None:
+    with context.sessions.begin() as session:
+        records.answer_giving(session, actor.organisation, listing_id, agreed, context.now())
+        log(session, context.now(), actor, "listing.giving", listing_id, agreed=agreed)
+
+
+def listings_out(session: Session, occupancy: Occupancy, found: list[FoundListing]) -> list[ListingOut]:
+    """As the API shows them."""
+    taken = occupancy.places_taken(session, [one.listing.id for one in found])
+    return [_listing_out(session, one, taken.get(one.listing.id, 0)) for one in found]
+
+
+def listing_out(session: Session, occupancy: Occupancy, found: FoundListing) -> ListingOut:
+    """As the API shows it."""
+    return listings_out(session, occupancy, [found])[0]
+
+
+def _listing_out(session: Session, one: FoundListing, taken: int) -> ListingOut:
+    listing = one.listing
+    kind: ListingKind = listing.kind  # type: ignore[assignment]  # what was put was one
+    status: Literal["open", "closed"] = listing.status  # type: ignore[assignment]
+    givers = records.givers(session, listing.id) if kind == "training" else []
+    return ListingOut(
+        id=listing.id,
+        organisation=one.owner.id,
+        organisation_name=one.owner.name,
+        kind=kind,
+        title=listing.title,
+        description=listing.description,
+        start=listing.start,
+        end=listing.end,
+        price=listing.price,
+        price_unit=listing.price_unit,
+        places=listing.places,
+        places_left=max(0, listing.places - taken) if listing.places is not None else None,
+        details=ListingDetails.model_validate(listing.details),
+        given_with=[GiverOut(organisation=own.id, name=own.name, agreed=agreed) for own, agreed in givers if agreed],
+        status=status,
+        changed=listing.changed,
+        distance_km=round(one.ranking.distance, 1) if one.ranking.distance is not None else None,
+        score=round(one.ranking.score, 4),
+        reasons=[Reason(code=why.code, values=why.values) for why in one.ranking.reasons],
+    )

@@ -1,0 +1,1 @@
+"""Machines, the offers of their free hours, and finding those."""

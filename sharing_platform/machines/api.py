@@ -1,0 +1,125 @@
+"""Routes of the HTTP API: offers and machines."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from sharing_platform.dependencies import Context, PlatformContext, ReadSession
+from sharing_platform.errors import NotFoundError
+from sharing_platform.etags import check_match, set_etag
+from sharing_platform.machines import service
+from sharing_platform.machines.index import Index, MachineIndex
+from sharing_platform.machines.models import Machine, Offer
+from sharing_platform.machines.offer_search import RankedOffer, Sort, find_offers
+from sharing_platform.machines.schemas import (
+    FoundOffer,
+    LiveState,
+    MachineIn,
+    MachineOut,
+    OfferIn,
+    OfferOut,
+    OfferPage,
+)
+from sharing_platform.organisations.audit_log import log
+from sharing_platform.organisations.dependencies import MaybeActor, Offerer, Reader
+from sharing_platform.parameters import Cursor, IfMatch, Limit, NamePath, OfferPath
+from sharing_platform.problems import problems
+from sharing_platform.search.machine_details import MachineDetails
+from sharing_platform.search.parameters import SearchFor
+from sharing_platform.search.ranking import prepare_criteria
+from sharing_platform.search.schemas import Reason
+
+offers_router = APIRouter(prefix="/api/v1", tags=["offers"])
+machines_router = APIRouter(prefix="/api/v1", tags=["offers"])
+
+
+@offers_router.get("/offers", responses=problems(401, 422))
+def get_offers(
+    session: ReadSession,
+    context: Context,
+    index: Index,
+    actor: MaybeActor,
+    wish: SearchFor,
+    sort: Sort = "start",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> OfferPage:
+    """Open offers that fit, in order of their start, or (`sort=fit`) of how well the soonest five hundred fit."""
+    viewer = actor.viewer if actor else None
+    results = find_offers(
+        session, index, prepare_criteria(wish), context.now(), context.zone, viewer, limit, sort, cursor
+    )
+    return OfferPage(offers=[service.found_out(ranked) for ranked in results.found], next=results.next)
+
+
+@offers_router.get("/offers/{offer_id}", responses=problems(401, 404))
+def get_offer(offer_id: OfferPath, session: ReadSession, actor: MaybeActor, response: Response) -> OfferOut:
+    """One offer, whatever its status."""
+    offer = session.get(Offer, offer_id)
+    if offer is None or not visible_to(offer, actor.viewer if actor else None):
+        raise NotFoundError
+    shown = service.offer_out(offer)
+    if actor is None or actor.organisation != offer.factory:
+        shown.partners = []  # who else may see it is the factory's own affair
+    set_etag(response, shown)
+    return shown
+
+
+@offers_router.put("/offers/{offer_id}", responses={201: {"model": OfferOut}, **problems(401, 403, 404, 409, 412, 422)})
+def put_offer(
+    offer_id: OfferPath, wanted: OfferIn, actor: Offerer, context: Context, response: Response, if_match: IfMatch = None
+) -> OfferOut:
+    """Create or change an offer; the same request again changes nothing. 409 where hours of it are booked or asked for."""
+    offer, new = service.put_offer(context, actor, offer_id, wanted, if_match)
+    response.status_code = 201 if new else 200
+    shown = service.offer_out(offer)
+    set_etag(response, shown)
+    return shown
+
+
+@offers_router.delete("/offers/{offer_id}", status_code=204, responses=problems(401, 403, 404, 409, 412))
+def delete_offer(offer_id: OfferPath, actor: Offerer, context: Context, if_match: IfMatch = None) -> None:
+    """Withdraw an offer; whoever is asking for its hours is told. 409 once they are booked."""
+    service.withdraw_offer(context, actor, offer_id, if_match)
+
+
+@machines_router.get("/machines/{factory}/{machine}", responses=problems(401, 404))
+def get_machine(
+    factory: NamePath, machine: NamePath, session: ReadSession, context: Context, index: Index, actor: MaybeActor
+) -> MachineOut:
+    """What may be known of a machine."""
+    return service.machine_out(context, index, session, factory, machine, actor.organisation if actor else None)
+
+
+@machines_router.put("/machines/{factory}/{machine}", status_code=204, responses=problems(401, 403, 404, 422))
+def put_machine(factory: NamePath, machine: NamePath, card: MachineIn, actor: Offerer, context: Context) -> None:
+    """Create or change what is shown of a machine, and how it is now."""
+    service.put_machine(context, actor, factory, machine, card)
+
+
+@machines_router.put("/machines/{factory}/{machine}/details", responses=problems(401, 403, 404, 412, 422))
+def put_details(
+    factory: NamePath,
+    machine: NamePath,
+    details: MachineDetails,
+    actor: Offerer,
+    context: Context,
+    if_match: IfMatch = None,
+) -> MachineDetails:
+    """What the machine is and can do, and where it stands; analytics never overwrites that."""
+    return service.put_details(context, actor, factory, machine, details, if_match)
+
+
+@machines_router.get("/machines/{factory}/{machine}/details", responses=problems(401, 403, 404))
+def get_details(
+    factory: NamePath, machine: NamePath, session: ReadSession, actor: Reader, response: Response
+) -> MachineDetails:
+    """All that the factory wrote of its machine, its address too: for itself."""
+    known = session.get(Machine, (factory, machine)) if factory == actor.organisation else None
+    if known is None:
+        raise NotFoundError
+    shown = MachineDetails.model_validate(known.details)
+    set_etag(response, shown)
+    return shown

@@ -1,0 +1,73 @@
+"""Tables of machines and of the offers of their hours."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, Numeric, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sharing_platform.database import Base, UtcDateTime
+
+OPEN, HELD, BOOKED, WITHDRAWN = "open", "held", "booked", "withdrawn"
+"""What `Offer.status` can be."""
+_IS_PART = text("parent_id IS NOT NULL")
+"""A partial index: only few offers are parts of another, and the planner would not use an index of all."""
+
+
+class Machine(Base):
+    """What may be known of a machine on the platform. `details`: a `MachineDetails`, as people wrote it."""
+
+    __tablename__ = "machine"
+
+    factory: Mapped[str] = mapped_column(String(63), primary_key=True)
+    machine: Mapped[str] = mapped_column(String(63), primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+    process: Mapped[str] = mapped_column(String(100))
+    now: Mapped[str] = mapped_column(String(20))
+    since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class Offer(Base):
+    """Hours of a machine that are offered, with the promise that goes with them.
+
+    `offered_start` to `offered_end` is what the factory put; `start` to `end` is what of it is free. Where bookings leave more
+    than one part free, the others are rows of their own, whose `parent_id` names this one.
+    """
+
+    __tablename__ = "offer"
+    __table_args__ = (
+        Index("offer_by_time", "status", "start", "id"),
+        Index("offer_by_machine", "factory", "machine", "status", "start"),
+        Index("offer_by_factory_and_time", "status", "factory", "start", "id"),
+        Index("offer_by_length", "status", "length_s"),
+        Index("offer_by_parent", "parent_id", sqlite_where=_IS_PART, postgresql_where=_IS_PART),
+    )
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    parent_id: Mapped[str | None] = mapped_column(ForeignKey("offer.id"))
+    factory: Mapped[str] = mapped_column(String(63))
+    machine: Mapped[str] = mapped_column(String(63))
+    offered_start: Mapped[datetime] = mapped_column(UtcDateTime)
+    offered_end: Mapped[datetime] = mapped_column(UtcDateTime)
+    start: Mapped[datetime] = mapped_column(UtcDateTime)
+    end: Mapped[datetime] = mapped_column(UtcDateTime)
+    length_s: Mapped[int] = mapped_column(Integer)
+    """`end` - `start`, for the search: databases differ in how they subtract times."""
+    probability: Mapped[float] = mapped_column(Float)
+    checked: Mapped[int] = mapped_column(Integer)
+    broken: Mapped[int] = mapped_column(Integer)
+    operator: Mapped[str] = mapped_column(String(20), default="included")
+    price_per_hour: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))
+    price_minimum: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))
+    visibility: Mapped[str] = mapped_column(String(10), default="public")
+    partners: Mapped[list[str]] = mapped_column(JSON, default=list)
+    booking: Mapped[str] = mapped_column(String(10), default="instant")
+    minimum_hours: Mapped[float | None] = mapped_column(Float)
+    buffer_minutes: Mapped[int] = mapped_column(Integer, default=0)
+    cancellation_hours: Mapped[int] = mapped_column(Integer, default=24)
+    status: Mapped[str] = mapped_column(String(10), default=OPEN)
+    changed: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,204 @@
+"""Finding free hours. Functions over a session and the present moment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select, true
+from sqlalchemy.orm import Session
+
+from sharing_platform.pagination import after, following, from_cursor, place_of, to_cursor
+from sharing_platform.machines.index import IndexEntry, MachineIndex
+from sharing_platform.search.ranking import PreparedCriteria, Ranking, rank, rank_hours
+from sharing_platform.machines.models import OPEN, Machine, Offer
+from sharing_platform.search.criteria import Wish
+
+Sort = Literal["start", "fit"]
+
+RANKED = 500
+"""So many of the earliest times that fit are put in order of how well they do."""
+_FEW_MACHINES = 60
+_PORTION, _WIDEST_PORTION = 250, 4000
+
+_RANK = TypeAdapter(tuple[int])
+
+
+@dataclass(frozen=True)
+class RankedOffer:
+    """A free time, whose it is, and how well it fits."""
+
+    offer: Offer
+    entry: IndexEntry | None
+    ranking: Ranking
+
+
+@dataclass(frozen=True)
+class OfferResults:
+    """`next`: the cursor of what follows; None at the end."""
+
+    found: list[RankedOffer]
+    next: str | None
+
+
+def find_offers(
+    session: Session,
+    index: MachineIndex,
+    wanted: PreparedCriteria,
+    now: datetime,
+    zone: str,
+    viewer: str | None,
+    limit: int,
+    sort: Sort = "start",
+    cursor: str | None = None,
+) -> OfferResults:
+    """Open offers that are not over. Raises InvalidError for a cursor that is none."""
+    entries = index.entries(session)
+    fitting = _fitting(entries, wanted)
+    if fitting is not None and not fitting:
+        return OfferResults([], None)
+    query = _query(session, wanted.wish, now, zone, viewer)
+    if fitting is not None and len(fitting) <= _FEW_MACHINES:
+        query = query.where(_of_machines(fitting))
+
+    def shown(offer: Offer) -> RankedOffer:
+        key = (offer.factory, offer.machine)
+        machine = fitting[key] if fitting is not None else Ranking(1.0)
+        own = rank_hours(wanted.wish, machine, offer.start, offer.end, offer.probability, offer.price_per_hour)
+        return RankedOffer(offer, entries.get(key), own)
+
+    if sort == "fit":
+        candidates = [shown(offer) for offer in _first_that_fit(session, query, fitting, RANKED)]
+        candidates.sort(key=lambda one: (-one.ranking.score, one.offer.start, one.offer.id))
+        (begin,) = from_cursor(cursor, _RANK) if cursor else (0,)
+        rest = to_cursor(begin + limit) if begin + limit < len(candidates) else None
+        return OfferResults(candidates[max(0, begin) : begin + limit], rest)
+    if cursor is not None:
+        query = query.where(after(Offer.start, Offer.id, place_of(cursor)))
+    found = _first_that_fit(session, query, fitting, limit + 1)
+    return OfferResults([shown(offer) for offer in found[:limit]], following(found, limit))
+
+
+def _first_that_fit(
+    session: Session, query: Select[Offer], fitting: Collection[tuple[str, str]] | None, count: int
+) -> list[Offer]:
+    """In order of their start. Only names are read, in portions, until so many fit; then those that do, whole."""
+    names = query.with_only_columns(Offer.id, Offer.factory, Offer.machine, Offer.start)
+    names = names.order_by(Offer.start, Offer.id)
+    chosen: list[str] = []
+    portion = count if fitting is None else max(count, _PORTION)
+    place: tuple[datetime, str] | None = None
+    while len(chosen) < count:
+        rows = session.execute(
+            (names if place is None else names.where(after(Offer.start, Offer.id, place))).limit(portion)
+        ).all()
+        chosen += [row.id for row in rows if fitting is None or (row.factory, row.machine) in fitting]
+        if len(rows) < portion:
+            break
+        place = (rows[-1].start, rows[-1].id)
+        portion = min(4 * portion, _WIDEST_PORTION)
+    whole = select(Offer).where(Offer.id.in_(chosen[:count])).order_by(Offer.start, Offer.id)
+    return list(session.scalars(whole)) if chosen else []
+
+
+def _fitting(entries: dict[tuple[str, str], IndexEntry], wanted: PreparedCriteria) -> dict[tuple[str, str], Ranking] | None:
+    """The machines that fit; None where the wish is not about machines."""
+    if not wanted.narrows_machines and wanted.origin is None:
+        return None
+    compared = ((key, rank(wanted, entry.document)) for key, entry in entries.items())
+    return {key: own for key, own in compared if own is not None}
+
+
+def _of_machines(keys: Collection[tuple[str, str]]) -> ColumnElement[bool]:
+    """Few machines are named, so that the database goes by them; of many it goes by time, and finds enough soon."""
+    return or_(*(and_(Offer.factory == factory, Offer.machine == machine) for factory, machine in sorted(keys)))
+
+
+def _query(session: Session, wish: Wish, now: datetime, zone: str, viewer: str | None) -> Select[Offer]:
+    query = select(Offer).where(Offer.status == OPEN, Offer.end > now, visible_condition(viewer))
+    if wish.factory is not None:
+        query = query.where(Offer.factory == wish.factory)
+    if wish.machine is not None:
+        query = query.where(Offer.machine == wish.machine)
+    if wish.first_day is not None or wish.last_day is not None:
+        query = query.where(_between(session, wish.first_day, wish.last_day, zone))
+    if wish.hours is not None:
+        shortest = timedelta(hours=wish.hours)
+        # Said as a sum, so that the database goes by time and not by length: most offers are long enough.
+        query = query.where(Offer.length_s + 0 >= shortest.total_seconds(), Offer.end >= now + shortest)
+    if wish.operator is not None:
+        query = query.where(Offer.operator == wish.operator)
+    if wish.max_price_per_hour is not None:
+        query = query.where(Offer.price_per_hour.is_(None) | (Offer.price_per_hour <= wish.max_price_per_hour))
+    return query
+
+
+def _between(session: Session, first: date | None, last: date | None, zone: str) -> ColumnElement[bool]:
+    conditions: list[ColumnElement[bool]] = [true()]
+    if first is not None:
+        midnight = datetime.combine(first, time(0), ZoneInfo(zone))
+        # What ended before that day began well before it: with the longest offer known, the index finds where to begin.
+        longest = session.scalar(select(func.max(Offer.length_s)).where(Offer.status == OPEN)) or 0
+        conditions += [Offer.start >= midnight - timedelta(seconds=longest), Offer.end > midnight]
+    if last is not None:
+        next_midnight = datetime.combine(last + timedelta(days=1), time(0), ZoneInfo(zone))
+        conditions.append(Offer.start < next_midnight)
+    return and_(*conditions)
+
+
+def nearest_offers(session: Session, offer: Offer, now: datetime, viewer: str | None, count: int = 3) -> list[Offer]:
+    """What else is free: of the same machine, then of the same process, nearest in time first."""
+    found: dict[str, Offer] = {}
+    machine = session.get(Machine, (offer.factory, offer.machine))
+    own = select(Offer).where(Offer.factory == offer.factory, Offer.machine == offer.machine)
+    queries = [own]
+    if machine is not None and machine.process:
+        same = (Machine.factory == Offer.factory) & (Machine.machine == Offer.machine)
+        queries.append(select(Offer).join(Machine, same).where(Machine.process == machine.process))
+    for query in queries:
+        free = query.where(Offer.status == OPEN, Offer.end > now, visible_condition(viewer))
+        later = free.where(Offer.start >= offer.start).order_by(Offer.start, Offer.id)
+        earlier = free.where(Offer.start < offer.start).order_by(Offer.start.desc(), Offer.id)
+        near = [one for side in (later, earlier) for one in session.scalars(side.limit(count))]
+        for one in sorted(near, key=lambda one: (abs(one.start - offer.start), one.id)):
+            found.setdefault(one.id, one)
+        if len(found) >= count:
+            break
+    return list(found.values())[:count]
+
+
+def visible_condition(viewer: str | None) -> ColumnElement[bool]:
+    """`service.visible_to` as a condition of a query."""
+    if viewer is None:
+        return Offer.visibility == "public"
+    named = cast(Offer.partners, String).contains(f'"{viewer}"', autoescape=True)
+    partner = (Offer.visibility == "partners") & named
+    return Offer.visibility.in_(["public", "members"]) | (Offer.factory == viewer) | partner
+
+
+def all_machines(session: Session) -> list[Machine]:
+    """In order of factory and title."""
+    return list(session.scalars(select(Machine).order_by(Machine.factory, Machine.title)))
+
+
+def offers_by_day(found: Iterable[Offer], first_day: date, zone: str) -> list[tuple[date, list[tuple[Offer, float, float]]]]:
+    """Seven days, each with the offers that touch it, and from which to which share of the day (0 to 1)."""
+    local = ZoneInfo(zone)
+    kept = list(found)
+    days = []
+    for number in range(7):
+        day = first_day + timedelta(days=number)
+        begin = datetime.combine(day, time(0), local).timestamp()
+        length = datetime.combine(day + timedelta(days=1), time(0), local).timestamp() - begin
+        touching = []
+        for offer in kept:
+            first = max(0.0, (offer.start.timestamp() - begin) / length)
+            last = min(1.0, (offer.end.timestamp() - begin) / length)
+            if first < last:
+                touching.append((offer, first, last))
+        days.append((day, touching))
+    return days

@@ -1,0 +1,131 @@
+"""Pages of one offer and of one machine."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, Response
+
+from sharing_platform.database import read_session
+from sharing_platform.errors import NotFoundError, PlatformError
+from sharing_platform.machines import service
+from sharing_platform.machines.index import get_machine_index
+from sharing_platform.machines.models import BOOKED, HELD, OPEN, Machine, Offer
+from sharing_platform.machines.offer_search import find_offers
+from sharing_platform.machines.schemas import MachineOut
+from sharing_platform.machines.search_pages import listing_page
+from sharing_platform.organisations.dependencies import Page, PageRequest
+from sharing_platform.organisations.permissions import Right, require
+from sharing_platform.pages import FormData, decimal_point, split_lines, validate_form
+from sharing_platform.search.criteria import Wish
+from sharing_platform.search.machine_details import MachineDetails
+from sharing_platform.search.ranking import prepare_criteria
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/offers/{offer_id}")
+def get_offer(offer_id: str, page: Page) -> HTMLResponse:
+    offer, machine = offer_and_machine(page, offer_id)
+    if offer is None:
+        return listing_page(page, "offers.html", 404, notice="missing")
+    if offer.status != OPEN or offer.end <= page.now:
+        return listing_page(page, "offers.html", 409 if offer.status in (BOOKED, HELD) else 404, notice="taken")
+    return page.render("offer.html", offer=offer, machine=machine, markup=markup_of(page, offer, machine))
+
+
+@router.get("/machines/{factory}/{machine}")
+def get_machine(factory: str, machine: str, page: Page) -> HTMLResponse:
+    viewer = page.organisation
+    index = get_machine_index(page.request)
+    with read_session(page.context.sessions) as session:
+        shown = service.machine_out(page.context, index, session, factory, machine, viewer)
+        wish = Wish(factory=factory, machine=machine)
+        results = find_offers(
+            session, index, prepare_criteria(wish), page.now, page.context.zone, page.viewer, 50
+        )
+    return page.render("machine.html", machine=shown, found=results.found)
+
+
+@router.get("/machines/{factory}/{machine}/edit")
+def get_machine_form(factory: str, machine: str, page: Page) -> HTMLResponse:
+    details = _own_details(page, factory, machine)
+    return page.render("machine_edit.html", factory=factory, machine=machine, given=_as_form(details))
+
+
+@router.post("/machines/{factory}/{machine}/edit")
+def post_machine_form(factory: str, machine: str, page: Page, form: FormData) -> Response:
+    actor = require(page.actor, Right.OFFER)
+    _own_details(page, factory, machine)
+    fields: dict[str, Any] = {
+        name: form.get(name) for name in ("make", "model", "description", "din_8580", "axes", "place", "address")
+    }
+    fields |= {name: decimal_point(form.get(name)) for name in ("tolerance_mm", "table_load_kg")}
+    fields |= {name: split_lines(form.get(name)) for name in ("materials", "certificates", "processes")}
+    sides = [decimal_point(form.get(name)) for name in ("x", "y", "z")]
+    if any(sides):
+        fields["envelope_mm"] = sides
+    details, problems = validate_form(MachineDetails, fields)
+    if details is None:
+        return page.render_form("machine_edit.html", None, form, problems, factory=factory, machine=machine)
+    service.put_details(page.context, actor, factory, machine, details, None)
+    return page.redirect(f"/machines/{factory}/{machine}", "saved")
+
+
+def _own_details(page: PageRequest, factory: str, machine: str) -> MachineDetails:
+    """Raises NotFoundError for another's machine, NotAllowedError for a member who may not."""
+    actor = require(page.actor, Right.OFFER)
+    with read_session(page.context.sessions) as session:
+        known = session.get(Machine, (factory, machine))
+        if known is None or factory != actor.organisation:
+            raise NotFoundError
+        return MachineDetails.model_validate(known.details)
+
+
+def _as_form(details: MachineDetails) -> dict[str, str]:
+    shown = {name: "" if value is None else str(value) for name, value in details.model_dump().items()}
+    sides = details.envelope_mm or ("", "", "")
+    shown |= {name: f"{side:g}" if side else "" for name, side in zip(("x", "y", "z"), sides, strict=True)}
+    return shown | {name: "\n".join(getattr(details, name)) for name in ("materials", "certificates", "processes")}
+
+
+def offer_and_machine(page: PageRequest, offer_id: str) -> tuple[Offer | None, MachineOut | None]:
+    """The offer, if the caller may know of it, and what is known of its machine."""
+    with read_session(page.context.sessions) as session:
+        offer = session.get(Offer, offer_id)
+        if offer is None or not visible_to(offer, page.viewer):
+            return None, None
+        try:
+            viewer = page.organisation
+            index = get_machine_index(page.request)
+            return offer, service.machine_out(page.context, index, session, offer.factory, offer.machine, viewer)
+        except PlatformError:
+            return offer, None
+
+
+def markup_of(page: PageRequest, offer: Offer, machine: MachineOut | None) -> str | None:
+    """schema.org/Offer, for what anybody may see. No `<` gets out: it could end the script."""
+    if offer.visibility != "public":
+        return None
+    item: dict[str, object] = {
+        "@context": "https://schema.org",
+        "@type": "Offer",
+        "url": f"{page.context.url}/offers/{offer.id}",
+        "availability": "https://schema.org/InStock",
+        "availabilityStarts": offer.start.isoformat(),
+        "availabilityEnds": offer.end.isoformat(),
+        "businessFunction": "http://purl.org/goodrelations/v1#LeaseOut",
+        "eligibleDuration": {
+            "@type": "QuantitativeValue", "value": round(offer.length_s / 3600, 2), "unitCode": "HUR"
+        },
+        "itemOffered": {"@type": "Service", "name": machine.title if machine else offer.machine},
+        "seller": {"@type": "Organization", "name": machine.factory_name if machine else offer.factory},
+    }  # fmt: skip
+    if offer.price_per_hour is not None:
+        item["priceSpecification"] = {
+            "@type": "UnitPriceSpecification", "price": str(offer.price_per_hour), "priceCurrency": "EUR",
+            "unitCode": "HUR", "valueAddedTaxIncluded": False,
+        }  # fmt: skip
+    return json.dumps(item, ensure_ascii=False).replace("<", "\\u003c")

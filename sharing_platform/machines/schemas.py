@@ -1,0 +1,101 @@
+"""Requests and answers of the HTTP API about offers and machines."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sharing_platform.schemas import ApiModel, Euros, Moment, Name, OneLine
+from sharing_platform.search.machine_details import MachineDetails
+from sharing_platform.search.schemas import Reason
+
+LiveState = Literal["in_use", "standing_still", "out_of_service", "unknown", "not_shown"]
+MAX_SLOT = timedelta(days=31)
+
+
+class OfferIn(ApiModel):
+    """Hours of a machine, how sure they are, and the record behind that: of `checked` such slots `broken` were not free."""
+
+    factory: Name
+    machine: Name
+    start: Moment
+    end: Moment
+    probability: Annotated[float, Field(ge=0, le=1)]
+    checked: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    broken: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    operator: Literal["included", "own_allowed", "own_required"] = "included"
+    price_per_hour: Annotated[Euros | None, Field(description="Without VAT; null: to be agreed.")] = None
+    price_minimum: Euros | None = None
+    visibility: Literal["public", "members", "partners"] = "public"
+    partners: Annotated[list[Name], Field(max_length=200, description="Who may see it, where only they may.")] = []
+    booking: Annotated[
+        Literal["instant", "on_request"],
+        Field(description="Whether an approved organisation has the hours at once, or the factory answers."),
+    ] = "instant"
+    minimum_hours: Annotated[
+        float | None, Field(gt=0, le=744, description="The shortest part that can be had; null: only the whole.")
+    ] = None
+    buffer_minutes: Annotated[int, Field(ge=0, le=1440, description="Between two bookings.")] = 0
+    cancellation_hours: Annotated[
+        int, Field(ge=0, le=744, description="Until so long before its start may a seeker cancel.")
+    ] = 24
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not timedelta(0) < self.end - self.start <= MAX_SLOT:
+            raise ValueError(f"`end` must lie after `start`, by at most {MAX_SLOT.days} days")
+        if self.broken > self.checked:
+            raise ValueError("`broken` cannot be more than `checked`")
+        return self
+
+
+class OfferOut(OfferIn):
+    """An offer as it stands; `start` and `end` are what of it is free."""
+
+    id: str
+    status: Literal["open", "held", "booked", "withdrawn"]
+    changed: datetime
+
+
+class FoundOffer(OfferOut):
+    """An offer that was searched for. `score`: how well it fits, 0 to 1, and why."""
+
+    title: str
+    process: str
+    place: str
+    distance_km: float | None
+    score: float
+    reasons: list[Reason]
+
+
+class OfferPage(ApiModel):
+    """Offers in order of their start, or of their fit. `next`, given as `cursor`, leads to what follows; null at the end."""
+
+    offers: list[FoundOffer]
+    next: str | None
+
+
+class MachineIn(ApiModel):
+    """What a machine is, and how it is now where its factory lets that be shown."""
+
+    title: Annotated[OneLine, Field(max_length=200)]
+    process: Annotated[OneLine, Field(max_length=100)] = ""
+    now: LiveState = "not_shown"
+    since: Moment | None = None
+
+
+class MachineOut(ApiModel):
+    """What may be known of a machine."""
+
+    factory: Name
+    factory_name: str
+    machine: Name
+    title: str
+    process: str
+    now: str
+    since: datetime | None
+    details: MachineDetails
+    kept: int = Field(description="Of its factory's accepted bookings that are over: how many went as agreed.")
+    cancelled: int = Field(description="How many the factory cancelled.")

@@ -1,0 +1,109 @@
+"""The first page: free hours, as a list or a week."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from sharing_platform.database import read_session
+from sharing_platform.errors import InvalidError
+from sharing_platform.machines.index import get_machine_index
+from sharing_platform.machines.offer_search import OfferResults, RankedOffer, all_machines, find_offers, offers_by_day
+from sharing_platform.organisations.dependencies import Page, PageRequest
+from sharing_platform.search.form import wish_of_form
+from sharing_platform.search.ranking import prepare_criteria
+from sharing_platform.search.vocabulary import BY_CODE, BY_NAME
+
+router = APIRouter(include_in_schema=False)
+
+MAX_SHOWN = 100
+_WEEK_SHOWN = 300
+
+
+@router.get("/")
+def get_offers(page: Page) -> HTMLResponse:
+    return listing_page(page, "offers.html")
+
+
+@router.get("/parts/machines")
+def get_machines_part(page: Page) -> HTMLResponse:
+    return listing_page(page, "machines_part.html")
+
+
+@router.get("/parts/offers")
+def get_offers_part(page: Page) -> HTMLResponse:
+    return listing_page(page, "offers_part.html")
+
+
+def listing_page(page: PageRequest, template: str, status: int = 200, notice: str | None = None) -> HTMLResponse:
+    """The list, or the week; with what is wrong with the search, if something is."""
+    asked = page.request.query_params
+    wish, problems = wish_of_form(page)
+    week, sort = asked.get("view") == "week", "fit" if asked.get("sort") == "fit" else "start"
+    first_day = _first_day(page, asked.get("week"))
+    if week:
+        wish = wish.model_copy(update={"first_day": first_day, "last_day": first_day + timedelta(days=6)})
+    with read_session(page.context.sessions) as session:
+        machines = {(one.factory, one.machine): one for one in all_machines(session)}
+        try:
+            results = find_offers(
+                session, get_machine_index(page.request), prepare_criteria(wish), page.now, page.context.zone, page.viewer,
+                _WEEK_SHOWN if week else MAX_SHOWN, "fit" if sort == "fit" and not week else "start",
+                asked.get("cursor") if not week else None,
+            )  # fmt: skip
+        except InvalidError as error:
+            problems[error.field] = error.code
+            results = OfferResults([], None)
+    kept = [
+        (key, value) for key, value in asked.multi_items() if key not in ("cursor", "lang", "week", "done") and value
+    ]
+    used = [key for key, _ in kept if key not in ("view", "sort")]
+    return page.render(
+        template,
+        status,
+        machines=machines,
+        found=results.found,
+        further=urlencode([*kept, ("cursor", results.next)]) if results.next else None,
+        days=_week(page, results.found, first_day) if week else None,
+        first_day=first_day,
+        earlier=urlencode([*kept, ("week", str(first_day - timedelta(days=7)))]),
+        later=urlencode([*kept, ("week", str(first_day + timedelta(days=7)))]),
+        as_list=urlencode([one for one in kept if one[0] != "view"]),
+        as_week=urlencode([*(one for one in kept if one[0] != "view"), ("view", "week")]),
+        saveable=urlencode(kept),
+        more_used=bool(set(used) - {"q", "machine", "process", "day", "hours"}),
+        filtered=bool(used),
+        sort=sort,
+        week=week,
+        given=asked,
+        problems=problems,
+        notice=notice,
+        other_processes=sorted(_unlisted({one.process for one in machines.values()})),
+    )
+
+
+def _unlisted(processes: set[str]) -> set[str]:
+    """What factories call processes that the vocabulary does not know."""
+    return {one for one in processes if one and one not in BY_CODE and one.casefold() not in BY_NAME}
+
+
+def _first_day(page: PageRequest, asked: str | None) -> date:
+    """Of the seven that are shown: today, where none is asked for. On a Friday nobody looks for last Monday."""
+    today = page.now.astimezone(ZoneInfo(page.context.zone)).date()
+    try:
+        day = date.fromisoformat(asked or "")
+    except ValueError:
+        day = today
+    if not today - timedelta(days=366) < day < today + timedelta(days=366):
+        day = today
+    return day
+
+
+def _week(page: PageRequest, found: list[RankedOffer], first_day: date) -> list[tuple[date, list[tuple[RankedOffer, float, float]]]]:
+    by_id = {one.offer.id: one for one in found}
+    days = offers_by_day([one.offer for one in found], first_day, page.context.zone)
+    return [(day, [(by_id[offer.id], first, last) for offer, first, last in spans]) for day, spans in days]

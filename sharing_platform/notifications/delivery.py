@@ -1,0 +1,115 @@
+"""Delivers what waits: e-mails and webhooks. One thread; several processes may do it side by side."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from sharing_platform.database import Now, read_session
+from sharing_platform.notifications.mail import Mailer, NotSentError, as_message
+from sharing_platform.notifications.models import Delivery, Mail, Webhook
+from sharing_platform.notifications.webhooks import KEPT, next_attempt_after, reachable_outside
+
+_log = logging.getLogger(__name__)
+
+Post = Callable[[str, str, str, str, Mapping[str, object], datetime], str | None]
+"""(url, secret, message id, kind, data, now): posts a signed message once; None when it arrived, else why not."""
+
+_Due = TypeVar("_Due", Delivery, Mail)
+
+_CLAIM = timedelta(minutes=2)
+"""Whoever takes something to deliver has so long; then another process may."""
+
+
+@dataclass(frozen=True)
+class Channels:
+    """How things leave the platform. `mailer` None: e-mails wait until there is one."""
+
+    mailer: Mailer | None
+    sender: str
+    post: Post
+    private_webhooks: bool
+
+
+class DeliveryWorker:
+    """`deliver_due` is called again and again by the clockwork."""
+
+    def __init__(self, sessions: sessionmaker[Session], now: Now, ways: Channels) -> None:
+        self._sessions = sessions
+        self._now = now
+        self._ways = ways
+
+    def deliver_due(self) -> None:
+        """Everything that is due now, once."""
+        while (delivery := self._claim(Delivery)) is not None:
+            self._deliver(delivery)
+        while self._ways.mailer is not None and (mail := self._claim(Mail)) is not None:
+            self._send(self._ways.mailer, mail)
+
+    def _claim(self, table: type[_Due]) -> _Due | None:
+        """The next that is due, which no other process takes for a while; None where there is none."""
+        due = select(table).where(table.next_attempt <= self._now()).order_by(table.next_attempt).limit(1)
+        with read_session(self._sessions) as session:
+            # Asked without keeping a writer waiting: mostly nothing is due.
+            if session.scalars(due).first() is None:
+                return None
+        with self._sessions.begin() as session:
+            found = session.scalars(due.with_for_update(skip_locked=True)).first()
+            if found is not None:
+                found.next_attempt = self._now() + _CLAIM
+                found.attempts += 1
+            return found
+
+    def _deliver(self, delivery: Delivery) -> None:
+        with read_session(self._sessions) as session:
+            webhook = session.get_one(Webhook, delivery.webhook_id)
+        why = None if webhook.removed is not None else self._posted(webhook, delivery)
+        with self._sessions.begin() as session:
+            kept, now = session.get_one(Delivery, delivery.id), self._now()
+            if webhook.removed is not None:
+                kept.next_attempt, kept.error = None, "removed"
+                return
+            if why is None:
+                kept.arrived, kept.next_attempt, kept.error = now, None, ""
+                return
+            kept.error, kept.next_attempt = why[:300], next_attempt_after(delivery.attempts, now)
+            if kept.next_attempt is None:
+                _log.warning("A webhook was given up after %d attempts (%s).", delivery.attempts, why)
+
+    def _posted(self, webhook: Webhook, delivery: Delivery) -> str | None:
+        """None when it arrived, else why not."""
+        trusted = self._ways.private_webhooks or webhook.configured
+        if not trusted and not reachable_outside(urlsplit(webhook.url).hostname or ""):
+            return "its address is not one of the internet"
+        return self._ways.post(webhook.url, webhook.secret, delivery.id, delivery.kind, delivery.data, self._now())
+
+    def _send(self, mailer: Mailer, mail: Mail) -> None:
+        why = ""
+        try:
+            mailer.send(as_message(mail, self._ways.sender))
+        except NotSentError as error:
+            why = str(error)
+        with self._sessions.begin() as session:
+            kept, now = session.get_one(Mail, mail.id), self._now()
+            if not why:
+                kept.sent, kept.next_attempt, kept.error, kept.text = now, None, "", ""
+                return
+            kept.error, kept.next_attempt = why[:300], next_attempt_after(mail.attempts, now)
+            if kept.next_attempt is None:
+                kept.text = ""
+                _log.error("An e-mail was given up after %d attempts (%s).", mail.attempts, why)
+            elif mail.attempts == 1:
+                _log.warning("An e-mail could not be sent (%s); it will be tried again.", why)
+
+
+def forget_delivered(session: Session, now: datetime) -> None:
+    """Deliveries and mails of over a month ago."""
+    for table in (Delivery, Mail):
+        session.execute(delete(table).where(table.created < now - KEPT, table.next_attempt.is_(None)))

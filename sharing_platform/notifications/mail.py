@@ -1,0 +1,118 @@
+"""E-mail: written in the transaction of what it is about, sent later by a `Mailer`."""
+
+from __future__ import annotations
+
+import os
+import smtplib
+import ssl
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy.orm import Session
+
+from sharing_platform.notifications.models import Mail
+from sharing_platform.organisations.models import Account
+from sharing_platform.i18n import Translator
+
+_TIMEOUT_S = 20.0
+
+
+class NotSentError(Exception):
+    """The mail could not be handed over; says why, without what is in it."""
+
+
+class Mailer(Protocol):
+    """Hands a mail over."""
+
+    def send(self, mail: EmailMessage) -> None:
+        """Raises NotSentError."""
+        ...
+
+
+@dataclass(frozen=True)
+class SmtpMailer:
+    """A mail server. TLS is asked for where the port is 465, and used on others where the server offers it; a password is
+    never sent without."""
+
+    host: str
+    port: int
+    user: str | None = None
+    password: str | None = None
+
+    def send(self, mail: EmailMessage) -> None:
+        try:
+            with self._connected() as server:
+                if self.user is not None and self.password is not None:
+                    server.login(self.user, self.password)
+                server.send_message(mail)
+        except (OSError, smtplib.SMTPException) as error:
+            raise NotSentError(f"{self.host}:{self.port}: {type(error).__name__}") from error
+
+    def _connected(self) -> smtplib.SMTP:
+        context = ssl.create_default_context()
+        if self.port == smtplib.SMTP_SSL_PORT:
+            return smtplib.SMTP_SSL(self.host, self.port, timeout=_TIMEOUT_S, context=context)
+        server = smtplib.SMTP(self.host, self.port, timeout=_TIMEOUT_S)
+        server.ehlo()
+        if server.has_extn("starttls"):
+            server.starttls(context=context)
+        elif self.password is not None:
+            server.close()
+            raise NotSentError(f"{self.host}:{self.port} offers no TLS; the password is not sent without")
+        return server
+
+
+@dataclass(frozen=True)
+class FolderMailer:
+    """Writes each mail into a folder, as `.eml`, which mail programs open: for the demo and for trying out."""
+
+    folder: Path
+
+    def send(self, mail: EmailMessage) -> None:
+        name = f"{mail['Message-ID'].strip('<>').partition('@')[0]}.eml"
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(bytes(mail))
+        except OSError as error:
+            raise NotSentError(f"{self.folder}: {error.strerror}") from error
+
+
+def queue_mail(session: Session, account: Account, key: str, zone: str, now: datetime, **values: object) -> None:
+    """Put `mail_<key>_subject` and `mail_<key>_text`, in the account's language, among what is to be sent. An account that was
+    erased is not written to."""
+    if account.erased is not None:
+        return
+    words = Translator(account.language, zone)
+    told = {name: words.said(value) for name, value in values.items()}
+    session.add(
+        Mail(
+            id=str(uuid.uuid4()),
+            account_id=account.id,
+            to=account.email,
+            subject=" ".join(words(f"mail_{key}_subject", **told).split()),
+            text=words("mail_hello", name=account.name)
+            + "\n\n"
+            + words(f"mail_{key}_text", **told)
+            + "\n\n"
+            + words("site"),
+            created=now,
+            next_attempt=now,
+        )
+    )
+
+
+def as_message(mail: Mail, sender: str) -> EmailMessage:
+    """As it goes over the wire. Policies of `EmailMessage` refuse line breaks in headers."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = sender, mail.to, mail.subject
+    message["Date"] = mail.created
+    message["Message-ID"] = f"<{mail.id}@{sender.partition('@')[2] or 'localhost'}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(mail.text)
+    return message

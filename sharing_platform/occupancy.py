@@ -1,0 +1,36 @@
+"""What bookings have taken, as the domains see it that bookings are built on. `bookings.occupancy` implements it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True)
+class TakenHours:
+    """Hours of a machine that a booking holds. `free_again`: its end plus the buffer after it. `firm`: accepted, not only held."""
+
+    start: datetime
+    free_again: datetime
+    firm: bool
+
+
+class Occupancy(Protocol):
+    """Reads run in the caller's session and see what its transaction has changed."""
+
+    def taken_hours(
+        self, session: Session, factory: str, machine: str, start: datetime, end: datetime
+    ) -> list[TakenHours]:
+        """Everything that overlaps `start` to `end`, in order of start."""
+        ...
+
+    def places_taken(self, session: Session, listing_ids: list[str]) -> dict[str, int]:
+        """Places of trainings that are held or given away, by listing; a listing without any is left out."""
+        ...
+
+    def track_record(self, session: Session, provider: str) -> tuple[int, int]:
+        """Bookings that the provider had accepted: how many were completed, and how many it cancelled itself."""
+        ...

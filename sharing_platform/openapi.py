@@ -1,0 +1,119 @@
+"""The OpenAPI description: what FastAPI finds, with examples, problem details and the ways to sign in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from sharing_platform.problems import ProblemOut, problems
+from sharing_platform.dependencies import RequireRight, require_person, actor_of
+
+_START, _END = "2026-12-07T07:00:00Z", "2026-12-07T15:00:00Z"
+_WISH = {
+    "process": "milling", "axes": 5, "materials": ["aluminium"], "workpiece_mm": [400, 300, 200], "hours": 8,
+    "last_day": "2027-01-15", "near": "Sint-Truiden", "within_km": 40,
+}  # fmt: skip
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "OfferIn": {
+        "factory": "hal-2", "machine": "mill-1", "start": _START, "end": _END, "probability": 0.97, "checked": 60, "broken": 1,
+        "price_per_hour": "60.00", "minimum_hours": 2, "buffer_minutes": 30, "booking": "on_request",
+    },
+    "AskIn": {
+        "message": "40 brackets, drawing follows",
+        "guest": {"organisation": "Start-up BV", "name": "An Peeters", "email": "an@startup.example", "language": "nl"},
+    },
+    "MachineIn": {"title": "DMU 50", "process": "milling", "now": "in_use", "since": "2026-12-01T07:12:00Z"},
+    "MachineDetails": {
+        "make": "DMG MORI", "model": "DMU 50", "din_8580": "3.2.3", "envelope_mm": [500, 450, 400], "axes": 5,
+        "materials": ["aluminium", "inox"], "tolerance_mm": 0.01, "certificates": ["ISO 9001"], "place": "Sint-Truiden",
+    },
+    "StepIn": {"state": "accepted", "message": "See you on Monday."},
+    "MessageIn": {"text": "Do you have a clamping plate?"},
+    "ListingIn": {
+        "kind": "training", "title": "Turning for beginners", "description": "Two days on the CTX.", "start": _START, "end": _END,
+        "price": "250.00", "price_unit": "place", "places": 8,
+        "details": {"process": "turning", "languages": ["nl", "fr"], "sessions": ["07/12 08:00-16:00"]},
+    },
+    "SearchIn": {"title": "40 h of 5-axis milling", "text": "Brackets in aluminium.", "wish": _WISH, "notify": "mail"},
+    "RegisterIn": {
+        "name": "An Peeters", "email": "an@startup.example", "organisation": "Start-up BV", "kind": "seeker", "language": "nl",
+    },
+    "WelcomeIn": {"link": "the-last-part-of-the-link-in-the-mail", "password": "a sentence that is long enough"},
+    "ForgotIn": {"email": "an@startup.example"},
+    "SignInIn": {"email": "an@startup.example", "password": "a sentence that is long enough"},
+    "SpeakForIn": {"organisation": "start-up-bv"},
+    "PasswordIn": {"old": "a sentence that is long enough", "new": "another sentence, just as long"},
+    "OrganisationIn": {"name": "Hal 2", "vat": "BE 0123.456.789", "place": "Sint-Truiden", "address": "Dijk 4, 3800 Sint-Truiden"},
+    "MemberIn": {"name": "Piet Maes", "email": "piet@hal2.example", "role": "planner", "language": "nl"},
+    "RoleIn": {"role": "planner"},
+    "TokenIn": {"name": "ERP", "scopes": ["read", "answer"]},
+    "DecisionIn": {"approved": True},
+    "WebhookIn": {"url": "https://erp.example.com/hooks/vrijloop"},
+    "FeedIn": {"subject": "provider"},
+}  # fmt: skip
+"""A request of each kind, by its model's name. Tests send every one of them."""
+
+_BEARER, _SESSION = "HTTPBearer", "session"
+
+
+def routes_of(routers: Iterable[APIRouter]) -> list[APIRoute]:
+    """Each with its whole path."""
+    return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+
+
+def describe(app: FastAPI, routers: Iterable[APIRouter], cookie: str) -> dict[str, Any]:
+    """The description. `cookie`: what the session's is called."""
+    found = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes, openapi_version="3.1.0"
+    )
+    schemes = found.setdefault("components", {}).setdefault("securitySchemes", {})
+    schemes[_SESSION] = {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": cookie,
+        "description": "Somebody signed in with a browser.",
+    }
+    for route in routes_of(routers):
+        if route.path in found["paths"]:
+            for method in route.methods or ():
+                _complete(found["paths"][route.path][method.lower()], route)
+    found["components"]["schemas"]["ProblemOut"] = ProblemOut.model_json_schema()
+    for name in ("HTTPValidationError", "ValidationError"):
+        found["components"]["schemas"].pop(name, None)
+    return found
+
+
+def _complete(operation: dict[str, Any], route: APIRoute) -> None:
+    wrong = problems(400, 422, 503)
+    operation["responses"]["503"] = wrong[503]
+    if "422" in operation["responses"]:
+        operation["responses"]["422"] = wrong[422]
+    body = operation.get("requestBody")
+    if body is not None:
+        operation["responses"]["400"] = wrong[400]
+        content = body["content"]["application/json"]
+        name = _model_of(content["schema"])
+        content["examples"] = {name: {"value": EXAMPLES[name]}}
+    operation.pop("security", None)
+    calls = [one.call for one in dependants_of(route.dependant)]
+    if require_person in calls:
+        operation["security"] = [{_SESSION: []}]
+    elif actor_of in calls:
+        must = any(isinstance(call, RequireRight) for call in calls)
+        operation["security"] = [{_BEARER: []}, {_SESSION: []}, *([] if must else [{}])]
+
+
+def _model_of(schema: dict[str, Any]) -> str:
+    reference = schema.get("$ref") or next(one["$ref"] for one in schema["anyOf"] if "$ref" in one)
+    return str(reference).rpartition("/")[2].removesuffix("-Input")
+
+
+def dependants_of(dependant: Dependant) -> list[Dependant]:
+    """Itself and everything that it depends on."""
+    return [dependant, *(deeper for one in dependant.dependencies for deeper in dependants_of(one))]

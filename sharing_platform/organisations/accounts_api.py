@@ -1,0 +1,121 @@
+"""Accounts and sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from sharing_platform.problems import problems
+from sharing_platform.dependencies import Context, Person, PlatformContext, Reading, client_address
+from sharing_platform.organisations import service
+from sharing_platform.organisations import personal_data
+from sharing_platform.organisations.permissions import Role
+from sharing_platform.organisations.accounts import SESSION_LIFE, SignedIn
+from sharing_platform.organisations.schemas import (
+    AccountOut,
+    ForgotIn,
+    MembershipOut,
+    PasswordIn,
+    RegisterIn,
+    SignInIn,
+    SpeakForIn,
+    WelcomeIn,
+)
+from sharing_platform.organisations.directory import memberships
+
+router = APIRouter(prefix="/api/v1", tags=["people"])
+
+
+@router.post("/accounts", status_code=202, responses=problems(422, 429))
+def post_account(wanted: RegisterIn, context: Context, request: Request) -> None:
+    """Register. An e-mail goes to the address; the answer is the same where there is an account already."""
+    service.register(context, wanted, client_address(request))
+
+
+@router.post("/accounts/welcome", status_code=204, responses=problems(404, 422))
+def post_welcome(wanted: WelcomeIn, context: Context, response: Response) -> None:
+    """Use the secret of an e-mail: confirm the address, choose a password. Signs in."""
+    secret, _ = service.welcome(context, wanted.link, wanted.password)
+    keep_session(response, context, secret)
+
+
+@router.post("/accounts/forgotten", status_code=202, responses=problems(422, 429))
+def post_forgotten(wanted: ForgotIn, context: Context, request: Request) -> None:
+    """Send a link to choose a new password, where there is such an account."""
+    service.forgot(context, wanted.email, client_address(request))
+
+
+@router.post("/session", status_code=204, responses=problems(422, 429))
+def post_session(wanted: SignInIn, context: Context, request: Request, response: Response) -> None:
+    """Sign in with a browser. Programs use an organisation's token."""
+    secret, _ = service.sign_in(context, wanted, client_address(request))
+    keep_session(response, context, secret)
+
+
+@router.delete("/session", status_code=204)
+def delete_session(context: Context, request: Request, response: Response) -> None:
+    """Sign out."""
+    end_session(request, response, context)
+
+
+@router.put("/session/organisation", status_code=204, responses=problems(401, 404, 422))
+def put_speaks_for(wanted: SpeakForIn, _: Person, context: Context, request: Request) -> None:
+    """Speak for another of one's organisations."""
+    service.speak_for(context, request.cookies.get(context.cookie, ""), wanted.organisation)
+
+
+@router.get("/account", responses=problems(401))
+def get_account(person: Person, session: ReadSession) -> AccountOut:
+    """Who is signed in."""
+    return account_out(session, person)
+
+
+@router.put("/account/password", status_code=204, responses=problems(401, 422, 429))
+def put_password(wanted: PasswordIn, person: Person, context: Context, response: Response) -> None:
+    """Choose another password. All other sessions end."""
+    keep_session(response, context, service.change_password(context, person, wanted.old, wanted.new))
+
+
+@router.get("/account/data", responses=problems(401))
+def get_data(person: Person, session: ReadSession, context: Context) -> dict[str, Any]:
+    """Everything that is kept of the person (GDPR, article 15)."""
+    return personal_data.export(session, person.account, context.events)
+
+
+@router.delete("/account", status_code=204, responses=problems(401, 409))
+def delete_account(person: Person, context: Context, request: Request, response: Response) -> None:
+    """Erase the person (GDPR, article 17)."""
+    service.erase(context, person)
+    end_session(request, response, context)
+
+
+def account_out(session: ReadSession, person: SignedIn) -> AccountOut:
+    own = [
+        MembershipOut(organisation=one.id, name=one.name, role=Role(role))
+        for one, role in memberships(session, person.account.id)
+    ]
+    account, organisation = person.account, person.organisation
+    return AccountOut(
+        id=account.id,
+        email=account.email,
+        name=account.name,
+        language=account.language,
+        speaks_for=organisation.id if organisation else None,
+        memberships=own,
+    )
+
+
+def keep_session(response: Response, context: PlatformContext, secret: str) -> None:
+    """The cookie: not for scripts, not sent along from other sites, over TLS alone where there is TLS."""
+    response.set_cookie(
+        context.cookie, secret, max_age=int(SESSION_LIFE.total_seconds()), httponly=True, samesite="lax",
+        secure=context.secure, path="/",
+    )  # fmt: skip
+
+
+def end_session(request: Request, response: Response, context: PlatformContext) -> None:
+    secret = request.cookies.get(context.cookie)
+    if secret:
+        service.sign_out(context, secret)
+    response.delete_cookie(context.cookie, path="/", secure=context.secure, httponly=True, samesite="lax")

@@ -1,0 +1,27 @@
+"""The region's first administrator, whom nobody could approve."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
+
+from sharing_platform.organisations import accounts
+from sharing_platform.organisations import directory
+from sharing_platform.organisations.permissions import APPROVED, Kind, Role
+from sharing_platform.organisations.audit_log import log
+from sharing_platform.organisations.models import Organisation
+
+
+def make_administrator(sessions: sessionmaker[Session], email: str, name: str, region: str, now: datetime) -> str:
+    """An owner of the region's organisation, which is made if there is none. Returns the secret of a link to choose a password."""
+    with sessions.begin() as session:
+        account, _ = accounts.get_or_create_account(session, email, name, "nl", now)
+        own = session.scalars(select(Organisation).where(Organisation.kind == Kind.REGION)).first()
+        if own is None:
+            own = directory.create_organisation(session, region, Kind.REGION, now)
+            own.status, own.decided = APPROVED, now
+        directory.put_member(session, own.id, account.id, Role.OWNER, now)
+        log(session, now, None, "region.administrator", account.id, organisation=own.id)
+        return accounts.create_link(session, account, now)

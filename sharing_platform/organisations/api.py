@@ -1,0 +1,138 @@
+"""Organisations: particulars, members, tokens; their approval by the region, and the audit log."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from sharing_platform.parameters import Cursor, IfMatch, Limit, NamePath, Uuid
+from sharing_platform.etags import check_match, set_etag
+from sharing_platform.problems import problems
+from sharing_platform.dependencies import Context, Governor, Reader, Reading, Regional
+from sharing_platform.organisations import service
+from sharing_platform.organisations import audit_log
+from sharing_platform.organisations import directory
+from sharing_platform.organisations.permissions import Kind, Right, Role
+from sharing_platform.organisations.schemas import (
+    AuditOut,
+    AuditPage,
+    DecisionIn,
+    MemberIn,
+    MemberOut,
+    MembersOut,
+    NewTokenOut,
+    OrganisationIn,
+    OrganisationOut,
+    OrganisationPage,
+    RoleIn,
+    TokenIn,
+    TokenOut,
+    TokensOut,
+)
+from sharing_platform.organisations.models import Account, ApiToken, AuditEntry, Organisation
+
+router = APIRouter(prefix="/api/v1", tags=["organisations"])
+
+
+@router.get("/organisation", responses=problems(401, 403))
+def get_own(actor: Reader, session: ReadSession, response: Response) -> OrganisationOut:
+    """One's own organisation."""
+    shown = organisation_out(session.get_one(Organisation, actor.organisation))
+    set_etag(response, shown)
+    return shown
+
+
+@router.put("/organisation", responses=problems(401, 403, 412, 422))
+def put_own(
+    wanted: OrganisationIn, actor: Governor, context: Context, session: ReadSession, if_match: IfMatch = None
+) -> OrganisationOut:
+    """Change its particulars."""
+    check_match(if_match, organisation_out(session.get_one(Organisation, actor.organisation)))
+    return organisation_out(service.put_organisation(context, actor, wanted))
+
+
+@router.get("/organisation/members", responses=problems(401, 403))
+def get_members(actor: Governor, session: ReadSession) -> MembersOut:
+    """Who is in it."""
+    return MembersOut(members=[member_out(*one) for one in _members(session, actor.organisation)])
+
+
+@router.post("/organisation/members", status_code=201, responses=problems(401, 403, 409, 422, 429))
+def post_member(wanted: MemberIn, actor: Governor, context: Context) -> MemberOut:
+    """Take somebody in; they get an e-mail."""
+    account = service.invite(context, actor, wanted)
+    return member_out(account, wanted.role)
+
+
+@router.put("/organisation/members/{account_id}", status_code=204, responses=problems(401, 403, 404, 409, 422))
+def put_role(account_id: Uuid, wanted: RoleIn, actor: Governor, context: Context) -> None:
+    """Give another role. 409 where that left no owner."""
+    service.set_role(context, actor, account_id, wanted.role)
+
+
+@router.delete("/organisation/members/{account_id}", status_code=204, responses=problems(401, 403, 404, 409))
+def delete_member(account_id: Uuid, actor: Governor, context: Context) -> None:
+    """Let somebody go; their sessions for this organisation end. 409 where that left no owner."""
+    service.remove_member(context, actor, account_id)
+
+
+@router.get("/organisation/tokens", responses=problems(401, 403))
+def get_tokens(actor: Governor, session: ReadSession) -> TokensOut:
+    """Its tokens, without their secrets."""
+    return TokensOut(tokens=[token_out(one) for one in directory.tokens(session, actor.organisation)])
+
+
+@router.post("/organisation/tokens", status_code=201, responses=problems(401, 403, 409, 422))
+def post_token(wanted: TokenIn, actor: Governor, context: Context) -> NewTokenOut:
+    """Make a token; it is shown this once."""
+    token, secret = service.new_token(context, actor, wanted)
+    return NewTokenOut(**token_out(token).model_dump(), token=secret)
+
+
+@router.delete("/organisation/tokens/{token_id}", status_code=204, responses=problems(401, 403, 404))
+def delete_token(token_id: Uuid, actor: Governor, context: Context) -> None:
+    """Revoke it: it is worth nothing from now on."""
+    service.revoke(context, actor, token_id)
+
+
+@router.get("/organisation/audit", responses=problems(401, 403, 422))
+def get_own_audit(
+    actor: Governor,
+    session: ReadSession,
+    limit: Limit = 100,
+    before: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
+) -> AuditPage:
+    """What its members and programs did, the newest first."""
+    return audit_page(audit_log.entries(session, actor.organisation, before, limit + 1), limit)
+
+
+def audit_page(entries: list[AuditEntry], limit: int) -> AuditPage:
+    shown = [
+        AuditOut(
+            id=one.id, at=one.at, account=one.account_id, token=one.token_id, organisation=one.organisation_id,
+            action=one.action, subject=one.subject, details=one.details,
+        )
+        for one in entries[:limit]
+    ]  # fmt: skip
+    return AuditPage(entries=shown, next=entries[limit - 1].id if len(entries) > limit else None)
+
+
+def _members(session: ReadSession, organisation: str) -> list[tuple[Account, Role]]:
+    return [(account, Role(membership.role)) for account, membership in directory.members(session, organisation)]
+
+
+def member_out(account: Account, role: Role) -> MemberOut:
+    return MemberOut(
+        id=account.id, name=account.name, email=account.email, role=role, confirmed=account.confirmed is not None
+    )
+
+
+def token_out(token: ApiToken) -> TokenOut:
+    scopes = [Right(one) for one in token.scopes]
+    return TokenOut(id=token.id, name=token.name, scopes=scopes, created=token.created, last_used=token.last_used)
+
+
+def organisation_out(one: Organisation) -> OrganisationOut:
+    given = {name: getattr(one, name) for name in OrganisationOut.model_fields if name != "kind"}
+    return OrganisationOut.model_validate({**given, "kind": Kind(one.kind)})

@@ -1,0 +1,66 @@
+"""API tokens: made, shown once, revoked, recognised."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sharing_platform.errors import ConflictError, NotFoundError
+from sharing_platform.organisations.permissions import APPROVED, Actor, Kind, Right, scopes_of
+from sharing_platform.organisations.credentials import hash_secret, new_secret
+from sharing_platform.organisations.models import ApiToken, Organisation
+
+PREFIX = "vrijloop_"
+"""So that tools that look for lost secrets can find one."""
+_MAX_TOKENS = 50
+_NOTED_EVERY = timedelta(minutes=5)
+
+
+def new_token(
+    session: Session, organisation: str, name: str, scopes: Collection[Right], now: datetime
+) -> tuple[ApiToken, str]:
+    """The token, and its secret, which is known here for the only time. Raises ConflictError beyond fifty."""
+    live = select(func.count()).where(ApiToken.organisation_id == organisation, ApiToken.revoked.is_(None))
+    if (session.scalar(live) or 0) >= _MAX_TOKENS:
+        raise ConflictError("too_many_tokens")
+    secret, kept = new_secret(PREFIX)
+    token = ApiToken(
+        id=str(uuid.uuid4()),
+        organisation_id=organisation,
+        name=name,
+        scopes=sorted(scopes),
+        hash=kept,
+        created=now,
+    )
+    session.add(token)
+    return token, secret
+
+
+def revoke(session: Session, organisation: str, token_id: str, now: datetime) -> ApiToken:
+    """Raises NotFoundError."""
+    token = session.get(ApiToken, token_id)
+    if token is None or token.organisation_id != organisation or token.revoked is not None:
+        raise NotFoundError
+    token.revoked = now
+    return token
+
+
+def find_token(session: Session, secret: str) -> tuple[ApiToken, Organisation] | None:
+    query = select(ApiToken, Organisation).join(Organisation, Organisation.id == ApiToken.organisation_id)
+    row = session.execute(query.where(ApiToken.hash == hash_secret(secret), ApiToken.revoked.is_(None))).first()
+    return (row[0], row[1]) if row else None
+
+
+def actor_of(token: ApiToken, organisation: Organisation) -> Actor:
+    approved = organisation.status == APPROVED
+    rights = scopes_of(token.scopes, approved)
+    return Actor(organisation.id, Kind(organisation.kind), approved, rights, token=token.id)
+
+
+def last_use_outdated(token: ApiToken, now: datetime) -> bool:
+    """Whether it is time to write down that the token is used: not at each request, which would make every reader a writer."""
+    return token.last_used is None or now - token.last_used >= _NOTED_EVERY

@@ -1,0 +1,165 @@
+"""FastAPI dependencies for who makes a request: a person with a browser session, a program with a token, or anybody."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from sharing_platform.database import UNAVAILABLE, read_session
+from sharing_platform.dependencies import Context, PlatformContext
+from sharing_platform.errors import NotSignedInError, PlatformError
+from sharing_platform.i18n import Translator
+from sharing_platform.organisations import api_tokens
+from sharing_platform.organisations.accounts import SignedIn, user_of_session
+from sharing_platform.organisations.permissions import TOKEN_SCOPES, Actor, Kind, Right, require
+from sharing_platform.pages import language_of, redirect, render, with_problems
+
+CONFIGURED_TOKEN = "configured"  # noqa: S105 - what the audit log calls a token from the operator's configuration
+_BEARER, _SESSION = "HTTPBearer", "session"
+
+_Bearer = Annotated[
+    HTTPAuthorizationCredentials | None,
+    Depends(HTTPBearer(auto_error=False, description="An organisation's API token, or one that the operator gave.")),
+]
+
+
+def signed_in_person(request: Request, context: Context) -> SignedIn | None:
+    """Who is signed in with a browser."""
+    secret = request.cookies.get(context.cookie)
+    if not secret:
+        return None
+    with read_session(context.sessions) as session:
+        return user_of_session(session, secret, context.now())
+
+
+MaybePerson = Annotated[SignedIn | None, Depends(signed_in_person)]
+
+
+def require_person(person: MaybePerson) -> SignedIn:
+    """Raises NotSignedInError."""
+    if person is None:
+        raise NotSignedInError
+    return person
+
+
+Person = Annotated[SignedIn, Depends(require_person)]
+
+
+def current_actor(context: Context, given: _Bearer, person: MaybePerson) -> Actor | None:
+    """Who makes the request; None for anybody. A wrong token is refused, not ignored. Raises NotSignedInError."""
+    if given is None:
+        return person.actor() if person is not None else None
+    offered = given.credentials.encode()
+    for factory, configured in context.tokens.items():
+        if secrets.compare_digest(offered, configured.encode()):
+            return Actor(factory, Kind.FACTORY, True, frozenset(TOKEN_SCOPES), token=CONFIGURED_TOKEN)
+    with read_session(context.sessions) as session:
+        found = api_tokens.find_token(session, given.credentials)
+    if found is None:
+        raise NotSignedInError("token")
+    token, organisation = found
+    if api_tokens.last_use_outdated(token, context.now()):
+        # On a full disk a token must still be good for reading.
+        with suppress(*UNAVAILABLE), context.sessions.begin() as session:
+            session.merge(token).last_used = context.now()
+    return api_tokens.actor_of(token, organisation)
+
+
+MaybeActor = Annotated[Actor | None, Depends(current_actor)]
+
+
+class RequireRight:
+    """A dependency: the caller, who has this right. Tests read `right` off each route."""
+
+    def __init__(self, right: Right) -> None:
+        self.right = right
+
+    def __call__(self, actor: MaybeActor) -> Actor:
+        return require(actor, self.right)
+
+
+Reader = Annotated[Actor, Depends(RequireRight(Right.READ))]
+Asker = Annotated[Actor, Depends(RequireRight(Right.ASK))]
+Answerer = Annotated[Actor, Depends(RequireRight(Right.ANSWER))]
+Offerer = Annotated[Actor, Depends(RequireRight(Right.OFFER))]
+Lister = Annotated[Actor, Depends(RequireRight(Right.LIST))]
+Integrator = Annotated[Actor, Depends(RequireRight(Right.INTEGRATE))]
+Governor = Annotated[Actor, Depends(RequireRight(Right.GOVERN))]
+Regional = Annotated[Actor, Depends(RequireRight(Right.REGION))]
+
+
+def security_of(calls: Collection[Any]) -> list[dict[str, list[str]]] | None:
+    """OpenAPI's `security` of a route that depends on these callables; None where it is open to anybody."""
+    if require_person in calls:
+        return [{_SESSION: []}]
+    if current_actor in calls:
+        required = any(isinstance(call, RequireRight) for call in calls)
+        return [{_BEARER: []}, {_SESSION: []}, *([] if required else [{}])]
+    return None
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """A request for a page: who makes it, and how it is answered."""
+
+    request: Request
+    context: PlatformContext
+    actor: Actor | None
+    person: SignedIn | None
+
+    @property
+    def now(self) -> datetime:
+        return self.context.now()
+
+    @property
+    def organisation(self) -> str | None:
+        """For whom the caller speaks, approved or not: they always see what is their own."""
+        return self.actor.organisation if self.actor is not None else None
+
+    @property
+    def viewer(self) -> str | None:
+        """The member as whom the caller sees offers; None sees what anybody sees."""
+        return self.actor.viewer if self.actor is not None else None
+
+    @property
+    def language(self) -> str:
+        return language_of(self.request)
+
+    @property
+    def translator(self) -> Translator:
+        return Translator(self.language, self.context.zone)
+
+    def render(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
+        known = {"actor": self.actor, "person": self.person, "Right": Right}
+        return render(self.request, self.context, template, status, **{**known, **values})
+
+    def render_form(
+        self,
+        template: str,
+        error: PlatformError | None,
+        given: dict[str, str],
+        problems: dict[str, str],
+        **values: object,
+    ) -> HTMLResponse:
+        """The same form again, with what was typed and what is wrong with it."""
+        status, shown = with_problems(error, given, problems)
+        return self.render(template, status, **{**values, **shown})
+
+    def redirect(self, path: str, done: str | None = None) -> RedirectResponse:
+        """On to another page, which shows the message `done_<done>`."""
+        return redirect(path, done)
+
+
+def page_request(request: Request, context: Context, actor: MaybeActor, person: MaybePerson) -> PageRequest:
+    return PageRequest(request, context, actor, person)
+
+
+Page = Annotated[PageRequest, Depends(page_request)]

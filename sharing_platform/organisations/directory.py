@@ -1,0 +1,136 @@
+"""Organisations, their approval by the region, and their members."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
+from sharing_platform.organisations.permissions import APPROVED, Kind, Role
+from sharing_platform.organisations.models import Account, ApiToken, Membership, Organisation, WebSession
+
+ASKED, REFUSED = "asked", "refused"
+
+
+def create_organisation(session: Session, name: str, kind: Kind, now: datetime, owner: Account | None = None) -> Organisation:
+    """A new organisation, which the region has still to approve."""
+    organisation = Organisation(id=_free_id(session, name), name=name, kind=kind, status=ASKED, created=now)
+    session.add(organisation)
+    session.flush()
+    if owner is not None:
+        session.add(Membership(account_id=owner.id, organisation_id=organisation.id, role=Role.OWNER, created=now))
+    return organisation
+
+
+def _free_id(session: Session, name: str) -> str:
+    """A name for addresses: `Bakkerij Ånström & Zn` becomes `bakkerij-anstrom-zn`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    base = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:50] or "organisatie"
+    taken = set(session.scalars(select(Organisation.id).where(Organisation.id.startswith(base, autoescape=True))))
+    number = 2
+    chosen = base
+    while chosen in taken:
+        chosen, number = f"{base}-{number}", number + 1
+    return chosen
+
+
+def ensure_configured(session: Session, ids: Iterable[str], now: datetime) -> None:
+    """The organisations that the platform's operator gave tokens to: known, and approved."""
+    for one in ids:
+        if session.get(Organisation, one) is None:
+            session.add(Organisation(id=one, name=one, kind=Kind.FACTORY, status=APPROVED, created=now, decided=now))
+
+
+def decide(session: Session, organisation_id: str, approved: bool, now: datetime) -> Organisation:
+    """Approve or refuse; an approval can be taken back. Raises NotFoundError; ConflictError for the region's own."""
+    organisation = session.get(Organisation, organisation_id, with_for_update=True)
+    if organisation is None:
+        raise NotFoundError
+    if organisation.kind == Kind.REGION and not approved:
+        raise ConflictError("region_stays")
+    organisation.status, organisation.decided = (APPROVED if approved else REFUSED), now
+    return organisation
+
+
+def all_organisations(session: Session, status: str | None, after: str | None, limit: int) -> list[Organisation]:
+    query = select(Organisation).order_by(Organisation.id).limit(limit)
+    if status is not None:
+        query = query.where(Organisation.status == status)
+    if after is not None:
+        query = query.where(Organisation.id > after)
+    return list(session.scalars(query))
+
+
+def members(session: Session, organisation: str) -> list[tuple[Account, Membership]]:
+    """In order of their names."""
+    query = select(Account, Membership).join(Membership, Membership.account_id == Account.id)
+    query = query.where(Membership.organisation_id == organisation).order_by(Account.name, Account.id)
+    return [(account, membership) for account, membership in session.execute(query)]
+
+
+def members_with_roles(session: Session, organisation: str, roles: Iterable[Role]) -> list[Account]:
+    """Whom to write to. Those whose address is not confirmed are left out: it may be somebody else's."""
+    wanted = set(roles)
+    return [
+        account
+        for account, membership in members(session, organisation)
+        if membership.role in wanted and account.confirmed is not None
+    ]
+
+
+def memberships(session: Session, account: str) -> list[tuple[Organisation, str]]:
+    """The organisations somebody is in, with the role."""
+    query = select(Organisation, Membership.role).join(Membership, Membership.organisation_id == Organisation.id)
+    query = query.where(Membership.account_id == account).order_by(Organisation.name)
+    return [(organisation, role) for organisation, role in session.execute(query)]
+
+
+def put_member(session: Session, organisation: str, account: str, role: Role, now: datetime) -> None:
+    """Take in, or give another role. Raises ConflictError where that left no owner."""
+    membership = session.get(Membership, (account, organisation))
+    if membership is None:
+        session.add(Membership(account_id=account, organisation_id=organisation, role=role, created=now))
+        return
+    if membership.role == Role.OWNER and role is not Role.OWNER:
+        _keep_an_owner(session, organisation, account)
+    membership.role = role
+
+
+def remove_member(session: Session, organisation: str, account: str) -> None:
+    """Raises NotFoundError, or ConflictError where that left no owner."""
+    membership = session.get(Membership, (account, organisation))
+    if membership is None:
+        raise NotFoundError
+    if membership.role == Role.OWNER:
+        _keep_an_owner(session, organisation, account)
+    session.delete(membership)
+    ended = (WebSession.account_id == account) & (WebSession.organisation_id == organisation)
+    session.execute(delete(WebSession).where(ended))
+
+
+def _keep_an_owner(session: Session, organisation: str, without: str) -> None:
+    # The organisation's row is what two owners who leave at the same moment wait for.
+    session.get(Organisation, organisation, with_for_update=True)
+    owners = select(func.count()).where(
+        Membership.organisation_id == organisation, Membership.role == Role.OWNER, Membership.account_id != without
+    )
+    if not session.scalar(owners):
+        raise ConflictError("last_owner")
+
+
+def set_location(organisation: Organisation, latitude: float | None, longitude: float | None) -> None:
+    """Both or none. Raises InvalidError."""
+    if (latitude is None) != (longitude is None):
+        raise InvalidError("location", "latitude")
+    organisation.latitude, organisation.longitude = latitude, longitude
+
+
+def tokens(session: Session, organisation: str) -> list[ApiToken]:
+    """Those that are not revoked, the newest first."""
+    query = select(ApiToken).where(ApiToken.organisation_id == organisation, ApiToken.revoked.is_(None))
+    return list(session.scalars(query.order_by(ApiToken.created.desc(), ApiToken.id)))

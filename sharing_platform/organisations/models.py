@@ -1,0 +1,129 @@
+"""Tables of organisations, accounts, sessions, tokens and the audit log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sharing_platform.database import Base, UtcDateTime
+
+
+class Organisation(Base):
+    """A factory, a seeker, a training centre, or the region itself. Its address is for partners of a booking alone."""
+
+    __tablename__ = "organisation"
+
+    id: Mapped[str] = mapped_column(String(63), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(20))
+    status: Mapped[str] = mapped_column(String(10))
+    vat: Mapped[str] = mapped_column(String(20), default="")
+    place: Mapped[str] = mapped_column(String(100), default="")
+    latitude: Mapped[float | None] = mapped_column(Float)
+    longitude: Mapped[float | None] = mapped_column(Float)
+    address: Mapped[str] = mapped_column(String(300), default="")
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def degrees(self) -> tuple[float, float] | None:
+        """Latitude and longitude (WGS 84); None where the organisation gave no place."""
+        if self.latitude is None or self.longitude is None:
+            return None
+        return self.latitude, self.longitude
+
+
+class Account(Base):
+    """A person. `confirmed`: when the e-mail address proved to be theirs."""
+
+    __tablename__ = "account"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    language: Mapped[str] = mapped_column(String(2))
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    confirmed: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    erased: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Membership(Base):
+    """A person's role in an organisation."""
+
+    __tablename__ = "membership"
+    __table_args__ = (Index("membership_by_organisation", "organisation_id"),)
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(10))
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class MailedLink(Base):
+    """A link sent by e-mail that works once: to confirm an address or to choose a password. Only its hash is kept."""
+
+    __tablename__ = "mailed_link"
+
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
+    expires: Mapped[datetime] = mapped_column(UtcDateTime)
+    used: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class WebSession(Base):
+    """Somebody signed in with a browser, speaking for one of their organisations. Only the hash of the cookie is kept."""
+
+    __tablename__ = "web_session"
+    __table_args__ = (Index("web_session_by_account", "account_id"),)
+
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
+    organisation_id: Mapped[str | None] = mapped_column(ForeignKey("organisation.id"))
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ApiToken(Base):
+    """What a program of an organisation signs in with. Only its hash is kept."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (Index("api_token_by_organisation", "organisation_id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
+    name: Mapped[str] = mapped_column(String(100))
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class AuditEntry(Base):
+    """Who did what. The database refuses to change or remove an entry."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (Index("audit_by_organisation", "organisation_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    account_id: Mapped[str | None] = mapped_column(String(36))
+    token_id: Mapped[str | None] = mapped_column(String(36))
+    organisation_id: Mapped[str | None] = mapped_column(String(63))
+    action: Mapped[str] = mapped_column(String(60))
+    subject: Mapped[str] = mapped_column(String(200))
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class RateWindow(Base):
+    """How often something was tried since `began`."""
+
+    __tablename__ = "rate_window"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    began: Mapped[datetime] = mapped_column(UtcDateTime)
+    count: Mapped[int] = mapped_column(Integer)

@@ -1,0 +1,179 @@
+"""Coming in and going out; one's own account."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, Response
+
+from sharing_platform.organisations.accounts_api import end_session, keep_session
+from sharing_platform.dependencies import client_address
+from sharing_platform.database import read_session
+from sharing_platform.errors import NotSignedInError, PlatformError
+from sharing_platform.pages import FormData, Form, Page, PageRequest, language_of, safe_next_path, parsed
+from sharing_platform.organisations import accounts
+from sharing_platform.organisations import service
+from sharing_platform.organisations.accounts import SignedIn
+from sharing_platform.organisations.schemas import ForgotIn, RegisterIn, SignInIn
+from sharing_platform.organisations.directory import memberships
+
+router = APIRouter(include_in_schema=False)
+
+_LINK_COOKIE = "link"
+_LINK_COOKIE_S = 3600
+NEW_KINDS = ("seeker", "factory", "training_centre")
+
+
+@router.get("/register")
+def get_register(page: Page) -> HTMLResponse:
+    return page.render("register.html", kinds=NEW_KINDS)
+
+
+@router.post("/register")
+def post_register(page: Page, form: FormData) -> Response:
+    fields = {name: form.get(name) for name in ("name", "email", "organisation", "kind")}
+    wanted, problems = validate_form(RegisterIn, {**fields, "language": page.language})
+    if wanted is None:
+        return page.render_form("register.html", None, form, problems, kinds=NEW_KINDS)
+    try:
+        service.register(page.context, wanted, client_address(page.request))
+    except PlatformError as error:
+        return page.render_form("register.html", error, form, {}, kinds=NEW_KINDS)
+    return page.render("mail_sent.html", email=wanted.email)
+
+
+@router.get("/sign-in")
+def get_sign_in(page: Page) -> HTMLResponse:
+    return page.render("sign_in.html", next=safe_next_path(page.request.query_params.get("next")))
+
+
+@router.post("/sign-in")
+def post_sign_in(page: Page, form: FormData) -> Response:
+    after = safe_next_path(form.get("next"))
+    wanted, problems = validate_form(SignInIn, {name: form.get(name) for name in ("email", "password")})
+    typed = {"email": form.get("email", "")}
+    if wanted is None:
+        return page.render_form("sign_in.html", None, typed, problems, next=after)
+    try:
+        secret, account = service.sign_in(page.context, wanted, client_address(page.request))
+    except PlatformError as error:
+        return page.render_form("sign_in.html", error, typed, {}, next=after)
+    answer = page.redirect(after)
+    keep_session(answer, page.context, secret)
+    if "lang" not in page.request.cookies:
+        answer.set_cookie("lang", account.language, samesite="lax", httponly=True, secure=page.context.secure)
+    return answer
+
+
+@router.post("/sign-out")
+def post_sign_out(page: Page) -> Response:
+    answer = page.redirect("/")
+    end_session(page.request, answer, page.context)
+    return answer
+
+
+@router.get("/forgotten")
+def get_forgotten(page: Page) -> HTMLResponse:
+    return page.render("forgotten.html")
+
+
+@router.post("/forgotten")
+def post_forgotten(page: Page, form: FormData) -> Response:
+    wanted, problems = validate_form(ForgotIn, {"email": form.get("email")})
+    if wanted is None:
+        return page.render_form("forgotten.html", None, form, problems)
+    try:
+        service.forgot(page.context, wanted.email, client_address(page.request))
+    except PlatformError as error:
+        return page.render_form("forgotten.html", error, form, {})
+    return page.render("mail_sent.html", email=wanted.email)
+
+
+@router.get("/welcome/{secret}")
+def get_welcome_link(secret: str, page: Page) -> Response:
+    """Out of the address at once: it must get into no history, no log and no referrer."""
+    answer = page.redirect("/welcome")
+    answer.set_cookie(
+        _LINK_COOKIE, quote(secret[:100]), max_age=_LINK_COOKIE_S, path="/welcome", httponly=True, samesite="lax",
+        secure=page.context.secure,
+    )  # fmt: skip
+    return answer
+
+
+@router.get("/welcome")
+def get_welcome(page: Page) -> HTMLResponse:
+    with read_session(page.context.sessions) as session:
+        secret = page.request.cookies.get(_LINK_COOKIE, "")
+        account = accounts.account_of_link(session, secret, page.now)
+        return page.render("welcome.html", account=account)
+
+
+@router.post("/welcome")
+def post_welcome(page: Page, form: FormData) -> Response:
+    secret = page.request.cookies.get(_LINK_COOKIE, "")
+    with read_session(page.context.sessions) as session:
+        account = accounts.account_of_link(session, secret, page.now)
+    try:
+        session_secret, _ = service.welcome(page.context, secret, form.get("password") or None)
+    except PlatformError as error:
+        return page.render_form("welcome.html", error, {}, {}, account=account)
+    answer = page.redirect("/desk", "welcome")
+    keep_session(answer, page.context, session_secret)
+    answer.delete_cookie(_LINK_COOKIE, path="/welcome")
+    return answer
+
+
+@router.get("/account")
+def get_account(page: Page) -> HTMLResponse:
+    return _account(page, _person(page))
+
+
+@router.post("/account/password")
+def post_password(page: Page, form: FormData) -> Response:
+    person = _person(page)
+    try:
+        secret = service.change_password(page.context, person, form.get("old", ""), form.get("password", ""))
+    except PlatformError as error:
+        return _account(page, person, error)
+    answer = page.redirect("/account", "saved")
+    keep_session(answer, page.context, secret)
+    return answer
+
+
+@router.post("/account/organisation")
+def post_speak_for(page: Page, form: FormData) -> Response:
+    _person(page)
+    secret = page.request.cookies.get(page.context.cookie, "")
+    service.speak_for(page.context, secret, form.get("organisation", ""))
+    return page.redirect("/desk")
+
+
+@router.post("/account/erase")
+def post_erase(page: Page, form: FormData) -> Response:
+    person = _person(page)
+    if form.get("sure") != "yes":
+        return _account(page, person, status=422)
+    try:
+        service.erase(page.context, person)
+    except PlatformError as error:
+        return _account(page, person, error)
+    answer = page.redirect("/", "erased")
+    end_session(page.request, answer, page.context)
+    return answer
+
+
+def _account(page: PageRequest, person: SignedIn, error: PlatformError | None = None, status: int = 200) -> HTMLResponse:
+    with read_session(page.context.sessions) as session:
+        own = memberships(session, person.account.id)
+    if error is not None:
+        none: Form = {}
+        return page.render_form("account.html", error, none, {}, memberships=own)
+    return page.render("account.html", status, memberships=own)
+
+
+def _person(page: PageRequest) -> SignedIn:
+    """Raises NotSignedInError."""
+    if page.person is None:
+        raise NotSignedInError
+    return page.person

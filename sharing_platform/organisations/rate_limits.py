@@ -1,0 +1,61 @@
+"""How often somebody may try. Counted in the database, so that the bound holds over all processes of the platform."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, sessionmaker
+
+from sharing_platform.errors import TooManyError
+from sharing_platform.organisations.models import RateWindow
+
+
+@dataclass(frozen=True)
+class Bound:
+    """At most `count` in each `window`."""
+
+    name: str
+    count: int
+    window: timedelta
+
+
+SIGN_IN_BY_ADDRESS = Bound("sign_in_address", 60, timedelta(minutes=15))
+SIGN_IN_BY_ACCOUNT = Bound("sign_in_account", 10, timedelta(minutes=15))
+MAIL_BY_ACCOUNT = Bound("mail_account", 5, timedelta(hours=1))
+REGISTER_BY_ADDRESS = Bound("register_address", 20, timedelta(hours=1))
+MESSAGES_BY_ORGANISATION = Bound("messages", 100, timedelta(hours=1))
+REQUESTS_BY_ORGANISATION = Bound("requests", 300, timedelta(hours=1))
+
+
+def count_attempt(sessions: sessionmaker[Session], bound: Bound, whose: str, now: datetime) -> None:
+    """In a transaction of its own, so that it counts also where what follows fails. Raises TooManyError."""
+    try:
+        _count(sessions, bound, whose, now)
+    except IntegrityError:
+        _count(sessions, bound, whose, now)  # somebody else began the same window at the same moment
+
+
+def _count(sessions: sessionmaker[Session], bound: Bound, whose: str, now: datetime) -> None:
+    with sessions.begin() as session:
+        count_in_transaction(session, bound, whose, now)
+
+
+def count_in_transaction(session: Session, bound: Bound, whose: str, now: datetime) -> None:
+    """In the transaction of what is bounded: only what succeeds counts. Raises TooManyError."""
+    key = hashlib.sha256(f"{bound.name}/{whose}".encode()).hexdigest()
+    window = session.get(RateWindow, key, with_for_update=True)
+    if window is None or now - window.began >= bound.window:
+        session.merge(RateWindow(key=key, began=now, count=1))
+        return
+    if window.count >= bound.count:
+        raise TooManyError(max(1, int((window.began + bound.window - now).total_seconds())))
+    window.count += 1
+
+
+def forget_old(session: Session, now: datetime) -> None:
+    """Windows that bound nothing any more."""
+    session.execute(delete(RateWindow).where(RateWindow.began < now - timedelta(hours=2)))

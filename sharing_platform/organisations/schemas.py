@@ -1,0 +1,191 @@
+"""What goes over the HTTP API about organisations and people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from sharing_platform.schemas import Email, Latitude, Longitude, LongText, ApiModel, Name, OneLine, OrganisationName
+from sharing_platform.organisations.permissions import Kind, Right, Role
+
+Password = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"format": "password"})]
+LanguageCode = Literal["nl", "fr", "en"]
+TokenScope = Literal["read", "ask", "answer", "offer", "list", "integrate"]
+NewKind = Literal["factory", "seeker", "training_centre"]
+
+
+class RegisterIn(ApiModel):
+    """A person and their organisation, which the region then approves."""
+
+    name: OrganisationName
+    email: Email
+    organisation: OrganisationName
+    kind: NewKind = "seeker"
+    language: LanguageCode = "nl"
+
+
+class WelcomeIn(ApiModel):
+    """The secret from an e-mail, and the password to set."""
+
+    link: Annotated[str, Field(max_length=100)]
+    password: Password | None = None
+
+
+class SignInIn(ApiModel):
+    """For a browser's session; programs use tokens."""
+
+    email: Email
+    password: Password
+
+
+class ForgotIn(ApiModel):
+    """Where the link goes."""
+
+    email: Email
+
+
+class PasswordIn(ApiModel):
+    """The old one proves that it is the person."""
+
+    old: Password
+    new: Password
+
+
+class SpeakForIn(ApiModel):
+    """Which of one's organisations the session speaks for."""
+
+    organisation: Name
+
+
+class MembershipOut(ApiModel):
+    """An organisation that somebody is in."""
+
+    organisation: str
+    name: str
+    role: Role
+
+
+class AccountOut(ApiModel):
+    """Who is signed in."""
+
+    id: str
+    email: str
+    name: str
+    language: str
+    speaks_for: str | None
+    memberships: list[MembershipOut]
+
+
+class OrganisationIn(ApiModel):
+    """Particulars. `place` without degrees is looked up; `address` is told to partners of a booking alone."""
+
+    name: OrganisationName
+    vat: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^([A-Z]{2}[ .0-9A-Z]{2,17})?$")] = ""
+    place: Annotated[OneLine, StringConstraints(strip_whitespace=True, max_length=100)] = ""
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+    address: Annotated[LongText, StringConstraints(max_length=300)] = ""
+
+
+class OrganisationOut(OrganisationIn):
+    """An organisation, for its own members and the region."""
+
+    id: str
+    kind: Kind
+    status: Literal["asked", "approved", "refused"]
+    created: datetime
+
+
+class OrganisationPage(ApiModel):
+    """In order of their ids."""
+
+    organisations: list[OrganisationOut]
+    next: str | None
+
+
+class DecisionIn(ApiModel):
+    """The region's word."""
+
+    approved: bool
+
+
+class MemberIn(ApiModel):
+    """Somebody to take in; they get an e-mail."""
+
+    name: OrganisationName
+    email: Email
+    role: Role = Role.MEMBER
+    language: LanguageCode = "nl"
+
+
+class RoleIn(ApiModel):
+    """Another role."""
+
+    role: Role
+
+
+class MemberOut(ApiModel):
+    """A member. `confirmed`: whether their address is."""
+
+    id: str
+    name: str
+    email: str
+    role: Role
+    confirmed: bool
+
+
+class MembersOut(ApiModel):
+    """In order of their names."""
+
+    members: list[MemberOut]
+
+
+class TokenIn(ApiModel):
+    """What the token is for, and may."""
+
+    name: Annotated[OneLine, StringConstraints(strip_whitespace=True, min_length=2, max_length=100)]
+    scopes: Annotated[list[TokenScope], Field(min_length=1, max_length=6)]
+
+
+class TokenOut(ApiModel):
+    """A token, without its secret."""
+
+    id: str
+    name: str
+    scopes: list[Right]
+    created: datetime
+    last_used: datetime | None
+
+
+class NewTokenOut(TokenOut):
+    """`token` is shown this once."""
+
+    token: str
+
+
+class TokensOut(ApiModel):
+    """The newest first."""
+
+    tokens: list[TokenOut]
+
+
+class AuditOut(ApiModel):
+    """Who did what. `account` and `token` by their ids."""
+
+    id: int
+    at: datetime
+    account: str | None
+    token: str | None
+    organisation: str | None
+    action: str
+    subject: str
+    details: dict[str, Any]
+
+
+class AuditPage(ApiModel):
+    """The newest first."""
+
+    entries: list[AuditOut]
+    next: int | None

@@ -1,0 +1,178 @@
+"""What API and pages do with people and organisations, each as one transaction: bounds are kept, and it is written down."""
+
+from __future__ import annotations
+
+from sharing_platform.machines import service as offers
+from sharing_platform.bookings import service as asking
+from sharing_platform.dependencies import PlatformContext
+from sharing_platform.errors import NotFoundError
+from sharing_platform.machines.index import mark_index_changed
+from sharing_platform.geography import place_named
+from sharing_platform.organisations import accounts
+from sharing_platform.organisations import directory
+from sharing_platform.organisations import personal_data
+from sharing_platform.organisations import rate_limits
+from sharing_platform.organisations import api_tokens
+from sharing_platform.organisations.permissions import Actor, Kind, Right, Role
+from sharing_platform.organisations.accounts import SignedIn
+from sharing_platform.organisations.audit_log import log
+from sharing_platform.organisations.schemas import MemberIn, OrganisationIn, RegisterIn, SignInIn, TokenIn
+from sharing_platform.organisations.models import Account, ApiToken, Membership, Organisation
+
+
+def register(context: PlatformContext, wanted: RegisterIn, address: str) -> None:
+    """Raises TooManyError. Answers the same whether or not there is such an account already."""
+    now = context.now()
+    rate_limits.count_attempt(context.sessions, rate_limits.REGISTER_BY_ADDRESS, address, now)
+    rate_limits.count_attempt(context.sessions, rate_limits.MAIL_BY_ACCOUNT, wanted.email, now)
+    with context.sessions.begin() as session:
+        kind = Kind(wanted.kind)
+        _sign_up(context).register(session, wanted.name, wanted.email, wanted.organisation, kind, wanted.language, now)
+    context.wake_workers()
+
+
+def forgot(context: PlatformContext, email: str, address: str) -> None:
+    """Raises TooManyError."""
+    now = context.now()
+    rate_limits.count_attempt(context.sessions, rate_limits.REGISTER_BY_ADDRESS, address, now)
+    rate_limits.count_attempt(context.sessions, rate_limits.MAIL_BY_ACCOUNT, email, now)
+    with context.sessions.begin() as session:
+        _sign_up(context).forgot(session, email, now)
+    context.wake_workers()
+
+
+def welcome(context: PlatformContext, link: str, password: str | None) -> tuple[str, Account]:
+    """Use a mailed link: the address is confirmed, requests count. Returns a new session's secret. Raises NotFoundError, InvalidError."""
+    now = context.now()
+    with context.sessions.begin() as session:
+        account = accounts.redeem_link(session, link, password, now)
+        context.events.publish(AddressConfirmed(session, account, now))
+        log(session, now, None, "account.confirmed", account.id)
+        secret = accounts.open_session(session, account, now)
+    context.live.publish("offers")
+    context.wake_workers()
+    return secret, account
+
+
+def sign_in(context: PlatformContext, wanted: SignInIn, address: str) -> tuple[str, Account]:
+    """Raises InvalidError, TooManyError."""
+    now = context.now()
+    rate_limits.count_attempt(context.sessions, rate_limits.SIGN_IN_BY_ADDRESS, address, now)
+    rate_limits.count_attempt(context.sessions, rate_limits.SIGN_IN_BY_ACCOUNT, wanted.email, now)
+    with context.sessions.begin() as session:
+        secret, account = accounts.sign_in(session, wanted.email, wanted.password, now)
+        log(session, now, None, "account.signed_in", account.id)
+        return secret, account
+
+
+def sign_out(context: PlatformContext, secret: str) -> None:
+    with context.sessions.begin() as session:
+        accounts.sign_out(session, secret)
+
+
+def speak_for(context: PlatformContext, secret: str, organisation: str) -> None:
+    """Raises NotFoundError."""
+    with context.sessions.begin() as session:
+        accounts.switch_organisation(session, secret, organisation, context.now())
+
+
+def change_password(context: PlatformContext, person: SignedIn, old: str, new: str) -> str:
+    """Ends all sessions; returns the secret of a new one. Raises InvalidError, TooManyError."""
+    now = context.now()
+    rate_limits.count_attempt(context.sessions, rate_limits.SIGN_IN_BY_ACCOUNT, person.account.email, now)
+    with context.sessions.begin() as session:
+        account = session.get_one(Account, person.account.id)
+        accounts.change_password(session, account, old, new)
+        log(session, now, person.actor(), "account.password", account.id)
+        return accounts.open_session(session, account, now)
+
+
+def erase(context: PlatformContext, person: SignedIn) -> None:
+    """Raises ConflictError."""
+    with context.sessions.begin() as session:
+        account = session.get_one(Account, person.account.id)
+        personal_data.erase(session, account, context.events, context.now())
+        log(session, context.now(), None, "account.erased", account.id)
+
+
+def put_organisation(context: PlatformContext, actor: Actor, wanted: OrganisationIn) -> Organisation:
+    """Raises InvalidError for half a location."""
+    with context.sessions.begin() as session:
+        own = session.get_one(Organisation, actor.organisation)
+        own.name, own.vat, own.place, own.address = wanted.name, wanted.vat, wanted.place, wanted.address
+        place = place_named(wanted.place) if wanted.place and wanted.latitude is None else None
+        latitude = place.latitude if place else wanted.latitude
+        directory.set_location(own, latitude, place.longitude if place else wanted.longitude)
+        context.events.publish(OrganisationChanged(session, own))
+        log(session, context.now(), actor, "organisation.changed", own.id)
+    context.live.publish("machines")
+    return own
+
+
+def decide(context: PlatformContext, actor: Actor, organisation_id: str, approved: bool) -> Organisation:
+    """The region's word, told to the organisation's owners; what a refused one offers is withdrawn. Raises NotFoundError, ConflictError."""
+    now = context.now()
+    with context.sessions.begin() as session:
+        organisation = directory.decide(session, organisation_id, approved, now)
+        action = "organisation.approved" if approved else "organisation.refused"
+        log(session, now, actor, action, organisation_id)
+        if not approved:
+            context.events.publish(OrganisationRefused(session, organisation, now))
+        key = "approved" if approved else "refused"
+        for account in directory.members_with_roles(session, organisation_id, (Role.OWNER,)):
+            _sign_up(context).write(
+                session, account, key, now, organisation=organisation.name, link=f"{context.url}/desk"
+            )
+    context.live.publish("offers")
+    context.wake_workers()
+    return organisation
+
+
+def invite(context: PlatformContext, actor: Actor, wanted: MemberIn) -> Account:
+    """Raises ConflictError, TooManyError."""
+    now = context.now()
+    rate_limits.count_attempt(context.sessions, rate_limits.MAIL_BY_ACCOUNT, wanted.email, now)
+    with context.sessions.begin() as session:
+        organisation = session.get_one(Organisation, actor.organisation)
+        account = _sign_up(context).invite(
+            session, organisation, wanted.name, wanted.email, wanted.role, wanted.language, now
+        )
+        log(session, now, actor, "member.invited", account.id, role=wanted.role)
+    context.wake_workers()
+    return account
+
+
+def set_role(context: PlatformContext, actor: Actor, account: str, role: Role) -> None:
+    """Raises NotFoundError, ConflictError."""
+    with context.sessions.begin() as session:
+        if session.get(Membership, (account, actor.organisation)) is None:
+            raise NotFoundError
+        directory.put_member(session, actor.organisation, account, role, context.now())
+        log(session, context.now(), actor, "member.role", account, role=role)
+
+
+def remove_member(context: PlatformContext, actor: Actor, account: str) -> None:
+    """Raises NotFoundError, ConflictError."""
+    with context.sessions.begin() as session:
+        directory.remove_member(session, actor.organisation, account)
+        log(session, context.now(), actor, "member.removed", account)
+
+
+def new_token(context: PlatformContext, actor: Actor, wanted: TokenIn) -> tuple[ApiToken, str]:
+    """Raises ConflictError."""
+    with context.sessions.begin() as session:
+        scopes = [Right(one) for one in wanted.scopes]
+        token, secret = api_tokens.new_token(session, actor.organisation, wanted.name, scopes, context.now())
+        log(session, context.now(), actor, "token.made", token.id, scopes=token.scopes)
+    return token, secret
+
+
+def revoke(context: PlatformContext, actor: Actor, token_id: str) -> None:
+    """Raises NotFoundError."""
+    with context.sessions.begin() as session:
+        api_tokens.revoke(session, actor.organisation, token_id, context.now())
+        log(session, context.now(), actor, "token.revoked", token_id)
+
+
+def _sign_up(context: PlatformContext) -> SignUp:
+    return SignUp(context.url, context.zone)

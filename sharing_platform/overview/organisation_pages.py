@@ -1,0 +1,173 @@
+"""One's organisation: particulars, members, tokens, webhooks, calendar feeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, Response
+from sqlalchemy import select
+
+from sharing_platform.organisations import webhooks_api as integrations
+from sharing_platform.organisations.api import member_out, organisation_out
+from sharing_platform.bookings import calendar_feeds as calendars
+from sharing_platform.database import read_session
+from sharing_platform.errors import PlatformError
+from sharing_platform.machines.models import Machine
+from sharing_platform.notifications import webhooks
+from sharing_platform.pages import FormData, Form, Page, PageRequest, language_of, lines, parsed
+from sharing_platform.organisations import service
+from sharing_platform.organisations import audit_log
+from sharing_platform.organisations import directory
+from sharing_platform.organisations.permissions import TOKEN_SCOPES, Actor, Right, Role, require
+from sharing_platform.organisations.schemas import FeedIn, MemberIn, OrganisationIn, RoleIn, TokenIn, WebhookIn
+from sharing_platform.organisations.models import Organisation
+
+router = APIRouter(include_in_schema=False)
+
+_AUDIT_SHOWN = 20
+
+
+@router.get("/organisation")
+def get_organisation(page: Page) -> HTMLResponse:
+    return _page(page, require(page.actor, Right.READ))
+
+
+@router.post("/organisation")
+def post_organisation(page: Page, form: FormData) -> Response:
+    actor = require(page.actor, Right.GOVERN)
+    wanted, problems = validate_form(OrganisationIn, {name: form.get(name) for name in ("name", "vat", "place", "address")})
+    if wanted is None:
+        return _page(page, actor, problems=problems, form=form)
+    service.put_organisation(page.context, actor, wanted)
+    return page.redirect("/organisation", "saved")
+
+
+@router.post("/organisation/members")
+def post_member(page: Page, form: FormData) -> Response:
+    actor = require(page.actor, Right.GOVERN)
+    fields = {name: form.get(name) for name in ("name", "email", "role")}
+    wanted, problems = validate_form(MemberIn, {**fields, "language": page.language})
+    if wanted is None:
+        return _page(page, actor, problems=problems, form=form)
+    try:
+        service.invite(page.context, actor, wanted)
+    except PlatformError as error:
+        return _page(page, actor, error, form=form)
+    return page.redirect("/organisation", "invited")
+
+
+@router.post("/organisation/members/{account_id}")
+def post_role(account_id: str, page: Page, form: FormData) -> Response:
+    """Another role, or out."""
+    actor = require(page.actor, Right.GOVERN)
+    try:
+        if form.get("role") == "remove":
+            service.remove_member(page.context, actor, account_id)
+        else:
+            wanted, problems = validate_form(RoleIn, {"role": form.get("role")})
+            if wanted is None:
+                return _page(page, actor, problems=problems)
+            service.set_role(page.context, actor, account_id, wanted.role)
+    except PlatformError as error:
+        return _page(page, actor, error)
+    return page.redirect("/organisation", "saved")
+
+
+@router.post("/organisation/tokens")
+def post_token(page: Page, form: FormData) -> Response:
+    actor = require(page.actor, Right.GOVERN)
+    wanted, problems = validate_form(TokenIn, {"name": form.get("token_name"), "scopes": split_lines(form.get("scopes"))})
+    if wanted is None:
+        return _page(page, actor, problems={f"token_{name}": code for name, code in problems.items()}, form=form)
+    try:
+        _, secret = service.new_token(page.context, actor, wanted)
+    except PlatformError as error:
+        return _page(page, actor, error)
+    return _page(page, actor, secret=secret)
+
+
+@router.post("/organisation/tokens/{token_id}/revoke")
+def post_revoke(token_id: str, page: Page) -> Response:
+    service.revoke(page.context, require(page.actor, Right.GOVERN), token_id)
+    return page.redirect("/organisation", "saved")
+
+
+@router.post("/organisation/feeds")
+def post_feed(page: Page, form: FormData) -> Response:
+    actor = require(page.actor, Right.INTEGRATE)
+    wanted, problems = validate_form(FeedIn, {"subject": form.get("subject")})
+    if wanted is None:
+        return _page(page, actor, problems=problems)
+    try:
+        return _page(page, actor, secret=integrations.new_feed(page.context, actor, wanted.subject).url)
+    except PlatformError as error:
+        return _page(page, actor, error)
+
+
+@router.post("/organisation/feeds/{feed_id}")
+def post_feed_change(feed_id: str, page: Page, form: FormData) -> Response:
+    """Another address, or none."""
+    actor = require(page.actor, Right.INTEGRATE)
+    if form.get("what") == "renew":
+        return _page(page, actor, secret=integrations.renew_feed(page.context, actor, feed_id).url)
+    integrations.remove_feed(page.context, actor, feed_id)
+    return page.redirect("/organisation", "saved")
+
+
+@router.post("/organisation/webhooks")
+def post_webhook(page: Page, form: FormData) -> Response:
+    actor = require(page.actor, Right.INTEGRATE)
+    wanted, problems = validate_form(WebhookIn, {"url": form.get("url")})
+    if wanted is None:
+        return _page(page, actor, problems=problems, form=form)
+    try:
+        webhook = integrations.add_webhook(page.context, actor, wanted.url)
+    except PlatformError as error:
+        return _page(page, actor, error, form=form)
+    return _page(page, actor, secret=webhook.secret)
+
+
+@router.post("/organisation/webhooks/{webhook_id}/remove")
+def post_webhook_removal(webhook_id: str, page: Page) -> Response:
+    integrations.remove_webhook(page.context, require(page.actor, Right.INTEGRATE), webhook_id)
+    return page.redirect("/organisation", "saved")
+
+
+@router.get("/organisation/webhooks/{webhook_id}")
+def get_webhook(webhook_id: str, page: Page) -> HTMLResponse:
+    actor = require(page.actor, Right.INTEGRATE)
+    with read_session(page.context.sessions) as session:
+        webhook = webhooks.webhook_of(session, actor.organisation, webhook_id)
+        return page.render("webhook.html", webhook=webhook, deliveries=webhooks.deliveries(session, webhook.id))
+
+
+def _page(
+    page: PageRequest,
+    actor: Actor,
+    error: PlatformError | None = None,
+    problems: dict[str, str] | None = None,
+    form: Form | None = None,
+    secret: str | None = None,
+) -> HTMLResponse:
+    """`secret`: what is shown this once."""
+    with read_session(page.context.sessions) as session:
+        governs, integrates = actor.may(Right.GOVERN), actor.may(Right.INTEGRATE)
+        own = organisation_out(session.get_one(Organisation, actor.organisation))
+        people = directory.members(session, own.id) if governs else []
+        given = {**{name: str(value) for name, value in own.model_dump().items() if value is not None}, **(form or {})}
+        values: dict[str, Any] = {
+            "organisation": own,
+            "members": [member_out(account, Role(membership.role)) for account, membership in people],
+            "tokens": directory.tokens(session, own.id) if governs else [],
+            "feeds": calendars.feeds(session, own.id) if integrates else [],
+            "webhooks": webhooks.webhooks(session, own.id) if integrates else [],
+            "machines": list(session.scalars(select(Machine.machine).where(Machine.factory == own.id))),
+            "audit": audit_log.entries(session, own.id, None, _AUDIT_SHOWN) if governs else [],
+            "scopes": sorted(TOKEN_SCOPES),
+            "roles": list(Role),
+            "secret": secret,
+        }
+    if error is None and not problems:
+        return page.render("organisation.html", given=given, **values)
+    return page.render_form("organisation.html", error, given, problems or {}, **values)

@@ -1,0 +1,61 @@
+"""Where a list goes on: opaque to callers, so that what is in it may change."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, literal, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
+
+from sharing_platform.database import UtcDateTime
+from sharing_platform.errors import InvalidError
+from sharing_platform.schemas import Moment
+
+_T = TypeVar("_T")
+
+
+class _Placed(Protocol):
+    """What has a place in a list by start, then id."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def start(self) -> datetime: ...
+
+
+_PLACE = TypeAdapter(tuple[Moment, str])
+
+
+def after(
+    start: InstrumentedAttribute[datetime], own_id: InstrumentedAttribute[str], place: tuple[datetime, str]
+) -> ColumnElement[bool]:
+    """What follows a place in a list by start, then id: a comparison of rows, which both databases answer from an index in its order."""
+    return tuple_(start, own_id) > tuple_(literal(place[0], UtcDateTime()), literal(place[1]))
+
+
+def place_of(cursor: str) -> tuple[datetime, str]:
+    """Where such a list goes on. Raises InvalidError."""
+    return from_cursor(cursor, _PLACE)
+
+
+def following(found: Sequence[_Placed], limit: int) -> str | None:
+    """The cursor of what follows the first `limit`; None where nothing does."""
+    return to_cursor(found[limit - 1].start.isoformat(), found[limit - 1].id) if len(found) > limit else None
+
+
+def to_cursor(*place: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+
+
+def from_cursor(cursor: str, kind: TypeAdapter[_T]) -> _T:
+    """Raises InvalidError for one that was not given out."""
+    try:
+        return kind.validate_python(json.loads(base64.urlsafe_b64decode(cursor.encode())))
+    except (ValueError, RecursionError):
+        raise InvalidError("cursor", "cursor") from None

@@ -1,1 +1,0 @@
-"""Organisations, the people in them, and what each may do."""

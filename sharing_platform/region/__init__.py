@@ -1,0 +1,1 @@
+"""The region administrator's side: approving organisations, the region's audit log."""

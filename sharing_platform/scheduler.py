@@ -1,0 +1,143 @@
+"""What the platform does by itself: steps that time makes, looking for what people want, delivering, forgetting."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, delete, select
+from sqlalchemy.orm import Session
+
+from sharing_platform.bookings import requests
+from sharing_platform.bookings.models import Booking
+from sharing_platform.dependencies import PlatformContext
+from sharing_platform.database import UNAVAILABLE, read_session, message_of
+from sharing_platform.wanted import service as searches
+from sharing_platform.machines.models import OPEN, Search
+from sharing_platform.notifications.delivery import DeliveryWorker, Channels, forget_delivered
+from sharing_platform.organisations.rate_limits import forget_old
+from sharing_platform.organisations.models import MailedLink, WebSession
+
+_log = logging.getLogger(__name__)
+
+_PORTION = 500
+MATCH_EVERY = timedelta(seconds=30)
+_FORGET_EVERY = timedelta(hours=1)
+
+
+class PeriodicThread:
+    """Calls a step again and again in a thread of its own, until it is stopped. A step that fails is told once in the log, and
+    tried again."""
+
+    def __init__(self, name: str, step: Callable[[], None], every_s: float) -> None:
+        self._step = step
+        self._every_s = every_s
+        self._stopping = threading.Event()
+        self._woken = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Do not wait for the next time."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._woken.set()
+        self._thread.join(timeout=30)
+
+    def _run(self) -> None:
+        failed = False
+        while not self._stopping.is_set():
+            self._woken.clear()
+            try:
+                self._step()
+                if failed:
+                    _log.info("%s goes on.", self._thread.name)
+                failed = False
+            except UNAVAILABLE as error:
+                if not failed:
+                    _log.error("%s waits for the database: %s.", self._thread.name, message_of(error))
+                failed = True
+            except Exception:  # noqa: BLE001 - a clockwork that stops because of one bad row would be worse
+                if not failed:
+                    _log.exception("%s failed; it will be tried again.", self._thread.name)
+                failed = True
+            self._woken.wait(self._every_s)
+
+
+class ScheduledJobs:
+    """The steps themselves; `tick` may be called by hand (in tests)."""
+
+    def __init__(self, context: PlatformContext, match_every: timedelta = MATCH_EVERY) -> None:
+        self._context = context
+        self._match_every = match_every
+        self._matched: datetime | None = None
+        self._forgot: datetime | None = None
+        self._ticking = threading.Lock()
+
+    def tick(self) -> None:
+        with self._ticking:
+            now = self._context.now()
+            self._advance(now)
+            if self._matched is None or now - self._matched >= self._match_every:
+                self._matched = now
+                self._match(now)
+            if self._forgot is None or now - self._forgot >= _FORGET_EVERY:
+                self._forgot = now
+                self._forget(now)
+
+    def _advance(self, now: datetime) -> None:
+        due = select(Booking.id).where(Booking.due <= now).order_by(Booking.due).limit(_PORTION)
+        moved = sum(self._each(due, lambda session, one: requests.advance(session, one, now, self._context.told)))
+        if moved:
+            self._context.live.publish("offers")
+            self._context.wake_workers()
+
+    def _match(self, now: datetime) -> None:
+        context = self._context
+
+        def match(session: Session, search_id: str) -> int:
+            search = session.get_one(Search, search_id)
+            return searches.match_one(session, index, search, now, context.zone, context.url)
+
+        if sum(self._each(select(Search.id).where(Search.status == OPEN).order_by(Search.id), match)):
+            context.wake_workers()
+
+    def _each(self, which: Select[str], step: Callable[[Session, str], int]) -> list[int]:
+        """Each in a transaction of its own: one that fails is told in the log and keeps no other waiting."""
+        with read_session(self._context.sessions) as session:
+            ids = list(session.scalars(which))
+        done = []
+        for one in ids:
+            try:
+                with self._context.sessions.begin() as session:
+                    done.append(step(session, one))
+            except UNAVAILABLE:
+                raise  # no other would fare better
+            except Exception:  # noqa: BLE001 - one bad row must not stop what all others wait for
+                _log.exception("%s could not be brought forward.", one)
+        return done
+
+    def _forget(self, now: datetime) -> None:
+        with self._context.sessions.begin() as session:
+            session.execute(delete(WebSession).where(WebSession.expires <= now))
+            session.execute(delete(MailedLink).where(MailedLink.expires <= now - timedelta(days=7)))
+            forget_old(session, now)
+            forget_delivered(session, now)
+
+
+def start_background_threads(context: PlatformContext, ways: Channels, every: timedelta) -> list[PeriodicThread]:
+    """Two threads: what time brings, and deliveries, so that a slow mail server keeps no booking from its next step."""
+    steps, courier = ScheduledJobs(context), DeliveryWorker(context.sessions, context.now, ways)
+    running = [
+        PeriodicThread("platform-clockwork", steps.tick, every.total_seconds()),
+        PeriodicThread("platform-courier", courier.deliver_due, every.total_seconds()),
+    ]
+    for one in running:
+        one.start()
+    return running

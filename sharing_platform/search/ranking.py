@@ -1,0 +1,261 @@
+"""Whether something fits what somebody looks for, how well, and why. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sharing_platform.geography import distance_km, place_named
+from sharing_platform.search.text import phrase_stems, query_stems, text_stems
+from sharing_platform.search.vocabulary import BY_CODE
+from sharing_platform.errors import InvalidError
+from sharing_platform.search.criteria import Wish
+from sharing_platform.search.machine_details import MachineDetails
+
+Degrees = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class MatchReason:
+    """A reason, to be put into words by `reason_<code>`."""
+
+    code: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """`score` from 0 to 1; `distance` in km, where both places are known."""
+
+    score: float
+    reasons: tuple[MatchReason, ...] = ()
+    distance: float | None = None
+
+
+@dataclass(frozen=True)
+class SearchDocument:
+    """What can be found of a machine or listing. `stems` of all its texts, `process_stems` of what it says of its processes, or of its
+    title where it says nothing; `place` its name, `at` its degrees."""
+
+    subject: str
+    title: str
+    process: str
+    stems: frozenset[str]
+    process_stems: frozenset[str]
+    details: MachineDetails
+    place: str = ""
+    at: Degrees | None = None
+
+
+@dataclass(frozen=True)
+class PreparedCriteria:
+    """A wish made ready to be compared with many: its words as stems, its place in degrees."""
+
+    wish: Wish
+    words: tuple[frozenset[str], ...]
+    process: frozenset[str]
+    materials: tuple[tuple[frozenset[str], ...], ...]
+    certificates: tuple[tuple[frozenset[str], ...], ...]
+    origin: Degrees | None
+
+    @property
+    def narrows_machines(self) -> bool:
+        """Whether anything in it is about machines, and not about hours alone."""
+        wish = self.wish
+        near = self.origin is not None and wish.within_km is not None
+        sizes = (wish.workpiece_mm, wish.axes, wish.tolerance_mm, wish.load_kg)
+        return bool(self.words or self.process or self.materials or self.certificates or near or any(sizes))
+
+
+def prepare(wish: Wish, origin: Degrees | None) -> PreparedCriteria:
+    """`origin`: the degrees of the wish's place."""
+    process = BY_CODE.get(wish.process)
+    names = " ".join(process.names.values()) if process else wish.process
+    return PreparedCriteria(
+        wish,
+        tuple(query_stems(wish.words)),
+        frozenset(stem for word in query_stems(names) for stem in word),
+        tuple(phrase_stems(one) for one in wish.materials),
+        tuple(phrase_stems(one) for one in wish.certificates),
+        origin,
+    )
+
+
+def prepare_criteria(wish: Wish) -> PreparedCriteria:
+    """With the coordinates of its place. Raises InvalidError where the place is not known, or a distance is given without a place."""
+    origin = None
+    if wish.latitude is not None and wish.longitude is not None:
+        origin = (wish.latitude, wish.longitude)
+    elif wish.near:
+        place = place_named(wish.near)
+        if place is None:
+            raise InvalidError("no_such_place", "near")
+        origin = (place.latitude, place.longitude)
+    if wish.within_km is not None and origin is None:
+        raise InvalidError("near_what", "near")
+    return prepare(wish, origin)
+
+
+def document_of(
+    subject: str,
+    title: str,
+    process: str,
+    details: MachineDetails,
+    texts: Iterable[str] = (),
+    at: Degrees | None = None,
+    place: str = "",
+) -> SearchDocument:
+    """`at` and `place`: its organisation's, where it has none of its own."""
+    known = [BY_CODE[one] for one in (process, *details.processes) if one in BY_CODE]
+    names = [name for one in known for name in (*one.names.values(), *one.words)]
+    processes = text_stems(process, *details.processes, *names) or text_stems(title)
+    described = (
+        details.make,
+        details.model,
+        details.description,
+        *details.processes,
+        *details.materials,
+        *details.certificates,
+    )
+    axes = [f"{details.axes}-axis"] if details.axes else []
+    stems = text_stems(title, process, *described, *names, *axes, *texts)
+    own = (details.latitude, details.longitude)
+    degrees = (own[0], own[1]) if own[0] is not None and own[1] is not None else at
+    return SearchDocument(subject, title, process, stems, processes, details, details.place or place, degrees)
+
+
+def rank(wanted: PreparedCriteria, document: SearchDocument) -> Ranking | None:
+    """None where it does not fit. What a factory did not say of its machine is no reason to leave it out, except for words, process and place:
+    it lowers the score."""
+    reasons: list[MatchReason] = []
+    scores: list[float] = []
+    checks = (_words, _process, _materials, _certificates, _envelope, _axes, _tolerance, _load, _distance)
+    for check in checks:
+        score, reason = check(wanted, document)
+        if score is None:
+            continue
+        if score == 0:
+            return None
+        scores.append(score)
+        if reason is not None:
+            reasons.append(reason)
+    distance = distance_km(wanted.origin, document.at) if wanted.origin and document.at else None
+    return Ranking(sum(scores) / len(scores) if scores else 1.0, tuple(reasons), distance)
+
+
+def rank_hours(
+    wish: Wish, machine: Ranking, start: datetime, end: datetime, probability: float, price: Decimal | None
+) -> Ranking:
+    """A machine's fit, and that of one of its free times. A time that is as long as was asked for fits better than one ten times as
+    long, which somebody else may need."""
+    hours = (end - start).total_seconds() / 3600
+    scores = [machine.score, probability]
+    reasons = [*machine.reasons]
+    if wish.hours is not None:
+        scores.append(min(1.0, 0.5 + 0.5 * wish.hours / hours))
+        reasons.append(MatchReason("hours", {"hours": round(hours, 1)}))
+    if wish.max_price_per_hour is not None:
+        bound = wish.max_price_per_hour
+        scores.append(0.5 if price is None else float(1 - price / (2 * bound)) if bound else 1.0)
+        if price is not None:
+            reasons.append(MatchReason("price", {"price": str(price)}))
+    reasons.append(MatchReason("sure", {"probability": probability}))
+    return Ranking(sum(scores) / len(scores), tuple(reasons), machine.distance)
+
+
+_Checked = tuple[float | None, MatchReason | None]
+"""A score, 0 where it does not fit, None where nothing was asked or the answer is no matter of degree; and why it fits."""
+_UNASKED: _Checked = (None, None)
+_DOES_NOT: _Checked = (0.0, None)
+_NOT_SAID: _Checked = (0.4, None)
+
+
+def _words(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
+    if any(not (word & document.stems) for word in wanted.words):
+        return _DOES_NOT
+    return (1.0, MatchReason("words", {"words": wanted.wish.words})) if wanted.words else _UNASKED
+
+
+def _process(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
+    asked = wanted.wish.process
+    if not asked:
+        return _UNASKED
+    if asked.casefold() != document.process.casefold() and not wanted.process & document.process_stems:
+        return _DOES_NOT
+    return 1.0, MatchReason("process", {"process": asked})
+
+
+def _materials(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
+    return _among(wanted.materials, document.details.materials, "material", wanted.wish.materials)
+
+
+def _certificates(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
+    return _among(wanted.certificates, document.details.certificates, "certificate", wanted.wish.certificates)
+
+
+def _among(
+    needed: tuple[tuple[frozenset[str], ...], ...], given: Sequence[str], code: str, asked: Sequence[str]
+) -> _Checked:
+    if not needed:
+        return _UNASKED
+    if not given:
+        return _NOT_SAID
+    stems = text_stems(*given)
+    if any(not word & stems for one in needed for word in one):
+        return _DOES_NOT
+    return 1.0, MatchReason(code, {"what": ", ".join(asked)})
+
+
+def _envelope(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
+    """Sorted from smallest to largest: a workpiece can be turned."""
+    needed, given = wanted.wish.workpiece_mm, document.details.envelope_mm
+    if needed is None:
+        return _UNASKED
+    if given is None:
+        return _NOT_SAID
+    fits = all(a <= b for a, b in zip(sorted(needed), sorted(given), strict=True))
+    return (1.0, MatchReason("envelope", {"size": _size(given)})) if fits else _DOES_NOT
+
+
+def _size(sides: Sequence[float]) -> str:
+    return " × ".join(f"{side:g}" for side in sides)
+
+
+def _axes(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
+    return _at_least(wanted.wish.axes, document.details.axes, "axes")
+
+
+def _load(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
+    return _at_least(wanted.wish.load_kg, document.details.table_load_kg, "load")
+
+
+def _at_least(needed: float | None, given: float | None, code: str) -> _Checked:
+    if needed is None:
+        return _UNASKED
+    if given is None:
+        return _NOT_SAID
+    return (1.0, MatchReason(code, {"value": given})) if given >= needed else _DOES_NOT
+
+
+def _tolerance(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
+    needed, given = wanted.wish.tolerance_mm, document.details.tolerance_mm
+    if needed is None:
+        return _UNASKED
+    if given is None:
+        return _NOT_SAID
+    return (1.0, MatchReason("tolerance", {"value": given})) if given <= needed else _DOES_NOT
+
+
+def _distance(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
+    within = wanted.wish.within_km
+    if wanted.origin is None:
+        return _UNASKED
+    if document.at is None:
+        return _UNASKED if within is None else _DOES_NOT
+    distance = distance_km(wanted.origin, document.at)
+    if within is not None and distance > within:
+        return _DOES_NOT
+    return 1 / (1 + distance / 30), MatchReason("distance", {"km": round(distance)})

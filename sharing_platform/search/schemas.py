@@ -1,0 +1,14 @@
+"""Answers of the HTTP API that all searches share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sharing_platform.schemas import ApiModel
+
+
+class Reason(ApiModel):
+    """MatchReason something fits: `code` names it, `values` are what it is about."""
+
+    code: str
+    values: dict[str, Any] = {}

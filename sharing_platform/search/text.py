@@ -1,0 +1,155 @@
+"""Words as they are searched: folded, stemmed (Snowball: Dutch, French, English), with their synonyms. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import cache, lru_cache
+
+import snowballstemmer
+
+from sharing_platform.search.vocabulary import PROCESSES, SYNONYMS
+
+_WORD = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
+_STEMMERS = tuple(snowballstemmer.stemmer(one) for one in ("dutch", "french", "english"))
+_MAX_QUERY_WORDS = 12
+_SHORTEST_STEM = 4
+
+STOP_WORDS = frozenset(
+    [
+        "de",
+        "het",
+        "een",
+        "en",
+        "of",
+        "van",
+        "voor",
+        "met",
+        "op",
+        "in",
+        "te",
+        "aan",
+        "bij",
+        "ik",
+        "wij",
+        "zoek",
+        "gezocht",
+        "nodig",
+        "uur",
+        "uren",
+        "le",
+        "la",
+        "les",
+        "un",
+        "une",
+        "des",
+        "du",
+        "et",
+        "ou",
+        "pour",
+        "avec",
+        "sur",
+        "dans",
+        "je",
+        "nous",
+        "cherche",
+        "heures",
+        "the",
+        "a",
+        "an",
+        "and",
+        "or",
+        "of",
+        "for",
+        "with",
+        "on",
+        "at",
+        "to",
+        "i",
+        "we",
+        "need",
+        "wanted",
+        "looking",
+        "hours",
+        "hour",
+    ]
+)
+
+
+def folded(text: str) -> list[str]:
+    """Words in small letters without accents; `5-axis` stays one."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return _WORD.findall("".join(one for one in plain if not unicodedata.combining(one)).replace("'", " "))
+
+
+@lru_cache(maxsize=50_000)
+def stems_of(word: str) -> frozenset[str]:
+    """The word and its stem in each language: nobody says in which language they write. Short stems are left out, where one language
+    meets another by chance: the Dutch `lassen` and the French `laser` are both `las`."""
+    stems = (stemmer.stemWord(word) for stemmer in _STEMMERS)
+    return frozenset({word, *(stem for stem in stems if len(stem) >= _SHORTEST_STEM)})
+
+
+@cache
+def _groups() -> tuple[tuple[frozenset[str], ...], ...]:
+    """For each group of synonyms: each member as its words' stems."""
+    groups: list[Iterable[str]] = [(*one.names.values(), *one.words) for one in PROCESSES]
+    groups += SYNONYMS
+    return tuple(tuple(frozenset(folded(member)) for member in group) for group in groups)
+
+
+@cache
+def _synonyms() -> dict[str, frozenset[str]]:
+    """A stem to all stems that mean the same; members of one word alone: `centre` alone is no milling."""
+    found: dict[str, set[str]] = {}
+    for group in _groups():
+        single = [next(iter(member)) for member in group if len(member) == 1]
+        together = {stem for word in single for stem in stems_of(word)}
+        for word in single:
+            for stem in stems_of(word):
+                found.setdefault(stem, set()).update(together)
+    return {stem: frozenset(together) for stem, together in found.items()}
+
+
+def text_stems(*texts: str) -> frozenset[str]:
+    """What can be found of texts. A phrase such as "centre d'usinage" or "5 axes" counts as what it means."""
+    words = [word for text in texts for word in folded(text)]
+    stems = {stem for word in words for one in (word, *_parts(word)) for stem in stems_of(one)}
+    present = set(words)
+    for group in _groups():
+        for member in group:
+            if len(member) > 1 and member <= present:
+                stems.update(stem for word in member for stem in stems_of(word))
+                stems.update(_single_stems(group))
+    return frozenset(stems)
+
+
+def query_stems(query: str) -> list[frozenset[str]]:
+    """For each word that is looked for: the stems any of which will do."""
+    words = [word for word in folded(query) if word not in STOP_WORDS]
+    wanted = []
+    for word in dict.fromkeys(words):
+        own = set(stems_of(word))
+        for stem in stems_of(word):
+            own |= _synonyms().get(stem, frozenset())
+        wanted.append(frozenset(own))
+    return wanted[:_MAX_QUERY_WORDS]
+
+
+def phrase_stems(phrase: str) -> tuple[frozenset[str], ...]:
+    """What a text must meet to speak of the phrase: each of its words, or what the whole means (roestvast staal: inox)."""
+    whole = frozenset(folded(phrase))
+    for group in _groups():
+        if len(whole) > 1 and whole in group:
+            return (frozenset(_single_stems(group)),)
+    return tuple(query_stems(phrase))
+
+
+def _single_stems(group: tuple[frozenset[str], ...]) -> set[str]:
+    return {stem for member in group if len(member) == 1 for stem in stems_of(next(iter(member)))}
+
+
+def _parts(word: str) -> list[str]:
+    """`din-4063` is found by `4063` too."""
+    return re.split(r"[-.]", word) if "-" in word or "." in word else []

@@ -1,0 +1,1 @@
+"""Wanted notices and saved searches, and the matches found for them."""

@@ -1,0 +1,20 @@
+"""What wanted notices and saved searches do about events of the domains they are built on. `app.py` subscribes these."""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+
+from sharing_platform.organisations.events import AccountErasing, PersonalDataRequested
+from sharing_platform.organisations.personal_data import ERASED_NAME, rows_of
+from sharing_platform.wanted.models import CLOSED, Search
+
+
+def erase_person(event: AccountErasing) -> None:
+    own = update(Search).where(Search.account_id == event.account.id)
+    event.session.execute(own.values(title=ERASED_NAME, text="", status=CLOSED, account_id=None))
+
+
+def export_person(event: PersonalDataRequested) -> None:
+    event.sections["searches"] = rows_of(
+        event.session, Search, event.account, "id", "kind", "title", "text", "wish", "created"
+    )

@@ -1,0 +1,131 @@
+"""PreparedCriteria notices and saved searches, and what fits them: found again and again, told once."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sharing_platform.errors import ConflictError, NotFoundError
+from sharing_platform.machines.index import Catalogue
+from sharing_platform.search.ranking import Ranking
+from sharing_platform.listings.service import find_listings
+from sharing_platform.listings.schemas import SearchIn
+from sharing_platform.machines.offer_search import find, ready
+from sharing_platform.machines.models import CLOSED, OPEN, Match, Search
+from sharing_platform.search.criteria import Wish
+from sharing_platform.notifications import webhooks
+from sharing_platform.notifications.mail import queue_mail
+from sharing_platform.organisations.permissions import APPROVED
+from sharing_platform.organisations.models import Account, Organisation
+
+WANTED, SAVED = "wanted", "saved"
+_MAX_SEARCHES = 100
+_MOST_MATCHES = 50
+_TOLD_IN_A_MAIL = 10
+
+
+def add_search(
+    session: Session, organisation: str, account: str | None, kind: str, given: SearchIn, now: datetime
+) -> Search:
+    """Raises ConflictError beyond a hundred, InvalidError where its place is not known."""
+    ready(given.wish)
+    count = select(func.count()).where(Search.organisation_id == organisation, Search.status == OPEN)
+    if (session.scalar(count) or 0) >= _MAX_SEARCHES:
+        raise ConflictError("too_many_searches")
+    search = Search(
+        id=str(uuid.uuid4()), organisation_id=organisation, account_id=account, kind=kind, created=now,
+        title=given.title, text=given.text, wish=given.wish.model_dump(mode="json", exclude_defaults=True),
+        notify=given.notify,
+    )  # fmt: skip
+    session.add(search)
+    session.flush()
+    return search
+
+
+def own_search(session: Session, organisation: str, kind: str, search_id: str) -> Search:
+    """Raises NotFoundError."""
+    search = session.get(Search, search_id)
+    if search is None or search.organisation_id != organisation or search.kind != kind:
+        raise NotFoundError
+    return search
+
+
+def close(search: Search) -> None:
+    search.status = CLOSED
+
+
+def wanted_notice(session: Session, search_id: str, viewer: str | None) -> tuple[Search, Organisation]:
+    """A notice that all may read. Raises NotFoundError."""
+    search = session.get(Search, search_id)
+    if search is None or search.kind != WANTED:
+        raise NotFoundError
+    organisation = session.get_one(Organisation, search.organisation_id)
+    if organisation.id != viewer and (search.status != OPEN or organisation.status != APPROVED):
+        raise NotFoundError
+    return search, organisation
+
+
+def wanted_notices(session: Session, after: str | None, limit: int) -> list[tuple[Search, Organisation]]:
+    """Open ones of approved organisations, the newest first."""
+    query = select(Search, Organisation).join(Organisation, Organisation.id == Search.organisation_id)
+    query = query.where(Search.kind == WANTED, Search.status == OPEN, Organisation.status == APPROVED)
+    if after is not None:
+        last = session.get(Search, after)
+        if last is None:
+            raise NotFoundError
+        older = (Search.created < last.created) | ((Search.created == last.created) & (Search.id > last.id))
+        query = query.where(older)
+    rows = session.execute(query.order_by(Search.created.desc(), Search.id).limit(limit))
+    return [(search, organisation) for search, organisation in rows]
+
+
+def searches_of(session: Session, organisation: str, kind: str) -> list[Search]:
+    """Open ones, the newest first."""
+    query = select(Search).where(Search.organisation_id == organisation, Search.kind == kind, Search.status == OPEN)
+    return list(session.scalars(query.order_by(Search.created.desc(), Search.id)))
+
+
+def matches(session: Session, search_id: str) -> list[Match]:
+    """The best first."""
+    query = select(Match).where(Match.search_id == search_id)
+    return list(session.scalars(query.order_by(Match.score.desc(), Match.found, Match.subject)))
+
+
+def match_one(session: Session, index: MachineIndex, search: Search, now: datetime, zone: str, url: str) -> int:
+    """For one search; its owner is told of what is new, all in one message."""
+    wanted = ready(Wish.model_validate(search.wish))
+    organisation = session.get_one(Organisation, search.organisation_id)
+    viewer = organisation.id if organisation.status == APPROVED else None
+    found: dict[str, Ranking] = {}
+    if wanted.wish.subject == "machine":
+        page = find(session, index, wanted, now, zone, viewer, _MOST_MATCHES, "fit")
+        found = {f"offer:{one.offer.id}": one.ranking for one in page.found if one.offer.factory != organisation.id}
+    else:
+        listings = [one for one in find_listings(session, wanted, now) if one.owner.id != organisation.id]
+        found = {f"listing:{one.listing.id}": one.ranking for one in listings[:_MOST_MATCHES]}
+    known = {one.subject: one for one in session.scalars(select(Match).where(Match.search_id == search.id))}
+    fresh = [subject for subject in found if subject not in known]
+    for subject in fresh:
+        own = found[subject]
+        reasons = [{"code": why.code, "values": why.values} for why in own.reasons]
+        session.add(Match(search_id=search.id, subject=subject, score=own.score, reasons=reasons, found=now))
+    for subject in known.keys() - found.keys():
+        session.delete(known[subject])
+    if fresh:
+        _tell(session, search, fresh, now, zone, url)
+    return len(fresh)
+
+
+def _tell(session: Session, search: Search, fresh: list[str], now: datetime, zone: str, url: str) -> None:
+    account = session.get(Account, search.account_id) if search.account_id else None
+    if search.notify in ("mail", "both") and account is not None and account.confirmed is not None:
+        links = "\n".join(f"{url}/{one.replace(':', 's/', 1)}" for one in fresh[:_TOLD_IN_A_MAIL])
+        queue_mail(
+            session, account, "match", zone, now, title=search.title, count=len(fresh), links=links, link=f"{url}/"
+        )
+    if search.notify in ("webhook", "both"):
+        data = {"search": search.id, "matches": fresh}
+        webhooks.queue_event(session, (search.organisation_id,), "search.matched", data, now)

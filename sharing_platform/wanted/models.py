@@ -1,0 +1,45 @@
+"""Tables of wanted notices, saved searches and their matches."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Float, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sharing_platform.database import Base, UtcDateTime
+
+OPEN, CLOSED = "open", "closed"
+"""What `Search.status` can be."""
+
+
+class Search(Base):
+    """What somebody looks for, and wants to hear of: a wanted notice, which all may read, or a saved search, which is their own.
+    `wish`: a `Wish`."""
+
+    __tablename__ = "search"
+    __table_args__ = (Index("search_by_kind", "kind", "status", "id"), Index("search_by_owner", "organisation_id"))
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("account.id"))
+    kind: Mapped[str] = mapped_column(String(10))
+    title: Mapped[str] = mapped_column(String(200))
+    text: Mapped[str] = mapped_column(Text)
+    wish: Mapped[dict[str, Any]] = mapped_column(JSON)
+    notify: Mapped[str] = mapped_column(String(10))
+    status: Mapped[str] = mapped_column(String(10), default=OPEN)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Match(Base):
+    """What was found for a search, and why; told once."""
+
+    __tablename__ = "search_match"
+
+    search_id: Mapped[str] = mapped_column(ForeignKey("search.id"), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(140), primary_key=True)
+    score: Mapped[float] = mapped_column(Float)
+    reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    found: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,122 @@
+"""What people look for: wanted notices and saved matching."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, Response
+from sqlalchemy.orm import Session
+
+from sharing_platform.wanted import api as doing
+from sharing_platform.database import read_session
+from sharing_platform.errors import NotFoundError, PlatformError
+from sharing_platform.wanted import service as searches
+from sharing_platform.listings.schemas import SearchIn
+from sharing_platform.wanted.service import SAVED, WANTED
+from sharing_platform.machines.models import Listing, Match, Offer
+from sharing_platform.search.criteria import Wish
+from sharing_platform.machines.search_pages import wish_of
+from sharing_platform.pages import Filled, Showing, lines, number, parsed
+from sharing_platform.organisations.permissions import Right, require
+from sharing_platform.organisations.models import Organisation
+
+router = APIRouter(include_in_schema=False)
+
+_MAX_SHOWN = 100
+SUBJECTS = ("machine", "operator", "equipment", "know_how", "training")
+
+
+@router.get("/wanted")
+def get_wanted(page: Page) -> HTMLResponse:
+    with read_session(page.context.sessions) as session:
+        found = [service.search_out(*one) for one in matching.wanted_notices(session, None, _MAX_SHOWN)]
+    return page.render("wanted.html", found=found)
+
+
+@router.get("/wanted/new")
+def get_new(page: Page) -> HTMLResponse:
+    require(page.actor, Right.ASK)
+    return page.render("wanted_edit.html", subjects=SUBJECTS, given={"subject": "machine"})
+
+
+@router.post("/wanted/new")
+def post_new(page: Page, form: FormData) -> Response:
+    actor = require(page.actor, Right.ASK)
+    sides = [decimal_point(form.get(name)) for name in ("x", "y", "z")]
+    fields: dict[str, Any] = {
+        "subject": form.get("subject"), "words": form.get("words"), "process": form.get("process"),
+        "materials": split_lines(form.get("materials")), "certificates": split_lines(form.get("certificates")),
+        "workpiece_mm": sides if any(sides) else None, "axes": form.get("axes"), "hours": decimal_point(form.get("hours")),
+        "first_day": form.get("first_day"), "last_day": form.get("last_day"), "near": form.get("near"),
+        "within_km": decimal_point(form.get("within_km")), "max_price_per_hour": decimal_point(form.get("max_price")),
+    }  # fmt: skip
+    wish, problems = validate_form(Wish, fields)
+    wanted = None
+    if wish is not None:
+        wanted, problems = validate_form(
+            SearchIn, {"title": form.get("title"), "text": form.get("text"), "wish": wish, "notify": "mail"}
+        )
+    if wanted is None:
+        return page.render_form("wanted_edit.html", None, form, problems, subjects=SUBJECTS)
+    try:
+        made = service.add(page.context, get_machine_index(page.request), actor, page.person, WANTED, wanted)
+    except PlatformError as error:
+        return page.render_form("wanted_edit.html", error, form, {}, subjects=SUBJECTS)
+    return page.redirect(f"/wanted/{made.id}", "saved")
+
+
+@router.get("/wanted/{search_id}")
+def get_one(search_id: str, page: Page) -> HTMLResponse:
+    viewer = page.organisation
+    with read_session(page.context.sessions) as session:
+        notice, organisation = matching.wanted_notice(session, search_id, viewer)
+        own = viewer == organisation.id
+        matches = [(one, _what(session, one)) for one in matching.matches(session, search_id)] if own else []
+        return page.render(
+            "wanted_one.html", search=service.search_out(notice, organisation), matches=matches, own=own, saved=False
+        )
+
+
+@router.get("/searches/{search_id}")
+def get_saved(search_id: str, page: Page) -> HTMLResponse:
+    actor = require(page.actor, Right.READ)
+    with read_session(page.context.sessions) as session:
+        search = matching.own_search(session, actor.organisation, SAVED, search_id)
+        matches = [(one, _what(session, one)) for one in matching.matches(session, search_id)]
+        organisation = session.get_one(Organisation, actor.organisation)
+        return page.render(
+            "wanted_one.html", search=service.search_out(search, organisation), matches=matches, own=True, saved=True
+        )
+
+
+@router.post("/wanted/{search_id}/close")
+def post_close(search_id: str, page: Page) -> Response:
+    service.close(page.context, require(page.actor, Right.ASK), WANTED, search_id)
+    return page.redirect("/desk", "closed")
+
+
+@router.post("/searches")
+def post_search(page: Page, form: FormData) -> Response:
+    """The search in the address, saved."""
+    actor = require(page.actor, Right.ASK)
+    wish, problems = wish_of_form(page)
+    title = form.get("title") or wish.words or process_name(wish.process, page.language) or page.translator("free_hours")
+    wanted, wrong = validate_form(SearchIn, {"title": title, "wish": wish, "notify": "mail"})
+    if wanted is None or problems or wrong:
+        raise NotFoundError("request")
+    made = service.add(page.context, get_machine_index(page.request), actor, page.person, SAVED, wanted)
+    return page.redirect(f"/searches/{made.id}", "saved")
+
+
+@router.post("/searches/{search_id}/close")
+def post_forget(search_id: str, page: Page) -> Response:
+    service.close(page.context, require(page.actor, Right.ASK), SAVED, search_id)
+    return page.redirect("/desk", "closed")
+
+
+def _what(session: Session, match: Match) -> tuple[str, Offer | Listing | None]:
+    """The page of what was found, and itself."""
+    kind, _, own_id = match.subject.partition(":")
+    found = session.get(Offer, own_id) if kind == "offer" else session.get(Listing, own_id)
+    return f"/{kind}s/{own_id}", found

@@ -1,0 +1,51 @@
+"""Requests and answers of the HTTP API about wanted notices and saved searches."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from sharing_platform.schemas import ApiModel, LongText, Title
+from sharing_platform.search.criteria import Wish
+from sharing_platform.search.schemas import Reason
+
+
+class SearchIn(ApiModel):
+    """A wanted notice or a saved search. `notify`: how its owner is told of what fits."""
+
+    title: Title
+    text: LongText = ""
+    wish: Wish
+    notify: Literal["mail", "webhook", "both", "none"] = "mail"
+
+
+class SearchOut(SearchIn):
+    """As it stands. `organisation` is the seeker."""
+
+    id: str
+    organisation: str
+    organisation_name: str
+    status: Literal["open", "closed"]
+    created: datetime
+
+
+class SearchPage(ApiModel):
+    """The newest first."""
+
+    searches: list[SearchOut]
+    next: str | None
+
+
+class MatchOut(ApiModel):
+    """What fits a wanted notice or saved search: an offer (`offer:…`) or a listing (`listing:…`), how well, and why."""
+
+    subject: str
+    score: float
+    reasons: list[Reason]
+    found: datetime
+
+
+class MatchesOut(ApiModel):
+    """The best first."""
+
+    matches: list[MatchOut]

@@ -1,0 +1,66 @@
+"""What API and pages do with wanted notices and saved searches, each as one transaction, and how the API shows them."""
+
+from __future__ import annotations
+
+from sharing_platform.dependencies import PlatformContext
+from sharing_platform.machines.index import MachineIndex
+from sharing_platform.organisations.accounts import SignedIn
+from sharing_platform.organisations.audit_log import log
+from sharing_platform.organisations.models import Organisation
+from sharing_platform.organisations.permissions import Actor
+from sharing_platform.search.schemas import Reason
+from sharing_platform.wanted import matching
+from sharing_platform.wanted.models import Match, Search
+from sharing_platform.wanted.schemas import MatchesOut, MatchOut, SearchIn, SearchOut
+
+
+def add(
+    context: PlatformContext,
+    index: MachineIndex,
+    actor: Actor,
+    person: SignedIn | None,
+    kind: str,
+    wanted: SearchIn,
+) -> SearchOut:
+    """Raises ConflictError, InvalidError."""
+    now = context.now()
+    with context.sessions.begin() as session:
+        account = person.account.id if person is not None and actor.account is not None else None
+        search = matching.add_search(session, actor.organisation, account, kind, wanted, now)
+        # What is there already is shown on its page; a message is for what comes later.
+        notify, search.notify = search.notify, "none"
+        matching.match_one(session, index, search, now, context.zone, context.url)
+        search.notify = notify
+        log(session, now, actor, f"search.{kind}", search.id)
+        return search_out(search, session.get_one(Organisation, actor.organisation))
+
+
+def close(context: PlatformContext, actor: Actor, kind: str, search_id: str) -> None:
+    """Raises NotFoundError."""
+    with context.sessions.begin() as session:
+        matching.close(matching.own_search(session, actor.organisation, kind, search_id))
+        log(session, context.now(), actor, "search.closed", search_id)
+
+
+def search_out(search: Search, organisation: Organisation) -> SearchOut:
+    return SearchOut.model_validate(
+        {
+            "id": search.id, "organisation": organisation.id, "organisation_name": organisation.name,
+            "title": search.title, "text": search.text, "wish": search.wish, "notify": search.notify,
+            "status": search.status, "created": search.created,
+        }
+    )  # fmt: skip
+
+
+def matches_out(found: list[Match]) -> MatchesOut:
+    return MatchesOut(
+        matches=[
+            MatchOut(
+                subject=one.subject,
+                score=round(one.score, 4),
+                reasons=[Reason.model_validate(why) for why in one.reasons],
+                found=one.found,
+            )
+            for one in found
+        ]
+    )
