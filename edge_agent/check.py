@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-import aiomqtt
-
 from edge_agent.configuration import AgentSettings, ModbusDevice, OpcUaServer
 from edge_agent.interval_tracker import Observation
-from edge_agent.publisher import mqtt_client
+from edge_agent.mqtt_client import MqttClient, MqttError
 from edge_agent.sources.contact import SourceLostError
 from edge_agent.sources.modbus import NO_THRESHOLDS, ModbusReader
 from edge_agent.sources.modbus_line import ModbusLine, ModbusLines
@@ -44,9 +42,9 @@ async def check_broker(settings: AgentSettings) -> str | None:
     """What is wrong with the broker, or None: a connection and its log-in, and nothing published."""
     name = f"vrijloop-agent-{settings.agent.factory}-{settings.agent.gateway}-check"
     try:
-        async with mqtt_client(settings.mqtt, name):
+        async with MqttClient(settings.mqtt, name):
             return None
-    except (aiomqtt.MqttError, OSError) as error:
+    except MqttError as error:
         return f"MQTT broker {settings.mqtt.address}: {error}. Is it running, and are `url`, user and password right?"
 
 

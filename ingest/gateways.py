@@ -12,11 +12,11 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.broker_client import broker_client
 from stores import GatewayLedger, Point
 from stores.points import health_time
 from telemetry import Clock
 from telemetry.broker import BrokerSettings
+from telemetry.broker_client import build_client
 from telemetry.gateway_health import decode_health
 from telemetry.measurements import GATEWAY
 from telemetry.topics import HEALTH_FILTER, STATUS_FILTER, parse_gateway_topic
@@ -48,7 +48,7 @@ class GatewayWatch:
         self._clock = clock
         self._lock = threading.Lock()
         self._gateways: dict[tuple[str, str], GatewayNow] = {}
-        self._client = broker_client(settings, f"vrijloop-watch-{name}")
+        self._client = build_client(settings, f"vrijloop-watch-{name}")
         self._client.reconnect_delay_set(1, 30)
         self._client.on_connect = self._on_connect
         self._client.on_message = self._on_message

@@ -22,10 +22,10 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from ingest.broker_client import broker_client
 from ingest.metrics import Waiting
 from telemetry import UnavailableError
 from telemetry.broker import BrokerSettings
+from telemetry.broker_client import build_client, connect_durable
 from telemetry.topics import STATE_FILTER
 
 _log = logging.getLogger(__name__)
@@ -102,7 +102,9 @@ class Subscription:
         """Connect and subscribe; returns when the subscription stands. Raises UnavailableError with the address."""
         address = self._settings.address
         try:
-            self._connect()
+            connect_durable(
+                self._client, self._settings, session_expiry_s=SESSION_EXPIRY_S, receive_maximum=RECEIVE_MAXIMUM
+            )
         except OSError as error:
             raise UnavailableError(
                 f"MQTT broker {address}: no connection ({error}). Is it running, and is `url` under [mqtt] right?"
@@ -235,7 +237,7 @@ class Subscription:
             _log.debug("MQTT broker %s: %s.", self._settings.address, error)
 
     def _build_client(self, client_id: str) -> mqtt.Client:
-        client = broker_client(self._settings, client_id, durable=True, manual_ack=True)
+        client = build_client(self._settings, client_id, durable=True, manual_ack=True)
         client.connect_timeout = _CONNECT_TIMEOUT_S
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -243,18 +245,6 @@ class Subscription:
         client.on_message = self._on_message
         client.on_disconnect = self._on_disconnect
         return client
-
-    def _connect(self) -> None:
-        settings = self._settings
-        if not self._five:
-            self._client.connect(settings.host, settings.port, keepalive=settings.keepalive_s)
-            return
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = SESSION_EXPIRY_S
-        properties.ReceiveMaximum = RECEIVE_MAXIMUM
-        self._client.connect(
-            settings.host, settings.port, keepalive=settings.keepalive_s, clean_start=False, properties=properties
-        )
 
     def _on_connect(
         self, client: mqtt.Client, userdata: object, flags: mqtt.ConnectFlags, reason: ReasonCode, properties: object

@@ -20,11 +20,11 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
 from analytics.policy import Policy
-from ingest.broker_client import broker_client
 from stores import StoreUnavailableError
 from stores.configuration import DUCKDB_FILE, StoreTable, open_store, read_secret
 from telemetry import Clock, SystemClock, UserError, load_settings
 from telemetry.broker import BrokerSettings
+from telemetry.broker_client import build_client
 from vrijloop.running_server import address_of, request
 from vrijloop.server import ServerSettings
 
@@ -90,7 +90,7 @@ def secrets(settings: ServerSettings) -> Iterator[Finding]:
 def broker(settings: BrokerSettings, clock: Clock) -> Iterator[Finding]:
     """Answers, lets the server in, and its certificate lasts."""
     try:
-        context, client = settings.tls_context(), broker_client(settings, "")
+        context, client = settings.tls_context(), build_client(settings, "")
     except UserError as error:
         yield Finding("broker", "wrong", str(error), "")
         return

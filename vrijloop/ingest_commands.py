@@ -70,10 +70,8 @@ def show(
 @quarantine_app.command()
 def retry(numbers: IdsArgument = None, every: AllOption = False, config: ConfigOption = Path("server.toml")) -> None:
     """Send messages to the broker again, as they came; what is refused again comes back here."""
-    import paho.mqtt.publish as mqtt_publish
-    from paho.mqtt.client import MQTTv5, MQTTv311
-
     from ingest.quarantine import MAX_KEPT_BYTES
+    from telemetry.broker_client import publish_messages
     from vrijloop.server import ServerSettings
 
     settings = load_settings(config, ServerSettings).mqtt
@@ -84,18 +82,8 @@ def retry(numbers: IdsArgument = None, every: AllOption = False, config: ConfigO
             raise UserError(
                 f"of {', '.join(map(str, cut))} only the first {MAX_KEPT_BYTES} bytes were kept: they cannot be sent."
             )
-        log_in: Any = {"username": settings.username, "password": settings.password()} if settings.username else None
-        context: Any = settings.tls_context()
         try:
-            mqtt_publish.multiple(
-                [(one.topic, one.payload, 1, False) for one in chosen],
-                hostname=settings.host,
-                port=settings.port,
-                client_id="vrijloop-ingest-retry",
-                auth=log_in,
-                tls=context,
-                protocol=MQTTv5 if settings.protocol == "5" else MQTTv311,
-            )
+            publish_messages(settings, "vrijloop-ingest-retry", [(one.topic, one.payload) for one in chosen])
         except OSError as error:
             raise UnavailableError(f"MQTT broker {settings.address}: no connection ({error}).") from error
         quarantine.drop([one.id for one in chosen])
