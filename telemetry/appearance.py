@@ -1,6 +1,6 @@
-"""How states look wherever people see them: one colour and one word each, in Dutch and English.
+"""Colours and names of machine states, in Dutch and English, as used in all user interfaces.
 
-The colours are Okabe and Ito's, which colour-blind people can tell apart; Unknown is a grey that is darker than all of them.
+The colours are those of Okabe and Ito, which people with colour blindness can distinguish. Unknown is a grey darker than all of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LOSS_COLOURS = {
     "off": "#0072B2",
     "unknown": "#5C5C5C",
 }
-"""What became of hours, in the order in which they are stacked."""
+"""Categories of time, in the order in which charts stack them."""
 
 LOSS_TEXTS = {
     "production": ("Productie", "Production"),

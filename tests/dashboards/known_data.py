@@ -24,7 +24,7 @@ from analytics.publisher_state import PublisherState
 from analytics.reconcile import Offer, Slot
 from analytics.summaries.writer import SummaryWriter
 from analytics.timeline import timeline
-from ingest.gateways import GatewayNow, GatewayWatch
+from ingest.gateways import GatewayStatus, GatewayWatch
 from stores import GatewayLedger, Point, ReportBatch, StoredReport
 from stores.influxdb_points import InfluxPoints
 from stores.influxdb_store import InfluxDBStateStore
@@ -144,8 +144,8 @@ def fill(influx_url: str, folder: Path) -> Iterator[Filled]:
     result = CycleResult(NOW, slots, bookings=bookings, aimed_at=0.05, forecast=forecast)
 
     class Heard(GatewayWatch):
-        def gateways(self) -> list[GatewayNow]:
-            return [GatewayNow("genk", "gw-1", False, NOW, 17, "0.1.0")]
+        def gateways(self) -> list[GatewayStatus]:
+            return [GatewayStatus("genk", "gw-1", False, NOW, 17, "0.1.0")]
 
     watch = Heard(BrokerSettings(), "test", clock)
     ledger = [GatewayLedger("genk", "gw-1", len(everything), 4, 0, ((1, 4),))]

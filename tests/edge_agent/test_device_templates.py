@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.configuration import ModbusDevice
-from edge_agent.device_templates import DeviceTemplate, Lamp, Register, template_named, templates, templates_page
+from edge_agent.device_templates import DeviceTemplate, Lamp, Register, get_template, templates, templates_page
 from edge_agent.power_state import PowerThresholds
 from edge_agent.register_plan import plan_reads
 from edge_agent.sources.modbus import ModbusReader
@@ -90,7 +90,7 @@ async def test_every_value_of_a_meter_is_read_in_few_requests(template: DeviceTe
 
 
 def test_the_sdm630_answers_as_its_manual_says() -> None:
-    template = template_named("eastron-sdm630")
+    template = get_template("eastron-sdm630")
     power = template.values["active_power"]
     assert (template.function, power.address, power.size) == ("input", 0x0034, 2)
     # 1234.5 as IEEE 754 single precision, high word first.
@@ -98,7 +98,7 @@ def test_the_sdm630_answers_as_its_manual_says() -> None:
 
 
 def test_the_abb_says_that_it_has_no_value() -> None:
-    power = template_named("abb-b23").values["active_power"]
+    power = get_template("abb-b23").values["active_power"]
     assert power.decode([0x7FFF, 0xFFFF]) is None
     assert power.decode([0xFFFF, 0xFFFF]) is None
     assert power.decode([0x0000, 0x3039]) == pytest.approx(123.45)
@@ -148,7 +148,7 @@ def test_every_value_is_read_once_and_no_request_is_too_long(
 
 
 def test_close_registers_share_a_request() -> None:
-    template = template_named("eastron-sdm630")
+    template = get_template("eastron-sdm630")
     wanted = {name: template.values[name] for name in ("active_power", "current_l1", "import_energy")}
     assert [(one.address, one.count) for one in plan_reads(wanted, template.max_words)] == [(0x0006, 68)]
     assert len(plan_reads(wanted, template.max_words, max_gap=-1)) == 3
@@ -164,4 +164,4 @@ def test_a_word_that_no_rule_fits_is_unknown() -> None:
 
 def test_an_unknown_template_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UserError, match="eastron-sdm630"):
-        template_named("sdm")
+        get_template("sdm")

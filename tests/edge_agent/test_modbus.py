@@ -131,7 +131,7 @@ async def test_reading_ends_at_whatever_moment_it_is_cancelled(faulty: tuple[Fau
 
     async def for_ever(line: ModbusLine) -> None:
         while True:
-            await line.words(1, "holding", 0, 1, 0.2)
+            await line.read_words(1, "holding", 0, 1, 0.2)
 
     for turns in range(150):
         line = ModbusLine(device)

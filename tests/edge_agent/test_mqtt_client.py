@@ -19,6 +19,7 @@ from edge_agent import mqtt_client
 from edge_agent.mqtt_client import MqttClient, MqttError, Will
 from telemetry import UserError
 from telemetry.broker import BrokerSettings
+from telemetry.broker_client import connect_durable
 from tests.edge_agent.tcp_proxy import TcpProxy
 from tests.servers import Mosquitto, free_port
 
@@ -151,7 +152,6 @@ async def test_a_tls_handshake_that_hangs_does_not_block_the_event_loop(monkeypa
 
 async def test_given_up_while_it_connects(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that opens after its task was cancelled is closed."""
-    connect_durable = mqtt_client.connect_durable
 
     def slow(*arguments: Any, **options: Any) -> None:
         time.sleep(0.3)

@@ -276,5 +276,5 @@ def test_the_own_certificate(pki: Pki) -> None:
         pki.create_own("urn:here:vrijloop:gw-1", CLOCK.now())
     pki.create_own("urn:here:vrijloop:gw-1", CLOCK.now(), replace=True)
     assert pki.certificate.read_bytes() != before
-    with pytest.raises(UserError, match="fits 0"):
+    with pytest.raises(UserError, match="matches 0"):
         pki.trust("abcdef")

@@ -121,7 +121,7 @@ def test_over_the_bound_superseded_reports_go_first_then_the_oldest(
     assert outbox.dropped_oldest > 0
     assert outbox.depth() + outbox.dropped_superseded + outbox.dropped_oldest == outbox.last_seq()
     assert (tmp_path / "outbox.sqlite").stat().st_size < 2 * 1_000_000
-    assert caplog.text.count("has reached its bound") == 1
+    assert caplog.text.count("has reached its limit") == 1
     outbox.give_back()
     assert max(seqs(outbox.take(2))) == outbox.last_seq(), "it never stops accepting what is new"
     outbox.close()

@@ -1,4 +1,4 @@
-"""The agent as a technician uses it: discover, certificate, status, metrics, a changed file taken over."""
+"""The agent as a technician uses it: discover, certificate, status, metrics, a changed configuration file."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_status_metrics_and_health(agent: RunningAgent) -> None:
     wait_for(lambda: not agent.status()["broker"]["subscribed"], "the broker to say that nobody is there")
     told = invoke("status", "-c", agent.config)
     assert "executing" in told
-    assert "Nobody there takes reports yet" in told
+    assert "No server has subscribed to the reports" in told
     code, metrics = agent.get("/metrics")
     assert code == 200
     for line in (
@@ -213,10 +213,10 @@ def test_a_changed_file_disturbs_no_machine_that_did_not_change(agent: RunningAg
     wait_for(lambda: agent.states() == {"m1": "executing", "m2": "executing"}, "both machines")
     since = {one["machine"]: one["since"] for one in agent.status()["machines"]}
     agent.write("m1", "m3")
-    wait_for(lambda: agent.states() == {"m1": "executing", "m3": "executing"}, "the changed file to be taken over")
+    wait_for(lambda: agent.states() == {"m1": "executing", "m3": "executing"}, "the changed file to be applied")
     assert agent.status()["machines"][0]["since"] == since["m1"]
     agent.write("m1", "m3", extra="[[modbus]\n")
-    wait_for(lambda: "is not taken over" in agent.log.read_text(), "the broken file to be refused")
+    wait_for(lambda: "is not applied" in agent.log.read_text(), "the broken file to be refused")
     agent.write("m1", "m3")
     wait_for(lambda: agent.states() == {"m1": "executing", "m3": "executing"}, "the mended file")
     assert agent.status()["machines"][0]["since"] == since["m1"], "through all of this m1 was never lost"

@@ -112,7 +112,7 @@ def test_a_defect_costs_one_message_and_no_other(line: Line, monkeypatch: pytest
     monkeypatch.setattr("ingest.service._STORE_RETRY_S", (0.01,))
     line.send([message(seq, reason="defect" if seq == 37 else None) for seq in range(1, 201)])
     wait_for(lambda: line.stored() == 199 and line.quarantine.count() == 1, "all but the culprit")
-    assert "a defect of ingest: RuntimeError" in line.quarantine.messages()[0].reason
+    assert "an error in ingest: RuntimeError" in line.quarantine.messages()[0].reason
     line.send([message(201)])
     wait_for(lambda: line.stored() == 200, "what came afterwards")
 

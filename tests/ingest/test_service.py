@@ -182,7 +182,7 @@ def test_a_worker_may_become_the_only_one_and_one_of_several(
     assert store.ledger()[0].repeated == 0, "each report came once"
 
 
-def test_a_defect_at_the_connection_costs_a_new_connection(
+def test_an_unexpected_error_at_the_connection_leads_to_a_reconnection(
     broker: Mosquitto,
     sender: Sender,
     store: DuckDBStateStore,
@@ -190,7 +190,7 @@ def test_a_defect_at_the_connection_costs_a_new_connection(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    read, failures = Subscription._read, [ValueError("a packet that nobody foresaw")]
+    read, failures = Subscription._read, [ValueError("an unexpected packet")]
 
     def once_broken(self: Subscription) -> None:
         if failures and self.connected:
@@ -204,7 +204,7 @@ def test_a_defect_at_the_connection_costs_a_new_connection(
     wait_for(lambda: stored(store) == 10, "the reports")
     service.stop()
     assert not failures
-    assert "connecting anew" in caplog.text
+    assert "reconnecting" in caplog.text
 
 
 def test_a_broker_that_is_not_there_or_refuses_is_named(
