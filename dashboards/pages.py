@@ -1,4 +1,4 @@
-"""The dashboards themselves. Every query costs about the same for a day as for a year: it reads what analytics wrote back."""
+"""The dashboards. They query the measurements computed by analytics, so that a query costs about the same for a day as for a year."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _LOSSES = ", ".join(f"sum({field}) AS {name}" for name, field in _WHAT.items())
 _CLOCK = ", ".join(f'sum(free_{hour:02}) AS "{hour:02}"' for hour in range(24))
 _ALL = ("factory", "group", "machine", "shift")
 _EACH = "GROUP BY time(1h) fill(none)"
-"""A day's or week's point stands at its local midnight, and so does its row: InfluxQL's own weeks (`time(1w)` with `tz()`) go wrong
-at the change of clocks."""
+"""The point of a day or week is at its local midnight and becomes one row. InfluxQL's own weeks (`time(1w)` with `tz()`) are wrong when the clocks
+change."""
 _ONE_MACHINE = f"{FACTORY} AND machine =~ /^$machine$/"
 
 

@@ -1,4 +1,4 @@
-"""Weeks of three machines in a real InfluxDB, with all that analytics writes back; and how Grafana would ask."""
+"""Several weeks of three machines in a real InfluxDB, with the measurements computed by analytics, and queries as Grafana sends them."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ TOKEN = "token-of-sixteen"
 
 
 class Standing(SystemClock):
-    """It is always `NOW`."""
+    """A clock that always shows `NOW`."""
 
     def now(self) -> datetime:
         return NOW
 
 
 def reports() -> Iterator[StoredReport]:
-    """Weeks of work that differ by machine, hour and day; m2 is silent since this noon, l1 never works on Fridays."""
+    """Weeks of work that differ by machine, hour and day; m2 has been silent since noon, l1 never works on Fridays."""
     chance = np.random.default_rng(7)
     for machine, silent_from in (("m1", NOW), ("m2", NOW - timedelta(hours=3)), ("l1", NOW)):
         at, seq = datetime(2026, 2, 22, 23, tzinfo=UTC), 1
@@ -90,7 +90,7 @@ class Filled:
     def rows(
         self, query: str, start: datetime = NOW - timedelta(days=28), end: datetime = NOW, **variables: str
     ) -> list[dict[str, Any]]:
-        """As Grafana would ask it; `now()` is the moment of the data."""
+        """The query as Grafana sends it; `now()` is the time of the data."""
         chosen = {"factory": "genk", "group": ".*", "machine": ".*", "shift": ".*"} | variables
         for name, value in chosen.items():
             query = query.replace(f"/^${name}$/", f"/^({value})$/")

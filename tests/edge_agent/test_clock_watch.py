@@ -22,7 +22,7 @@ RUN, WAIT = MachineState.EXECUTING, MachineState.NOT_EXECUTING
 
 
 class SetClock(SystemClock):
-    """The system's clock, set by hand."""
+    """A system clock that the test sets."""
 
     offset = timedelta(0)
 

@@ -1,4 +1,4 @@
-"""Each template against a simulated device of its own: a new YAML file is tested without new code."""
+"""Tests each template with a simulated device, so that a new YAML file is tested without new code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def configured(template: DeviceTemplate, port: int) -> ModbusDevice:
 
 
 def expectations(template: DeviceTemplate) -> list[tuple[dict[int, list[int]], MachineState]]:
-    """What a device of this template shows (address to words), and the state that is to be read from it."""
+    """The registers of a device of this template (address to words), and the state that they stand for."""
     if template.is_meter:
         register = template.values["active_power"]
         states = {0.0: MachineState.NOT_AVAILABLE, 800.0: MachineState.NOT_EXECUTING, 6500.0: MachineState.EXECUTING}
@@ -97,14 +97,14 @@ def test_the_sdm630_answers_as_its_manual_says() -> None:
     assert power.decode([0x449A, 0x5000]) == 1234.5
 
 
-def test_the_abb_says_that_it_has_no_value() -> None:
+def test_the_abb_reports_that_it_has_no_value() -> None:
     power = get_template("abb-b23").values["active_power"]
     assert power.decode([0x7FFF, 0xFFFF]) is None
     assert power.decode([0xFFFF, 0xFFFF]) is None
     assert power.decode([0x0000, 0x3039]) == pytest.approx(123.45)
 
 
-def test_the_documentation_page_is_made_from_the_files() -> None:
+def test_the_documentation_page_is_generated_from_the_files() -> None:
     page = Path(__file__).resolve().parents[2] / "docs" / "device_templates.md"
     assert page.read_text() == templates_page(), "run `vrijloop agent templates --markdown > docs/device_templates.md`"
 
@@ -154,7 +154,7 @@ def test_close_registers_share_a_request() -> None:
     assert len(plan_reads(wanted, template.max_words, max_gap=-1)) == 3
 
 
-def test_a_word_that_no_rule_fits_is_unknown() -> None:
+def test_a_status_word_that_matches_no_rule_is_unknown() -> None:
     template = DeviceTemplate(
         name="x", title="x", products=(), source="x", function="holding",
         status_word=Register(address=0, encoding="uint16"),
@@ -162,6 +162,6 @@ def test_a_word_that_no_rule_fits_is_unknown() -> None:
     assert template.state_of_word(3) == (MachineState.UNKNOWN, None)
 
 
-def test_an_unknown_template_is_answered_with_the_known_ones() -> None:
+def test_the_error_for_an_unknown_template_lists_the_known_ones() -> None:
     with pytest.raises(UserError, match="eastron-sdm630"):
         get_template("sdm")

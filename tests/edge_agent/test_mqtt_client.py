@@ -1,4 +1,4 @@
-"""The MQTT client in its event loop: connections that never answer, that are cut, and that are given up while they open."""
+"""The agent's MQTT client: connections that are not answered, that are cut, and that are cancelled while they open."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.servers
 
 @pytest.fixture(autouse=True)
 async def nothing_left_behind() -> AsyncIterator[None]:
-    """No task goes on, and the event loop has no error to report, not even one that nobody retrieved."""
+    """No task is left, and no error was reported to the event loop, not even an exception that was never retrieved."""
     reported: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
     yield
@@ -217,7 +217,7 @@ async def test_the_will_is_published_for_a_connection_that_breaks_and_not_for_on
 
 
 async def retained(broker: Mosquitto, topic: str) -> bytes | None:
-    """What a new subscriber gets; None if the broker has nothing when it has acknowledged the subscription to a second topic."""
+    """The retained message of `topic`; None if a message published after subscribing arrives without it."""
     received: dict[str, bytes] = {}
     subscriber = mqtt.Client(CallbackAPIVersion.VERSION2)
     subscriber.on_message = lambda _, __, message: received.update({message.topic: bytes(message.payload)})

@@ -1,4 +1,4 @@
-"""What the values of a machine mean: tables of the specifications, worked out by hand."""
+"""States derived from a machine's values; the expected results were worked out by hand from the specifications' tables."""
 
 from __future__ import annotations
 
