@@ -242,10 +242,12 @@ class Board:
     def _names(query: str) -> dict[str, str]:
         """Text keys by column of a query: names after AS, plain fields, and tags in GROUP BY."""
         chosen, _, rest = query.removeprefix("SELECT ").partition(" FROM ")
-        columns = re.findall(r'AS "?(\w+)"?', chosen) + [one for one in chosen.split(", ") if re.fullmatch(r"\w+", one)]
+        columns = re.findall(r'AS "?(\w+)"?', chosen) + [
+            name for name in chosen.split(", ") if re.fullmatch(r"\w+", name)
+        ]
         grouped = rest.partition(" GROUP BY ")[2].partition(" fill(")[0].partition(" tz(")[0]
-        columns += [one for one in re.findall(r'(?:^|, )"?([a-z]+)"?(?=,|$)', grouped) if one != "time"]
-        return {one: _NAMES.get(one, one) for one in columns if not one.isdigit()}
+        columns += [name for name in re.findall(r'(?:^|, )"?([a-z]+)"?(?=,|$)', grouped) if name != "time"]
+        return {name: _NAMES.get(name, name) for name in columns if not name.isdigit()}
 
     def _variable(self, name: str, single: bool) -> Any:
         measurement = {"shift": SHIFT, "group": DAY, "machine": NOW}.get(name, TIMELINE)

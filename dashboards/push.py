@@ -52,7 +52,7 @@ def push(
             board = json.loads(dashboard_json(page, language, zone))
             grafana.ask("POST", "/api/dashboards/db", {"dashboard": board, "folderUid": FOLDER_UID, "overwrite": True})
             yield f"dashboard {board['title']!r}"
-        rules = [{**one, "folderUID": FOLDER_UID, "ruleGroup": GROUP} for one in alert_rules(language)]
+        rules = [{**rule, "folderUID": FOLDER_UID, "ruleGroup": GROUP} for rule in alert_rules(language)]
         path = f"/api/v1/provisioning/folder/{FOLDER_UID}/rule-groups/{GROUP}"
         group = {"title": GROUP, "folderUid": FOLDER_UID, "interval": 60, "rules": rules}
         grafana.ask("PUT", path, group, headers=_EDITABLE)

@@ -59,7 +59,7 @@ class Agent:
 
     @property
     def sources(self) -> Sequence[Source]:
-        return [one.source for one in self._running.values()]
+        return [running.source for running in self._running.values()]
 
     async def reached(self) -> None:
         """Return when every device has been tried once, whether it answered or not."""
@@ -120,7 +120,7 @@ class Agent:
 
     async def _end(self, devices: Sequence[Device]) -> None:
         ending = [self._running.pop(device) for device in devices]
-        left = {one.task for one in ending}
+        left = {running.task for running in ending}
         while left:
             # Repeated: a library that uses `asyncio.wait_for` may swallow a cancellation (Python < 3.12).
             for task in left:

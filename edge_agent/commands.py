@@ -57,11 +57,13 @@ def check(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = False
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     results, broker_problem = asyncio.run(_check(settings))
     if as_json:
-        machines = [_as_row(one) for one in results]
+        machines = [_as_row(result) for result in results]
         print(json.dumps({"machines": machines, "broker": {"problem": broker_problem}}, indent=2))
     else:
         _print_table(results)
-    problems = [f"{one.machine} at {one.address}: {one.problem}" for one in results if one.problem is not None]
+    problems = [
+        f"{result.machine} at {result.address}: {result.problem}" for result in results if result.problem is not None
+    ]
     problems += [broker_problem] if broker_problem else []
     if problems:
         raise UnavailableError(
@@ -83,11 +85,11 @@ def list_templates(
         print(templates_page(), end="")
         return
     if as_json:
-        print(json.dumps([one.model_dump(mode="json") for one in templates().values()], indent=2))
+        print(json.dumps([template.model_dump(mode="json") for template in templates().values()], indent=2))
         return
     table = Table("Template", "What it is", "Products")
-    for one in templates().values():
-        table.add_row(one.name, one.title, ", ".join(one.products))
+    for template in templates().values():
+        table.add_row(template.name, template.title, ", ".join(template.products))
     Console().print(table)
 
 

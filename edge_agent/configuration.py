@@ -229,4 +229,6 @@ class AgentSettings(_Table):
 
     @property
     def machines(self) -> list[str]:
-        return [machine.id for server in self.opcua for machine in server.machine] + [one.id for one in self.modbus]
+        return [machine.id for server in self.opcua for machine in server.machine] + [
+            device.id for device in self.modbus
+        ]

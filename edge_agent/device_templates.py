@@ -141,7 +141,7 @@ def state_of_lamps(lit: Mapping[Lamp, bool]) -> MachineState:
 def templates() -> dict[str, DeviceTemplate]:
     """All templates by name."""
     found = {}
-    for entry in sorted(resources.files("edge_agent.templates").iterdir(), key=lambda one: one.name):
+    for entry in sorted(resources.files("edge_agent.templates").iterdir(), key=lambda file: file.name):
         if entry.name.endswith(".yaml"):
             template = DeviceTemplate.model_validate(yaml.safe_load(entry.read_text(encoding="utf-8")))
             found[template.name] = template
@@ -164,30 +164,35 @@ def templates_page() -> str:
         "Generated from the files in `edge_agent/templates/`. Addresses are zero-based.",
         "",
     ]
-    for one in templates().values():
-        lines += [f"## {one.name}", "", f"{one.title}. Products: {', '.join(one.products)}. Source: {one.source}.", ""]
-        if one.is_meter:
+    for template in templates().values():
+        lines += [
+            f"## {template.name}",
+            "",
+            f"{template.title}. Products: {', '.join(template.products)}. Source: {template.source}.",
+            "",
+        ]
+        if template.is_meter:
             lines += ["| value | function | address | encoding | unit |", "|---|---|---|---|---|"]
             lines += [
-                f"| {name} | {one.function} | 0x{value.address:04X} | {_encoding_text(value)} | {value.unit} |"
-                for name, value in one.values.items()
+                f"| {name} | {template.function} | 0x{value.address:04X} | {_encoding_text(value)} | {value.unit} |"
+                for name, value in template.values.items()
             ]
-        elif one.status_word is not None:
+        elif template.status_word is not None:
             lines += [
-                f"Register 0x{one.status_word.address:04X} ({one.function}).",
+                f"Register 0x{template.status_word.address:04X} ({template.function}).",
                 "",
                 "| bits | state | mode |",
                 "|---|---|---|",
             ]
             lines += [
                 f"| `word & 0b{rule.mask:04b} == 0b{rule.equals:04b}` | {rule.state.value} | {rule.mode.value if rule.mode else ''} |"
-                for rule in one.rules
+                for rule in template.rules
             ]
-        elif one.stack_light is not None:
-            light = one.stack_light
+        elif template.stack_light is not None:
+            light = template.stack_light
             wired = ", ".join(f"{lamp} on input {place}" for lamp, place in light.lamps.items())
             lines += [
-                f"{light.count} inputs from 0x{light.address:04X} ({one.function}). Usual wiring (`lamps`): {wired}."
+                f"{light.count} inputs from 0x{light.address:04X} ({template.function}). Usual wiring (`lamps`): {wired}."
             ]
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"

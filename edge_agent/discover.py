@@ -40,7 +40,10 @@ async def discover_opcua(endpoint: str) -> str:
     try:
         endpoints = await client.connect_and_get_server_endpoints()
         policies = sorted(
-            {f"{str(one.SecurityPolicyUri).rpartition('#')[2]}/{one.SecurityMode.name}" for one in endpoints}
+            {
+                f"{str(description.SecurityPolicyUri).rpartition('#')[2]}/{description.SecurityMode.name}"
+                for description in endpoints
+            }
         )
         await client.connect()
     except (ua.UaError, OSError, TimeoutError) as error:
@@ -72,18 +75,18 @@ def opcua_toml(endpoint: str, policies: Sequence[str], namespaces: Sequence[str]
     lines = [f"# Security offered here: {', '.join(policies)}", "# Namespaces, for `node` and tags (nsu=URI;s=Name):"]
     lines += [f"#   {uri}" for uri in namespaces[1:]]
     lines += ["[[opcua]]", f"endpoint = {json.dumps(endpoint)}", ""]
-    for one in found:
-        if one.profile is None:
-            lines += [f"# {one.browse_name}: {one.problem}; its nodes can be read with profile `tags`.", ""]
+    for machine in found:
+        if machine.profile is None:
+            lines += [f"# {machine.browse_name}: {machine.problem}; its nodes can be read with profile `tags`.", ""]
             continue
         lines += [
             "[[opcua.machine]]",
-            f'id = "{machine_id(one.browse_name)}"',
-            f"browse_name = {json.dumps(one.browse_name)}",
+            f'id = "{machine_id(machine.browse_name)}"',
+            f"browse_name = {json.dumps(machine.browse_name)}",
         ]
-        lines += [f'profile = "{one.profile}"'] if one.profile != "machinery" else []
+        lines += [f'profile = "{machine.profile}"'] if machine.profile != "machinery" else []
         lines.append("")
-    if not any(one.profile for one in found):
+    if not any(machine.profile for machine in found):
         lines += ["# No machine under Objects/Machines (OPC 40001-1). Name its nodes with profile `tags`:"]
         lines += ["# [[opcua.machine]]", '# id = "machine-1"', '# profile = "tags"', "# [[opcua.machine.tag]]"]
         lines += ['# node = "nsu=URI;s=Name"', '# states = { "1" = "executing", "0" = "not_executing" }']
@@ -98,7 +101,7 @@ async def discover_modbus(
     line = ModbusLine(device)
     line.join()
     try:
-        found = [one async for one in _answering(line, host, port, units, timeout, tried)]
+        found = [unit async for unit in _answering(line, host, port, units, timeout, tried)]
     finally:
         await line.leave()
     return modbus_toml(host, port, found)
@@ -121,11 +124,19 @@ async def _answering(
         if not await _answers(line, unit, timeout):
             continue
         name = await _identification(host, port, unit, timeout)
-        shown = {one.name: await _plausible(line, unit, one, timeout) for one in templates().values() if one.is_meter}
+        shown = {
+            template.name: await _plausible(line, unit, template, timeout)
+            for template in templates().values()
+            if template.is_meter
+        }
         # The registers of one make are often a subset of another's: the template that explains most of them comes first.
-        fitting = sorted((one for one, count in shown.items() if count), key=lambda one: -shown[one])
+        fitting = sorted(
+            (template for template, count in shown.items() if count), key=lambda template: -shown[template]
+        )
         named = [
-            one for one in fitting if any(product.lower() in name.lower() for product in templates()[one].products)
+            template
+            for template in fitting
+            if any(product.lower() in name.lower() for product in templates()[template].products)
         ]
         yield FoundUnit(unit, name, tuple(named or fitting))
 
@@ -181,16 +192,16 @@ def modbus_toml(host: str, port: int, found: Sequence[FoundUnit]) -> str:
     if not found:
         return f"# No Modbus unit answers at {host}:{port}.\n"
     lines: list[str] = []
-    for one in found:
-        lines.append(f"# unit {one.unit}{f': {one.identification}' if one.identification else ''}")
-        if len(one.fitting) > 1:
-            lines.append(f"# its registers also fit: {', '.join(one.fitting[1:])}")
-        if not one.fitting:
+    for unit in found:
+        lines.append(f"# unit {unit.unit}{f': {unit.identification}' if unit.identification else ''}")
+        if len(unit.fitting) > 1:
+            lines.append(f"# its registers also fit: {', '.join(unit.fitting[1:])}")
+        if not unit.fitting:
             lines.append("# no meter template fits; if this is a PLC with a status word:")
-        template = one.fitting[0] if one.fitting else "plc-status-word"
-        lines += ["[[modbus]]", f'id = "machine-{one.unit}"', f"host = {json.dumps(host)}", f"port = {port}"]
-        lines += [f"unit = {one.unit}", f'template = "{template}"']
-        lines += [f"# thresholds: `vrijloop agent learn machine-{one.unit}` proposes them"] if one.fitting else []
+        template = unit.fitting[0] if unit.fitting else "plc-status-word"
+        lines += ["[[modbus]]", f'id = "machine-{unit.unit}"', f"host = {json.dumps(host)}", f"port = {port}"]
+        lines += [f"unit = {unit.unit}", f'template = "{template}"']
+        lines += [f"# thresholds: `vrijloop agent learn machine-{unit.unit}` proposes them"] if unit.fitting else []
         lines.append("")
     return "\n".join(lines)
 

@@ -82,7 +82,7 @@ class IntervalTracker:
         return []
 
     def _close(self, current: StateInterval, end: datetime) -> list[StateInterval]:
-        """The old interval up to where the new one begins, unless that was said already."""
+        """The end of the old interval at the start of the new one, unless it was reported already."""
         if self._reported_until is not None and self._reported_until >= end:
             return []
         return [replace(current, until=end)]

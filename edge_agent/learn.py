@@ -28,7 +28,7 @@ _BAR = 48
 
 def metered_machine(settings: AgentSettings, machine: str) -> ModbusDevice:
     """The device of this machine. Raises UserError if there is no such machine or it has no meter."""
-    found = {one.id: one for one in settings.modbus if one.device.is_meter}
+    found = {device.id: device for device in settings.modbus if device.device.is_meter}
     if machine not in found:
         known = ", ".join(found) or "none"
         raise UserError(
@@ -98,7 +98,7 @@ async def watch_power(
 def as_json(proposal: Proposal, interval: timedelta) -> dict[str, object]:
     thresholds = proposal.thresholds
     return {
-        "levels": [{"median_w": one.median_w, "share": round(one.share, 4)} for one in proposal.levels],
+        "levels": [{"median_w": level.median_w, "share": round(level.share, 4)} for level in proposal.levels],
         "thresholds": thresholds.model_dump() if thresholds else None,
         "dwell": {
             state.value: format_duration(samples * interval) for state, samples in proposal.dwell_samples.items()
@@ -124,13 +124,13 @@ def render(proposal: Proposal, interval: timedelta) -> RenderableType:
 
 def configuration_lines(proposal: Proposal, interval: timedelta) -> list[str]:
     """The lines to paste below the machine's [[modbus]]; none if no thresholds are proposed."""
-    one = proposal.thresholds
-    if one is None:
+    thresholds = proposal.thresholds
+    if thresholds is None:
         return []
     lines = [
         (
-            f"thresholds = {{ off_below_w = {one.off_below_w:g}, idle_below_w = {one.idle_below_w:g}, "
-            f"working_from_w = {one.working_from_w:g} }}"
+            f"thresholds = {{ off_below_w = {thresholds.off_below_w:g}, idle_below_w = {thresholds.idle_below_w:g}, "
+            f"working_from_w = {thresholds.working_from_w:g} }}"
         )
     ]
     if proposal.dwell_samples:
@@ -187,6 +187,6 @@ def write_png(proposal: Proposal, path: Path, title: str) -> None:
 def save_csv(path: Path, power_w: Sequence[float]) -> None:
     """Write one column, `power_w`. Raises UserError if the file cannot be written."""
     try:
-        path.write_text("power_w\n" + "".join(f"{one:g}\n" for one in power_w), encoding="utf-8")
+        path.write_text("power_w\n" + "".join(f"{power:g}\n" for power in power_w), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}).") from error

@@ -124,13 +124,13 @@ class MqttClient:
     async def acknowledged(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         """Wait until every message is acknowledged. Raises MqttError as soon as the connection is lost, or if the next one is not
         acknowledged within 10 s; those that were acknowledged before have their result then."""
-        for one in acknowledgements:
-            if one.done():
-                one.result()
+        for future in acknowledgements:
+            if future.done():
+                future.result()
                 continue
             try:
                 async with asyncio.timeout(_ACK_TIMEOUT_S):
-                    await one
+                    await future
             except TimeoutError as error:
                 raise MqttError(f"the acknowledgement timed out after {_ACK_TIMEOUT_S:g} s") from error
 

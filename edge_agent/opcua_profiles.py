@@ -129,9 +129,9 @@ def machinetool(values: Values) -> Meaning:
         return Meaning(seen.state, seen.mode or mode, seen.reason)
     channels = [value for role, value in values.items() if role.startswith(CHANNEL)]
     if channels:
-        if _CHANNEL_ACTIVE in [one for one in channels if isinstance(one, int)]:
+        if _CHANNEL_ACTIVE in [channel for channel in channels if isinstance(channel, int)]:
             return Meaning(MachineState.EXECUTING, mode)
-        known = all(isinstance(one, int) and one in _CHANNEL_STATES for one in channels)
+        known = all(isinstance(channel, int) and channel in _CHANNEL_STATES for channel in channels)
         return Meaning(MachineState.NOT_EXECUTING, mode) if known else _UNKNOWN
     program = _identifier(values.get(PROGRAM), MACHINETOOL_URI)
     if program in _PROGRAM_RUNNING:

@@ -63,7 +63,7 @@ class Outbox:
         self._memory: dict[int, StoredReport] = {}
         self._acknowledged: set[int] = set()
         self._in_flight: set[int] = set()
-        self._open: dict[str, StoredReport] = {one.machine: one for one in self._file.newest_per_machine()}
+        self._open: dict[str, StoredReport] = {report.machine: report for report in self._file.newest_per_machine()}
         self._next_seq = self._file.last_seq() + 1
         self._depth = self._file.count()
         self._since_check = 0
@@ -104,14 +104,14 @@ class Outbox:
         with self._lock:
             valid = [seq for seq in self._current if seq not in self._acknowledged and seq not in self._in_flight]
             wanted, self._current = valid[:limit], valid[limit:]
-            taken = [_as_live(one) for one in self._read(wanted)]
+            taken = [_as_live(report) for report in self._read(wanted)]
             room = limit - len(taken)
             busy = self._in_flight | set(wanted)
             live = self._waiting(self._backlog_end, room, busy, newer=True)
             backlog = self._waiting(self._backlog_end, room - len(live), busy, newer=False)
-            taken += [_as_live(one) for one in live]
-            taken += [QueuedReport(one.machine, one.seq, one.body, live=False) for one in backlog]
-            self._in_flight |= {one.seq for one in taken}
+            taken += [_as_live(report) for report in live]
+            taken += [QueuedReport(report.machine, report.seq, report.body, live=False) for report in backlog]
+            self._in_flight |= {report.seq for report in taken}
             return taken
 
     def remove(self, seqs: Iterable[int]) -> None:
@@ -120,7 +120,7 @@ class Outbox:
             gone = set(seqs)
             self._depth -= len(gone)
             self._in_flight -= gone
-            self._open = {machine: one for machine, one in self._open.items() if one.seq not in gone}
+            self._open = {machine: report for machine, report in self._open.items() if report.seq not in gone}
             for seq in gone:
                 self._memory.pop(seq, None)
             self._acknowledged |= gone
@@ -131,7 +131,7 @@ class Outbox:
         with self._lock:
             self._in_flight.clear()
             self._backlog_end = self._next_seq - 1
-            self._current = sorted(one.seq for one in self._open.values())
+            self._current = sorted(report.seq for report in self._open.values())
 
     def depth(self) -> int:
         """Number of reports in the outbox."""
@@ -170,8 +170,8 @@ class Outbox:
     def _store(self, fresh: dict[int, StoredReport], extended: dict[int, StoredReport]) -> None:
         held = dict(self._memory)
         held.update(fresh)
-        changed = {seq: one for seq, one in extended.items() if seq not in held}
-        held.update({seq: one for seq, one in extended.items() if seq in held})
+        changed = {seq: report for seq, report in extended.items() if seq not in held}
+        held.update({seq: report for seq, report in extended.items() if seq in held})
         try:
             self._write(held, changed)
         except sqlite3.OperationalError as error:
@@ -233,7 +233,7 @@ class Outbox:
         if not seqs:
             return []
         in_memory = [self._memory[seq] for seq in seqs if seq in self._memory]
-        return sorted([*in_memory, *self._file.read(seqs)], key=lambda one: one.seq)
+        return sorted([*in_memory, *self._file.read(seqs)], key=lambda report: report.seq)
 
     def _waiting(self, border: int, limit: int, busy: set[int], newer: bool) -> list[StoredReport]:
         if limit <= 0:
@@ -243,8 +243,10 @@ class Outbox:
             found = self._file.waiting(border, limit + len(passed_over), newer)
         except sqlite3.Error:
             found = []
-        found += [one for one in self._memory.values() if (one.seq > border) == newer]
-        return sorted((one for one in found if one.seq not in passed_over), key=lambda one: one.seq)[:limit]
+        found += [report for report in self._memory.values() if (report.seq > border) == newer]
+        return sorted((report for report in found if report.seq not in passed_over), key=lambda report: report.seq)[
+            :limit
+        ]
 
     def _forget(self) -> None:
         """Delete acknowledged reports from the file. On a full disk even that may fail, and is done later."""
@@ -259,6 +261,6 @@ def _as_live(report: StoredReport) -> QueuedReport:
     return QueuedReport(report.machine, report.seq, report.body, live=True)
 
 
-def _same_but_until(one: str, other: str) -> bool:
+def _same_but_until(body: str, other: str) -> bool:
     """Whether two bodies have the same state, mode and `since`; a heartbeat changes only what follows them."""
-    return one.partition('"until"')[0] == other.partition('"until"')[0]
+    return body.partition('"until"')[0] == other.partition('"until"')[0]

@@ -64,7 +64,7 @@ class OutboxFile:
 
     def write(self, reports: Iterable[StoredReport]) -> None:
         """Insert reports, replacing those with the same number; durable on return."""
-        rows = [(one.seq, one.machine, one.since_ms, one.until_ms, one.body) for one in reports]
+        rows = [(report.seq, report.machine, report.since_ms, report.until_ms, report.body) for report in reports]
         if not rows:
             return
         newest = {row[1]: row[4] for row in sorted(rows)}

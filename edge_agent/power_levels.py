@@ -54,11 +54,11 @@ class Proposal:
 
 def propose(power_w: Sequence[float]) -> Proposal:
     """Propose thresholds from `power_w`: watts at equal intervals, oldest first."""
-    known = [max(0.0, one) for one in power_w if abs(one) < _NO_MACHINE_W]
+    known = [max(0.0, power) for power in power_w if abs(power) < _NO_MACHINE_W]
     if len(known) < MIN_SAMPLES:
         return _refusal((), f"{len(known)} readings are too few; at least {MIN_SAMPLES} are needed.")
     floor = max(0.5, sorted(known)[int(len(known) * 0.99)] * 1e-3)
-    logs = [math.log10(max(one, floor)) for one in known]
+    logs = [math.log10(max(power, floor)) for power in known]
     low, high = min(logs), max(logs)
     if high - low < 0.05:
         return _refusal(
@@ -99,7 +99,7 @@ def _proposal(
         idle_below_w=_rounded(base.highest_w * ratio ** (1 / 3)),
         working_from_w=_rounded(base.highest_w * ratio ** (2 / 3)),
     )
-    between = sum(thresholds.idle_below_w <= one < thresholds.working_from_w for one in known) / len(known)
+    between = sum(thresholds.idle_below_w <= power < thresholds.working_from_w for power in known) / len(known)
     if between > _BETWEEN_SHARE:
         remarks.append(
             f"{between:.0%} of the readings lie between the levels: they drift or overlap. No thresholds are proposed."
@@ -116,8 +116,8 @@ def _refusal(
 
 def _smoothed(logs: Sequence[float], low: float, width: float) -> tuple[float, ...]:
     counts = [0] * BINS
-    for one in logs:
-        counts[min(BINS - 1, int((one - low) / width))] += 1
+    for value in logs:
+        counts[min(BINS - 1, int((value - low) / width))] += 1
     reach = math.ceil(4 * _SMOOTH_BINS)
     kernel = [math.exp(-0.5 * (place / _SMOOTH_BINS) ** 2) for place in range(-reach, reach + 1)]
     total = sum(kernel) * len(logs)
@@ -163,7 +163,7 @@ def _masses(density: Sequence[float], valleys: Sequence[int]) -> list[float]:
 def _levels(known: Sequence[float], bounds: Sequence[float]) -> tuple[Level, ...]:
     found = []
     for low, high in pairwise(bounds):
-        inside = sorted(one for one in known if low <= one < high)
+        inside = sorted(power for power in known if low <= power < high)
         if inside:
             edge = len(inside) // 100
             found.append(Level(inside[len(inside) // 2], len(inside) / len(known), inside[edge], inside[-1 - edge]))
@@ -184,7 +184,7 @@ def _dwell(known: Sequence[float], thresholds: PowerThresholds) -> dict[MachineS
         previous = state
     found = {}
     for state, lengths in runs.items():
-        short = [one for one in lengths if one <= 2]
+        short = [length for length in lengths if length <= 2]
         if len(lengths) >= 5 and len(short) / len(lengths) > _SHORT_RUNS and sum(short) < 0.1 * sum(lengths):
             found[state] = 3
     return found

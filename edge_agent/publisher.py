@@ -146,7 +146,7 @@ class Publisher:
                     )
                 self._away, self.connected = True, False
                 self._outbox.give_back()
-                # Real time: the broker is not simulated even where the machines are.
+                # Real time: the broker is real even if the machines are simulated.
                 await self._pause(self._backoff.next_delay())
 
     def _mark_healthy(self) -> None:
@@ -208,7 +208,9 @@ class Publisher:
         except MqttError as error:
             lost = error
         reasons = [
-            one.result() for one in acknowledgements if one.done() and not one.cancelled() and not one.exception()
+            future.result()
+            for future in acknowledgements
+            if future.done() and not future.cancelled() and not future.exception()
         ]
         refusal = next((reason for reason in reasons if reason is not None and reason.is_failure), None)
         if refusal is not None:  # it says more than the loss of the connection, which may follow from it

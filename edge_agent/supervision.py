@@ -74,7 +74,7 @@ def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
     """Status of the machines (state, last contact), the outbox and the broker, as JSON values."""
     now = clock.now()
     lost = {machine: source.contact.lost for source in agent.sources for machine in source.contact.machines}
-    values = {one.device.id: one.reader.values for one in agent.sources if isinstance(one, ModbusSource)}
+    values = {source.device.id: source.reader.values for source in agent.sources if isinstance(source, ModbusSource)}
     machines = []
     for view in agent.writer.views():
         interval = view.interval
@@ -126,19 +126,19 @@ def metrics_of(agent: Agent, clock: Clock) -> bytes:
     put("broker_subscribed", "0 while reports have no subscriber at the broker", status["broker"]["subscribed"])
     for name, value in status["outbox"].items():
         put(f"outbox_{name}", f"Outbox: {name.replace('_', ' ')}", value)
-    for one in status["machines"]:
-        put("machine_in_contact", "1 while the machine answers", one["in_contact"], machine=one["machine"])
-        if one["seconds_since_confirmed"] is not None:
-            seconds = one["seconds_since_confirmed"]
-            put("machine_seconds_since_confirmed", "Age of the last confirmation", seconds, machine=one["machine"])
-        put("machine_state", "1 for the current state", 1, machine=one["machine"], state=one["state"])
-        for value_name, value in one["values"].items():
+    for machine in status["machines"]:
+        put("machine_in_contact", "1 while the machine answers", machine["in_contact"], machine=machine["machine"])
+        if machine["seconds_since_confirmed"] is not None:
+            seconds = machine["seconds_since_confirmed"]
+            put("machine_seconds_since_confirmed", "Age of the last confirmation", seconds, machine=machine["machine"])
+        put("machine_state", "1 for the current state", 1, machine=machine["machine"], state=machine["state"])
+        for value_name, value in machine["values"].items():
             if value is not None:
                 put(
                     "machine_value",
                     "An additional value, in its SI unit",
                     value,
-                    machine=one["machine"],
+                    machine=machine["machine"],
                     value=value_name,
                 )
     return generate_latest(registry)

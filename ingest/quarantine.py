@@ -69,7 +69,7 @@ class Quarantine:
         """Delete messages; unknown ids are ignored."""
         with self._lock, self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany("DELETE FROM quarantine WHERE id = ?", [(one,) for one in ids])
+            self._connection.executemany("DELETE FROM quarantine WHERE id = ?", [(number,) for number in ids])
 
     def count(self) -> int:
         with self._lock:

@@ -61,7 +61,7 @@ class _Batch:
 
     @property
     def received(self) -> list[Received]:
-        return [one for one, _ in self.accepted] + [one for one, _ in self.refused]
+        return [received for received, _ in self.accepted] + [received for received, _ in self.refused]
 
 
 class _StoppedError(Exception):
@@ -143,20 +143,20 @@ class IngestService:
             self._writer.join(timeout=60)
         self._subscription.stop(end_session)
 
-    def take(self, one: Received) -> None:
+    def take(self, received: Received) -> None:
         batch = self._gathering
         if not batch.began:
             batch.began, batch.now = time.monotonic(), self._clock.now()
         try:
-            message = accept(one.message.topic, bytes(one.message.payload), batch.now)
+            message = accept(received.message.topic, bytes(received.message.payload), batch.now)
         except ValueError as error:
-            batch.refused.append((one, str(error)))
+            batch.refused.append((received, str(error)))
             return
         except Exception as error:  # noqa: BLE001 - one message must not stop the others
-            _log.exception("A message on %s could not be processed.", one.message.topic)
-            batch.refused.append((one, f"an error in ingest: {error!r}"))
+            _log.exception("A message on %s could not be processed.", received.message.topic)
+            batch.refused.append((received, f"an error in ingest: {error!r}"))
             return
-        batch.accepted.append((one, message))
+        batch.accepted.append((received, message))
         batch.reports += len(message.reports)
 
     def gathered(self, quiet: bool) -> None:
@@ -239,11 +239,11 @@ class IngestService:
         """Return when the messages are durable in quarantine."""
         if not refused:
             return
-        for one, reason in refused[:3]:
-            _log.warning("A message on %s goes to quarantine: %s", one.message.topic[:200], reason)
+        for received, reason in refused[:3]:
+            _log.warning("A message on %s goes to quarantine: %s", received.message.topic[:200], reason)
         if len(refused) > 3:
             _log.warning("%d more messages go to quarantine.", len(refused) - 3)
-        rows = [(one.message.topic, bytes(one.message.payload), reason) for one, reason in refused]
+        rows = [(received.message.topic, bytes(received.message.payload), reason) for received, reason in refused]
         attempts = 0
         while True:
             try:

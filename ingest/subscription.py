@@ -56,7 +56,7 @@ class Received:
 class Consumer(Protocol):
     """Receives the messages. All methods are called from the network thread."""
 
-    def take(self, one: Received) -> None:
+    def take(self, received: Received) -> None:
         """Handle a message. Must not raise."""
         ...
 
@@ -224,11 +224,11 @@ class Subscription:
         to other messages.
         """
         while self._durable:
-            for one in self._durable.popleft():
-                if one.connection == self._connection:
-                    self._client.ack(one.message.mid, one.message.qos)
-                self._settled.add(id(one))
-                self._waiting_bytes -= len(one.message.payload)
+            for received in self._durable.popleft():
+                if received.connection == self._connection:
+                    self._client.ack(received.message.mid, received.message.qos)
+                self._settled.add(id(received))
+                self._waiting_bytes -= len(received.message.payload)
         while self._waiting and id(self._waiting[0]) in self._settled:
             self._settled.discard(id(self._waiting.popleft()))
 
@@ -302,8 +302,8 @@ class Subscription:
         self.connected = False
 
     def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
-        one = Received(message, self._connection, time.monotonic())
+        received = Received(message, self._connection, time.monotonic())
         self._messages += 1
-        self._waiting.append(one)
+        self._waiting.append(received)
         self._waiting_bytes += len(message.payload)
-        self._consumer.take(one)
+        self._consumer.take(received)

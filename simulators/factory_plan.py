@@ -88,7 +88,7 @@ class FactoryPlan:
         self, machines: Sequence[MachineCharacter], seed: int, zone: str = "Europe/Brussels", country: str = "BE"
     ) -> None:
         self.machines = tuple(machines)
-        self._characters = {one.machine: one for one in machines}
+        self._characters = {character.machine: character for character in machines}
         self._seed = seed
         self._zone = ZoneInfo(zone)
         self._holidays = holidays.country_holidays(country)

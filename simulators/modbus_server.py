@@ -99,7 +99,9 @@ class MeterServer:
 
     async def start(self) -> None:
         """Start listening. Raises UserError if the port is in use."""
-        self._server = ModbusTcpServer([_sim_device(one) for one in self._devices], address=("127.0.0.1", self._port))
+        self._server = ModbusTcpServer(
+            [_sim_device(device) for device in self._devices], address=("127.0.0.1", self._port)
+        )
         try:
             await self._server.serve_forever(background=True)
         except (OSError, RuntimeError) as error:

@@ -17,13 +17,13 @@ _COLUMNS = """factory VARCHAR NOT NULL, machine VARCHAR NOT NULL, since TIMESTAM
 
 
 def _enum(name: str, values: list[str]) -> str:
-    listed = ", ".join(f"'{one}'" for one in values)
+    listed = ", ".join(f"'{value}'" for value in values)
     return f"CREATE TYPE IF NOT EXISTS {name} AS ENUM ({listed})"
 
 
 SCHEMA = [
-    _enum("machine_state", [one.value for one in STATES]),
-    _enum("operation_mode", [one.value for one in MODES]),
+    _enum("machine_state", [value.value for value in STATES]),
+    _enum("operation_mode", [value.value for value in MODES]),
     f"CREATE TABLE IF NOT EXISTS {INTERVAL_TABLE} ({_COLUMNS})",
     f"CREATE TABLE IF NOT EXISTS {RECENT_TABLE} ({_COLUMNS})",
     f"CREATE TABLE IF NOT EXISTS {NEWEST_TABLE} ({_COLUMNS})",

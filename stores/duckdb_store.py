@@ -291,7 +291,7 @@ class DuckDBStateStore:
         ]
         columns = zip(*rows, strict=True)
         # Appended, not replaced, in one statement: an index for finding the old row would cost more than everything else.
-        cursor.register("ledger", pa.table([pa.array(one) for one in columns], names=sql.LEDGER_COLUMNS))
+        cursor.register("ledger", pa.table([pa.array(column) for column in columns], names=sql.LEDGER_COLUMNS))
         cursor.execute(sql.PUT_LEDGER)
 
 

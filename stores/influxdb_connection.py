@@ -90,7 +90,7 @@ class InfluxConnection:
                 if "database not found" in result["error"]:
                     raise self._classified(404, result["error"])
                 raise StoreUnavailableError(f"InfluxDB at {self._url} refused a query: {result['error']}")
-            results.append([Series(one.get("tags", {}), one["values"]) for one in result.get("series", [])])
+            results.append([Series(series.get("tags", {}), series["values"]) for series in result.get("series", [])])
         return results
 
     def _classified(self, status: int | None, text: str) -> Exception:

@@ -21,7 +21,7 @@ class InfluxPoints:
 
     def write_points(self, points: Sequence[Point]) -> None:
         for first in range(0, len(points), _LINES_PER_REQUEST):
-            self._connection.write([_line(one) for one in points[first : first + _LINES_PER_REQUEST]])
+            self._connection.write([_line(point) for point in points[first : first + _LINES_PER_REQUEST]])
 
     def point_times(
         self, measurement: str, factory: str, machines: Sequence[str], start: datetime, end: datetime
@@ -32,7 +32,7 @@ class InfluxPoints:
             f"SELECT * FROM {measurement} WHERE factory = {quoted(factory)} {and_machine_in(machines)} "
             f"AND time >= {to_epoch_milliseconds(start)}ms AND time < {to_epoch_milliseconds(end)}ms GROUP BY machine"
         )
-        return {one.tags["machine"]: [from_milliseconds(values[0]) for values in one.values] for one in found}
+        return {series.tags["machine"]: [from_milliseconds(values[0]) for values in series.values] for series in found}
 
     def sums(
         self, measurement: str, factory: str, fields: Sequence[str], start: datetime, end: datetime
@@ -43,10 +43,10 @@ class InfluxPoints:
             f"AND time >= {to_epoch_milliseconds(start)}ms AND time < {to_epoch_milliseconds(end)}ms GROUP BY machine"
         )
         return {
-            one.tags["machine"]: {
-                name: float(value or 0.0) for name, value in zip(fields, one.values[0][1:], strict=True)
+            series.tags["machine"]: {
+                name: float(value or 0.0) for name, value in zip(fields, series.values[0][1:], strict=True)
             }
-            for one in found
+            for series in found
         }
 
     def forget(self, measurements: Sequence[str], factory: str) -> None:
@@ -55,20 +55,20 @@ class InfluxPoints:
     def move(self, measurement: str, factory: str, machine: str, group: str) -> None:
         where = f'factory = {quoted(factory)} AND machine = {quoted(machine)} AND "group" != {quoted(group)}'
         keys = self._connection.ask(f"SHOW FIELD KEYS FROM {measurement}")
-        names = [str(values[0]) for one in keys for values in one.values]
+        names = [str(values[0]) for series in keys for values in series.values]
         if not names:
             return
         # Delete first: if the server does not support it, nothing has been written yet.
         self._delete([f"DELETE FROM {measurement} WHERE factory = {quoted(factory)} AND machine = ''"])
         tags = {"factory": factory, "group": group, "machine": machine}
         found = self._connection.ask(f'SELECT {", ".join(names)} FROM {measurement} WHERE {where} GROUP BY "group"')
-        for one in found:
+        for series in found:
             rows = [
                 Point(
                     measurement, tags, from_milliseconds(values[0]),
                     {name: float(value) for name, value in zip(names, values[1:], strict=True) if value is not None},
                 )
-                for values in one.values
+                for values in series.values
             ]  # fmt: skip
             self.write_points(rows)
             self._delete([f"DELETE FROM {measurement} WHERE {where}"])

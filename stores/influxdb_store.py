@@ -50,8 +50,8 @@ Machine = tuple[str, str]
 Key = tuple[str, str, int]
 Version = tuple[int, int]
 
-_STATE_WORDS = [one.value for one in STATES]
-_MODE_WORDS = [*(one.value for one in MODES), ""]  # NO_MODE is -1, the last item
+_STATE_WORDS = [item.value for item in STATES]
+_MODE_WORDS = [*(item.value for item in MODES), ""]  # NO_MODE is -1, the last item
 
 
 class InfluxDBStateStore:
@@ -107,7 +107,7 @@ class InfluxDBStateStore:
         )
         earlier = newest_per_machine(before)
         rows = [row for row in earlier if row[2] >= first]
-        rows += [(one.tags["machine"], *values) for one in inside for values in one.values]
+        rows += [(series.tags["machine"], *values) for series in inside for values in series.values]
         return frame(newest_per_key(rows), INTERVAL_COLUMNS)
 
     def cursor(self) -> str:
@@ -121,14 +121,14 @@ class InfluxDBStateStore:
         )
         statements = [
             f"SELECT until_ms, state, mode, power_w, seq FROM {STATE} WHERE factory = {quoted(factory)} "
-            f"AND machine = {quoted(one.tags['machine'])} AND time >= {int(one.values[0][1])}ms GROUP BY machine, worker"
-            for one in touched
+            f"AND machine = {quoted(series.tags['machine'])} AND time >= {int(series.values[0][1])}ms GROUP BY machine, worker"
+            for series in touched
         ]
         rows = [
-            (one.tags["machine"], *values)
+            (series.tags["machine"], *values)
             for answer in self._in_requests(statements)
-            for one in answer
-            for values in one.values
+            for series in answer
+            for values in series.values
         ]
         return frame(newest_per_key(rows), INTERVAL_COLUMNS), following
 
@@ -140,7 +140,7 @@ class InfluxDBStateStore:
             f"WHERE factory = {quoted(factory)}{and_machine_in(machines)} AND time >= {to_epoch_milliseconds(start)}ms "
             f"AND time < {to_epoch_milliseconds(end)}ms GROUP BY machine, worker"
         )
-        rows = newest_per_key([(one.tags["machine"], *values) for one in found for values in one.values])
+        rows = newest_per_key([(series.tags["machine"], *values) for series in found for values in series.values])
         return frame(rows, RECORD_COLUMNS, factory)
 
     def latest(self, factory: str) -> list[LatestState]:
@@ -155,7 +155,7 @@ class InfluxDBStateStore:
 
     def factories(self) -> list[str]:
         found = self._connection.ask(f"SHOW TAG VALUES FROM {STATE} WITH KEY = factory")
-        return sorted({str(values[1]) for one in found for values in one.values})
+        return sorted({str(values[1]) for series in found for values in series.values})
 
     def earliest(self, factory: str) -> datetime | None:
         found = self._connection.ask(
@@ -187,7 +187,7 @@ class InfluxDBStateStore:
         limit = to_epoch_milliseconds(moment)
         statements = []
         for factory in self.factories():
-            newest = {one.machine: to_epoch_milliseconds(one.interval.since) for one in self.latest(factory)}
+            newest = {latest.machine: to_epoch_milliseconds(latest.interval.since) for latest in self.latest(factory)}
             before = self._connection.ask(
                 f"SELECT until_ms, state, mode, power_w, seq FROM {STATE} WHERE factory = {quoted(factory)} "
                 f"AND time < {limit}ms GROUP BY machine, worker ORDER BY time DESC LIMIT 1"
@@ -212,7 +212,7 @@ class InfluxDBStateStore:
     def _put(self, batch: ReportBatch) -> None:
         """Write the reports that are newer than those in this worker's series."""
         places = batch.newest_per_key()
-        sources = [batch.sources[one] for one in batch.source[places].tolist()]
+        sources = [batch.sources[index] for index in batch.source[places].tolist()]
         since = batch.since_ms[places].tolist()
         versions = list(zip(batch.until_ms[places].tolist(), batch.seq[places].tolist(), strict=True))
         keys = [(factory, machine, at) for (factory, machine, _), at in zip(sources, since, strict=True)]
@@ -270,8 +270,8 @@ class InfluxDBStateStore:
         ]
         for machine, answer in zip(fresh, self._in_requests(statements), strict=True):
             self._newest[machine] = -(2**62)
-            for one in answer:
-                for since, until, seq in one.values:
+            for series in answer:
+                for since, until, seq in series.values:
                     self._remember((*machine, since), (until, seq))
 
     def _load_versions(self, keys: Iterable[Key]) -> None:
@@ -306,12 +306,12 @@ class InfluxDBStateStore:
             "ORDER BY time DESC LIMIT 1"
         )
         return {
-            (one.tags["factory"], one.tags["gateway"], one.tags["worker"]): (
+            (series.tags["factory"], series.tags["gateway"], series.tags["worker"]): (
                 SequenceRanges.from_json(ranges, int(given_up)),
                 int(repeated),
             )
-            for one in found
-            for _, ranges, given_up, repeated in one.values
+            for series in found
+            for _, ranges, given_up, repeated in series.values
         }
 
     def _held_sequences(self) -> dict[Gateway, LedgerEntry]:

@@ -61,8 +61,8 @@ class ReportBatch:
     @classmethod
     def of(cls, reports: Iterable[StoredReport]) -> ReportBatch:
         builder = ReportBatchBuilder()
-        for one in reports:
-            builder.add((one.factory, one.machine, one.gateway), [StateReport.of(one.seq, one.interval)])
+        for report in reports:
+            builder.add((report.factory, report.machine, report.gateway), [StateReport.of(report.seq, report.interval)])
         return builder.build()
 
     @classmethod
@@ -77,8 +77,8 @@ class ReportBatch:
             records["seq"].to_numpy(np.int64),
             _column_milliseconds(records["since"]),
             _column_milliseconds(records["until"]),
-            _codes(records["state"], [one.value for one in STATES]),
-            _codes(records["mode"], [one.value for one in MODES]),
+            _codes(records["state"], [item.value for item in STATES]),
+            _codes(records["mode"], [item.value for item in MODES]),
             records["power_w"].to_numpy(np.float64),
             reason.where(reason.notna(), None).tolist(),
         )
@@ -131,10 +131,10 @@ class ReportBatch:
                 "since": pa.array(self.since_ms, pa.int64()).cast(pa.timestamp("ms")),
                 "until": pa.array(self.until_ms, pa.int64()).cast(pa.timestamp("ms")),
                 "state": pa.DictionaryArray.from_arrays(
-                    pa.array(self.state, pa.int8()), pa.array([one.value for one in STATES])
+                    pa.array(self.state, pa.int8()), pa.array([item.value for item in STATES])
                 ),
                 "mode": pa.DictionaryArray.from_arrays(
-                    pa.array(self.mode, pa.int8(), mask=self.mode == NO_MODE), pa.array([one.value for one in MODES])
+                    pa.array(self.mode, pa.int8(), mask=self.mode == NO_MODE), pa.array([item.value for item in MODES])
                 ),
                 "power_w": pa.array(self.power_w, pa.float64(), from_pandas=True),
                 "reason": pa.array(self.reason, pa.string()),
@@ -179,13 +179,15 @@ class ReportBatchBuilder:
         return ReportBatch(
             list(self._sources),
             np.array(self._source, dtype=np.int32),
-            np.fromiter((one.seq for one in reports), np.int64, count),
-            _milliseconds(np.fromiter((one.since.timestamp() for one in reports), np.float64, count)),
-            _milliseconds(np.fromiter((one.until.timestamp() for one in reports), np.float64, count)),
-            np.fromiter((_STATE_CODE[one.state] for one in reports), np.int8, count),
-            np.fromiter((_MODE_CODE[one.mode] for one in reports), np.int8, count),
-            np.fromiter((_NO_POWER if one.power_w is None else one.power_w for one in reports), np.float64, count),
-            [one.reason for one in reports],
+            np.fromiter((report.seq for report in reports), np.int64, count),
+            _milliseconds(np.fromiter((report.since.timestamp() for report in reports), np.float64, count)),
+            _milliseconds(np.fromiter((report.until.timestamp() for report in reports), np.float64, count)),
+            np.fromiter((_STATE_CODE[report.state] for report in reports), np.int8, count),
+            np.fromiter((_MODE_CODE[report.mode] for report in reports), np.int8, count),
+            np.fromiter(
+                (_NO_POWER if report.power_w is None else report.power_w for report in reports), np.float64, count
+            ),
+            [report.reason for report in reports],
         )
 
 

@@ -40,8 +40,8 @@ class SequenceRanges:
     def add_range(self, first: int, last: int) -> int:
         """Add an inclusive range. Returns how many of its numbers had been received before."""
         # Ranges that overlap or adjoin it are merged with it.
-        begin = bisect_left(self.ranges, first - 1, key=lambda one: one[1])
-        end = bisect_right(self.ranges, last + 1, key=lambda one: one[0])
+        begin = bisect_left(self.ranges, first - 1, key=lambda existing: existing[1])
+        end = bisect_right(self.ranges, last + 1, key=lambda existing: existing[0])
         merged = self.ranges[begin:end]
         known = sum(max(0, min(last, old[1]) - max(first, old[0]) + 1) for old in merged)
         low = min(first, merged[0][0]) if merged else first

@@ -16,8 +16,8 @@ from telemetry import StateInterval
 INTERVAL_COLUMNS = ["machine", "since", "until", "state", "mode", "power_w"]
 RECORD_COLUMNS = ["factory", *INTERVAL_COLUMNS, "reason", "gateway", "seq"]
 
-STATE_TYPE = pd.CategoricalDtype([one.value for one in STATES])
-MODE_TYPE = pd.CategoricalDtype([one.value for one in MODES])
+STATE_TYPE = pd.CategoricalDtype([item.value for item in STATES])
+MODE_TYPE = pd.CategoricalDtype([item.value for item in MODES])
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,15 +126,15 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
         return
     if path.suffix != ".csv":
         raise UserError(f"{path}: the file name must end in .parquet or .csv.")
-    types = {one.name: one.type for one in SCHEMA}
+    types = {field.name: field.type for field in SCHEMA}
     options = pa_csv.ConvertOptions(column_types=types, include_columns=RECORD_COLUMNS, strings_can_be_null=True)
     yield from pa_csv.open_csv(path, convert_options=options)
 
 
 def _check(records: pd.DataFrame, path: Path) -> None:
     """Raises UserError if a record is not a valid report."""
-    wrong = ~records["state"].isin([one.value for one in STATES])
-    wrong |= records["mode"].notna() & ~records["mode"].isin([one.value for one in MODES])
+    wrong = ~records["state"].isin([item.value for item in STATES])
+    wrong |= records["mode"].notna() & ~records["mode"].isin([item.value for item in MODES])
     wrong |= (records["until"] < records["since"]) | (records["since"] < pd.Timestamp(EARLIEST))
     wrong |= records[["factory", "machine", "gateway", "since", "until", "seq"]].isna().any(axis=1)
     if wrong.any():

@@ -87,7 +87,7 @@ class StateMessage(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=
 
 def encode(gateway: str, reports: Sequence[StateReport]) -> bytes:
     """The payload of one message. `reports`: 1 to 500 of one machine, in order of `seq`."""
-    return encode_bodies(gateway, [(one.seq, report_body(one.interval)) for one in reports])
+    return encode_bodies(gateway, [(report.seq, report_body(report.interval)) for report in reports])
 
 
 def report_body(interval: StateInterval) -> str:
@@ -165,8 +165,8 @@ def _without_unknown_fields(message: Any) -> tuple[Any, int]:
     """The message as plain values without the fields that version 1 does not have, and the number of those."""
     known, left_out = _only(StateMessage.__struct_fields__, message)
     if isinstance(known, dict) and isinstance(known.get("reports"), list):
-        reports = [_only(StateReport.__struct_fields__, one) for one in known["reports"]]
-        known["reports"] = [one for one, _ in reports]
+        reports = [_only(StateReport.__struct_fields__, item) for item in known["reports"]]
+        known["reports"] = [item for item, _ in reports]
         left_out += sum(extra for _, extra in reports)
     return known, left_out
 
@@ -174,7 +174,7 @@ def _without_unknown_fields(message: Any) -> tuple[Any, int]:
 def _only(fields: tuple[str, ...], value: Any) -> tuple[Any, int]:
     if not isinstance(value, dict):
         return value, 0
-    known = {name: one for name, one in value.items() if name in fields}
+    known = {name: item for name, item in value.items() if name in fields}
     return known, len(value) - len(known)
 
 

@@ -55,13 +55,15 @@ class Found:
     nodes: dict[ua.NodeId, str] = field(default_factory=dict)
 
     def add(self, role: str, node: ua.NodeId) -> None:
-        taken = {one for one in self.nodes.values() if one == role or one.startswith(f"{role}:")}
+        taken = {
+            known_role for known_role in self.nodes.values() if known_role == role or known_role.startswith(f"{role}:")
+        }
         if taken and role != profiles.CHANNEL:
             return  # the machine's own node was found before those of its components
         self.nodes[node] = f"{role}:{len(taken)}" if role == profiles.CHANNEL else role
 
     def has(self, role: str) -> bool:
-        return any(one == role or one.startswith(f"{role}:") for one in self.nodes.values())
+        return any(known_role == role or known_role.startswith(f"{role}:") for known_role in self.nodes.values())
 
 
 class Finder:
@@ -103,7 +105,7 @@ class Finder:
         """The machines under Objects/Machines (OPC 40001-1), BrowseName to node; empty if there is no such folder."""
         try:
             folder = self._client.get_node(self.node_id(MACHINES_FOLDER))
-            return {str(one.BrowseName.Name): one.NodeId for one in await children(folder)}
+            return {str(reference.BrowseName.Name): reference.NodeId for reference in await children(folder)}
         except (NotFoundError, ua.UaStatusCodeError):
             return {}
 

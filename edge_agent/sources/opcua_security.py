@@ -148,9 +148,11 @@ async def _secure_channel(client: Client, server: OpcUaServer, pki: Pki, now: da
     certificate = pki.certificate.read_bytes()
     policy, mode = _POLICIES[server.security_policy], _MODES[server.security_mode]
     endpoints = await client.connect_and_get_server_endpoints()
-    fitting = [one for one in endpoints if one.SecurityPolicyUri == policy.URI and one.SecurityMode == mode]
+    fitting = [
+        endpoint for endpoint in endpoints if endpoint.SecurityPolicyUri == policy.URI and endpoint.SecurityMode == mode
+    ]
     if not fitting:
-        offered = sorted({f"{_policy_name(one)}/{one.SecurityMode.name}" for one in endpoints})
+        offered = sorted({f"{_policy_name(endpoint)}/{endpoint.SecurityMode.name}" for endpoint in endpoints})
         raise SourceLostError(
             f"the server does not offer {server.security_policy} with {server.security_mode}; it offers: {', '.join(offered)}"
         )
