@@ -79,13 +79,14 @@ class MqttClient:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                 self._take_over(await asyncio.shield(opening))
                 await self._connack
-        except OSError as error:  # TimeoutError among them
-            raise MqttError(str(error) or f"the connection attempt timed out after {_CONNECT_TIMEOUT_S:g} s") from error
-        finally:
+        except BaseException as error:
             if self._client is None:
                 opening.add_done_callback(_close_unused)
-            elif not self.connected:
-                self._drop(MqttError("the connection attempt was given up"))
+            self._drop(MqttError("the connection attempt was given up"))
+            if isinstance(error, OSError):  # TimeoutError among them
+                text = str(error) or f"the connection attempt timed out after {_CONNECT_TIMEOUT_S:g} s"
+                raise MqttError(text) from error
+            raise
         return self
 
     async def __aexit__(
@@ -122,8 +123,11 @@ class MqttClient:
         return acknowledgement
 
     async def acknowledged(self, acknowledgements: Sequence[Acknowledgement]) -> None:
-        """Wait until every message is acknowledged. Raises MqttError as soon as the connection is lost, or if the next one is not
-        acknowledged within 10 s; those that were acknowledged before have their result then."""
+        """Wait until every message is acknowledged.
+
+        Raises MqttError as soon as the connection is lost, or if no acknowledgement arrives for 10 s. Messages acknowledged before
+        that have their result.
+        """
         for future in acknowledgements:
             if future.done():
                 future.result()

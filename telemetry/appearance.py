@@ -20,7 +20,7 @@ STATE_TEXTS: dict[MachineState, tuple[str, str]] = {
     MachineState.NOT_EXECUTING: ("Wacht", "Not executing"),
     MachineState.NOT_AVAILABLE: ("Uit", "Not available"),
     MachineState.OUT_OF_SERVICE: ("Buiten dienst", "Out of service"),
-    MachineState.UNKNOWN: ("Niet bekend", "Unknown"),
+    MachineState.UNKNOWN: ("Onbekend", "Unknown"),
 }
 """Dutch, English."""
 
@@ -39,10 +39,10 @@ LOSS_COLOURS = {
 LOSS_TEXTS = {
     "production": ("Productie", "Production"),
     "set_up": ("Instellen", "Set-up"),
-    "delay": ("Wachten tijdens werk", "Delay within work"),
+    "delay": ("Wachttijd tijdens productie", "Delay during production"),
     "down": ("Storing", "Down"),
     "maintenance": ("Onderhoud", "Maintenance"),
     "idle": ("Vrij, aan", "Idle"),
     "off": ("Vrij, uit", "Off"),
-    "unknown": ("Niet bekend", "Unknown"),
+    "unknown": ("Onbekend", "Unknown"),
 }

@@ -34,14 +34,15 @@ class Contact:
     def lost(self) -> bool:
         return self._lost
 
-    def mark_made(self) -> None:
+    def mark_answering(self) -> None:
+        """The device has answered."""
         if self._lost:
             _log.info("%s: answers again.", self._device)
         self._lost = False
         self.first.set()
 
     def mark_lost(self, why: str) -> None:
-        """Report the machines as Unknown from now on."""
+        """The device does not answer: report its machines as Unknown from now on."""
         if not self._lost:
             _log.warning("%s: %s. Its machines are Unknown until it answers; trying again.", self._device, why)
         self._lost = True

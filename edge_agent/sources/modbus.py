@@ -141,7 +141,7 @@ class ModbusSource:
                 await self._writer.room()
             # Computed now, not at the next poll: a simulated clock may have become a real one by then.
             previous, pace = at, max(patience, self._clock.resolution)
-            self.contact.mark_made()
+            self.contact.mark_answering()
             for backoff in backoffs:
                 backoff.reset()
             # At most one interval: the clock may have been set back meanwhile.

@@ -58,7 +58,7 @@ class OpcUaSource:
                 fresh = machine not in first_of
                 first_of.add(machine)
                 self._writer.observe(machine, _as_first(seen) if fresh else seen)
-            self.contact.mark_made()
+            self.contact.mark_answering()
             backoff.reset()
             await self._writer.room()
 

@@ -180,6 +180,23 @@ async def test_cancelled_while_it_waits_for_the_answer() -> None:
         await until(lambda: received[-1:] == [b""])
 
 
+async def test_cancelled_in_the_moment_of_the_answer(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cancellation wins, and the accepted connection is closed."""
+    on_connect, connecting = MqttClient._on_connect, list[asyncio.Task[MqttClient]]()
+
+    def cancelling(self: MqttClient, *arguments: Any) -> None:
+        on_connect(self, *arguments)
+        connecting[0].cancel()
+
+    monkeypatch.setattr(MqttClient, "_on_connect", cancelling)
+    client = MqttClient(settings(broker.port), "agent")
+    connecting.append(asyncio.create_task(client.__aenter__()))
+    with pytest.raises(asyncio.CancelledError):
+        await connecting[0]
+    assert not client.connected
+    assert client._fd is None
+
+
 async def test_no_broker_and_no_password_file(tmp_path: Path) -> None:
     with pytest.raises(MqttError, match="refused"):
         await MqttClient(settings(free_port()), "agent").__aenter__()
