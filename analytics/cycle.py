@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from analytics import publications as outcomes
-from analytics.approvals import confirmed
-from analytics.bookings_at_risk import Alert, bookings_at_risk
-from analytics.calendar_feeds import CalendarFeeds, PlannedTime
-from analytics.calibration import Tally
-from analytics.forecast_hours import ForecastHours, hourly
-from analytics.past import Past, carried_on, read_past
-from analytics.platform_client import Booking, PlatformUnavailableError
-from analytics.policy import Policy
-from analytics.publications import Publications
-from analytics.publisher import Delivery, Publisher
-from analytics.publisher_state import PublisherState
-from analytics.reconcile import Slot
-from analytics.slots import was_kept
-from analytics.spare_capacity import Busy, Fitted, Proposal, fit, propose, tightened
-from analytics.vetoes import Veto
-from analytics.workers import Here, Workers
+from analytics.executors import Here, Workers
+from analytics.forecast.calibration import Tally
+from analytics.forecast.hourly import ForecastHours, hourly
+from analytics.forecast.slots import was_kept
+from analytics.forecast.spare_capacity import Fitted, Proposal, fit, propose, tightened
+from analytics.history.snapshot import Past, carried_on, read_past
+from analytics.policy.approvals import confirmed
+from analytics.policy.calendar_feeds import CalendarFeeds, PlannedTime
+from analytics.policy.policy import Policy
+from analytics.policy.slot import BusyHours, Slot
+from analytics.policy.vetoes import Veto
+from analytics.publishing import publications as outcomes
+from analytics.publishing.bookings_at_risk import Alert, bookings_at_risk
+from analytics.publishing.platform_client import Booking, PlatformUnavailableError
+from analytics.publishing.publications import Publications
+from analytics.publishing.publisher import Delivery, Publisher
+from analytics.publishing.state import PublisherState
 from stores import LatestState, StateStore
 from telemetry import Clock
 
@@ -187,7 +187,7 @@ class Analytics:
             self._publications.settle([one.id], verdict)
 
 
-def _busy(bookings: tuple[Booking, ...], planned: PlannedTime, vetoes: Sequence[Veto]) -> Busy:
+def _busy(bookings: tuple[Booking, ...], planned: PlannedTime, vetoes: Sequence[Veto]) -> BusyHours:
     busy = {machine: list(times) for machine, times in planned.busy().items()}
     for booking in bookings:
         busy.setdefault(booking.machine, []).append((booking.start, booking.end))

@@ -8,14 +8,14 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from analytics.bookings_at_risk import Alert
 from analytics.cycle import Analytics, CycleResult
-from analytics.live_state import machine_cards
-from analytics.platform_client import Booking, MachineCard, PlatformUnavailableError
-from analytics.policy import Policy
-from analytics.publisher import Publisher
+from analytics.policy.policy import Policy
+from analytics.policy.vetoes import Veto
+from analytics.publishing.bookings_at_risk import Alert
+from analytics.publishing.live_state import machine_cards
+from analytics.publishing.platform_client import Booking, MachineCard, PlatformUnavailableError
+from analytics.publishing.publisher import Publisher
 from analytics.summaries.writer import SummaryWriter
-from analytics.vetoes import Veto
 from stores import StateStore, StoreRefusedError, StoreUnavailableError
 from telemetry import Clock
 

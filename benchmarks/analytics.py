@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.past import carried_on, read_past
-from analytics.policy import Policy
-from analytics.spare_capacity import fit, propose
-from analytics.workers import Workers, workers_for
+from analytics.executors import Workers, workers_for
+from analytics.forecast.spare_capacity import fit, propose
+from analytics.history.snapshot import carried_on, read_past
+from analytics.policy.policy import Policy
 from benchmarks.machine import described
 from stores.duckdb_store import DuckDBStateStore
 from stores.state_store import MODE_TYPE, RECORD_COLUMNS, STATE_TYPE

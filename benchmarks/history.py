@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.timeline import timeline
-from analytics.utilisation import DayUtilisation, utilisation_per_day
+from analytics.history.timeline import timeline
+from analytics.kpis.utilisation import DayUtilisation, utilisation_per_day
 from stores.duckdb_store import DuckDBStateStore
 from stores.state_store import MODE_TYPE, RECORD_COLUMNS, STATE_TYPE
 

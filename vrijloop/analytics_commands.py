@@ -20,8 +20,8 @@ from vrijloop.command_input import parse_moment, progress_bar
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analytics.api_models import Kpis
-    from analytics.policy import Policy
+    from analytics.api.models import Kpis
+    from analytics.policy.policy import Policy
 
 SourceArgument = Annotated[
     Path, typer.Argument(help="A CSV file machine,since,until,state, or the server's TOML configuration: its store.")
@@ -38,8 +38,8 @@ def spare(
     as_json: JsonOption = False,
 ) -> None:
     """The slots that would be published at a moment, from what was known then."""
-    from analytics.past import HISTORY
-    from analytics.spare_capacity import find_spare_capacity
+    from analytics.forecast.spare_capacity import find_spare_capacity
+    from analytics.history.snapshot import HISTORY
 
     rules = _policy(policy, horizon)
     moment = parse_moment(at) if at is not None else SystemClock().now()
@@ -89,7 +89,7 @@ def backtest(
     as_json: JsonOption = False,
 ) -> None:
     """Rolling origins, each from what was known then, against what happened; beside two baselines at the same rate."""
-    from analytics.backtest import Plan, run_backtest
+    from analytics.forecast.backtest import Plan, run_backtest
 
     rules = _policy(policy, None)
     distant = SystemClock().now()
@@ -106,7 +106,7 @@ def backtest(
     with progress_bar("origins") as report:
         result = run_backtest(history, rules, plan, progress=report)
     if plot is not None:
-        from analytics.backtest_plot import plot_backtest
+        from analytics.forecast.backtest_plot import plot_backtest
 
         plot_backtest(result, plot)
     if as_json:
@@ -129,9 +129,9 @@ def kpis(
     as_json: JsonOption = False,
 ) -> None:
     """Where the hours went: ISO 22400-2 figures, losses by reason, and how much of the time is known."""
-    from analytics.api_models import Kpis
-    from analytics.timeline import timeline
-    from analytics.utilisation import utilisation
+    from analytics.api.models import Kpis
+    from analytics.history.timeline import timeline
+    from analytics.kpis.utilisation import utilisation
 
     rules = _policy(policy, None)
     if by not in ("machine", "group", "factory") or per not in ("day", "week", "shift"):
@@ -220,7 +220,7 @@ def _share(value: float | None) -> str:
 def _policy(path: Path | None, horizon: str | None) -> Policy:
     from pydantic import ValidationError
 
-    from analytics.policy import Policy
+    from analytics.policy.policy import Policy
 
     rules = load_settings(path, Policy) if path is not None else Policy()
     if horizon is None:
@@ -233,7 +233,7 @@ def _policy(path: Path | None, horizon: str | None) -> Policy:
 
 def _history(source: Path, rules: Policy, start: datetime, end: datetime) -> pd.DataFrame:
     """Of a CSV all of it; of a store what touches [start, end)."""
-    from analytics.history_file import read_history
+    from analytics.history.csv_file import read_history
     from stores.configuration import open_store
     from vrijloop.server import ServerSettings
 

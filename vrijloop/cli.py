@@ -119,7 +119,7 @@ def schema(folder: Annotated[Path, typer.Argument(help="Where the files go.")] =
 
     for path in write_schemas(folder):
         print(path)
-    from analytics.api import describe
+    from analytics.app import describe
 
     print(describe(folder))
     from vrijloop.platform_server import describe_platform

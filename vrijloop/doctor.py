@@ -19,7 +19,7 @@ import httpx2
 import paho.mqtt.client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
-from analytics.policy import Policy
+from analytics.policy.policy import Policy
 from ingest.broker_client import broker_client
 from stores import StoreUnavailableError
 from stores.configuration import DUCKDB_FILE, StoreTable, open_store, read_secret

@@ -15,21 +15,21 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 
-from analytics.alert_webhook import alert_webhook
-from analytics.api import build_app
-from analytics.api_context import AnalyticsContext
-from analytics.bookings_at_risk import Alert
-from analytics.calendar_feeds import CalendarFeeds
+from analytics.api.context import AnalyticsContext
+from analytics.api.metrics import AnalyticsCollector
+from analytics.app import build_app
 from analytics.cycle import Analytics
-from analytics.metrics import AnalyticsCollector
-from analytics.platform_client import HttpSharingPlatform
-from analytics.policy import Policy
-from analytics.publications import Publications
-from analytics.publisher import Publisher
-from analytics.publisher_state import PublisherState
+from analytics.executors import Workers, workers_for
+from analytics.policy.calendar_feeds import CalendarFeeds
+from analytics.policy.policy import Policy
+from analytics.publishing.alert_webhook import alert_webhook
+from analytics.publishing.bookings_at_risk import Alert
+from analytics.publishing.platform_client import HttpSharingPlatform
+from analytics.publishing.publications import Publications
+from analytics.publishing.publisher import Publisher
+from analytics.publishing.state import PublisherState
 from analytics.service import AnalyticsService
 from analytics.summaries.writer import SummaryWriter
-from analytics.workers import Workers, workers_for
 from ingest.gateways import GatewayWatch
 from ingest.health import IngestHealth
 from ingest.quarantine import Quarantine

@@ -11,8 +11,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
-from analytics.api_context import Context, factory_with
-from analytics.control_room.sessions import COOKIE, LASTS, foreign
+from analytics.api.context import Context, factory_with
+from analytics.api.sessions import COOKIE, LASTS, foreign
 from analytics.control_room.texts import language_of, texts
 from telemetry.appearance import LOSS_COLOURS, STATE_COLOURS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from analytics.cycle import CycleResult
-from analytics.policy import Policy
-from analytics.publisher_state import PublisherState
+from analytics.policy.policy import Policy
+from analytics.publishing.state import PublisherState
 from stores import Point
 from stores.points import health_time
 from telemetry.measurements import PUBLISHER

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from analytics.machine_axis import MachineAxis
-from analytics.occupied import idle_spells, occupied_spells
-from analytics.policy import Policy
+from analytics.history.occupied_time import idle_spells, occupied_spells
+from analytics.history.time_bins import MachineAxis
+from analytics.kpis.utilisation import PeriodUtilisation, producing, utilisation
+from analytics.policy.policy import Policy
 from analytics.summaries.subjects import lasting_tags_of, tags_of
-from analytics.utilisation import PeriodUtilisation, producing, utilisation
 from stores import Point
 from telemetry import MachineState
 from telemetry.measurements import CLOCK, DAY, HOUR, HOURS_FIELDS, SHIFT, TIMELINE

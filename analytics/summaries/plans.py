@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from analytics import publications as outcomes
-from analytics.approvals import Approval
 from analytics.cycle import CycleResult
-from analytics.policy import Policy
-from analytics.prices import price_per_hour
-from analytics.publications import Settled
+from analytics.policy.approvals import Approval
+from analytics.policy.policy import Policy
+from analytics.policy.prices import price_per_hour
+from analytics.publishing import publications as outcomes
+from analytics.publishing.publications import Settled
 from analytics.summaries.subjects import lasting_tags_of, tags_of
 from stores import Point
 from stores.report_batch import to_epoch_milliseconds

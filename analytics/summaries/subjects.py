@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from analytics.policy import Policy
-from analytics.utilisation import NO_GROUP
+from analytics.kpis.utilisation import NO_GROUP
+from analytics.policy.policy import Policy
 
 
 def tags_of(machine: str, policy: Policy, **more: str) -> dict[str, str]:

@@ -13,16 +13,16 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from analytics.cycle import CycleResult
-from analytics.live_state import state_now
-from analytics.past import HISTORY, PORTION
-from analytics.policy import Policy
-from analytics.publications import Publications
-from analytics.publisher_state import PublisherState
+from analytics.history.snapshot import HISTORY, PORTION
+from analytics.history.timeline import timeline
+from analytics.policy.policy import Policy
+from analytics.publishing.live_state import state_now
+from analytics.publishing.publications import Publications
+from analytics.publishing.state import PublisherState
 from analytics.summaries.health import publisher_point
 from analytics.summaries.hours import CONTEXT, hour_points, power_points, timeline_points
 from analytics.summaries.plans import PLANNED, approval_points, capacity_points, plan_points, promise_points
 from analytics.summaries.subjects import tags_of
-from analytics.timeline import timeline
 from stores import Point, PointStore, StateStore, StoreRefusedError
 from stores.report_batch import to_epoch_milliseconds
 from telemetry import Clock

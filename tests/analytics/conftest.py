@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sharing_platform.app import PlatformSettings, create_app
-from tests.analytics.publishing import NOW, SECOND
+from tests.analytics.publishing.publishing import NOW, SECOND
 from tests.analytics.test_cycle import House, SetClock
 from tests.servers import serving
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from analytics.quarter_grid import FREE, NOT_FREE, QUARTERS_PER_DAY, QuarterGrid
+from analytics.history.quarter_grid import FREE, NOT_FREE, QUARTERS_PER_DAY, QuarterGrid
 
 MONDAY = date(2026, 1, 5)
 

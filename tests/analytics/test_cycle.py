@@ -12,13 +12,13 @@ from typing import Any
 import httpx2
 import pytest
 
-from analytics.calendar_feeds import CalendarFeeds
 from analytics.cycle import Analytics, CycleResult
-from analytics.platform_client import HttpSharingPlatform, MachineCard, PlatformUnavailableError
-from analytics.policy import MachineTable, Policy, parse_offered_hours
-from analytics.publications import Publications
-from analytics.publisher import Publisher
-from analytics.publisher_state import PublisherState
+from analytics.policy.calendar_feeds import CalendarFeeds
+from analytics.policy.policy import MachineTable, Policy, parse_offered_hours
+from analytics.publishing.platform_client import HttpSharingPlatform, MachineCard, PlatformUnavailableError
+from analytics.publishing.publications import Publications
+from analytics.publishing.publisher import Publisher
+from analytics.publishing.state import PublisherState
 from sharing_platform.app import PlatformSettings, create_app
 from stores import ReportBatch, StoredReport
 from stores.duckdb_store import DuckDBStateStore

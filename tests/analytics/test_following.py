@@ -23,7 +23,11 @@ def test_an_offer_is_followed_over_both_logs(house: House, caplog: pytest.LogCap
     assert set(offered) == set(house.offers())
     for offer in offered:
         there = [one for one in records if one["name"] == "sharing_platform.edge" and one.get("offer_id") == offer]
-        here = [one for one in records if one["name"] == "analytics.platform_client" and offer in str(one["args"])]
+        here = [
+            one
+            for one in records
+            if one["name"] == "analytics.publishing.platform_client" and offer in str(one["args"])
+        ]
         assert len(there) == len(here) == 1
         assert there[0]["request"] == here[0]["request"]
     assert "secret" not in caplog.text

@@ -14,16 +14,17 @@ from urllib.request import urlopen
 import numpy as np
 import pandas as pd
 
-from analytics.approvals import Approval
 from analytics.cycle import CycleResult
-from analytics.forecast_hours import ForecastHours
-from analytics.platform_client import Booking
-from analytics.policy import Policy
-from analytics.publications import BOOKED, BROKEN, KEPT, Publications
-from analytics.publisher_state import PublisherState
-from analytics.reconcile import Offer, Slot
+from analytics.forecast.hourly import ForecastHours
+from analytics.history.timeline import timeline
+from analytics.policy.approvals import Approval
+from analytics.policy.policy import Policy
+from analytics.policy.slot import Slot
+from analytics.publishing.platform_client import Booking
+from analytics.publishing.publications import BOOKED, BROKEN, KEPT, Publications
+from analytics.publishing.reconcile import Offer
+from analytics.publishing.state import PublisherState
 from analytics.summaries.writer import SummaryWriter
-from analytics.timeline import timeline
 from ingest.gateways import GatewayNow, GatewayWatch
 from stores import GatewayLedger, Point, ReportBatch, StoredReport
 from stores.influxdb_points import InfluxPoints

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from analytics.cycle import CycleResult
-from analytics.policy import Policy
-from analytics.publications import Publications
-from analytics.publisher_state import PublisherState
-from analytics.reconcile import Slot
+from analytics.kpis.utilisation import PeriodUtilisation, utilisation
+from analytics.policy.policy import Policy
+from analytics.policy.slot import Slot
+from analytics.publishing.publications import Publications
+from analytics.publishing.state import PublisherState
 from analytics.summaries.writer import SummaryWriter
-from analytics.utilisation import PeriodUtilisation, utilisation
 from dashboards.alert_rules import RULES
 from stores import ReportBatch
 from stores.influxdb_points import InfluxPoints

@@ -16,8 +16,8 @@ from aiosmtpd.controller import Controller
 from fastapi import FastAPI, Request, Response
 from icalendar import Calendar
 
-from analytics.signed_post import post_signed
-from analytics.standard_webhooks import NotSignedError, check
+from analytics.publishing.signed_post import post_signed
+from analytics.publishing.standard_webhooks import NotSignedError, check
 from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.errors import InvalidError
 from sharing_platform.notices.courier import Courier, Ways

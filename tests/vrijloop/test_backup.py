@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine
 
-from analytics.publications import KEPT, Publications
-from analytics.publisher_state import PublisherState
-from analytics.reconcile import Offer, Slot
+from analytics.policy.slot import Slot
+from analytics.publishing.publications import KEPT, Publications
+from analytics.publishing.reconcile import Offer
+from analytics.publishing.state import PublisherState
 from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.database import migrate
 from stores import ReportBatch, StateStore, StoredReport

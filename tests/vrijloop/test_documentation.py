@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from analytics.policy import Blackout, OfferedHours, Policy
-from analytics.shifts import Shift
+from analytics.policy.policy import Blackout, OfferedHours, Policy
+from analytics.policy.shifts import Shift
 from edge_agent.configuration import AgentSettings
 from telemetry import load_settings
 from telemetry.settings_file import _model_in

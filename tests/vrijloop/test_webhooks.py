@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI, Request, Response
 
-from analytics.alert_webhook import alert_webhook
-from analytics.bookings_at_risk import Alert
-from analytics.standard_webhooks import check
+from analytics.publishing.alert_webhook import alert_webhook
+from analytics.publishing.bookings_at_risk import Alert
+from analytics.publishing.standard_webhooks import check
 from telemetry import SystemClock, UserError
 from tests.servers import serving
 from vrijloop.platform_server import read_targets

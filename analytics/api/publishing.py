@@ -1,0 +1,208 @@
+"""What the factory decides about its offers, over HTTP: approvals, the kill switch, alerts; and the platform's webhook."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Path, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from analytics.api.context import Context, OwnFactory
+from analytics.policy.vetoes import Veto
+from analytics.publishing.platform_client import PlatformUnavailableError
+from analytics.publishing.standard_webhooks import NotSignedError, check
+from telemetry import Name, rfc3339
+
+router = APIRouter(prefix="/api/v1", tags=["publishing"])
+
+MAX_VETO = timedelta(days=62)
+_MAX_HOOK_BYTES = 64 * 1024
+
+
+class ApprovalOut(BaseModel):
+    """A slot that waits for an answer, or what was answered."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    machine: str
+    start: datetime
+    end: datetime
+    probability: float
+    status: str
+    answer_by: datetime
+
+
+class ApprovalPage(BaseModel):
+    """In order of their start; those that wait have the status `asked`."""
+
+    approvals: list[ApprovalOut]
+
+
+class Answer(BaseModel):
+    """Whether the slot may be offered."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    approve: bool
+
+
+class KillSwitch(BaseModel):
+    """On: nothing of this factory is offered."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    on: bool
+
+
+class KillSwitchState(KillSwitch):
+    """`pending`: why the platform does not show it yet; it is tried again until it does."""
+
+    pending: str | None = None
+
+
+class VetoIn(BaseModel):
+    """Hours of a machine that the factory keeps for itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    machine: Name
+    start: AwareDatetime
+    end: AwareDatetime
+
+
+class VetoOut(BaseModel):
+    """`pending`: why the platform does not show it yet; it is tried again until it does."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    machine: str
+    start: datetime
+    end: datetime
+    pending: str | None = None
+
+
+class VetoPage(BaseModel):
+    """Those whose hours are not over, in order of their start."""
+
+    vetoes: list[VetoOut]
+
+
+class AlertOut(BaseModel):
+    """Something that a person must act on; `cleared` once it no longer holds."""
+
+    kind: str
+    machine: str
+    booking: str
+    sentence: str
+    raised: datetime
+    cleared: datetime | None
+
+
+class AlertPage(BaseModel):
+    """Open ones first."""
+
+    alerts: list[AlertOut]
+
+
+@router.get("/approvals")
+def get_approvals(context: Context, _: OwnFactory) -> ApprovalPage:
+    """Slots of machines whose policy says `ask`."""
+    return ApprovalPage(approvals=[ApprovalOut.model_validate(one) for one in context.publishing.approvals()])
+
+
+@router.post("/approvals/{approval_id}")
+def post_approval(
+    approval_id: Annotated[str, Path(max_length=64)], answer: Answer, context: Context, _: OwnFactory
+) -> ApprovalOut:
+    """Approve or refuse. 404 where no such request waits: it was answered, has expired, or the hours are no longer free."""
+    found = context.publishing.answer(approval_id, answer.approve, context.clock.now())
+    if found is None:
+        raise HTTPException(404, "No such request waits for an answer.")
+    context.service.due()
+    return ApprovalOut.model_validate(found)
+
+
+@router.get("/kill-switch")
+def get_kill_switch(context: Context, _: OwnFactory, response: Response) -> KillSwitch:
+    """Whether it is on. `X-Vrijloop-Now` is the server's own time, which may be that of a recording."""
+    response.headers["X-Vrijloop-Now"] = rfc3339(context.clock.now())
+    return KillSwitch(on=context.publishing.kill_switch)
+
+
+@router.put("/kill-switch")
+async def put_kill_switch(wanted: KillSwitch, context: Context, _: OwnFactory) -> KillSwitchState:
+    """On: everything that is not booked is withdrawn at once, and nothing is offered until it is off again."""
+    try:
+        await context.service.switch_off(wanted.on)
+    except PlatformUnavailableError as error:
+        return KillSwitchState(on=wanted.on, pending=str(error))
+    return KillSwitchState(on=wanted.on)
+
+
+@router.get("/vetoes")
+def get_vetoes(context: Context, _: OwnFactory) -> VetoPage:
+    """Hours that are not offered because a person said so."""
+    found = context.publishing.vetoes(context.clock.now())
+    return VetoPage(vetoes=[VetoOut.model_validate(one) for one in found])
+
+
+@router.post("/vetoes", status_code=201)
+async def post_veto(wanted: VetoIn, context: Context, _: OwnFactory) -> VetoOut:
+    """Offer nothing of these hours: what stands there is withdrawn at once, requests are taken back, bookings stay."""
+    if not timedelta(0) < wanted.end - wanted.start <= MAX_VETO or wanted.end <= context.clock.now():
+        raise HTTPException(422, f"`end` must lie after `start` by at most {MAX_VETO.days} days, and in the future.")
+    veto = Veto.of(wanted.machine, wanted.start.astimezone(UTC), wanted.end.astimezone(UTC))
+    found = VetoOut.model_validate(veto)
+    try:
+        await context.service.veto(veto)
+    except PlatformUnavailableError as error:
+        found.pending = str(error)
+    return found
+
+
+@router.delete("/vetoes/{veto_id}", status_code=204)
+def delete_veto(veto_id: Annotated[str, Path(max_length=64)], context: Context, _: OwnFactory) -> None:
+    """The hours may be offered again, from the next round on."""
+    if not context.publishing.lift_veto(veto_id):
+        raise HTTPException(404, "There is no such veto.")
+    context.service.due()
+
+
+@router.get("/alerts")
+def get_alerts(context: Context, _: OwnFactory) -> AlertPage:
+    """Bookings that may not be kept."""
+    return AlertPage(
+        alerts=[
+            AlertOut(
+                kind=one.alert.kind,
+                machine=one.alert.machine,
+                booking=one.alert.booking,
+                sentence=one.alert.sentence,
+                raised=one.raised,
+                cleared=one.cleared,
+            )
+            for one in context.publishing.alerts()
+        ]
+    )
+
+
+@router.post("/hooks/bookings", status_code=204)
+async def post_booking_hook(request: Request, context: Context) -> None:
+    """The platform's word that bookings have changed (Standard Webhooks). They are then asked for: the message itself is believed
+    in nothing. 401 where it is not signed with the secret."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_HOOK_BYTES:
+            raise HTTPException(413, f"The message is longer than {_MAX_HOOK_BYTES} bytes.")
+    if context.webhook_secret is None:
+        raise HTTPException(404, "There is no such thing.")
+    try:
+        await asyncio.to_thread(check, dict(request.headers), body, context.webhook_secret, context.clock.now())
+    except NotSignedError as error:
+        raise HTTPException(401, f"{error}.") from error
+    await context.service.bookings_changed()

@@ -1,0 +1,198 @@
+"""Free slots out of a forecast, inside the hours that the factory offers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from analytics.history.quarter_grid import NOT_FREE, QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid
+from analytics.policy.policy import QUARTER, MachinePolicy, OfferedHours
+
+_STEPS = {"15min": 1, "30min": 2, "1h": 4, "2h": 8}
+
+KNOWN_SHARE = 0.8
+"""Of a slot that was not seen busy, this much must be known before it counts as kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of local quarters [first, last) of one machine's grid, and the score of its weakest quarter."""
+
+    first: int
+    last: int
+    score: float
+
+
+class Cutting(NamedTuple):
+    """How the slots of each forecast are cut, in quarters; all of shape (forecasts,)."""
+
+    shortest: np.ndarray
+    longest: np.ndarray
+    before: np.ndarray
+    """Left off after time that is forecast busy, as `after` is before it: the factory's buffers."""
+    after: np.ndarray
+    step: np.ndarray
+    """Slots begin and end at multiples of this by the clock on the wall."""
+    phase: np.ndarray
+    """Where on the clock the forecast begins."""
+
+    @classmethod
+    def of(cls, policies: Sequence[MachinePolicy], origins: Sequence[int], piece: timedelta | None) -> Cutting:
+        return cls(*np.array([_cutting(*one, piece) for one in zip(policies, origins, strict=True)]).T)
+
+
+def _cutting(policy: MachinePolicy, origin: int, piece: timedelta | None) -> tuple[int, ...]:
+    step = _STEPS[policy.round_to]
+    shortest = -(-policy.minimum_slot // (step * QUARTER)) * step
+    longest = max(shortest, min(policy.maximum_slot, piece or policy.maximum_slot) // (step * QUARTER) * step)
+    before, after = (-(-one // QUARTER) for one in (policy.buffer_before, policy.buffer_after))
+    return shortest, longest, before, after, step, origin % QUARTERS_PER_DAY
+
+
+def cut_windows(
+    scores: np.ndarray,
+    open_quarters: np.ndarray,
+    threshold: float,
+    policy: MachinePolicy,
+    margin: int = 0,
+    piece: timedelta | None = None,
+    origin: int = 0,
+) -> list[Window]:
+    """Windows of quarters that are open and score at least `threshold`, in order; places count from the arrays' first, which
+    is the quarter `origin` of the machine's grid.
+
+    From each run of such quarters `margin` and the policy's buffers are left off where it borders on time that is forecast
+    busy: that is where promises break. Windows never overlap, are at least `minimum_slot` and at most `maximum_slot` long,
+    nor longer than `piece`: two short promises that adjoin lose less when one of them breaks.
+    """
+    cutting = Cutting.of([policy], [origin], piece)
+    _, begins, stops = cut_spans(scores[None, :], open_quarters[None, :], threshold, cutting, margin)
+    return [
+        Window(begin, stop, float(scores[begin:stop].min()))
+        for begin, stop in zip(begins.tolist(), stops.tolist(), strict=True)
+    ]
+
+
+def cut_spans(
+    scores: np.ndarray, open_quarters: np.ndarray, threshold: float, cutting: Cutting, margin: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `cut_windows`, for many forecasts at once. `scores`, `open_quarters`: shape (forecasts, quarters). Returns (forecast,
+    begin, stop) of the spans, ordered, each of shape (spans,)."""
+    likely = np.nan_to_num(scores, nan=-1.0) >= threshold
+    likely = _eroded(likely, cutting.before + margin, cutting.after + margin)
+    forecast, begins, stops = _runs(likely & open_quarters)
+    step, phase = cutting.step[forecast], cutting.phase[forecast]
+    begins = -(-(begins + phase) // step) * step - phase
+    stops = (stops + phase) // step * step - phase
+    return _pieces(forecast, begins, stops, cutting.shortest[forecast], cutting.longest[forecast])
+
+
+def open_quarters(
+    grid: QuarterGrid,
+    first: int,
+    last: int,
+    policy: MachinePolicy,
+    taken: Sequence[tuple[datetime, datetime]] = (),
+) -> np.ndarray:
+    """Which of the quarters [first, last) the factory offers and nobody has taken: booleans of shape (last - first,)."""
+    usable = offered_week(policy)[(np.arange(first, last) + grid.first_day.weekday() * 96) % QUARTERS_PER_WEEK]
+    for blackout in policy.blackout:
+        days = ((day - grid.first_day).days for day in (blackout.first, blackout.last))
+        begin_day, last_day = (one * QUARTERS_PER_DAY - first for one in days)
+        usable[max(0, begin_day) : max(0, last_day + QUARTERS_PER_DAY)] = False
+    for start_taken, end_taken in taken:
+        # In UTC: Python counts in the clock on the wall where a time carries a zone, as calendars' times do.
+        begin, stop = (
+            start_taken.astimezone(UTC) - policy.buffer_after,
+            end_taken.astimezone(UTC) + policy.buffer_before,
+        )
+        # Widened to whole quarters; an hour more on either side costs nothing and covers the change of clocks.
+        for place in range(max(first, grid.index_of(begin) - 4), min(last, grid.index_of(stop) + 5)):
+            start, end = grid.moment(place), grid.moment(place + 1)
+            if begin < max(end, start + timedelta(seconds=1)) and start < stop:
+                usable[place - first] = False
+    return usable
+
+
+def offered_week(policy: MachinePolicy) -> np.ndarray:
+    """Which quarters of a week, from Monday 00:00 on, the policy offers: booleans of shape (672,)."""
+    return _week(policy.offered)
+
+
+@lru_cache(maxsize=256)
+def _week(offered: tuple[OfferedHours, ...] | None) -> np.ndarray:
+    if offered is None:
+        return _frozen(np.ones(QUARTERS_PER_WEEK, dtype=bool))
+    monday = datetime(2024, 1, 1)  # noqa: DTZ001 - wall-clock time of any Monday
+    return _frozen(
+        np.array(
+            [
+                any(hours.contains(monday + place * QUARTER, QUARTER) for hours in offered)
+                for place in range(QUARTERS_PER_WEEK)
+            ]
+        )
+    )
+
+
+def _frozen(values: np.ndarray) -> np.ndarray:
+    """Shared by all who ask, so that nobody may change it."""
+    values.setflags(write=False)
+    return values
+
+
+def was_kept(values: np.ndarray) -> bool | None:
+    """Whether a slot was free throughout; None where too little is known to say. `values`: the slot's quarters."""
+    if (values == NOT_FREE).any():
+        return False
+    return True if len(values) and (values != UNKNOWN).mean() >= KNOWN_SHARE else None
+
+
+def _eroded(likely: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Without the first `before` and the last `after` quarters of each run; the ends of a row are no borders."""
+    left = likely.copy()
+    for first, last in np.unique(np.column_stack([before, after]), axis=0).tolist():
+        rows = (before == first) & (after == last)
+        own, kept = likely[rows], left[rows]
+        for step in range(1, first + 1):
+            kept[:, step:] &= own[:, :-step]
+        for step in range(1, last + 1):
+            kept[:, :-step] &= own[:, step:]
+        left[rows] = kept
+    return left
+
+
+def _runs(usable: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(row, begin, stop) of each run of True in the rows."""
+    rows, columns = usable.shape
+    padded = np.zeros((rows, columns + 2), dtype=np.int8)
+    padded[:, 1:-1] = usable
+    changes = np.flatnonzero(np.diff(padded, axis=1))
+    row, place = np.divmod(changes, columns + 1)
+    return row[::2], place[::2], place[1::2]
+
+
+def _pieces(
+    row: np.ndarray, begins: np.ndarray, stops: np.ndarray, shortest: np.ndarray, longest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cut runs into pieces of at most `longest`; what is left over is a piece if it is long enough, or is made so by
+    shortening the one before it."""
+    length = stops - begins
+    whole = np.where(length >= shortest, (length - shortest) // longest, 0)
+    rest = length - whole * longest
+    split = (rest > longest) & (longest >= 2 * shortest)
+    count = np.where(length >= shortest, whole + 1 + split, 0)
+    run = np.repeat(np.arange(len(row)), count)
+    number = np.arange(len(run)) - np.repeat(np.cumsum(count) - count, count)
+    over = number >= whole[run]
+    first = begins[run] + np.where(over, whole[run], number) * longest[run]
+    before_last = np.where(split[run], rest[run] - shortest[run], np.minimum(rest[run], longest[run]))
+    size = np.where(over, before_last, longest[run])
+    last = over & (number > whole[run])
+    first = np.where(last, first + before_last, first)
+    size = np.where(last, shortest[run], size)
+    return row[run], first, first + size

@@ -1,0 +1,118 @@
+"""A machine's past as quarter hours of local wall-clock time: free, not free, or unknown. Pure.
+
+A week has 672 quarters by the clock on the wall, so "the same hour last week" is 672 places back, also over a DST change:
+the hour that is skipped in spring is unknown, the one that comes twice in autumn is free only if it was free both times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from analytics.history.occupied_time import idle_spells
+from analytics.history.time_bins import MachineAxis
+from analytics.policy.policy import QUARTER
+from telemetry import MachineState
+
+QUARTERS_PER_DAY = 96
+QUARTERS_PER_WEEK = 7 * QUARTERS_PER_DAY
+
+FREE, NOT_FREE, UNKNOWN = 1, 0, -1
+
+_TOLERANCE_S = 30.0
+"""A quarter may be disturbed by this much and still count as free: clocks and polls are not exact."""
+
+
+@dataclass(frozen=True)
+class QuarterGrid:
+    """`values[i]` is FREE, NOT_FREE or UNKNOWN in the i-th local quarter hour after midnight of `first_day`.
+
+    What stands before `own_from` is not the machine's own, but borrowed from its group.
+    """
+
+    values: np.ndarray
+    first_day: date
+    zone: str
+    own_from: int = 0
+
+    def index_of(self, moment: datetime) -> int:
+        """The quarter that contains the moment, or the last one before it was skipped."""
+        local = moment.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None)
+        return int((local - datetime.combine(self.first_day, time(0))) // QUARTER)
+
+    def local_time(self, index: int) -> datetime:
+        """Naive wall-clock time at which the quarter begins; may lie beyond the grid."""
+        return datetime.combine(self.first_day, time(0)) + index * QUARTER
+
+    def moment(self, index: int) -> datetime:
+        """The same as aware UTC. All quarters of an hour that is skipped begin when it is skipped: a later index is never an
+        earlier moment, so no two slots meet."""
+        if self._exists(index):
+            return self.local_time(index).replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)
+        return self.moment(index - 1) + (QUARTER if self._exists(index - 1) else timedelta(0))
+
+    def _exists(self, index: int) -> bool:
+        """Whether the clock on the wall ever shows the quarter."""
+        zone, wall = ZoneInfo(self.zone), self.local_time(index)
+        return wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) == wall
+
+    def spliced(self, keep: int, tail: QuarterGrid | None, now: datetime) -> np.ndarray:
+        """The first `keep` values, then those of a later grid that begins there; unknown up to `now` where there is none."""
+        length = (self.index_of(now) // QUARTERS_PER_DAY + 1) * QUARTERS_PER_DAY
+        values = np.full(length, UNKNOWN, dtype=np.int8)
+        values[:keep] = self.values[:keep]
+        if tail is not None:
+            values[keep:] = tail.values[: length - keep]
+        return values
+
+
+def quarter_grids(
+    spells: pd.DataFrame,
+    occupied: pd.DataFrame,
+    first_day: date,
+    days: int,
+    zone: str,
+    masked_days: Collection[date] = (),
+) -> dict[str, QuarterGrid]:
+    """The grid of every machine of a timeline, in order of their names, from it and its occupied spells.
+
+    `masked_days` count as unknown: a public holiday says nothing about the Mondays to come.
+    """
+    machines = list(spells["machine"].cat.categories)
+    walls = pd.date_range(datetime.combine(first_day, time(0)), periods=days * QUARTERS_PER_DAY, freq=QUARTER)
+    readings = [_epoch_quarters(walls, zone, first_time) for first_time in (True, False)]
+    begin, end = min(one.min() for one in readings), max(one.max() for one in readings) + 1
+    axis = MachineAxis(machines, np.arange(begin, end + 1) * QUARTER.total_seconds())
+    values = _values(axis, spells, occupied)
+    once, again = (values[:, np.maximum(one, begin) - begin] for one in readings)
+    found = np.where(once == again, once, UNKNOWN)
+    found[(once == NOT_FREE) | (again == NOT_FREE)] = NOT_FREE
+    skipped = walls.tz_localize(zone, ambiguous=np.ones(len(walls), dtype=bool), nonexistent="NaT").isna()
+    found[:, skipped] = UNKNOWN
+    for day in masked_days:
+        start = (day - first_day).days * QUARTERS_PER_DAY
+        if 0 <= start < len(walls):
+            found[:, start : start + QUARTERS_PER_DAY] = UNKNOWN
+    return {machine: QuarterGrid(own, first_day, zone) for machine, own in zip(machines, found, strict=True)}
+
+
+def _epoch_quarters(walls: pd.DatetimeIndex, zone: str, first_time: bool) -> np.ndarray:
+    """Which quarter since 1970 begins at each wall-clock time; where a time comes twice, its first or its second coming.
+    Every zone in use is whole quarters away from UTC."""
+    ambiguous = np.full(len(walls), first_time)
+    instants = walls.tz_localize(zone, ambiguous=ambiguous, nonexistent="shift_forward")
+    return np.asarray(instants.as_unit("s").asi8 // int(QUARTER.total_seconds()))
+
+
+def _values(axis: MachineAxis, spells: pd.DataFrame, occupied: pd.DataFrame) -> np.ndarray:
+    """FREE, NOT_FREE or UNKNOWN: shape (machines, quarters of UTC)."""
+    known_s = axis.hours(spells[spells["state"] != MachineState.UNKNOWN.value]) * 3600
+    free_s = axis.hours_outside(idle_spells(spells), occupied) * 3600
+    values = np.where(free_s >= known_s - _TOLERANCE_S, FREE, NOT_FREE).astype(np.int8)
+    values[known_s < QUARTER.total_seconds() / 2] = UNKNOWN
+    return values

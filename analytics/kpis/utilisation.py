@@ -1,0 +1,224 @@
+"""ISO 22400-2 times and KPIs per machine, group and factory, per local day, week and shift. Every percentage names its denominator. Pure.
+
+APT  actual production time   Executing in mode Processing (or None)
+AUST actual unit set-up time  mode Setup
+ADOT actual unit down time    OutOfService
+ADET actual unit delay time   NotExecuting inside an occupied spell
+AUBT actual unit busy time    occupied time
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from analytics.history.occupied_time import occupied_spells
+from analytics.history.time_bins import MachineAxis
+from analytics.policy.policy import Policy
+from analytics.policy.shifts import ShiftTime, shift_times
+from telemetry import MachineState, OperationMode
+
+_NOT_PRODUCTION = (OperationMode.SETUP.value, OperationMode.MAINTENANCE.value)
+
+
+@dataclass(frozen=True, slots=True)
+class UsedHours:
+    """Where the hours of a machine, or of several, went. Ratios are None where their denominator is zero.
+
+    `calendar_h` = `apt_h` + `aust_h` + `adot_h` + `adet_h` + `maintenance_h` + `idle_h` + `off_h` + what is unknown.
+    """
+
+    calendar_h: float
+    known_h: float
+    apt_h: float
+    aust_h: float
+    adot_h: float
+    adet_h: float
+    aubt_h: float
+    maintenance_h: float
+    idle_h: float
+    off_h: float
+
+    @property
+    def coverage(self) -> float:
+        """Share of the calendar hours that is known."""
+        return self.known_h / self.calendar_h if self.calendar_h else 0.0
+
+    @property
+    def utilization_efficiency(self) -> float | None:
+        """APT / AUBT."""
+        return self.apt_h / self.aubt_h if self.aubt_h else None
+
+    @property
+    def setup_ratio(self) -> float | None:
+        """AUST / AUPT, where AUPT = APT + AUST."""
+        return self.aust_h / (self.apt_h + self.aust_h) if self.apt_h + self.aust_h else None
+
+    @property
+    def utilization_of_calendar_time(self) -> float:
+        """APT / calendar hours."""
+        return self.apt_h / self.calendar_h if self.calendar_h else 0.0
+
+    @property
+    def unknown_h(self) -> float:
+        return max(0.0, self.calendar_h - self.known_h)
+
+    @property
+    def losses_h(self) -> dict[str, float]:
+        """Calendar hours that were not production, by reason."""
+        return {
+            "down": self.adot_h,
+            "set_up": self.aust_h,
+            "delay": self.adet_h,
+            "maintenance": self.maintenance_h,
+            "idle": self.idle_h,
+            "off": self.off_h,
+            "unknown": self.unknown_h,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DayUtilisation(UsedHours):
+    """One machine's local day of 23, 24 or 25 hours."""
+
+    machine: str
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodUtilisation(UsedHours):
+    """What `of` (a machine, a group, the factory) did in a period. `last_used`: the end of its last production in the asked
+    range, None where there was none."""
+
+    of: str
+    period: str
+    start: datetime
+    end: datetime
+    last_used: datetime | None
+
+    def reaches(self, coverage_bound: float) -> bool:
+        """Whether enough is known for the other figures to mean what they say."""
+        return self.coverage >= coverage_bound
+
+
+By = Literal["machine", "group", "factory"]
+Per = Literal["day", "week", "shift"]
+NO_SHIFT = "outside"
+NO_GROUP = "no group"
+
+
+def utilisation_per_day(
+    spells: pd.DataFrame, zone: str, first: date, last: date, changeover_gap: timedelta
+) -> list[DayUtilisation]:
+    """One entry per machine of the timeline and local day from `first` to `last`, both included, ordered."""
+    days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+    axis = MachineAxis(sorted(pd.unique(spells["machine"])), _midnights(zone, first, last))
+    hours = _hours(spells, occupied_spells(spells, changeover_gap), axis)
+    return [
+        DayUtilisation(machine=machine, day=day, **{name: float(own[row, place]) for name, own in hours.items()})
+        for row, machine in enumerate(axis.machines)
+        for place, day in enumerate(days)
+    ]
+
+
+def utilisation(
+    spells: pd.DataFrame,
+    policy: Policy,
+    first: date,
+    last: date,
+    by: By = "machine",
+    per: Per = "day",
+    until: datetime | None = None,
+) -> list[PeriodUtilisation]:
+    """Of machines, groups of the policy or the whole factory, per local day, ISO week or shift, from `first` to `last`, both
+    included, ordered. Weeks are cut to the range; hours outside every shift are the period `NO_SHIFT` of their day. What is
+    later than `until` is no calendar time yet."""
+    edges = _midnights(policy.zone, first, last)
+    if until is not None:
+        edges = np.minimum(edges, max(edges[0], until.timestamp()))
+    shifts = shift_times(policy.shifts, policy.zone, first - timedelta(days=1), last) if per == "shift" else []
+    cuts = [one.timestamp() for shift in shifts for one in (shift.start, shift.end)]
+    edges = np.unique(np.concatenate([edges, [one for one in cuts if edges[0] < one < edges[-1]]]))
+    if len(edges) < 2:
+        return []
+    axis = MachineAxis(sorted(pd.unique(spells["machine"])), edges)
+    hours = _hours(spells, occupied_spells(spells, policy.changeover_gap), axis)
+    used = spells[producing(spells)].groupby("machine", observed=True)["end"].max()
+    subjects: dict[str, list[int]] = {}
+    for row, machine in enumerate(axis.machines):
+        subjects.setdefault(_subject(machine, policy, by), []).append(row)
+    local = ZoneInfo(policy.zone)
+    periods: dict[tuple[datetime, str], list[int]] = {}
+    for place, begin in enumerate(edges[:-1].tolist()):
+        periods.setdefault(_period(datetime.fromtimestamp(begin, local), per, shifts), []).append(place)
+    return [
+        PeriodUtilisation(
+            of=subject,
+            period=name,
+            start=datetime.fromtimestamp(edges[places[0]], UTC),
+            end=datetime.fromtimestamp(edges[places[-1] + 1], UTC),
+            last_used=max((used[axis.machines[row]] for row in rows if axis.machines[row] in used.index), default=None),
+            **{key: float(own[np.ix_(rows, places)].sum()) for key, own in hours.items()},
+        )
+        for subject, rows in sorted(subjects.items())
+        for (_, name), places in periods.items()
+    ]
+
+
+def _midnights(zone: str, first: date, last: date) -> np.ndarray:
+    """Those that begin the days, and the one that ends the last: epoch seconds."""
+    days = [first + timedelta(days=offset) for offset in range((last - first).days + 2)]
+    return np.array([datetime.combine(day, time(0), ZoneInfo(zone)).timestamp() for day in days])
+
+
+def _subject(machine: str, policy: Policy, by: By) -> str:
+    if by == "machine":
+        return machine
+    return policy.factory if by == "factory" else policy.group_of(machine) or NO_GROUP
+
+
+def _period(begin: datetime, per: Per, shifts: Sequence[ShiftTime]) -> tuple[datetime, str]:
+    """(a moment to tell periods of one name apart, the name) of what holds at `begin`, local time."""
+    midnight = begin.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    if per == "week":
+        year, week, _ = begin.isocalendar()
+        return midnight - timedelta(days=begin.weekday()), f"{year}-W{week:02}"
+    if per == "day":
+        return midnight, begin.date().isoformat()
+    place = bisect_right(shifts, begin, key=lambda one: one.start) - 1
+    if place >= 0 and begin < shifts[place].end:
+        return shifts[place].start, f"{shifts[place].day.isoformat()} {shifts[place].name}"
+    return midnight, f"{begin.date().isoformat()} {NO_SHIFT}"
+
+
+def producing(spells: pd.DataFrame) -> pd.Series:
+    return (spells["state"] == MachineState.EXECUTING.value) & ~spells["mode"].isin(_NOT_PRODUCTION)
+
+
+def _hours(spells: pd.DataFrame, occupied: pd.DataFrame, axis: MachineAxis) -> dict[str, np.ndarray]:
+    """The fields of `UsedHours`, each of shape (machines, bins)."""
+    state, mode = spells["state"], spells["mode"]
+    present = state.isin([MachineState.EXECUTING.value, MachineState.NOT_EXECUTING.value])
+    waiting = spells[(state == MachineState.NOT_EXECUTING.value) & ~mode.isin(_NOT_PRODUCTION)]
+    aubt = axis.hours(occupied)
+    idle = axis.hours_outside(waiting, occupied)
+    return {
+        "calendar_h": np.broadcast_to(np.diff(axis.edges) / 3600, aubt.shape),
+        "known_h": axis.hours(spells[state != MachineState.UNKNOWN.value]),
+        "apt_h": axis.hours(spells[producing(spells)]),
+        "aust_h": axis.hours(spells[present & (mode == OperationMode.SETUP.value)]),
+        "adot_h": axis.hours(spells[state == MachineState.OUT_OF_SERVICE.value]),
+        # Waiting inside occupied spells.
+        "adet_h": np.maximum(0.0, axis.hours(waiting) - idle),
+        "aubt_h": aubt,
+        "maintenance_h": axis.hours(spells[present & (mode == OperationMode.MAINTENANCE.value)]),
+        "idle_h": idle,
+        "off_h": axis.hours(spells[state == MachineState.NOT_AVAILABLE.value]),
+    }
