@@ -7,13 +7,12 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, generate_latest
-from pydantic import BaseModel, ConfigDict, Field
 
 from analytics.api.context import AnalyticsContext
 from analytics.api.metrics import AnalyticsCollector
@@ -36,58 +35,12 @@ from ingest.quarantine import Quarantine
 from ingest.service import IngestService
 from stores import Point, StateStore, StoreRefusedError, StoreUnavailableError
 from stores.configuration import StoreTable, open_points, open_store, read_secret
-from telemetry import Clock, Duration, Name, ShiftedClock, SystemClock, UserError, load_settings, rfc3339
-from telemetry.broker import BrokerSettings
-from vrijloop.backup import back_up
+from telemetry import Clock, ShiftedClock, SystemClock, UserError, load_settings, rfc3339
 from vrijloop.http_server import listen_on, serve
-
-QUARANTINE_FILE = "quarantine.sqlite"
+from vrijloop.operations.backup import back_up
+from vrijloop.server_settings import QUARANTINE_FILE, ServerSettings
 
 _log = logging.getLogger(__name__)
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PlatformTable(_Table):
-    """The sharing platform that offers go to. With `webhook_secret_file` it may say at once that bookings have changed."""
-
-    url: str
-    token_file: Path
-    webhook_secret_file: Path | None = None
-
-
-class AlertTable(_Table):
-    """Where alerts are posted, signed by Standard Webhooks. The file holds the URL, which is often a secret itself."""
-
-    url_file: Path
-    secret_file: Path
-
-
-class ForecastTable(_Table):
-    """Where heavy work runs: `processes` beside the server, or the Dask cluster whose scheduler is named."""
-
-    processes: Annotated[int, Field(ge=1, le=256)] = 1
-    scheduler: Annotated[str | None, Field(pattern=r"^(tcp|tls)://[^\s]+$")] = None
-
-
-class ServerSettings(_Table):
-    """`vrijloop server --config`."""
-
-    data_dir: Path = Path("vrijloop-server")
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8341
-    token_file: Path
-    tokens: dict[Name, Path] = {}
-    policy: Path
-    ingest: bool = True
-    cycle: Duration = timedelta(hours=1)
-    mqtt: BrokerSettings = BrokerSettings()
-    store: StoreTable = StoreTable()
-    platform: PlatformTable
-    alerts: AlertTable | None = None
-    forecast: ForecastTable = ForecastTable()
 
 
 def run_server(config: Path, as_of: datetime | None = None) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from simulators.limburg import FACTORY
 from telemetry import SystemClock, UserError
-from vrijloop.simulation import SimulatedFactory, agent_machines_toml
+from vrijloop.simulated_factory import SimulatedFactory, agent_machines_toml
 
 
 async def run_simulation(

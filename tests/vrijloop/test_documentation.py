@@ -19,7 +19,7 @@ from telemetry import load_settings
 from telemetry.settings_file import _model_in
 from tests.servers import free_port, listens, require, wait_for
 from vrijloop.ingest_worker import WorkerSettings
-from vrijloop.server import ServerSettings
+from vrijloop.server_settings import ServerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])

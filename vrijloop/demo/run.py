@@ -36,7 +36,7 @@ from vrijloop.demo.policies import (
 )
 from vrijloop.demo.workplace import Ports, Workplace, free_ports
 from vrijloop.http_server import listen_on
-from vrijloop.simulation import agent_machines_toml
+from vrijloop.simulated_factory import agent_machines_toml
 
 DEFAULT_PORT = 8340
 _READY_S = 60.0

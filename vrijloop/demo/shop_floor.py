@@ -24,7 +24,7 @@ from simulators.modbus_server import MeterServer, sdm630
 from simulators.recorded_meter import read_recorded_meter
 from telemetry import SteppedClock, SystemClock, UserError, load_settings
 from telemetry.logs import log_to_stderr
-from vrijloop.simulation import SimulatedFactory
+from vrijloop.simulated_factory import SimulatedFactory
 
 HISTORY_STEP = timedelta(minutes=2)
 _LAST_WORDS_S = 10.0

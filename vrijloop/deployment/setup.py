@@ -188,7 +188,7 @@ def _platform_environment(plan: Installation) -> str:
 
 def _simulator(plan: Installation) -> str:
     """A gateway that reads the simulated factory beside it."""
-    from vrijloop.simulation import agent_machines_toml
+    from vrijloop.simulated_factory import agent_machines_toml
 
     return (
         f'[agent]\nfactory = "{plan.factory}"\ngateway = "{SIMULATOR}"\ndata_dir = "/data"\n\n'

@@ -11,13 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from telemetry import UnavailableError, UserError, load_settings, rfc3339
+from vrijloop.commands.options import SERVER_CONFIG, JsonOption, ServerConfigOption
 
 app = typer.Typer(help="Messages in quarantine, and gaps in what has arrived.", no_args_is_help=True)
 quarantine_app = typer.Typer(help="Messages that could not be taken.", no_args_is_help=True)
 app.add_typer(quarantine_app, name="quarantine")
 
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The server's TOML configuration.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 IdsArgument = Annotated[list[int] | None, typer.Argument(help="Numbers, as `list` shows them.")]
 AllOption = Annotated[bool, typer.Option("--all", help="All of them.")]
 
@@ -41,7 +40,7 @@ def run(
 
 
 @quarantine_app.command("list")
-def list_messages(config: ConfigOption = Path("server.toml"), as_json: JsonOption = False) -> None:
+def list_messages(config: ServerConfigOption = SERVER_CONFIG, as_json: JsonOption = False) -> None:
     """Each message with when it came, its topic and why it was refused."""
     with _quarantine(config) as quarantine:
         rows = [_row(one) for one in quarantine.messages()]
@@ -56,7 +55,7 @@ def list_messages(config: ConfigOption = Path("server.toml"), as_json: JsonOptio
 
 @quarantine_app.command()
 def show(
-    number: Annotated[int, typer.Argument(help="As `list` shows it.")], config: ConfigOption = Path("server.toml")
+    number: Annotated[int, typer.Argument(help="As `list` shows it.")], config: ServerConfigOption = SERVER_CONFIG
 ) -> None:
     """One message as it came."""
     with _quarantine(config) as quarantine:
@@ -68,13 +67,13 @@ def show(
 
 
 @quarantine_app.command()
-def retry(numbers: IdsArgument = None, every: AllOption = False, config: ConfigOption = Path("server.toml")) -> None:
+def retry(numbers: IdsArgument = None, every: AllOption = False, config: ServerConfigOption = SERVER_CONFIG) -> None:
     """Send messages to the broker again, as they came; what is refused again comes back here."""
     import paho.mqtt.publish as mqtt_publish
     from paho.mqtt.client import MQTTv5, MQTTv311
 
     from ingest.quarantine import MAX_KEPT_BYTES
-    from vrijloop.server import ServerSettings
+    from vrijloop.server_settings import ServerSettings
 
     settings = load_settings(config, ServerSettings).mqtt
     with _quarantine(config) as quarantine:
@@ -103,7 +102,7 @@ def retry(numbers: IdsArgument = None, every: AllOption = False, config: ConfigO
 
 
 @quarantine_app.command()
-def drop(numbers: IdsArgument = None, every: AllOption = False, config: ConfigOption = Path("server.toml")) -> None:
+def drop(numbers: IdsArgument = None, every: AllOption = False, config: ServerConfigOption = SERVER_CONFIG) -> None:
     """Throw messages away."""
     with _quarantine(config) as quarantine:
         chosen = _chosen(quarantine.messages(), numbers, every)
@@ -112,12 +111,12 @@ def drop(numbers: IdsArgument = None, every: AllOption = False, config: ConfigOp
 
 
 @app.command()
-def gaps(config: ConfigOption = Path("server.toml"), as_json: JsonOption = False) -> None:
+def gaps(config: ServerConfigOption = SERVER_CONFIG, as_json: JsonOption = False) -> None:
     """Is anything missing? Per gateway what is stored and which numbers never came; exit code 1 where some did not."""
     import httpx2
 
-    from vrijloop.running_server import request
-    from vrijloop.server import ServerSettings
+    from vrijloop.server_client import request
+    from vrijloop.server_settings import ServerSettings
 
     settings = load_settings(config, ServerSettings)
     try:
@@ -142,7 +141,7 @@ def _quarantine(config: Path) -> Any:
     from contextlib import closing
 
     from ingest.quarantine import Quarantine
-    from vrijloop.server import QUARANTINE_FILE, ServerSettings
+    from vrijloop.server_settings import QUARANTINE_FILE, ServerSettings
 
     path = load_settings(config, ServerSettings).data_dir / QUARANTINE_FILE
     if not path.exists():

@@ -25,8 +25,8 @@ from stores import StoreUnavailableError
 from stores.configuration import DUCKDB_FILE, StoreTable, open_store, read_secret
 from telemetry import Clock, SystemClock, UserError, load_settings
 from telemetry.broker import BrokerSettings
-from vrijloop.running_server import address_of, request
-from vrijloop.server import ServerSettings
+from vrijloop.server_client import address_of, request
+from vrijloop.server_settings import ServerSettings
 
 Level = Literal["ok", "warning", "wrong"]
 

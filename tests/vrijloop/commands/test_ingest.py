@@ -19,7 +19,7 @@ from telemetry import MachineState, StateInterval, SystemClock, UserError, encod
 from telemetry.message import StateReport
 from tests.servers import Mosquitto, answers, free_port, wait_for
 from tests.vrijloop.command_line import invoke
-from vrijloop.ingest_commands import app
+from vrijloop.commands.ingest import app
 
 TOPIC = "vrijloop/v1/hal-2/m1/state"
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from telemetry import SystemClock, UserError, load_settings
-from vrijloop.command_input import progress_bar
+from vrijloop.commands.options import progress_bar
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="The server's configuration: its states and memory.")
@@ -31,9 +31,9 @@ def backup(
     """Everything that must not be lost, in one file: of a server, of a platform, or of both. They may run meanwhile."""
     from stores import StoreUnavailableError
     from stores.configuration import open_store
-    from vrijloop.backup import back_up
-    from vrijloop.running_server import ask_running
-    from vrijloop.server import ServerSettings
+    from vrijloop.operations.backup import back_up
+    from vrijloop.server_client import ask_running
+    from vrijloop.server_settings import ServerSettings
 
     _something(config, database)
     clock = SystemClock()
@@ -68,9 +68,9 @@ def restore(
 ) -> None:
     """Bring a backup back. The server, or the platform, must not run meanwhile. Repeating it is harmless."""
     from stores.configuration import open_store
-    from vrijloop.backup import restore as bring_back
-    from vrijloop.running_server import ask_running
-    from vrijloop.server import ServerSettings
+    from vrijloop.operations.backup import restore as bring_back
+    from vrijloop.server_client import ask_running
+    from vrijloop.server_settings import ServerSettings
 
     _something(config, database)
     if config is None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from telemetry import SystemClock, UserError, load_settings, parse_duration, rfc3339
-from vrijloop.command_input import parse_moment, progress_bar
+from vrijloop.commands.options import JsonOption, parse_moment, progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,6 @@ SourceArgument = Annotated[
     Path, typer.Argument(help="A CSV file machine,since,until,state, or the server's TOML configuration: its store.")
 ]
 PolicyOption = Annotated[Path | None, typer.Option("--policy", help="What the factory lets be offered, TOML.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def spare(
@@ -235,7 +234,7 @@ def _history(source: Path, rules: Policy, start: datetime, end: datetime) -> pd.
     """Of a CSV all of it; of a store what touches [start, end)."""
     from analytics.history.csv_file import read_history
     from stores.configuration import open_store
-    from vrijloop.server import ServerSettings
+    from vrijloop.server_settings import ServerSettings
 
     if source.suffix != ".toml":
         return read_history(source)

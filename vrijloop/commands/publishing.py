@@ -12,9 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from telemetry import UserError, load_settings
+from vrijloop.commands.options import SERVER_CONFIG, JsonOption, ServerConfigOption
 
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The server's configuration, TOML.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 _TIMEOUT_S = 30.0
 
 approvals_app = typer.Typer(help="Slots of machines whose policy says `ask`.", no_args_is_help=True)
@@ -22,7 +21,7 @@ approvals_app = typer.Typer(help="Slots of machines whose policy says `ask`.", n
 
 def kill_switch(
     state: Annotated[str, typer.Argument(help="on: withdraw everything at once and offer nothing; off; or show.")],
-    config: ConfigOption = Path("server.toml"),
+    config: ServerConfigOption = SERVER_CONFIG,
 ) -> None:
     """Withdraw all that is offered and not booked, and offer nothing until it is off again."""
     if state not in ("on", "off", "show"):
@@ -39,7 +38,7 @@ def kill_switch(
 def follow(
     gateway: Annotated[str, typer.Argument(help="The gateway that sent the report.")],
     seq: Annotated[int, typer.Argument(min=1, help="Its number, as logs and `vrijloop ingest gaps` have it.")],
-    config: ConfigOption = Path("server.toml"),
+    config: ServerConfigOption = SERVER_CONFIG,
     days: Annotated[int, typer.Option(min=1, max=62, help="How far back it is looked for.")] = 8,
     as_json: JsonOption = False,
 ) -> None:
@@ -63,7 +62,7 @@ def follow(
 
 
 @approvals_app.command("list")
-def list_approvals(config: ConfigOption = Path("server.toml"), as_json: JsonOption = False) -> None:
+def list_approvals(config: ServerConfigOption = SERVER_CONFIG, as_json: JsonOption = False) -> None:
     """What waits for an answer, and what was answered."""
     found = _ask(config, "GET", "/api/v1/approvals")["approvals"]
     if as_json:
@@ -78,13 +77,13 @@ def list_approvals(config: ConfigOption = Path("server.toml"), as_json: JsonOpti
 
 
 @approvals_app.command("approve")
-def approve(approval: str, config: ConfigOption = Path("server.toml")) -> None:
+def approve(approval: str, config: ServerConfigOption = SERVER_CONFIG) -> None:
     """Let a slot be offered. APPROVAL: its id, or the beginning of it."""
     _answer(approval, config, "approved", approve=True)
 
 
 @approvals_app.command("refuse")
-def refuse(approval: str, config: ConfigOption = Path("server.toml")) -> None:
+def refuse(approval: str, config: ServerConfigOption = SERVER_CONFIG) -> None:
     """Do not let a slot be offered; it is not asked about again."""
     _answer(approval, config, "refused", approve=False)
 
@@ -102,8 +101,8 @@ def _ask(config: Path, method: Literal["GET", "PUT", "POST"], path: str, body: o
     """The running server's answer. Raises UserError with a sentence."""
     import httpx2
 
-    from vrijloop.running_server import address_of, request
-    from vrijloop.server import ServerSettings
+    from vrijloop.server_client import address_of, request
+    from vrijloop.server_settings import ServerSettings
 
     settings = load_settings(config, ServerSettings)
     address = address_of(settings)

@@ -18,7 +18,7 @@ from stores.influxdb_store import InfluxDBStateStore
 from telemetry import MachineState, OperationMode, StateInterval, SystemClock, UserError, load_settings
 from tests.servers import InfluxServer
 from tests.vrijloop.command_line import invoke
-from vrijloop.server import ServerSettings
+from vrijloop.server_settings import ServerSettings
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sharing_platform.database import DatabaseError, looking, newest_revision, revision_in
 from sharing_platform.notices.undelivered import Undelivered, late_mails, late_webhooks
 from telemetry import Clock
-from vrijloop.doctor import Finding, disk
+from vrijloop.operations.doctor import Finding, disk
 
 
 def examine_platform(url: str, clock: Clock) -> Iterator[Finding]:

@@ -27,7 +27,7 @@ from telemetry import MachineState, StateInterval, SystemClock, UserError, load_
 from tests.postgres import fresh_database
 from tests.servers import answers, create_influx_database, free_port, wait_for
 from tests.vrijloop.command_line import invoke
-from vrijloop.server import ServerSettings
+from vrijloop.server_settings import ServerSettings
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
 TOKEN = "token-of-sixteen-or-more"

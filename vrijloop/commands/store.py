@@ -13,23 +13,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from telemetry import SystemClock, UserError, load_settings
-from vrijloop.command_input import parse_moment, progress_bar
+from vrijloop.commands.options import SERVER_CONFIG, JsonOption, ServerConfigOption, parse_moment, progress_bar
 
 if TYPE_CHECKING:
     from stores import StateStore
-    from vrijloop.server import ServerSettings
+    from vrijloop.server_settings import ServerSettings
 
 app = typer.Typer(help="Set up the store, take data out of it, bring data in, move it.", no_args_is_help=True)
 
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The server's TOML configuration.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-DEFAULT = Path("server.toml")
 FIRST, LAST = "2000-01-01", "2200-01-01"
 
 
 @app.command()
 def init(
-    config: ConfigOption = DEFAULT,
+    config: ServerConfigOption = SERVER_CONFIG,
     reader_token: Annotated[
         Path | None,
         typer.Option(
@@ -59,7 +56,7 @@ def init(
 @app.command("export")
 def export_(
     file: Annotated[Path, typer.Argument(help="A name that ends in .parquet or .csv.")],
-    config: ConfigOption = DEFAULT,
+    config: ServerConfigOption = SERVER_CONFIG,
     factory: Annotated[str | None, typer.Option(help="One factory; without it, all.")] = None,
     machine: Annotated[list[str] | None, typer.Option(help="A machine; may be repeated. Without it, all.")] = None,
     start: Annotated[str, typer.Option(help="First moment of `since`, ISO 8601.")] = FIRST,
@@ -80,7 +77,7 @@ def export_(
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="What `export` wrote.")],
-    config: ConfigOption = DEFAULT,
+    config: ServerConfigOption = SERVER_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
     """Take states in from a Parquet or CSV file; what is there already is no trouble."""
@@ -113,7 +110,7 @@ def move(
 def forget(
     factory: Annotated[str, typer.Argument(help="The machine's factory.")],
     machine: Annotated[str, typer.Argument(help="The machine.")],
-    config: ConfigOption = DEFAULT,
+    config: ServerConfigOption = SERVER_CONFIG,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete everything that is stored of a machine."""
@@ -127,7 +124,7 @@ def forget(
 
 
 def _settings(config: Path) -> ServerSettings:
-    from vrijloop.server import ServerSettings
+    from vrijloop.server_settings import ServerSettings
 
     return load_settings(config, ServerSettings)
 

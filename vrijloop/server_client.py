@@ -8,7 +8,7 @@ import httpx2
 
 from stores.configuration import read_secret
 from telemetry import UserError
-from vrijloop.server import ServerSettings
+from vrijloop.server_settings import ServerSettings
 
 _LONG = httpx2.Timeout(5.0, read=3600.0)
 """A year of a thousand machines takes minutes to write out."""

@@ -16,7 +16,7 @@ from telemetry import UserError
 from tests.vrijloop.command_line import invoke
 from vrijloop.deployment.units import unit_file
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 UNIT = unit_file("agent")
 SERVERS = [unit_file(name) for name in ("server", "platform", "ingest")]
 HARDENING = {

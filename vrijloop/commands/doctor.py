@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from telemetry import SystemClock, UserError
+from vrijloop.commands.options import JsonOption
 
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "wrong": ("✗", "red")}
 
@@ -22,12 +23,12 @@ def doctor(
     platform_database: Annotated[
         str | None, typer.Option(help="The sharing platform's database, as a SQLAlchemy URL.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Look at a server: configuration, secrets, broker, store, platform, certificates, clocks and disk; or at a sharing platform: database,
     e-mails and webhooks that do not arrive, disk; or at both. Say what is wrong and how to mend it. Ends with 1 where something is wrong."""
-    from vrijloop.doctor import examine
-    from vrijloop.platform_doctor import examine_platform
+    from vrijloop.operations.doctor import examine
+    from vrijloop.operations.platform_doctor import examine_platform
 
     if config is None and platform_database is None:
         raise UserError("Say what to look at: --config SERVER.toml, --platform-database URL, or both.")

@@ -10,7 +10,7 @@ import typer
 
 from telemetry import ShiftedClock, UserError
 from telemetry.logs import log_to_stderr
-from vrijloop.command_input import parse_moment
+from vrijloop.commands.options import AsOfOption, parse_as_of
 
 DatabaseOption = Annotated[
     str, typer.Option(help="SQLAlchemy URL.", envvar="VRIJLOOP_PLATFORM_DATABASE", show_envvar=True)
@@ -51,7 +51,7 @@ def platform(
     private_webhooks: Annotated[
         bool, typer.Option("--private-webhooks", help="Organisations may name webhooks in private networks.")
     ] = False,
-    as_of: Annotated[str | None, typer.Option(help="The present of a recording, ISO 8601.", hidden=True)] = None,
+    as_of: AsOfOption = None,
 ) -> None:
     """Run the sharing platform."""
     from vrijloop.platform_server import PlatformOptions, run_platform
@@ -59,7 +59,7 @@ def platform(
     log_to_stderr()
     if mail is None:
         logging.getLogger(__name__).warning("No --mail is given: nobody can register, and e-mails wait until it is.")
-    moment = parse_moment(as_of, "--as-of") if as_of is not None else None
+    moment = parse_as_of(as_of)
     options = PlatformOptions(
         database, tokens_file, webhooks_file, host, port, url, mail, mail_from, mail_password_file, private_webhooks
     )

@@ -23,7 +23,7 @@ from telemetry import SystemClock, UserError
 from tests.certificates import ask_for_certificate, make_certificates
 from tests.servers import Mosquitto, free_port, serving
 from tests.vrijloop.command_line import invoke
-from vrijloop.doctor import clocks, disk
+from vrijloop.operations.doctor import clocks, disk
 
 TOKEN = "a-token-of-at-least-16"
 

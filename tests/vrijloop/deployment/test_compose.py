@@ -27,7 +27,7 @@ from vrijloop.cli import app
 from vrijloop.deployment import setup as deployment
 from vrijloop.ingest_worker import WorkerSettings
 from vrijloop.platform_server import PlatformOptions, read_targets, read_tokens
-from vrijloop.server import ServerSettings
+from vrijloop.server_settings import ServerSettings
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from telemetry import UserError
+from vrijloop.commands.options import check_zone
 
 app = typer.Typer(help="Grafana: dashboards in Dutch and English, data source, alert rules.", no_args_is_help=True)
 
@@ -22,7 +23,7 @@ def write(
     """Write what Grafana's provisioning reads."""
     from dashboards.build import write_dashboards
 
-    for path in write_dashboards(folder, known_zone(zone)):
+    for path in write_dashboards(folder, check_zone(zone)):
         print(path)
 
 
@@ -56,16 +57,5 @@ def push(
             raise UserError("--influxdb-url needs --influxdb-token-file.")
         source = InfluxSource(influxdb_url, influxdb_bucket, read_secret(influxdb_token_file, "InfluxDB token"))
     token = read_secret(token_file, "Grafana token")
-    for done in push_all(url, token, language, known_zone(zone), source):
+    for done in push_all(url, token, language, check_zone(zone), source):
         print(f"{done}: up to date")
-
-
-def known_zone(name: str) -> str:
-    """Raises UserError."""
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise UserError(f"{name!r} is no time zone; write for instance Europe/Brussels.") from None
-    return name

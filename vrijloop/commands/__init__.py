@@ -1,0 +1,1 @@
+"""The commands of `vrijloop`, a module per subject."""
