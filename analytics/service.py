@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from analytics.cycle import Analytics, CycleResult
+from analytics.history.newest_states import NewestStates
 from analytics.policy.policy import Policy
 from analytics.policy.vetoes import Veto
 from analytics.publishing.bookings_at_risk import Alert
@@ -47,7 +48,7 @@ class AnalyticsService:
         summaries: SummaryWriter | None = None,
     ) -> None:
         self._analytics = analytics
-        self._store = store
+        self._newest = NewestStates(store)
         self._publisher = publisher
         self._policy = policy
         self._clock = clock
@@ -158,8 +159,8 @@ class AnalyticsService:
             self._summed = result
 
     async def _check_bookings(self) -> None:
-        latest = await asyncio.to_thread(self._store.latest, self._policy.factory)
-        for alert in await asyncio.to_thread(self._analytics.check_bookings, latest):
+        newest = await self._newest.read(self._policy.factory, LIVE_INTERVAL_S)
+        for alert in await asyncio.to_thread(self._analytics.check_bookings, newest):
             await asyncio.to_thread(self._tell, alert)
 
     async def _watch_bookings(self) -> None:
@@ -169,8 +170,8 @@ class AnalyticsService:
             self._due.set()
 
     async def _show_live(self) -> None:
-        latest = await asyncio.to_thread(self._store.latest, self._policy.factory)
-        for card in machine_cards(latest, self._policy, self._clock.now()):
+        newest = await self._newest.read(self._policy.factory)
+        for card in machine_cards(newest, self._policy, self._clock.now()):
             if self._shown.get(card.machine) != card:
                 await asyncio.to_thread(self._publisher.show, card)
                 self._shown[card.machine] = card

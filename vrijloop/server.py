@@ -19,6 +19,7 @@ from analytics.api.metrics import AnalyticsCollector
 from analytics.app import build_app
 from analytics.cycle import Analytics
 from analytics.executors import Workers, workers_for
+from analytics.history.newest_states import machine_names
 from analytics.policy.calendar_feeds import CalendarFeeds
 from analytics.policy.policy import Policy
 from analytics.publishing.alert_webhook import alert_webhook
@@ -65,9 +66,7 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, workers: Work
     publications = Publications(settings.data_dir / "publications.sqlite")
     platform = HttpSharingPlatform(settings.platform.url, read_secret(settings.platform.token_file, "platform token"))
     state = PublisherState(settings.data_dir / "publisher.sqlite")
-    publisher = Publisher(
-        platform, state, publications, policy, clock, lambda: [one.machine for one in store.latest(policy.factory)]
-    )
+    publisher = Publisher(platform, state, publications, policy, clock, lambda: machine_names(store, policy.factory))
     feeds = CalendarFeeds(policy, settings.data_dir / "calendars")
     analytics = Analytics(store, publisher, state, publications, policy, clock, feeds, workers)
     tell = alert_webhook(settings.alerts.url_file, settings.alerts.secret_file, clock) if settings.alerts else _no_alert

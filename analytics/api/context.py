@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,11 +12,12 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from analytics.api.sessions import COOKIE, Sessions, foreign
+from analytics.history.newest_states import NewestStates
 from analytics.policy.policy import Policy
 from analytics.publishing.publications import Traced
 from analytics.publishing.state import PublisherState
 from analytics.service import AnalyticsService
-from stores import LatestState, StateStore
+from stores import StateStore
 from telemetry import Clock
 
 
@@ -39,17 +38,10 @@ class AnalyticsContext:
     promises_of: Callable[[str, datetime], Sequence[Traced]] = field(default=lambda _, __: ())
     streams: int = 0
     sessions: Sessions = field(default_factory=Sessions)
-    _latest: dict[str, tuple[float, list[LatestState]]] = field(default_factory=dict)
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    newest: NewestStates = field(init=False)
 
-    async def latest(self, factory: str, not_older_than_s: float) -> list[LatestState]:
-        """The newest states, asked of the store once for all who stream."""
-        async with self._lock:
-            asked, held = self._latest.get(factory, (0.0, []))
-            if not asked or time.monotonic() - asked >= not_older_than_s:
-                held = await asyncio.to_thread(self.store.latest, factory)
-                self._latest[factory] = (time.monotonic(), held)
-            return held
+    def __post_init__(self) -> None:
+        self.newest = NewestStates(self.store)
 
 
 def context_of(request: Request) -> AnalyticsContext:

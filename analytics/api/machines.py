@@ -35,7 +35,7 @@ from analytics.api.models import (
     Utilisation,
 )
 from analytics.history.timeline import hours_per_state, timeline
-from analytics.kpis.utilisation import By, Per, utilisation, utilisation_per_day
+from analytics.kpis.utilisation import By, Per, utilisation
 from stores import LatestState
 from telemetry import MachineState, Name, rfc3339
 
@@ -56,7 +56,7 @@ router = APIRouter(prefix="/api/v1", tags=["machines"])
 async def get_machines(context: Context, factory: Factory, limit: Limit = 1000, cursor: Cursor = None) -> MachinePage:
     """Every machine with its newest state and since when, ordered by name."""
     after = _from_cursor(cursor)
-    latest = await asyncio.to_thread(context.store.latest, factory)
+    latest = await context.newest.read(factory)
     rest = [one for one in latest if after is None or one.machine > after]
     following = _to_cursor(rest[limit - 1].machine) if len(rest) > limit else None
     return MachinePage(machines=[_latest(one) for one in rest[:limit]], next=following)
@@ -65,7 +65,7 @@ async def get_machines(context: Context, factory: Factory, limit: Limit = 1000, 
 @router.get("/machines/{machine}")
 async def get_machine(machine: Name, context: Context, factory: Factory) -> MachineNow:
     """One machine's newest state."""
-    latest = await asyncio.to_thread(context.store.latest, factory)
+    latest = await context.newest.read(factory)
     found = next((one for one in latest if one.machine == machine), None)
     if found is None:
         raise HTTPException(404, "There is no such machine.")
@@ -134,8 +134,8 @@ def get_utilisation(first: date, last: date, context: Context, factory: Factory)
     policy = context.policy
     start, end = _range(first, last, policy.zone)
     spells = timeline(context.store.intervals(factory, start, end), start, end)
-    days = utilisation_per_day(spells, policy.zone, first, last, policy.changeover_gap)
-    return Utilisation(denominators=_DENOMINATORS, days=[Day.model_validate(one) for one in days])
+    days = utilisation(spells, policy, first, last)
+    return Utilisation(denominators=_DENOMINATORS, days=[Day.of_period(one) for one in days])
 
 
 @router.get("/kpis")
@@ -184,7 +184,7 @@ async def _events(context: AnalyticsContext, factory: str) -> AsyncIterator[str]
     context.streams += 1
     try:
         while True:
-            for one in await context.latest(factory, STREAM_INTERVAL_S):
+            for one in await context.newest.read(factory, STREAM_INTERVAL_S):
                 interval = one.interval
                 look = (interval.state, interval.mode, interval.since, interval.reason)
                 if shown.get(one.machine) != look:

@@ -71,6 +71,11 @@ class Day(_Hours):
     machine: str
     day: date
 
+    @classmethod
+    def of_period(cls, period: PeriodUtilisation) -> Day:
+        hours = {name: getattr(period, name) for name in _Hours.model_fields}
+        return cls(machine=period.of, day=date.fromisoformat(period.period), **hours)
+
 
 class Kpis(_Hours):
     """What a machine, a group or the factory did in a period."""

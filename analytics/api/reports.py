@@ -9,6 +9,7 @@ import pandas as pd
 from fastapi import APIRouter, HTTPException, Path, Query
 
 from analytics.api.context import Context, OwnFactory
+from analytics.history.newest_states import machine_names
 from analytics.history.timeline import timeline
 from analytics.publishing.publications import Traced
 from telemetry import Name, rfc3339
@@ -27,7 +28,7 @@ def get_report(
     """A stored report, what the timeline makes of it, and the promises of its machine from then on. 404 where it is not stored: it never
     came, or a later report of the same interval took its place."""
     now = context.clock.now()
-    machines = [one.machine for one in context.store.latest(factory)]
+    machines = machine_names(context.store, factory)
     records = context.store.records(factory, now - timedelta(days=days), now + timedelta(days=1), machines)
     found = records[(records["gateway"] == gateway) & (records["seq"] == seq)]
     if found.empty:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from analytics.executors import Workers, in_order
+from analytics.history.newest_states import machine_names
 from analytics.history.occupied_time import idle_spells, occupied_spells
 from analytics.history.quarter_grid import QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid, quarter_grids
 from analytics.history.timeline import timeline
@@ -71,7 +72,8 @@ def past_at(intervals: pd.DataFrame, now: datetime, policy: Policy, begin: datet
     days = (now.astimezone(zone).date() - first_day).days + 1
     start = datetime.combine(first_day, datetime.min.time(), zone)
     spells = timeline(intervals, start, now)
-    occupied = _occupied(spells, policy)
+    gaps = {name: policy.for_machine(name).changeover_gap for name in spells["machine"].cat.categories}
+    occupied = occupied_spells(spells, gaps)
     grids = quarter_grids(spells, occupied, first_day, days, policy.zone, _masked(policy, first_day, days))
     known = spells[spells["state"] != MachineState.UNKNOWN.value]
     last = known.groupby("machine", observed=True)["end"].max()
@@ -86,7 +88,7 @@ def read_past(store: StateStore, now: datetime, policy: Policy, workers: Workers
     if earliest is None or earliest >= now:
         return Past(now, {}, {}, {})
     begin = max(now - HISTORY, earliest)
-    names = [one.machine for one in store.latest(policy.factory)]
+    names = machine_names(store, policy.factory)
     portions = _in_portions(names, PORTION)
     pieces = ((store.intervals(policy.factory, begin, now, one), now, policy, begin) for one in portions)
     return borrowed(_joined(now, in_order(workers, past_at, pieces)), policy)
@@ -160,17 +162,6 @@ def _joined(now: datetime, pasts: Iterable[Past]) -> Past:
             now, {**whole.grids, **one.grids}, {**whole.heard, **one.heard}, {**whole.free_now, **one.free_now}
         )
     return whole
-
-
-def _occupied(spells: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """Every machine's by its own changeover gap, ordered by machine."""
-    gaps: dict[timedelta, list[str]] = {}
-    for name in spells["machine"].cat.categories:
-        gaps.setdefault(policy.for_machine(name).changeover_gap, []).append(name)
-    if len(gaps) == 1:
-        return occupied_spells(spells, next(iter(gaps)))
-    parts = [occupied_spells(spells[spells["machine"].isin(names)], gap) for gap, names in gaps.items()]
-    return pd.concat(parts).sort_values(["machine", "start"], kind="stable")
 
 
 def _masked(policy: Policy, first_day: date, days: int) -> set[date]:

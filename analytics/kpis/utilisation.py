@@ -85,14 +85,6 @@ class UsedHours:
 
 
 @dataclass(frozen=True, slots=True)
-class DayUtilisation(UsedHours):
-    """One machine's local day of 23, 24 or 25 hours."""
-
-    machine: str
-    day: date
-
-
-@dataclass(frozen=True, slots=True)
 class PeriodUtilisation(UsedHours):
     """What `of` (a machine, a group, the factory) did in a period. `last_used`: the end of its last production in the asked
     range, None where there was none."""
@@ -112,20 +104,6 @@ By = Literal["machine", "group", "factory"]
 Per = Literal["day", "week", "shift"]
 NO_SHIFT = "outside"
 NO_GROUP = "no group"
-
-
-def utilisation_per_day(
-    spells: pd.DataFrame, zone: str, first: date, last: date, changeover_gap: timedelta
-) -> list[DayUtilisation]:
-    """One entry per machine of the timeline and local day from `first` to `last`, both included, ordered."""
-    days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
-    axis = MachineAxis(sorted(pd.unique(spells["machine"])), _midnights(zone, first, last))
-    hours = _hours(spells, occupied_spells(spells, changeover_gap), axis)
-    return [
-        DayUtilisation(machine=machine, day=day, **{name: float(own[row, place]) for name, own in hours.items()})
-        for row, machine in enumerate(axis.machines)
-        for place, day in enumerate(days)
-    ]
 
 
 def utilisation(
@@ -150,7 +128,6 @@ def utilisation(
         return []
     axis = MachineAxis(sorted(pd.unique(spells["machine"])), edges)
     hours = _hours(spells, occupied_spells(spells, policy.changeover_gap), axis)
-    used = spells[producing(spells)].groupby("machine", observed=True)["end"].max()
     subjects: dict[str, list[int]] = {}
     for row, machine in enumerate(axis.machines):
         subjects.setdefault(_subject(machine, policy, by), []).append(row)
@@ -158,18 +135,30 @@ def utilisation(
     periods: dict[tuple[datetime, str], list[int]] = {}
     for place, begin in enumerate(edges[:-1].tolist()):
         periods.setdefault(_period(datetime.fromtimestamp(begin, local), per, shifts), []).append(place)
-    return [
-        PeriodUtilisation(
-            of=subject,
-            period=name,
-            start=datetime.fromtimestamp(edges[places[0]], UTC),
-            end=datetime.fromtimestamp(edges[places[-1] + 1], UTC),
-            last_used=max((used[axis.machines[row]] for row in rows if axis.machines[row] in used.index), default=None),
-            **{key: float(own[np.ix_(rows, places)].sum()) for key, own in hours.items()},
+    spans = [
+        (
+            name,
+            datetime.fromtimestamp(edges[places[0]], UTC),
+            datetime.fromtimestamp(edges[places[-1] + 1], UTC),
+            places,
         )
-        for subject, rows in sorted(subjects.items())
         for (_, name), places in periods.items()
     ]
+    last_used = spells[producing(spells)].groupby("machine", observed=True)["end"].max().to_dict()
+    found = []
+    for subject, rows in sorted(subjects.items()):
+        used = (last_used.get(axis.machines[row]) for row in rows)
+        newest = max((moment for moment in used if moment is not None), default=None)
+        for name, start, end, places in spans:
+            sums = {key: _sum(table, rows, places) for key, table in hours.items()}
+            found.append(PeriodUtilisation(of=subject, period=name, start=start, end=end, last_used=newest, **sums))
+    return found
+
+
+def _sum(table: np.ndarray, rows: Sequence[int], columns: Sequence[int]) -> float:
+    if len(rows) == len(columns) == 1:  # a machine's day, of which there are many
+        return float(table[rows[0], columns[0]])
+    return float(table[np.ix_(rows, columns)].sum())
 
 
 def _midnights(zone: str, first: date, last: date) -> np.ndarray:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from analytics.cycle import CycleResult
+from analytics.history.newest_states import machine_names
 from analytics.history.snapshot import HISTORY, PORTION
 from analytics.history.timeline import timeline
 from analytics.policy.policy import Policy
@@ -97,7 +98,7 @@ class SummaryWriter:
         """Timelines, hours, shifts and days that the last call did not know, and today's."""
         now = self._clock.now()
         cursor = self._store.cursor()
-        machines = [one.machine for one in self._store.latest(self._policy.factory)]
+        machines = machine_names(self._store, self._policy.factory)
         noted, newest = self._state.note("summaries"), dict[str, Newest]()
         today = now.astimezone(ZoneInfo(self._policy.zone)).date()
         if noted is None or noted["rules"] != self._rules():
@@ -153,7 +154,7 @@ class SummaryWriter:
     def round(self, result: CycleResult) -> None:
         """What a round of analytics planned, the sums of the days around, what came of promises, what waits for an answer."""
         policy, now = self._policy, result.at
-        machines = [one.machine for one in self._store.latest(policy.factory)]
+        machines = machine_names(self._store, policy.factory)
         self._points.write_points(plan_points(result, policy, machines))
         zone = ZoneInfo(policy.zone)
         today = now.astimezone(zone).date()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from analytics.history.timeline import timeline
-from analytics.kpis.utilisation import By, DayUtilisation, Per, utilisation, utilisation_per_day
+from analytics.kpis.utilisation import By, Per, PeriodUtilisation, utilisation
 from analytics.policy.policy import MachinePolicy, MachineTable, Policy
 from analytics.policy.shifts import PATTERNS, shift_times
 from tests.analytics.tables import intervals, utc
@@ -21,10 +21,10 @@ GAP = timedelta(minutes=30)
 
 def one_day(
     rows: Sequence[tuple[str, datetime, datetime, str, str | None]], day: date, zone: str = "UTC"
-) -> DayUtilisation:
+) -> PeriodUtilisation:
     start = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(days=1)
     spells = timeline(intervals(rows), start, start + timedelta(days=3))
-    found = utilisation_per_day(spells, zone, day, day, GAP)
+    found = utilisation(spells, Policy(zone=zone, changeover_gap=GAP), day, day)
     assert len(found) == 1
     return found[0]
 
@@ -74,8 +74,8 @@ def test_days_and_machines_are_told_apart() -> None:
     rows = [("a", utc(5, 22), utc(6, 3), "executing", None), ("b", utc(6), utc(7), "not_executing", None)]
     spells = timeline(intervals(rows), utc(5), utc(7))
     found = {
-        (one.machine, one.day.day): one.apt_h
-        for one in utilisation_per_day(spells, "UTC", date(2026, 1, 5), date(2026, 1, 6), GAP)
+        (one.of, date.fromisoformat(one.period).day): one.apt_h
+        for one in utilisation(spells, Policy(zone="UTC", changeover_gap=GAP), date(2026, 1, 5), date(2026, 1, 6))
     }
     assert found == {("a", 5): 2.0, ("a", 6): 3.0, ("b", 5): 0.0, ("b", 6): 0.0}
 
