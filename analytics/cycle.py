@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from analytics.executors import Here, Workers
+from analytics.executors import InlineExecutor, Workers
 from analytics.forecast.calibration import Tally
 from analytics.forecast.hourly import ForecastHours, hourly
 from analytics.forecast.slots import was_kept
-from analytics.forecast.spare_capacity import Fitted, Proposal, fit, propose, tightened
-from analytics.history.snapshot import Past, carried_on, read_past
-from analytics.policy.approvals import confirmed
-from analytics.policy.calendar_feeds import CalendarFeeds, PlannedTime
+from analytics.forecast.spare_capacity import Fitted, Proposal, adjusted_rate, fit, propose
+from analytics.history.snapshot import Snapshot, advance_snapshot, read_snapshot
+from analytics.policy.approvals import apply_approvals
+from analytics.policy.calendar_feeds import CalendarFeeds, PlannedPeriods
 from analytics.policy.policy import Policy
 from analytics.policy.slot import BusyHours, Slot
 from analytics.policy.vetoes import Veto
@@ -29,7 +29,7 @@ from telemetry import Clock
 
 _log = logging.getLogger(__name__)
 
-LIVED = timedelta(weeks=8)
+RECENT_PROMISES = timedelta(weeks=8)
 """Published slots of so long ago still say how far promises hold now."""
 
 REFIT = timedelta(days=1)
@@ -73,13 +73,13 @@ class Analytics:
         self._policy = policy
         self._clock = clock
         self._feeds = feeds
-        self._workers = workers or Here()
-        self._past: Past | None = None
+        self._workers = workers or InlineExecutor()
+        self._past: Snapshot | None = None
         self._read_at: datetime | None = None
         self._cursor = ""
         self._fitted: Fitted | None = None
         self._taken: tuple[Alert, ...] = ()
-        self.planned = PlannedTime((), {})
+        self.planned = PlannedPeriods((), {})
 
     def run_cycle(self) -> CycleResult:
         """Raises StoreUnavailableError; the next round makes up for it. A platform that is away is in the result: what should be
@@ -89,12 +89,12 @@ class Analytics:
         bookings = self._state.bookings()
         past = self._past_at(now)
         self.planned = self._feeds.read(now, list(past.grids))
-        rate = tightened(self._policy.max_broken_promises, self._publications.tally(since=now - LIVED))
+        rate = adjusted_rate(self._policy.max_broken_promises, self._publications.tally(since=now - RECENT_PROMISES))
         fitted = self._fitted_for(past, rate) if past.grids and rate is not None else None
         busy = _busy(bookings, self.planned, self._state.vetoes(now))
         found = propose(fitted, past, self._policy, busy, self._workers) if fitted is not None else Proposal()
         self._check_promises(past, now, bookings)
-        slots, approvals = confirmed(found.slots, self._state.approvals(), self._policy, now)
+        slots, approvals = apply_approvals(found.slots, self._state.approvals(), self._policy, now)
         self._state.set_approvals(approvals)
         self._publisher.want(slots)
         done = Delivery()
@@ -121,7 +121,7 @@ class Analytics:
         if on:
             self._publisher.want(())
             self.deliver()
-            self._publisher.take_back(one for one in self._publisher.refresh_bookings() if one.held)
+            self._publisher.cancel_requests(one for one in self._publisher.refresh_bookings() if one.held)
 
     def veto(self, veto: Veto) -> None:
         """Nothing of these hours is offered any more, at once, and requests for them are taken back. What is booked stays: that was
@@ -131,7 +131,9 @@ class Analytics:
         self._publisher.want(wanted.slots if wanted is not None else ())
         self.deliver()
         bookings = self._publisher.refresh_bookings()
-        self._publisher.take_back(one for one in bookings if one.held and veto.meets(one.machine, one.start, one.end))
+        self._publisher.cancel_requests(
+            one for one in bookings if one.held and veto.meets(one.machine, one.start, one.end)
+        )
 
     def check_bookings(self, latest: list[LatestState]) -> list[Alert]:
         """Raise and clear alerts for bookings that may not be kept; what is only being asked for is taken back. Returns the new
@@ -140,7 +142,7 @@ class Analytics:
         bookings = self._state.bookings()
         held = [one for one in bookings if one.held]
         endangered = {one.booking for one in bookings_at_risk(held, latest, self.planned.entries, now, self._policy)}
-        self._publisher.take_back(one for one in held if one.id in endangered)
+        self._publisher.cancel_requests(one for one in held if one.id in endangered)
         firm = [one for one in bookings if not one.held]
         alerts = bookings_at_risk(firm, latest, self.planned.entries, now, self._policy)
         fresh = self._state.show_alerts([*alerts, *self._taken], now)
@@ -155,25 +157,25 @@ class Analytics:
             return str(error)
         return None
 
-    def _past_at(self, now: datetime) -> Past:
+    def _past_at(self, now: datetime) -> Snapshot:
         cursor = self._store.cursor()
         known = self._past
         past = None
         if known is not None and known.grids and self._read_at is not None and now - self._read_at < REFIT:
             changed, cursor = self._store.changed_since(self._policy.factory, self._cursor)
-            past = carried_on(known, self._store, changed, now, self._policy)
+            past = advance_snapshot(known, self._store, changed, now, self._policy)
         if past is None:
-            past, self._read_at = read_past(self._store, now, self._policy, self._workers), now
+            past, self._read_at = read_snapshot(self._store, now, self._policy, self._workers), now
         self._past, self._cursor = past, cursor
         return past
 
-    def _fitted_for(self, past: Past, rate: float) -> Fitted | None:
+    def _fitted_for(self, past: Snapshot, rate: float) -> Fitted | None:
         held = self._fitted
         if held is None or past.now - held.now >= REFIT or held.rate != rate:
             self._fitted = fit(past, self._policy, rate, self._workers)
         return self._fitted
 
-    def _check_promises(self, past: Past, now: datetime, bookings: tuple[Booking, ...]) -> None:
+    def _check_promises(self, past: Snapshot, now: datetime, bookings: tuple[Booking, ...]) -> None:
         """Compare promises whose time has passed with what then happened."""
         for one in self._publications.over(now):
             if any(b.machine == one.machine and b.start < one.end and one.start < b.end for b in bookings):
@@ -187,7 +189,7 @@ class Analytics:
             self._publications.settle([one.id], verdict)
 
 
-def _busy(bookings: tuple[Booking, ...], planned: PlannedTime, vetoes: Sequence[Veto]) -> BusyHours:
+def _busy(bookings: tuple[Booking, ...], planned: PlannedPeriods, vetoes: Sequence[Veto]) -> BusyHours:
     busy = {machine: list(times) for machine, times in planned.busy().items()}
     for booking in bookings:
         busy.setdefault(booking.machine, []).append((booking.start, booking.end))

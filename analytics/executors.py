@@ -16,7 +16,7 @@ from telemetry import UnavailableError
 
 T = TypeVar("T")
 
-_AHEAD = 2
+_TASKS_PER_WORKER = 2
 """So many pieces of work are handed out for each worker: enough that none waits, and memory stays bounded."""
 _CONNECT_TIMEOUT_S = 10.0
 
@@ -36,7 +36,7 @@ class Workers(Protocol):
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Done: ...
 
 
-class Here:
+class InlineExecutor:
     """In this process, one after the other."""
 
     count = 1
@@ -47,7 +47,7 @@ class Here:
         return done
 
 
-class Processes:
+class ProcessExecutor:
     """Processes of this machine. Started fresh, not forked: the server has threads and open stores."""
 
     def __init__(self, count: int | None = None) -> None:
@@ -61,7 +61,7 @@ class Processes:
         self._pool.shutdown(cancel_futures=True)
 
 
-class DaskCluster:
+class DaskExecutor:
     """The workers of a Dask scheduler, `tcp://host:port`. Raises UnavailableError where it does not answer."""
 
     def __init__(self, address: str) -> None:
@@ -96,24 +96,24 @@ class DaskCluster:
 
 
 @contextmanager
-def workers_for(scheduler: str | None, count: int = 1) -> Iterator[Workers]:
+def open_executor(scheduler: str | None, count: int = 1) -> Iterator[Workers]:
     """The cluster that is named, else `count` processes, else this one."""
     if scheduler is None and count < 2:
-        yield Here()
+        yield InlineExecutor()
         return
-    opened = DaskCluster(scheduler) if scheduler is not None else Processes(count)
+    opened = DaskExecutor(scheduler) if scheduler is not None else ProcessExecutor(count)
     try:
         yield opened
     finally:
         opened.close()
 
 
-def in_order(workers: Workers, function: Callable[..., T], pieces: Iterable[tuple[Any, ...]]) -> Iterator[T]:
+def map_in_order(workers: Workers, function: Callable[..., T], pieces: Iterable[tuple[Any, ...]]) -> Iterator[T]:
     """`function(*piece)` of each piece, in their order. Pieces are taken as they are needed."""
     under_way: deque[Done] = deque()
     for piece in pieces:
         under_way.append(workers.submit(function, *piece))
-        if len(under_way) >= _AHEAD * workers.count:
+        if len(under_way) >= _TASKS_PER_WORKER * workers.count:
             yield under_way.popleft().result()
     while under_way:
         yield under_way.popleft().result()

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.executors import Workers, workers_for
+from analytics.executors import Workers, open_executor
 from analytics.forecast.spare_capacity import fit, propose
-from analytics.history.snapshot import carried_on, read_past
+from analytics.history.snapshot import advance_snapshot, read_snapshot
 from analytics.policy.policy import Policy
 from benchmarks.machine import described
 from stores.duckdb_store import DuckDBStateStore
@@ -85,7 +85,7 @@ def rounds(store: DuckDBStateStore, workers: Workers, hour: int) -> tuple[dict[s
     now = NOW + timedelta(hours=hour)
     clock = [time.perf_counter()]
     cursor = store.cursor()
-    past = read_past(store, now, POLICY, workers)
+    past = read_snapshot(store, now, POLICY, workers)
     clock.append(time.perf_counter())
     fitted = fit(past, POLICY, POLICY.max_broken_promises, workers)
     clock.append(time.perf_counter())
@@ -95,7 +95,7 @@ def rounds(store: DuckDBStateStore, workers: Workers, hour: int) -> tuple[dict[s
     fill(store, now, now + timedelta(hours=1))
     clock.append(time.perf_counter())
     changed, _ = store.changed_since("genk", cursor)
-    later = carried_on(past, store, changed, now + timedelta(hours=1), POLICY)
+    later = advance_snapshot(past, store, changed, now + timedelta(hours=1), POLICY)
     assert later is not None
     clock.append(time.perf_counter())
     propose(fitted, later, POLICY, {}, workers)
@@ -181,17 +181,17 @@ def main() -> None:
         result["machines"], result["intervals"] = MACHINES, fill(store, START, NOW)
         store.compact()
         memory.peak_mb = 0.0
-        with workers_for(None, 2) as two:
+        with open_executor(None, 2) as two:
             result["two_processes"], _ = rounds(store, two, 0)
         result["peak_memory_mb"] = round(memory.peak_mb)
         print("two processes", json.dumps(result["two_processes"]), f"{memory.peak_mb:.0f} MB", flush=True)
         if "alone" in sys.argv[1:] or not sys.argv[1:]:
-            with workers_for(None) as here:
+            with open_executor(None) as here:
                 result["alone"], _ = rounds(store, here, 1)
             print("alone", json.dumps(result["alone"]), flush=True)
             for size in (1, 2):
                 name = f"dask_{size}"
-                with cluster(size) as address, workers_for(address) as dask:
+                with cluster(size) as address, open_executor(address) as dask:
                     result[name], _ = rounds(store, dask, 1 + size)
                 print(name, json.dumps(result[name]), flush=True)
             result["dask_speed_up"] = round(result["dask_1"]["full_s"] / result["dask_2"]["full_s"], 2)

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from analytics.publishing.signed_post import post_signed
+from analytics.publishing.webhooks import post_signed
 from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.database import DatabaseError, open_database, revision_of
 from sharing_platform.notices.mail import FolderMailer, Mailer, SmtpMailer

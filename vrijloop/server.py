@@ -18,7 +18,7 @@ from analytics.api.context import AnalyticsContext
 from analytics.api.metrics import AnalyticsCollector
 from analytics.app import build_app
 from analytics.cycle import Analytics
-from analytics.executors import Workers, workers_for
+from analytics.executors import Workers, open_executor
 from analytics.history.newest_states import machine_names
 from analytics.policy.calendar_feeds import CalendarFeeds
 from analytics.policy.policy import Policy
@@ -51,7 +51,7 @@ def run_server(config: Path, as_of: datetime | None = None) -> None:
     clock = ShiftedClock(as_of) if as_of is not None else SystemClock()
     # The address first: a second server must not open the first one's store.
     listener = listen_on(settings.host, settings.port)
-    with workers_for(settings.forecast.scheduler, settings.forecast.processes) as workers:
+    with open_executor(settings.forecast.scheduler, settings.forecast.processes) as workers:
         serve(_build(settings, policy, clock, workers), listener)
 
 

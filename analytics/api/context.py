@@ -11,10 +11,10 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from analytics.api.sessions import COOKIE, Sessions, foreign
+from analytics.api.sessions import COOKIE, Sessions, is_cross_site
 from analytics.history.newest_states import NewestStates
 from analytics.policy.policy import Policy
-from analytics.publishing.publications import Traced
+from analytics.publishing.publications import DatedPromise
 from analytics.publishing.state import PublisherState
 from analytics.service import AnalyticsService
 from stores import StateStore
@@ -35,7 +35,7 @@ class AnalyticsContext:
     publishing: PublisherState
     webhook_secret: str | None = None
     backup: Callable[[], Mapping[str, Any]] | None = None
-    promises_of: Callable[[str, datetime], Sequence[Traced]] = field(default=lambda _, __: ())
+    promises_of: Callable[[str, datetime], Sequence[DatedPromise]] = field(default=lambda _, __: ())
     streams: int = 0
     sessions: Sessions = field(default_factory=Sessions)
     newest: NewestStates = field(init=False)
@@ -51,7 +51,7 @@ def context_of(request: Request) -> AnalyticsContext:
 Context = Annotated[AnalyticsContext, Depends(context_of)]
 
 
-def factory_with(tokens: Mapping[str, str], presented: str) -> str | None:
+def factory_of_token(tokens: Mapping[str, str], presented: str) -> str | None:
     """The factory that has this token."""
     found = None
     for factory, token in tokens.items():  # all of them: how long it takes tells nothing
@@ -67,8 +67,8 @@ def factory_of(
 ) -> str:
     """The factory whose token was given, or whose person is signed in to the control room. Everything here is a factory's own:
     without either there is nothing to see."""
-    found = factory_with(context.tokens, given.credentials) if given is not None else None
-    if given is None and not foreign(request):
+    found = factory_of_token(context.tokens, given.credentials) if given is not None else None
+    if given is None and not is_cross_site(request):
         found = context.sessions.factory(request.cookies.get(COOKIE, ""), context.clock.now())
     if found is None:
         raise HTTPException(401, "A valid bearer token is needed.", {"WWW-Authenticate": "Bearer"})

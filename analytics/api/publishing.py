@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from analytics.api.context import Context, OwnFactory
 from analytics.policy.vetoes import Veto
 from analytics.publishing.platform_client import PlatformUnavailableError
-from analytics.publishing.standard_webhooks import NotSignedError, check
+from analytics.publishing.webhooks import InvalidSignatureError, verify
 from telemetry import Name, rfc3339
 
 router = APIRouter(prefix="/api/v1", tags=["publishing"])
@@ -202,7 +202,7 @@ async def post_booking_hook(request: Request, context: Context) -> None:
     if context.webhook_secret is None:
         raise HTTPException(404, "There is no such thing.")
     try:
-        await asyncio.to_thread(check, dict(request.headers), body, context.webhook_secret, context.clock.now())
-    except NotSignedError as error:
+        await asyncio.to_thread(verify, dict(request.headers), body, context.webhook_secret, context.clock.now())
+    except InvalidSignatureError as error:
         raise HTTPException(401, f"{error}.") from error
     await context.service.bookings_changed()

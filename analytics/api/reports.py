@@ -11,7 +11,7 @@ from fastapi import APIRouter, HTTPException, Path, Query
 from analytics.api.context import Context, OwnFactory
 from analytics.history.newest_states import machine_names
 from analytics.history.timeline import timeline
-from analytics.publishing.publications import Traced
+from analytics.publishing.publications import DatedPromise
 from telemetry import Name, rfc3339
 
 router = APIRouter(prefix="/api/v1", tags=["machines"])
@@ -54,7 +54,7 @@ def get_report(
     }  # fmt: skip
 
 
-def _offer(one: Traced) -> dict[str, Any]:
+def _offer(one: DatedPromise) -> dict[str, Any]:
     return {
         "id": one.id, "start": rfc3339(one.start), "end": rfc3339(one.end), "probability": one.probability,
         "published": rfc3339(one.published), "outcome": one.outcome,

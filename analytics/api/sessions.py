@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from fastapi import Request
 
 COOKIE = "vrijloop_control"
-LASTS = timedelta(hours=12)
+SESSION_LIFETIME = timedelta(hours=12)
 MAX_SESSIONS = 1000
 """At the bound the oldest is signed out."""
-MAX_WRONG = 30
+MAX_FAILURES_PER_MINUTE = 30
 """So many wrong tokens a minute, then nobody is let in for the rest of it."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -25,13 +25,13 @@ class Sessions:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
-        self._wrong: deque[datetime] = deque(maxlen=MAX_WRONG)
+        self._wrong: deque[datetime] = deque(maxlen=MAX_FAILURES_PER_MINUTE)
 
     def begin(self, factory: str, now: datetime) -> str:
         """What the browser keeps."""
         secret = secrets.token_urlsafe(32)
         with self._lock:
-            self._held[_hash(secret)] = (factory, now + LASTS)
+            self._held[_hash(secret)] = (factory, now + SESSION_LIFETIME)
             while len(self._held) > MAX_SESSIONS:
                 self._held.popitem(last=False)
         return secret
@@ -54,10 +54,10 @@ class Sessions:
     def shut(self, now: datetime) -> bool:
         """Whether too many were wrong of late."""
         with self._lock:
-            return len(self._wrong) == MAX_WRONG and now - self._wrong[0] < timedelta(minutes=1)
+            return len(self._wrong) == MAX_FAILURES_PER_MINUTE and now - self._wrong[0] < timedelta(minutes=1)
 
 
-def foreign(request: Request) -> bool:
+def is_cross_site(request: Request) -> bool:
     """Whether another site made the browser send this: fetch metadata and Origin, which browsers add to what could change something
     (OWASP: CSRF prevention). The cookie is SameSite=Strict besides."""
     if request.method in _SAFE:

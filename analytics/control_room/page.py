@@ -11,8 +11,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
-from analytics.api.context import Context, factory_with
-from analytics.api.sessions import COOKIE, LASTS, foreign
+from analytics.api.context import Context, factory_of_token
+from analytics.api.sessions import COOKIE, SESSION_LIFETIME, is_cross_site
 from analytics.control_room.texts import language_of, texts
 from telemetry.appearance import LOSS_COLOURS, STATE_COLOURS
 
@@ -66,18 +66,18 @@ def post_sign_in(
     request: Request, context: Context, token: Annotated[str, Form(max_length=500)], lang: Lang = None
 ) -> Response:
     now = context.clock.now()
-    if foreign(request):
+    if is_cross_site(request):
         return _page(request, "sign_in.html", lang, status=403)
     if context.sessions.shut(now):
         return _page(request, "sign_in.html", lang, problem="shut", status=429)
     # Decisions about offers are the own factory's: other factories' tokens see their machines over the API.
-    factory = factory_with(context.tokens, token.strip())
+    factory = factory_of_token(context.tokens, token.strip())
     if factory is None or factory != context.policy.factory:
         context.sessions.wrong(now)
         return _page(request, "sign_in.html", lang, problem="wrong", status=401)
     answer = RedirectResponse(f"/control?lang={language_of(lang, request.headers.get('accept-language', ''))}", 303)
     answer.set_cookie(
-        COOKIE, context.sessions.begin(factory, now), max_age=int(LASTS.total_seconds()),
+        COOKIE, context.sessions.begin(factory, now), max_age=int(SESSION_LIFETIME.total_seconds()),
         httponly=True, samesite="strict", secure=request.url.scheme == "https",
     )  # fmt: skip
     return answer
@@ -85,7 +85,7 @@ def post_sign_in(
 
 @router.post("/control/sign-out")
 def post_sign_out(request: Request, context: Context) -> Response:
-    if not foreign(request):
+    if not is_cross_site(request):
         context.sessions.end(request.cookies.get(COOKIE, ""))
     answer = RedirectResponse("/control", 303)
     answer.delete_cookie(COOKIE)

@@ -12,16 +12,16 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from analytics.forecast.forecasters import BASELINES, SHARED, Boosted
+from analytics.forecast.forecasters import BASELINES, SHARED, BoostedTrees
 from analytics.forecast.slots import open_quarters, was_kept
 from analytics.forecast.spare_capacity import Fitted, fit, propose
 from analytics.history.quarter_grid import FREE, NOT_FREE, QuarterGrid
-from analytics.history.snapshot import Past, borrowed, past_at
+from analytics.history.snapshot import Snapshot, snapshot_at, with_borrowed_weeks
 from analytics.policy.policy import QUARTER, Policy
 from telemetry import rfc3339
 
 CONTENDERS: dict[str, tuple[str, ...]] = {
-    "vrijloop": (SHARED.name, Boosted.name),
+    "vrijloop": (SHARED.name, BoostedTrees.name),
     BASELINES[1].name: (BASELINES[1].name,),
     BASELINES[0].name: (BASELINES[0].name,),
 }
@@ -118,7 +118,7 @@ def run_backtest(
     for done, origin in enumerate(origins):
         if progress is not None:
             progress(done, len(origins))
-        past = borrowed(past_at(intervals, origin, policy), policy)
+        past = with_borrowed_weeks(snapshot_at(intervals, origin, policy), policy)
         if not past.grids:
             continue
         if origin >= due:
@@ -126,9 +126,9 @@ def run_backtest(
                 name: fit(past, policy, policy.max_broken_promises, names=CONTENDERS[name]) for name in contenders
             }
             due = origin + plan.refit
-        truth = past_at(intervals, origin + plan.horizon, policy).grids
+        truth = snapshot_at(intervals, origin + plan.horizon, policy).grids
         for name, score in scores.items():
-            _judge(score, fitted.get(name), past, truth, policy)
+            _add_origin(score, fitted.get(name), past, truth, policy)
     if progress is not None:
         progress(len(origins), len(origins))
     return {
@@ -142,7 +142,9 @@ def run_backtest(
     }
 
 
-def _judge(score: Score, fitted: Fitted | None, past: Past, truth: Mapping[str, QuarterGrid], policy: Policy) -> None:
+def _add_origin(
+    score: Score, fitted: Fitted | None, past: Snapshot, truth: Mapping[str, QuarterGrid], policy: Policy
+) -> None:
     """Add what one origin's slots were worth."""
     for machine in past.grids:
         own, real = policy.for_machine(machine), truth[machine]

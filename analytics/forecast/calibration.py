@@ -13,7 +13,7 @@ from datetime import timedelta
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
-from analytics.forecast.slots import KNOWN_SHARE, Cutting, Window, cut_spans, cut_windows, open_quarters
+from analytics.forecast.slots import KNOWN_SHARE, CutRules, Window, cut_spans, cut_windows, open_quarters
 from analytics.history.quarter_grid import NOT_FREE, QUARTERS_PER_DAY, UNKNOWN, QuarterGrid
 from analytics.policy.policy import MachinePolicy, Policy
 
@@ -22,7 +22,7 @@ MIN_CHECKED = 20
 
 THRESHOLDS = tuple(float(one) for one in 1 / (1 + np.exp(-np.linspace(0.0, 5.5, 34))))
 MARGINS = (0, 2, 4)
-PIECES = (None, timedelta(hours=6), timedelta(hours=3), timedelta(hours=2), timedelta(hours=1))
+LONGEST_SLOTS = (None, timedelta(hours=6), timedelta(hours=3), timedelta(hours=2), timedelta(hours=1))
 """Longest slot, beside the policy's own. From the longest on: a shorter one must keep `_WORTH_CUTTING` times as much."""
 _WORTH_CUTTING = 1.02
 _SAFETY = 0.75
@@ -65,7 +65,7 @@ class TrackRecord:
     _worth: tuple[np.ndarray, np.ndarray] | None = None
     """Scores and what they are worth; in between, linear."""
 
-    def filled(self, checks: _Checks) -> TrackRecord:
+    def filled(self, checks: _Outcomes) -> TrackRecord:
         """With each machine's own record, and what a score is worth."""
         trial, scores, kept = checks.judged(self)
         for place, name in enumerate(checks.machines):
@@ -95,18 +95,20 @@ def calibrate(
     """The best threshold for these trials; None where none keeps the promised `rate`. Nothing at or after `end` is looked at."""
     if not trials:
         return None
-    checks = _Checks(trials, grids, end, policy)
+    checks = _Outcomes(trials, grids, end, policy)
     best: TrackRecord | None = None
-    for piece in PIECES:
+    for piece in LONGEST_SLOTS:
         for margin in MARGINS:
-            found = _lowest_that_holds(checks, margin, piece, rate)
+            found = _lowest_threshold_within(checks, margin, piece, rate)
             longer = best is not None and best.piece != piece
             if found and (best is None or found.kept_quarters > best.kept_quarters * (_WORTH_CUTTING if longer else 1)):
                 best = found
     return best.filled(checks) if best is not None else None
 
 
-def _lowest_that_holds(checks: _Checks, margin: int, piece: timedelta | None, rate: float) -> TrackRecord | None:
+def _lowest_threshold_within(
+    checks: _Outcomes, margin: int, piece: timedelta | None, rate: float
+) -> TrackRecord | None:
     """The lowest threshold whose slots were kept at the rate: it keeps most. By halving; what it finds was checked."""
     low, high = 0, len(THRESHOLDS)
     best = None
@@ -123,7 +125,7 @@ def _lowest_that_holds(checks: _Checks, margin: int, piece: timedelta | None, ra
     return best
 
 
-class _Checks:
+class _Outcomes:
     """All trials beside what came of their quarters, summed up so that all slots are checked in one step.
 
     Arrays have shape (trials, quarters) or (trials,). Trials are of the same length.
@@ -163,8 +165,8 @@ class _Checks:
 
     def _outcomes(self, record: TrackRecord) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(trial, begin, stop, whether kept, whether known well enough to say) of every slot."""
-        cutting = Cutting.of(self._policies, [0] * len(self._policies), record.piece)
-        cutting = Cutting(*(one[self.machine] for one in cutting))._replace(phase=self._phase)
+        cutting = CutRules.of(self._policies, [0] * len(self._policies), record.piece)
+        cutting = CutRules(*(one[self.machine] for one in cutting))._replace(phase=self._phase)
         trial, begins, stops = cut_spans(self._scores, self._usable, record.threshold, cutting, record.margin)
         busy = self._busy[trial, stops] - self._busy[trial, begins]
         known = self._known[trial, stops] - self._known[trial, begins]

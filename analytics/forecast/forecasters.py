@@ -31,11 +31,11 @@ _SATURDAY = 5
 MIN_ROWS = 3_000
 MAX_ROWS = 30_000
 """More teach little and cost much."""
-MAX_SEEN = 600
+MAX_ORIGINS = 600
 """From so many origins of all machines the rows are taken: looking costs more than learning."""
 SEED = 20_260
 
-_AT_ONCE = 50
+_CASES_PER_CALL = 50
 """So many forecasts are asked of the trees together: 10 MB of features."""
 
 
@@ -108,7 +108,7 @@ def _weekday(grid: QuarterGrid, places: np.ndarray) -> np.ndarray:
     return np.asarray((places // QUARTERS_PER_DAY + grid.first_day.weekday()) % 7)
 
 
-class Boosted:
+class BoostedTrees:
     """Gradient-boosted trees over calendar, weeks and days before, the running spell and the level of late.
 
     One model for all machines of a factory: a new machine is read by what the others taught.
@@ -120,7 +120,7 @@ class Boosted:
         self._model = model
 
     @classmethod
-    def learnt(cls, grids: Mapping[str, QuarterGrid], end: int, tod: int, count: int) -> Boosted | None:
+    def train(cls, grids: Mapping[str, QuarterGrid], end: int, tod: int, count: int) -> BoostedTrees | None:
         """From what was known before the quarter `end`. `tod`: the time of day of the origins, in quarters; `count`: quarters
         that a forecast reaches ahead. None where there is too little to learn from."""
         rows, labels = [], []
@@ -128,8 +128,8 @@ class Boosted:
         choice = np.random.default_rng(SEED)
         origins = range(4 * HALF_HOURS_PER_WEEK + tod // 2, half_end, 48)
         pairs = [(machine, at) for machine in grids for at in origins]
-        if len(pairs) > MAX_SEEN:
-            pairs = [pairs[place] for place in np.sort(choice.choice(len(pairs), MAX_SEEN, replace=False))]
+        if len(pairs) > MAX_ORIGINS:
+            pairs = [pairs[place] for place in np.sort(choice.choice(len(pairs), MAX_ORIGINS, replace=False))]
         wanted = max(1, MAX_ROWS // max(1, len(pairs)))
         for machine, of_machine in groupby(pairs, key=itemgetter(0)):
             grid = grids[machine]
@@ -157,13 +157,13 @@ class Boosted:
             return cls(model.fit(np.concatenate(rows), np.concatenate(labels)))
 
     def scores(self, grid: QuarterGrid, origin: int, count: int) -> np.ndarray:
-        return self.scores_of([(grid, origin)], count)[0]
+        return self.score_all([(grid, origin)], count)[0]
 
-    def scores_of(self, cases: Sequence[tuple[QuarterGrid, int]], count: int) -> list[np.ndarray]:
+    def score_all(self, cases: Sequence[tuple[QuarterGrid, int]], count: int) -> list[np.ndarray]:
         """As `scores`, for many (grid, origin) at once: asking the trees costs as much as their answer."""
         found: list[np.ndarray] = []
-        for first in range(0, len(cases), _AT_ONCE):
-            some = cases[first : first + _AT_ONCE]
+        for first in range(0, len(cases), _CASES_PER_CALL):
+            some = cases[first : first + _CASES_PER_CALL]
             seen = [_seen(grid, origin, count) for grid, origin in some]
             with _controller().limit(limits=1, user_api="openmp"):
                 answers = self._model.predict_proba(np.concatenate(seen))[:, 1]
@@ -182,10 +182,10 @@ def _seen(grid: QuarterGrid, origin: int, count: int) -> np.ndarray:
     return features(free, half_origin, -(-(origin + count) // 2) - half_origin, grid.first_day.weekday())
 
 
-def scores_of(forecast: Forecast, cases: Sequence[tuple[QuarterGrid, int]], count: int) -> list[np.ndarray]:
+def score_all(forecast: Forecast, cases: Sequence[tuple[QuarterGrid, int]], count: int) -> list[np.ndarray]:
     """Of many (grid, origin), in their order."""
-    if isinstance(forecast, Boosted):
-        return forecast.scores_of(cases, count)
+    if isinstance(forecast, BoostedTrees):
+        return forecast.score_all(cases, count)
     return [forecast.scores(grid, origin, count) for grid, origin in cases]
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from analytics.history.snapshot import Past
+from analytics.history.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ForecastHours:
     shares: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
-def hourly(past: Past, quarters: Mapping[str, np.ndarray]) -> ForecastHours:
+def hourly(past: Snapshot, quarters: Mapping[str, np.ndarray]) -> ForecastHours:
     """The mean of each hour's quarters. `quarters`: from the past's moment on, as a proposal has them."""
     count = max((len(one) for one in quarters.values()), default=0)
     if not count:

@@ -28,7 +28,7 @@ class Window:
     score: float
 
 
-class Cutting(NamedTuple):
+class CutRules(NamedTuple):
     """How the slots of each forecast are cut, in quarters; all of shape (forecasts,)."""
 
     shortest: np.ndarray
@@ -42,11 +42,11 @@ class Cutting(NamedTuple):
     """Where on the clock the forecast begins."""
 
     @classmethod
-    def of(cls, policies: Sequence[MachinePolicy], origins: Sequence[int], piece: timedelta | None) -> Cutting:
-        return cls(*np.array([_cutting(*one, piece) for one in zip(policies, origins, strict=True)]).T)
+    def of(cls, policies: Sequence[MachinePolicy], origins: Sequence[int], piece: timedelta | None) -> CutRules:
+        return cls(*np.array([_cut_rules(*one, piece) for one in zip(policies, origins, strict=True)]).T)
 
 
-def _cutting(policy: MachinePolicy, origin: int, piece: timedelta | None) -> tuple[int, ...]:
+def _cut_rules(policy: MachinePolicy, origin: int, piece: timedelta | None) -> tuple[int, ...]:
     step = _STEPS[policy.round_to]
     shortest = -(-policy.minimum_slot // (step * QUARTER)) * step
     longest = max(shortest, min(policy.maximum_slot, piece or policy.maximum_slot) // (step * QUARTER) * step)
@@ -70,7 +70,7 @@ def cut_windows(
     busy: that is where promises break. Windows never overlap, are at least `minimum_slot` and at most `maximum_slot` long,
     nor longer than `piece`: two short promises that adjoin lose less when one of them breaks.
     """
-    cutting = Cutting.of([policy], [origin], piece)
+    cutting = CutRules.of([policy], [origin], piece)
     _, begins, stops = cut_spans(scores[None, :], open_quarters[None, :], threshold, cutting, margin)
     return [
         Window(begin, stop, float(scores[begin:stop].min()))
@@ -79,7 +79,7 @@ def cut_windows(
 
 
 def cut_spans(
-    scores: np.ndarray, open_quarters: np.ndarray, threshold: float, cutting: Cutting, margin: int = 0
+    scores: np.ndarray, open_quarters: np.ndarray, threshold: float, cutting: CutRules, margin: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As `cut_windows`, for many forecasts at once. `scores`, `open_quarters`: shape (forecasts, quarters). Returns (forecast,
     begin, stop) of the spans, ordered, each of shape (spans,)."""

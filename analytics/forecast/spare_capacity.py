@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from analytics.executors import Here, Workers, in_order
+from analytics.executors import InlineExecutor, Workers, map_in_order
 from analytics.forecast.calibration import Tally, TrackRecord, Trial, calibrate
-from analytics.forecast.forecasters import PROFILES, SEED, SHARED, Boosted, Forecast, scores_of
+from analytics.forecast.forecasters import PROFILES, SEED, SHARED, BoostedTrees, Forecast, score_all
 from analytics.forecast.slots import Window, open_quarters
 from analytics.history.quarter_grid import QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid
-from analytics.history.snapshot import Past, borrowed, past_at
+from analytics.history.snapshot import Snapshot, snapshot_at, with_borrowed_weeks
 from analytics.policy.policy import QUARTER, Policy
 from analytics.policy.slot import BusyHours, Slot
 
@@ -71,67 +71,69 @@ def find_spare_capacity(
 ) -> SpareCapacity:
     """`intervals`: up to `HISTORY` before `now`, as `StateStore.intervals` gives them. `booked`: per machine. `lived`: what
     became of published slots lately; where it is worse than promised, the promise is tightened."""
-    workers = workers or Here()
-    past = borrowed(past_at(intervals, now, policy), policy)
+    workers = workers or InlineExecutor()
+    past = with_borrowed_weeks(snapshot_at(intervals, now, policy), policy)
     if not past.grids:
         return SpareCapacity((), None, {})
-    rate = tightened(policy.max_broken_promises, lived)
+    rate = adjusted_rate(policy.max_broken_promises, lived)
     fitted = fit(past, policy, rate, workers) if rate is not None else None
     slots = propose(fitted, past, policy, booked, workers).slots if fitted is not None else ()
     return SpareCapacity(slots, fitted, past.grids)
 
 
 def fit(
-    past: Past,
+    past: Snapshot,
     policy: Policy,
     rate: float,
     workers: Workers | None = None,
-    names: Sequence[str] = (SHARED.name, Boosted.name),
+    names: Sequence[str] = (SHARED.name, BoostedTrees.name),
 ) -> Fitted | None:
     """Try the forecasts of these names on past weeks and keep the best; None where none has a record that keeps the `rate`."""
-    workers = workers or Here()
+    workers = workers or InlineExecutor()
     grids = {machine: grid for machine, grid in past.grids.items() if policy.for_machine(machine).is_offered}
     if not grids:
         return None
     origin, count = past.origin, policy.horizon // QUARTER
-    pairs = _tried(grids, origin)
+    pairs = _trial_origins(grids, origin)
     under_way = []
     for baseline in (one for one in PROFILES if one.name in names):
         trials = _trials(baseline, grids, pairs, count)
-        under_way.append((baseline, workers.submit(_judged, grids, origin, policy, rate, trials)))
+        under_way.append((baseline, workers.submit(_calibrated, grids, origin, policy, rate, trials)))
     learner: Forecast | None = None
     learners_trials: list[Trial] = []
-    if origin // QUARTERS_PER_WEEK >= MIN_WEEKS_TO_LEARN and Boosted.name in names:
+    if origin // QUARTERS_PER_WEEK >= MIN_WEEKS_TO_LEARN and BoostedTrees.name in names:
         span = REFIT_WEEKS * QUARTERS_PER_WEEK
         ends = [end for end in range(origin - CHECKED_WEEKS * QUARTERS_PER_WEEK, origin, span) if end > 0]
         pieces: list[tuple[object, ...]] = [(grids, origin, policy, origin, [])]
         pieces += [(grids, end, policy, origin, [one for one in pairs if end <= one[1] < end + span]) for end in ends]
-        (learner, _), *tried = in_order(workers, _learnt, pieces)
+        (learner, _), *tried = map_in_order(workers, _train_with_trials, pieces)
         learners_trials = [trial for _, trials in tried for trial in trials]
     contenders: list[tuple[Forecast, TrackRecord | None]] = []
     if learner is not None and learners_trials:
-        contenders.append((learner, _judged(grids, origin, policy, rate, learners_trials)))
+        contenders.append((learner, _calibrated(grids, origin, policy, rate, learners_trials)))
     contenders = [(baseline, done.result()) for baseline, done in under_way] + contenders
     found = [Fitted(forecast, record, rate, past.now) for forecast, record in contenders if record is not None]
     return max(found, key=lambda one: one.record.kept_quarters, default=None)
 
 
-def propose(fitted: Fitted, past: Past, policy: Policy, booked: BusyHours, workers: Workers | None = None) -> Proposal:
+def propose(
+    fitted: Fitted, past: Snapshot, policy: Policy, booked: BusyHours, workers: Workers | None = None
+) -> Proposal:
     """The slots that may be offered at the past's moment, ordered by machine and start, and the forecasts they rest on."""
     portions = past.portions()
     if workers is None or len(portions) < 2:
         return _proposed(fitted, past, policy, booked)
     pieces = [(fitted, one, policy, {name: booked[name] for name in one.grids if name in booked}) for one in portions]
-    found = list(in_order(workers, _proposed, pieces))
+    found = list(map_in_order(workers, _proposed, pieces))
     shares = {name: own for one in found for name, own in one.shares.items()}
     return Proposal(tuple(slot for one in found for slot in one.slots), shares)
 
 
-def _proposed(fitted: Fitted, past: Past, policy: Policy, booked: BusyHours) -> Proposal:
+def _proposed(fitted: Fitted, past: Snapshot, policy: Policy, booked: BusyHours) -> Proposal:
     slots: list[Slot] = []
     machines = [name for name in past.grids if _may_be_offered(name, past, policy)]
     count = past.last_quarter(policy.horizon) - past.origin if machines else 0
-    all_scores = scores_of(fitted.forecast, [(past.grids[name], past.origin) for name in machines], count)
+    all_scores = score_all(fitted.forecast, [(past.grids[name], past.origin) for name in machines], count)
     for machine, scores in zip(machines, all_scores, strict=True):
         own, grid = policy.for_machine(machine), past.grids[machine]
         wait = own.notice if past.free_now[machine] else max(own.notice, own.minimum_slot)
@@ -165,13 +167,13 @@ def _largest_share(likely: Sequence[tuple[float, Window]], quarters: float) -> l
     return sorted(chosen, key=lambda one: one[1].first)
 
 
-def _may_be_offered(machine: str, past: Past, policy: Policy) -> bool:
+def _may_be_offered(machine: str, past: Snapshot, policy: Policy) -> bool:
     """A machine that nobody hears is Unknown, and Unknown is not idle."""
     heard = past.now - past.heard[machine] <= policy.max_silence
     return policy.for_machine(machine).is_offered and heard and _known_enough(past.grids[machine], past.origin)
 
 
-def _tried(grids: Mapping[str, QuarterGrid], origin: int) -> list[tuple[str, int]]:
+def _trial_origins(grids: Mapping[str, QuarterGrid], origin: int) -> list[tuple[str, int]]:
     """(machine, origin) of the forecasts that are judged: each day of the checked weeks, or as many as there is time for; of a
     machine that borrows, from when it might have been offered."""
     earliest = max(2 * QUARTERS_PER_WEEK + 1, origin - CHECKED_WEEKS * QUARTERS_PER_WEEK)
@@ -186,18 +188,18 @@ def _tried(grids: Mapping[str, QuarterGrid], origin: int) -> list[tuple[str, int
     return [pairs[place] for place in np.sort(chosen)]
 
 
-def _judged(
+def _calibrated(
     grids: Mapping[str, QuarterGrid], origin: int, policy: Policy, rate: float, trials: Sequence[Trial]
 ) -> TrackRecord | None:
     return calibrate(trials, grids, origin, policy, rate)
 
 
-def _learnt(
+def _train_with_trials(
     grids: Mapping[str, QuarterGrid], end: int, policy: Policy, origin: int, pairs: Sequence[tuple[str, int]]
-) -> tuple[Boosted | None, list[Trial]]:
+) -> tuple[BoostedTrees | None, list[Trial]]:
     """Trees that know nothing of `end` or later, and their scores as seen at these later origins."""
     count = policy.horizon // QUARTER
-    learner = Boosted.learnt(grids, end, origin % QUARTERS_PER_DAY, count)
+    learner = BoostedTrees.train(grids, end, origin % QUARTERS_PER_DAY, count)
     if learner is None:
         return None, []
     return learner, _trials(learner, grids, pairs, count)
@@ -206,11 +208,11 @@ def _learnt(
 def _trials(
     forecast: Forecast, grids: Mapping[str, QuarterGrid], pairs: Sequence[tuple[str, int]], count: int
 ) -> list[Trial]:
-    scores = scores_of(forecast, [(grids[machine], at) for machine, at in pairs], count)
+    scores = score_all(forecast, [(grids[machine], at) for machine, at in pairs], count)
     return [Trial(machine, at, own) for (machine, at), own in zip(pairs, scores, strict=True)]
 
 
-def tightened(rate: float, lived: Tally | None) -> float | None:
+def adjusted_rate(rate: float, lived: Tally | None) -> float | None:
     """The rate to aim at, given what became of the slots published lately: None where publishing stops for now."""
     if lived is None or lived.checked < 20:
         return rate

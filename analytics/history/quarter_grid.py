@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.history.occupied_time import idle_spells
-from analytics.history.time_bins import MachineAxis
+from analytics.history.time_bins import TimeBins
 from analytics.policy.policy import QUARTER
 from telemetry import MachineState
 
@@ -87,7 +87,7 @@ def quarter_grids(
     walls = pd.date_range(datetime.combine(first_day, time(0)), periods=days * QUARTERS_PER_DAY, freq=QUARTER)
     readings = [_epoch_quarters(walls, zone, first_time) for first_time in (True, False)]
     begin, end = min(one.min() for one in readings), max(one.max() for one in readings) + 1
-    axis = MachineAxis(machines, np.arange(begin, end + 1) * QUARTER.total_seconds())
+    axis = TimeBins(machines, np.arange(begin, end + 1) * QUARTER.total_seconds())
     values = _values(axis, spells, occupied)
     once, again = (values[:, np.maximum(one, begin) - begin] for one in readings)
     found = np.where(once == again, once, UNKNOWN)
@@ -109,7 +109,7 @@ def _epoch_quarters(walls: pd.DatetimeIndex, zone: str, first_time: bool) -> np.
     return np.asarray(instants.as_unit("s").asi8 // int(QUARTER.total_seconds()))
 
 
-def _values(axis: MachineAxis, spells: pd.DataFrame, occupied: pd.DataFrame) -> np.ndarray:
+def _values(axis: TimeBins, spells: pd.DataFrame, occupied: pd.DataFrame) -> np.ndarray:
     """FREE, NOT_FREE or UNKNOWN: shape (machines, quarters of UTC)."""
     known_s = axis.hours(spells[spells["state"] != MachineState.UNKNOWN.value]) * 3600
     free_s = axis.hours_outside(idle_spells(spells), occupied) * 3600

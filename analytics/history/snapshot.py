@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from analytics.executors import Workers, in_order
+from analytics.executors import Workers, map_in_order
 from analytics.history.newest_states import machine_names
 from analytics.history.occupied_time import idle_spells, occupied_spells
 from analytics.history.quarter_grid import QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid, quarter_grids
@@ -29,7 +29,7 @@ _BEFORE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Past:
+class Snapshot:
     """Grids of all machines that begin on the same day, when each was last heard, and whether it is free now."""
 
     now: datetime
@@ -46,26 +46,26 @@ class Past:
         """The quarter in which a horizon from now ends."""
         return next(iter(self.grids.values())).index_of(self.now + horizon)
 
-    def of(self, machines: Sequence[str]) -> Past:
+    def of(self, machines: Sequence[str]) -> Snapshot:
         """Of these machines alone."""
-        return Past(
+        return Snapshot(
             self.now,
             {one: self.grids[one] for one in machines},
             {one: self.heard[one] for one in machines},
             {one: self.free_now[one] for one in machines},
         )
 
-    def portions(self) -> list[Past]:
+    def portions(self) -> list[Snapshot]:
         names = list(self.grids)
         return [self.of(some) for some in _in_portions(names, PORTION)]
 
 
-def past_at(intervals: pd.DataFrame, now: datetime, policy: Policy, begin: datetime | None = None) -> Past:
+def snapshot_at(intervals: pd.DataFrame, now: datetime, policy: Policy, begin: datetime | None = None) -> Snapshot:
     """The grids of all machines as known at `now`; what intervals say of later is cut off. `begin`: where the grids begin, at
     the midnight before it; without it where the intervals do, a year back at most."""
     intervals = intervals[intervals["since"] < pd.Timestamp(now)]
     if intervals.empty:
-        return Past(now, {}, {}, {})
+        return Snapshot(now, {}, {}, {})
     zone = ZoneInfo(policy.zone)
     first = max(now - HISTORY, begin if begin is not None else intervals["since"].min().to_pydatetime())
     first_day = first.astimezone(zone).date()
@@ -79,22 +79,22 @@ def past_at(intervals: pd.DataFrame, now: datetime, policy: Policy, begin: datet
     last = known.groupby("machine", observed=True)["end"].max()
     heard = {name: last[name].to_pydatetime() if name in last.index else start for name in grids}
     idle = set(idle_spells(known.groupby("machine", observed=True).tail(1))["machine"])
-    return Past(now, grids, heard, {name: name in idle and now - heard[name] <= QUARTER for name in grids})
+    return Snapshot(now, grids, heard, {name: name in idle and now - heard[name] <= QUARTER for name in grids})
 
 
-def read_past(store: StateStore, now: datetime, policy: Policy, workers: Workers) -> Past:
+def read_snapshot(store: StateStore, now: datetime, policy: Policy, workers: Workers) -> Snapshot:
     """Everything, from a store, a portion of the machines at a time. Raises as the store does."""
     earliest = store.earliest(policy.factory)
     if earliest is None or earliest >= now:
-        return Past(now, {}, {}, {})
+        return Snapshot(now, {}, {}, {})
     begin = max(now - HISTORY, earliest)
     names = machine_names(store, policy.factory)
     portions = _in_portions(names, PORTION)
     pieces = ((store.intervals(policy.factory, begin, now, one), now, policy, begin) for one in portions)
-    return borrowed(_joined(now, in_order(workers, past_at, pieces)), policy)
+    return with_borrowed_weeks(_joined(now, map_in_order(workers, snapshot_at, pieces)), policy)
 
 
-def borrowed(past: Past, policy: Policy) -> Past:
+def with_borrowed_weeks(past: Snapshot, policy: Policy) -> Snapshot:
     """New machines with what their group did before they came, week by week from each of its machines in turn."""
     groups: dict[str, list[str]] = {}
     for name in past.grids:
@@ -118,7 +118,9 @@ def borrowed(past: Past, policy: Policy) -> Past:
     return replace(past, grids=grids)
 
 
-def carried_on(past: Past, store: StateStore, changed: pd.DataFrame, now: datetime, policy: Policy) -> Past | None:
+def advance_snapshot(
+    past: Snapshot, store: StateStore, changed: pd.DataFrame, now: datetime, policy: Policy
+) -> Snapshot | None:
     """The past as it stands at `now`, after `changed` has been written: only the days that it touches are read again.
 
     None where that would not do: machines that are new, or changes from before the grids begin.
@@ -142,23 +144,23 @@ def carried_on(past: Past, store: StateStore, changed: pd.DataFrame, now: dateti
             return None
         midnight = datetime.combine(day, datetime.min.time(), zone)
         for some in _in_portions(machines, 10 * PORTION):
-            tail = past_at(store.intervals(policy.factory, midnight, now, some), now, policy, midnight)
+            tail = snapshot_at(store.intervals(policy.factory, midnight, now, some), now, policy, midnight)
             for name in some:
                 own = past.grids[name]
                 grids[name] = replace(own, values=own.spliced(keep, tail.grids.get(name), now))
                 heard[name] = max(past.heard[name], tail.heard.get(name, past.heard[name]))
                 free_now[name] = tail.free_now.get(name, False)
-    return Past(now, {name: grids[name] for name in past.grids}, heard, free_now)
+    return Snapshot(now, {name: grids[name] for name in past.grids}, heard, free_now)
 
 
 def _in_portions(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (names[first : first + size] for first in range(0, len(names), size))
 
 
-def _joined(now: datetime, pasts: Iterable[Past]) -> Past:
-    whole = Past(now, {}, {}, {})
+def _joined(now: datetime, pasts: Iterable[Snapshot]) -> Snapshot:
+    whole = Snapshot(now, {}, {}, {})
     for one in pasts:
-        whole = Past(
+        whole = Snapshot(
             now, {**whole.grids, **one.grids}, {**whole.heard, **one.heard}, {**whole.free_now, **one.free_now}
         )
     return whole

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 
-class MachineAxis:
+class TimeBins:
     """`edges`: shape (bins + 1,), epoch seconds, ascending. All answers have shape (machines, bins), in hours."""
 
     def __init__(self, machines: Sequence[str], edges: np.ndarray) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.history.occupied_time import occupied_spells
-from analytics.history.time_bins import MachineAxis
+from analytics.history.time_bins import TimeBins
 from analytics.policy.policy import Policy
 from analytics.policy.shifts import ShiftTime, shift_times
 from telemetry import MachineState, OperationMode
@@ -126,7 +126,7 @@ def utilisation(
     edges = np.unique(np.concatenate([edges, [one for one in cuts if edges[0] < one < edges[-1]]]))
     if len(edges) < 2:
         return []
-    axis = MachineAxis(sorted(pd.unique(spells["machine"])), edges)
+    axis = TimeBins(sorted(pd.unique(spells["machine"])), edges)
     hours = _hours(spells, occupied_spells(spells, policy.changeover_gap), axis)
     subjects: dict[str, list[int]] = {}
     for row, machine in enumerate(axis.machines):
@@ -191,7 +191,7 @@ def producing(spells: pd.DataFrame) -> pd.Series:
     return (spells["state"] == MachineState.EXECUTING.value) & ~spells["mode"].isin(_NOT_PRODUCTION)
 
 
-def _hours(spells: pd.DataFrame, occupied: pd.DataFrame, axis: MachineAxis) -> dict[str, np.ndarray]:
+def _hours(spells: pd.DataFrame, occupied: pd.DataFrame, axis: TimeBins) -> dict[str, np.ndarray]:
     """The fields of `UsedHours`, each of shape (machines, bins)."""
     state, mode = spells["state"], spells["mode"]
     present = state.isin([MachineState.EXECUTING.value, MachineState.NOT_EXECUTING.value])

@@ -33,7 +33,7 @@ class Approval:
         return self.machine == slot.machine and self.start < slot.end and slot.start < self.end
 
 
-def confirmed(
+def apply_approvals(
     slots: Sequence[Slot], approvals: Sequence[Approval], policy: Policy, now: datetime
 ) -> tuple[tuple[Slot, ...], list[Approval]]:
     """The slots that may be offered now, and the requests as they then stand.
@@ -44,7 +44,7 @@ def confirmed(
     held: dict[str, list[Approval]] = defaultdict(list)
     for one in approvals:
         if one.end > now:
-            held[one.machine].append(_aged(one, now))
+            held[one.machine].append(_expired(one, now))
     offered = []
     wanted: dict[str, list[Slot]] = defaultdict(list)
     for slot in slots:
@@ -79,5 +79,5 @@ def _may_be_offered(slot: Slot, requests: list[Approval], answer_by: datetime) -
     return False
 
 
-def _aged(one: Approval, now: datetime) -> Approval:
+def _expired(one: Approval, now: datetime) -> Approval:
     return replace(one, status="expired") if one.status == "asked" and one.answer_by <= now else one

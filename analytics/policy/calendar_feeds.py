@@ -15,7 +15,7 @@ import httpx2
 import icalendar
 import recurring_ical_events
 
-from analytics.policy.policy import Feed, Planned, Policy
+from analytics.policy.policy import CalendarFeed, PlannedPeriod, Policy
 from analytics.policy.slot import BusyHours
 
 _log = logging.getLogger(__name__)
@@ -33,10 +33,10 @@ class FeedError(Exception):
 
 
 @dataclass(frozen=True)
-class PlannedTime:
+class PlannedPeriods:
     """What is planned, and what is wrong with the feeds that it comes from."""
 
-    entries: tuple[Planned, ...]
+    entries: tuple[PlannedPeriod, ...]
     problems: Mapping[str, str]
     """Source of a feed to a sentence."""
 
@@ -55,7 +55,7 @@ class CalendarFeeds:
         self._folder = folder
         self._problems: dict[str, str] = {}
 
-    def read(self, now: datetime, machines: Sequence[str]) -> PlannedTime:
+    def read(self, now: datetime, machines: Sequence[str]) -> PlannedPeriods:
         """What is planned from a day back to the end of the horizon. Never raises: a problem is in the answer, and said once."""
         entries = list(self._policy.planned)
         problems = {}
@@ -74,9 +74,9 @@ class CalendarFeeds:
         for source in self._problems.keys() - problems.keys():
             _log.info("Calendar %s can be read again.", shown(source))
         self._problems = problems
-        return PlannedTime(tuple(entries), problems)
+        return PlannedPeriods(tuple(entries), problems)
 
-    def _fetched(self, feed: Feed) -> bytes:
+    def _fetched(self, feed: CalendarFeed) -> bytes:
         try:
             if feed.source.startswith(("https://", "http://")):
                 with httpx2.stream("GET", feed.source, timeout=_TIMEOUT_S, follow_redirects=True) as answer:
@@ -94,10 +94,10 @@ class CalendarFeeds:
         except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise FeedError(f"Calendar {shown(feed.source)}: cannot be read ({type(error).__name__}).") from error
 
-    def _copy(self, feed: Feed) -> Path:
+    def _copy(self, feed: CalendarFeed) -> Path:
         return self._folder / f"{hashlib.sha256(feed.source.encode()).hexdigest()[:16]}.ics"
 
-    def _keep(self, feed: Feed, text: bytes) -> None:
+    def _keep(self, feed: CalendarFeed, text: bytes) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             fresh = self._copy(feed).with_suffix(".new")
@@ -106,7 +106,9 @@ class CalendarFeeds:
         except OSError as error:
             _log.warning("The copy of calendar %s cannot be kept (%s).", shown(feed.source), error.strerror)
 
-    def _last_good(self, feed: Feed, machines: Sequence[str], start: datetime, end: datetime) -> list[Planned]:
+    def _last_good(
+        self, feed: CalendarFeed, machines: Sequence[str], start: datetime, end: datetime
+    ) -> list[PlannedPeriod]:
         try:
             return events(self._copy(feed).read_bytes(), feed, machines, start, end, self._policy.zone)
         except (OSError, FeedError):
@@ -114,8 +116,8 @@ class CalendarFeeds:
 
 
 def events(
-    text: bytes, feed: Feed, machines: Sequence[str], start: datetime, end: datetime, zone: str
-) -> list[Planned]:
+    text: bytes, feed: CalendarFeed, machines: Sequence[str], start: datetime, end: datetime, zone: str
+) -> list[PlannedPeriod]:
     """The busy times between two moments, recurring ones spelled out. Raises FeedError. Pure.
 
     Without a `machine` in the feed an event belongs to the machine whose name stands as a word in its location or summary;
@@ -136,7 +138,7 @@ def events(
         machine = feed.machine or _named(machines, f"{event.get('LOCATION', '')} {summary}")
         begin, stop = (_moment(one, zone) for one in (event.start, event.end))
         if machine is not None and begin < stop:
-            planned.append(Planned(machine=machine, start=begin, end=stop, what=feed.what))
+            planned.append(PlannedPeriod(machine=machine, start=begin, end=stop, what=feed.what))
     return sorted(planned, key=lambda one: (one.machine, one.start))
 
 
@@ -146,7 +148,7 @@ def shown(source: str) -> str:
     return f"{scheme}://{rest.split('/')[0].rpartition('@')[2]}/…" if rest and scheme != "file" else source
 
 
-def _check_size(feed: Feed, size: int) -> None:
+def _check_size(feed: CalendarFeed, size: int) -> None:
     if size > MAX_FEED_BYTES:
         raise FeedError(f"Calendar {shown(feed.source)}: is larger than {MAX_FEED_BYTES // 2**20} MB.")
 

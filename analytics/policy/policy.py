@@ -103,7 +103,7 @@ BlackoutText = Annotated[Blackout, BeforeValidator(parse_blackout)]
 Euros = Annotated[Decimal, Field(ge=0, le=100_000, decimal_places=2)]
 
 
-class DayPart(BaseModel):
+class DayPartPrice(BaseModel):
     """Another price per hour in some hours."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -119,7 +119,7 @@ class PriceRule(BaseModel):
 
     per_hour: Euros
     minimum: Euros = Decimal(0)
-    parts: tuple[DayPart, ...] = ()
+    parts: tuple[DayPartPrice, ...] = ()
 
 
 class MachinePolicy(BaseModel):
@@ -152,7 +152,7 @@ class MachinePolicy(BaseModel):
     share_live_state: bool = False
 
     @property
-    def how_booked(self) -> str:
+    def booking_mode(self) -> str:
         """What nobody needs to confirm before it is offered can be booked at once, unless the policy says otherwise."""
         return self.booking or ("instant" if self.approval == "auto" else "on_request")
 
@@ -162,7 +162,7 @@ class MachinePolicy(BaseModel):
         return self.offer and self.approval != "never"
 
 
-class Planned(BaseModel):
+class PlannedPeriod(BaseModel):
     """Hours in which a machine is known to be busy: maintenance, an order."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -179,7 +179,7 @@ class Planned(BaseModel):
         return self
 
 
-class Feed(BaseModel):
+class CalendarFeed(BaseModel):
     """An iCalendar file or https URL whose events are planned busy time: of `machine`, or of the machine that an event names in
     its location or its summary."""
 
@@ -208,8 +208,8 @@ class Policy(MachinePolicy):
     coverage_bound: Annotated[float, Field(ge=0, le=1)] = 0.8
     shifts: Shifts = PATTERNS["2x8"]
     leave: tuple[BlackoutText, ...] = ()
-    planned: tuple[Planned, ...] = ()
-    feed: tuple[Feed, ...] = ()
+    planned: tuple[PlannedPeriod, ...] = ()
+    feed: tuple[CalendarFeed, ...] = ()
     group: dict[Name, MachinePolicy] = Field(default_factory=dict)
     machine: dict[Name, MachineTable] = Field(default_factory=dict)
 

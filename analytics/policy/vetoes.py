@@ -31,6 +31,6 @@ class Veto:
         return self.machine == machine and self.start < end and start < self.end
 
 
-def not_vetoed(slots: Sequence[Slot], vetoes: Sequence[Veto]) -> tuple[Slot, ...]:
+def without_vetoed(slots: Sequence[Slot], vetoes: Sequence[Veto]) -> tuple[Slot, ...]:
     """The slots that meet none; the next round offers what is left of the others."""
     return tuple(one for one in slots if not any(veto.meets(one.machine, one.start, one.end) for veto in vetoes))

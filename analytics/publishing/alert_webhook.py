@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from analytics.publishing.bookings_at_risk import Alert
-from analytics.publishing.signed_post import post_signed
+from analytics.publishing.webhooks import post_signed
 from telemetry import Clock, UserError
 from telemetry.broker import read_secret_file
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from analytics.policy.policy import Planned, Policy
+from analytics.policy.policy import PlannedPeriod, Policy
 from analytics.publishing.platform_client import Booking
 from stores import LatestState
 from telemetry import MachineState, rfc3339
 
-SOON = timedelta(hours=2)
+CHECK_BEFORE = timedelta(hours=2)
 """From so long before a booking on its machine must be heard and in order."""
-AT_ONCE = timedelta(minutes=15)
+FREE_BEFORE = timedelta(minutes=15)
 """From so long before a booking its machine should have finished the factory's own work."""
 
 
@@ -34,7 +34,7 @@ class Alert:
 def bookings_at_risk(
     bookings: Sequence[Booking],
     latest: Sequence[LatestState],
-    planned: Sequence[Planned],
+    planned: Sequence[PlannedPeriod],
     now: datetime,
     policy: Policy,
 ) -> list[Alert]:
@@ -53,16 +53,16 @@ def bookings_at_risk(
         if clash is not None:
             found.append(alert("planned_over_booking", f"but {clash.what} is planned from {rfc3339(clash.start)}."))
         interval = states.get(booking.machine)
-        if booking.start - now > SOON:
+        if booking.start - now > CHECK_BEFORE:
             continue
         if interval is None or now - interval.until > policy.max_silence:
             found.append(alert("not_heard", "but nobody hears the machine."))
         elif interval.state is MachineState.OUT_OF_SERVICE:
             found.append(alert("out_of_service", f"but it is out of service since {rfc3339(interval.since)}."))
-        elif interval.state is MachineState.EXECUTING and now < booking.start <= now + AT_ONCE:
+        elif interval.state is MachineState.EXECUTING and now < booking.start <= now + FREE_BEFORE:
             found.append(alert("still_busy", "but it is still working for the factory."))
     return found
 
 
-def _meets(planned: Planned, booking: Booking) -> bool:
+def _meets(planned: PlannedPeriod, booking: Booking) -> bool:
     return planned.machine == booking.machine and planned.start < booking.end and booking.start < planned.end

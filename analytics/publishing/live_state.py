@@ -28,13 +28,13 @@ def machine_cards(latest: Sequence[LatestState], policy: Policy, now: datetime) 
             continue
         word, since = "not_shown", None
         if own.share_live_state:
-            _, since, silent = state_now(one, now, policy)
+            _, since, silent = current_state(one, now, policy)
             word = "unknown" if silent else _word(one)
         cards.append(MachineCard(one.machine, own.title or one.machine, own.process or "", word, since))
     return cards
 
 
-def state_now(one: LatestState, now: datetime, policy: Policy) -> tuple[MachineState, datetime, bool]:
+def current_state(one: LatestState, now: datetime, policy: Policy) -> tuple[MachineState, datetime, bool]:
     """(state, since when, whether nobody hears it). Unknown is not idle: what nobody confirmed for `max_silence` is not known."""
     if now - one.interval.until > policy.max_silence:
         return MachineState.UNKNOWN, one.interval.until, True

@@ -86,7 +86,7 @@ class SharingPlatform(Protocol):
         """Take back; an offer that is not there is no error. Raises OfferTakenError."""
         ...
 
-    def take_back(self, booking_id: str) -> None:
+    def cancel_request(self, booking_id: str) -> None:
         """End a request that the factory has not answered yet; one that is not there, or answered meanwhile, is no error."""
         ...
 
@@ -157,7 +157,7 @@ class HttpSharingPlatform:
     def withdraw(self, offer_id: str) -> None:
         self._send("DELETE", f"/api/v1/offers/{offer_id}", taken=f"offer {offer_id}", absent_is_fine=True)
 
-    def take_back(self, booking_id: str) -> None:
+    def cancel_request(self, booking_id: str) -> None:
         with contextlib.suppress(OfferTakenError):  # it has been answered meanwhile
             path = f"/api/v1/bookings/{booking_id}/state"
             self._send("POST", path, json={"state": "withdrawn"}, taken=booking_id, absent_is_fine=True)

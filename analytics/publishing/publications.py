@@ -37,7 +37,7 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
-class Traced:
+class DatedPromise:
     """A promise with when it was made; `outcome` None while it stands."""
 
     id: str
@@ -49,7 +49,7 @@ class Traced:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SettledPromise:
     """A promise, and what came of it: one of `ALL`."""
 
     machine: str
@@ -135,7 +135,7 @@ class Publications:
             for row in rows
         ]
 
-    def of_machine(self, machine: str, after: datetime, limit: int = 50) -> list[Traced]:
+    def of_machine(self, machine: str, after: datetime, limit: int = 50) -> list[DatedPromise]:
         """A machine's promises whose hours end after a moment, the earliest first."""
         with self._lock:
             rows = self._connection.execute(
@@ -144,9 +144,9 @@ class Publications:
                 (machine, rfc3339(after), limit),
             ).fetchall()
         times = datetime.fromisoformat
-        return [Traced(row[0], times(row[1]), times(row[2]), row[3], times(row[4]), row[5]) for row in rows]
+        return [DatedPromise(row[0], times(row[1]), times(row[2]), row[3], times(row[4]), row[5]) for row in rows]
 
-    def settled(self, since: datetime = EARLIEST) -> list[Settled]:
+    def settled(self, since: datetime = EARLIEST) -> list[SettledPromise]:
         """Those with an outcome that began at `since` or later."""
         with self._lock:
             rows = self._connection.execute(
@@ -155,7 +155,7 @@ class Publications:
                 (rfc3339(since),),
             ).fetchall()
         times = datetime.fromisoformat
-        return [Settled(row[0], times(row[1]), times(row[2]), row[3], row[4]) for row in rows]
+        return [SettledPromise(row[0], times(row[1]), times(row[2]), row[3], row[4]) for row in rows]
 
     def tally(self, since: datetime = EARLIEST) -> Tally:
         """Published slots that began after `since` and whose time has passed unbooked, and how many of them were not free."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from analytics.policy.policy import QUARTER, Policy
 from analytics.policy.prices import price_per_hour
 from analytics.policy.slot import Slot
-from analytics.policy.vetoes import not_vetoed
+from analytics.policy.vetoes import without_vetoed
 from analytics.publishing.bookings_at_risk import Alert
 from analytics.publishing.platform_client import (
     Booking,
@@ -122,10 +122,10 @@ class Publisher:
             self._state.mark_delivered(wanted)
             return Delivery(put, withdrawn, tuple(taken))
 
-    def take_back(self, bookings: Iterable[Booking]) -> None:
+    def cancel_requests(self, bookings: Iterable[Booking]) -> None:
         """End requests that wait for the factory's answer. Raises PlatformUnavailableError."""
         for one in bookings:
-            self._platform.take_back(one.id)
+            self._platform.cancel_request(one.id)
 
     def show(self, card: MachineCard) -> None:
         """Put a machine's card, under the name that may be known. Raises PlatformUnavailableError."""
@@ -136,7 +136,7 @@ class Publisher:
 
     def _allowed(self, slots: Sequence[Slot], now: datetime) -> tuple[Slot, ...]:
         """What neither the kill switch nor a veto forbids."""
-        return () if self._state.kill_switch else not_vetoed(slots, self._state.vetoes(now))
+        return () if self._state.kill_switch else without_vetoed(slots, self._state.vetoes(now))
 
     def _fresh(self, slots: Sequence[Slot], now: datetime) -> tuple[Slot, ...]:
         """What of it can still be kept, should it have waited: what has begun, or begins within the notice, is cut."""
@@ -161,7 +161,7 @@ class Publisher:
             minimum,
             visibility,
             partners,
-            own.how_booked,
+            own.booking_mode,
             own.minimum_slot if own.parts else None,
             own.buffer_before + own.buffer_after,
         )

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.history.occupied_time import idle_spells, occupied_spells
-from analytics.history.time_bins import MachineAxis
+from analytics.history.time_bins import TimeBins
 from analytics.kpis.utilisation import PeriodUtilisation, producing, utilisation
 from analytics.policy.policy import Policy
 from analytics.summaries.subjects import lasting_tags_of, tags_of
@@ -97,7 +97,7 @@ def _by_the_hour(
     count = max(1, -(-(now - begin) // timedelta(hours=1)))
     hours = [begin + place * timedelta(hours=1) for place in range(count)]
     edges = np.array([*(one.timestamp() for one in hours), now.timestamp()])
-    axis = MachineAxis(sorted(pd.unique(spells["machine"])), edges)
+    axis = TimeBins(sorted(pd.unique(spells["machine"])), edges)
     occupied = occupied_spells(spells, policy.changeover_gap)
     shares = {
         "used": axis.hours(spells[producing(spells)]),

@@ -12,7 +12,7 @@ from analytics.policy.approvals import Approval
 from analytics.policy.policy import Policy
 from analytics.policy.prices import price_per_hour
 from analytics.publishing import publications as outcomes
-from analytics.publishing.publications import Settled
+from analytics.publishing.publications import SettledPromise
 from analytics.summaries.subjects import lasting_tags_of, tags_of
 from stores import Point
 from stores.report_batch import to_epoch_milliseconds
@@ -87,7 +87,7 @@ def capacity_points(sums: Mapping[str, Mapping[str, float]], policy: Policy, mid
     ]
 
 
-def promise_points(settled: Iterable[Settled], policy: Policy) -> list[Point]:
+def promise_points(settled: Iterable[SettledPromise], policy: Policy) -> list[Point]:
     """`PROMISES` and `RELIABILITY` of every local day that these begin on: all that begin on such a day must be among them."""
     zone = ZoneInfo(policy.zone)
     days: dict[tuple[str, datetime], dict[str, float]] = {}

@@ -17,7 +17,7 @@ from analytics.history.newest_states import machine_names
 from analytics.history.snapshot import HISTORY, PORTION
 from analytics.history.timeline import timeline
 from analytics.policy.policy import Policy
-from analytics.publishing.live_state import state_now
+from analytics.publishing.live_state import current_state
 from analytics.publishing.publications import Publications
 from analytics.publishing.state import PublisherState
 from analytics.summaries.health import publisher_point
@@ -77,7 +77,7 @@ class SummaryWriter:
         points: list[Point] = []
         shown: dict[str, tuple[object, ...]] = {}
         for one in latest:
-            state, since, silent = state_now(one, now, self._policy)
+            state, since, silent = current_state(one, now, self._policy)
             look = (state, since, silent)
             shown[one.machine] = look
             if every or self._shown.get(one.machine) != look:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics.executors import DaskCluster, Here, Processes, Workers, in_order
+from analytics.executors import DaskExecutor, InlineExecutor, ProcessExecutor, Workers, map_in_order
 from analytics.forecast.spare_capacity import find_spare_capacity
 from analytics.history import snapshot as past
 from telemetry import UnavailableError
@@ -47,10 +47,10 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(params=["processes", "dask"])
 def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
     if request.param == "processes":
-        with closing(Processes(2)) as opened:
+        with closing(ProcessExecutor(2)) as opened:
             yield opened
         return
-    with closing(DaskCluster(request.getfixturevalue("scheduler"))) as cluster:
+    with closing(DaskExecutor(request.getfixturevalue("scheduler"))) as cluster:
         wait_for(lambda: cluster.alive() == 2, "both workers to join")
         yield cluster
 
@@ -62,7 +62,7 @@ def test_the_same_slots_to_the_bit(workers: Workers, monkeypatch: pytest.MonkeyP
     assert alone.fitted is not None
     assert alone.slots
     assert find_spare_capacity(history, LATE, POLICY, {}, workers=workers).slots == alone.slots
-    assert find_spare_capacity(history, LATE, POLICY, {}, workers=Here()).slots == alone.slots
+    assert find_spare_capacity(history, LATE, POLICY, {}, workers=InlineExecutor()).slots == alone.slots
 
 
 def test_pieces_come_back_in_order_and_are_taken_as_they_are_needed() -> None:
@@ -73,7 +73,7 @@ def test_pieces_come_back_in_order_and_are_taken_as_they_are_needed() -> None:
             taken.append(number)
             yield (number,)
 
-    found = in_order(Here(), abs, pieces())
+    found = map_in_order(InlineExecutor(), abs, pieces())
     assert next(found) == 0
     assert len(taken) <= 3, "a thousand machines are not read before the first has been looked at"
     assert list(found) == list(range(1, 10))
@@ -83,4 +83,4 @@ def test_a_scheduler_that_does_not_answer_is_said(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("analytics.executors._CONNECT_TIMEOUT_S", 1.0)
     port = free_port()
     with pytest.raises(UnavailableError, match=f"Dask scheduler tcp://127.0.0.1:{port}: no connection"):
-        DaskCluster(f"tcp://127.0.0.1:{port}")
+        DaskExecutor(f"tcp://127.0.0.1:{port}")

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 
 from analytics.publishing.alert_webhook import alert_webhook
 from analytics.publishing.bookings_at_risk import Alert
-from analytics.publishing.standard_webhooks import check
+from analytics.publishing.webhooks import verify
 from telemetry import SystemClock, UserError
 from tests.servers import serving
 from vrijloop.platform_server import read_targets
@@ -28,7 +28,7 @@ def receiver() -> Iterator[tuple[str, list[int], list[str], threading.Event]]:
 
     @app.post("/hook")
     async def hook(request: Request) -> Response:
-        ids.append(check(dict(request.headers), await request.body(), SECRET, CLOCK.now()))
+        ids.append(verify(dict(request.headers), await request.body(), SECRET, CLOCK.now()))
         status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
         if status == 200:
             taken.set()

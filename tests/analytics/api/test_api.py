@@ -15,8 +15,8 @@ import pytest
 from analytics.api.context import AnalyticsContext
 from analytics.app import build_app
 from analytics.policy.policy import Policy
-from analytics.publishing.standard_webhooks import signed
 from analytics.publishing.state import PublisherState
+from analytics.publishing.webhooks import sign
 from analytics.service import AnalyticsService
 from stores import ReportBatch, StoredReport, StoreUnavailableError
 from stores.duckdb_store import DuckDBStateStore
@@ -35,7 +35,7 @@ def report(factory: str, machine: str, seq: int, first: float, last: float, stat
     return StoredReport(factory, machine, f"gw-{factory}", seq, interval)
 
 
-class House:
+class ServedApi:
     """Two factories in one store; the analytics of one of them."""
 
     def __init__(self, folder: Path) -> None:
@@ -62,11 +62,11 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[tuple[House, str]]:
-    house = House(tmp_path)
-    with serving(house.app) as url:
-        yield house, url
-    house.store.close()
+def served(tmp_path: Path) -> Iterator[tuple[ServedApi, str]]:
+    served = ServedApi(tmp_path)
+    with serving(served.app) as url:
+        yield served, url
+    served.store.close()
 
 
 def get(url: str, path: str, token: str | None = OWN, **query: Any) -> httpx2.Response:
@@ -111,30 +111,30 @@ SECRET = "a-secret-of-the-platform"
 
 
 def test_the_table_names_every_route(tmp_path: Path) -> None:
-    house = House(tmp_path)
+    served = ServedApi(tmp_path)
     paths = {
         path.replace("{machine}", "mill-1")
         .replace("{approval_id}", "none")
         .replace("{veto_id}", "none")
         .replace("{gateway}/{seq}", "gw/1")
-        for path in house.app.openapi()["paths"]
+        for path in served.app.openapi()["paths"]
     }
-    house.store.close()
+    served.store.close()
     assert paths == {*ROUTES, "/api/v1/hooks/bookings"}
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_without_a_valid_token_there_is_nothing(house: tuple[House, str], path: str) -> None:
+def test_without_a_valid_token_there_is_nothing(served: tuple[ServedApi, str], path: str) -> None:
     method = METHODS.get(path, "GET")
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {OWN}"}):
-        assert httpx2.request(method, house[1] + path, params=ROUTES[path][0], headers=headers).status_code == 401
+        assert httpx2.request(method, served[1] + path, params=ROUTES[path][0], headers=headers).status_code == 401
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_a_token_sees_its_own_factory_and_no_other(house: tuple[House, str], path: str) -> None:
+def test_a_token_sees_its_own_factory_and_no_other(served: tuple[ServedApi, str], path: str) -> None:
     query, status = ROUTES[path]
     method = METHODS.get(path, "GET")
-    request = httpx2.Request(method, house[1] + path, params=query, headers={"Authorization": f"Bearer {OTHER}"})
+    request = httpx2.Request(method, served[1] + path, params=query, headers={"Authorization": f"Bearer {OTHER}"})
     with httpx2.Client() as client:
         answer = client.send(request, stream=True)
         assert answer.status_code == status
@@ -144,11 +144,11 @@ def test_a_token_sees_its_own_factory_and_no_other(house: tuple[House, str], pat
     if path == "/api/v1/intervals":
         assert {one["state"] for one in json.loads(said)["intervals"]} <= {"unknown"}
     if method == "GET" and path not in ("/api/v1/stream", "/api/v1/slots", "/metrics"):
-        assert "secret" not in get(house[1], path, **query).text
+        assert "secret" not in get(served[1], path, **query).text
 
 
-def test_machines_come_in_pages(house: tuple[House, str]) -> None:
-    _, url = house
+def test_machines_come_in_pages(served: tuple[ServedApi, str]) -> None:
+    _, url = served
     first = get(url, "/api/v1/machines", limit=2).json()
     assert [one["machine"] for one in first["machines"]] == ["mill-0", "mill-1"]
     second = get(url, "/api/v1/machines", limit=2, cursor=first["next"]).json()
@@ -160,8 +160,8 @@ def test_machines_come_in_pages(house: tuple[House, str]) -> None:
     assert get(url, "/api/v1/machines", limit=0).status_code == 422
 
 
-def test_intervals_come_in_pages_that_join_without_a_seam(house: tuple[House, str]) -> None:
-    _, url = house
+def test_intervals_come_in_pages_that_join_without_a_seam(served: tuple[ServedApi, str]) -> None:
+    _, url = served
     query: dict[str, Any] = {"machine": "mill-0", **SPAN}
     whole = get(url, "/api/v1/intervals", **query).json()["intervals"]
     assert len(whole) == 6  # five reported, then an hour that nobody confirmed
@@ -177,14 +177,14 @@ def test_intervals_come_in_pages_that_join_without_a_seam(house: tuple[House, st
     assert pages == whole
 
 
-def test_gaps_say_what_is_missing(house: tuple[House, str]) -> None:
-    assert get(house[1], "/api/v1/gaps").json()["missing"] == 10
-    (gateway,) = get(house[1], "/api/v1/gaps", OTHER).json()["gateways"]
+def test_gaps_say_what_is_missing(served: tuple[ServedApi, str]) -> None:
+    assert get(served[1], "/api/v1/gaps").json()["missing"] == 10
+    (gateway,) = get(served[1], "/api/v1/gaps", OTHER).json()["gateways"]
     assert (gateway["gateway"], gateway["gaps"]) == ("gw-genk", [[2, 3]])
 
 
-def test_the_stream_begins_with_what_is_and_tells_each_change(house: tuple[House, str]) -> None:
-    made, url = house
+def test_the_stream_begins_with_what_is_and_tells_each_change(served: tuple[ServedApi, str]) -> None:
+    made, url = served
     headers = {"Authorization": f"Bearer {OWN}"}
     with httpx2.stream("GET", url + "/api/v1/stream", headers=headers, timeout=30) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
@@ -200,25 +200,25 @@ def test_the_stream_begins_with_what_is_and_tells_each_change(house: tuple[House
         )
 
 
-def test_a_store_that_is_away_is_said(house: tuple[House, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_is_away_is_said(served: tuple[ServedApi, str], monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> None:
         raise StoreUnavailableError("InfluxDB at http://127.0.0.1:8086 does not answer")
 
     for method in ("intervals", "latest", "earliest"):
         monkeypatch.setattr(DuckDBStateStore, method, away)
     for path in ("machines", "machines/mill-1", "intervals", "utilisation", "kpis", "hours", "timelines"):
-        answer = get(house[1], f"/api/v1/{path}", **ROUTES[f"/api/v1/{path}"][0])
+        answer = get(served[1], f"/api/v1/{path}", **ROUTES[f"/api/v1/{path}"][0])
         assert (path, answer.status_code) == (path, 503)
         assert answer.json()["detail"] == "InfluxDB at http://127.0.0.1:8086 does not answer"
         assert int(answer.headers["retry-after"]) > 0
 
 
 def test_the_description_is_checked_in_and_says_3_1(tmp_path: Path) -> None:
-    house = House(tmp_path)
+    served = ServedApi(tmp_path)
     written = Path(__file__).resolve().parents[3] / "docs" / "schema" / "server.openapi.json"
-    assert house.app.openapi()["openapi"].startswith("3.1")
-    assert json.loads(written.read_text()) == house.app.openapi(), "run `vrijloop schema` and commit the result"
-    house.store.close()
+    assert served.app.openapi()["openapi"].startswith("3.1")
+    assert json.loads(written.read_text()) == served.app.openapi(), "run `vrijloop schema` and commit the result"
+    served.store.close()
 
 
 def put_switch(url: str, token: str | None, on: bool) -> httpx2.Response:
@@ -226,15 +226,15 @@ def put_switch(url: str, token: str | None, on: bool) -> httpx2.Response:
     return httpx2.put(url + "/api/v1/kill-switch", json={"on": on}, headers=headers)
 
 
-def test_nobody_else_turns_the_kill_switch(house: tuple[House, str]) -> None:
-    whole, url = house
+def test_nobody_else_turns_the_kill_switch(served: tuple[ServedApi, str]) -> None:
+    whole, url = served
     assert put_switch(url, None, True).status_code == 401
     assert put_switch(url, OTHER, True).status_code == 404
     assert not whole.context.publishing.kill_switch
 
 
-def test_the_platforms_word_counts_only_when_it_is_signed(house: tuple[House, str]) -> None:
-    whole, url = house
+def test_the_platforms_word_counts_only_when_it_is_signed(served: tuple[ServedApi, str]) -> None:
+    whole, url = served
     asked: list[int] = []
 
     async def ask() -> None:
@@ -242,12 +242,12 @@ def test_the_platforms_word_counts_only_when_it_is_signed(house: tuple[House, st
 
     whole.context.service.bookings_changed = ask  # type: ignore[method-assign]
     body, now = b'{"type": "bookings.changed"}', SystemClock().now()
-    good = signed("msg-1", now, body, SECRET)
+    good = sign("msg-1", now, body, SECRET)
     cases = [
         ({}, body, 401),
-        (signed("msg-1", now, body, "another-secret-of-somebody"), body, 401),
+        (sign("msg-1", now, body, "another-secret-of-somebody"), body, 401),
         (good, body + b" ", 401),
-        (signed("msg-1", now - timedelta(minutes=6), body, SECRET), body, 401),
+        (sign("msg-1", now - timedelta(minutes=6), body, SECRET), body, 401),
         (good | {"webhook-timestamp": "soon"}, body, 401),
         (good, b"x" * 70_000, 413),
         (good | {"webhook-signature": "v1,bm9uc2Vuc2U= " + good["webhook-signature"]}, body, 204),
@@ -260,5 +260,5 @@ def test_the_platforms_word_counts_only_when_it_is_signed(house: tuple[House, st
 def test_a_signature_is_as_the_specification_says() -> None:
     """The specification's own example."""
     secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}'
-    headers = signed("msg_p5jXN8AQM9LWM0D4loKWxJek", datetime.fromtimestamp(1614265330, UTC), body, secret)
+    headers = sign("msg_p5jXN8AQM9LWM0D4loKWxJek", datetime.fromtimestamp(1614265330, UTC), body, secret)
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="

@@ -17,8 +17,8 @@ from playwright.sync_api import expect
 
 from sharing_platform.app import PlatformSettings, create_app
 from telemetry import ShiftedClock
+from tests.analytics.rig import Rig, SetClock
 from tests.analytics.tables import utc
-from tests.analytics.test_cycle import House, SetClock
 from tests.servers import answers, free_port, serving, wait_for
 from tests.vrijloop.command_line import invoke
 
@@ -60,7 +60,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     with serving(app) as platform:
         data = folder / "server"
         data.mkdir()
-        seeded = House(data, platform, SetClock(NOW))
+        seeded = Rig(data, platform, SetClock(NOW))
         for machine in ("lathe-2", "mill-1"):
             seeded.two_shifts(machine)
         seeded.close()

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from analytics.forecast.backtest import Plan, origins_of, run_backtest, wilson_interval
 from analytics.forecast.calibration import MIN_CHECKED, Tally, Trial, calibrate
 from analytics.forecast.features import HALF_HOURS_PER_WEEK, features, half_hours
-from analytics.forecast.forecasters import WEEKLY, Boosted, SameHourLastWeek
-from analytics.forecast.spare_capacity import _tried, find_spare_capacity, tightened
+from analytics.forecast.forecasters import WEEKLY, BoostedTrees, SameHourLastWeek
+from analytics.forecast.spare_capacity import _trial_origins, adjusted_rate, find_spare_capacity
 from analytics.history.quarter_grid import FREE, NOT_FREE, QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid
-from analytics.history.snapshot import borrowed, past_at
+from analytics.history.snapshot import snapshot_at, with_borrowed_weeks
 from analytics.policy.policy import MachinePolicy, MachineTable, Policy, parse_offered_hours
 from tests.analytics.tables import MONDAY, intervals, shift_weeks, utc
 
@@ -192,15 +192,15 @@ def test_calibration_wants_a_record_and_a_rate_that_was_kept() -> None:
 
 
 def test_what_was_lived_tightens_the_promise_and_stops_it() -> None:
-    assert tightened(0.05, None) == 0.05
-    assert tightened(0.05, Tally(19, 19)) == 0.05
-    assert tightened(0.05, Tally(100, 5)) == 0.05
-    assert tightened(0.05, Tally(100, 10)) == pytest.approx(0.025)
-    assert tightened(0.05, Tally(100, 16)) is None
+    assert adjusted_rate(0.05, None) == 0.05
+    assert adjusted_rate(0.05, Tally(19, 19)) == 0.05
+    assert adjusted_rate(0.05, Tally(100, 5)) == 0.05
+    assert adjusted_rate(0.05, Tally(100, 10)) == pytest.approx(0.025)
+    assert adjusted_rate(0.05, Tally(100, 16)) is None
 
 
 def test_too_little_to_learn_from() -> None:
-    assert Boosted.learnt({"m": shift_weeks(3)}, 2 * QUARTERS_PER_WEEK, 0, QUARTERS_PER_DAY) is None
+    assert BoostedTrees.train({"m": shift_weeks(3)}, 2 * QUARTERS_PER_WEEK, 0, QUARTERS_PER_DAY) is None
 
 
 def test_origins_keep_to_the_clock_on_the_wall() -> None:
@@ -255,7 +255,7 @@ def test_a_new_machine_borrows_from_its_group_until_it_has_a_history_of_its_own(
     evening = np.arange(18 * 4, 22 * 4)
 
     def share(policy: Policy) -> float:
-        past = borrowed(past_at(history, now, policy), policy)
+        past = with_borrowed_weeks(snapshot_at(history, now, policy), policy)
         grid = past.grids["new"]
         assert grid.own_from in (0, 12 * QUARTERS_PER_WEEK)
         return float(WEEKLY.scores(grid, past.origin, 96)[evening].mean())
@@ -269,6 +269,6 @@ def test_a_new_machine_borrows_from_its_group_until_it_has_a_history_of_its_own(
 
 def test_what_is_borrowed_counts_for_no_promise() -> None:
     grids = {"new": QuarterGrid(shift_weeks(14).values, MONDAY, "UTC", own_from=12 * QUARTERS_PER_WEEK)}
-    assert _tried(grids, 14 * QUARTERS_PER_WEEK) == []
+    assert _trial_origins(grids, 14 * QUARTERS_PER_WEEK) == []
     later = {"new": QuarterGrid(shift_weeks(16).values, MONDAY, "UTC", own_from=12 * QUARTERS_PER_WEEK)}
-    assert min(at for _, at in _tried(later, 16 * QUARTERS_PER_WEEK)) >= 14 * QUARTERS_PER_WEEK
+    assert min(at for _, at in _trial_origins(later, 16 * QUARTERS_PER_WEEK)) >= 14 * QUARTERS_PER_WEEK

@@ -14,7 +14,7 @@ from analytics.forecast.calibration import Tally, TrackRecord
 from analytics.forecast.forecasters import WEEKLY
 from analytics.forecast.spare_capacity import Fitted, propose
 from analytics.history.quarter_grid import FREE, NOT_FREE, UNKNOWN, QuarterGrid
-from analytics.history.snapshot import Past
+from analytics.history.snapshot import Snapshot
 from analytics.policy.policy import QUARTER, Blackout, Policy, parse_offered_hours
 from analytics.policy.slot import Slot
 
@@ -60,13 +60,13 @@ bookings = st.lists(
 )
 
 
-def past(seed: int) -> Past:
+def past(seed: int) -> Snapshot:
     chance = np.random.default_rng(seed)
     days = (NOW.date() - FIRST_DAY).days + 1
     week = chance.choice([FREE, NOT_FREE], 7 * 24, p=[0.7, 0.3]).repeat(4)
     values = np.tile(week, days // 7 + 1)[: days * 96].astype(np.int8)
     values[chance.random(len(values)) < 0.05] = UNKNOWN
-    return Past(NOW, {"m": QuarterGrid(values, FIRST_DAY, ZONE)}, {"m": NOW}, {"m": bool(seed % 2)})
+    return Snapshot(NOW, {"m": QuarterGrid(values, FIRST_DAY, ZONE)}, {"m": NOW}, {"m": bool(seed % 2)})
 
 
 def slots_of(seed: int, policy: Policy, booked: list[tuple[datetime, datetime]]) -> tuple[Slot, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analytics.history.occupied_time import idle_spells, occupied_spells
-from analytics.history.time_bins import MachineAxis
+from analytics.history.time_bins import TimeBins
 from analytics.history.timeline import timeline
 from tests.analytics.tables import intervals, utc
 
@@ -23,7 +23,7 @@ def parts(script: list[tuple[int, str, str | None]], gap_minutes: int) -> tuple[
         rows.append(("m", utc(5) + timedelta(minutes=begin), utc(5) + timedelta(minutes=end), state, mode))
     spells = timeline(intervals(rows), utc(5), utc(5, 4))
     occupied = occupied_spells(spells, timedelta(minutes=gap_minutes))
-    axis = MachineAxis(["m"], utc(5).timestamp() + np.arange(241) * 60.0)
+    axis = TimeBins(["m"], utc(5).timestamp() + np.arange(241) * 60.0)
     free = axis.hours_outside(idle_spells(spells), occupied)[0] > 1 / 120
     turns = np.flatnonzero(np.diff(np.concatenate([[0], free.astype(int), [0]]))).tolist()
     spans = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analytics.history.time_bins import MachineAxis
+from analytics.history.time_bins import TimeBins
 
 
 def frame(rows: list[tuple[str, float, float]]) -> pd.DataFrame:
@@ -14,7 +14,7 @@ def frame(rows: list[tuple[str, float, float]]) -> pd.DataFrame:
     return whole.assign(**{name: pd.to_datetime(whole[name] * 3600, unit="s", utc=True) for name in ("start", "end")})
 
 
-AXIS = MachineAxis(["a", "b"], np.array([0.0, 1.0, 2.0, 3.0]) * 3600)
+AXIS = TimeBins(["a", "b"], np.array([0.0, 1.0, 2.0, 3.0]) * 3600)
 
 
 def test_a_spell_is_split_over_its_bins_and_cut_to_them() -> None:

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI, Response
 
 from analytics.policy.calendar_feeds import CalendarFeeds, FeedError, events
-from analytics.policy.policy import Feed, Planned, Policy
+from analytics.policy.policy import CalendarFeed, PlannedPeriod, Policy
 from tests.analytics.tables import utc
 from tests.servers import serving
 
@@ -50,7 +50,7 @@ ORDER = "DTSTART:20260106T080000Z\r\nDTEND:20260106T100000Z\r\nSUMMARY:Order 12"
     ],
 )  # fmt: skip
 def test_events(body: str, machine: str | None, expected: list[tuple[str, str, str]]) -> None:
-    feed = Feed(source="orders.ics", machine=machine)
+    feed = CalendarFeed(source="orders.ics", machine=machine)
     found = events(calendar(body), feed, MACHINES, utc(5), utc(13), BRUSSELS)
     assert [
         (one.machine, *(f"{moment.astimezone(utc(1).tzinfo):%d %H:%M}" for moment in (one.start, one.end)))
@@ -63,7 +63,7 @@ def test_events(body: str, machine: str | None, expected: list[tuple[str, str, s
 )
 def test_what_is_no_calendar_is_said(text: bytes) -> None:
     with pytest.raises(FeedError, match=r"orders\.ics"):
-        events(text, Feed(source="orders.ics", machine="mill-1"), MACHINES, utc(5), utc(13), BRUSSELS)
+        events(text, CalendarFeed(source="orders.ics", machine="mill-1"), MACHINES, utc(5), utc(13), BRUSSELS)
 
 
 def test_a_broken_feed_keeps_the_last_good_one_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -75,9 +75,11 @@ def test_a_broken_feed_keeps_the_last_good_one_and_says_so(tmp_path: Path, caplo
         return answers[-1]
 
     with serving(app) as url:
-        planned = Planned(machine="lathe-1", start=utc(6), end=utc(7))
+        planned = PlannedPeriod(machine="lathe-1", start=utc(6), end=utc(7))
         policy = Policy(
-            zone=BRUSSELS, feed=(Feed(source=f"{url}/secret-3141/orders.ics", machine="mill-1"),), planned=(planned,)
+            zone=BRUSSELS,
+            feed=(CalendarFeed(source=f"{url}/secret-3141/orders.ics", machine="mill-1"),),
+            planned=(planned,),
         )
         feeds = CalendarFeeds(policy, tmp_path / "calendars")
         good = feeds.read(NOW, MACHINES)
@@ -102,7 +104,7 @@ def test_a_broken_feed_keeps_the_last_good_one_and_says_so(tmp_path: Path, caplo
 
 
 def test_a_feed_that_never_could_be_read_is_a_problem_and_no_crash(tmp_path: Path) -> None:
-    policy = Policy(feed=(Feed(source=str(tmp_path / "nowhere.ics"), machine="mill-1"),))
+    policy = Policy(feed=(CalendarFeed(source=str(tmp_path / "nowhere.ics"), machine="mill-1"),))
     found = CalendarFeeds(policy, tmp_path / "calendars").read(NOW, MACHINES)
     assert found.entries == ()
     assert "cannot be read" in found.problems[str(tmp_path / "nowhere.ics")]

@@ -76,7 +76,7 @@ class Held:
         }
 
 
-class House:
+class WriterRig:
     def __init__(self, folder: Path) -> None:
         self.clock, self.held = Moving(), Held()
         self.policy = Policy(factory="genk", zone="Europe/Brussels")
@@ -111,95 +111,97 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House(tmp_path)
+def rig(tmp_path: Path) -> WriterRig:
+    return WriterRig(tmp_path)
 
 
-def test_a_state_that_holds_for_weeks_is_not_read_again_each_minute(house: House) -> None:
+def test_a_state_that_holds_for_weeks_is_not_read_again_each_minute(rig: WriterRig) -> None:
     since = NOW - timedelta(days=60)
-    house.says(since, NOW)
-    writer = house.writer()
+    rig.says(since, NOW)
+    writer = rig.writer()
     writer.hours()
     for _ in range(3):
-        house.clock.moment += timedelta(minutes=1)
-        house.says(since, house.clock.moment)
-        house.read.clear()
+        rig.clock.moment += timedelta(minutes=1)
+        rig.says(since, rig.clock.moment)
+        rig.read.clear()
         writer.hours()
-    assert house.read
-    assert min(house.read) >= house.clock.moment - timedelta(days=4)
-    assert house.held.of(DAY)[max(house.held.of(DAY))]["off_h"] == pytest.approx(13 + 3 / 60)
+    assert rig.read
+    assert min(rig.read) >= rig.clock.moment - timedelta(days=4)
+    assert rig.held.of(DAY)[max(rig.held.of(DAY))]["off_h"] == pytest.approx(13 + 3 / 60)
 
 
-def test_what_was_silence_is_known_once_the_backlog_has_come(house: House) -> None:
+def test_what_was_silence_is_known_once_the_backlog_has_come(rig: WriterRig) -> None:
     since = NOW - timedelta(days=10)
-    house.says(since, NOW)
-    writer = house.writer()
+    rig.says(since, NOW)
+    writer = rig.writer()
     writer.hours()
-    house.clock.moment = NOW + timedelta(days=2)
+    rig.clock.moment = NOW + timedelta(days=2)
     writer.hours()
-    assert house.timeline()[-1] == ("20 12:00", "unknown")
+    assert rig.timeline()[-1] == ("20 12:00", "unknown")
     # The line was cut, not the machine: the agent kept what it saw.
-    house.says(since, house.clock.moment)
+    rig.says(since, rig.clock.moment)
     writer.hours()
-    assert house.timeline() == [("09 23:00", "unknown"), ("10 12:00", "not_available")]
-    assert all(own["unknown_h"] == pytest.approx(0) for at, own in house.held.of(DAY).items() if at > since)
+    assert rig.timeline() == [("09 23:00", "unknown"), ("10 12:00", "not_available")]
+    assert all(own["unknown_h"] == pytest.approx(0) for at, own in rig.held.of(DAY).items() if at > since)
 
 
-def test_a_late_report_cuts_what_was_said_before(house: House) -> None:
-    house.says(NOW - timedelta(days=5), NOW)
-    writer = house.writer()
+def test_a_late_report_cuts_what_was_said_before(rig: WriterRig) -> None:
+    rig.says(NOW - timedelta(days=5), NOW)
+    writer = rig.writer()
     writer.hours()
-    house.says(NOW - timedelta(days=3), NOW - timedelta(days=3) + timedelta(hours=2), RUN)
-    house.clock.moment += timedelta(minutes=1)
+    rig.says(NOW - timedelta(days=3), NOW - timedelta(days=3) + timedelta(hours=2), RUN)
+    rig.clock.moment += timedelta(minutes=1)
     writer.hours()
-    assert house.timeline()[-3:] == [("15 12:00", "not_available"), ("17 12:00", "executing"), ("17 14:00", "unknown")]
+    assert rig.timeline()[-3:] == [("15 12:00", "not_available"), ("17 12:00", "executing"), ("17 14:00", "unknown")]
 
 
-def test_a_store_that_was_away_in_the_middle_costs_nothing(house: House) -> None:
-    house.says(NOW - timedelta(days=5), NOW)
-    writer = house.writer()
+def test_a_store_that_was_away_in_the_middle_costs_nothing(rig: WriterRig) -> None:
+    rig.says(NOW - timedelta(days=5), NOW)
+    writer = rig.writer()
     writer.hours()
     writer.hours()
     since = NOW - timedelta(days=3)
-    house.says(since, NOW - timedelta(days=1), RUN)
-    kept = house.held.write_points
+    rig.says(since, NOW - timedelta(days=1), RUN)
+    kept = rig.held.write_points
 
     def away(_: Sequence[Point]) -> None:
         raise StoreUnavailableError("away")
 
-    house.held.write_points = away  # type: ignore[method-assign, assignment]
+    rig.held.write_points = away  # type: ignore[method-assign, assignment]
     with pytest.raises(StoreUnavailableError):
         writer.hours()
-    house.held.write_points = kept  # type: ignore[method-assign]
-    house.says(since, NOW, RUN)
+    rig.held.write_points = kept  # type: ignore[method-assign]
+    rig.says(since, NOW, RUN)
     writer.hours()
-    assert house.timeline()[-1] == ("17 12:00", "executing")
-    days = house.held.of(DAY)
+    assert rig.timeline()[-1] == ("17 12:00", "executing")
+    days = rig.held.of(DAY)
     assert [round(days[at]["apt_h"], 3) for at in sorted(days)[-4:]] == [11, 24, 24, 13]
 
 
-def test_a_server_that_cannot_delete_is_written_to_all_the_same(house: House, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_that_cannot_delete_is_written_to_all_the_same(
+    rig: WriterRig, caplog: pytest.LogCaptureFixture
+) -> None:
     """InfluxDB 3 knows no DELETE."""
-    house.says(NOW - timedelta(days=5), NOW)
+    rig.says(NOW - timedelta(days=5), NOW)
 
     def refuse(*_: object) -> None:
         raise StoreRefusedError("it knows no DELETE")
 
-    house.held.forget = house.held.move = refuse  # type: ignore[method-assign, assignment]
-    house.writer().hours()
-    assert len(house.held.of(DAY)) == 6
-    house.policy = house.policy.model_copy(update={"changeover_gap": timedelta(hours=1)})
-    house.writer().hours()
+    rig.held.forget = rig.held.move = refuse  # type: ignore[method-assign, assignment]
+    rig.writer().hours()
+    assert len(rig.held.of(DAY)) == 6
+    rig.policy = rig.policy.model_copy(update={"changeover_gap": timedelta(hours=1)})
+    rig.writer().hours()
     assert caplog.text.count("deletes nothing") == 1
 
 
-def test_a_restart_carries_on_and_a_new_machine_is_written_from_its_beginning(house: House) -> None:
-    house.says(NOW - timedelta(days=5), NOW)
-    house.writer().hours()
-    days = len(house.held.of(DAY))
-    house.seq += 1
+def test_a_restart_carries_on_and_a_new_machine_is_written_from_its_beginning(rig: WriterRig) -> None:
+    rig.says(NOW - timedelta(days=5), NOW)
+    rig.writer().hours()
+    days = len(rig.held.of(DAY))
+    rig.seq += 1
     new = StateInterval(RUN, NOW - timedelta(days=9), NOW)
-    house.store.write(ReportBatch.of([StoredReport("genk", "m2", "gw", house.seq, new)]))
-    house.clock.moment += timedelta(minutes=1)
-    house.writer().hours()
-    assert len(house.held.of(DAY)) == days + 4
+    rig.store.write(ReportBatch.of([StoredReport("genk", "m2", "gw", rig.seq, new)]))
+    rig.clock.moment += timedelta(minutes=1)
+    rig.writer().hours()
+    assert len(rig.held.of(DAY)) == days + 4

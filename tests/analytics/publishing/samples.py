@@ -8,8 +8,8 @@ from decimal import Decimal
 from analytics.policy.policy import Policy
 from analytics.policy.slot import Slot
 from analytics.publishing.platform_client import Terms
+from tests.analytics.rig import POLICY
 from tests.analytics.tables import utc
-from tests.analytics.test_cycle import POLICY
 
 NOW = utc(2, 12, month=3)
 SECOND = "secret-of-genk-itself"

@@ -11,16 +11,16 @@ import pytest
 
 from telemetry import UserError
 from telemetry.logs import JsonFormatter, PlainFormatter, log_to_stderr
-from tests.analytics.test_cycle import House
+from tests.analytics.rig import Rig
 
 
-def test_an_offer_is_followed_over_both_logs(house: House, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_offer_is_followed_over_both_logs(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    result = house.cycle()
+    result = rig.cycle()
     assert result.put > 0
     records = [vars(one) for one in caplog.records]
     offered = {one["offer"]: one for one in records if str(one["msg"]).startswith("Offered")}
-    assert set(offered) == set(house.offers())
+    assert set(offered) == set(rig.offers())
     for offer in offered:
         there = [one for one in records if one["name"] == "sharing_platform.edge" and one.get("offer_id") == offer]
         here = [
