@@ -24,8 +24,8 @@ _RETRY_AFTER_S = 10
 def build_app(
     context: AnalyticsContext | None, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
 ) -> FastAPI:
-    """The application with all routes. Its OpenAPI description is served at `/api/v1/openapi.json`; without a context only the
-    description can be made."""
+    """Create the application with all routes. Its OpenAPI description is served at `/api/v1/openapi.json`. Without a
+    context it can only be described."""
     app = FastAPI(
         title="Vrijloop server",
         summary="States, utilisation and spare slots of a factory's machines.",
@@ -45,7 +45,7 @@ def build_app(
 
 
 async def _store_unavailable(request: Request, error: Exception) -> JSONResponse:
-    _log.debug("%s could not be answered: %s.", request.url.path, error)  # the service logs the failure as a warning
+    _log.debug("%s could not be answered: %s", request.url.path, error)  # the service logs the failure as a warning
     return JSONResponse({"detail": str(error)}, 503, headers={"Retry-After": str(_RETRY_AFTER_S)})
 
 

@@ -1,4 +1,4 @@
-"""Where heavy work runs: in this process, in processes beside it, or on a Dask cluster. The same functions, the same results."""
+"""Runs heavy work in this process, in worker processes, or on a Dask cluster. The results are the same."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from telemetry import UnavailableError
 T = TypeVar("T")
 
 _TASKS_PER_WORKER = 2
-"""So many pieces of work are handed out for each worker: enough that none waits, and memory stays bounded."""
+"""Tasks queued per worker: enough to keep each busy, few enough to bound memory."""
 _CONNECT_TIMEOUT_S = 10.0
 
 
-class Done(Protocol):
-    """A result to come."""
+class PendingResult(Protocol):
+    """The result of a submitted task."""
 
     def result(self) -> Any: ...
 
 
-class Workers(Protocol):
-    """Takes a function of a module and its arguments, which must be picklable."""
+class Executor(Protocol):
+    """Runs module-level functions with picklable arguments."""
 
     @property
-    def count(self) -> int: ...
+    def worker_count(self) -> int: ...
 
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Done: ...
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> PendingResult: ...
 
 
 class InlineExecutor:
-    """In this process, one after the other."""
+    """Runs each task at once, in this process."""
 
-    count = 1
+    worker_count = 1
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         done: Future[T] = Future()
@@ -48,11 +48,12 @@ class InlineExecutor:
 
 
 class ProcessExecutor:
-    """Processes of this machine. Started fresh, not forked: the server has threads and open stores."""
+    """Worker processes on this machine. They are spawned, not forked, because the server has threads and open
+    stores."""
 
     def __init__(self, count: int | None = None) -> None:
-        self.count = count or os.cpu_count() or 1
-        self._pool = ProcessPoolExecutor(self.count, mp_context=multiprocessing.get_context("spawn"))
+        self.worker_count = count or os.cpu_count() or 1
+        self._pool = ProcessPoolExecutor(self.worker_count, mp_context=multiprocessing.get_context("spawn"))
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         return self._pool.submit(function, *arguments)
@@ -62,10 +63,10 @@ class ProcessExecutor:
 
 
 class DaskExecutor:
-    """The workers of a Dask scheduler, `tcp://host:port`. Raises UnavailableError where it does not answer."""
+    """The workers of a Dask scheduler at `tcp://host:port`. Raises UnavailableError if it does not answer."""
 
     def __init__(self, address: str) -> None:
-        import distributed  # the extra `cluster`
+        import distributed  # in the extra `cluster`
 
         try:
             self._client: Any = cast("Any", distributed).Client(
@@ -75,20 +76,22 @@ class DaskExecutor:
             raise UnavailableError(f"Dask scheduler {address}: no connection ({error}). Is it running?") from error
 
     @property
-    def count(self) -> int:
-        return max(1, self.alive())
+    def worker_count(self) -> int:
+        return max(1, self.thread_count())
 
-    def alive(self) -> int:
-        """Threads of all workers that have joined."""
+    def thread_count(self) -> int:
+        """Threads of all workers that have joined the cluster."""
         return sum(self._client.ncores().values())
 
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Done:
-        # What is large goes to a worker by itself, not through the scheduler as a part of the order.
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> PendingResult:
+        # Large arguments are sent to a worker directly, not through the scheduler as part of the task.
         sent = [
-            self._client.scatter([one], hash=False)[0] if isinstance(one, (pd.DataFrame, Mapping, list)) else one
-            for one in arguments
+            self._client.scatter([argument], hash=False)[0]
+            if isinstance(argument, (pd.DataFrame, Mapping, list))
+            else argument
+            for argument in arguments
         ]
-        done: Done = self._client.submit(function, *sent, pure=False)
+        done: PendingResult = self._client.submit(function, *sent, pure=False)
         return done
 
     def close(self) -> None:
@@ -96,8 +99,8 @@ class DaskExecutor:
 
 
 @contextmanager
-def open_executor(scheduler: str | None, count: int = 1) -> Iterator[Workers]:
-    """The cluster that is named, else `count` processes, else this one."""
+def open_executor(scheduler: str | None, count: int = 1) -> Iterator[Executor]:
+    """Open the named Dask cluster, else `count` worker processes, else an executor in this process."""
     if scheduler is None and count < 2:
         yield InlineExecutor()
         return
@@ -108,12 +111,12 @@ def open_executor(scheduler: str | None, count: int = 1) -> Iterator[Workers]:
         opened.close()
 
 
-def map_in_order(workers: Workers, function: Callable[..., T], pieces: Iterable[tuple[Any, ...]]) -> Iterator[T]:
-    """`function(*piece)` of each piece, in their order. Pieces are taken as they are needed."""
-    under_way: deque[Done] = deque()
-    for piece in pieces:
-        under_way.append(workers.submit(function, *piece))
-        if len(under_way) >= _TASKS_PER_WORKER * workers.count:
-            yield under_way.popleft().result()
-    while under_way:
-        yield under_way.popleft().result()
+def map_in_order(executor: Executor, function: Callable[..., T], tasks: Iterable[tuple[Any, ...]]) -> Iterator[T]:
+    """Yield `function(*task)` for each task, in the order of the tasks, which are consumed as workers become free."""
+    pending: deque[PendingResult] = deque()
+    for task in tasks:
+        pending.append(executor.submit(function, *task))
+        if len(pending) >= _TASKS_PER_WORKER * executor.worker_count:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.executors import Workers, open_executor
+from analytics.executors import Executor, open_executor
 from analytics.forecast.spare_capacity import fit, propose
 from analytics.history.snapshot import advance_snapshot, read_snapshot
 from analytics.policy.policy import Policy
@@ -80,25 +80,25 @@ def fill(store: DuckDBStateStore, start: datetime, end: datetime) -> int:
     return count
 
 
-def rounds(store: DuckDBStateStore, workers: Workers, hour: int) -> tuple[dict[str, Any], list[Any]]:
+def rounds(store: DuckDBStateStore, executor: Executor, hour: int) -> tuple[dict[str, Any], list[Any]]:
     """A full round at `NOW` and what an hour later takes; and the slots."""
     now = NOW + timedelta(hours=hour)
     clock = [time.perf_counter()]
     cursor = store.cursor()
-    past = read_snapshot(store, now, POLICY, workers)
+    snapshot = read_snapshot(store, now, POLICY, executor)
     clock.append(time.perf_counter())
-    fitted = fit(past, POLICY, POLICY.max_broken_promises, workers)
+    fitted = fit(snapshot, POLICY, POLICY.max_broken_promises, executor)
     clock.append(time.perf_counter())
     assert fitted is not None
-    slots = propose(fitted, past, POLICY, {}, workers).slots
+    slots = propose(fitted, snapshot, POLICY, {}, executor).slots
     clock.append(time.perf_counter())
     fill(store, now, now + timedelta(hours=1))
     clock.append(time.perf_counter())
     changed, _ = store.changed_since("genk", cursor)
-    later = advance_snapshot(past, store, changed, now + timedelta(hours=1), POLICY)
+    later = advance_snapshot(snapshot, store, changed, now + timedelta(hours=1), POLICY)
     assert later is not None
     clock.append(time.perf_counter())
-    propose(fitted, later, POLICY, {}, workers)
+    propose(fitted, later, POLICY, {}, executor)
     clock.append(time.perf_counter())
     read, fitting, forecast, _, update, again = (round(b - a, 2) for a, b in pairwise(clock))
     return {
@@ -118,7 +118,7 @@ def cluster(size: int) -> Iterator[str]:
     """A Dask scheduler with worker processes of one thread each."""
     address = f"tcp://127.0.0.1:{free_port()}"
     dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--no-dashboard", "--host", address]
-    workers = [
+    executor = [
         sys.executable,
         "-m",
         "distributed.cli.dask_worker",
@@ -129,7 +129,7 @@ def cluster(size: int) -> Iterator[str]:
         "1",
         address,
     ]
-    running = [subprocess.Popen(one, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for one in (dask, workers)]
+    running = [subprocess.Popen(one, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for one in (dask, executor)]
     try:
         yield address
     finally:

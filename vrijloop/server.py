@@ -1,4 +1,4 @@
-"""The embedded server: ingest, store and analytics in one process, as DuckDB allows one process to write."""
+"""The server: ingest, store and analytics in one process, because DuckDB can be written by one process only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from analytics.api.context import AnalyticsContext
 from analytics.api.metrics import AnalyticsCollector
 from analytics.app import build_app
 from analytics.cycle import Analytics
-from analytics.executors import Workers, open_executor
+from analytics.executors import Executor, open_executor
 from analytics.history.newest_states import machine_names
 from analytics.policy.calendar_feeds import CalendarFeeds
 from analytics.policy.policy import Policy
@@ -45,22 +45,22 @@ _log = logging.getLogger(__name__)
 
 
 def run_server(config: Path, as_of: datetime | None = None) -> None:
-    """Serve until told to stop. `as_of`: the present of a recording, instead of today. Raises UserError."""
+    """Serve until SIGINT or SIGTERM. `as_of`: start the clock at this time, to replay a recording. Raises UserError."""
     settings = load_settings(config, ServerSettings)
     policy = load_settings(settings.policy, Policy)
     clock = ShiftedClock(as_of) if as_of is not None else SystemClock()
-    # The address first: a second server must not open the first one's store.
+    # Listen first: a second server must not open the store of the first.
     listener = listen_on(settings.host, settings.port)
-    with open_executor(settings.forecast.scheduler, settings.forecast.processes) as workers:
-        serve(_build(settings, policy, clock, workers), listener)
+    with open_executor(settings.forecast.scheduler, settings.forecast.processes) as executor:
+        serve(_build(settings, policy, clock, executor), listener)
 
 
-def _build(settings: ServerSettings, policy: Policy, clock: Clock, workers: Workers) -> FastAPI:
+def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Executor) -> FastAPI:
     token = read_secret(settings.token_file, "server token")
     tokens = {policy.factory: token}
     tokens |= {factory: read_secret(path, f"token of {factory}") for factory, path in settings.tokens.items()}
     if len(set(tokens.values())) < len(tokens):
-        raise UserError("two factories have the same token: one would see the other's machines.")
+        raise UserError("two factories have the same token; each would see the other's machines.")
     store = open_store(settings.store, settings.data_dir, clock)
     quarantine = Quarantine(settings.data_dir / QUARANTINE_FILE)
     publications = Publications(settings.data_dir / "publications.sqlite")
@@ -68,8 +68,12 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, workers: Work
     state = PublisherState(settings.data_dir / "publisher.sqlite")
     publisher = Publisher(platform, state, publications, policy, clock, lambda: machine_names(store, policy.factory))
     feeds = CalendarFeeds(policy, settings.data_dir / "calendars")
-    analytics = Analytics(store, publisher, state, publications, policy, clock, feeds, workers)
-    tell = alert_webhook(settings.alerts.url_file, settings.alerts.secret_file, clock) if settings.alerts else _no_alert
+    analytics = Analytics(store, publisher, state, publications, policy, clock, feeds, executor)
+    notify = (
+        alert_webhook(settings.alerts.url_file, settings.alerts.secret_file, clock)
+        if settings.alerts
+        else _ignore_alert
+    )
     hook = settings.platform.webhook_secret_file
     ingest = IngestService(settings.mqtt, store, quarantine, clock) if settings.ingest else None
     watch = GatewayWatch(settings.mqtt, policy.factory, clock)
@@ -80,7 +84,7 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, workers: Work
 
     points = open_points(settings.store)
     summaries = SummaryWriter(store, points, state, publications, policy, clock, pipe) if points is not None else None
-    service = AnalyticsService(analytics, store, publisher, policy, clock, settings.cycle, tell, summaries)
+    service = AnalyticsService(analytics, store, publisher, policy, clock, settings.cycle, notify, summaries)
     registry = CollectorRegistry()
     registry.register(AnalyticsCollector(state, lambda: service.result))
     if ingest is not None:
@@ -90,14 +94,17 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, workers: Work
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        running = [asyncio.create_task(service.run()), asyncio.create_task(_forget_old(store, settings.store, clock))]
+        running = [
+            asyncio.create_task(service.run()),
+            asyncio.create_task(_delete_expired(store, settings.store, clock)),
+        ]
         try:
             yield
         finally:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-            # Ingest first: what it has in hand is stored and acknowledged before the store closes.
+            # Ingest first: the reports it holds are stored and acknowledged before the store closes.
             if ingest is not None:
                 await asyncio.to_thread(ingest.stop)
             await asyncio.to_thread(watch.stop)
@@ -116,38 +123,38 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, workers: Work
         lambda: generate_latest(registry).decode("utf-8"),
         state,
         read_secret(hook, "webhook secret") if hook is not None else None,
-        lambda: _backed_up(store, settings.data_dir, clock),
+        lambda: _write_backup(store, settings.data_dir, clock),
         publications.of_machine,
     )
     return build_app(context, lifespan)
 
 
-def _backed_up(store: StateStore, data_dir: Path, clock: Clock) -> dict[str, Any]:
+def _write_backup(store: StateStore, data_dir: Path, clock: Clock) -> dict[str, Any]:
     file = data_dir / "backup.tar"
     return {"file": str(file.resolve()), "states": back_up(file, clock.now(), store, data_dir, None)}
 
 
 def _status(quarantine: Quarantine, ingest: IngestService | None, watch: GatewayWatch) -> dict[str, Any]:
-    gateways = [{**asdict(one), "at": rfc3339(one.at)} for one in watch.gateways()]
-    told = {"quarantined": quarantine.count(), "gateways_now": gateways}
+    gateways = [{**asdict(gateway), "at": rfc3339(gateway.at)} for gateway in watch.gateways()]
+    status = {"quarantined": quarantine.count(), "gateways_now": gateways}
     if ingest is None:
-        return told
-    return told | {
+        return status
+    return status | {
         "broker_connected": ingest.connected,
         "failing": ingest.counters.failing,
         "since_start": ingest.counters.as_dict(),
     }
 
 
-def _no_alert(_: Alert) -> None:
-    """Alerts stand in the log and at `/api/v1/alerts`."""
+def _ignore_alert(_: Alert) -> None:
+    """Without a webhook, alerts are only in the log and at `/api/v1/alerts`."""
 
 
-async def _forget_old(store: StateStore, table: StoreTable, clock: Clock) -> None:
-    """Retention, once a day."""
+async def _delete_expired(store: StateStore, table: StoreTable, clock: Clock) -> None:
+    """Delete states older than `keep`, once a day."""
     while table.keep is not None:
         try:
             await asyncio.to_thread(store.delete_before, clock.now() - table.keep)
         except (StoreUnavailableError, StoreRefusedError) as error:
-            _log.warning("What is older than `keep` could not be deleted: %s. Tried again tomorrow.", error)
+            _log.warning("States older than `keep` could not be deleted: %s. Retrying tomorrow.", error)
         await clock.sleep(24 * 3600)

@@ -1,4 +1,4 @@
-"""Asks the server that runs with a configuration: one place knows its address and shows its token."""
+"""Sends requests to the running server, using the address and token of its configuration."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from telemetry import UserError
 from vrijloop.server_settings import ServerSettings
 
 _LONG = httpx2.Timeout(5.0, read=3600.0)
-"""A year of a thousand machines takes minutes to write out."""
+"""Backing up a year of a thousand machines takes minutes."""
 
 
 def address_of(settings: ServerSettings) -> str:
-    """Where this machine finds it."""
+    """The server's URL on this machine."""
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     return f"http://{host}:{settings.port}"
 
@@ -23,13 +23,15 @@ def address_of(settings: ServerSettings) -> str:
 def request(
     settings: ServerSettings, method: str, path: str, timeout: float | httpx2.Timeout, body: object = None
 ) -> httpx2.Response:
-    """Whatever it answers. Raises UserError where the token cannot be read, httpx2.HTTPError where nothing answers."""
+    """Send a request and return any answer. Raises UserError if the token cannot be read, httpx2.HTTPError if
+    nothing answers."""
     headers = {"Authorization": f"Bearer {read_secret(settings.token_file, 'server token')}"}
     return httpx2.request(method, address_of(settings) + path, json=body, headers=headers, timeout=timeout)
 
 
-def ask_running(settings: ServerSettings, method: str, path: str) -> Any:
-    """The answer's JSON; None where no server runs there. Raises UserError where it refuses."""
+def request_json(settings: ServerSettings, method: str, path: str) -> Any:
+    """Send a request and return the JSON of the answer; None if the server is not running. Raises UserError if it
+    answers with an error."""
     try:
         answer = request(settings, method, path, _LONG)
     except httpx2.HTTPError:

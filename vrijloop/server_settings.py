@@ -20,7 +20,7 @@ class _Table(BaseModel):
 
 
 class PlatformTable(_Table):
-    """The sharing platform that offers go to. With `webhook_secret_file` it may say at once that bookings have changed."""
+    """The sharing platform. With `webhook_secret_file` it may notify the server of changed bookings."""
 
     url: str
     token_file: Path
@@ -28,21 +28,21 @@ class PlatformTable(_Table):
 
 
 class AlertTable(_Table):
-    """Where alerts are posted, signed by Standard Webhooks. The file holds the URL, which is often a secret itself."""
+    """Where alerts are posted, signed by Standard Webhooks. The URL is in a file because it often contains a secret."""
 
     url_file: Path
     secret_file: Path
 
 
 class ForecastTable(_Table):
-    """Where heavy work runs: `processes` beside the server, or the Dask cluster whose scheduler is named."""
+    """Where forecasts are computed: `processes` beside the server, or the Dask cluster of `scheduler`."""
 
     processes: Annotated[int, Field(ge=1, le=256)] = 1
     scheduler: Annotated[str | None, Field(pattern=r"^(tcp|tls)://[^\s]+$")] = None
 
 
 class ServerSettings(_Table):
-    """`vrijloop server --config`."""
+    """Configuration of `vrijloop server`."""
 
     data_dir: Path = Path("vrijloop-server")
     host: str = "127.0.0.1"

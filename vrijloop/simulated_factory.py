@@ -1,4 +1,4 @@
-"""The simulated factory of the demo as one thing to start: its OPC UA and Modbus servers, and the agent's view of them."""
+"""The simulated factory of the demo: its OPC UA and Modbus servers, and the agent's configuration for it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from telemetry import Clock
 
 _FIRST_METER_UNIT = 1
 _FIRST_PLC_UNIT = 11
-# Between the standby, base and working levels of the simulated machines, with room for hysteresis.
+# Between the standby, base and working power of the simulated machines, with room for hysteresis.
 THRESHOLDS = {"off_below_w": 100.0, "idle_below_w": 1500.0, "working_from_w": 2500.0}
 
 
 class SimulatedFactory:
-    """Real servers on loopback; `run` moves their machines by the clock."""
+    """Servers on loopback. `run` moves their machines by the clock."""
 
     def __init__(self, seed: int, clock: Clock, opcua_port: int, modbus_port: int) -> None:
         self.plan = FactoryPlan(MACHINES, seed)
         self._opcua = MachineryServer(self.plan, OPCUA_MACHINES, clock, opcua_port)
         meters = [
-            metered_machine(_FIRST_METER_UNIT + place, self.plan, one, clock)
-            for place, one in enumerate(METERED_MACHINES)
+            metered_machine(_FIRST_METER_UNIT + place, self.plan, machine, clock)
+            for place, machine in enumerate(METERED_MACHINES)
         ]
-        plcs = [plc_machine(_FIRST_PLC_UNIT + place, self.plan, one, clock) for place, one in enumerate(PLC_MACHINES)]
+        plcs = [
+            plc_machine(_FIRST_PLC_UNIT + place, self.plan, machine, clock)
+            for place, machine in enumerate(PLC_MACHINES)
+        ]
         self._modbus = MeterServer([*meters, *plcs], modbus_port)
 
     async def start(self) -> None:
-        """Listen. Raises UserError where a port is in use."""
+        """Listen. Raises UserError if a port is in use."""
         await self._opcua.start()
         try:
             await self._modbus.start()
@@ -39,7 +42,7 @@ class SimulatedFactory:
             raise
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         await self._opcua.run()
 
     async def stop(self) -> None:
@@ -54,14 +57,14 @@ def agent_machines_toml(opcua_port: int, modbus_port: int) -> str:
         'publishing_interval = "100ms"',
         "",
     ]
-    for one in OPCUA_MACHINES:
-        lines += ["[[opcua.machine]]", f'id = "{one.machine}"', f'browse_name = "{one.browse_name}"', ""]
-    for place, one in enumerate(METERED_MACHINES):
-        lines += _modbus_toml(one.machine, modbus_port, _FIRST_METER_UNIT + place, "eastron-sdm630")
+    for machine in OPCUA_MACHINES:
+        lines += ["[[opcua.machine]]", f'id = "{machine.machine}"', f'browse_name = "{machine.browse_name}"', ""]
+    for place, each_machine in enumerate(METERED_MACHINES):
+        lines += _modbus_toml(each_machine.machine, modbus_port, _FIRST_METER_UNIT + place, "eastron-sdm630")
         values = ", ".join(f"{name} = {value}" for name, value in THRESHOLDS.items())
         lines += [f"thresholds = {{ {values} }}", ""]
-    for place, one in enumerate(PLC_MACHINES):
-        lines += [*_modbus_toml(one.machine, modbus_port, _FIRST_PLC_UNIT + place, "plc-status-word"), ""]
+    for place, each_machine in enumerate(PLC_MACHINES):
+        lines += [*_modbus_toml(each_machine.machine, modbus_port, _FIRST_PLC_UNIT + place, "plc-status-word"), ""]
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""What the routes need, and who is asking."""
+"""Dependencies of the routes: the running service, and the factory of the caller."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from telemetry import Clock
 
 @dataclass
 class AnalyticsContext:
-    """`tokens`: factory to bearer token. `status` adds what other parts of the server know of themselves."""
+    """`tokens`: bearer token by factory. `status`: returns the status of other parts of the server."""
 
     store: StateStore
     service: AnalyticsService
@@ -52,36 +52,36 @@ Context = Annotated[AnalyticsContext, Depends(context_of)]
 
 
 def factory_of_token(tokens: Mapping[str, str], presented: str) -> str | None:
-    """The factory that has this token."""
-    found = None
-    for factory, token in tokens.items():  # all of them: how long it takes tells nothing
+    """The factory that has this token, or None."""
+    match = None
+    for factory, token in tokens.items():  # compare with all of them, so that the time taken reveals nothing
         if secrets.compare_digest(presented.encode(), token.encode()):
-            found = factory
-    return found
+            match = factory
+    return match
 
 
 def factory_of(
     request: Request,
     context: Context,
-    given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
 ) -> str:
-    """The factory whose token was given, or whose person is signed in to the control room. Everything here is a factory's own:
-    without either there is nothing to see."""
-    found = factory_of_token(context.tokens, given.credentials) if given is not None else None
-    if given is None and not is_cross_site(request):
-        found = context.sessions.factory(request.cookies.get(COOKIE, ""), context.clock.now())
-    if found is None:
-        raise HTTPException(401, "A valid bearer token is needed.", {"WWW-Authenticate": "Bearer"})
-    return found
+    """The factory of the bearer token, or of the session in the control room. Raises HTTPException with 401 if there
+    is neither."""
+    factory = factory_of_token(context.tokens, credentials.credentials) if credentials is not None else None
+    if credentials is None and not is_cross_site(request):
+        factory = context.sessions.factory(request.cookies.get(COOKIE, ""), context.clock.now())
+    if factory is None:
+        raise HTTPException(401, "A valid bearer token is required.", {"WWW-Authenticate": "Bearer"})
+    return factory
 
 
 Factory = Annotated[str, Depends(factory_of)]
 
 
 def own_factory(context: Context, factory: Factory) -> str:
-    """For what concerns the factory whose analytics run here: for every other one it does not exist."""
+    """The caller's factory, if it is the one whose analytics run here. Raises HTTPException with 404 for any other."""
     if factory != context.policy.factory:
-        raise HTTPException(404, "There is no such thing.")
+        raise HTTPException(404, "Not found.")
     return factory
 
 

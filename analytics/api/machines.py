@@ -1,6 +1,6 @@
-"""What is known of a factory's machines, over HTTP: states, intervals, utilisation, gaps, and a live stream.
+"""Routes about a factory's machines: states, intervals, utilisation, gaps and a live stream.
 
-A token belongs to one factory: its bearer sees that factory's machines, and nothing tells that there are others.
+A token gives access to the machines of one factory. Nothing reveals that there are other factories.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ MAX_STREAMS = 100
 STREAM_INTERVAL_S = 0.25
 _KEEP_ALIVE_S = 15.0
 
-Limit = Annotated[int, Query(ge=1, le=10_000, description="Most entries in one answer.")]
-Cursor = Annotated[str | None, Query(description="`next` of the answer before.", max_length=200)]
+Limit = Annotated[int, Query(ge=1, le=10_000, description="Maximum number of entries in the answer.")]
+Cursor = Annotated[str | None, Query(description="`next` of the previous answer.", max_length=200)]
 
 router = APIRouter(prefix="/api/v1", tags=["machines"])
 
@@ -57,16 +57,16 @@ async def get_machines(context: Context, factory: Factory, limit: Limit = 1000, 
     """Every machine with its newest state and since when, ordered by name."""
     after = _from_cursor(cursor)
     latest = await context.newest.read(factory)
-    rest = [one for one in latest if after is None or one.machine > after]
+    rest = [state for state in latest if after is None or state.machine > after]
     following = _to_cursor(rest[limit - 1].machine) if len(rest) > limit else None
-    return MachinePage(machines=[_latest(one) for one in rest[:limit]], next=following)
+    return MachinePage(machines=[_latest(state) for state in rest[:limit]], next=following)
 
 
 @router.get("/machines/{machine}")
 async def get_machine(machine: Name, context: Context, factory: Factory) -> MachineNow:
-    """One machine's newest state."""
+    """The newest state of one machine."""
     latest = await context.newest.read(factory)
-    found = next((one for one in latest if one.machine == machine), None)
+    found = next((state for state in latest if state.machine == machine), None)
     if found is None:
         raise HTTPException(404, "There is no such machine.")
     return _latest(found)
@@ -82,7 +82,7 @@ def get_intervals(
     limit: Limit = 1000,
     cursor: Cursor = None,
 ) -> SpellPage:
-    """A machine's timeline between two moments: overlaps resolved, gaps Unknown."""
+    """The timeline of a machine between two moments: overlaps resolved, gaps Unknown."""
     _check_span(start, end)
     if cursor is not None:
         start = max(start, _moment_of(_from_cursor(cursor)))
@@ -111,14 +111,14 @@ def get_timelines(
     factory: Factory,
     machine: Annotated[list[Name], Query(min_length=1, max_length=MAX_TIMELINES)],
 ) -> Timelines:
-    """The timelines of several machines, as a picture needs them."""
+    """Timelines of several machines, for charts."""
     if not timedelta(0) < end - start <= MAX_TIMELINES_SPAN:
         raise HTTPException(422, f"`end` must lie after `start`, by at most {MAX_TIMELINES_SPAN.days} days.")
     spells = timeline(context.store.intervals(factory, start, end, machine), start, end)
     found: dict[str, list[tuple[int, int, MachineState]]] = {}
     for name, own in spells.groupby("machine", observed=True):
         joined: list[tuple[int, int, MachineState]] = []
-        starts, ends = (pd.DatetimeIndex(own[one]).as_unit("ms").asi8.tolist() for one in ("start", "end"))
+        starts, ends = (pd.DatetimeIndex(own[column]).as_unit("ms").asi8.tolist() for column in ("start", "end"))
         for begin, stop, state in zip(starts, ends, own["state"], strict=True):
             if joined and joined[-1][2] == state:
                 joined[-1] = (joined[-1][0], stop, joined[-1][2])
@@ -135,26 +135,28 @@ def get_utilisation(first: date, last: date, context: Context, factory: Factory)
     start, end = _range(first, last, policy.zone)
     spells = timeline(context.store.intervals(factory, start, end), start, end)
     days = utilisation(spells, policy, first, last)
-    return Utilisation(denominators=_DENOMINATORS, days=[Day.of_period(one) for one in days])
+    return Utilisation(denominators=_DENOMINATORS, days=[Day.of_period(period) for period in days])
 
 
 @router.get("/kpis")
 def get_kpis(
     first: date, last: date, context: Context, factory: Factory, by: By = "machine", per: Per = "day"
 ) -> KpiPage:
-    """Where the hours went, of machines, groups or the factory, per local day, ISO week or shift, both days included. What is still
-    to come is no calendar time yet."""
+    """Utilisation and losses of machines, groups or the factory, per local day, ISO week or shift, both days
+    included. Time in the future does not count as calendar time."""
     policy = context.policy
     start, end = _range(first, last, policy.zone)
     spells = timeline(context.store.intervals(factory, start, end), start, end)
     rows = utilisation(spells, policy, first, last, by, per, until=context.clock.now())
     bound = policy.coverage_bound
-    return KpiPage(denominators=_DENOMINATORS, coverage_bound=bound, rows=[Kpis.of_period(one, bound) for one in rows])
+    return KpiPage(
+        denominators=_DENOMINATORS, coverage_bound=bound, rows=[Kpis.of_period(period, bound) for period in rows]
+    )
 
 
 @router.get("/hours")
 def get_hours(start: AwareDatetime, end: AwareDatetime, context: Context, factory: Factory) -> Hours:
-    """Hours per state between two moments, over all machines."""
+    """Hours per state between two moments, summed over all machines."""
     _check_span(start, end)
     spells = timeline(context.store.intervals(factory, start, end), start, end)
     return Hours(hours=hours_per_state(spells))
@@ -162,18 +164,19 @@ def get_hours(start: AwareDatetime, end: AwareDatetime, context: Context, factor
 
 @router.get("/gaps")
 def get_gaps(context: Context, factory: Factory) -> Gaps:
-    """Is anything missing? Per gateway what arrived, and the numbers that never came."""
-    ledger = [one for one in context.store.ledger() if one.factory == factory]
+    """Reports received from each gateway, and the sequence numbers that are missing."""
+    ledger = [entry for entry in context.store.ledger() if entry.factory == factory]
     return Gaps.model_validate(
-        {"missing": sum(one.missing for one in ledger), "gateways": [asdict(one) for one in ledger]}
+        {"missing": sum(entry.missing for entry in ledger), "gateways": [asdict(entry) for entry in ledger]}
     )
 
 
 @router.get("/stream", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def get_stream(context: Context, factory: Factory) -> StreamingResponse:
-    """Server-sent events: first every machine's state, then each change as it comes (`event: state`, a machine as JSON)."""
+    """Server-sent events: first the state of every machine, then each change (`event: state`, with a machine as
+    JSON)."""
     if context.streams >= MAX_STREAMS:
-        raise HTTPException(503, f"{MAX_STREAMS} live streams are open, which is the bound; try again later.")
+        raise HTTPException(503, f"{MAX_STREAMS} live streams are open, which is the maximum; try again later.")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_events(context, factory), media_type="text/event-stream", headers=headers)
 
@@ -184,16 +187,16 @@ async def _events(context: AnalyticsContext, factory: str) -> AsyncIterator[str]
     context.streams += 1
     try:
         while True:
-            for one in await context.newest.read(factory, STREAM_INTERVAL_S):
-                interval = one.interval
+            for newest in await context.newest.read(factory, STREAM_INTERVAL_S):
+                interval = newest.interval
                 look = (interval.state, interval.mode, interval.since, interval.reason)
-                if shown.get(one.machine) != look:
-                    shown[one.machine] = look
+                if shown.get(newest.machine) != look:
+                    shown[newest.machine] = look
                     said = monotonic_time.monotonic()
-                    yield f"event: state\ndata: {_latest(one).model_dump_json()}\n\n"
+                    yield f"event: state\ndata: {_latest(newest).model_dump_json()}\n\n"
             if monotonic_time.monotonic() - said > _KEEP_ALIVE_S:
                 said = monotonic_time.monotonic()
-                yield ": still here\n\n"
+                yield ": keep-alive\n\n"
             await asyncio.sleep(STREAM_INTERVAL_S)
     finally:
         context.streams -= 1
@@ -219,7 +222,7 @@ def _from_cursor(cursor: str | None) -> str | None:
     except (ValueError, binascii.Error):
         place = None
     if not isinstance(place, str):
-        raise HTTPException(422, "`cursor` is none that this API gave out.")
+        raise HTTPException(422, "`cursor` is not one that this API returned.")
     return place
 
 
@@ -227,7 +230,7 @@ def _moment_of(place: str | None) -> datetime:
     try:
         return datetime.fromisoformat(place or "")
     except ValueError:
-        raise HTTPException(422, "`cursor` is none that this API gave out.") from None
+        raise HTTPException(422, "`cursor` is not one that this API returned.") from None
 
 
 def _check_span(start: datetime, end: datetime) -> None:
@@ -237,15 +240,15 @@ def _check_span(start: datetime, end: datetime) -> None:
 
 def _range(first: date, last: date, zone: str) -> tuple[datetime, datetime]:
     if not 0 <= (last - first).days < MAX_DAYS or last.year > 2200:
-        raise HTTPException(422, f"`last` must not lie before `first`, nor {MAX_DAYS} days or more after it.")
+        raise HTTPException(422, f"`last` must not lie before `first` and must be less than {MAX_DAYS} days after it.")
     local = ZoneInfo(zone)
     return datetime.combine(first, time(0), local), datetime.combine(last + timedelta(days=1), time(0), local)
 
 
-def _latest(one: LatestState) -> MachineNow:
-    interval = one.interval
+def _latest(newest: LatestState) -> MachineNow:
+    interval = newest.interval
     return MachineNow(
-        machine=one.machine,
+        machine=newest.machine,
         state=interval.state,
         mode=interval.mode,
         since=rfc3339(interval.since),

@@ -1,4 +1,4 @@
-"""The shapes of the HTTP API's answers."""
+"""Models of the answers of the HTTP API."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from analytics.kpis.utilisation import PeriodUtilisation
 from telemetry import MachineState, OperationMode
 
 Time = Annotated[str, Field(description="RFC 3339, UTC, milliseconds.", examples=["2026-11-20T08:14:03.120Z"])]
-Following = Annotated[str | None, Field(description="Give it as `cursor` for what follows; null at the end.")]
+Following = Annotated[str | None, Field(description="Pass it as `cursor` to get the next page; null on the last page.")]
 
 
 class MachineNow(BaseModel):
-    """A machine's newest interval."""
+    """The newest interval of a machine."""
 
     machine: str
     state: MachineState
     mode: OperationMode | None
     since: Time
-    until: Annotated[Time, Field(description="Confirmed until then.")]
+    until: Annotated[Time, Field(description="The state is confirmed until this time.")]
     reason: str | None
 
 
@@ -33,7 +33,7 @@ class MachinePage(BaseModel):
 
 
 class Spell(BaseModel):
-    """A stretch of one state."""
+    """A period in one state."""
 
     start: Time
     end: Time
@@ -42,7 +42,7 @@ class Spell(BaseModel):
 
 
 class SpellPage(BaseModel):
-    """A machine's timeline, without holes: what nobody confirmed is unknown."""
+    """The timeline of a machine, without gaps: time that no report covers is unknown."""
 
     machine: str
     intervals: list[Spell]
@@ -66,7 +66,7 @@ class _Hours(BaseModel):
 
 
 class Day(_Hours):
-    """One machine's local day: times in hours, ratios null where their denominator is zero."""
+    """One local day of a machine. Times in hours; ratios are null where their denominator is zero."""
 
     machine: str
     day: date
@@ -78,23 +78,24 @@ class Day(_Hours):
 
 
 class Kpis(_Hours):
-    """What a machine, a group or the factory did in a period."""
+    """Utilisation of a machine, a group or the factory in one period."""
 
     of: str
     period: Annotated[str, Field(examples=["2026-11-20", "2026-W47", "2026-11-20 late"])]
     start: datetime
     end: datetime
-    losses_h: Annotated[dict[str, float], Field(description="Calendar hours that were no production, by reason.")]
-    last_used: Annotated[datetime | None, Field(description="End of the last production in the range that was asked.")]
+    losses_h: Annotated[dict[str, float], Field(description="Calendar hours that were not production, by reason.")]
+    last_used: Annotated[datetime | None, Field(description="End of the last production in the requested range.")]
     reliable: Annotated[bool, Field(description="Whether `coverage` reaches `coverage_bound`.")] = True
 
     @classmethod
-    def of_period(cls, one: PeriodUtilisation, coverage_bound: float) -> Kpis:
-        return cls.model_validate(one).model_copy(update={"reliable": one.reaches(coverage_bound)})
+    def of_period(cls, period: PeriodUtilisation, coverage_bound: float) -> Kpis:
+        return cls.model_validate(period).model_copy(update={"reliable": period.reaches(coverage_bound)})
 
 
 class KpiPage(BaseModel):
-    """With the denominator of every ratio; a row below `coverage_bound` is not reliable."""
+    """Utilisation per period, with the denominator of every ratio. A row whose coverage is below `coverage_bound` is
+    not reliable."""
 
     denominators: dict[str, str]
     coverage_bound: float
@@ -102,7 +103,7 @@ class KpiPage(BaseModel):
 
 
 class Utilisation(BaseModel):
-    """ISO 22400-2, with the denominator of every ratio."""
+    """Utilisation by ISO 22400-2, with the denominator of every ratio."""
 
     denominators: dict[str, str]
     days: list[Day]
@@ -115,7 +116,7 @@ class Hours(BaseModel):
 
 
 class Forecast(BaseModel):
-    """`free[i]`: how likely the hour that begins at `hours[i]` is free, null where nothing can be said."""
+    """`free[i]`: probability that the hour beginning at `hours[i]` is free, null where it is not known."""
 
     at: Time | None
     hours: list[Time]
@@ -123,24 +124,27 @@ class Forecast(BaseModel):
 
 
 class Timelines(BaseModel):
-    """Per machine its spells as (start, end, state), times in milliseconds since 1970, neighbours of one state joined."""
+    """Spells per machine as (start, end, state), times in milliseconds since 1970, adjacent spells of one state
+    joined."""
 
     machines: dict[str, list[tuple[int, int, MachineState]]]
 
 
 class GatewayGaps(BaseModel):
-    """What arrived of one gateway."""
+    """Reports received from one gateway."""
 
     gateway: str
     stored: int
     missing: int
     repeated: int
-    gaps: Annotated[list[tuple[int, int]], Field(description="First and last of each run of missing numbers.")]
-    given_up: Annotated[int, Field(description="Missing numbers whose gaps were too many to keep.")]
+    gaps: Annotated[list[tuple[int, int]], Field(description="First and last number of each gap.")]
+    given_up: Annotated[
+        int, Field(description="Missing numbers whose gaps are no longer stored because there were too many.")
+    ]
 
 
 class Gaps(BaseModel):
-    """Whether anything is missing."""
+    """Missing reports, in total and per gateway."""
 
     missing: int
     gateways: list[GatewayGaps]

@@ -1,4 +1,5 @@
-"""What the factory decides about its offers, over HTTP: approvals, the kill switch, alerts; and the platform's webhook."""
+"""Routes for the factory's decisions about its offers (approvals, vetoes, the kill switch), for alerts, and for the
+platform's webhook."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ _MAX_HOOK_BYTES = 64 * 1024
 
 
 class ApprovalOut(BaseModel):
-    """A slot that waits for an answer, or what was answered."""
+    """A slot that needs approval, and its status."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -36,7 +37,7 @@ class ApprovalOut(BaseModel):
 
 
 class ApprovalPage(BaseModel):
-    """In order of their start; those that wait have the status `asked`."""
+    """Ordered by start. Requests that wait for an answer have the status `asked`."""
 
     approvals: list[ApprovalOut]
 
@@ -50,7 +51,7 @@ class Answer(BaseModel):
 
 
 class KillSwitch(BaseModel):
-    """On: nothing of this factory is offered."""
+    """While on, nothing of this factory is offered."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -58,13 +59,13 @@ class KillSwitch(BaseModel):
 
 
 class KillSwitchState(KillSwitch):
-    """`pending`: why the platform does not show it yet; it is tried again until it does."""
+    """`pending`: why the platform does not show the change yet; delivery is retried until it does."""
 
     pending: str | None = None
 
 
 class VetoIn(BaseModel):
-    """Hours of a machine that the factory keeps for itself."""
+    """Hours of a machine that the factory withholds."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -74,7 +75,7 @@ class VetoIn(BaseModel):
 
 
 class VetoOut(BaseModel):
-    """`pending`: why the platform does not show it yet; it is tried again until it does."""
+    """`pending`: why the platform does not show the change yet; delivery is retried until it does."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -86,13 +87,13 @@ class VetoOut(BaseModel):
 
 
 class VetoPage(BaseModel):
-    """Those whose hours are not over, in order of their start."""
+    """Vetoes that have not ended, ordered by start."""
 
     vetoes: list[VetoOut]
 
 
 class AlertOut(BaseModel):
-    """Something that a person must act on; `cleared` once it no longer holds."""
+    """A situation that requires a person to act. `cleared` is set once it no longer holds."""
 
     kind: str
     machine: str
@@ -103,39 +104,42 @@ class AlertOut(BaseModel):
 
 
 class AlertPage(BaseModel):
-    """Open ones first."""
+    """Open alerts first."""
 
     alerts: list[AlertOut]
 
 
 @router.get("/approvals")
 def get_approvals(context: Context, _: OwnFactory) -> ApprovalPage:
-    """Slots of machines whose policy says `ask`."""
-    return ApprovalPage(approvals=[ApprovalOut.model_validate(one) for one in context.publishing.approvals()])
+    """Slots of machines whose policy has `approval = "ask"`."""
+    return ApprovalPage(approvals=[ApprovalOut.model_validate(approval) for approval in context.publishing.approvals()])
 
 
 @router.post("/approvals/{approval_id}")
 def post_approval(
     approval_id: Annotated[str, Path(max_length=64)], answer: Answer, context: Context, _: OwnFactory
 ) -> ApprovalOut:
-    """Approve or refuse. 404 where no such request waits: it was answered, has expired, or the hours are no longer free."""
+    """Approve or refuse a slot. 404 if no such request is waiting: it was answered, it expired, or the hours are no
+    longer free."""
     found = context.publishing.answer(approval_id, answer.approve, context.clock.now())
     if found is None:
-        raise HTTPException(404, "No such request waits for an answer.")
-    context.service.due()
+        raise HTTPException(404, "No such request is waiting for an answer.")
+    context.service.request_round()
     return ApprovalOut.model_validate(found)
 
 
 @router.get("/kill-switch")
 def get_kill_switch(context: Context, _: OwnFactory, response: Response) -> KillSwitch:
-    """Whether it is on. `X-Vrijloop-Now` is the server's own time, which may be that of a recording."""
+    """Whether the kill switch is on. The header `X-Vrijloop-Now` has the server's time, which differs from the
+    present while a recording is replayed."""
     response.headers["X-Vrijloop-Now"] = rfc3339(context.clock.now())
     return KillSwitch(on=context.publishing.kill_switch)
 
 
 @router.put("/kill-switch")
 async def put_kill_switch(wanted: KillSwitch, context: Context, _: OwnFactory) -> KillSwitchState:
-    """On: everything that is not booked is withdrawn at once, and nothing is offered until it is off again."""
+    """Set the kill switch. While on, nothing is offered; turning it on withdraws at once everything that is not
+    booked."""
     try:
         await context.service.switch_off(wanted.on)
     except PlatformUnavailableError as error:
@@ -145,14 +149,14 @@ async def put_kill_switch(wanted: KillSwitch, context: Context, _: OwnFactory) -
 
 @router.get("/vetoes")
 def get_vetoes(context: Context, _: OwnFactory) -> VetoPage:
-    """Hours that are not offered because a person said so."""
+    """Hours that a person has withheld."""
     found = context.publishing.vetoes(context.clock.now())
-    return VetoPage(vetoes=[VetoOut.model_validate(one) for one in found])
+    return VetoPage(vetoes=[VetoOut.model_validate(veto) for veto in found])
 
 
 @router.post("/vetoes", status_code=201)
 async def post_veto(wanted: VetoIn, context: Context, _: OwnFactory) -> VetoOut:
-    """Offer nothing of these hours: what stands there is withdrawn at once, requests are taken back, bookings stay."""
+    """Withhold hours: offers of them are withdrawn and requests cancelled at once; bookings stay."""
     if not timedelta(0) < wanted.end - wanted.start <= MAX_VETO or wanted.end <= context.clock.now():
         raise HTTPException(422, f"`end` must lie after `start` by at most {MAX_VETO.days} days, and in the future.")
     veto = Veto.of(wanted.machine, wanted.start.astimezone(UTC), wanted.end.astimezone(UTC))
@@ -166,10 +170,10 @@ async def post_veto(wanted: VetoIn, context: Context, _: OwnFactory) -> VetoOut:
 
 @router.delete("/vetoes/{veto_id}", status_code=204)
 def delete_veto(veto_id: Annotated[str, Path(max_length=64)], context: Context, _: OwnFactory) -> None:
-    """The hours may be offered again, from the next round on."""
+    """Delete a veto. The hours may be offered again from the next round on."""
     if not context.publishing.lift_veto(veto_id):
         raise HTTPException(404, "There is no such veto.")
-    context.service.due()
+    context.service.request_round()
 
 
 @router.get("/alerts")
@@ -178,29 +182,29 @@ def get_alerts(context: Context, _: OwnFactory) -> AlertPage:
     return AlertPage(
         alerts=[
             AlertOut(
-                kind=one.alert.kind,
-                machine=one.alert.machine,
-                booking=one.alert.booking,
-                sentence=one.alert.sentence,
-                raised=one.raised,
-                cleared=one.cleared,
+                kind=entry.alert.kind,
+                machine=entry.alert.machine,
+                booking=entry.alert.booking,
+                sentence=entry.alert.sentence,
+                raised=entry.raised,
+                cleared=entry.cleared,
             )
-            for one in context.publishing.alerts()
+            for entry in context.publishing.alerts()
         ]
     )
 
 
 @router.post("/hooks/bookings", status_code=204)
 async def post_booking_hook(request: Request, context: Context) -> None:
-    """The platform's word that bookings have changed (Standard Webhooks). They are then asked for: the message itself is believed
-    in nothing. 401 where it is not signed with the secret."""
+    """Called by the platform when bookings have changed (Standard Webhooks). The server then reads the bookings from
+    the platform; the content of the message is not used. 401 if the message is not signed with the secret."""
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > _MAX_HOOK_BYTES:
             raise HTTPException(413, f"The message is longer than {_MAX_HOOK_BYTES} bytes.")
     if context.webhook_secret is None:
-        raise HTTPException(404, "There is no such thing.")
+        raise HTTPException(404, "Not found.")
     try:
         await asyncio.to_thread(verify, dict(request.headers), body, context.webhook_secret, context.clock.now())
     except InvalidSignatureError as error:

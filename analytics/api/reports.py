@@ -1,4 +1,4 @@
-"""One report followed from the machine to the offers, by its ids: gateway and number."""
+"""Route that traces one report, by gateway and sequence number, from the store to the offers."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def get_report(
     seq: Annotated[int, Path(ge=1)],
     context: Context,
     factory: OwnFactory,
-    days: Annotated[int, Query(ge=1, le=62, description="How far back it is looked for.")] = 8,
+    days: Annotated[int, Query(ge=1, le=62, description="How many days back to search.")] = 8,
 ) -> dict[str, Any]:
-    """A stored report, what the timeline makes of it, and the promises of its machine from then on. 404 where it is not stored: it never
-    came, or a later report of the same interval took its place."""
+    """A stored report, the timeline at its time, and the promises for its machine from then on. 404 if it is not
+    stored: it never arrived, or a later report of the same interval replaced it."""
     now = context.clock.now()
     machines = machine_names(context.store, factory)
     records = context.store.records(factory, now - timedelta(days=days), now + timedelta(days=1), machines)
     found = records[(records["gateway"] == gateway) & (records["seq"] == seq)]
     if found.empty:
         raise HTTPException(
-            404, "No such report is stored: it never came, or a later one of the same interval took its place."
+            404, "No such report is stored: it never arrived, or a later report of the same interval replaced it."
         )
     row = found.iloc[0]
     since, until = row["since"].to_pydatetime(), row["until"].to_pydatetime()
@@ -50,14 +50,14 @@ def get_report(
             {"start": rfc3339(start), "end": rfc3339(stop), "state": state}
             for start, stop, state in zip(spells["start"], spells["end"], spells["state"], strict=True)
         ],
-        "offers": [_offer(one) for one in context.promises_of(row["machine"], since)],
+        "offers": [_offer(promise) for promise in context.promises_of(row["machine"], since)],
     }  # fmt: skip
 
 
-def _offer(one: DatedPromise) -> dict[str, Any]:
+def _offer(promise: DatedPromise) -> dict[str, Any]:
     return {
-        "id": one.id, "start": rfc3339(one.start), "end": rfc3339(one.end), "probability": one.probability,
-        "published": rfc3339(one.published), "outcome": one.outcome,
+        "id": promise.id, "start": rfc3339(promise.start), "end": rfc3339(promise.end), "probability": promise.probability,
+        "published": rfc3339(promise.published), "outcome": promise.outcome,
     }  # fmt: skip
 
 

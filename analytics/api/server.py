@@ -1,4 +1,4 @@
-"""Routes of the server itself: health, metrics, back-up, slots, forecast, and rounds on demand."""
+"""Routes about the server itself: health, metrics, back-up, slots, forecast, and rounds on demand."""
 
 from __future__ import annotations
 
@@ -20,29 +20,30 @@ metrics_router = APIRouter(tags=["server"])
 
 @router.get("/status")
 def get_status(context: Context, factory: OwnFactory) -> dict[str, Any]:
-    """How the server is: what is stored and missing, per gateway, and how ingest does."""
+    """Status of the server: reports stored and missing, in total and per gateway, and the status of ingest."""
     ledger = context.store.ledger()
     return {
         "factory": factory,
-        "stored": sum(one.stored for one in ledger),
-        "missing": sum(one.missing for one in ledger),
-        "repeated": sum(one.repeated for one in ledger),
-        "gateways": [asdict(one) for one in ledger],
+        "stored": sum(entry.stored for entry in ledger),
+        "missing": sum(entry.missing for entry in ledger),
+        "repeated": sum(entry.repeated for entry in ledger),
+        "gateways": [asdict(entry) for entry in ledger],
         **context.status(),
     }
 
 
 @metrics_router.get("/metrics", response_class=PlainTextResponse)
 def get_metrics(context: Context, _: OwnFactory) -> PlainTextResponse:
-    """For Prometheus, which sends the token as `authorization.credentials_file`."""
+    """Metrics for Prometheus, which sends the token by `authorization.credentials_file`."""
     return PlainTextResponse(context.metrics(), media_type="text/plain; version=0.0.4")
 
 
 @router.post("/backup")
 def post_backup(context: Context, _: OwnFactory) -> dict[str, Any]:
-    """Write everything into one file beside the store, over the one of before; `file` says where. `vrijloop backup` takes it from there."""
+    """Back up the server into one file beside the store, replacing the previous one. `file` is its path. Used by
+    `vrijloop backup`."""
     if context.backup is None:
-        raise HTTPException(404, "There is no such thing.")
+        raise HTTPException(404, "Not found.")
     try:
         return dict(context.backup())
     except UserError as error:
@@ -51,7 +52,8 @@ def post_backup(context: Context, _: OwnFactory) -> dict[str, Any]:
 
 @router.get("/slots")
 def get_slots(context: Context, _: OwnFactory) -> dict[str, Any]:
-    """The slots that should stand on the platform now, why it does not show them yet if it is away, and how promises were kept."""
+    """The slots that should stand on the platform now, why the platform does not show them if it is unavailable, and
+    how past promises were kept."""
     result, wanted = context.service.result, context.publishing.wanted()
     promises = None
     if result is not None:
@@ -59,26 +61,26 @@ def get_slots(context: Context, _: OwnFactory) -> dict[str, Any]:
             "checked": result.promised.checked,
             "broken": result.promised.broken,
             "promised_at_most": context.policy.max_broken_promises,
-            "aimed_at": result.aimed_at,
+            "aimed_at": result.target_rate,
         }
     return {
         "at": rfc3339(wanted.at) if wanted is not None else None,
-        "slots": [_slot(one) for one in wanted.slots] if wanted is not None else [],
+        "slots": [_slot(slot) for slot in wanted.slots] if wanted is not None else [],
         "pending": context.publishing.pending,
-        "platform": result.away if result is not None else None,
+        "platform": result.platform_error if result is not None else None,
         "promises": promises,
     }
 
 
 @router.get("/forecast")
 def get_forecast(context: Context, _: OwnFactory, machine: Name | None = None) -> Forecast:
-    """How likely each hour to come is free, of a machine or the mean of all, by the last round."""
+    """Probability that each coming hour is free, of one machine or the mean of all, as of the last round."""
     result = context.service.result
     if result is None:
         return Forecast(at=None, hours=[], free=[])
     shares = result.forecast.shares
     own = [share for name, share in shares.items() if machine in (None, name)]
-    hours = [rfc3339(one) for one in result.forecast.hours]
+    hours = [rfc3339(hour) for hour in result.forecast.hours]
     if not own:
         return Forecast(at=rfc3339(result.at), hours=hours, free=[None] * len(hours))
     table = np.stack(own)
@@ -92,8 +94,8 @@ def get_forecast(context: Context, _: OwnFactory, machine: Name | None = None) -
 async def post_cycle(context: Context, _: OwnFactory) -> dict[str, Any]:
     """Run one round now."""
     result = await context.service.cycle()
-    if result.away is not None:
-        raise HTTPException(503, f"{result.away} What should be offered is kept and delivered later.")
+    if result.platform_error is not None:
+        raise HTTPException(503, f"{result.platform_error} What should be offered is stored and delivered later.")
     return {
         "at": rfc3339(result.at),
         "slots": len(result.slots),

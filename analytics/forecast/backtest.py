@@ -1,4 +1,5 @@
-"""Rolling origins over a history: what would have been published, from what was known then, against what then happened. Pure."""
+"""Back-test with rolling origins: proposes slots from what was known at each origin, and compares them with what
+then happened. Pure."""
 
 from __future__ import annotations
 
@@ -25,14 +26,14 @@ CONTENDERS: dict[str, tuple[str, ...]] = {
     BASELINES[1].name: (BASELINES[1].name,),
     BASELINES[0].name: (BASELINES[0].name,),
 }
-"""What is compared: each forecast may choose its own threshold, at the same promised rate."""
+"""The forecasts compared. Each may choose its own threshold, at the same promised rate."""
 
 BINS = (0.0, 0.5, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 1.0)
 
 
 @dataclass
 class Score:
-    """What one contender's promises were worth."""
+    """Results of one contender."""
 
     slots: int = 0
     broken: int = 0
@@ -44,7 +45,7 @@ class Score:
     promises: list[tuple[float, bool]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """With every ratio None where nothing was offered or free."""
+        """The figures as JSON values. Ratios are None where nothing was offered, or nothing was free."""
         low, high = wilson_interval(self.broken, self.slots)
         return {
             "slots": self.slots,
@@ -61,7 +62,7 @@ class Score:
         }
 
     def reliability(self) -> list[dict[str, Any]]:
-        """Per bin of promised probability: how many slots, what was promised on average, what was kept."""
+        """Per bin of promised probability: the number of slots, their mean promised probability, and the share kept."""
         rows = []
         for low, high in pairwise(BINS):
             inside = [(p, kept) for p, kept in self.promises if low <= p < high or (high == 1.0 and p == 1.0)]
@@ -80,7 +81,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Plan:
-    """When and how far is looked ahead."""
+    """The range of origins, and how far each looks ahead."""
 
     first: datetime
     last: datetime
@@ -90,7 +91,7 @@ class Plan:
 
 
 def origins_of(plan: Plan, zone: str) -> list[datetime]:
-    """Local midnights from `first` on, `every` apart by the clock on the wall, whose horizon ends by `last`."""
+    """Local midnights from `first` on, `every` apart in local time, whose horizon ends by `last`."""
     local = ZoneInfo(zone)
     day = plan.first.astimezone(local).replace(hour=0, minute=0, second=0, microsecond=0)
     if day < plan.first:
@@ -109,7 +110,7 @@ def run_backtest(
     contenders: Sequence[str] = tuple(CONTENDERS),
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """For each contender the figures of `Score.as_dict`, and what was run."""
+    """Run the back-test. Returns the figures of `Score.as_dict` for each contender, and the parameters of the run."""
     policy = policy.model_copy(update={"horizon": plan.horizon, "max_silence": timedelta(days=36500)})
     origins = origins_of(plan, policy.zone)
     scores = {name: Score() for name in contenders}
@@ -118,17 +119,17 @@ def run_backtest(
     for done, origin in enumerate(origins):
         if progress is not None:
             progress(done, len(origins))
-        past = with_borrowed_weeks(snapshot_at(intervals, origin, policy), policy)
-        if not past.grids:
+        snapshot = with_borrowed_weeks(snapshot_at(intervals, origin, policy), policy)
+        if not snapshot.grids:
             continue
         if origin >= due:
             fitted = {
-                name: fit(past, policy, policy.max_broken_promises, names=CONTENDERS[name]) for name in contenders
+                name: fit(snapshot, policy, policy.max_broken_promises, names=CONTENDERS[name]) for name in contenders
             }
             due = origin + plan.refit
         truth = snapshot_at(intervals, origin + plan.horizon, policy).grids
         for name, score in scores.items():
-            _add_origin(score, fitted.get(name), past, truth, policy)
+            _add_origin(score, fitted.get(name), snapshot, truth, policy)
     if progress is not None:
         progress(len(origins), len(origins))
     return {
@@ -143,19 +144,19 @@ def run_backtest(
 
 
 def _add_origin(
-    score: Score, fitted: Fitted | None, past: Snapshot, truth: Mapping[str, QuarterGrid], policy: Policy
+    score: Score, fitted: Fitted | None, snapshot: Snapshot, truth: Mapping[str, QuarterGrid], policy: Policy
 ) -> None:
-    """Add what one origin's slots were worth."""
-    for machine in past.grids:
+    """Add the slots of one origin to the score."""
+    for machine in snapshot.grids:
         own, real = policy.for_machine(machine), truth[machine]
-        begin = real.index_of(past.now + own.notice)
-        end = real.index_of(past.now + policy.horizon)
+        begin = real.index_of(snapshot.now + own.notice)
+        end = real.index_of(snapshot.now + policy.horizon)
         usable = open_quarters(real, begin, end, own)
         score.free_h += float(((real.values[begin:end] == FREE) & usable[: len(real.values[begin:end])]).sum()) / 4
     if fitted is None:
         return
     score.used[fitted.forecast.name] = score.used.get(fitted.forecast.name, 0) + 1
-    for slot in propose(fitted, past, policy, {}).slots:
+    for slot in propose(fitted, snapshot, policy, {}).slots:
         real = truth[slot.machine]
         values = real.values[real.index_of(slot.start) : real.index_of(slot.end)]
         kept = was_kept(values)
@@ -170,7 +171,7 @@ def _add_origin(
 
 
 def wilson_interval(count: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
+    """95 % confidence interval of a proportion (Wilson score)."""
     if not total:
         return 0.0, 1.0
     share = count / total

@@ -1,4 +1,4 @@
-"""The picture of a back-test: is a promise of 95 % kept in 95 %, and what do promises cost in hours?"""
+"""Charts of a back-test: reliability, and share of free hours offered against share of broken promises."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from telemetry import UserError
 
 
 def plot_backtest(result: dict[str, Any], path: Path) -> None:
-    """Write a PNG. Raises UserError where matplotlib is missing or the file cannot be written."""
+    """Write a PNG. Raises UserError if matplotlib is not installed or the file cannot be written."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -26,9 +26,9 @@ def plot_backtest(result: dict[str, Any], path: Path) -> None:
     left.set(
         title="Reliability", xlabel="promised probability", ylabel="share kept", xlim=(0.6, 1.01), ylim=(0.6, 1.01)
     )
-    for name, one in result["results"].items():
-        if one["slots"]:
-            right.scatter([one["broken_share"]], [one["recall"]], s=60, label=name)
+    for name, score in result["results"].items():
+        if score["slots"]:
+            right.scatter([score["broken_share"]], [score["recall"]], s=60, label=name)
     right.axvline(result["max_broken_promises"], color="0.7", linewidth=1)
     right.set(title="Trade-off", xlabel="share of broken promises", ylabel="share of free hours offered", ylim=(0, 1))
     if right.get_legend_handles_labels()[0]:

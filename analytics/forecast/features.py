@@ -1,6 +1,7 @@
-"""What the forecast looks at: a machine's past, seen from an origin, for the half hours to come. Pure; nothing at or after the origin.
+"""Features of the forecast: the history of a machine before an origin, for the half hours that follow it. Pure.
 
-All arrays count half hours of local wall-clock time from midnight of the grid's first day.
+Nothing at or after the origin is used. All arrays count half hours of local time from midnight of the grid's
+first day.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _LOOKED_AT_WEEKS = _WEEK_LAGS + 2
 
 
 def half_hours(values: np.ndarray) -> np.ndarray:
-    """From quarters (FREE, NOT_FREE, UNKNOWN; shape (2 n,)) to half hours: 1 free, 0 not free, NaN unknown; shape (n,)."""
+    """Combine quarters (FREE, NOT_FREE or UNKNOWN; shape (2 n,)) into half hours: 1 free, 0 not free, NaN unknown;
+    shape (n,)."""
     pairs = values[: len(values) // 2 * 2].reshape(-1, 2)
     found = np.full(len(pairs), np.nan, dtype=np.float32)
     found[(pairs == FREE).all(axis=1)] = 1.0
@@ -33,19 +35,19 @@ def half_hours(values: np.ndarray) -> np.ndarray:
 
 
 def weeks_to_skip(origin: int) -> int:
-    """So many whole weeks from the grid's beginning lie too far before the origin (in half hours) to be looked at."""
+    """Whole weeks at the beginning of the grid that are too far before the origin (in half hours) to be used."""
     return max(0, origin // HALF_HOURS_PER_WEEK - _LOOKED_AT_WEEKS)
 
 
 def features(free: np.ndarray, origin: int, count: int, first_weekday: int) -> np.ndarray:
-    """Of the half hours [origin, origin + count): shape (count, features), NaN where nothing is known.
+    """Features of the half hours [origin, origin + count): shape (count, features), NaN where nothing is known.
 
-    `free` as `half_hours` gives it; `first_weekday` of its first day, Monday is 0.
+    `free`: as returned by `half_hours`. `first_weekday`: weekday of its first day; Monday is 0.
     """
     passed = weeks_to_skip(origin) * HALF_HOURS_PER_WEEK
     known, origin = free[passed : max(0, origin)], origin - passed
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # means of nothing: NaN is what they are
+        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing is NaN, as intended
         return _features(known, origin, count, first_weekday)
 
 
@@ -60,7 +62,7 @@ def _features(known: np.ndarray, origin: int, count: int, first_weekday: int) ->
             else places * np.nan
         )
 
-    # The newest week and day that lie wholly before the origin.
+    # The newest week and day that lie entirely before the origin.
     weeks_back = (target - origin) // HALF_HOURS_PER_WEEK + 1
     days_back = (target - origin) // HALF_HOURS_PER_DAY + 1
     week_lag = [target - HALF_HOURS_PER_WEEK * (weeks_back + lag) for lag in range(_WEEK_LAGS)]
@@ -92,13 +94,14 @@ def _features(known: np.ndarray, origin: int, count: int, first_weekday: int) ->
 
 
 def _mean(values: np.ndarray, axis: int | None = None) -> np.ndarray:
-    """Of what is known; NaN of nothing. NumPy's own takes four times as long on small arrays."""
+    """Mean of the known values, NaN if there are none. NumPy's `nanmean` takes four times as long on small arrays."""
     known = ~np.isnan(values)
     return np.asarray(np.where(known, values, 0.0).sum(axis=axis) / known.sum(axis=axis))
 
 
 def _level_of_that_day(known: np.ndarray, target: np.ndarray, weeks_back: np.ndarray) -> list[np.ndarray]:
-    """The share of the whole day that was free, one to four weeks before: a Monday that was off says little."""
+    """Share of the whole day that was free, one to four weeks before. A Monday that was a day off says little about
+    Mondays."""
     sums = np.concatenate([[0.0], np.cumsum(np.nan_to_num(known, nan=0.0))])
     counts = np.concatenate([[0.0], np.cumsum(~np.isnan(known))])
     midnight = target // HALF_HOURS_PER_DAY * HALF_HOURS_PER_DAY
@@ -111,7 +114,7 @@ def _level_of_that_day(known: np.ndarray, target: np.ndarray, weeks_back: np.nda
 
 
 def _of_the_origin(known: np.ndarray, origin: int) -> list[float]:
-    """How the machine is now: its state and for how long, how free the last day, three days, week and month were."""
+    """The machine at the origin: its state, for how long, and how free the last hours, day, week and month were."""
     lately = known[-_REMEMBERED_WEEKS * HALF_HOURS_PER_WEEK :]
     if not len(lately):
         return [np.nan] * (6 + 3 * len(_PARTS_OF_DAY))

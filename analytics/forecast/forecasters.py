@@ -1,6 +1,8 @@
-"""Forecasts: for each quarter hour to come a score between 0 and 1 that the machine is free. What a score is worth, calibration says.
+"""Forecasters. Each gives every future quarter hour a score between 0 and 1 that the machine will be free.
+`calibration` turns scores into probabilities.
 
-Two baselines and one that learns; whichever keeps most hours at the promised rate in the back-test is used.
+There are profiles, which need no training, and boosted trees. `spare_capacity.fit` uses whichever keeps most
+hours at the promised rate in past weeks.
 """
 
 from __future__ import annotations
@@ -30,30 +32,31 @@ from analytics.history.quarter_grid import (
 _SATURDAY = 5
 MIN_ROWS = 3_000
 MAX_ROWS = 30_000
-"""More teach little and cost much."""
+"""More rows improve the model little and cost much time."""
 MAX_ORIGINS = 600
-"""From so many origins of all machines the rows are taken: looking costs more than learning."""
+"""Training rows are taken from this many origins of all machines: computing features takes longer than training."""
 SEED = 20_260
 
 _CASES_PER_CALL = 50
-"""So many forecasts are asked of the trees together: 10 MB of features."""
+"""Forecasts predicted in one call of the model: 10 MB of features."""
 
 
 @cache
 def _controller() -> ThreadpoolController:
-    """Limits the trees to one thread: with small models, threads that wait for each other on a busy machine cost many times
-    what they bring. Made once, as it looks through all libraries of the process."""
+    """Limits the trees to one thread: with small models, threads that wait for each other on a busy machine cost far
+    more than they gain. Created once, because it inspects all libraries of the process."""
     return ThreadpoolController()
 
 
-class Forecast(Protocol):
-    """`name` is how reports call it."""
+class Forecaster(Protocol):
+    """Name shown in reports."""
 
     @property
     def name(self) -> str: ...
 
     def scores(self, grid: QuarterGrid, origin: int, count: int) -> np.ndarray:
-        """For the quarters [origin, origin + count), as seen at `origin`: shape (count,), NaN where nothing can be said."""
+        """Scores of the quarters [origin, origin + count), using only what is before `origin`: shape (count,), NaN
+        where unknown."""
         ...
 
 
@@ -73,7 +76,7 @@ class SameHourLastWeek:
 
 @dataclass(frozen=True)
 class WeeklyProfile:
-    """The share of the last eight weeks in which the quarter was free."""
+    """Share of the last eight weeks in which the quarter was free."""
 
     name: str = "weekly profile"
 
@@ -83,8 +86,8 @@ class WeeklyProfile:
 
 @dataclass(frozen=True)
 class SharedProfile:
-    """The weekly profile, drawn towards days of the same kind: eight free Thursday evenings in a row may be luck where the
-    other evenings are not free."""
+    """The weekly profile averaged with that of similar days: eight free Thursday evenings in a row may be chance if
+    other evenings were not free."""
 
     name: str = "profile of like days"
 
@@ -109,9 +112,9 @@ def _weekday(grid: QuarterGrid, places: np.ndarray) -> np.ndarray:
 
 
 class BoostedTrees:
-    """Gradient-boosted trees over calendar, weeks and days before, the running spell and the level of late.
+    """Gradient-boosted trees over the calendar, past weeks and days, the current spell and recent utilisation.
 
-    One model for all machines of a factory: a new machine is read by what the others taught.
+    One model serves all machines of a factory, so that new machines benefit from the history of others.
     """
 
     name = "boosted trees"
@@ -121,8 +124,8 @@ class BoostedTrees:
 
     @classmethod
     def train(cls, grids: Mapping[str, QuarterGrid], end: int, tod: int, count: int) -> BoostedTrees | None:
-        """From what was known before the quarter `end`. `tod`: the time of day of the origins, in quarters; `count`: quarters
-        that a forecast reaches ahead. None where there is too little to learn from."""
+        """Train on what is before the quarter `end`. `tod`: time of day of the origins, in quarters; `count`:
+        quarters that a forecast covers. Returns None if there is too little history."""
         rows, labels = [], []
         half_end, half_count = end // 2, count // 2
         choice = np.random.default_rng(SEED)
@@ -160,14 +163,14 @@ class BoostedTrees:
         return self.score_all([(grid, origin)], count)[0]
 
     def score_all(self, cases: Sequence[tuple[QuarterGrid, int]], count: int) -> list[np.ndarray]:
-        """As `scores`, for many (grid, origin) at once: asking the trees costs as much as their answer."""
+        """Scores for many (grid, origin) at once: each call of the model has a fixed cost."""
         found: list[np.ndarray] = []
         for first in range(0, len(cases), _CASES_PER_CALL):
             some = cases[first : first + _CASES_PER_CALL]
             seen = [_seen(grid, origin, count) for grid, origin in some]
             with _controller().limit(limits=1, user_api="openmp"):
                 answers = self._model.predict_proba(np.concatenate(seen))[:, 1]
-            ends = np.cumsum([len(one) for one in seen])[:-1]
+            ends = np.cumsum([len(features_of_case) for features_of_case in seen])[:-1]
             for (_, origin), own in zip(some, np.split(answers, ends), strict=True):
                 found.append(np.repeat(own, 2)[origin % 2 :][:count])
         return found
@@ -177,13 +180,13 @@ def _seen(grid: QuarterGrid, origin: int, count: int) -> np.ndarray:
     passed = weeks_to_skip(origin // 2) * QUARTERS_PER_WEEK
     origin -= passed
     half_origin = origin // 2
-    # Half an hour that has begun is unknown, not what its first quarter was.
+    # A half hour that has begun is unknown, even if its first quarter is not.
     free = half_hours(grid.values[passed : passed + min(origin, len(grid.values) - passed) // 2 * 2])
     return features(free, half_origin, -(-(origin + count) // 2) - half_origin, grid.first_day.weekday())
 
 
-def score_all(forecast: Forecast, cases: Sequence[tuple[QuarterGrid, int]], count: int) -> list[np.ndarray]:
-    """Of many (grid, origin), in their order."""
+def score_all(forecast: Forecaster, cases: Sequence[tuple[QuarterGrid, int]], count: int) -> list[np.ndarray]:
+    """Scores of `forecast` for many (grid, origin), in their order."""
     if isinstance(forecast, BoostedTrees):
         return forecast.score_all(cases, count)
     return [forecast.scores(grid, origin, count) for grid, origin in cases]
@@ -191,6 +194,6 @@ def score_all(forecast: Forecast, cases: Sequence[tuple[QuarterGrid, int]], coun
 
 WEEKLY = WeeklyProfile()
 SHARED = SharedProfile()
-BASELINES: Sequence[Forecast] = (SameHourLastWeek(), WEEKLY)
-PROFILES: Sequence[Forecast] = (*BASELINES, SHARED)
-"""What needs no learning."""
+BASELINES: Sequence[Forecaster] = (SameHourLastWeek(), WEEKLY)
+PROFILES: Sequence[Forecaster] = (*BASELINES, SHARED)
+"""Forecasters that need no training."""

@@ -1,4 +1,4 @@
-"""The forecast by the hour, as people look at it. Pure."""
+"""The forecast by the hour, for display. Pure."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from analytics.history.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class ForecastHours:
-    """`hours`: UTC hours, the first one begun; `shares`: per machine how likely each is free, shape (hours,), NaN where unknown."""
+    """`hours`: UTC hours, beginning with the current one. `shares`: per machine the probability that each hour is
+    free, shape (hours,), NaN where unknown."""
 
     hours: tuple[datetime, ...] = ()
     shares: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
-def hourly(past: Snapshot, quarters: Mapping[str, np.ndarray]) -> ForecastHours:
-    """The mean of each hour's quarters. `quarters`: from the past's moment on, as a proposal has them."""
-    count = max((len(one) for one in quarters.values()), default=0)
+def hourly(snapshot: Snapshot, quarters: Mapping[str, np.ndarray]) -> ForecastHours:
+    """Mean over the quarters of each hour. `quarters`: per machine, from the snapshot's `now` on, as in
+    `Proposal.shares`."""
+    count = max((len(shares_of_machine) for shares_of_machine in quarters.values()), default=0)
     if not count:
         return ForecastHours()
-    grid = next(iter(past.grids.values()))
-    moments = [grid.moment(past.origin + place) for place in range(count)]
-    hours = [one.astimezone(UTC).replace(minute=0, second=0, microsecond=0) for one in moments]
-    firsts = [0, *(place + 1 for place, (one, following) in enumerate(pairwise(hours)) if one != following)]
+    grid = next(iter(snapshot.grids.values()))
+    moments = [grid.moment(snapshot.origin + place) for place in range(count)]
+    hours = [moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0) for moment in moments]
+    firsts = [0, *(place + 1 for place, (hour, following) in enumerate(pairwise(hours)) if hour != following)]
     shares = {}
     for machine, own in quarters.items():
         known = ~np.isnan(own)

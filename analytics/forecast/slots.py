@@ -1,4 +1,4 @@
-"""Free slots out of a forecast, inside the hours that the factory offers. Pure."""
+"""Cuts free slots from scores, within the hours that the factory offers. Pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from analytics.policy.policy import QUARTER, MachinePolicy, OfferedHours
 _STEPS = {"15min": 1, "30min": 2, "1h": 4, "2h": 8}
 
 KNOWN_SHARE = 0.8
-"""Of a slot that was not seen busy, this much must be known before it counts as kept."""
+"""Share of a slot that must be known, and free, before the slot counts as kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of local quarters [first, last) of one machine's grid, and the score of its weakest quarter."""
+    """Local quarters [first, last) of one machine's grid, and the lowest score among them."""
 
     first: int
     last: int
@@ -29,28 +29,28 @@ class Window:
 
 
 class CutRules(NamedTuple):
-    """How the slots of each forecast are cut, in quarters; all of shape (forecasts,)."""
+    """How to cut slots from each forecast, in quarters. All fields have shape (forecasts,)."""
 
     shortest: np.ndarray
     longest: np.ndarray
     before: np.ndarray
-    """Left off after time that is forecast busy, as `after` is before it: the factory's buffers."""
+    """Buffer left off after time that is forecast busy; `after` is left off before such time."""
     after: np.ndarray
     step: np.ndarray
-    """Slots begin and end at multiples of this by the clock on the wall."""
+    """Slots begin and end at multiples of this in local time."""
     phase: np.ndarray
-    """Where on the clock the forecast begins."""
+    """Time of day at which the forecast begins."""
 
     @classmethod
-    def of(cls, policies: Sequence[MachinePolicy], origins: Sequence[int], piece: timedelta | None) -> CutRules:
-        return cls(*np.array([_cut_rules(*one, piece) for one in zip(policies, origins, strict=True)]).T)
+    def of(cls, policies: Sequence[MachinePolicy], origins: Sequence[int], longest_slot: timedelta | None) -> CutRules:
+        return cls(*np.array([_cut_rules(*case, longest_slot) for case in zip(policies, origins, strict=True)]).T)
 
 
-def _cut_rules(policy: MachinePolicy, origin: int, piece: timedelta | None) -> tuple[int, ...]:
+def _cut_rules(policy: MachinePolicy, origin: int, longest_slot: timedelta | None) -> tuple[int, ...]:
     step = _STEPS[policy.round_to]
     shortest = -(-policy.minimum_slot // (step * QUARTER)) * step
-    longest = max(shortest, min(policy.maximum_slot, piece or policy.maximum_slot) // (step * QUARTER) * step)
-    before, after = (-(-one // QUARTER) for one in (policy.buffer_before, policy.buffer_after))
+    longest = max(shortest, min(policy.maximum_slot, longest_slot or policy.maximum_slot) // (step * QUARTER) * step)
+    before, after = (-(-buffer // QUARTER) for buffer in (policy.buffer_before, policy.buffer_after))
     return shortest, longest, before, after, step, origin % QUARTERS_PER_DAY
 
 
@@ -60,17 +60,18 @@ def cut_windows(
     threshold: float,
     policy: MachinePolicy,
     margin: int = 0,
-    piece: timedelta | None = None,
+    longest_slot: timedelta | None = None,
     origin: int = 0,
 ) -> list[Window]:
-    """Windows of quarters that are open and score at least `threshold`, in order; places count from the arrays' first, which
-    is the quarter `origin` of the machine's grid.
+    """Windows of open quarters that score at least `threshold`, in order. Positions count from the first quarter of
+    the arrays, which is the quarter `origin` of the machine's grid.
 
-    From each run of such quarters `margin` and the policy's buffers are left off where it borders on time that is forecast
-    busy: that is where promises break. Windows never overlap, are at least `minimum_slot` and at most `maximum_slot` long,
-    nor longer than `piece`: two short promises that adjoin lose less when one of them breaks.
+    Where a run of such quarters borders on time that is forecast busy, `margin` and the policy's buffers are left
+    off, since that is where promises break. Windows never overlap. They are at least `minimum_slot` and at most
+    `maximum_slot` long, and no longer than `longest_slot`: of two short adjoining slots, one may be kept when the
+    other breaks.
     """
-    cutting = CutRules.of([policy], [origin], piece)
+    cutting = CutRules.of([policy], [origin], longest_slot)
     _, begins, stops = cut_spans(scores[None, :], open_quarters[None, :], threshold, cutting, margin)
     return [
         Window(begin, stop, float(scores[begin:stop].min()))
@@ -81,8 +82,8 @@ def cut_windows(
 def cut_spans(
     scores: np.ndarray, open_quarters: np.ndarray, threshold: float, cutting: CutRules, margin: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As `cut_windows`, for many forecasts at once. `scores`, `open_quarters`: shape (forecasts, quarters). Returns (forecast,
-    begin, stop) of the spans, ordered, each of shape (spans,)."""
+    """As `cut_windows`, for many forecasts at once. `scores`, `open_quarters`: shape (forecasts, quarters). Returns
+    (forecast, begin, stop) of the spans, ordered, each of shape (spans,)."""
     likely = np.nan_to_num(scores, nan=-1.0) >= threshold
     likely = _eroded(likely, cutting.before + margin, cutting.after + margin)
     forecast, begins, stops = _runs(likely & open_quarters)
@@ -99,19 +100,20 @@ def open_quarters(
     policy: MachinePolicy,
     taken: Sequence[tuple[datetime, datetime]] = (),
 ) -> np.ndarray:
-    """Which of the quarters [first, last) the factory offers and nobody has taken: booleans of shape (last - first,)."""
+    """Which of the quarters [first, last) the factory offers and nobody has taken: booleans of shape (last -
+    first,)."""
     usable = offered_week(policy)[(np.arange(first, last) + grid.first_day.weekday() * 96) % QUARTERS_PER_WEEK]
     for blackout in policy.blackout:
         days = ((day - grid.first_day).days for day in (blackout.first, blackout.last))
-        begin_day, last_day = (one * QUARTERS_PER_DAY - first for one in days)
+        begin_day, last_day = (day * QUARTERS_PER_DAY - first for day in days)
         usable[max(0, begin_day) : max(0, last_day + QUARTERS_PER_DAY)] = False
     for start_taken, end_taken in taken:
-        # In UTC: Python counts in the clock on the wall where a time carries a zone, as calendars' times do.
+        # In UTC, because Python's arithmetic on aware times of one zone is local, and calendars' times carry zones.
         begin, stop = (
             start_taken.astimezone(UTC) - policy.buffer_after,
             end_taken.astimezone(UTC) + policy.buffer_before,
         )
-        # Widened to whole quarters; an hour more on either side costs nothing and covers the change of clocks.
+        # Widened to whole quarters. An extra hour on either side allows for DST changes.
         for place in range(max(first, grid.index_of(begin) - 4), min(last, grid.index_of(stop) + 5)):
             start, end = grid.moment(place), grid.moment(place + 1)
             if begin < max(end, start + timedelta(seconds=1)) and start < stop:
@@ -140,20 +142,21 @@ def _week(offered: tuple[OfferedHours, ...] | None) -> np.ndarray:
 
 
 def _frozen(values: np.ndarray) -> np.ndarray:
-    """Shared by all who ask, so that nobody may change it."""
+    """Make the array read-only, since the cache shares it."""
     values.setflags(write=False)
     return values
 
 
 def was_kept(values: np.ndarray) -> bool | None:
-    """Whether a slot was free throughout; None where too little is known to say. `values`: the slot's quarters."""
+    """Whether a slot was free throughout; None if too little is known. `values`: the quarters of the slot."""
     if (values == NOT_FREE).any():
         return False
     return True if len(values) and (values != UNKNOWN).mean() >= KNOWN_SHARE else None
 
 
 def _eroded(likely: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Without the first `before` and the last `after` quarters of each run; the ends of a row are no borders."""
+    """Remove the first `before` and the last `after` quarters of each run. Runs that touch the end of a row keep
+    them there."""
     left = likely.copy()
     for first, last in np.unique(np.column_stack([before, after]), axis=0).tolist():
         rows = (before == first) & (after == last)
@@ -179,8 +182,8 @@ def _runs(usable: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _pieces(
     row: np.ndarray, begins: np.ndarray, stops: np.ndarray, shortest: np.ndarray, longest: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cut runs into pieces of at most `longest`; what is left over is a piece if it is long enough, or is made so by
-    shortening the one before it."""
+    """Cut runs into pieces of at most `longest`. A remainder becomes a piece of its own if it is long enough, or is
+    made long enough by shortening the piece before it."""
     length = stops - begins
     whole = np.where(length >= shortest, (length - shortest) // longest, 0)
     rest = length - whole * longest

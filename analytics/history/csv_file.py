@@ -1,4 +1,4 @@
-"""A machine history from a CSV file `machine,since,until,state` (and `mode`, if it is there)."""
+"""Reads a machine history from a CSV file with the columns `machine,since,until,state` and optionally `mode`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import pandas as pd
 from telemetry import MachineState, OperationMode, UserError
 
 COLUMNS = ["machine", "since", "until", "state"]
-_STATES = [one.value for one in MachineState]
-_MODES = [one.value for one in OperationMode]
+_STATES = [state.value for state in MachineState]
+_MODES = [mode.value for mode in OperationMode]
 
 
 def read_history(path: Path) -> pd.DataFrame:
-    """Intervals as `StateStore.intervals` gives them, ordered. Times without a zone are UTC. Raises UserError with the line."""
+    """Read a CSV file into a table of the form that `StateStore.intervals` returns, ordered by machine and time.
+    Times without a zone are taken as UTC. Raises UserError, which names the line."""
     try:
         frame = pd.read_csv(path, dtype="str", keep_default_na=False)
     except (OSError, ValueError) as error:
@@ -27,13 +28,13 @@ def read_history(path: Path) -> pd.DataFrame:
     history = pd.DataFrame({"machine": frame["machine"], "state": frame["state"]})
     for column in ("since", "until"):
         history[column] = _times(frame[column])
-        _refuse(path, frame, history[column].isna(), column, "is no ISO 8601 time")
+        _refuse(path, frame, history[column].isna(), column, "is not an ISO 8601 time")
     mode = frame["mode"] if "mode" in frame else pd.Series("", index=frame.index)
     history["mode"] = mode.where(mode != "", None)
-    _refuse(path, frame, ~history["state"].isin(_STATES), "state", f"is none of {', '.join(_STATES)}")
-    _refuse(path, frame, (mode != "") & ~mode.isin(_MODES), "mode", f"is none of {', '.join(_MODES)}")
+    _refuse(path, frame, ~history["state"].isin(_STATES), "state", f"is not one of {', '.join(_STATES)}")
+    _refuse(path, frame, (mode != "") & ~mode.isin(_MODES), "mode", f"is not one of {', '.join(_MODES)}")
     _refuse(path, frame, frame["machine"] == "", "machine", "is empty")
-    _refuse(path, frame, history["until"] < history["since"], "until", "lies before `since`")
+    _refuse(path, frame, history["until"] < history["since"], "until", "is before `since`")
     return history[["machine", "since", "until", "state", "mode"]].sort_values(["machine", "since"], kind="stable")
 
 

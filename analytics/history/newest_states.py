@@ -1,4 +1,4 @@
-"""The newest state of every machine of a factory, as several parts of the server ask for it many times a second."""
+"""The newest state of every machine, which several parts of the server ask for many times a second."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def machine_names(store: StateStore, factory: str) -> list[str]:
 
 
 class NewestStates:
-    """Reads the newest states once for all callers of one event loop that accept an answer of the same age."""
+    """Caches the newest states, so that callers in one event loop share a query to the store."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store

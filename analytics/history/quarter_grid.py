@@ -1,7 +1,8 @@
-"""A machine's past as quarter hours of local wall-clock time: free, not free, or unknown. Pure.
+"""A machine's history in quarter hours of local wall-clock time: free, not free or unknown. Pure.
 
-A week has 672 quarters by the clock on the wall, so "the same hour last week" is 672 places back, also over a DST change:
-the hour that is skipped in spring is unknown, the one that comes twice in autumn is free only if it was free both times.
+A local week has 672 quarters, so "the same hour last week" is always 672 positions back, also across a DST
+change. The hour that is skipped in spring is unknown; the hour that occurs twice in autumn is free only if it was
+free both times.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ QUARTERS_PER_WEEK = 7 * QUARTERS_PER_DAY
 FREE, NOT_FREE, UNKNOWN = 1, 0, -1
 
 _TOLERANCE_S = 30.0
-"""A quarter may be disturbed by this much and still count as free: clocks and polls are not exact."""
+"""A quarter counts as free if it was disturbed for no longer than this: clocks and polls are not exact."""
 
 
 @dataclass(frozen=True)
 class QuarterGrid:
     """`values[i]` is FREE, NOT_FREE or UNKNOWN in the i-th local quarter hour after midnight of `first_day`.
 
-    What stands before `own_from` is not the machine's own, but borrowed from its group.
+    Values before `own_from` are borrowed from other machines of the group.
     """
 
     values: np.ndarray
@@ -41,28 +42,29 @@ class QuarterGrid:
     own_from: int = 0
 
     def index_of(self, moment: datetime) -> int:
-        """The quarter that contains the moment, or the last one before it was skipped."""
+        """The position of the quarter that contains the moment."""
         local = moment.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None)
         return int((local - datetime.combine(self.first_day, time(0))) // QUARTER)
 
     def local_time(self, index: int) -> datetime:
-        """Naive wall-clock time at which the quarter begins; may lie beyond the grid."""
+        """Naive local time at which the quarter begins. `index` may lie beyond the grid."""
         return datetime.combine(self.first_day, time(0)) + index * QUARTER
 
     def moment(self, index: int) -> datetime:
-        """The same as aware UTC. All quarters of an hour that is skipped begin when it is skipped: a later index is never an
-        earlier moment, so no two slots meet."""
+        """Aware UTC time at which the quarter begins. All quarters of a skipped hour begin at the moment of the DST
+        change, so that moments never decrease with the index and slots never overlap."""
         if self._exists(index):
             return self.local_time(index).replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)
         return self.moment(index - 1) + (QUARTER if self._exists(index - 1) else timedelta(0))
 
     def _exists(self, index: int) -> bool:
-        """Whether the clock on the wall ever shows the quarter."""
+        """Whether this local time occurs; it does not in the hour skipped in spring."""
         zone, wall = ZoneInfo(self.zone), self.local_time(index)
         return wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) == wall
 
     def spliced(self, keep: int, tail: QuarterGrid | None, now: datetime) -> np.ndarray:
-        """The first `keep` values, then those of a later grid that begins there; unknown up to `now` where there is none."""
+        """The first `keep` values, followed by those of a later grid that begins there. Without a later grid the
+        rest, up to `now`, is unknown."""
         length = (self.index_of(now) // QUARTERS_PER_DAY + 1) * QUARTERS_PER_DAY
         values = np.full(length, UNKNOWN, dtype=np.int8)
         values[:keep] = self.values[:keep]
@@ -79,17 +81,18 @@ def quarter_grids(
     zone: str,
     masked_days: Collection[date] = (),
 ) -> dict[str, QuarterGrid]:
-    """The grid of every machine of a timeline, in order of their names, from it and its occupied spells.
+    """One grid for every machine of a timeline, ordered by machine.
 
-    `masked_days` count as unknown: a public holiday says nothing about the Mondays to come.
+    `occupied`: the occupied spells of the same timeline. Days in `masked_days` count as unknown: a public holiday
+    is no evidence for other days of the same weekday.
     """
     machines = list(spells["machine"].cat.categories)
     walls = pd.date_range(datetime.combine(first_day, time(0)), periods=days * QUARTERS_PER_DAY, freq=QUARTER)
     readings = [_epoch_quarters(walls, zone, first_time) for first_time in (True, False)]
-    begin, end = min(one.min() for one in readings), max(one.max() for one in readings) + 1
+    begin, end = min(reading.min() for reading in readings), max(reading.max() for reading in readings) + 1
     axis = TimeBins(machines, np.arange(begin, end + 1) * QUARTER.total_seconds())
     values = _values(axis, spells, occupied)
-    once, again = (values[:, np.maximum(one, begin) - begin] for one in readings)
+    once, again = (values[:, np.maximum(reading, begin) - begin] for reading in readings)
     found = np.where(once == again, once, UNKNOWN)
     found[(once == NOT_FREE) | (again == NOT_FREE)] = NOT_FREE
     skipped = walls.tz_localize(zone, ambiguous=np.ones(len(walls), dtype=bool), nonexistent="NaT").isna()
@@ -102,15 +105,15 @@ def quarter_grids(
 
 
 def _epoch_quarters(walls: pd.DatetimeIndex, zone: str, first_time: bool) -> np.ndarray:
-    """Which quarter since 1970 begins at each wall-clock time; where a time comes twice, its first or its second coming.
-    Every zone in use is whole quarters away from UTC."""
+    """The number of quarters between 1970 and each local time. Where a local time occurs twice, `first_time` chooses
+    which. The UTC offset of every zone in use is a multiple of a quarter hour."""
     ambiguous = np.full(len(walls), first_time)
     instants = walls.tz_localize(zone, ambiguous=ambiguous, nonexistent="shift_forward")
     return np.asarray(instants.as_unit("s").asi8 // int(QUARTER.total_seconds()))
 
 
 def _values(axis: TimeBins, spells: pd.DataFrame, occupied: pd.DataFrame) -> np.ndarray:
-    """FREE, NOT_FREE or UNKNOWN: shape (machines, quarters of UTC)."""
+    """FREE, NOT_FREE or UNKNOWN for each quarter of UTC: shape (machines, quarters)."""
     known_s = axis.hours(spells[spells["state"] != MachineState.UNKNOWN.value]) * 3600
     free_s = axis.hours_outside(idle_spells(spells), occupied) * 3600
     values = np.where(free_s >= known_s - _TOLERANCE_S, FREE, NOT_FREE).astype(np.int8)

@@ -1,6 +1,7 @@
-"""Hours of spells in bins of time, for all machines at once. Pure.
+"""Sums the hours of spells per bin of time, for all machines at once. Pure.
 
-The machines stand one behind the other on a single axis of seconds: a thousand of them are counted in one go.
+All machines are laid out one after the other on a single axis of seconds, so that one interpolation serves them
+all.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import pandas as pd
 
 
 class TimeBins:
-    """`edges`: shape (bins + 1,), epoch seconds, ascending. All answers have shape (machines, bins), in hours."""
+    """`edges`: shape (bins + 1,), seconds since 1970, ascending. All methods return hours of shape (machines, bins)."""
 
     def __init__(self, machines: Sequence[str], edges: np.ndarray) -> None:
         self.machines = list(machines)
@@ -20,24 +21,25 @@ class TimeBins:
         self._stride = edges[-1] - edges[0]
 
     def hours(self, spells: pd.DataFrame) -> np.ndarray:
-        """Of disjoint, ordered spells (columns machine, start, end)."""
+        """Hours covered by disjoint, ordered spells (columns machine, start, end)."""
         return self._binned(*self._along(spells))
 
-    def hours_of_union(self, one: pd.DataFrame, other: pd.DataFrame) -> np.ndarray:
-        """That either covers."""
-        starts, ends = (np.concatenate(both) for both in zip(self._along(one), self._along(other), strict=True))
+    def hours_of_union(self, first: pd.DataFrame, second: pd.DataFrame) -> np.ndarray:
+        """Hours covered by either of two sets of spells."""
+        starts, ends = (np.concatenate(both) for both in zip(self._along(first), self._along(second), strict=True))
         order = np.argsort(starts, kind="stable")
         starts, reach = starts[order], np.maximum.accumulate(ends[order])
-        fresh = np.append(True, starts[1:] > reach[:-1])[: len(starts)]
-        stops = reach[np.append(np.flatnonzero(fresh)[1:] - 1, len(starts) - 1)] if len(starts) else reach
-        return self._binned(starts[fresh], stops)
+        begins = np.append(True, starts[1:] > reach[:-1])[: len(starts)]
+        stops = reach[np.append(np.flatnonzero(begins)[1:] - 1, len(starts) - 1)] if len(starts) else reach
+        return self._binned(starts[begins], stops)
 
-    def hours_outside(self, one: pd.DataFrame, other: pd.DataFrame) -> np.ndarray:
-        """Of the first that the second does not cover."""
-        return np.asarray(np.maximum(0.0, self.hours_of_union(one, other) - self.hours(other)))
+    def hours_outside(self, spells: pd.DataFrame, excluded: pd.DataFrame) -> np.ndarray:
+        """Hours covered by `spells` but not by `excluded`."""
+        return np.asarray(np.maximum(0.0, self.hours_of_union(spells, excluded) - self.hours(excluded)))
 
     def _along(self, spells: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Starts and ends on the axis, cut to the bins so that no machine reaches into the next one's part."""
+        """Starts and ends on the common axis, clipped to the bins so that no machine reaches into the next one's
+        part."""
         machine = pd.Categorical(spells["machine"], categories=self.machines)
         offsets = machine.codes * self._stride - self.edges[0]
         cut = (np.clip(epoch_seconds(spells[name]), self.edges[0], self.edges[-1]) for name in ("start", "end"))

@@ -1,4 +1,5 @@
-"""From reported intervals to a timeline without holes or overlaps: gaps are Unknown, the later report wins. Pure."""
+"""Turns reported intervals into a timeline without gaps or overlaps: gaps become Unknown, and later reports win.
+Pure."""
 
 from __future__ import annotations
 
@@ -17,12 +18,12 @@ _UNKNOWN_CODE = STATE_TYPE.categories.get_loc(MachineState.UNKNOWN.value)
 
 
 def timeline(intervals: pd.DataFrame, start: datetime, end: datetime) -> pd.DataFrame:
-    """Spells that cover [start, end) of every machine in `intervals` exactly once, ordered by machine and start.
+    """Spells that cover [start, end) exactly once for every machine in `intervals`, ordered by machine and start.
 
-    `intervals`: columns machine, since, until, state, mode (as `StateStore.intervals` gives them), times as UTC.
-    Returns `TIMELINE_COLUMNS`; machine, state and mode are categorical. Where a report with a later `since` overlaps an
-    earlier one, the earlier is cut there: it had asserted more than it could know. Neighbouring spells of the same state
-    and mode are not joined.
+    `intervals`: columns machine, since, until, state, mode (as `StateStore.intervals` returns them), times in
+    UTC. Returns the columns `TIMELINE_COLUMNS`; machine, state and mode are categorical. Where a report with a
+    later `since` overlaps an earlier one, the earlier is cut there: it had asserted more than it could know.
+    Adjacent spells of the same state and mode are not joined.
     """
     left, right = _microseconds(pd.Series([start, end])).tolist()
     machine, names = pd.factorize(intervals["machine"], sort=True)
@@ -31,15 +32,15 @@ def timeline(intervals: pd.DataFrame, start: datetime, end: datetime) -> pd.Data
     mode = pd.Categorical(intervals["mode"], dtype=MODE_TYPE).codes
     order = _order(machine, since)
     if order is not None:
-        machine, since, until, state, mode = (one[order] for one in (machine, since, until, state, mode))
+        machine, since, until, state, mode = (column[order] for column in (machine, since, until, state, mode))
     cut = until.copy()
     same = machine[1:] == machine[:-1]
     cut[:-1][same] = np.minimum(until[:-1][same], since[1:][same])
     starts, ends = np.maximum(since, left), np.minimum(cut, right)
-    kept = ends > starts
-    known = _Spells(*(one[kept] for one in (machine, starts, ends, state, mode)))
+    nonempty = ends > starts
+    known = _Spells(*(column[nonempty] for column in (machine, starts, ends, state, mode)))
     places, holes = _holes(known, len(names), left, right)
-    whole = _Spells(*(np.insert(one, places, more) for one, more in zip(known, holes, strict=True)))
+    whole = _Spells(*(np.insert(column, places, more) for column, more in zip(known, holes, strict=True)))
     return pd.DataFrame(
         {
             "machine": pd.Categorical.from_codes(whole.machine, dtype=pd.CategoricalDtype(names.astype("str"))),
@@ -52,7 +53,8 @@ def timeline(intervals: pd.DataFrame, start: datetime, end: datetime) -> pd.Data
 
 
 class _Spells(NamedTuple):
-    """Columns of numbers: codes, and microseconds since 1970. A million of them take a tenth of what columns of names do."""
+    """Columns of numbers: category codes, and microseconds since 1970. A million rows take a tenth of the time that
+    columns of names take."""
 
     machine: np.ndarray
     start: np.ndarray
@@ -62,13 +64,15 @@ class _Spells(NamedTuple):
 
 
 def _order(machine: np.ndarray, since: np.ndarray) -> np.ndarray | None:
-    """By machine and time, stable; None where they stand so already, as a store gives them."""
+    """The positions that sort by machine and time, stable; None if the rows are sorted already, as those of a store
+    are."""
     later = (machine[1:] == machine[:-1]) & (since[1:] >= since[:-1])
     return None if bool(((machine[1:] > machine[:-1]) | later).all()) else np.lexsort((since, machine))
 
 
 def _holes(known: _Spells, machines: int, left: int, right: int) -> tuple[np.ndarray, _Spells]:
-    """The Unknown spells before, between and after the known ones of every machine, and before which of them each stands."""
+    """The Unknown spells before, between and after the known spells of every machine, and the position at which to
+    insert each."""
     count = len(known.machine)
     first = np.ones(count, dtype=bool)
     first[1:] = known.machine[1:] != known.machine[:-1]
@@ -77,7 +81,8 @@ def _holes(known: _Spells, machines: int, left: int, right: int) -> tuple[np.nda
     last = np.append(first[1:], True)[:count]
     silent = np.setdiff1d(np.arange(machines), known.machine)
     after, ahead = np.flatnonzero(last & (known.end < right)), np.flatnonzero(before < known.start)
-    # Where several stand at one place: what is left of the machine before, silent machines, what comes before the next one.
+    # At one position: first the end of the machine before, then machines without reports, then what precedes the next
+    # spell.
     places = np.concatenate([after + 1, np.searchsorted(known.machine, silent), ahead])
     machine = np.concatenate([known.machine[after], silent, known.machine[ahead]])
     starts = np.concatenate([known.end[after], np.full(len(silent), left), before[ahead]])
@@ -95,7 +100,7 @@ def _times(microseconds: np.ndarray) -> pd.DatetimeIndex:
 
 
 def hours_per_state(spells: pd.DataFrame) -> dict[str, float]:
-    """Hours of each state over all machines of a timeline; every state is named, also with 0."""
+    """Hours of each state, summed over all machines of a timeline. States that do not occur are listed with 0."""
     lengths = (spells["end"] - spells["start"]).dt.total_seconds() / 3600 if len(spells) else pd.Series(dtype=float)
     sums = lengths.groupby(spells["state"]).sum() if len(spells) else pd.Series(dtype=float)
     return {state.value: float(sums.get(state.value, 0.0)) for state in MachineState}

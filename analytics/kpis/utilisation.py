@@ -1,4 +1,5 @@
-"""ISO 22400-2 times and KPIs per machine, group and factory, per local day, week and shift. Every percentage names its denominator. Pure.
+"""ISO 22400-2 times and KPIs per machine, group and factory, per local day, week and shift. Every ratio names its
+denominator. Pure.
 
 APT  actual production time   Executing in mode Processing (or None)
 AUST actual unit set-up time  mode Setup
@@ -30,9 +31,9 @@ _NOT_PRODUCTION = (OperationMode.SETUP.value, OperationMode.MAINTENANCE.value)
 
 @dataclass(frozen=True, slots=True)
 class UsedHours:
-    """Where the hours of a machine, or of several, went. Ratios are None where their denominator is zero.
+    """How the hours of one or more machines were used. Ratios are None where their denominator is zero.
 
-    `calendar_h` = `apt_h` + `aust_h` + `adot_h` + `adet_h` + `maintenance_h` + `idle_h` + `off_h` + what is unknown.
+    `calendar_h` = `apt_h` + `aust_h` + `adot_h` + `adet_h` + `maintenance_h` + `idle_h` + `off_h` + `unknown_h`.
     """
 
     calendar_h: float
@@ -48,7 +49,7 @@ class UsedHours:
 
     @property
     def coverage(self) -> float:
-        """Share of the calendar hours that is known."""
+        """Known hours / calendar hours."""
         return self.known_h / self.calendar_h if self.calendar_h else 0.0
 
     @property
@@ -86,8 +87,8 @@ class UsedHours:
 
 @dataclass(frozen=True, slots=True)
 class PeriodUtilisation(UsedHours):
-    """What `of` (a machine, a group, the factory) did in a period. `last_used`: the end of its last production in the asked
-    range, None where there was none."""
+    """Utilisation of a machine, a group or the factory (`of`) in one period. `last_used`: the end of the last
+    production in the requested range, None if there was none."""
 
     of: str
     period: str
@@ -96,7 +97,7 @@ class PeriodUtilisation(UsedHours):
     last_used: datetime | None
 
     def reaches(self, coverage_bound: float) -> bool:
-        """Whether enough is known for the other figures to mean what they say."""
+        """Whether coverage is high enough for the other figures to be reliable."""
         return self.coverage >= coverage_bound
 
 
@@ -115,15 +116,15 @@ def utilisation(
     per: Per = "day",
     until: datetime | None = None,
 ) -> list[PeriodUtilisation]:
-    """Of machines, groups of the policy or the whole factory, per local day, ISO week or shift, from `first` to `last`, both
-    included, ordered. Weeks are cut to the range; hours outside every shift are the period `NO_SHIFT` of their day. What is
-    later than `until` is no calendar time yet."""
+    """Utilisation of machines, of the policy's groups or of the whole factory, per local day, ISO week or shift,
+    from `first` to `last`, both included, ordered. Weeks are cut to the range. Hours outside every shift belong
+    to the period `NO_SHIFT` of their day. Time after `until` does not count as calendar time."""
     edges = _midnights(policy.zone, first, last)
     if until is not None:
         edges = np.minimum(edges, max(edges[0], until.timestamp()))
     shifts = shift_times(policy.shifts, policy.zone, first - timedelta(days=1), last) if per == "shift" else []
-    cuts = [one.timestamp() for shift in shifts for one in (shift.start, shift.end)]
-    edges = np.unique(np.concatenate([edges, [one for one in cuts if edges[0] < one < edges[-1]]]))
+    cuts = [moment.timestamp() for shift in shifts for moment in (shift.start, shift.end)]
+    edges = np.unique(np.concatenate([edges, [cut for cut in cuts if edges[0] < cut < edges[-1]]]))
     if len(edges) < 2:
         return []
     axis = TimeBins(sorted(pd.unique(spells["machine"])), edges)
@@ -156,13 +157,13 @@ def utilisation(
 
 
 def _sum(table: np.ndarray, rows: Sequence[int], columns: Sequence[int]) -> float:
-    if len(rows) == len(columns) == 1:  # a machine's day, of which there are many
+    if len(rows) == len(columns) == 1:  # fast path: there are many days of single machines
         return float(table[rows[0], columns[0]])
     return float(table[np.ix_(rows, columns)].sum())
 
 
 def _midnights(zone: str, first: date, last: date) -> np.ndarray:
-    """Those that begin the days, and the one that ends the last: epoch seconds."""
+    """The midnights that begin the days, and the one that ends the last: seconds since 1970."""
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 2)]
     return np.array([datetime.combine(day, time(0), ZoneInfo(zone)).timestamp() for day in days])
 
@@ -174,14 +175,14 @@ def _subject(machine: str, policy: Policy, by: By) -> str:
 
 
 def _period(begin: datetime, per: Per, shifts: Sequence[ShiftTime]) -> tuple[datetime, str]:
-    """(a moment to tell periods of one name apart, the name) of what holds at `begin`, local time."""
+    """(a moment that identifies the period, its name) for the local time `begin`."""
     midnight = begin.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     if per == "week":
         year, week, _ = begin.isocalendar()
         return midnight - timedelta(days=begin.weekday()), f"{year}-W{week:02}"
     if per == "day":
         return midnight, begin.date().isoformat()
-    place = bisect_right(shifts, begin, key=lambda one: one.start) - 1
+    place = bisect_right(shifts, begin, key=lambda shift: shift.start) - 1
     if place >= 0 and begin < shifts[place].end:
         return shifts[place].start, f"{shifts[place].day.isoformat()} {shifts[place].name}"
     return midnight, f"{begin.date().isoformat()} {NO_SHIFT}"
@@ -204,7 +205,7 @@ def _hours(spells: pd.DataFrame, occupied: pd.DataFrame, axis: TimeBins) -> dict
         "apt_h": axis.hours(spells[producing(spells)]),
         "aust_h": axis.hours(spells[present & (mode == OperationMode.SETUP.value)]),
         "adot_h": axis.hours(spells[state == MachineState.OUT_OF_SERVICE.value]),
-        # Waiting inside occupied spells.
+        # NotExecuting inside occupied spells.
         "adet_h": np.maximum(0.0, axis.hours(waiting) - idle),
         "aubt_h": aubt,
         "maintenance_h": axis.hours(spells[present & (mode == OperationMode.MAINTENANCE.value)]),

@@ -1,4 +1,4 @@
-"""Slots that an operations manager confirms before they are offered. Pure."""
+"""Slots that an operations manager has to approve before they are offered. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Status = Literal["asked", "approved", "refused", "expired"]
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A request to offer hours of a machine, and what became of it."""
+    """A request to offer hours of a machine, and its answer."""
 
     id: str
     machine: str
@@ -36,48 +36,51 @@ class Approval:
 def apply_approvals(
     slots: Sequence[Slot], approvals: Sequence[Approval], policy: Policy, now: datetime
 ) -> tuple[tuple[Slot, ...], list[Approval]]:
-    """The slots that may be offered now, and the requests as they then stand.
+    """The slots that may be offered now, and the updated requests.
 
-    A slot whose machine's `approval` is `ask` may be offered where it lies inside hours that were approved. Hours that
-    were refused, or not answered in time, are not asked about again; hours that have passed are forgotten.
+    A slot of a machine whose `approval` is `ask` may be offered if it lies within approved hours. Hours that were
+    refused, or not answered in time, are not asked about again. Requests for past hours are deleted.
     """
-    held: dict[str, list[Approval]] = defaultdict(list)
-    for one in approvals:
-        if one.end > now:
-            held[one.machine].append(_expired(one, now))
+    by_machine: dict[str, list[Approval]] = defaultdict(list)
+    for approval in approvals:
+        if approval.end > now:
+            by_machine[approval.machine].append(_expired(approval, now))
     offered = []
     wanted: dict[str, list[Slot]] = defaultdict(list)
     for slot in slots:
-        own = policy.for_machine(slot.machine)
+        rules = policy.for_machine(slot.machine)
         wanted[slot.machine].append(slot)
-        if own.approval == "auto" or _may_be_offered(slot, held[slot.machine], now + own.answer_within):
+        if rules.approval == "auto" or _may_be_offered(slot, by_machine[slot.machine], now + rules.answer_within):
             offered.append(slot)
-    # What is no longer free needs no answer.
+    # A request for hours that are no longer free needs no answer.
     left = [
-        one
-        for machine, requests in held.items()
-        for one in requests
-        if one.status != "asked" or any(one.overlaps(slot) for slot in wanted[machine])
+        request
+        for machine, requests in by_machine.items()
+        for request in requests
+        if request.status != "asked" or any(request.overlaps(slot) for slot in wanted[machine])
     ]
     return tuple(offered), left
 
 
 def _may_be_offered(slot: Slot, requests: list[Approval], answer_by: datetime) -> bool:
-    """Whether it was approved; else it is asked about among the machine's `requests`, unless it was before."""
-    near = [one for one in requests if one.overlaps(slot)]
-    if any(one.status == "approved" and one.start <= slot.start and slot.end <= one.end for one in near):
+    """Whether the slot is approved. If it is not, add or update a request for it in `requests`, unless it was
+    answered before."""
+    near = [request for request in requests if request.overlaps(slot)]
+    if any(
+        request.status == "approved" and request.start <= slot.start and slot.end <= request.end for request in near
+    ):
         return True
-    waiting = next((one for one in near if one.status == "asked"), None)
+    waiting = next((request for request in near if request.status == "asked"), None)
     if waiting is not None:
-        # The forecast moves by a quarter now and then: that is still the same question.
+        # The forecast shifts by a quarter now and then: that is still the same request.
         moved = replace(waiting, start=slot.start, end=slot.end, probability=slot.probability)
         requests[requests.index(waiting)] = moved
-    elif not any(one.status in ("refused", "expired") for one in near):
+    elif not any(request.status in ("refused", "expired") for request in near):
         number = uuid.uuid5(_NAMESPACE, f"{slot.machine}/{rfc3339(slot.start)}/{rfc3339(answer_by)}")
         by = min(answer_by, slot.end)
         requests.append(Approval(str(number), slot.machine, slot.start, slot.end, slot.probability, "asked", by))
     return False
 
 
-def _expired(one: Approval, now: datetime) -> Approval:
-    return replace(one, status="expired") if one.status == "asked" and one.answer_by <= now else one
+def _expired(approval: Approval, now: datetime) -> Approval:
+    return replace(approval, status="expired") if approval.status == "asked" and approval.answer_by <= now else approval

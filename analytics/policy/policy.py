@@ -1,4 +1,5 @@
-"""What the factory lets be offered: a TOML file, defaults at the top, exceptions per machine."""
+"""The factory's policy: which hours may be offered, and how. A TOML file with defaults at the top and exceptions per
+machine."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ _HOURS = re.compile(r"^\s*([a-z]{3})(?:\s*-\s*([a-z]{3}))?\s+(\d\d?):(\d\d)\s*-\
 
 
 class OfferedHours(BaseModel):
-    """Hours of some weekdays (Monday is 0), local time; `end` may be 24:00, held as minute 1440 of the day."""
+    """Hours on some weekdays (Monday is 0), local time. An end of 24:00 is minute 1440 of the day."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,7 +32,7 @@ class OfferedHours(BaseModel):
     end_minute: int
 
     def contains(self, local: datetime, length: timedelta) -> bool:
-        """Whether [local, local + length) of local wall-clock time lies inside."""
+        """Whether [local, local + length), in local wall-clock time, lies inside these hours."""
         minute = local.hour * 60 + local.minute
         return (
             local.weekday() in self.weekdays
@@ -41,16 +42,16 @@ class OfferedHours(BaseModel):
 
 
 def parse_offered_hours(text: Any) -> Any:
-    """`"mon-fri 06:00-22:00"` or `"sat 08:00-24:00"`. Raises ValueError with a sentence."""
+    """Parse `"mon-fri 06:00-22:00"` or `"sat 08:00-24:00"`. Raises ValueError."""
     if not isinstance(text, str):
         return text
     match = _HOURS.match(text.lower())
     first, last = (match.group(1), match.group(2) or match.group(1)) if match else ("", "")
     if match is None or first not in DAYS or last not in DAYS:
-        raise ValueError(f'{text!r} is not understood; write "mon-fri 06:00-22:00" or "sat 08:00-24:00"')
+        raise ValueError(f'{text!r} is not valid; write "mon-fri 06:00-22:00" or "sat 08:00-24:00"')
     from_minute, to_minute = (int(match.group(h)) * 60 + int(match.group(h + 1)) for h in (3, 5))
     if not 0 <= from_minute < to_minute <= 1440:
-        raise ValueError(f"{text!r}: the hours must lie between 00:00 and 24:00, the start before the end")
+        raise ValueError(f"{text!r}: hours must be between 00:00 and 24:00, with the start before the end")
     count = (DAYS.index(last) - DAYS.index(first)) % 7 + 1
     weekdays = tuple(sorted((DAYS.index(first) + offset) % 7 for offset in range(count)))
     return OfferedHours(weekdays=weekdays, start_minute=from_minute, end_minute=to_minute)
@@ -60,13 +61,15 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError('no such time zone; write for instance "Europe/Brussels"') from error
+        raise ValueError('not a known time zone; write for instance "Europe/Brussels"') from error
     return name
 
 
 def _known_country(code: str) -> str:
     if code and code not in public_holidays.list_supported_countries():
-        raise ValueError('no public holidays are known for it; write a country code such as "BE", or "" for none')
+        raise ValueError(
+            'not a country whose public holidays are known; write a country code such as "BE", or "" for none'
+        )
     return code
 
 
@@ -84,7 +87,7 @@ class Blackout(BaseModel):
 
 
 def parse_blackout(text: Any) -> Any:
-    """`"2026-12-24"` or `"2026-12-24/2027-01-02"`, both days included. Raises ValueError with a sentence."""
+    """Parse `"2026-12-24"` or `"2026-12-24/2027-01-02"`, both days included. Raises ValueError."""
     if isinstance(text, date) and not isinstance(text, datetime):
         return Blackout(first=text, last=text)
     if not isinstance(text, str):
@@ -93,7 +96,7 @@ def parse_blackout(text: Any) -> Any:
     try:
         found = Blackout(first=date.fromisoformat(first.strip()), last=date.fromisoformat((last or first).strip()))
     except ValueError:
-        raise ValueError(f'{text!r} is no day; write "2026-12-24" or "2026-12-24/2027-01-02"') from None
+        raise ValueError(f'{text!r} is not a day; write "2026-12-24" or "2026-12-24/2027-01-02"') from None
     if found.last < found.first:
         raise ValueError(f"{text!r} ends before it begins")
     return found
@@ -104,7 +107,7 @@ Euros = Annotated[Decimal, Field(ge=0, le=100_000, decimal_places=2)]
 
 
 class DayPartPrice(BaseModel):
-    """Another price per hour in some hours."""
+    """A different price per hour at certain times."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -113,7 +116,7 @@ class DayPartPrice(BaseModel):
 
 
 class PriceRule(BaseModel):
-    """Euros without VAT: per hour, otherwise in parts of the day, and at least `minimum` for a booking."""
+    """Euros without VAT: per hour, with exceptions by time of day, and a minimum per booking."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -123,7 +126,7 @@ class PriceRule(BaseModel):
 
 
 class MachinePolicy(BaseModel):
-    """What holds for one machine or group. Without `offered` all hours may be offered."""
+    """Rules for one machine or group. Without `offered` all hours may be offered."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -153,17 +156,17 @@ class MachinePolicy(BaseModel):
 
     @property
     def booking_mode(self) -> str:
-        """What nobody needs to confirm before it is offered can be booked at once, unless the policy says otherwise."""
+        """By default, hours that need no approval can be booked instantly; others are booked on request."""
         return self.booking or ("instant" if self.approval == "auto" else "on_request")
 
     @property
     def is_offered(self) -> bool:
-        """Whether it may be offered at all."""
+        """Whether the machine may be offered at all."""
         return self.offer and self.approval != "never"
 
 
 class PlannedPeriod(BaseModel):
-    """Hours in which a machine is known to be busy: maintenance, an order."""
+    """Hours in which a machine is known to be busy, such as maintenance or an order."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -180,8 +183,8 @@ class PlannedPeriod(BaseModel):
 
 
 class CalendarFeed(BaseModel):
-    """An iCalendar file or https URL whose events are planned busy time: of `machine`, or of the machine that an event names in
-    its location or its summary."""
+    """An iCalendar file or URL whose events are planned busy time: of `machine`, or of the machine that an event
+    names in its location or summary."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -191,13 +194,13 @@ class CalendarFeed(BaseModel):
 
 
 class MachineTable(MachinePolicy):
-    """One machine's own table: what differs, and the group it belongs to."""
+    """The table of one machine: its exceptions, and the group it belongs to."""
 
     group: Name | None = None
 
 
 class Policy(MachinePolicy):
-    """The whole file."""
+    """The whole policy file."""
 
     factory: Name = "factory"
     zone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Brussels"
@@ -215,9 +218,9 @@ class Policy(MachinePolicy):
 
     @model_validator(mode="after")
     def _groups_exist(self) -> Self:
-        unknown = {one.group for one in self.machine.values() if one.group is not None} - set(self.group)
+        unknown = {table.group for table in self.machine.values() if table.group is not None} - set(self.group)
         if unknown:
-            raise ValueError(f"there is no [group.{min(unknown)}] table for the machines that name it")
+            raise ValueError(f"machines name the group {min(unknown)}, but there is no [group.{min(unknown)}] table")
         return self
 
     def group_of(self, machine: str) -> str | None:
@@ -225,7 +228,7 @@ class Policy(MachinePolicy):
         return own.group if own is not None else None
 
     def for_machine(self, machine: str) -> MachinePolicy:
-        """The machine's own table over its group's over the defaults."""
+        """The rules for a machine: its own table overrides that of its group, which overrides the defaults."""
         own, group = self.machine.get(machine), self.group_of(machine)
         merged = {name: getattr(self, name) for name in MachinePolicy.model_fields}
         for table in (self.group[group] if group is not None else None, own):
@@ -235,7 +238,8 @@ class Policy(MachinePolicy):
 
 
 def holidays_between(country: str, first: date, last: date) -> set[date]:
-    """Public holidays of a country from `first` to `last`, both included; none where no country is named."""
+    """Public holidays of a country from `first` to `last`, both included. `country`: ISO 3166 code, or an empty
+    string for none."""
     if not country:
         return set()
     calendar = public_holidays.country_holidays(country, years=range(first.year, last.year + 1))

@@ -1,4 +1,4 @@
-"""What a slot costs by the factory's price rule. Pure."""
+"""Prices of slots by the factory's price rule. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ _CENT = Decimal("0.01")
 
 
 def price_per_hour(rule: PriceRule, start: datetime, end: datetime, zone: str) -> Decimal:
-    """Euros per hour without VAT, over the whole slot: each quarter at the price of its part of the day, the first that holds."""
+    """Euros per hour without VAT, averaged over the slot: each quarter costs the price of the first matching part of
+    the day."""
     local = ZoneInfo(zone)
     total, quarters, moment = Decimal(0), 0, start
     while moment < end:
         clock = moment.astimezone(local).replace(tzinfo=None)
-        part = next((one.per_hour for one in rule.parts if one.hours.contains(clock, QUARTER)), rule.per_hour)
-        total, quarters, moment = total + part, quarters + 1, moment + QUARTER
+        price = next((part.per_hour for part in rule.parts if part.hours.contains(clock, QUARTER)), rule.per_hour)
+        total, quarters, moment = total + price, quarters + 1, moment + QUARTER
     return (total / quarters).quantize(_CENT) if quarters else rule.per_hour

@@ -18,7 +18,8 @@ _NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Shift(BaseModel):
-    """A shift that begins at `start` on these days and ends at `end`, the next day where `end` is not later. Local time."""
+    """A shift that begins at `start` on `days` and ends at `end`, on the next day if `end` is not later than
+    `start`. Local time."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,13 +31,13 @@ class Shift(BaseModel):
     @model_validator(mode="after")
     def _local(self) -> Self:
         if self.start.tzinfo is not None or self.end.tzinfo is not None:
-            raise ValueError("a shift's times are local times, without a zone")
+            raise ValueError("the times of a shift are local and must have no time zone")
         return self
 
 
 @dataclass(frozen=True, slots=True)
 class ShiftTime:
-    """One shift of one day, as aware moments."""
+    """One shift on one day, with aware start and end."""
 
     name: str
     day: date
@@ -55,20 +56,20 @@ PATTERNS: dict[str, tuple[Shift, ...]] = {
     "2x8": _pattern(("early", "06:00", "14:00"), ("late", "14:00", "22:00")),
     "3x8": _pattern(("early", "06:00", "14:00"), ("late", "14:00", "22:00"), ("night", "22:00", "06:00")),
 }
-"""The usual ones, Monday to Friday."""
+"""Common patterns, Monday to Friday."""
 
 
 def parse_shifts(value: Any) -> Any:
-    """A pattern's name, or tables of shifts. Raises ValueError with a sentence."""
+    """Parse the name of a pattern, or tables of shifts. Raises ValueError."""
     if isinstance(value, str):
         if value not in PATTERNS:
-            raise ValueError(f'{value!r} is no shift pattern; write "day", "2x8" or "3x8", or [[shifts]] tables')
+            raise ValueError(f'{value!r} is not a shift pattern; write "day", "2x8" or "3x8", or [[shifts]] tables')
         return PATTERNS[value]
     return value
 
 
 def shift_times(shifts: Sequence[Shift], zone: str, first: date, last: date) -> list[ShiftTime]:
-    """Every shift that begins on a day from `first` to `last`, both included, in order of time."""
+    """Every shift that begins on a day from `first` to `last`, both included, ordered by start."""
     local = ZoneInfo(zone)
     found = []
     for offset in range((last - first).days + 1):
@@ -79,12 +80,12 @@ def shift_times(shifts: Sequence[Shift], zone: str, first: date, last: date) -> 
             ends_on = day if shift.end > shift.start else day + _DAY
             start, end = datetime.combine(day, shift.start, local), datetime.combine(ends_on, shift.end, local)
             found.append(ShiftTime(shift.name, day, start, end))
-    return sorted(found, key=lambda one: one.start)
+    return sorted(found, key=lambda shift: shift.start)
 
 
 def check_disjoint(shifts: tuple[Shift, ...]) -> tuple[Shift, ...]:
-    """Raises ValueError where two shifts overlap: an hour must belong to one."""
-    # A fortnight without a change of clocks shows every meeting of two shifts.
+    """Check that no two shifts overlap, since every hour must belong to one shift at most. Raises ValueError."""
+    # Two weeks without a DST change contain every possible overlap.
     times = shift_times(shifts, "UTC", date(2024, 1, 1), date(2024, 1, 14))
     for earlier, later in pairwise(times):
         if later.start < earlier.end:

@@ -12,7 +12,8 @@ BusyHours = Mapping[str, Sequence[tuple[datetime, datetime]]]
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A free slot with its promise. `checked` and `broken` are the machine's track record; times are aware UTC."""
+    """A free slot and the probability with which it was promised. `checked` and `broken` are the machine's track
+    record; times are aware UTC."""
 
     machine: str
     start: datetime

@@ -1,4 +1,4 @@
-"""Hours that the factory keeps for itself, said by a person. Pure."""
+"""Hours that a person has withheld from being offered. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAMESPACE = uuid.UUID("0c0f6c57-7a0e-5f3c-9a52-7a5f9e6f4d20")
 
 @dataclass(frozen=True, slots=True)
 class Veto:
-    """Of `machine` nothing is offered in [start, end)."""
+    """Nothing of `machine` is offered in [start, end)."""
 
     id: str
     machine: str
@@ -24,7 +24,7 @@ class Veto:
 
     @classmethod
     def of(cls, machine: str, start: datetime, end: datetime) -> Veto:
-        """The same hours always get the same id."""
+        """Create a veto. The same hours always get the same id."""
         return cls(str(uuid.uuid5(_NAMESPACE, f"{machine}/{rfc3339(start)}/{rfc3339(end)}")), machine, start, end)
 
     def meets(self, machine: str, start: datetime, end: datetime) -> bool:
@@ -32,5 +32,5 @@ class Veto:
 
 
 def without_vetoed(slots: Sequence[Slot], vetoes: Sequence[Veto]) -> tuple[Slot, ...]:
-    """The slots that meet none; the next round offers what is left of the others."""
-    return tuple(one for one in slots if not any(veto.meets(one.machine, one.start, one.end) for veto in vetoes))
+    """The slots that overlap no veto. The rest of an overlapping slot is offered again by the next round."""
+    return tuple(slot for slot in slots if not any(veto.meets(slot.machine, slot.start, slot.end) for veto in vetoes))

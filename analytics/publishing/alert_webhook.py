@@ -1,4 +1,4 @@
-"""Alerts as signed HTTP messages (Standard Webhooks), to whatever wakes the operations manager."""
+"""Posts alerts as signed HTTP messages (Standard Webhooks), for instance to a paging service."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _ATTEMPTS = 3
 
 
 def alert_webhook(url_file: Path, secret_file: Path, clock: Clock) -> Callable[[Alert], None]:
-    """A function that posts an alert and never raises: it is in the log and the API as well. Raises UserError where a file
-    cannot be used."""
+    """Return a function that posts an alert. It never raises, since alerts are in the log and the API as well.
+    Raises UserError if a file cannot be used."""
     url, secret = read_secret_file(url_file, "alert URL"), read_secret_file(secret_file, "alert secret")
     if not url.startswith(("https://", "http://")):
         raise UserError(f"{url_file}: the alert URL must begin with https://.")
 
-    def tell(alert: Alert) -> None:
+    def post(alert: Alert) -> None:
         message_id, now = str(uuid.uuid4()), clock.now()
         why = None
         for _ in range(_ATTEMPTS):
@@ -34,4 +34,4 @@ def alert_webhook(url_file: Path, secret_file: Path, clock: Clock) -> Callable[[
                 return
         _log.error("An alert could not be posted (%s): %s", why, alert.sentence)
 
-    return tell
+    return post

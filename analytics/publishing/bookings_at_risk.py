@@ -1,4 +1,4 @@
-"""Bookings that may not be kept: said at once to the operations manager, never withdrawn silently. Pure."""
+"""Finds bookings that may not be kept. They are reported to the operations manager, never withdrawn. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from stores import LatestState
 from telemetry import MachineState, rfc3339
 
 CHECK_BEFORE = timedelta(hours=2)
-"""From so long before a booking on its machine must be heard and in order."""
+"""From this long before a booking, its machine must be heard and in order."""
 FREE_BEFORE = timedelta(minutes=15)
-"""From so long before a booking its machine should have finished the factory's own work."""
+"""From this long before a booking, its machine should have finished the factory's own work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that a person must act on."""
+    """A situation that requires a person to act."""
 
     kind: str
     machine: str
@@ -38,8 +38,9 @@ def bookings_at_risk(
     now: datetime,
     policy: Policy,
 ) -> list[Alert]:
-    """One alert for each booking and reason. While a booking runs, a machine that works is the guest's doing."""
-    states = {one.machine: one.interval for one in latest}
+    """One alert for each booking and reason. During a booking an executing machine is no reason: the guest is using
+    it."""
+    states = {state.machine: state.interval for state in latest}
     found = []
     for booking in bookings:
         if booking.end <= now:
@@ -49,16 +50,16 @@ def bookings_at_risk(
         def alert(kind: str, why: str, booking: Booking = booking, when: str = when) -> Alert:
             return Alert(kind, booking.machine, booking.id, f"{when}, {why}")
 
-        clash = next((one for one in planned if _meets(one, booking)), None)
+        clash = next((period for period in planned if _meets(period, booking)), None)
         if clash is not None:
             found.append(alert("planned_over_booking", f"but {clash.what} is planned from {rfc3339(clash.start)}."))
         interval = states.get(booking.machine)
         if booking.start - now > CHECK_BEFORE:
             continue
         if interval is None or now - interval.until > policy.max_silence:
-            found.append(alert("not_heard", "but nobody hears the machine."))
+            found.append(alert("not_heard", "but the machine is not sending reports."))
         elif interval.state is MachineState.OUT_OF_SERVICE:
-            found.append(alert("out_of_service", f"but it is out of service since {rfc3339(interval.since)}."))
+            found.append(alert("out_of_service", f"but it has been out of service since {rfc3339(interval.since)}."))
         elif interval.state is MachineState.EXECUTING and now < booking.start <= now + FREE_BEFORE:
             found.append(alert("still_busy", "but it is still working for the factory."))
     return found

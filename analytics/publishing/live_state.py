@@ -1,4 +1,4 @@
-"""How the machines are now, in the platform's words, as far as the factory lets it be shown."""
+"""Current state of the machines in the platform's terms, as far as the factory shares it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from analytics.publishing.platform_client import MachineCard
 from stores import LatestState
 from telemetry import MachineState, OperationMode
 
-_WORDS = {
+_PLATFORM_STATES = {
     MachineState.EXECUTING: "in_use",
     MachineState.NOT_EXECUTING: "standing_still",
     MachineState.NOT_AVAILABLE: "standing_still",
@@ -20,28 +20,29 @@ _WORDS = {
 
 
 def machine_cards(latest: Sequence[LatestState], policy: Policy, now: datetime) -> list[MachineCard]:
-    """One card per machine that may be offered. A machine not heard of for `max_silence` is unknown."""
+    """One card per machine that may be offered. A machine not heard for `max_silence` is unknown."""
     cards = []
-    for one in latest:
-        own = policy.for_machine(one.machine)
-        if not own.is_offered:
+    for newest in latest:
+        rules = policy.for_machine(newest.machine)
+        if not rules.is_offered:
             continue
-        word, since = "not_shown", None
-        if own.share_live_state:
-            _, since, silent = current_state(one, now, policy)
-            word = "unknown" if silent else _word(one)
-        cards.append(MachineCard(one.machine, own.title or one.machine, own.process or "", word, since))
+        state, since = "not_shown", None
+        if rules.share_live_state:
+            _, since, silent = current_state(newest, now, policy)
+            state = "unknown" if silent else _platform_state(newest)
+        cards.append(MachineCard(newest.machine, rules.title or newest.machine, rules.process or "", state, since))
     return cards
 
 
-def current_state(one: LatestState, now: datetime, policy: Policy) -> tuple[MachineState, datetime, bool]:
-    """(state, since when, whether nobody hears it). Unknown is not idle: what nobody confirmed for `max_silence` is not known."""
-    if now - one.interval.until > policy.max_silence:
-        return MachineState.UNKNOWN, one.interval.until, True
-    return one.interval.state, one.interval.since, False
+def current_state(newest: LatestState, now: datetime, policy: Policy) -> tuple[MachineState, datetime, bool]:
+    """(state, since when, whether the machine is silent). A machine not heard for `max_silence` is Unknown, not
+    idle."""
+    if now - newest.interval.until > policy.max_silence:
+        return MachineState.UNKNOWN, newest.interval.until, True
+    return newest.interval.state, newest.interval.since, False
 
 
-def _word(latest: LatestState) -> str:
+def _platform_state(latest: LatestState) -> str:
     if latest.interval.mode is OperationMode.SETUP and latest.interval.state is MachineState.NOT_EXECUTING:
         return "in_use"
-    return _WORDS[latest.interval.state]
+    return _PLATFORM_STATES[latest.interval.state]

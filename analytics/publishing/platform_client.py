@@ -1,4 +1,4 @@
-"""The sharing platform as analytics sees it: a small protocol, and its HTTP implementation."""
+"""Client of the sharing platform: the protocol that analytics needs, and its HTTP implementation."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _TIMEOUT_S = 5.0
 
 
 class PlatformUnavailableError(Exception):
-    """The platform did not answer or answered with an error; says where and what."""
+    """The platform did not answer or answered with an error. The message has the URL and the reason."""
 
 
 class OfferTakenError(Exception):
-    """The offer has been booked meanwhile: it can be neither changed nor withdrawn."""
+    """The offer has been booked in the meantime and can be neither changed nor withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """Hours of a machine that somebody has booked, or (`held`) asks for: the factory has still to answer."""
+    """Hours of a machine that are booked or, if `held`, requested and waiting for the factory's answer."""
 
     id: str
     machine: str
@@ -43,8 +43,9 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On what terms hours are offered. Prices in euros without VAT; `visibility`: public, members, or the `partners` alone; `booking`:
-    instant or on_request; `minimum`: the shortest part that can be had, None for the whole alone; `buffer`: between two bookings."""
+    """Terms of an offer. Prices in euros without VAT. `visibility`: public, members or partners (those in `partners`
+    only). `booking`: instant or on_request. `minimum`: shortest part that can be booked, None for the whole only.
+    `buffer`: time between two bookings."""
 
     operator: str = "included"
     price_per_hour: Decimal | None = None
@@ -58,7 +59,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class MachineCard:
-    """What the platform may show of a machine: what it is and, where the factory allows, how it is now."""
+    """What the platform shows of a machine: what it is and, if the factory allows, its current state."""
 
     machine: str
     title: str
@@ -68,26 +69,27 @@ class MachineCard:
 
 
 class SharingPlatform(Protocol):
-    """What a sharing platform must be able to do. All calls raise PlatformUnavailableError and may be repeated."""
+    """Operations of a sharing platform. All raise PlatformUnavailableError and may be repeated."""
 
     def offers(self, factory: str) -> Sequence[Offer]:
-        """The factory's offers that are open and not yet over."""
+        """The factory's open offers that have not ended."""
         ...
 
     def bookings(self, factory: str) -> Sequence[Booking]:
-        """The factory's bookings that are not yet over."""
+        """The factory's bookings that have not ended."""
         ...
 
     def put_offer(self, factory: str, offer: Offer, terms: Terms) -> None:
-        """Create or change. Raises OfferTakenError."""
+        """Create or change an offer. Raises OfferTakenError."""
         ...
 
     def withdraw(self, offer_id: str) -> None:
-        """Take back; an offer that is not there is no error. Raises OfferTakenError."""
+        """Withdraw an offer; it is no error if it does not exist. Raises OfferTakenError."""
         ...
 
     def cancel_request(self, booking_id: str) -> None:
-        """End a request that the factory has not answered yet; one that is not there, or answered meanwhile, is no error."""
+        """Cancel a request that the factory has not answered; it is no error if it does not exist or was answered in
+        the meantime."""
         ...
 
     def put_machine(self, factory: str, card: MachineCard) -> None:
@@ -96,7 +98,8 @@ class SharingPlatform(Protocol):
 
 
 class HttpSharingPlatform:
-    """Vrijloop's own platform over `/api/v1`; `tests/analytics/test_publishing.py` holds it to the protocol."""
+    """Vrijloop's own platform over `/api/v1`. `tests/analytics/publishing/test_platform_contract.py` holds it to the
+    protocol."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url
@@ -130,7 +133,7 @@ class HttpSharingPlatform:
                 row["state"] == "held",
             )
             for row in rows
-            if row["machine"] is not None  # what else the factory shares is no affair of its machines
+            if row["machine"] is not None  # bookings of other things that the factory shares
         ]
 
     def put_offer(self, factory: str, offer: Offer, terms: Terms) -> None:
@@ -158,7 +161,7 @@ class HttpSharingPlatform:
         self._send("DELETE", f"/api/v1/offers/{offer_id}", taken=f"offer {offer_id}", absent_is_fine=True)
 
     def cancel_request(self, booking_id: str) -> None:
-        with contextlib.suppress(OfferTakenError):  # it has been answered meanwhile
+        with contextlib.suppress(OfferTakenError):  # answered in the meantime
             path = f"/api/v1/bookings/{booking_id}/state"
             self._send("POST", path, json={"state": "withdrawn"}, taken=booking_id, absent_is_fine=True)
 
@@ -186,7 +189,7 @@ class HttpSharingPlatform:
     def _send(
         self, method: str, path: str, taken: str | None = None, absent_is_fine: bool = False, **request: Any
     ) -> httpx2.Response:
-        # One id on both sides: what analytics decided is found again in the platform's log.
+        # The id is logged on both sides, so that a decision of analytics can be found in the platform's log.
         number = uuid.uuid4().hex
         try:
             answer = self._http.request(method, path, headers={"X-Request-ID": number}, **request)

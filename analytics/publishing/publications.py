@@ -1,4 +1,4 @@
-"""What was ever promised and what came of it: the memory behind "how far it was ever wrong". SQLite."""
+"""Record of all promises and their outcomes, from which the track record is computed. SQLite."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from analytics.forecast.calibration import Tally
 from analytics.policy.slot import Slot
@@ -22,12 +23,12 @@ CREATE TABLE IF NOT EXISTS publication (
 """
 
 KEPT, BROKEN, WITHDRAWN, BOOKED, UNKNOWN = "kept", "broken", "withdrawn", "booked", "unknown"
-ALL = (KEPT, BROKEN, WITHDRAWN, BOOKED, UNKNOWN)
+OUTCOMES = (KEPT, BROKEN, WITHDRAWN, BOOKED, UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A slot as it was last promised."""
+    """A slot as last promised."""
 
     id: str
     machine: str
@@ -38,7 +39,7 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class DatedPromise:
-    """A promise with when it was made; `outcome` None while it stands."""
+    """A promise and when it was made. `outcome` is None while it is open."""
 
     id: str
     start: datetime
@@ -50,7 +51,7 @@ class DatedPromise:
 
 @dataclass(frozen=True, slots=True)
 class SettledPromise:
-    """A promise, and what came of it: one of `ALL`."""
+    """A promise and its outcome, one of `OUTCOMES`."""
 
     machine: str
     start: datetime
@@ -60,18 +61,18 @@ class SettledPromise:
 
 
 class Publications:
-    """One row per offer. Safe to call from several threads."""
+    """One row per offer. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create. Raises UserError where the file cannot be written."""
+        """Open or create the file. Raises UserError if it cannot be written."""
         self._lock = threading.Lock()
         self._connection = open_sqlite_file(path, _SCHEMA, "the record of publications", RESERVE_BYTES)
 
-    def published(self, offer: Offer, at: datetime, bound: datetime) -> None:
-        """Remember an offer as it now stands; one that is offered again is open again.
+    def record(self, offer: Offer, at: datetime, bound: datetime) -> None:
+        """Record an offer as it now stands. An offer that was withdrawn and is made again is open again.
 
-        `bound`: what begins before is too near to be taken back, so that a slot which shrinks as its time comes is still
-        checked from where it was promised to begin.
+        `bound`: an offer that begins earlier can no longer be withdrawn in time. If it shrinks after that, it is
+        still checked from the beginning that was promised.
         """
         slot: Slot = offer.slot
         with self._lock:
@@ -91,24 +92,26 @@ class Publications:
                 ),
             )
 
-    def ensure(self, offers: Sequence[Offer], at: datetime) -> None:
-        """Remember offers that stand on the platform, if they are not: the process may have ended between offering and writing."""
+    def record_missing(self, offers: Sequence[Offer], at: datetime) -> None:
+        """Record offers that stand on the platform but are missing here: the process may have ended between offering
+        and recording."""
         rows = [
             (
-                one.id,
-                one.slot.machine,
-                rfc3339(one.slot.start),
-                rfc3339(one.slot.end),
-                one.slot.probability,
+                offer.id,
+                offer.slot.machine,
+                rfc3339(offer.slot.start),
+                rfc3339(offer.slot.end),
+                offer.slot.probability,
                 rfc3339(at),
             )
-            for one in offers
+            for offer in offers
         ]
         with self._lock:
             self._connection.executemany("INSERT OR IGNORE INTO publication VALUES (?, ?, ?, ?, ?, ?, NULL)", rows)
 
     def withdraw(self, offer_id: str, bound: datetime) -> None:
-        """An offer was taken back. If it begins after `bound` that was in time; else it stays open and will be checked."""
+        """Record a withdrawal. An offer that begins after `bound` was withdrawn in time; any other stays open and
+        will be checked."""
         with self._lock:
             self._connection.execute(
                 "UPDATE publication SET outcome = ? WHERE id = ? AND outcome IS NULL AND start > ?",
@@ -116,55 +119,57 @@ class Publications:
             )
 
     def settle(self, ids: Sequence[str], outcome: str) -> None:
-        """Give open publications an outcome."""
+        """Set the outcome of open publications."""
         with self._lock:
             self._connection.executemany(
-                "UPDATE publication SET outcome = ? WHERE id = ? AND outcome IS NULL", [(outcome, one) for one in ids]
+                "UPDATE publication SET outcome = ? WHERE id = ? AND outcome IS NULL",
+                [(outcome, publication_id) for publication_id in ids],
             )
 
-    def over(self, now: datetime) -> list[Publication]:
-        """Open publications whose time has passed: to be checked against what happened."""
-        with self._lock:
-            rows = self._connection.execute(
-                'SELECT id, machine, start, "end", probability FROM publication '
-                'WHERE outcome IS NULL AND "end" <= ? ORDER BY start',
-                (rfc3339(now),),
-            ).fetchall()
+    def due_for_check(self, now: datetime) -> list[Publication]:
+        """Open publications that have ended and must be checked against what happened."""
+        rows = self._select(
+            'SELECT id, machine, start, "end", probability FROM publication '
+            'WHERE outcome IS NULL AND "end" <= ? ORDER BY start',
+            rfc3339(now),
+        )
         return [
             Publication(row[0], row[1], datetime.fromisoformat(row[2]), datetime.fromisoformat(row[3]), row[4])
             for row in rows
         ]
 
     def of_machine(self, machine: str, after: datetime, limit: int = 50) -> list[DatedPromise]:
-        """A machine's promises whose hours end after a moment, the earliest first."""
-        with self._lock:
-            rows = self._connection.execute(
-                'SELECT id, start, "end", probability, published, outcome FROM publication '
-                'WHERE machine = ? AND "end" > ? ORDER BY start, id LIMIT ?',
-                (machine, rfc3339(after), limit),
-            ).fetchall()
+        """Promises of a machine that end after a moment, ordered by start."""
+        rows = self._select(
+            'SELECT id, start, "end", probability, published, outcome FROM publication '
+            'WHERE machine = ? AND "end" > ? ORDER BY start, id LIMIT ?',
+            machine,
+            rfc3339(after),
+            limit,
+        )
         times = datetime.fromisoformat
         return [DatedPromise(row[0], times(row[1]), times(row[2]), row[3], times(row[4]), row[5]) for row in rows]
 
     def settled(self, since: datetime = EARLIEST) -> list[SettledPromise]:
-        """Those with an outcome that began at `since` or later."""
-        with self._lock:
-            rows = self._connection.execute(
-                'SELECT machine, start, "end", probability, outcome FROM publication '
-                "WHERE outcome IS NOT NULL AND start >= ?",
-                (rfc3339(since),),
-            ).fetchall()
+        """Promises with an outcome that began at `since` or later."""
+        rows = self._select(
+            'SELECT machine, start, "end", probability, outcome FROM publication '
+            "WHERE outcome IS NOT NULL AND start >= ?",
+            rfc3339(since),
+        )
         times = datetime.fromisoformat
         return [SettledPromise(row[0], times(row[1]), times(row[2]), row[3], row[4]) for row in rows]
 
     def tally(self, since: datetime = EARLIEST) -> Tally:
-        """Published slots that began after `since` and whose time has passed unbooked, and how many of them were not free."""
-        with self._lock:
-            rows = self._connection.execute(
-                "SELECT outcome, count(*) FROM publication WHERE start >= ? GROUP BY outcome", (rfc3339(since),)
-            )
-            counts = dict(rows.fetchall())
+        """Published slots that began at `since` or later, have ended and were not booked; and how many of them were
+        not free."""
+        query = "SELECT outcome, count(*) FROM publication WHERE start >= ? GROUP BY outcome"
+        counts = dict(self._select(query, rfc3339(since)))
         return Tally(counts.get(KEPT, 0) + counts.get(BROKEN, 0), counts.get(BROKEN, 0))
+
+    def _select(self, query: str, *parameters: str | int) -> list[Any]:
+        with self._lock:
+            return self._connection.execute(query, parameters).fetchall()
 
     def close(self) -> None:
         with self._lock:

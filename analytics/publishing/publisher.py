@@ -1,4 +1,4 @@
-"""Brings what should be offered to the sharing platform, however long that is away."""
+"""Delivers what should be offered to the sharing platform, and catches up after the platform was unavailable."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a delivery did; `taken`: offers that should go but are booked or being negotiated."""
+    """Result of a delivery. `taken`: alerts for offers that should be withdrawn but are booked or being negotiated."""
 
     put: int = 0
     withdrawn: int = 0
@@ -40,7 +40,8 @@ class Delivery:
 
 
 class Publisher:
-    """`want` decides, durably; `deliver` makes it so, and may be repeated. Calls come from several threads."""
+    """`set_wanted` stores what should be offered; `deliver` makes the platform show it, and may be repeated.
+    Thread-safe."""
 
     def __init__(
         self,
@@ -51,7 +52,8 @@ class Publisher:
         clock: Clock,
         machines: Callable[[], Sequence[str]],
     ) -> None:
-        """`machines`: the factory's own, asked when a public name comes back that is not known yet."""
+        """`machines`: returns the factory's machines; called when the platform returns a public name that is not
+        known yet."""
         self._platform = platform
         self._state = state
         self._publications = publications
@@ -68,41 +70,44 @@ class Publisher:
         return self._state.pending
 
     def refresh_bookings(self) -> tuple[Booking, ...]:
-        """Ask the platform, and keep the answer. Raises PlatformUnavailableError."""
+        """Get the bookings from the platform and store them. Raises PlatformUnavailableError."""
         found = tuple(
-            replace(one, machine=self._machine(one.machine)) for one in self._platform.bookings(self._policy.factory)
+            replace(booking, machine=self._machine_named(booking.machine))
+            for booking in self._platform.bookings(self._policy.factory)
         )
         if set(found) != set(self._state.bookings()):
             self._state.set_bookings(found)
         return found
 
-    def want(self, slots: Sequence[Slot]) -> None:
+    def set_wanted(self, slots: Sequence[Slot]) -> None:
         now = self._clock.now()
-        self._state.want(self._allowed(slots, now), now)
+        self._state.set_wanted(self._permitted(slots, now), now)
 
     def deliver(self) -> Delivery:
-        """Compare with what stands on the platform, and change that. Raises PlatformUnavailableError: what was wanted stays
-        wanted, and nothing is done twice, because what stands there is always looked at first."""
+        """Compare what should be offered with what stands on the platform, and change the difference. Raises
+        PlatformUnavailableError. Safe to repeat, because each delivery begins by reading the platform's offers."""
         with self._delivering:
             wanted = self._state.wanted()
             if wanted is None:
                 return Delivery()
             now, factory = self._clock.now(), self._policy.factory
-            slots = self._fresh(self._allowed(wanted.slots, now), now)
-            standing = [_renamed(one, self._machine(one.slot.machine)) for one in self._platform.offers(factory)]
+            slots = self._still_offerable(self._permitted(wanted.slots, now), now)
+            standing = [
+                _renamed(offer, self._machine_named(offer.slot.machine)) for offer in self._platform.offers(factory)
+            ]
             changes = reconcile(factory, standing, slots)
-            held = {one.id: one.slot for one in standing}
+            slots_by_id = {offer.id: offer.slot for offer in standing}
             gone = set(changes.withdraw)
-            self._publications.ensure([one for one in standing if one.id not in gone], now)
+            self._publications.record_missing([offer for offer in standing if offer.id not in gone], now)
             withdrawn, taken = 0, []
             for offer_id in changes.withdraw:
-                slot = held[offer_id]
+                slot = slots_by_id[offer_id]
                 try:
                     self._platform.withdraw(offer_id)
                 except OfferTakenError:
                     taken.append(_taken_alert(offer_id, slot))
                     continue
-                # A promise that was withdrawn in time is no promise; one whose notice has run out still counts.
+                # An offer withdrawn in time does not count as a promise; one whose notice period has begun still does.
                 ids = {"offer": offer_id, "machine": slot.machine}
                 _log.debug("Withdrawn: %s to %s.", rfc3339(slot.start), rfc3339(slot.end), extra=ids)
                 self._publications.withdraw(offer_id, now + self._policy.for_machine(slot.machine).notice)
@@ -111,70 +116,75 @@ class Publisher:
             for offer in changes.put:
                 machine = offer.slot.machine
                 try:
-                    self._platform.put_offer(factory, _renamed(offer, self._public(machine)), self._terms(offer.slot))
+                    self._platform.put_offer(
+                        factory, _renamed(offer, self._public_name(machine)), self._terms(offer.slot)
+                    )
                 except OfferTakenError:
                     continue
                 ids = {"offer": offer.id, "machine": machine}
                 span = (rfc3339(offer.slot.start), rfc3339(offer.slot.end))
                 _log.debug("Offered: %s to %s, %.3f.", *span, offer.slot.probability, extra=ids)
-                self._publications.published(offer, now, now + self._policy.for_machine(machine).notice)
+                self._publications.record(offer, now, now + self._policy.for_machine(machine).notice)
                 put += 1
             self._state.mark_delivered(wanted)
             return Delivery(put, withdrawn, tuple(taken))
 
     def cancel_requests(self, bookings: Iterable[Booking]) -> None:
-        """End requests that wait for the factory's answer. Raises PlatformUnavailableError."""
-        for one in bookings:
-            self._platform.cancel_request(one.id)
+        """Cancel requests that wait for the factory's answer. Raises PlatformUnavailableError."""
+        for booking in bookings:
+            self._platform.cancel_request(booking.id)
 
-    def show(self, card: MachineCard) -> None:
-        """Put a machine's card, under the name that may be known. Raises PlatformUnavailableError."""
-        own = self._policy.for_machine(card.machine)
-        if own.anonymous:
-            card = replace(card, machine=self._public(card.machine), title=own.process or "machine")
+    def put_machine_card(self, card: MachineCard) -> None:
+        """Put a machine's card, under its public name. Raises PlatformUnavailableError."""
+        rules = self._policy.for_machine(card.machine)
+        if rules.anonymous:
+            card = replace(card, machine=self._public_name(card.machine), title=rules.process or "machine")
         self._platform.put_machine(self._policy.factory, card)
 
-    def _allowed(self, slots: Sequence[Slot], now: datetime) -> tuple[Slot, ...]:
-        """What neither the kill switch nor a veto forbids."""
+    def _permitted(self, slots: Sequence[Slot], now: datetime) -> tuple[Slot, ...]:
+        """The slots that neither the kill switch nor a veto forbids."""
         return () if self._state.kill_switch else without_vetoed(slots, self._state.vetoes(now))
 
-    def _fresh(self, slots: Sequence[Slot], now: datetime) -> tuple[Slot, ...]:
-        """What of it can still be kept, should it have waited: what has begun, or begins within the notice, is cut."""
+    def _still_offerable(self, slots: Sequence[Slot], now: datetime) -> tuple[Slot, ...]:
+        """The parts of slots that can still be kept if delivery was delayed: the time before the end of the notice
+        period is cut off."""
         left = []
         for slot in slots:
-            own = self._policy.for_machine(slot.machine)
-            earliest = now + own.notice
+            rules = self._policy.for_machine(slot.machine)
+            earliest = now + rules.notice
             late = -(-(earliest - slot.start) // QUARTER) if slot.start < earliest - QUARTER else 0
             start = slot.start + max(0, late) * QUARTER
-            if slot.end - start >= own.minimum_slot:
+            if slot.end - start >= rules.minimum_slot:
                 left.append(replace(slot, start=start))
         return tuple(left)
 
     def _terms(self, slot: Slot) -> Terms:
-        own = self._policy.for_machine(slot.machine)
-        per_hour = price_per_hour(own.price, slot.start, slot.end, self._policy.zone) if own.price else None
-        visibility, partners = (own.visibility, ()) if isinstance(own.visibility, str) else ("partners", own.visibility)
-        minimum = own.price.minimum if own.price else None
+        rules = self._policy.for_machine(slot.machine)
+        per_hour = price_per_hour(rules.price, slot.start, slot.end, self._policy.zone) if rules.price else None
+        visibility, partners = (
+            (rules.visibility, ()) if isinstance(rules.visibility, str) else ("partners", rules.visibility)
+        )
+        minimum = rules.price.minimum if rules.price else None
         return Terms(
-            own.operator,
+            rules.operator,
             per_hour,
             minimum,
             visibility,
             partners,
-            own.booking_mode,
-            own.minimum_slot if own.parts else None,
-            own.buffer_before + own.buffer_after,
+            rules.booking_mode,
+            rules.minimum_slot if rules.parts else None,
+            rules.buffer_before + rules.buffer_after,
         )
 
-    def _public(self, machine: str) -> str:
+    def _public_name(self, machine: str) -> str:
         if not self._policy.for_machine(machine).anonymous:
             return machine
         digest = hmac.new(self._salt, machine.encode(), hashlib.sha256).hexdigest()[:10]
         return f"machine-{digest}"
 
-    def _machine(self, public: str) -> str:
+    def _machine_named(self, public: str) -> str:
         if public not in self._names:
-            self._names = {self._public(one): one for one in self._machines()}
+            self._names = {self._public_name(machine): machine for machine in self._machines()}
         return self._names.get(public, public)
 
 

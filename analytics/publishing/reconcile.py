@@ -1,4 +1,4 @@
-"""What must change on the sharing platform so that it shows what should be offered. Pure."""
+"""Determines what to change on the sharing platform so that it shows what should be offered. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAMESPACE = uuid.UUID("6f1c4a9e-54b1-5c8e-9d0b-0d7c7e1c2f55")
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A slot under the id that it has on the platform."""
+    """A slot with its id on the platform."""
 
     id: str
     slot: Slot
@@ -24,37 +24,38 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Offers to put (new or changed) and ids to withdraw."""
+    """Offers to create or change, and ids to withdraw."""
 
     put: tuple[Offer, ...]
     withdraw: tuple[str, ...]
 
 
 def offer_id(factory: str, slot: Slot, taken: Collection[str] = ()) -> str:
-    """The same slot always gets the same id, the next one where another slot stands under that."""
+    """A deterministic id for the slot; where that is taken by another slot, the next in a deterministic sequence."""
     name = f"{factory}/{slot.machine}/{rfc3339(slot.start)}"
     ids = (str(uuid.uuid5(_NAMESPACE, name if not count else f"{name}/{count}")) for count in itertools.count())
-    return next(one for one in ids if one not in taken)
+    return next(candidate for candidate in ids if candidate not in taken)
 
 
 def reconcile(factory: str, offered: Sequence[Offer], wanted: Sequence[Slot]) -> Changes:
-    """Compare what stands on the platform with what should.
+    """Compare the offers on the platform with the wanted slots.
 
-    A wanted slot that overlaps an offered one of the same machine keeps its id, so a slot that is shortened, moved or
-    better known stays the same offer and is never offered twice. What nobody wants any more is withdrawn.
+    A wanted slot that overlaps an offer of the same machine keeps its id. A slot that is shortened, moved or
+    forecast with another probability therefore stays the same offer and is never offered twice. Offers without a
+    wanted slot are withdrawn.
     """
     left: dict[str, dict[str, Offer]] = defaultdict(dict)
     for offer in offered:
         left[offer.slot.machine][offer.id] = offer
-    # An offer that moved away from where it began keeps its id: a new slot at that place must not take it.
+    # An offer that has moved keeps its id, so a new slot at its former start must not take it.
     taken = {offer.id for offer in offered}
     put = []
-    for slot in sorted(wanted, key=lambda one: (one.machine, one.start)):
-        held = _best_match(slot, left[slot.machine].values())
-        if held is not None:
-            del left[slot.machine][held.id]
-            if _differs(held.slot, slot):
-                put.append(replace(held, slot=slot))
+    for slot in sorted(wanted, key=lambda slot: (slot.machine, slot.start)):
+        match = _best_match(slot, left[slot.machine].values())
+        if match is not None:
+            del left[slot.machine][match.id]
+            if _differs(match.slot, slot):
+                put.append(replace(match, slot=slot))
         else:
             new = Offer(offer_id(factory, slot, taken), slot)
             taken.add(new.id)
@@ -63,7 +64,7 @@ def reconcile(factory: str, offered: Sequence[Offer], wanted: Sequence[Slot]) ->
 
 
 def _best_match(slot: Slot, offers: Iterable[Offer]) -> Offer | None:
-    """The machine's offer that overlaps it most."""
+    """The offer that overlaps the slot most."""
     overlaps = [
         (min(slot.end, offer.slot.end) - max(slot.start, offer.slot.start), offer)
         for offer in offers

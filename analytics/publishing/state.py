@@ -1,4 +1,4 @@
-"""What the publisher must not forget: what should be offered, what is booked, what was approved, alerts, the kill switch. SQLite."""
+"""Persistent state of the publisher: wanted slots, bookings, approvals, vetoes, alerts and the kill switch. SQLite."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from telemetry.sqlite_file import RESERVE_BYTES, open_sqlite_file
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-DROP TABLE IF EXISTS booking; -- of before requests could be held: the platform is asked anew anyway
+DROP TABLE IF EXISTS booking; -- replaced by platform_booking; bookings are read from the platform again
 CREATE TABLE IF NOT EXISTS platform_booking (
     id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL, held INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS approval (
@@ -39,7 +39,7 @@ _TIMES = ("start", "end", "answer_by")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The slots that should stand on the platform, as decided at `at`; each decision has a number."""
+    """The slots that should stand on the platform, as decided at `at`. Decisions are numbered."""
 
     at: datetime
     slots: tuple[Slot, ...]
@@ -48,7 +48,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class RaisedAlert:
-    """An alert with when it was raised, and cleared."""
+    """An alert, when it was raised, and when it was cleared."""
 
     alert: Alert
     raised: datetime
@@ -56,17 +56,17 @@ class RaisedAlert:
 
 
 class PublisherState:
-    """Every change is durable when its call returns. Safe to call from several threads."""
+    """Every change is durable when the call returns. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create. Raises UserError where the file cannot be written."""
+        """Open or create the file. Raises UserError if it cannot be written."""
         self._lock = threading.Lock()
-        # A veto and the kill switch must hold on a full disk, too.
-        self._connection = open_sqlite_file(path, _SCHEMA, "the publisher's memory", RESERVE_BYTES)
+        # A veto and the kill switch must work on a full disk too.
+        self._connection = open_sqlite_file(path, _SCHEMA, "the publisher's state", RESERVE_BYTES)
         self._connection.row_factory = sqlite3.Row
 
     @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -83,67 +83,70 @@ class PublisherState:
             row.update({name: datetime.fromisoformat(row[name]) for name in _TIMES if name in row})
         return found
 
-    def want(self, slots: Sequence[Slot], at: datetime) -> None:
-        """Replace what should be offered."""
-        rows = [{**asdict(one), "start": rfc3339(one.start), "end": rfc3339(one.end)} for one in slots]
+    def set_wanted(self, slots: Sequence[Slot], at: datetime) -> None:
+        """Replace the slots that should be offered."""
+        rows = [{**asdict(slot), "start": rfc3339(slot.start), "end": rfc3339(slot.end)} for slot in slots]
         values = {"wanted": {"at": rfc3339(at), "slots": rows}, "wanted_number": self._number("wanted_number") + 1}
-        with self._changing() as connection:
+        with self._transaction() as connection:
             _put(connection, values)
 
     def wanted(self) -> Wanted | None:
-        number, held = self._number("wanted_number"), self._setting("wanted")
-        if held is None:
+        number, stored = self._number("wanted_number"), self._setting("wanted")
+        if stored is None:
             return None
         slots = (
             Slot(**{**row, **{name: datetime.fromisoformat(row[name]) for name in ("start", "end")}})
-            for row in held["slots"]
+            for row in stored["slots"]
         )
-        return Wanted(datetime.fromisoformat(held["at"]), tuple(slots), number)
+        return Wanted(datetime.fromisoformat(stored["at"]), tuple(slots), number)
 
     def mark_delivered(self, wanted: Wanted) -> None:
-        """What has been wanted since is still to be delivered."""
-        with self._changing() as connection:
+        """Record that `wanted` is delivered. A later decision stays pending."""
+        with self._transaction() as connection:
             _put(connection, {"delivered_number": wanted.number})
 
     @property
     def pending(self) -> bool:
-        """Whether something that is wanted has not been delivered. Asked every few seconds, so it reads no slots."""
+        """Whether the newest decision has not been delivered. Called every few seconds, so it reads no slots."""
         return self._number("wanted_number") != self._number("delivered_number")
 
     @property
     def kill_switch(self) -> bool:
-        """On: nothing of this factory is offered."""
+        """While on, nothing of this factory is offered."""
         return bool(self._setting("kill_switch"))
 
     @kill_switch.setter
     def kill_switch(self, on: bool) -> None:
-        with self._changing() as connection:
+        with self._transaction() as connection:
             _put(connection, {"kill_switch": on})
 
     def note(self, name: str) -> Any:
-        """What was noted under a name; None where nothing was."""
+        """The value stored under a name, or None."""
         return self._setting(f"note_{name}")
 
     def set_note(self, name: str, value: Any) -> None:
-        """`value`: as JSON can hold it."""
-        with self._changing() as connection:
+        """Store a JSON value under a name."""
+        with self._transaction() as connection:
             _put(connection, {f"note_{name}": value})
 
     def salt(self) -> bytes:
-        """What machines' public names are made with; made once."""
-        with self._changing() as connection:
-            fresh = json.dumps(secrets.token_hex(16))
-            connection.execute("INSERT OR IGNORE INTO setting VALUES ('salt', ?)", (fresh,))
+        """Salt of the public names of anonymous machines; created once."""
+        with self._transaction() as connection:
+            new_salt = json.dumps(secrets.token_hex(16))
+            connection.execute("INSERT OR IGNORE INTO setting VALUES ('salt', ?)", (new_salt,))
             row = connection.execute("SELECT value FROM setting WHERE name = 'salt'").fetchone()
         return bytes.fromhex(json.loads(row["value"]))
 
     def set_bookings(self, bookings: Iterable[Booking]) -> None:
-        """What the platform said last."""
-        with self._changing() as connection:
+        """Replace the bookings by those last read from the platform."""
+        with self._transaction() as connection:
             connection.execute("DELETE FROM platform_booking")
             connection.executemany(
                 "INSERT INTO platform_booking VALUES (?, ?, ?, ?, ?)",
-                [(one.id, one.machine, rfc3339(one.start), rfc3339(one.end), one.held) for one in bookings],
+                [
+                    (booking.id, booking.machine, rfc3339(booking.start), rfc3339(booking.end), booking.held)
+                    for booking in bookings
+                ],
             )
 
     def bookings(self) -> tuple[Booking, ...]:
@@ -154,63 +157,65 @@ class PublisherState:
         return [Approval(**row) for row in self._rows("SELECT * FROM approval ORDER BY start, id")]
 
     def set_approvals(self, approvals: Iterable[Approval]) -> None:
-        """Replace them all, but for what was answered meanwhile."""
-        with self._changing() as connection:
-            # Read here: an answer that comes while a round is thinking must not be lost.
+        """Replace all approvals, but keep answers given in the meantime."""
+        with self._transaction() as connection:
+            # Read here, inside the transaction: an answer given while a round is computing must not be lost.
             query = "SELECT id, status FROM approval WHERE status IN ('approved', 'refused')"
             answered = {row["id"]: row["status"] for row in connection.execute(query)}
             connection.execute("DELETE FROM approval")
-            for one in approvals:
-                kept = replace(one, status=answered.get(one.id, one.status))
+            for approval in approvals:
+                current = replace(approval, status=answered.get(approval.id, approval.status))
                 connection.execute(
                     "INSERT INTO approval VALUES (:id, :machine, :start, :end, :probability, :status, :answer_by)",
-                    {**asdict(kept), **{name: rfc3339(getattr(kept, name)) for name in _TIMES}},
+                    {**asdict(current), **{name: rfc3339(getattr(current, name)) for name in _TIMES}},
                 )
 
     def answer(self, approval_id: str, approve: bool, now: datetime) -> Approval | None:
-        """None where there is no such request that still waits for an answer at `now`."""
-        with self._changing() as connection:
+        """Answer a request. Returns None if no such request is waiting for an answer at `now`."""
+        with self._transaction() as connection:
             changed = connection.execute(
                 "UPDATE approval SET status = ? WHERE id = ? AND status = 'asked' AND answer_by > ?",
                 ("approved" if approve else "refused", approval_id, rfc3339(now)),
             ).rowcount
-        return next((one for one in self.approvals() if one.id == approval_id), None) if changed else None
+        return (
+            next((approval for approval in self.approvals() if approval.id == approval_id), None) if changed else None
+        )
 
     def add_veto(self, veto: Veto) -> None:
-        """The same one twice is one."""
-        with self._changing() as connection:
+        """Add a veto. Adding it again has no effect."""
+        with self._transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO veto VALUES (?, ?, ?, ?)",
                 (veto.id, veto.machine, rfc3339(veto.start), rfc3339(veto.end)),
             )
 
     def lift_veto(self, veto_id: str) -> bool:
-        """False where there is none."""
-        with self._changing() as connection:
+        """Delete a veto. Returns False if there is none."""
+        with self._transaction() as connection:
             return connection.execute("DELETE FROM veto WHERE id = ?", (veto_id,)).rowcount > 0
 
     def vetoes(self, now: datetime) -> list[Veto]:
-        """Those whose hours are not over, in order of their start."""
+        """Vetoes that have not ended, ordered by start."""
         return [
             Veto(**row) for row in self._rows('SELECT * FROM veto WHERE "end" > ? ORDER BY start, id', rfc3339(now))
         ]
 
-    def show_alerts(self, alerts: Sequence[Alert], at: datetime) -> list[Alert]:
-        """These hold now: returns those that are new. What holds no longer is cleared."""
-        with self._changing() as connection:
+    def update_alerts(self, alerts: Sequence[Alert], at: datetime) -> list[Alert]:
+        """Set the alerts that hold now: store new ones and clear those that no longer hold. Returns the new ones."""
+        with self._transaction() as connection:
             open_keys = {row["key"] for row in connection.execute("SELECT key FROM alert WHERE cleared IS NULL")}
-            fresh = [one for one in alerts if one.key not in open_keys]
-            for one in fresh:
+            new_alerts = [alert for alert in alerts if alert.key not in open_keys]
+            for alert in new_alerts:
                 connection.execute(
                     "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, NULL)",
-                    (one.key, one.kind, one.machine, one.booking, one.sentence, rfc3339(at)),
+                    (alert.key, alert.kind, alert.machine, alert.booking, alert.sentence, rfc3339(at)),
                 )
-            for key in open_keys - {one.key for one in alerts}:
+            for key in open_keys - {alert.key for alert in alerts}:
                 connection.execute("UPDATE alert SET cleared = ? WHERE key = ?", (rfc3339(at), key))
-        return fresh
+        return new_alerts
 
     def alerts(self, limit: int = 200) -> list[RaisedAlert]:
-        """Open ones first, then the newest."""
+        """Open alerts first, then the newest."""
         rows = self._rows("SELECT * FROM alert ORDER BY cleared IS NOT NULL, raised DESC LIMIT ?", limit)
         return [
             RaisedAlert(

@@ -1,4 +1,4 @@
-"""A store, a platform on a real socket, and analytics between them."""
+"""The fixture `rig`: a store, a platform on a real socket, and analytics between them."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ POLICY = Policy(factory="hal-2", zone="UTC", holidays="", notice=timedelta(0), r
 
 
 class SetClock:
-    """Stands where the test puts it."""
+    """A clock whose time the test sets."""
 
     def __init__(self, moment: datetime) -> None:
         self.moment = moment
@@ -61,7 +61,7 @@ class Rig:
         self.store.write(ReportBatch.of([StoredReport("hal-2", machine, "gw-1", self._seq, interval)]))
 
     def two_shifts(self, machine: str, weeks: int = 8) -> None:
-        """Runs from 06:00 to 22:00 on weekdays, up to the clock's moment."""
+        """Let a machine run from 06:00 to 22:00 on weekdays, up to the clock's time."""
         now, day = self.clock.now(), self.clock.now() - timedelta(weeks=weeks)
         day = day.replace(hour=0, minute=0)
         cursor = day
@@ -77,7 +77,7 @@ class Rig:
         return self.analytics().run_cycle()
 
     def analytics(self) -> Analytics:
-        """As after a restart: what it knows is what is kept."""
+        """A new instance, as after a restart: it knows only what is stored."""
         clock: Any = self.clock
         publisher = Publisher(
             self.platform,

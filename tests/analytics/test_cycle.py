@@ -1,4 +1,4 @@
-"""Rounds of analytics over a real store and a real platform: offered once, withdrawn when no longer free, never booked hours."""
+"""Rounds of analytics with a real store and a real platform."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_slot_that_is_no_longer_free_is_withdrawn(rig: Rig) -> None:
     rig.two_shifts("lathe-2")
     rig.cycle()
     before = rig.offers()
-    # The factory changes its mind: nights are its own from now on.
+    # The factory changes its policy: from now on nights are not offered.
     rig.policy = POLICY.model_copy(update={"offered": (parse_offered_hours("sat-sun 00:00-24:00"),)})
     result = rig.cycle()
     after = rig.offers()
@@ -52,7 +52,7 @@ def test_a_slot_that_is_no_longer_free_is_withdrawn(rig: Rig) -> None:
     assert rig.http.get(f"/api/v1/offers/{gone}").json()["status"] == "withdrawn"
 
 
-def test_a_machine_that_nobody_hears_is_not_offered(rig: Rig) -> None:
+def test_a_silent_machine_is_not_offered(rig: Rig) -> None:
     rig.two_shifts("lathe-2")
     assert rig.cycle().slots
     rig.clock.moment += timedelta(minutes=16)
@@ -60,7 +60,7 @@ def test_a_machine_that_nobody_hears_is_not_offered(rig: Rig) -> None:
     assert rig.offers() == {}
 
 
-def test_booked_hours_leave_what_is_spare(rig: Rig) -> None:
+def test_booked_hours_are_not_spare(rig: Rig) -> None:
     rig.two_shifts("lathe-2")
     rig.cycle()
     chosen, (_, start, end) = next(iter(rig.offers().items()))
@@ -72,7 +72,7 @@ def test_booked_hours_leave_what_is_spare(rig: Rig) -> None:
     assert chosen not in rig.offers()
 
 
-def test_without_a_record_nothing_is_offered(rig: Rig) -> None:
+def test_nothing_is_offered_without_a_track_record(rig: Rig) -> None:
     rig.two_shifts("lathe-2", weeks=2)
     assert rig.cycle().slots == ()
 
@@ -89,32 +89,32 @@ def test_promises_are_checked_when_their_time_has_passed(rig: Rig) -> None:
     rig.cycle()
     slots = sorted((start, end) for _, start, end in rig.offers().values())
     night_start, night_end = (datetime.fromisoformat(text) for text in slots[0])
-    # The first night is worked through, against all habit; the second is free as ever.
+    # The machine works through the first night, contrary to its pattern; the second is free as usual.
     rig.report("lathe-2", RUN, rig.clock.now(), night_end)
     rig.report("lathe-2", WAIT, night_end, datetime.fromisoformat(slots[1][1]))
     rig.clock.moment = datetime.fromisoformat(slots[1][1])
     result = rig.cycle()
     assert result.promised.broken == 1
-    assert result.aimed_at == rig.policy.max_broken_promises, "one of a few is no trend yet"
+    assert result.target_rate == rig.policy.max_broken_promises, "one of a few is no trend yet"
     assert night_start > utc(2, month=3)
 
 
-def test_a_platform_that_is_away_is_said(rig: Rig) -> None:
+def test_an_unavailable_platform_is_in_the_result(rig: Rig) -> None:
     rig.two_shifts("lathe-2")
     rig.platform = HttpSharingPlatform(f"http://127.0.0.1:{free_port()}", "secret")
     result = rig.cycle()
-    assert "no answer" in str(result.away)
+    assert "no answer" in str(result.platform_error)
     assert result.slots, "what should be offered is known all the same"
 
 
-def test_a_wrong_token_is_said_without_being_shown(rig: Rig) -> None:
+def test_an_error_about_a_wrong_token_does_not_contain_it(rig: Rig) -> None:
     rig.platform = HttpSharingPlatform(rig.url, "wrong-token")
     with pytest.raises(PlatformUnavailableError, match="401") as refused:
         rig.platform.put_machine("hal-2", MachineCard("m", "M", "", "unknown", None))
     assert "wrong-token" not in str(refused.value)
 
 
-def test_the_port_of_nobody_is_nobody(tmp_path: Path) -> None:
+def test_a_port_without_listener_is_an_unavailable_platform(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         with pytest.raises(PlatformUnavailableError):

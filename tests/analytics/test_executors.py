@@ -1,4 +1,4 @@
-"""The same slots, to the bit, whoever does the work: this process, two beside it, a Dask cluster of two workers."""
+"""The same slots, bit for bit, in one process, in two worker processes, and on a Dask cluster of two workers."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from analytics.executors import DaskExecutor, InlineExecutor, ProcessExecutor, Workers, map_in_order
+from analytics.executors import DaskExecutor, Executor, InlineExecutor, ProcessExecutor, map_in_order
 from analytics.forecast.spare_capacity import find_spare_capacity
-from analytics.history import snapshot as past
+from analytics.history import snapshot
 from telemetry import UnavailableError
 from tests.analytics.forecast.test_forecast import POLICY, START, factory
 from tests.servers import free_port, listens, wait_for
 
 LATE = START + timedelta(weeks=13, hours=3)
-"""With history enough for the trees to learn from."""
+"""Enough history to train the trees."""
 
 
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Its address."""
+    """The address of its scheduler."""
     port = free_port()
     folder = tmp_path_factory.mktemp("dask")
     address = f"tcp://127.0.0.1:{port}"
@@ -45,27 +45,27 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(params=["processes", "dask"])
-def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
+def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
     if request.param == "processes":
         with closing(ProcessExecutor(2)) as opened:
             yield opened
         return
     with closing(DaskExecutor(request.getfixturevalue("scheduler"))) as cluster:
-        wait_for(lambda: cluster.alive() == 2, "both workers to join")
+        wait_for(lambda: cluster.thread_count() == 2, "both workers to join")
         yield cluster
 
 
-def test_the_same_slots_to_the_bit(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_executors_give_identical_slots(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
     history = factory(21, 14, 0.1, machines=5)
     alone = find_spare_capacity(history, LATE, POLICY, {})
-    monkeypatch.setattr(past, "PORTION", 2)
+    monkeypatch.setattr(snapshot, "PORTION", 2)
     assert alone.fitted is not None
     assert alone.slots
-    assert find_spare_capacity(history, LATE, POLICY, {}, workers=workers).slots == alone.slots
-    assert find_spare_capacity(history, LATE, POLICY, {}, workers=InlineExecutor()).slots == alone.slots
+    assert find_spare_capacity(history, LATE, POLICY, {}, executor=executor).slots == alone.slots
+    assert find_spare_capacity(history, LATE, POLICY, {}, executor=InlineExecutor()).slots == alone.slots
 
 
-def test_pieces_come_back_in_order_and_are_taken_as_they_are_needed() -> None:
+def test_results_are_in_order_and_tasks_are_consumed_lazily() -> None:
     taken: list[int] = []
 
     def pieces() -> Iterator[tuple[int]]:
@@ -79,7 +79,7 @@ def test_pieces_come_back_in_order_and_are_taken_as_they_are_needed() -> None:
     assert list(found) == list(range(1, 10))
 
 
-def test_a_scheduler_that_does_not_answer_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduler_that_does_not_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analytics.executors._CONNECT_TIMEOUT_S", 1.0)
     port = free_port()
     with pytest.raises(UnavailableError, match=f"Dask scheduler tcp://127.0.0.1:{port}: no connection"):

@@ -1,4 +1,4 @@
-"""Logs: what analytics decided is found again in the platform's by one id, as sentences or as JSON; secrets are in neither."""
+"""Logs: one id connects an offer in the logs of analytics and platform, as sentences or as JSON, without secrets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from telemetry.logs import JsonFormatter, PlainFormatter, log_to_stderr
 from tests.analytics.rig import Rig
 
 
-def test_an_offer_is_followed_over_both_logs(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_offer_can_be_found_in_both_logs(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     result = rig.cycle()
     assert result.put > 0
@@ -39,7 +39,7 @@ def record(**extra: object) -> logging.LogRecord:
     return made
 
 
-def test_a_line_is_json_for_programs_and_a_sentence_for_people() -> None:
+def test_a_log_line_is_json_or_a_sentence() -> None:
     said = json.loads(JsonFormatter().format(record(gateway="gw-1", seqs="4-6")))
     assert {**said, "time": ""} == {
         "time": "", "level": "info", "logger": "ingest.service", "message": "Stored 3.", "gateway": "gw-1", "seqs": "4-6",
@@ -59,7 +59,7 @@ def test_a_traceback_stays_one_line() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("VRIJLOOP_LOG", "xml"), ("VRIJLOOP_LOG_LEVEL", "loud")])
-def test_a_wrong_wish_is_said(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_log_setting_is_an_error(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match="write"):
         log_to_stderr()

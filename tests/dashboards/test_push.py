@@ -120,9 +120,9 @@ def test_dashboards_come_into_grafana_and_are_brought_up_to_date(grafana: Grafan
 def test_what_is_missing_is_said(grafana: Grafana, secrets: Path) -> None:
     with pytest.raises(UserError, match="--influxdb-url"):
         push(grafana, secrets)
-    with pytest.raises(UserError, match="is none of"):
+    with pytest.raises(UserError, match="is not one of"):
         push(grafana, secrets, "--language", "de")
-    with pytest.raises(UserError, match="no time zone"):
+    with pytest.raises(UserError, match="not a time zone"):
         push(grafana, secrets, "--zone", "Genk")
     (secrets / "grafana").write_text("another-token-of-length")
     with pytest.raises(UserError, match="needs the role Admin"):

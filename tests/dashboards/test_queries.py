@@ -228,9 +228,9 @@ def test_other_groups_and_shifts_are_written_anew(influx_url: str, tmp_path: Pat
     slot = Slot("m1", before + timedelta(hours=20), before + timedelta(hours=22), 0.9, 3, 0)
     for policy in (POLICY, other):
         writer = SummaryWriter(store, points, state, publications, policy, clock)
-        writer.hours()
+        writer.write_hours()
         if policy is POLICY:
-            writer.round(CycleResult(before, (slot,), aimed_at=0.05))
+            writer.write_round(CycleResult(before, (slot,), target_rate=0.05))
         totals.append(
             points.sums("machine_shift", "genk", ["calendar_h"], NOW - timedelta(days=3), NOW)["m1"]["calendar_h"]
         )

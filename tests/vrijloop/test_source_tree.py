@@ -1,4 +1,4 @@
-"""The house itself: every module can be imported, none is too long, and no machine's path or host is in the tree."""
+"""The source tree: every module can be imported, and none is too long."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_no_module_is_over_400_lines() -> None:
 
 @pytest.mark.parametrize("room", ["edge_agent"])
 def test_a_gateway_needs_no_server_packages(room: str) -> None:
-    """The agent is installed with `vrijloop[edge]`: what only a server has must not be imported by it."""
+    """The agent is installed with `vrijloop[edge]`, so it must not import what only a server has installed."""
     forbidden = ["pandas", "duckdb", "fastapi", "sqlalchemy", "influxdb_client", "numpy"]
     code = (
         f"import sys; import {room}.commands, {room}.agent, vrijloop.cli; "

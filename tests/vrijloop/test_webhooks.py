@@ -1,4 +1,4 @@
-"""A manager is told of bookings in danger, signed and again when the other side was away for a moment; the platform's file of webhooks."""
+"""Alerts are posted, signed, and retried; the platform's file of webhooks is validated."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLOCK = SystemClock()
 
 @pytest.fixture
 def receiver() -> Iterator[tuple[str, list[int], list[str], threading.Event]]:
-    """(url, status codes to answer, ids received, set when one was taken)."""
+    """(url, status codes to answer, ids received, set once a message was accepted)."""
     statuses, ids, taken = [200], list[str](), threading.Event()
     app = FastAPI()
 
@@ -38,7 +38,7 @@ def receiver() -> Iterator[tuple[str, list[int], list[str], threading.Event]]:
         yield f"{url}/hook", statuses, ids, taken
 
 
-def test_an_alert_is_posted_signed_and_again(
+def test_an_alert_is_signed_and_retried(
     receiver: tuple[str, list[int], list[str], threading.Event], tmp_path: Path
 ) -> None:
     url, statuses, ids, taken = receiver
@@ -59,7 +59,7 @@ def test_an_alert_is_posted_signed_and_again(
         ("nonsense", "JSON"),
     ],
 )
-def test_what_is_wrong_in_the_file_is_said_without_its_secrets(text: str, said: str, tmp_path: Path) -> None:
+def test_errors_in_the_file_do_not_contain_its_secrets(text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "webhooks.json"
     path.write_text(text)
     with pytest.raises(UserError, match=said) as refused:

@@ -1,1 +1,1 @@
-"""The commands of `vrijloop`, a module per subject."""
+"""The commands of `vrijloop`, one module per subject."""

@@ -1,4 +1,4 @@
-"""`vrijloop spare` and `vrijloop backtest`: what would be published, and what such promises were worth."""
+"""`vrijloop spare`, `vrijloop backtest` and `vrijloop kpis`."""
 
 from __future__ import annotations
 
@@ -24,19 +24,26 @@ if TYPE_CHECKING:
     from analytics.policy.policy import Policy
 
 SourceArgument = Annotated[
-    Path, typer.Argument(help="A CSV file machine,since,until,state, or the server's TOML configuration: its store.")
+    Path,
+    typer.Argument(
+        help="A CSV file machine,since,until,state, or the TOML configuration of a server, whose store is read."
+    ),
 ]
-PolicyOption = Annotated[Path | None, typer.Option("--policy", help="What the factory lets be offered, TOML.")]
+PolicyOption = Annotated[
+    Path | None, typer.Option("--policy", help="The factory's policy, a TOML file; by default the built-in defaults.")
+]
 
 
 def spare(
     source: SourceArgument,
-    at: Annotated[str | None, typer.Option(help="The moment, ISO 8601; without it, now.")] = None,
-    horizon: Annotated[str | None, typer.Option(help='How far ahead, such as "7d"; without it, the policy\'s.')] = None,
+    at: Annotated[str | None, typer.Option(help="The moment, ISO 8601. Default: now.")] = None,
+    horizon: Annotated[
+        str | None, typer.Option(help='How far ahead, such as "7d". Default: the policy\'s horizon.')
+    ] = None,
     policy: PolicyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The slots that would be published at a moment, from what was known then."""
+    """List the slots that would be published at a moment, from what was known then."""
     from analytics.forecast.spare_capacity import find_spare_capacity
     from analytics.history.snapshot import HISTORY
 
@@ -66,35 +73,36 @@ def spare(
         console.print(table)
     elif found.fitted is None:
         console.print(
-            f"No slot: no forecast has a record that keeps {rules.max_broken_promises:.0%} of broken promises yet."
+            f"No slots: no forecast has a track record of at most {rules.max_broken_promises:.0%} broken promises yet."
         )
     else:
-        console.print("No slot: nothing that may be offered is likely enough to be free.")
+        console.print("No slots: no hours that may be offered are likely enough to be free.")
 
 
 def backtest(
     source: SourceArgument,
     policy: PolicyOption = None,
     first: Annotated[
-        str | None, typer.Option(help="First origin; without it, twelve weeks after the history begins.")
+        str | None, typer.Option(help="First origin. Default: twelve weeks after the history begins.")
     ] = None,
-    last: Annotated[
-        str | None, typer.Option(help="Where the last forecast ends; without it, the history's end.")
-    ] = None,
+    last: Annotated[str | None, typer.Option(help="End of the last forecast. Default: the end of the history.")] = None,
     horizon: Annotated[str, typer.Option(help="How far ahead each origin looks.")] = "1d",
-    every: Annotated[str, typer.Option(help="From one origin to the next.")] = "1d",
-    refit: Annotated[str, typer.Option(help="How often the forecast learns anew.")] = "2w",
-    plot: Annotated[Path | None, typer.Option(help="Write reliability and trade-off as PNG.")] = None,
+    every: Annotated[str, typer.Option(help="Time from one origin to the next.")] = "1d",
+    refit: Annotated[str, typer.Option(help="How often the forecast is trained again.")] = "2w",
+    plot: Annotated[
+        Path | None, typer.Option(help="Write charts of reliability and trade-off to this PNG file.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Rolling origins, each from what was known then, against what happened; beside two baselines at the same rate."""
+    """Back-test the forecast on a history: propose slots at rolling origins, from what was known at each, and
+    compare them with what happened. Two simple forecasts are run beside it at the same promised rate."""
     from analytics.forecast.backtest import Plan, run_backtest
 
     rules = _policy(policy, None)
     distant = SystemClock().now()
     history = _history(source, rules, distant - timedelta(days=3660), distant)
     if history.empty:
-        raise UserError(f"{source}: holds no history.")
+        raise UserError(f"{source}: contains no history.")
     begin, end = history["since"].min().to_pydatetime(), history["until"].max().to_pydatetime()
     start = parse_moment(first) if first else begin + timedelta(weeks=12)
     plan = Plan(start, parse_moment(last) if last else end, *(_length(text) for text in (every, horizon, refit)))
@@ -117,24 +125,25 @@ def backtest(
 def kpis(
     source: SourceArgument,
     first: Annotated[
-        str | None, typer.Option(help="First day, 2026-11-16; without it, four weeks before the last.")
+        str | None, typer.Option(help="First day, such as 2026-11-16. Default: four weeks before the last.")
     ] = None,
     last: Annotated[
-        str | None, typer.Option(help="Last day, included; without it, the history's last whole one.")
+        str | None, typer.Option(help="Last day, included. Default: the last whole day of the history.")
     ] = None,
-    by: Annotated[str, typer.Option(help="machine, group or factory.")] = "machine",
-    per: Annotated[str, typer.Option(help="day, week or shift.")] = "week",
+    by: Annotated[str, typer.Option(help="Rows per machine, group or factory.")] = "machine",
+    per: Annotated[str, typer.Option(help="Columns of time: day, week or shift.")] = "week",
     policy: PolicyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Where the hours went: ISO 22400-2 figures, losses by reason, and how much of the time is known."""
+    """Show how the machines' hours were used: ISO 22400-2 figures, losses by reason, and the share of time that is
+    known."""
     from analytics.api.models import Kpis
     from analytics.history.timeline import timeline
     from analytics.kpis.utilisation import utilisation
 
     rules = _policy(policy, None)
     if by not in ("machine", "group", "factory") or per not in ("day", "week", "shift"):
-        raise UserError("--by is machine, group or factory; --per is day, week or shift.")
+        raise UserError("--by must be machine, group or factory; --per must be day, week or shift.")
     zone, now = ZoneInfo(rules.zone), SystemClock().now()
     until = _day(last) if last else None
     end = datetime.combine(until + timedelta(days=1), time(0), zone) if until else now
@@ -142,7 +151,7 @@ def kpis(
         source, rules, datetime.combine(_day(first), time(0), zone) if first else end - timedelta(days=35), end
     )
     if history.empty:
-        raise UserError(f"{source}: holds no history in these days.")
+        raise UserError(f"{source}: contains no history in this period.")
     newest = min(history["until"].max().to_pydatetime(), end).astimezone(zone).date()
     until = until or max(newest - timedelta(days=1), history["since"].min().to_pydatetime().astimezone(zone).date())
     since = _day(first) if first else until - timedelta(days=27)
@@ -150,11 +159,11 @@ def kpis(
     if stop <= begin:
         raise UserError("--last lies before --first.")
     rows = utilisation(timeline(history, begin, stop), rules, since, until, by, per)  # type: ignore[arg-type]
-    found = [Kpis.of_period(one, rules.coverage_bound) for one in rows]
+    found = [Kpis.of_period(row, rules.coverage_bound) for row in rows]
     if as_json:
         print(
             json.dumps(
-                {"coverage_bound": rules.coverage_bound, "rows": [one.model_dump(mode="json") for one in found]},
+                {"coverage_bound": rules.coverage_bound, "rows": [row.model_dump(mode="json") for row in found]},
                 indent=2,
             )
         )
@@ -164,38 +173,38 @@ def kpis(
 
 def _print_kpis(rows: Sequence[Kpis], bound: float) -> None:
     table = Table("", "Period", "APT h", "of calendar", "Not produced, h", "Known")
-    for one in rows:
-        losses = sorted(one.losses_h.items(), key=lambda loss: -loss[1])
+    for row in rows:
+        losses = sorted(row.losses_h.items(), key=lambda loss: -loss[1])
         table.add_row(
-            one.of,
-            one.period,
-            f"{one.apt_h:.1f}",
-            f"{one.utilization_of_calendar_time:.1%}",
+            row.of,
+            row.period,
+            f"{row.apt_h:.1f}",
+            f"{row.utilization_of_calendar_time:.1%}",
             ", ".join(f"{name.replace('_', '-')} {hours:.1f}" for name, hours in losses if hours >= 0.05),
-            f"{one.coverage:.0%}" + ("" if one.reliable else " !"),
-            style=None if one.reliable else "dim",
+            f"{row.coverage:.0%}" + ("" if row.reliable else " !"),
+            style=None if row.reliable else "dim",
         )
     console = Console()
     console.print(table)
-    unused = sorted({one.of for one in rows if one.last_used is None})
+    unused = sorted({row.of for row in rows if row.last_used is None})
     if unused:
-        console.print(f"Not used in these days: {', '.join(unused)}.")
-    if not all(one.reliable for one in rows):
-        console.print(f"! Less than {bound:.0%} of the time is known: these figures are not reliable.")
+        console.print(f"Not used in this period: {', '.join(unused)}.")
+    if not all(row.reliable for row in rows):
+        console.print(f"! Less than {bound:.0%} of the time is known; these figures are not reliable.")
 
 
 def _print(result: dict[str, Any]) -> None:
     table = Table("", "Slots", "Offered h", "Free h", "Precision", "Recall", "Broken", "95 % of it", "Brier")
-    for name, one in result["results"].items():
-        low, high = one["broken_interval_95"]
+    for name, score in result["results"].items():
+        low, high = score["broken_interval_95"]
         table.add_row(
             name,
-            str(one["slots"]),
-            f"{one['offered_h']:.0f}",
-            f"{one['free_h']:.0f}",
-            *(_share(one[key]) for key in ("precision", "recall", "broken_share")),
+            str(score["slots"]),
+            f"{score['offered_h']:.0f}",
+            f"{score['free_h']:.0f}",
+            *(_share(score[key]) for key in ("precision", "recall", "broken_share")),
             f"{low:.1%}-{high:.1%}",
-            "-" if one["brier"] is None else f"{one['brier']:.4f}",
+            "-" if score["brier"] is None else f"{score['brier']:.4f}",
         )
     console = Console()
     console.print(
@@ -231,7 +240,7 @@ def _policy(path: Path | None, horizon: str | None) -> Policy:
 
 
 def _history(source: Path, rules: Policy, start: datetime, end: datetime) -> pd.DataFrame:
-    """Of a CSV all of it; of a store what touches [start, end)."""
+    """The whole history of a CSV file, or of a store what overlaps [start, end)."""
     from analytics.history.csv_file import read_history
     from stores.configuration import open_store
     from vrijloop.server_settings import ServerSettings
@@ -247,7 +256,7 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise UserError(f"{text!r} is no day; write it as 2026-11-16.") from None
+        raise UserError(f"{text!r} is not a day; write it as 2026-11-16.") from None
 
 
 def _length(text: str) -> timedelta:

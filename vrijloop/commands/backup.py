@@ -13,7 +13,7 @@ from telemetry import SystemClock, UserError, load_settings
 from vrijloop.commands.options import progress_bar
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="The server's configuration: its states and memory.")
+    Path | None, typer.Option("--config", "-c", help="Configuration of the server to back up or restore.")
 ]
 DatabaseOption = Annotated[
     str | None,
@@ -24,27 +24,27 @@ DatabaseOption = Annotated[
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="Where the backup goes: a tar file.")],
+    file: Annotated[Path, typer.Argument(help="The tar file to write.")],
     config: ConfigOption = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Everything that must not be lost, in one file: of a server, of a platform, or of both. They may run meanwhile."""
+    """Back up a server, a platform or both into one file, while they run."""
     from stores import StoreUnavailableError
     from stores.configuration import open_store
     from vrijloop.operations.backup import back_up
-    from vrijloop.server_client import ask_running
+    from vrijloop.server_client import request_json
     from vrijloop.server_settings import ServerSettings
 
-    _something(config, database)
+    _require_target(config, database)
     clock = SystemClock()
     if config is None:
         back_up(file, clock.now(), None, None, database)
     else:
         settings = load_settings(config, ServerSettings)
-        if settings.store.kind == "duckdb" and (made := ask_running(settings, "POST", "/api/v1/backup")) is not None:
-            # One process may open DuckDB: the server makes its own part.
+        if settings.store.kind == "duckdb" and (made := request_json(settings, "POST", "/api/v1/backup")) is not None:
+            # Only one process can open DuckDB, so the running server writes the backup.
             if database is not None:
-                raise UserError("while the server runs, back up the platform with a command of its own: leave out -c.")
+                raise UserError("while the server runs, back up the platform with a separate command, without -c.")
             shutil.move(made["file"], file)
         else:
             with (
@@ -61,37 +61,39 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="What `vrijloop backup` wrote.")],
+    file: Annotated[Path, typer.Argument(help="A file written by `vrijloop backup`.")],
     config: ConfigOption = None,
     database: DatabaseOption = None,
-    over: Annotated[bool, typer.Option("--over", help="Also where something stands already.")] = False,
+    over: Annotated[bool, typer.Option("--over", help="Restore even where data exists already.")] = False,
 ) -> None:
-    """Bring a backup back. The server, or the platform, must not run meanwhile. Repeating it is harmless."""
+    """Restore a backup. The server and the platform must not run meanwhile. The command can be repeated."""
     from stores.configuration import open_store
-    from vrijloop.operations.backup import restore as bring_back
-    from vrijloop.server_client import ask_running
+    from vrijloop.operations.backup import restore as restore_backup
+    from vrijloop.server_client import request_json
     from vrijloop.server_settings import ServerSettings
 
-    _something(config, database)
+    _require_target(config, database)
     if config is None:
-        for said in bring_back(file, None, None, database, over):
+        for said in restore_backup(file, None, None, database, over):
             print(f"{said}.")
         return
     settings = load_settings(config, ServerSettings)
-    if ask_running(settings, "GET", "/api/v1/status") is not None:
-        raise UserError(f"the server at {settings.host}:{settings.port} runs: stop it first.")
+    if request_json(settings, "GET", "/api/v1/status") is not None:
+        raise UserError(f"the server at {settings.host}:{settings.port} is running; stop it first.")
     with (
         closing(open_store(settings.store, settings.data_dir, SystemClock())) as store,
         progress_bar("bytes") as report,
     ):
         if store.factories() and not over:
             raise UserError(
-                "the store is not empty: --over adds the backup to what is there; the newer report of each moment counts."
+                "the store is not empty: --over adds the backup to its contents; where reports conflict, the newer one is kept."
             )
-        for said in bring_back(file, store, settings.data_dir, database, over, report):
+        for said in restore_backup(file, store, settings.data_dir, database, over, report):
             print(f"{said}.")
 
 
-def _something(config: Path | None, database: str | None) -> None:
+def _require_target(config: Path | None, database: str | None) -> None:
     if config is None and database is None:
-        raise UserError("say what: -c server.toml for a server, --platform-database URL for a platform, or both.")
+        raise UserError(
+            "name what to process: -c server.toml for a server, --platform-database URL for a platform, or both."
+        )

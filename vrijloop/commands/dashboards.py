@@ -1,4 +1,4 @@
-"""`vrijloop dashboards …`: write them as files, or push them into a running Grafana."""
+"""`vrijloop dashboards …`: write the dashboards to files, or push them to a running Grafana."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from vrijloop.commands.options import check_zone
 
 app = typer.Typer(help="Grafana: dashboards in Dutch and English, data source, alert rules.", no_args_is_help=True)
 
-ZoneOption = Annotated[str, typer.Option(help="The factory's time zone, in which days and weeks are counted.")]
+ZoneOption = Annotated[str, typer.Option(help="The factory's time zone, which determines days and weeks.")]
 
 
 @app.command()
 def write(
-    folder: Annotated[Path, typer.Argument(help="Where the files go.")] = Path("dashboards/json"),
+    folder: Annotated[Path, typer.Argument(help="Folder to write the files to.")] = Path("dashboards/json"),
     zone: ZoneOption = "Europe/Brussels",
 ) -> None:
-    """Write what Grafana's provisioning reads."""
+    """Write the files for Grafana's provisioning."""
     from dashboards.build import write_dashboards
 
     for path in write_dashboards(folder, check_zone(zone)):
@@ -31,26 +31,26 @@ def write(
 def push(
     url: Annotated[str, typer.Argument(help="Grafana's address, such as http://127.0.0.1:3000.")],
     token_file: Annotated[Path, typer.Option(help="File with the token of a Grafana service account, role Admin.")],
-    language: Annotated[str, typer.Option(help="nl or en.")] = "nl",
+    language: Annotated[str, typer.Option(help="Language of the dashboards: nl or en.")] = "nl",
     zone: ZoneOption = "Europe/Brussels",
     influxdb_url: Annotated[
-        str | None, typer.Option(help="Where Grafana finds InfluxDB; makes the data source.")
+        str | None, typer.Option(help="URL at which Grafana reaches InfluxDB; creates the data source.")
     ] = None,
     influxdb_bucket: Annotated[str, typer.Option()] = "vrijloop",
     influxdb_token_file: Annotated[
         Path | None, typer.Option(help="File with a token that may read the bucket.")
     ] = None,
 ) -> None:
-    """Bring a running Grafana up to date: folder, data source, dashboards, alert rules."""
+    """Update a running Grafana: folder, data source, dashboards and alert rules."""
     from dashboards.push import InfluxSource
     from dashboards.push import push as push_all
     from dashboards.texts import LANGUAGES
     from stores.configuration import read_secret
 
     if language not in LANGUAGES:
-        raise UserError(f"--language {language!r} is none of {', '.join(LANGUAGES)}.")
+        raise UserError(f"--language {language!r} is not one of {', '.join(LANGUAGES)}.")
     if not url.startswith(("http://", "https://")):
-        raise UserError(f"{url!r} is no address; write for instance http://127.0.0.1:3000.")
+        raise UserError(f"{url!r} is not a URL; write for instance http://127.0.0.1:3000.")
     source = None
     if influxdb_url is not None:
         if influxdb_token_file is None:

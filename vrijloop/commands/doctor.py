@@ -25,26 +25,27 @@ def doctor(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at a server: configuration, secrets, broker, store, platform, certificates, clocks and disk; or at a sharing platform: database,
-    e-mails and webhooks that do not arrive, disk; or at both. Say what is wrong and how to mend it. Ends with 1 where something is wrong."""
+    """Check a server (configuration, secrets, broker, store, platform, certificates, clocks, disk), a sharing
+    platform (database, undelivered e-mails and webhooks, disk), or both. Prints what is wrong and how to correct
+    it. Exit code 1 if something is wrong."""
     from vrijloop.operations.doctor import examine
     from vrijloop.operations.platform_doctor import examine_platform
 
     if config is None and platform_database is None:
-        raise UserError("Say what to look at: --config SERVER.toml, --platform-database URL, or both.")
+        raise UserError("name what to check: --config SERVER.toml, --platform-database URL, or both.")
     clock = SystemClock()
     console, found = Console(), []
-    for one in chain(
+    for finding in chain(
         examine(config, clock) if config is not None else (),
         examine_platform(platform_database, clock) if platform_database is not None else (),
     ):
-        found.append(one)
+        found.append(finding)
         if as_json:
             continue
-        mark, colour = _MARKS[one.level]
-        console.print(Text(f"{mark} ", style=colour) + Text(f"{one.area}: {one.said}"), soft_wrap=True)
-        if one.mend:
-            console.print(Text(f"  → {one.mend}"), soft_wrap=True)
+        mark, colour = _MARKS[finding.level]
+        console.print(Text(f"{mark} ", style=colour) + Text(f"{finding.area}: {finding.said}"), soft_wrap=True)
+        if finding.mend:
+            console.print(Text(f"  → {finding.mend}"), soft_wrap=True)
     if as_json:
-        print(json.dumps([asdict(one) for one in found], indent=2))
-    raise typer.Exit(1 if any(one.level == "wrong" for one in found) else 0)
+        print(json.dumps([asdict(finding) for finding in found], indent=2))
+    raise typer.Exit(1 if any(finding.level == "wrong" for finding in found) else 0)

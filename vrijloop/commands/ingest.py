@@ -1,4 +1,4 @@
-"""`vrijloop ingest …`: what was set aside, and whether anything is missing."""
+"""`vrijloop ingest …`: ingest workers, messages in quarantine, and gaps."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rich.table import Table
 from telemetry import UnavailableError, UserError, load_settings, rfc3339
 from vrijloop.commands.options import SERVER_CONFIG, JsonOption, ServerConfigOption
 
-app = typer.Typer(help="Messages in quarantine, and gaps in what has arrived.", no_args_is_help=True)
-quarantine_app = typer.Typer(help="Messages that could not be taken.", no_args_is_help=True)
+app = typer.Typer(help="Ingest workers, messages in quarantine, and gaps.", no_args_is_help=True)
+quarantine_app = typer.Typer(help="Messages that ingest has refused.", no_args_is_help=True)
 app.add_typer(quarantine_app, name="quarantine")
 
-IdsArgument = Annotated[list[int] | None, typer.Argument(help="Numbers, as `list` shows them.")]
-AllOption = Annotated[bool, typer.Option("--all", help="All of them.")]
+IdsArgument = Annotated[list[int] | None, typer.Argument(help="Numbers, as shown by `list`.")]
+AllOption = Annotated[bool, typer.Option("--all", help="All messages.")]
 
 _TIMEOUT_S = 10.0
 
@@ -28,12 +28,18 @@ def run(
     config: Annotated[Path, typer.Option("--config", "-c", help="The worker's TOML configuration.")] = Path(
         "ingest.toml"
     ),
-    name: Annotated[str, typer.Option(help="This worker's name: its session at the broker and its series.")] = "1",
+    name: Annotated[
+        str, typer.Option(help="Name of the worker, used for its session at the broker and its series in the store.")
+    ] = "1",
     retire: Annotated[
-        bool, typer.Option("--retire", help="Take what the broker still has for it, then leave for good.")
+        bool,
+        typer.Option(
+            "--retire", help="Process the messages still queued for this worker, then end its session for good."
+        ),
     ] = False,
 ) -> None:
-    """Run an ingest worker of its own, beside a server with `ingest = false`; several share the load (MQTT 5, InfluxDB)."""
+    """Run a separate ingest worker beside a server with `ingest = false`. Several workers share the load (MQTT 5,
+    InfluxDB)."""
     from vrijloop.ingest_worker import run_worker
 
     run_worker(config, name, retire)
@@ -41,9 +47,9 @@ def run(
 
 @quarantine_app.command("list")
 def list_messages(config: ServerConfigOption = SERVER_CONFIG, as_json: JsonOption = False) -> None:
-    """Each message with when it came, its topic and why it was refused."""
+    """List the messages with the time they arrived, their topic, and why they were refused."""
     with _quarantine(config) as quarantine:
-        rows = [_row(one) for one in quarantine.messages()]
+        rows = [_row(message) for message in quarantine.messages()]
     if as_json:
         print(json.dumps(rows, indent=2))
         return
@@ -55,11 +61,12 @@ def list_messages(config: ServerConfigOption = SERVER_CONFIG, as_json: JsonOptio
 
 @quarantine_app.command()
 def show(
-    number: Annotated[int, typer.Argument(help="As `list` shows it.")], config: ServerConfigOption = SERVER_CONFIG
+    number: Annotated[int, typer.Argument(help="Number, as shown by `list`.")],
+    config: ServerConfigOption = SERVER_CONFIG,
 ) -> None:
-    """One message as it came."""
+    """Show one message as it arrived."""
     with _quarantine(config) as quarantine:
-        message = next((one for one in quarantine.messages() if one.id == number), None)
+        message = next((message for message in quarantine.messages() if message.id == number), None)
     if message is None:
         raise UserError(f"there is no message {number} in quarantine.")
     print(f"{rfc3339(message.received)}  {message.topic}\n{message.reason}\n")
@@ -68,7 +75,7 @@ def show(
 
 @quarantine_app.command()
 def retry(numbers: IdsArgument = None, every: AllOption = False, config: ServerConfigOption = SERVER_CONFIG) -> None:
-    """Send messages to the broker again, as they came; what is refused again comes back here."""
+    """Publish messages again, unchanged. A message that is refused again returns to the quarantine."""
     import paho.mqtt.publish as mqtt_publish
     from paho.mqtt.client import MQTTv5, MQTTv311
 
@@ -77,17 +84,17 @@ def retry(numbers: IdsArgument = None, every: AllOption = False, config: ServerC
 
     settings = load_settings(config, ServerSettings).mqtt
     with _quarantine(config) as quarantine:
-        chosen = _chosen(quarantine.messages(), numbers, every)
-        cut = [one.id for one in chosen if len(one.payload) >= MAX_KEPT_BYTES]
+        chosen = _select(quarantine.messages(), numbers, every)
+        cut = [message.id for message in chosen if len(message.payload) >= MAX_KEPT_BYTES]
         if cut:
             raise UserError(
-                f"of {', '.join(map(str, cut))} only the first {MAX_KEPT_BYTES} bytes were kept: they cannot be sent."
+                f"messages {', '.join(map(str, cut))} cannot be sent: only their first {MAX_KEPT_BYTES} bytes were stored."
             )
         log_in: Any = {"username": settings.username, "password": settings.password()} if settings.username else None
         context: Any = settings.tls_context()
         try:
             mqtt_publish.multiple(
-                [(one.topic, one.payload, 1, False) for one in chosen],
+                [(message.topic, message.payload, 1, False) for message in chosen],
                 hostname=settings.host,
                 port=settings.port,
                 client_id="vrijloop-ingest-retry",
@@ -97,22 +104,23 @@ def retry(numbers: IdsArgument = None, every: AllOption = False, config: ServerC
             )
         except OSError as error:
             raise UnavailableError(f"MQTT broker {settings.address}: no connection ({error}).") from error
-        quarantine.drop([one.id for one in chosen])
+        quarantine.drop([message.id for message in chosen])
     print(f"{len(chosen)} messages were sent again.")
 
 
 @quarantine_app.command()
 def drop(numbers: IdsArgument = None, every: AllOption = False, config: ServerConfigOption = SERVER_CONFIG) -> None:
-    """Throw messages away."""
+    """Delete messages."""
     with _quarantine(config) as quarantine:
-        chosen = _chosen(quarantine.messages(), numbers, every)
-        quarantine.drop([one.id for one in chosen])
-    print(f"{len(chosen)} messages were dropped.")
+        chosen = _select(quarantine.messages(), numbers, every)
+        quarantine.drop([message.id for message in chosen])
+    print(f"{len(chosen)} messages were deleted.")
 
 
 @app.command()
 def gaps(config: ServerConfigOption = SERVER_CONFIG, as_json: JsonOption = False) -> None:
-    """Is anything missing? Per gateway what is stored and which numbers never came; exit code 1 where some did not."""
+    """Show, per gateway, the number of stored reports and the sequence numbers that are missing. Exit code 1 if any
+    are missing."""
     import httpx2
 
     from vrijloop.server_client import request
@@ -128,12 +136,16 @@ def gaps(config: ServerConfigOption = SERVER_CONFIG, as_json: JsonOption = False
     if as_json:
         print(json.dumps(gateways, indent=2))
     else:
-        table = Table("Factory", "Gateway", "Stored", "Missing", "Numbers that never came")
-        for one in gateways:
-            ranges = ", ".join(f"{first}-{last}" if last > first else str(first) for first, last in one["gaps"][:10])
-            table.add_row(one["factory"], one["gateway"], str(one["stored"]), str(one["missing"]), ranges)
-        Console().print(table if gateways else "Nothing has arrived yet.")
-    if any(one["missing"] for one in gateways):
+        table = Table("Factory", "Gateway", "Stored", "Missing", "Missing numbers")
+        for gateway in gateways:
+            ranges = ", ".join(
+                f"{first}-{last}" if last > first else str(first) for first, last in gateway["gaps"][:10]
+            )
+            table.add_row(
+                gateway["factory"], gateway["gateway"], str(gateway["stored"]), str(gateway["missing"]), ranges
+            )
+        Console().print(table if gateways else "No reports have arrived yet.")
+    if any(gateway["missing"] for gateway in gateways):
         raise typer.Exit(1)
 
 
@@ -149,13 +161,13 @@ def _quarantine(config: Path) -> Any:
     return closing(Quarantine(path))
 
 
-def _chosen(messages: list[Any], numbers: list[int] | None, every: bool) -> list[Any]:
+def _select(messages: list[Any], numbers: list[int] | None, every: bool) -> list[Any]:
     if every == bool(numbers):
         raise UserError("give the numbers of messages, or --all.")
-    unknown = sorted(set(numbers or []) - {one.id for one in messages})
+    unknown = sorted(set(numbers or []) - {message.id for message in messages})
     if unknown:
         raise UserError(f"there is no message {', '.join(map(str, unknown))} in quarantine.")
-    return [one for one in messages if every or one.id in (numbers or [])]
+    return [message for message in messages if every or message.id in (numbers or [])]
 
 
 def _row(message: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Commands about the sharing platform."""
+"""`vrijloop platform`, `vrijloop platform-admin` and `vrijloop platform-migrate`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ DatabaseOption = Annotated[
     str, typer.Option(help="SQLAlchemy URL.", envvar="VRIJLOOP_PLATFORM_DATABASE", show_envvar=True)
 ]
 UrlOption = Annotated[
-    str | None, typer.Option(envvar="VRIJLOOP_PLATFORM_URL", help="Where browsers find it, for the links in e-mails.")
+    str | None,
+    typer.Option(envvar="VRIJLOOP_PLATFORM_URL", help="Public URL of the platform, for the links in e-mails."),
 ]
 _DATABASE = "sqlite:///vrijloop-platform.sqlite"
 
@@ -30,7 +31,7 @@ def platform(
         Path | None,
         typer.Option(
             envvar="VRIJLOOP_PLATFORM_WEBHOOKS_FILE",
-            help='JSON: factory to {"url", "secret"}, where it is told of its bookings.',
+            help='JSON: factory to {"url", "secret"}, where it is notified of its bookings.',
         ),
     ] = None,
     host: Annotated[str, typer.Option(envvar="VRIJLOOP_PLATFORM_HOST")] = "127.0.0.1",
@@ -38,9 +39,7 @@ def platform(
     url: UrlOption = None,
     mail: Annotated[
         str | None,
-        typer.Option(
-            envvar="VRIJLOOP_PLATFORM_MAIL", help="smtp://user@host:587, or a folder into which e-mails are written."
-        ),
+        typer.Option(envvar="VRIJLOOP_PLATFORM_MAIL", help="smtp://user@host:587, or a folder to write e-mails to."),
     ] = None,
     mail_from: Annotated[
         str, typer.Option(envvar="VRIJLOOP_PLATFORM_MAIL_FROM", help="The sender of e-mails.")
@@ -49,7 +48,7 @@ def platform(
         Path | None, typer.Option(envvar="VRIJLOOP_PLATFORM_MAIL_PASSWORD_FILE", help="The mail server's password.")
     ] = None,
     private_webhooks: Annotated[
-        bool, typer.Option("--private-webhooks", help="Organisations may name webhooks in private networks.")
+        bool, typer.Option("--private-webhooks", help="Allow webhooks to private networks.")
     ] = False,
     as_of: AsOfOption = None,
 ) -> None:
@@ -58,7 +57,7 @@ def platform(
 
     log_to_stderr()
     if mail is None:
-        logging.getLogger(__name__).warning("No --mail is given: nobody can register, and e-mails wait until it is.")
+        logging.getLogger(__name__).warning("--mail is not set: nobody can register, and e-mails wait until it is.")
     moment = parse_as_of(as_of)
     options = PlatformOptions(
         database, tokens_file, webhooks_file, host, port, url, mail, mail_from, mail_password_file, private_webhooks
@@ -69,25 +68,28 @@ def platform(
 def platform_admin(
     email: Annotated[str, typer.Argument(help="The administrator's e-mail address.")],
     name: Annotated[str, typer.Option(help="The administrator's name.")] = "Administrator",
-    region: Annotated[str, typer.Option(help="The region, where there is none yet.")] = "Limburg en Sint-Truiden",
+    region: Annotated[
+        str, typer.Option(help="Name of the region, if it does not exist yet.")
+    ] = "Limburg en Sint-Truiden",
     database: DatabaseOption = _DATABASE,
     url: UrlOption = None,
 ) -> None:
-    """Make somebody the region's administrator, who approves organisations. Prints a link that works once, for 24 hours."""
+    """Create an administrator of the region, who approves organisations. Prints a link that works once, within 24
+    hours."""
     from vrijloop.platform_server import PlatformOptions, add_administrator
 
     if "@" not in email:
-        raise UserError(f"{email}: that is no e-mail address.")
+        raise UserError(f"{email}: not an e-mail address.")
     print(add_administrator(PlatformOptions(database, url=url), email, name, region))
 
 
 def platform_migrate(database: DatabaseOption = _DATABASE) -> None:
-    """Bring the platform's tables to this version, and say from which to which. Starting the platform does the same."""
+    """Migrate the platform's tables to this version and print both revisions. Starting the platform does the same."""
     from vrijloop.platform_server import migrate_platform
 
     before, after = migrate_platform(database)
     print(
-        f"The tables are of revision {after}."
+        f"The tables are at revision {after}."
         if before == after
-        else f"The tables went from {before or 'none'} to {after}."
+        else f"The tables were migrated from {before or 'none'} to {after}."
     )

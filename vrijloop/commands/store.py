@@ -1,4 +1,4 @@
-"""`vrijloop store …`: set up, take out, bring in, move, forget. A factory's data is the factory's."""
+"""`vrijloop store …`: set up, export, import, move, and delete machines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stores import StateStore
     from vrijloop.server_settings import ServerSettings
 
-app = typer.Typer(help="Set up the store, take data out of it, bring data in, move it.", no_args_is_help=True)
+app = typer.Typer(help="Set up the store; export, import and move its data; delete machines.", no_args_is_help=True)
 
 FIRST, LAST = "2000-01-01", "2200-01-01"
 
@@ -30,11 +30,11 @@ def init(
     reader_token: Annotated[
         Path | None,
         typer.Option(
-            help="Also a token that may only read, for Grafana; every user of the machine can read this file."
+            help="Also write a read-only token for Grafana to this file, which every user of the machine can read."
         ),
     ] = None,
 ) -> None:
-    """Make the store ready: DuckDB's file, or InfluxDB's bucket, its retention and a token of its own."""
+    """Set up the store: DuckDB's file, or InfluxDB's bucket with its retention and a token."""
     from stores.configuration import open_store, read_secret
     from stores.influxdb_setup import set_up
 
@@ -50,20 +50,20 @@ def init(
             print(f"{sentence}.")
     with closing(open_store(table, settings.data_dir, SystemClock())) as store:
         factories = store.factories()
-    print(f"The store is ready; it holds {', '.join(factories) or 'nothing yet'}.")
+    print(f"The store is ready; it contains {', '.join(factories) or 'nothing yet'}.")
 
 
 @app.command("export")
 def export_(
-    file: Annotated[Path, typer.Argument(help="A name that ends in .parquet or .csv.")],
+    file: Annotated[Path, typer.Argument(help="File to write; its name must end in .parquet or .csv.")],
     config: ServerConfigOption = SERVER_CONFIG,
-    factory: Annotated[str | None, typer.Option(help="One factory; without it, all.")] = None,
-    machine: Annotated[list[str] | None, typer.Option(help="A machine; may be repeated. Without it, all.")] = None,
-    start: Annotated[str, typer.Option(help="First moment of `since`, ISO 8601.")] = FIRST,
-    end: Annotated[str, typer.Option(help="Moment before which `since` lies, ISO 8601.")] = LAST,
+    factory: Annotated[str | None, typer.Option(help="A factory. Default: all.")] = None,
+    machine: Annotated[list[str] | None, typer.Option(help="A machine; may be repeated. Default: all.")] = None,
+    start: Annotated[str, typer.Option(help="Earliest `since`, ISO 8601.")] = FIRST,
+    end: Annotated[str, typer.Option(help="Time before which `since` must lie, ISO 8601.")] = LAST,
     as_json: JsonOption = False,
 ) -> None:
-    """Write states to a Parquet or CSV file."""
+    """Export states to a Parquet or CSV file."""
     from stores.transfer import export_records, portions
 
     with _opened(config) as store, progress_bar("machines") as report:
@@ -76,33 +76,31 @@ def export_(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="What `export` wrote.")],
+    file: Annotated[Path, typer.Argument(help="A file written by `export`.")],
     config: ServerConfigOption = SERVER_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """Take states in from a Parquet or CSV file; what is there already is no trouble."""
+    """Import states from a Parquet or CSV file. States that are already stored are not duplicated."""
     from stores.transfer import import_records
 
     with _opened(config) as store, progress_bar("bytes") as report:
         count = import_records(store, file, report)
-    print(json.dumps({"file": str(file), "records": count}) if as_json else f"{count} records were taken in.")
+    print(json.dumps({"file": str(file), "records": count}) if as_json else f"{count} records were imported.")
 
 
 @app.command()
 def move(
-    source: Annotated[Path, typer.Argument(help="The configuration with the store that is to be left.")],
-    target: Annotated[Path, typer.Argument(help="The configuration with the store that comes next.")],
+    source: Annotated[Path, typer.Argument(help="Configuration of the server whose store is copied.")],
+    target: Annotated[Path, typer.Argument(help="Configuration of the server whose store is filled.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Bring everything from one store into another, for instance from DuckDB to InfluxDB. The old one stays as it is."""
+    """Copy everything from one store to another, for instance from DuckDB to InfluxDB. The source is not changed."""
     from stores.transfer import copy_store
 
     with _opened(source) as old, _opened(target) as new, progress_bar("machines") as report:
         count = copy_store(old, new, report)
     print(
-        json.dumps({"records": count})
-        if as_json
-        else f"{count} records are in the new store, and the ledger with them."
+        json.dumps({"records": count}) if as_json else f"{count} records and the ledger were copied to the new store."
     )
 
 
@@ -111,16 +109,16 @@ def forget(
     factory: Annotated[str, typer.Argument(help="The machine's factory.")],
     machine: Annotated[str, typer.Argument(help="The machine.")],
     config: ServerConfigOption = SERVER_CONFIG,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Delete everything that is stored of a machine."""
+    """Delete everything stored about a machine."""
     with _opened(config) as store:
-        if machine not in {one.machine for one in store.latest(factory)}:
-            raise UserError(f"nothing is stored of {factory}/{machine}.")
+        if machine not in {state.machine for state in store.latest(factory)}:
+            raise UserError(f"nothing is stored about {factory}/{machine}.")
         if not yes:
-            typer.confirm(f"Delete everything of {factory}/{machine}? There is no way back", abort=True)
+            typer.confirm(f"Delete everything stored about {factory}/{machine}? This cannot be undone", abort=True)
         store.delete_machine(factory, machine)
-    print(f"Nothing is stored of {factory}/{machine} any more.")
+    print(f"Everything stored about {factory}/{machine} was deleted.")
 
 
 def _settings(config: Path) -> ServerSettings:

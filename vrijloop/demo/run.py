@@ -1,4 +1,4 @@
-"""`vrijloop demo`: starts everything, shows progress, and ends it in order.
+"""`vrijloop demo`: starts all parts, shows progress, and stops them in order.
 
 shop floor (simulators + agent) ─▶ broker ─▶ server (ingest, store, analytics) ─▶ platform
 """
@@ -48,7 +48,7 @@ _POLL_S = 0.3
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """What was asked for on the command line."""
+    """The options of the command."""
 
     data_dir: Path
     port: int | None = None
@@ -63,11 +63,11 @@ class DemoOptions:
 
 
 class _InterruptedError(Exception):
-    """Ctrl-C or SIGTERM: not an error."""
+    """Ctrl-C or SIGTERM, which are not errors."""
 
 
 def run_demo(options: DemoOptions, console: Console) -> int:
-    """Returns the exit code. Raises UserError with a sentence where something cannot be done."""
+    """Run the demo or a replay. Returns the exit code. Raises UserError."""
     with _interruptible():
         try:
             if options.replay is not None:
@@ -97,7 +97,7 @@ def _run_factory(options: DemoOptions, console: Console) -> int:
             "agent_config": str(place.agent_config),
         }
         shop_floor = _start_shop_floor(place, children, job)
-        console.print(f"Page: [bold]{place.platform_url}[/bold] (it fills as history comes in)")
+        console.print(f"Page: [bold]{place.platform_url}[/bold] (it fills as the history is processed)")
         console.print(
             f"Control room: [bold]{place.server_url}/control[/bold], the token is in {place.folder / 'secrets' / 'server-token'}"
         )
@@ -110,7 +110,7 @@ def _run_factory(options: DemoOptions, console: Console) -> int:
         if options.headless:
             summary = _summary(place, _factory_emitted(place, children, shop_floor), offers, start, SystemClock().now())
             return _report(summary, began, options, console)
-        console.print(f"Live now. Ctrl-C ends it; the next start carries on from {place.folder}.")
+        console.print(f"Live now. Press Ctrl-C to stop; the next start continues from {place.folder}.")
         while True:
             children.check()
             time.sleep(_POLL_S)
@@ -120,7 +120,7 @@ def _run_factory(options: DemoOptions, console: Console) -> int:
 
 def _run_replay(options: DemoOptions, csv: Path, console: Console) -> int:
     recording = read_recorded_meter(csv, options.timezone, options.skip_broken_rows)
-    # A new folder: a replay starts from nothing, so that its counts are its own.
+    # A new folder, so that the counts are those of this replay alone.
     folder, keep = Path(tempfile.mkdtemp(prefix="vrijloop-replay-")), True
     try:
         code = _replay_in(folder, options, csv, recording, console)
@@ -131,7 +131,7 @@ def _run_replay(options: DemoOptions, csv: Path, console: Console) -> int:
         raise
     finally:
         if keep:
-            console.print(f"What was written stays for a look in {folder}.")
+            console.print(f"The files are kept in {folder}.")
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -168,7 +168,8 @@ def _replay_in(folder: Path, options: DemoOptions, csv: Path, recording: Recorde
 
 
 def _page_port(asked: int | None, console: Console) -> int:
-    """The asked port, which must be free; else the default, or another where somebody listens there."""
+    """The requested port, or by default `DEFAULT_PORT`, or a free one if that is in use. Raises UserError if the
+    requested port is in use."""
     try:
         listen_on("127.0.0.1", asked or DEFAULT_PORT).close()
     except UserError:
@@ -193,7 +194,8 @@ def _workplace(
 def _start_services(
     place: Workplace, options: DemoOptions, children: Children, console: Console, as_of: datetime | None
 ) -> None:
-    """Broker, platform, server, in this order: the server's subscription stands before the first report is sent."""
+    """Start broker, platform and server in this order, so that the server has subscribed before the first report is
+    published."""
     with console.status("Starting broker, sharing platform and server …"):
         start_broker(choose_broker(options.broker), children, place.folder / "broker", place.ports.broker)
         command = [sys.executable, "-m", "vrijloop"]
@@ -216,7 +218,7 @@ def _start_shop_floor(place: Workplace, children: Children, job: dict[str, Any])
 
 
 def _history_start(place: Workplace, now: datetime, weeks: int) -> datetime:
-    """Where the last run left off, or the asked number of weeks ago."""
+    """Where the previous run ended, but at most `weeks` ago."""
     earliest = now - timedelta(weeks=weeks)
     heard = _heard(place)
     return max(earliest, min(heard)) if heard else earliest
@@ -224,13 +226,13 @@ def _history_start(place: Workplace, now: datetime, weeks: int) -> datetime:
 
 def _heard(place: Workplace) -> list[datetime]:
     machines = _ask(place, "GET", "/api/v1/machines")["machines"]
-    return [datetime.fromisoformat(one["until"]) for one in machines]
+    return [datetime.fromisoformat(machine["until"]) for machine in machines]
 
 
 def _watch_history(
     place: Workplace, children: Children, shop_floor: Child, start: datetime, now: datetime, console: Console
 ) -> None:
-    """Show how far history has come through the whole chain, as the store knows it."""
+    """Show how much of the history has reached the store, until all of it has."""
     deadline = time.monotonic() + _HISTORY_LIMIT_S
     with _progress(console) as progress:
         task = progress.add_task("History through OPC UA, Modbus, MQTT and ingest", total=(now - start).total_seconds())
@@ -242,14 +244,14 @@ def _watch_history(
             if heard and min(heard) >= now - timedelta(minutes=1):
                 return
             if time.monotonic() > deadline:
-                raise UnavailableError(f"history did not come through in time: {shop_floor.last_words()}")
+                raise UnavailableError(f"the history was not stored in time: {shop_floor.last_log_lines()}")
             time.sleep(_POLL_S)
 
 
 def _watch_replay(
     place: Workplace, children: Children, shop_floor: Child, recording: RecordedMeter, console: Console
 ) -> None:
-    """Until the recording is through, sent and stored."""
+    """Show progress until the whole recording is replayed and stored."""
     deadline = time.monotonic() + _REPLAY_LIMIT_S
     total = (recording.end - recording.start).total_seconds()
     with _progress(console) as progress:
@@ -259,16 +261,18 @@ def _watch_replay(
             heard = _heard(place)
             progress.update(task, completed=(max(heard) - recording.start).total_seconds() if heard else 0.0)
             if time.monotonic() > deadline:
-                raise UnavailableError(f"the replay took more than {_REPLAY_LIMIT_S:g} s: {shop_floor.last_words()}")
+                raise UnavailableError(
+                    f"the replay took more than {_REPLAY_LIMIT_S:g} s: {shop_floor.last_log_lines()}"
+                )
             time.sleep(_POLL_S)
         children.finished(shop_floor)
         if code != 0:
-            raise UnavailableError(f"the replay ended with an error: {shop_floor.last_words()}")
+            raise UnavailableError(f"the replay ended with an error: {shop_floor.last_log_lines()}")
         progress.update(task, completed=total)
 
 
 def _factory_emitted(place: Workplace, children: Children, shop_floor: Child) -> int:
-    """End the shop floor, so that all is sent, and ask its outbox for the last number."""
+    """Stop the shop floor, which empties its outbox, and return the last sequence number."""
     from edge_agent.agent import OUTBOX_FILE
     from edge_agent.outbox import Outbox
 
@@ -302,7 +306,7 @@ def _summary(
 
 
 def _settled_status(place: Workplace, emitted: int) -> dict[str, Any]:
-    """The ledger, once all that was emitted is stored, or after a while without progress."""
+    """The status of the server once all emitted reports are stored, or once nothing has been stored for a while."""
     status: dict[str, Any] = _ask(place, "GET", "/api/v1/status")
     progressed = time.monotonic()
     while status["stored"] < emitted and time.monotonic() - progressed < _STANDSTILL_S:
@@ -314,7 +318,7 @@ def _settled_status(place: Workplace, emitted: int) -> dict[str, Any]:
 
 
 def _hours_in_file(recording: RecordedMeter) -> dict[str, float]:
-    """Computed straight from the file, past all of our parts: what the stored hours are compared with."""
+    """Hours per state computed directly from the file, to compare with the stored hours."""
     hours = recording.interval.total_seconds() / 3600
     working = sum(power is not None and power >= REPLAY_THRESHOLD_W for power in recording.power_w)
     waiting = sum(power is not None and power < REPLAY_THRESHOLD_W for power in recording.power_w)
@@ -381,7 +385,7 @@ def _progress(console: Console) -> Progress:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGTERM ends the demo as Ctrl-C does."""
+    """Make SIGTERM stop the demo as Ctrl-C does."""
 
     def on_signal(_number: int, _frame: object) -> None:
         raise _InterruptedError

@@ -1,4 +1,4 @@
-"""One file with everything a server or a platform must not lose, and back from it.
+"""Backs up everything that a server or a platform must not lose into one file, and restores it.
 
 backup.tar: manifest.json, states.parquet, ledger.json, publications.sqlite, publisher.sqlite, quarantine.sqlite,
             platform.sqlite or platform.pgdump
@@ -39,7 +39,7 @@ Progress = Callable[[int, int], None]
 
 
 def no_progress(_: int, __: int) -> None:
-    """Nobody looks."""
+    """Ignores progress."""
 
 
 def back_up(
@@ -50,8 +50,8 @@ def back_up(
     database: str | None,
     progress: Progress = no_progress,
 ) -> int:
-    """Write `target`, readable by its owner alone; it appears when it is whole. Returns how many states are in it. What is backed up
-    may be in use meanwhile. Raises UserError or StoreUnavailableError."""
+    """Write `target`, readable by its owner only. It is replaced in one step, once complete. Servers may run
+    meanwhile. Returns the number of states. Raises UserError or StoreUnavailableError."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".vrijloop-backup-", dir=target.parent) as name:
@@ -59,17 +59,18 @@ def back_up(
             if store is not None:
                 chosen = portions(store, None, [], EARLIEST, datetime.max.replace(tzinfo=UTC), progress)
                 count = export_records(chosen, folder / STATES)
-                # After the states: a number is in the ledger only if its state is in the backup, or came once more.
-                (folder / LEDGER).write_text(json.dumps([asdict(one) for one in store.ledger()]))
-            for one in SQLITE_FILES if data_dir is not None else ():
-                if data_dir is not None and (data_dir / one).exists():
-                    _copy_sqlite(data_dir / one, folder / one)
+                # After the states: then every number in the ledger has its state in the backup, unless the state was
+                # sent again.
+                (folder / LEDGER).write_text(json.dumps([asdict(entry) for entry in store.ledger()]))
+            for file_name in SQLITE_FILES if data_dir is not None else ():
+                if data_dir is not None and (data_dir / file_name).exists():
+                    _copy_sqlite(data_dir / file_name, folder / file_name)
             if database is not None:
                 _dump_platform(_platform_url(database), folder)
             files = sorted(folder.iterdir())
             manifest = {
                 "layout": LAYOUT, "version": __version__, "made": rfc3339(now), "states": count,
-                "files": {one.name: {"bytes": one.stat().st_size, "sha256": _digest(one)} for one in files},
+                "files": {file.name: {"bytes": file.stat().st_size, "sha256": _digest(file)} for file in files},
             }  # fmt: skip
             (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
             unfinished = folder / "backup.tar"
@@ -82,7 +83,7 @@ def back_up(
             unfinished.replace(target)
     except (OSError, sqlite3.Error) as error:
         raise UserError(
-            f"{target}: the backup could not be written ({error}). What stood there before still does."
+            f"{target}: the backup could not be written ({error}). The previous file is unchanged."
         ) from error
     return count
 
@@ -95,37 +96,37 @@ def restore(
     over: bool,
     progress: Progress = no_progress,
 ) -> Iterator[str]:
-    """Take everything in that is asked for; says what was done. Idempotent. `over`: also where something stands already; what stood
-    there in files is kept beside them. Raises UserError before anything is changed where the backup is not whole."""
+    """Restore the requested parts; yields what was done. Idempotent. `over`: replace what exists; existing files are
+    kept under another name. If the backup is damaged, raises UserError before anything is changed."""
     with tempfile.TemporaryDirectory(prefix="vrijloop-restore-") as name:
         folder = Path(name)
-        manifest = _unpacked(source, folder)
-        yield f"the backup of {manifest['made']} (version {manifest['version']}) is whole"
+        manifest = _unpack(source, folder)
+        yield f"the backup of {manifest['made']} (version {manifest['version']}) is complete"
         if database is not None:
             yield _restore_platform(_platform_url(database), folder, over)
         if data_dir is not None:
-            if not over and (standing := [one for one in SQLITE_FILES if (data_dir / one).exists()]):
+            if not over and (standing := [file_name for file_name in SQLITE_FILES if (data_dir / file_name).exists()]):
                 raise UserError(
-                    f"{data_dir / standing[0]} stands there already: --over replaces it, and keeps it beside."
+                    f"{data_dir / standing[0]} exists already: --over replaces it and keeps it under another name."
                 )
             data_dir.mkdir(parents=True, exist_ok=True)
-            for one in SQLITE_FILES:
-                if (folder / one).exists():
-                    _put_aside(data_dir / one)
-                    shutil.copyfile(folder / one, data_dir / one)
-                    (data_dir / one).chmod(0o600)
-                    _give_to_its_folders_owner(data_dir / one)
-                    yield f"{one} is back"
+            for file_name in SQLITE_FILES:
+                if (folder / file_name).exists():
+                    _move_aside(data_dir / file_name)
+                    shutil.copyfile(folder / file_name, data_dir / file_name)
+                    (data_dir / file_name).chmod(0o600)
+                    _match_owner_of_folder(data_dir / file_name)
+                    yield f"{file_name} is restored"
         if store is not None and (folder / STATES).exists():
             try:
                 count = import_records(store, folder / STATES, progress)
                 rows = json.loads((folder / LEDGER).read_text())
                 store.restore_ledger([_ledger_of(row) for row in rows])
             except StoreUnavailableError as error:
-                raise UserError(f"{error}. Repeat the command: what is in already is no trouble.") from error
+                raise UserError(f"{error}. Repeat the command; it continues safely.") from error
             for path in data_dir.iterdir() if data_dir is not None else ():
-                _give_to_its_folders_owner(path)
-            yield f"{count} states are back, and the ledger of {len(rows)} gateways"
+                _match_owner_of_folder(path)
+            yield f"{count} states and the ledger of {len(rows)} gateways are restored"
 
 
 def _ledger_of(row: dict[str, Any]) -> GatewayLedger:
@@ -133,45 +134,45 @@ def _ledger_of(row: dict[str, Any]) -> GatewayLedger:
     return GatewayLedger(**{**row, **pairs})
 
 
-def _unpacked(source: Path, folder: Path) -> dict[str, Any]:
-    """The manifest. Raises UserError where a file is missing or is not what it was."""
+def _unpack(source: Path, folder: Path) -> dict[str, Any]:
+    """Unpack the backup and return its manifest. Raises UserError if a file is missing or damaged."""
     try:
         with tarfile.open(source) as tar:
             tar.extractall(folder, filter="data")
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
         for name, known in manifest["files"].items():
             if Path(name).name != name or _digest(folder / name) != known["sha256"]:
-                raise UserError(f"{source}: {name} is not what it was when the backup was made. Take another backup.")
+                raise UserError(f"{source}: {name} has changed since the backup was made. Use another backup.")
         if manifest["layout"] > LAYOUT:
             raise UserError(
-                f"{source}: made by version {manifest['version']}, which this one cannot read: install that first."
+                f"{source}: made by version {manifest['version']}, which this version cannot read; install that version first."
             )
     except (OSError, tarfile.TarError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{source}: is no backup of Vrijloop, or not a whole one ({error}).") from error
+        raise UserError(f"{source}: is not a Vrijloop backup, or is incomplete ({error}).") from error
     return manifest
 
 
-def _give_to_its_folders_owner(path: Path) -> None:
-    """Restored by root, a file must still be the service's."""
+def _match_owner_of_folder(path: Path) -> None:
+    """When run by root, give the file to the owner of its folder, so that the service can use it."""
     if os.getuid() == 0:
         folder = path.parent.stat()
         os.chown(path, folder.st_uid, folder.st_gid)
 
 
-def _put_aside(path: Path) -> None:
-    """What stands there, with its write-ahead log, so that it can be had back."""
-    for one in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
-        if one.exists():
-            one.replace(one.with_name(f"before-restore-{one.name}"))
+def _move_aside(path: Path) -> None:
+    """Rename a file and its write-ahead log, so that they can be recovered."""
+    for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        if file.exists():
+            file.replace(file.with_name(f"before-restore-{file.name}"))
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:
-    """As it stands at one moment, also while somebody writes."""
+    """Copy a database consistently, even while it is being written."""
     with (
-        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=30)) as held,
+        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=30)) as database,
         closing(sqlite3.connect(target)) as copy,
     ):
-        held.backup(copy)
+        database.backup(copy)
 
 
 def _platform_url(database: str) -> URL:
@@ -189,7 +190,7 @@ def _platform_url(database: str) -> URL:
 def _dump_platform(url: URL, folder: Path) -> None:
     if url.get_backend_name() == "sqlite":
         if not Path(str(url.database)).exists():
-            raise UserError(f"{url.database}: there is no such database.")
+            raise UserError(f"{url.database}: no such database.")
         _copy_sqlite(Path(str(url.database)), folder / PLATFORM_SQLITE)
     else:
         _run("pg_dump", url, "--format=custom", f"--file={folder / PLATFORM_DUMP}")
@@ -197,18 +198,18 @@ def _dump_platform(url: URL, folder: Path) -> None:
 
 def _restore_platform(url: URL, folder: Path, over: bool) -> str:
     if url.get_backend_name() == "sqlite":
-        target, held = Path(str(url.database)), folder / PLATFORM_SQLITE
-        if not held.exists():
-            raise UserError("this backup holds no platform on SQLite.")
+        target, saved = Path(str(url.database)), folder / PLATFORM_SQLITE
+        if not saved.exists():
+            raise UserError("this backup contains no platform database of SQLite.")
         if target.exists() and not over:
-            raise UserError(f"{target} stands there already: --over replaces it, and keeps it beside.")
-        _put_aside(target)
-        shutil.copyfile(held, target)
+            raise UserError(f"{target} exists already: --over replaces it and keeps it under another name.")
+        _move_aside(target)
+        shutil.copyfile(saved, target)
         target.chmod(0o600)
-        _give_to_its_folders_owner(target)
+        _match_owner_of_folder(target)
     else:
         if not (folder / PLATFORM_DUMP).exists():
-            raise UserError("this backup holds no platform on PostgreSQL.")
+            raise UserError("this backup contains no platform database of PostgreSQL.")
         clean = ["--clean", "--if-exists"] if over else []
         _run(
             "pg_restore",
@@ -219,14 +220,15 @@ def _restore_platform(url: URL, folder: Path, over: bool) -> str:
             *clean,
             str(folder / PLATFORM_DUMP),
         )
-    return "the platform's database is back"
+    return "the platform's database is restored"
 
 
 def _run(program: str, url: URL, *arguments: str) -> None:
-    """PostgreSQL's own tools. The password goes by the environment, where no list of processes shows it."""
+    """Run one of PostgreSQL's own tools. The password is passed in the environment, because arguments are visible to
+    other users."""
     path = shutil.which(program)
     if path is None:
-        raise UserError(f"{program} is not installed: apt-get install postgresql-client.")
+        raise UserError(f"{program} is not installed; install it with apt-get install postgresql-client.")
     plain = url.set(drivername="postgresql", password=None).render_as_string()
     environment = os.environ | ({"PGPASSWORD": url.password} if url.password else {})
     done = subprocess.run(  # noqa: S603 - PostgreSQL's own tool, with arguments of ours

@@ -1,4 +1,4 @@
-"""Looks at everything a server needs, and says what is wrong and how to mend it. It changes nothing."""
+"""Checks everything that a server needs, and reports problems and how to correct them. Changes nothing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _LEAST_FREE_SHARE = 0.05
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, how it is, and what to do where it is not well."""
+    """A result: what was checked, how serious it is, and what to do about it."""
 
     area: str
     level: Level
@@ -48,7 +48,7 @@ class Finding:
 
 
 def examine(config: Path, clock: Clock) -> Iterator[Finding]:
-    """Each finding as soon as it is known. What cannot be looked at because something before it is wrong is left out."""
+    """Yield each finding as soon as it is known. Checks that depend on a failed one are left out."""
     try:
         settings = load_settings(config, ServerSettings)
         policy = load_settings(settings.policy, Policy)
@@ -57,7 +57,7 @@ def examine(config: Path, clock: Clock) -> Iterator[Finding]:
             "configuration",
             "wrong",
             str(error),
-            "Correct the file; the sample beside the documentation names every option.",
+            "Correct the file; the sample in docs/ explains every option.",
         )
         return
     yield Finding("configuration", "ok", f"{config} and {settings.policy} are valid; factory {policy.factory}.")
@@ -70,7 +70,7 @@ def examine(config: Path, clock: Clock) -> Iterator[Finding]:
 
 
 def secrets(settings: ServerSettings) -> Iterator[Finding]:
-    """Can be read, are long enough, and by nobody else."""
+    """Check that secrets can be read, are long enough, and are not readable by others."""
     files = {"server token": settings.token_file, "platform token": settings.platform.token_file}
     if settings.store.token_file is not None:
         files["token of the store"] = settings.store.token_file
@@ -82,13 +82,14 @@ def secrets(settings: ServerSettings) -> Iterator[Finding]:
             yield Finding("secrets", "wrong", str(error), "")
             continue
         if path.stat().st_mode & 0o077:
-            yield Finding("secrets", "warning", f"{path}: others can read the {what}.", f"chmod 600 {path}")
+            yield Finding("secrets", "warning", f"{path}: the {what} is readable by others.", f"chmod 600 {path}")
         else:
-            yield Finding("secrets", "ok", f"The {what} is there, and its owner's alone.")
+            yield Finding("secrets", "ok", f"The {what} is readable by its owner only.")
 
 
 def broker(settings: BrokerSettings, clock: Clock) -> Iterator[Finding]:
-    """Answers, lets the server in, and its certificate lasts."""
+    """Check that the broker answers, accepts the server's credentials, and has a certificate that does not expire
+    soon."""
     try:
         context, client = settings.tls_context(), broker_client(settings, "")
     except UserError as error:
@@ -98,18 +99,19 @@ def broker(settings: BrokerSettings, clock: Clock) -> Iterator[Finding]:
         yield certificate("broker", settings.host, settings.port, context, clock.now())
     why = _refused(settings, client)
     if why is None:
-        yield Finding("broker", "ok", f"{settings.address} lets the server in.")
+        yield Finding("broker", "ok", f"{settings.address} accepts the server's credentials.")
     else:
         yield Finding(
             "broker",
             "wrong",
             f"{settings.address}: {why}.",
-            "Is the broker running, and are user and password those that it knows?",
+            "Check that the broker runs, and the user and password.",
         )
 
 
 def _refused(settings: BrokerSettings, client: mqtt.Client) -> str | None:
-    """Why the broker does not let us in; None where it does. Nothing is subscribed to, and the session is not kept."""
+    """Connect to the broker without subscribing or keeping a session. Returns the reason of a failure, None on
+    success."""
     answers: list[str] = []
     done = threading.Event()
 
@@ -118,7 +120,7 @@ def _refused(settings: BrokerSettings, client: mqtt.Client) -> str | None:
         done.set()
 
     def on_connect(_: object, __: object, ___: object, reason: ReasonCode, ____: object) -> None:
-        answered("" if not reason.is_failure else f"it refuses the server ({reason})")
+        answered("" if not reason.is_failure else f"it refuses the connection ({reason})")
 
     client.on_connect = on_connect
     client.on_disconnect = lambda *_: answered(settings.ended_unanswered)
@@ -130,11 +132,11 @@ def _refused(settings: BrokerSettings, client: mqtt.Client) -> str | None:
     done.wait(_TIMEOUT_S)
     client.disconnect()
     client.loop_stop()
-    return (answers[0] or None) if answers else "it takes the connection but does not speak MQTT"
+    return (answers[0] or None) if answers else "it accepts the connection but does not speak MQTT"
 
 
 def certificate(area: str, host: str, port: int, context: ssl.SSLContext, now: datetime) -> Finding:
-    """Valid for this name, and for a month more."""
+    """Check that the certificate is valid for this name and does not expire within a month."""
     try:
         with (
             socket.create_connection((host, port), timeout=_TIMEOUT_S) as plain,
@@ -145,19 +147,19 @@ def certificate(area: str, host: str, port: int, context: ssl.SSLContext, now: d
         return Finding(
             area,
             "wrong",
-            f"{host}:{port}: its certificate is not accepted ({error}).",
-            "Renew it, or name its issuer in `ca_file`.",
+            f"{host}:{port}: its certificate is not valid ({error}).",
+            "Renew it, or set `ca_file` to the certificate of its issuer.",
         )
     ends = datetime.fromtimestamp(ends_at, UTC)
     if ends - now < _EXPIRES_SOON:
         return Finding(
-            area, "warning", f"{host}:{port}: its certificate expires on {ends:%d/%m/%Y}.", "Renew it before."
+            area, "warning", f"{host}:{port}: its certificate expires on {ends:%d/%m/%Y}.", "Renew it before that day."
         )
     return Finding(area, "ok", f"{host}:{port}: its certificate is valid until {ends:%d/%m/%Y}.")
 
 
 def store(table: StoreTable, data_dir: Path) -> Iterator[Finding]:
-    """Its folder can be written, or its server answers."""
+    """Check that the store's folder is writable, or that its server answers."""
     if table.kind == "influxdb":
         url = f"{(table.url or '').rstrip('/')}/ping"
         try:
@@ -184,33 +186,35 @@ def store(table: StoreTable, data_dir: Path) -> Iterator[Finding]:
             "store",
             "wrong",
             f"{folder} cannot be written ({error.strerror}).",
-            f"Give it to the user that runs the server: chown {folder}",
+            f"Make the user that runs the server its owner: chown {folder}",
         )
         return
     file = data_dir / DUCKDB_FILE
-    held = (
+    size = (
         f"{file.stat().st_size / 1e6:.0f} MB"
         if file.exists()
-        else "not made yet: the server does that at its first start"
+        else "not created yet; the server creates it when it first starts"
     )
-    yield Finding("store", "ok", f"{file}: {held}.")
+    yield Finding("store", "ok", f"{file}: {size}.")
 
 
 def _bucket(table: StoreTable, data_dir: Path) -> Iterator[Finding]:
-    """The token may read the bucket."""
+    """Check that the token can read the bucket."""
     try:
         with closing(open_store(table, data_dir, SystemClock())) as opened:
-            held = opened.factories()
+            factories = opened.factories()
     except UserError:
-        return  # said among the secrets
+        return  # reported by `secrets`
     except StoreUnavailableError as error:
-        yield Finding("store", "wrong", f"{error}.", "`vrijloop store init` makes the bucket and a token for it.")
+        yield Finding("store", "wrong", f"{error}.", "`vrijloop store init` creates the bucket and a token for it.")
         return
-    yield Finding("store", "ok", f"The bucket {table.bucket} can be read; it holds {', '.join(held) or 'nothing yet'}.")
+    yield Finding(
+        "store", "ok", f"The bucket {table.bucket} can be read; it contains {', '.join(factories) or 'nothing yet'}."
+    )
 
 
 def platform(settings: ServerSettings, clock: Clock) -> Iterator[Finding]:
-    """Answers, knows the token, and has the same time."""
+    """Check that the platform answers, accepts the token, and has the same time."""
     url = settings.platform.url
     parts = urlsplit(url)
     if parts.scheme == "https" and parts.hostname:
@@ -219,33 +223,33 @@ def platform(settings: ServerSettings, clock: Clock) -> Iterator[Finding]:
         token = read_secret(settings.platform.token_file, "platform token")
         answer = httpx2.get(f"{url}/api/v1/bookings", headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT_S)
     except UserError:
-        return  # said among the secrets
+        return  # reported by `secrets`
     except httpx2.HTTPError as error:
         yield Finding(
             "platform",
             "wrong",
             f"{url} does not answer ({type(error).__name__}).",
-            "Offers wait here, durably. Start it, or correct `url` in [platform].",
+            "Start it, or correct `url` in [platform]. Meanwhile offers are stored and delivered later.",
         )
         return
     if answer.status_code in (401, 403):
         yield Finding(
             "platform",
             "wrong",
-            f"{url} does not know this factory's token.",
-            "Ask its administrator for one that may `read` and `offer`.",
+            f"{url} does not accept this factory's token.",
+            "Ask its administrator for a token with the permissions `read` and `offer`.",
         )
     elif answer.is_error:
         yield Finding("platform", "wrong", f"{url} answered {answer.status_code}.", "Look into the platform's log.")
     else:
-        yield Finding("platform", "ok", f"{url} answers, and knows this factory.")
+        yield Finding("platform", "ok", f"{url} answers and accepts this factory's token.")
     there = answer.headers.get("date")
     if there is not None:
         yield clocks(parsedate_to_datetime(there), clock.now())
 
 
 def clocks(there: datetime, here: datetime) -> Finding:
-    """Signatures and promises need one time."""
+    """Compare the clocks: signatures and promises depend on them."""
     apart = abs(there - here)
     if apart > _CLOCK_APART:
         return Finding(
@@ -258,43 +262,43 @@ def clocks(there: datetime, here: datetime) -> Finding:
 
 
 def server(settings: ServerSettings) -> Iterator[Finding]:
-    """Runs, and hears its gateways."""
+    """Check that the server runs and that no reports are missing."""
     address = address_of(settings)
     try:
         answer = request(settings, "GET", "/api/v1/status", _TIMEOUT_S)
     except UserError:
         return
     except httpx2.HTTPError:
-        yield Finding("server", "warning", f"{address}: the server does not run.", "vrijloop server --config …")
+        yield Finding("server", "warning", f"{address}: the server is not running.", "vrijloop server --config …")
         return
     if answer.is_error:
         yield Finding(
             "server",
             "wrong",
-            f"{address} answered {answer.status_code}: something else may run there.",
+            f"{address} answered {answer.status_code}; another program may be listening there.",
             "Choose another `port`.",
         )
         return
     status = answer.json()
-    yield Finding("server", "ok", f"{address} runs; {status.get('stored', 0)} reports stored.")
+    yield Finding("server", "ok", f"{address} is running; {status.get('stored', 0)} reports are stored.")
     if status.get("missing"):
         yield Finding(
             "server",
             "warning",
             f"{status['missing']} reports are missing.",
-            "vrijloop ingest gaps says of which gateway.",
+            "`vrijloop ingest gaps` shows which gateway they are from.",
         )
 
 
 def disk(folder: Path, usage: tuple[int, int, int]) -> Finding:
-    """Room for some time to come. `usage`: total, used, free bytes."""
+    """Check the free space. `usage`: total, used and free bytes."""
     total, _, free = usage
-    said = f"{free / 1e9:.1f} GB of {total / 1e9:.0f} GB are free where {folder} is."
+    said = f"{free / 1e9:.1f} GB of {total / 1e9:.0f} GB are free on the disk of {folder}."
     if free < _LEAST_FREE or free < _LEAST_FREE_SHARE * total:
-        return Finding("disk", "warning", said, "Make room, or set `keep` in [store], which deletes what is older.")
+        return Finding("disk", "warning", said, "Free some space, or set `keep` in [store] to delete old states.")
     return Finding("disk", "ok", said)
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest above it that is there."""
-    return next(one for one in (folder.resolve(), *folder.resolve().parents) if one.exists())
+    """The folder, or its nearest existing parent."""
+    return next(parent for parent in (folder.resolve(), *folder.resolve().parents) if parent.exists())

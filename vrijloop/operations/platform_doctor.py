@@ -1,4 +1,4 @@
-"""Looks at a sharing platform's database, for its administrator. It changes nothing."""
+"""Checks the database of a sharing platform. Changes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vrijloop.operations.doctor import Finding, disk
 
 
 def examine_platform(url: str, clock: Clock) -> Iterator[Finding]:
-    """`url`: SQLAlchemy's. Each thing in turn, until one stands in the way of all others."""
+    """Yield each finding. `url`: SQLAlchemy URL. Ends early if the remaining checks are not possible."""
     try:
         with looking(url) as session:
             there, newest = revision_in(session.connection()), newest_revision()
@@ -25,16 +25,18 @@ def examine_platform(url: str, clock: Clock) -> Iterator[Finding]:
                 yield Finding(
                     "database",
                     "wrong",
-                    f"Its tables are of revision {there or 'none'}; this version wants {newest}.",
-                    "vrijloop platform-migrate --database … (after a backup), or start the platform, which does the same.",
+                    f"Its tables are at revision {there or 'none'}; this version needs {newest}.",
+                    "vrijloop platform-migrate --database … (after a backup), or start the platform, which migrates them too.",
                 )
                 return
-            yield Finding("database", "ok", f"It answers, and its tables are of this version ({there}).")
+            yield Finding(
+                "database", "ok", f"It answers, and its tables are at the revision of this version ({there})."
+            )
             now = clock.now()
-            yield _delivered("e-mails", "E-mails", late_mails, session, now, "Look at --mail and at the mail server.")
+            yield _delivered("e-mails", "E-mails", late_mails, session, now, "Check --mail and the mail server.")
             yield _delivered(
                 "webhooks", "Webhook messages", late_webhooks, session, now,
-                "Each organisation sees its own, and sends them again, under Organisation.",
+                "Each organisation can see and resend its own under Organisation.",
             )  # fmt: skip
     except DatabaseError as error:
         yield Finding("database", "wrong", str(error), "Start it, or correct --platform-database.")
@@ -50,11 +52,11 @@ def _delivered(
 ) -> Finding:
     found = count(session, now)
     if not found.late and not found.given_up:
-        return Finding(area, "ok", f"{what} arrive.")
-    why = f" The newest: {found.why}." if found.why else ""
+        return Finding(area, "ok", f"{what} are being delivered.")
+    why = f" Latest reason: {found.why}." if found.why else ""
     return Finding(
         area,
         "warning",
-        f"{what}: {found.late} wait for more than ten minutes, {found.given_up} were given up.{why}",
+        f"{what}: {found.late} have been waiting for more than ten minutes, {found.given_up} were given up.{why}",
         mend,
     )

@@ -1,4 +1,5 @@
-"""The server's HTTP API: each token sees its own factory, on every route; paging; the live stream; the description."""
+"""The HTTP API of the server: access by token on every route, paging, the live stream, the kill switch, the webhook,
+and the description."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ def report(factory: str, machine: str, seq: int, first: float, last: float, stat
 
 
 class ServedApi:
-    """Two factories in one store; the analytics of one of them."""
+    """A store with two factories, and the API of the server of one of them."""
 
     def __init__(self, folder: Path) -> None:
         self.store = DuckDBStateStore(folder / "states.duckdb")
@@ -100,7 +101,7 @@ ROUTES: dict[str, tuple[dict[str, str], int]] = {
     "/api/v1/timelines": ({"machine": "mill-1", **SPAN}, 200),
     "/metrics": ({}, 404),
 }
-"""Query of every route, and what the other factory's token is answered."""
+"""The query of every route, and the answer to the token of the other factory."""
 METHODS = {
     "/api/v1/cycle": "POST",
     "/api/v1/backup": "POST",
@@ -124,7 +125,7 @@ def test_the_table_names_every_route(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_without_a_valid_token_there_is_nothing(served: tuple[ServedApi, str], path: str) -> None:
+def test_requests_without_a_valid_token_are_refused(served: tuple[ServedApi, str], path: str) -> None:
     method = METHODS.get(path, "GET")
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {OWN}"}):
         assert httpx2.request(method, served[1] + path, params=ROUTES[path][0], headers=headers).status_code == 401
@@ -160,11 +161,11 @@ def test_machines_come_in_pages(served: tuple[ServedApi, str]) -> None:
     assert get(url, "/api/v1/machines", limit=0).status_code == 422
 
 
-def test_intervals_come_in_pages_that_join_without_a_seam(served: tuple[ServedApi, str]) -> None:
+def test_pages_of_intervals_join_without_gaps(served: tuple[ServedApi, str]) -> None:
     _, url = served
     query: dict[str, Any] = {"machine": "mill-0", **SPAN}
     whole = get(url, "/api/v1/intervals", **query).json()["intervals"]
-    assert len(whole) == 6  # five reported, then an hour that nobody confirmed
+    assert len(whole) == 6  # five reported spells, then an hour without reports
     assert whole[-1]["state"] == "unknown"
     pages: list[Any] = []
     cursor = None
@@ -177,13 +178,13 @@ def test_intervals_come_in_pages_that_join_without_a_seam(served: tuple[ServedAp
     assert pages == whole
 
 
-def test_gaps_say_what_is_missing(served: tuple[ServedApi, str]) -> None:
+def test_gaps_list_missing_numbers(served: tuple[ServedApi, str]) -> None:
     assert get(served[1], "/api/v1/gaps").json()["missing"] == 10
     (gateway,) = get(served[1], "/api/v1/gaps", OTHER).json()["gateways"]
     assert (gateway["gateway"], gateway["gaps"]) == ("gw-genk", [[2, 3]])
 
 
-def test_the_stream_begins_with_what_is_and_tells_each_change(served: tuple[ServedApi, str]) -> None:
+def test_the_stream_begins_with_all_states_and_sends_each_change(served: tuple[ServedApi, str]) -> None:
     made, url = served
     headers = {"Authorization": f"Bearer {OWN}"}
     with httpx2.stream("GET", url + "/api/v1/stream", headers=headers, timeout=30) as answer:
@@ -200,7 +201,9 @@ def test_the_stream_begins_with_what_is_and_tells_each_change(served: tuple[Serv
         )
 
 
-def test_a_store_that_is_away_is_said(served: tuple[ServedApi, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_store_is_answered_with_503(
+    served: tuple[ServedApi, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def away(*_: object) -> None:
         raise StoreUnavailableError("InfluxDB at http://127.0.0.1:8086 does not answer")
 
@@ -213,7 +216,7 @@ def test_a_store_that_is_away_is_said(served: tuple[ServedApi, str], monkeypatch
         assert int(answer.headers["retry-after"]) > 0
 
 
-def test_the_description_is_checked_in_and_says_3_1(tmp_path: Path) -> None:
+def test_the_openapi_description_is_up_to_date_and_of_version_3_1(tmp_path: Path) -> None:
     served = ServedApi(tmp_path)
     written = Path(__file__).resolve().parents[3] / "docs" / "schema" / "server.openapi.json"
     assert served.app.openapi()["openapi"].startswith("3.1")
@@ -226,14 +229,14 @@ def put_switch(url: str, token: str | None, on: bool) -> httpx2.Response:
     return httpx2.put(url + "/api/v1/kill-switch", json={"on": on}, headers=headers)
 
 
-def test_nobody_else_turns_the_kill_switch(served: tuple[ServedApi, str]) -> None:
+def test_only_the_factory_can_set_the_kill_switch(served: tuple[ServedApi, str]) -> None:
     whole, url = served
     assert put_switch(url, None, True).status_code == 401
     assert put_switch(url, OTHER, True).status_code == 404
     assert not whole.context.publishing.kill_switch
 
 
-def test_the_platforms_word_counts_only_when_it_is_signed(served: tuple[ServedApi, str]) -> None:
+def test_the_booking_hook_requires_a_valid_signature(served: tuple[ServedApi, str]) -> None:
     whole, url = served
     asked: list[int] = []
 
@@ -257,8 +260,8 @@ def test_the_platforms_word_counts_only_when_it_is_signed(served: tuple[ServedAp
     assert asked == [1]
 
 
-def test_a_signature_is_as_the_specification_says() -> None:
-    """The specification's own example."""
+def test_the_signature_matches_the_example_of_the_specification() -> None:
+    """The example of the specification."""
     secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}'
     headers = sign("msg_p5jXN8AQM9LWM0D4loKWxJek", datetime.fromtimestamp(1614265330, UTC), body, secret)
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="

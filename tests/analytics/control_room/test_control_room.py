@@ -1,4 +1,4 @@
-"""The control room in Chromium, before a real server and a real platform."""
+"""The control room in Chromium, with a real server and a real platform."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def sign_in(page: Page) -> None:
     expect(page.locator("#kill-state")).not_to_be_empty()
 
 
-def test_what_is_approved_here_is_offered_there(room: Room, page: Page) -> None:
+def test_an_approved_slot_is_offered_on_the_platform(room: Room, page: Page) -> None:
     sign_in(page)
     waiting = page.locator("#approvals li").filter(has_text="mill-1")
     expect(waiting.first).to_be_visible()
@@ -162,13 +162,13 @@ def test_the_kill_switch_empties_the_platform_within_five_seconds(room: Room, pa
     page.get_by_role("button", name="Alles intrekken").click()
     wait_for(lambda: room.offers() == [], "the platform to be empty", seconds=5)
     expect(page.locator("#kill")).to_have_class("card switch on")
-    expect(page.locator("#slots li")).to_have_text(["Niets in aanbod."])
+    expect(page.locator("#slots li")).to_have_text(["Er wordt niets aangeboden."])
     page.get_by_role("button", name="Weer aanbieden").click()
     wait_for(lambda: bool(room.offers()), "the offers to come back")
     expect(page.get_by_role("button", name="Alles intrekken")).to_be_visible()
 
 
-def test_states_come_live_and_pictures_are_drawn(room: Room, page: Page) -> None:
+def test_states_are_live_and_charts_are_drawn(room: Room, page: Page) -> None:
     sign_in(page)
     machine = page.locator('#machines li[data-machine="lathe-2"]')
     expect(machine).to_have_attribute("data-state", "executing")
@@ -185,7 +185,7 @@ def test_states_come_live_and_pictures_are_drawn(room: Room, page: Page) -> None
 
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("language", ["nl", "en"])
-def test_the_page_is_fit_for_everybody(room: Room, page: Page, width: int, language: str) -> None:
+def test_the_page_is_accessible(room: Room, page: Page, width: int, language: str) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"/control?lang={language}")
     _check(page, width, f"door-{language}")
@@ -211,7 +211,7 @@ def _check(page: Page, width: int, name: str) -> None:
         page.screenshot(path=f"{PICTURES}/control-{width}-{name}.png", full_page=True)
 
 
-def test_the_door_lets_nobody_in_without_the_token(room: Room) -> None:
+def test_signing_in_requires_the_token(room: Room) -> None:
     with httpx2.Client(base_url=room.url, timeout=20) as http:
         own = {"Sec-Fetch-Site": "same-origin"}
         assert "Token" in http.get("/control").text
@@ -228,7 +228,7 @@ def test_the_door_lets_nobody_in_without_the_token(room: Room) -> None:
         assert "samesite=strict" in cookie
         assert TOKEN not in cookie
         assert http.get("/api/v1/slots").status_code == 200
-        # Another site's form brings the cookie at most; what it asks for is not done.
+        # A form on another site can at most send the cookie; the request is refused.
         for headers in (
             {},
             {"Origin": "https://evil.example"},
@@ -242,7 +242,7 @@ def test_the_door_lets_nobody_in_without_the_token(room: Room) -> None:
         assert "frame-ancestors 'none'" in http.get("/control").headers["content-security-policy"]
 
 
-def test_one_report_is_followed_to_the_offers(room: Room, tmp_path: Path) -> None:
+def test_one_report_is_traced_to_the_offers(room: Room, tmp_path: Path) -> None:
     stored = room.ask("GET", "/api/v1/status").json()["stored"]
     found = room.ask("GET", f"/api/v1/reports/gw-1/{stored // 2}").json()
     assert found["machine"] == "lathe-2"
@@ -257,7 +257,7 @@ def test_one_report_is_followed_to_the_offers(room: Room, tmp_path: Path) -> Non
     assert said.count("Offer ") == len(found["offers"])
 
 
-def test_a_veto_needs_hours_to_come(room: Room) -> None:
+def test_a_veto_must_be_in_the_future(room: Room) -> None:
     def post(start: timedelta, end: timedelta) -> int:
         body = {"machine": "lathe-2", "start": (NOW + start).isoformat(), "end": (NOW + end).isoformat()}
         return room.ask("POST", "/api/v1/vetoes", json=body).status_code

@@ -1,4 +1,5 @@
-"""Forecast and calibration: no look-ahead, promises that hold on factories whose truth is known, nothing without a record."""
+"""Forecasts and calibration: no look-ahead, promises that hold for simulated factories, and nothing published
+without a track record."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ START = utc(5)
 
 
 def factory(seed: int, weeks: int, overtime: float, machines: int = 2) -> pd.DataFrame:
-    """Two shifts on weekdays; with probability `overtime` the evening of a day is worked through as well."""
+    """Two shifts on weekdays. On each day the machine works through the evening with probability `overtime`."""
     chance = np.random.default_rng(seed)
     rows = []
     for machine in range(machines):
@@ -57,7 +58,7 @@ def spans(
 
 
 @given(st.integers(0, 10_000), st.integers(0, 3 * HALF_HOURS_PER_WEEK))
-def test_features_see_nothing_at_or_after_the_origin(seed: int, origin: int) -> None:
+def test_features_use_nothing_at_or_after_the_origin(seed: int, origin: int) -> None:
     chance = np.random.default_rng(seed)
     free = chance.choice([0.0, 1.0, np.nan], 4 * HALF_HOURS_PER_WEEK).astype(np.float32)
     other = free.copy()
@@ -77,7 +78,7 @@ def test_the_same_hour_last_week() -> None:
     np.testing.assert_array_equal(scores, expected)
 
 
-def test_changing_the_future_changes_nothing() -> None:
+def test_changing_the_future_does_not_change_the_slots() -> None:
     history = factory(1, 14, 0.2)
     now = START + timedelta(weeks=12, hours=3)
     before = spans(history, now)
@@ -153,8 +154,8 @@ def test_booked_vetoed_and_closed_hours_are_not_offered() -> None:
         assert not (slot.start < saturday + timedelta(hours=3) and saturday < slot.end)
 
 
-def test_promises_hold_on_a_factory_whose_truth_is_known() -> None:
-    """Twenty-two weeks with a fifth of the evenings worked: the weeks after the twelfth are the test."""
+def test_promises_hold_for_a_simulated_factory() -> None:
+    """Twenty-two weeks in which a fifth of the evenings are worked; the weeks after the twelfth are the test."""
     history = factory(8, 22, 0.2, machines=3)
     policy = POLICY.model_copy(update={"max_broken_promises": 0.1})
     plan = Plan(START + timedelta(weeks=12), START + timedelta(weeks=22), refit=timedelta(weeks=5))
@@ -166,7 +167,7 @@ def test_promises_hold_on_a_factory_whose_truth_is_known() -> None:
 
 
 def test_a_pattern_that_changes_stops_the_promises() -> None:
-    """From the fifteenth week on the factory works around the clock: after that nothing is promised for long."""
+    """From the fifteenth week on the factory works around the clock: soon nothing is promised any more."""
     history = factory(9, 22, 0.0)
     history.loc[history["since"] >= pd.Timestamp(START + timedelta(weeks=14)), "state"] = RUN
     plan = Plan(START + timedelta(weeks=16), START + timedelta(weeks=22), refit=timedelta(weeks=1))
@@ -174,7 +175,7 @@ def test_a_pattern_that_changes_stops_the_promises() -> None:
     assert result["slots"] <= 10
 
 
-def test_calibration_wants_a_record_and_a_rate_that_was_kept() -> None:
+def test_calibration_requires_a_track_record_within_the_rate() -> None:
     grid = shift_weeks(8)
     origins = range(3 * QUARTERS_PER_WEEK, 7 * QUARTERS_PER_WEEK, QUARTERS_PER_DAY)
     trials = [Trial("m", at, WEEKLY.scores(grid, at, QUARTERS_PER_DAY)) for at in origins]
@@ -191,7 +192,7 @@ def test_calibration_wants_a_record_and_a_rate_that_was_kept() -> None:
     assert calibrate(trials, {"m": noise}, end, policy, 0.05) is None
 
 
-def test_what_was_lived_tightens_the_promise_and_stops_it() -> None:
+def test_broken_promises_lower_the_rate_and_then_stop_publishing() -> None:
     assert adjusted_rate(0.05, None) == 0.05
     assert adjusted_rate(0.05, Tally(19, 19)) == 0.05
     assert adjusted_rate(0.05, Tally(100, 5)) == 0.05
@@ -203,7 +204,7 @@ def test_too_little_to_learn_from() -> None:
     assert BoostedTrees.train({"m": shift_weeks(3)}, 2 * QUARTERS_PER_WEEK, 0, QUARTERS_PER_DAY) is None
 
 
-def test_origins_keep_to_the_clock_on_the_wall() -> None:
+def test_origins_are_local_midnights() -> None:
     plan = Plan(utc(27, 12, month=3), utc(1, 12, month=4))
     hours = [origin.hour for origin in origins_of(plan, "Europe/Brussels")]
     assert (len(hours), set(hours)) == (4, {0})
@@ -215,8 +216,8 @@ def test_wilson() -> None:
     assert (low, high) == (0.0215, 0.1118)
 
 
-def test_a_week_with_a_change_of_clocks() -> None:
-    """Hours on the wall repeat; 25 October 2026 has 25 of them."""
+def test_a_week_with_a_dst_change() -> None:
+    """Local hours repeat; 25 October 2026 has 25 of them."""
     grid_start = date(2026, 8, 17)
     rows = []
     for day in range(70):
@@ -237,8 +238,8 @@ def test_a_week_with_a_change_of_clocks() -> None:
         assert all(not 6 <= one.hour < 20 for one in local)
 
 
-def test_a_new_machine_borrows_from_its_group_until_it_has_a_history_of_its_own() -> None:
-    """The group works late every other week; of the new machine two weeks are known, and in neither it did."""
+def test_a_new_machine_borrows_from_its_group_until_it_has_its_own_history() -> None:
+    """The group works late every other week. Two weeks of the new machine are known, without late work."""
     rows = []
     for name, first in (("old-1", 0), ("old-2", 0), ("new", 12)):
         for day in range(first * 7, 15 * 7):
@@ -255,10 +256,10 @@ def test_a_new_machine_borrows_from_its_group_until_it_has_a_history_of_its_own(
     evening = np.arange(18 * 4, 22 * 4)
 
     def share(policy: Policy) -> float:
-        past = with_borrowed_weeks(snapshot_at(history, now, policy), policy)
-        grid = past.grids["new"]
+        snapshot = with_borrowed_weeks(snapshot_at(history, now, policy), policy)
+        grid = snapshot.grids["new"]
         assert grid.own_from in (0, 12 * QUARTERS_PER_WEEK)
-        return float(WEEKLY.scores(grid, past.origin, 96)[evening].mean())
+        return float(WEEKLY.scores(grid, snapshot.origin, 96)[evening].mean())
 
     assert share(alone) == 1.0, "three free evenings of three"
     assert share(together) == pytest.approx(5.5 / 8, abs=0.07), "and half of five borrowed weeks"
@@ -267,7 +268,7 @@ def test_a_new_machine_borrows_from_its_group_until_it_has_a_history_of_its_own(
     assert "new" not in {machine for machine, *_ in spans(history, early, together)}, "what is borrowed is no history"
 
 
-def test_what_is_borrowed_counts_for_no_promise() -> None:
+def test_borrowed_weeks_count_for_no_promise() -> None:
     grids = {"new": QuarterGrid(shift_weeks(14).values, MONDAY, "UTC", own_from=12 * QUARTERS_PER_WEEK)}
     assert _trial_origins(grids, 14 * QUARTERS_PER_WEEK) == []
     later = {"new": QuarterGrid(shift_weeks(16).values, MONDAY, "UTC", own_from=12 * QUARTERS_PER_WEEK)}

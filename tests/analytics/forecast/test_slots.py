@@ -1,4 +1,4 @@
-"""Forecast and slots: inside what the factory offers, never overlapping, never over what is booked, no look-ahead."""
+"""Profiles and slots: within the offered hours, never overlapping, never over booked hours, no look-ahead."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def propose_windows(
     policy: MachinePolicy,
     taken: Sequence[tuple[datetime, datetime]] = (),
 ) -> list[Window]:
-    """Cut from the weekly profile, with places in the grid."""
+    """Windows cut from the weekly profile, with positions in the grid."""
     scores = quarter_shares(grid.values, origin, first, last)
     windows = cut_windows(scores, open_quarters(grid, first, last, policy, taken), 0.7, policy)
     return [Window(first + one.first, first + one.last, one.score) for one in windows]
@@ -52,7 +52,7 @@ def test_a_two_shift_machine_is_offered_at_night_and_at_the_weekend() -> None:
     ("offered", "expected"),
     [
         (["mon 00:00-04:00"], ["Mon 00:00 4 h"]),
-        (["mon 05:00-08:00"], []),  # only one of these hours is free: shorter than the minimum
+        (["mon 05:00-08:00"], []),  # only one of these hours is free, which is less than the minimum
         (["mon-tue 20:00-24:00"], ["Mon 22:00 2 h", "Tue 22:00 2 h"]),
         (["sat-mon 00:00-02:00"], ["Mon 00:00 2 h", "Sat 00:00 2 h", "Sun 00:00 2 h"]),
     ],
@@ -126,8 +126,8 @@ def test_a_margin_is_left_where_busy_time_borders() -> None:
     assert [(one.first, one.last) for one in windows] == [(0, 6), (14, 24)]
 
 
-def test_pieces_are_no_longer_than_asked() -> None:
-    windows = cut_windows(np.ones(20), np.ones(20, dtype=bool), 0.5, OPEN, piece=timedelta(hours=2))
+def test_slots_are_no_longer_than_requested() -> None:
+    windows = cut_windows(np.ones(20), np.ones(20, dtype=bool), 0.5, OPEN, longest_slot=timedelta(hours=2))
     assert [(one.first, one.last) for one in windows] == [(0, 8), (8, 16)]
 
 
@@ -149,16 +149,16 @@ def test_was_kept(values: list[int], kept: bool | None) -> None:
 @pytest.mark.parametrize(
     ("day", "expected"),
     [
-        # The night of the change of clocks: 22:00 to 06:00 by the wall is 7 hours in March, 9 in October.
+        # The night of the DST change: local 22:00 to 06:00 lasts 7 hours in March, 9 in October.
         (date(2026, 3, 28), 7.0),
         (date(2026, 10, 24), 9.0),
         (date(2026, 6, 13), 8.0),
     ],
 )
-def test_slots_keep_to_the_clock_on_the_wall(day: date, expected: float) -> None:
+def test_slots_follow_local_time(day: date, expected: float) -> None:
     monday = day - timedelta(days=day.weekday(), weeks=8)
     grid = shift_weeks(9, monday, zone="Europe/Brussels")
-    for week in range(9):  # saturdays and sundays work the same hours
+    for week in range(9):  # Saturdays and Sundays work the same hours
         for offset in (5, 6):
             start = week * QUARTERS_PER_WEEK + offset * QUARTERS_PER_DAY
             grid.values[start + 24 : start + 88] = NOT_FREE
@@ -176,7 +176,7 @@ def test_moments_of_slots_are_aware() -> None:
 
 
 @given(st.integers(0, 60), st.integers(1, 12), st.integers(0, 20))
-def test_a_run_is_cut_so_that_no_piece_is_too_short_and_little_is_lost(length: int, shortest: int, more: int) -> None:
+def test_runs_are_cut_into_pieces_of_valid_length_with_little_loss(length: int, shortest: int, more: int) -> None:
     longest = shortest + more
     policy = MachinePolicy(minimum_slot=shortest * QUARTER, maximum_slot=longest * QUARTER)
     windows = cut_windows(np.ones(length), np.ones(length, dtype=bool), 0.5, policy)
@@ -192,7 +192,7 @@ def test_a_run_is_cut_so_that_no_piece_is_too_short_and_little_is_lost(length: i
 
 _ALL = 2 * QUARTERS_PER_DAY
 _FREE_AT_NOON = np.where((np.arange(_ALL) % 96 >= 45) & (np.arange(_ALL) % 96 < 75), 0.9, 0.1)
-"""Forecast free from 11:15 to 18:45 on both days."""
+"""A forecast that is free from 11:15 to 18:45 on both days."""
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ _FREE_AT_NOON = np.where((np.arange(_ALL) % 96 >= 45) & (np.arange(_ALL) % 96 < 
 )
 def test_buffers_and_rounding(wishes: dict[str, object], expected: list[str]) -> None:
     policy = MachinePolicy(**{"minimum_slot": timedelta(hours=2), **wishes})
-    # The forecast begins at 01:30: what is rounded is the clock on the wall, not the place.
+    # The forecast begins at 01:30: local times are rounded, not positions.
     windows = cut_windows(_FREE_AT_NOON[6:], np.ones(_ALL - 6, dtype=bool), 0.5, policy, origin=96 + 6)
 
     def clock(place: int) -> str:
@@ -216,7 +216,7 @@ def test_buffers_and_rounding(wishes: dict[str, object], expected: list[str]) ->
     assert [f"{clock(one.first)}-{clock(one.last)}" for one in windows] == 2 * expected
 
 
-def test_nothing_is_open_on_blacked_out_days_nor_near_what_is_taken() -> None:
+def test_blackout_days_and_time_near_taken_hours_are_not_open() -> None:
     grid = shift_weeks(1)
     policy = MachinePolicy(
         blackout=(parse_blackout("2026-01-13/2026-01-14"),), buffer_before=timedelta(hours=1), buffer_after=QUARTER

@@ -1,4 +1,5 @@
-"""Laws of what is offered, whatever the forecast thinks: the factory's rules hold for every slot, and stricter ones never offer more."""
+"""Properties of proposals for any scores: the factory's rules hold for every slot, and stricter rules never offer
+more."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from analytics.policy.slot import Slot
 FIRST_DAY = date(2026, 3, 2)
 ZONE = "Europe/Brussels"
 LOCAL = ZoneInfo(ZONE)
-# Four weeks and a morning: the horizon runs over the change of clocks on 29 March.
+# Four weeks and a morning: the horizon includes the DST change on 29 March.
 NOW = datetime(2026, 3, 26, 9, 7, tzinfo=LOCAL)
 SKIPPED = [datetime(2026, 3, 29, 3, minute, tzinfo=LOCAL) for minute in (0, 15, 30, 45)]
 FITTED = Fitted(WEEKLY, TrackRecord(0.5, 1, None, 100, Tally(100, 2)), 0.05, NOW)
@@ -60,7 +61,7 @@ bookings = st.lists(
 )
 
 
-def past(seed: int) -> Snapshot:
+def snapshot(seed: int) -> Snapshot:
     chance = np.random.default_rng(seed)
     days = (NOW.date() - FIRST_DAY).days + 1
     week = chance.choice([FREE, NOT_FREE], 7 * 24, p=[0.7, 0.3]).repeat(4)
@@ -70,7 +71,7 @@ def past(seed: int) -> Snapshot:
 
 
 def slots_of(seed: int, policy: Policy, booked: list[tuple[datetime, datetime]]) -> tuple[Slot, ...]:
-    return propose(FITTED, past(seed), policy, {"m": booked}).slots
+    return propose(FITTED, snapshot(seed), policy, {"m": booked}).slots
 
 
 @settings(max_examples=200)
@@ -84,7 +85,7 @@ def test_every_slot_keeps_every_rule(seed: int, policy: Policy, booked: list[tup
         assert start >= NOW + policy.notice
         assert end <= NOW + policy.horizon
         for moment in (start, end):
-            # Where the clocks are set forward, what is two by the rule is three on the wall.
+            # Where clocks go forward, two hours take three on the clock.
             assert (moment.hour * 60 + moment.minute) % step == 0 or moment in SKIPPED
         for begin, stop in booked:
             assert slot.end + policy.buffer_after <= begin or stop + policy.buffer_before <= slot.start
@@ -129,7 +130,7 @@ def test_a_stricter_policy_never_offers_more(
     seed: int, policy: Policy, booked: list[tuple[datetime, datetime]], stricter: dict[str, object]
 ) -> None:
     if stricter.keys() & {"notice", "blackout"}:
-        # Of a share of the hours whole slots are taken, the surest first: with other slots the sum comes nearer to the share,
-        # or less near. That it keeps to the share is another law's.
+        # Without `largest_share`: whole slots are chosen up to the share, so that fewer slots to choose from may add
+        # up to more hours. Another test checks the share.
         policy = policy.model_copy(update={"largest_share": 1.0})
     assert hours(slots_of(seed, policy.model_copy(update=stricter), booked)) <= hours(slots_of(seed, policy, booked))

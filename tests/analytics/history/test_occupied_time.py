@@ -1,4 +1,4 @@
-"""A machine between two parts of one job waits for minutes: that is not spare capacity."""
+"""Occupied and free time: a machine that waits for minutes between two parts of one job is not free."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RUN, WAIT, DOWN, OFF = "executing", "not_executing", "out_of_service", "not_avai
 
 
 def parts(script: list[tuple[int, str, str | None]], gap_minutes: int) -> tuple[list[str], list[str]]:
-    """`script`: (minute it begins, state, mode), ending at minute 240. Returns occupied and free as `begin-end`."""
+    """`script`: (first minute, state, mode), ending at minute 240. Returns occupied and free time as `begin-end`."""
     rows = []
     for place, (begin, state, mode) in enumerate(script):
         end = script[place + 1][0] if place + 1 < len(script) else 240

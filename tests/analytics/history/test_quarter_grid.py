@@ -1,4 +1,4 @@
-"""Quarter hours by the clock on the wall, over days of 23 and 25 hours."""
+"""Quarter hours of local time, over days of 23 and 25 hours."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_free_busy_and_unknown_quarters() -> None:
 
 
 @pytest.mark.parametrize(("busy_s", "expected"), [(20, FREE), (40, NOT_FREE)])
-def test_a_quarter_bears_a_poll_of_inexactness_and_no_more(busy_s: int, expected: int) -> None:
+def test_a_quarter_tolerates_a_disturbance_of_one_poll(busy_s: int, expected: int) -> None:
     turn = utc(5, 1) + timedelta(seconds=busy_s)
     grid = grid_of(
         [("m", utc(5, 0), turn, "executing", None), ("m", turn, utc(5, 4), "not_executing", None)], date(2026, 1, 5), 1
@@ -54,15 +54,15 @@ def test_a_quarter_bears_a_poll_of_inexactness_and_no_more(busy_s: int, expected
     assert grid.values[4] == expected
 
 
-def test_the_hour_that_is_skipped_is_unknown() -> None:
+def test_the_skipped_hour_is_unknown() -> None:
     first = date(2026, 3, 29)
     grid = grid_of([("m", utc(28, month=3), utc(31, month=3), "not_executing", None)], first, 1, BRUSSELS)
     assert grid.values[8:12].tolist() == [UNKNOWN] * 4
     assert (grid.values[[*range(8), *range(12, 96)]] == FREE).all()
 
 
-def test_the_hour_that_comes_twice_is_free_only_if_it_was_so_both_times() -> None:
-    # 02:00 to 03:00 comes at 00:00 UTC and again at 01:00 UTC; the machine runs in the second.
+def test_the_repeated_hour_is_free_only_if_it_was_free_both_times() -> None:
+    # Local 02:00 to 03:00 occurs at 00:00 UTC and again at 01:00 UTC. The machine runs in the second.
     rows = [
         ("m", utc(24, month=10), utc(25, 1, month=10), "not_executing", None),
         ("m", utc(25, 1, month=10), utc(25, 2, month=10), "executing", None),
@@ -74,7 +74,7 @@ def test_the_hour_that_comes_twice_is_free_only_if_it_was_so_both_times() -> Non
     assert grid.values[12:16].tolist() == [FREE] * 4
 
 
-def test_a_public_holiday_says_nothing_about_other_days() -> None:
+def test_a_public_holiday_is_no_evidence_for_other_days() -> None:
     rows = [("m", utc(5), utc(8), "not_executing", None)]
     grid = grid_of(rows, date(2026, 1, 5), 3, masked=(date(2026, 1, 6),))
     assert (grid.values[96:192] == UNKNOWN).all()
@@ -82,10 +82,10 @@ def test_a_public_holiday_says_nothing_about_other_days() -> None:
 
 
 @given(st.integers(0, 365 * 96 - 1))
-def test_index_and_moment_belong_together(index: int) -> None:
+def test_index_and_moment_are_inverse(index: int) -> None:
     grid = QuarterGrid(quarter_grid_values(), date(2026, 1, 1), BRUSSELS)
     found = grid.index_of(grid.moment(index))
-    # Only in the hour that does not exist may it be another quarter, and then the first that does.
+    # Only in the skipped hour may the quarter differ; then it is the first that exists.
     assert found == index or (grid.local_time(found).hour, grid.local_time(found).minute) == (3, 0)
     assert timedelta(0) <= grid.moment(index + 1) - grid.moment(index) <= timedelta(minutes=75)
     assert grid.moment(index + QUARTERS_PER_DAY) - grid.moment(index) in [timedelta(hours=h) for h in (23, 24, 25)]

@@ -1,4 +1,4 @@
-"""Spells in bins, for all machines at once."""
+"""Hours of spells per bin, for all machines at once."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def test_a_spell_is_split_over_its_bins_and_cut_to_them() -> None:
     assert AXIS.hours(spells).tolist() == [[0.5, 0.25, 0.5], [0.25, 0.0, 0.0]]
 
 
-def test_what_either_covers_and_what_lies_outside() -> None:
+def test_union_and_difference() -> None:
     one, other = frame([("a", 0.0, 1.5), ("b", 1.0, 2.0)]), frame([("a", 1.0, 2.0)])
     assert AXIS.hours_of_union(one, other).tolist() == [[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]]
     assert AXIS.hours_outside(one, other).tolist() == [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
 
 
-def test_nothing_covers_nothing() -> None:
+def test_empty_spells_give_zero_hours() -> None:
     assert AXIS.hours(frame([])).tolist() == [[0.0] * 3] * 2

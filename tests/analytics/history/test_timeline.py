@@ -1,4 +1,4 @@
-"""From reports to a timeline: holes are Unknown, overlaps go to the later report, nothing is counted twice."""
+"""From reports to a timeline: gaps are Unknown, overlaps belong to the later report, and nothing is counted twice."""
 
 from __future__ import annotations
 
@@ -89,6 +89,6 @@ def test_known_time_is_the_union_of_what_was_reported(rows: list[tuple[int, int]
     assert hours_per_state(timeline(frame, start, end))[RUN] == pytest.approx(len(minutes) / 60)
 
 
-def test_hours_are_named_for_every_state() -> None:
+def test_every_state_is_listed_with_its_hours() -> None:
     hours = hours_per_state(timeline(intervals([("m", utc(5), utc(5, 3), RUN, None)]), utc(5), utc(5, 4)))
     assert hours == {RUN: 3.0, WAIT: 0.0, "out_of_service": 0.0, "not_available": 0.0, "unknown": 1.0}

@@ -1,4 +1,4 @@
-"""ISO 22400-2 worked out by hand, and days of 23 and 25 hours."""
+"""ISO 22400-2 figures calculated by hand, and days of 23 and 25 hours."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def one_day(
     return found[0]
 
 
-def test_a_day_worked_out_by_hand() -> None:
+def test_a_day_calculated_by_hand() -> None:
     day = one_day(
         [
             ("m", utc(5, 0), utc(5, 6), "not_available", None),
@@ -64,13 +64,13 @@ def test_a_ratio_without_a_denominator_is_none() -> None:
 @pytest.mark.parametrize(
     ("day", "hours"), [(date(2026, 3, 29), 23.0), (date(2026, 10, 25), 25.0), (date(2026, 3, 30), 24.0)]
 )
-def test_local_days_are_as_long_as_they_are(day: date, hours: float) -> None:
+def test_local_days_have_23_24_or_25_hours(day: date, hours: float) -> None:
     start = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(days=1)
     found = one_day([("m", start, start + timedelta(days=3), "executing", None)], day, "Europe/Brussels")
     assert (found.calendar_h, found.known_h, found.apt_h, found.aubt_h) == (hours,) * 4
 
 
-def test_days_and_machines_are_told_apart() -> None:
+def test_days_and_machines_are_separate() -> None:
     rows = [("a", utc(5, 22), utc(6, 3), "executing", None), ("b", utc(6), utc(7), "not_executing", None)]
     spells = timeline(intervals(rows), utc(5), utc(7))
     found = {
@@ -88,7 +88,7 @@ TWO_TURNING = Policy(
     machine={name: MachineTable(group="turning") for name in ("lathe-1", "lathe-2")},
 )
 WEEK = [
-    # Monday the 5th: the early shift produces 6 h and waits 2 h; the late shift is down for 1 h, then off.
+    # Monday the 5th: the early shift produces for 6 h and waits for 2 h; the late shift is down for 1 h, then off.
     ("lathe-1", utc(5), utc(5, 6), "not_available", None),
     ("lathe-1", utc(5, 6), utc(5, 12), "executing", "processing"),
     ("lathe-1", utc(5, 12), utc(5, 14), "not_executing", "none"),
@@ -100,7 +100,7 @@ WEEK = [
 ]
 
 
-def test_where_the_hours_of_a_shift_went() -> None:
+def test_the_hours_of_a_shift() -> None:
     spells = timeline(intervals(WEEK), utc(5), utc(6))
     rows = utilisation(spells, TWO_TURNING, date(2026, 1, 5), date(2026, 1, 5), "machine", "shift")
     found = {(one.of, one.period): one for one in rows}
@@ -118,7 +118,7 @@ def test_where_the_hours_of_a_shift_went() -> None:
     assert early.reaches(0.8)
 
 
-def test_groups_the_factory_and_when_something_was_last_used() -> None:
+def test_groups_the_factory_and_last_use() -> None:
     spells = timeline(intervals(WEEK), utc(5), utc(6))
     groups = {
         one.of: one for one in utilisation(spells, TWO_TURNING, date(2026, 1, 5), date(2026, 1, 5), "group", "week")
@@ -169,7 +169,7 @@ def test_the_hours_of_all_reasons_add_up_to_the_calendar(
     assert sum(one.calendar_h for one in found) == pytest.approx(48 * len({name for name, _ in told}))
 
 
-def test_a_night_shift_over_the_change_of_clocks_is_an_hour_shorter() -> None:
+def test_a_night_shift_over_the_dst_change_is_an_hour_shorter() -> None:
     policy = Policy(zone=BRUSSELS, shifts="3x8")
     nights = [
         one for one in shift_times(policy.shifts, BRUSSELS, date(2026, 3, 27), date(2026, 3, 30)) if one.name == "night"

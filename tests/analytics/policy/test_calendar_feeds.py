@@ -1,4 +1,4 @@
-"""Planned busy time: from the policy, from files and URLs, with the last good copy when a feed breaks."""
+"""Planned busy time from the policy, from files and from URLs, with the last good copy when a feed cannot be read."""
 
 from __future__ import annotations
 
@@ -61,12 +61,14 @@ def test_events(body: str, machine: str | None, expected: list[tuple[str, str, s
 @pytest.mark.parametrize(
     "text", [b"<html>Please log in</html>", b"\xff\xfe\x00", b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n"]
 )
-def test_what_is_no_calendar_is_said(text: bytes) -> None:
+def test_an_invalid_calendar_is_reported(text: bytes) -> None:
     with pytest.raises(FeedError, match=r"orders\.ics"):
         events(text, CalendarFeed(source="orders.ics", machine="mill-1"), MACHINES, utc(5), utc(13), BRUSSELS)
 
 
-def test_a_broken_feed_keeps_the_last_good_one_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_feed_uses_the_last_good_copy_and_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     answers = [Response(calendar(ORDER), media_type="text/calendar")]
     app = FastAPI()
 
@@ -98,12 +100,12 @@ def test_a_broken_feed_keeps_the_last_good_one_and_says_so(tmp_path: Path, caplo
     assert mended.entries == (planned,)
     assert not mended.problems
     said = caplog.text
-    assert said.count("is no iCalendar file") == 1, "said once, not at every round"
+    assert said.count("is not an iCalendar file") == 1, "said once, not at every round"
     assert "can be read again" in said
     assert "secret-3141" not in said, "the address is the key to the calendar"
 
 
-def test_a_feed_that_never_could_be_read_is_a_problem_and_no_crash(tmp_path: Path) -> None:
+def test_a_feed_that_was_never_read_is_a_problem_but_no_error(tmp_path: Path) -> None:
     policy = Policy(feed=(CalendarFeed(source=str(tmp_path / "nowhere.ics"), machine="mill-1"),))
     found = CalendarFeeds(policy, tmp_path / "calendars").read(NOW, MACHINES)
     assert found.entries == ()

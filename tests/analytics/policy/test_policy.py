@@ -1,4 +1,4 @@
-"""The factory's policy file: defaults on top, exceptions per machine, sentences for what is wrong."""
+"""The policy file: defaults, exceptions per machine and group, and error messages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_machine_has_the_defaults_and_its_own_exceptions(tmp_path: Path) -> No
     assert (other.offer, other.minimum_slot) == (True, timedelta(hours=3))
 
 
-def test_a_group_stands_between_the_defaults_and_the_machine(tmp_path: Path) -> None:
+def test_a_group_overrides_defaults_and_a_machine_overrides_its_group(tmp_path: Path) -> None:
     whole = policy(
         tmp_path,
         'minimum_slot = "3h"\nnotice = "1h"\n[group.turning]\nminimum_slot = "4h"\nnotice = "5h"\n'
@@ -46,8 +46,8 @@ def test_a_group_stands_between_the_defaults_and_the_machine(tmp_path: Path) -> 
     [
         ('offered = ["weekdays"]', "mon-fri 06:00-22:00"),
         ('offered = ["mon 22:00-06:00"]', "the start before the end"),
-        ('zone = "Europe/Genk"', "no such time zone"),
-        ('holidays = "XX"', "no public holidays are known"),
+        ('zone = "Europe/Genk"', "not a known time zone"),
+        ('holidays = "XX"', "not a country whose public holidays are known"),
         ('minimum_slot = "5m"', "minimum_slot"),
         ("required_probability = 1.0", "required_probability"),
         ('minimum_slott = "2h"', "minimum_slot"),
@@ -59,7 +59,7 @@ def test_a_group_stands_between_the_defaults_and_the_machine(tmp_path: Path) -> 
         ("[price]\nper_hour = -1", "per_hour"),
     ],
 )
-def test_what_is_wrong_is_said(tmp_path: Path, text: str, said: str) -> None:
+def test_invalid_policies_are_reported(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(UserError) as refused:
         policy(tmp_path, text)
     assert said in str(refused.value)

@@ -1,4 +1,4 @@
-"""Hours that a person keeps for the factory: at once, over a round that was thinking, and not what is promised."""
+"""Vetoes take effect at once, also against a round in progress, and do not affect bookings."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ def span(offer: tuple[str, str, str]) -> tuple[datetime, datetime]:
     return datetime.fromisoformat(offer[1]), datetime.fromisoformat(offer[2])
 
 
-def test_a_veto_holds_over_a_round_that_was_thinking(rig: Rig) -> None:
+def test_a_veto_holds_against_a_round_in_progress(rig: Rig) -> None:
     rig.cycle()
     wanted = rig.state.wanted()
     assert wanted is not None
     chosen, offer = next(iter(rig.offers().items()))
     rig.state.add_veto(Veto.of("lathe-2", *span(offer)))
-    rig.state.want(wanted.slots, rig.clock.now())  # decided before, written after
+    rig.state.set_wanted(wanted.slots, rig.clock.now())  # decided before the veto, written after it
     rig.analytics().deliver()
     assert chosen not in rig.offers()
 
 
-def test_what_is_left_beside_a_veto_is_offered(rig: Rig) -> None:
+def test_hours_beside_a_veto_are_offered(rig: Rig) -> None:
     rig.cycle()
     longest = max(rig.offers().values(), key=lambda one: span(one)[1] - span(one)[0])
     start, end = span(longest)
@@ -39,7 +39,7 @@ def test_what_is_left_beside_a_veto_is_offered(rig: Rig) -> None:
     assert any(middle + hour <= begin < middle + 2 * hour < stop for begin, stop in now_offered)
 
 
-def test_what_is_booked_stays_booked(rig: Rig) -> None:
+def test_bookings_survive_a_veto(rig: Rig) -> None:
     rig.cycle()
     chosen, offer = next(iter(rig.offers().items()))
     assert rig.http.post(f"/api/v1/offers/{chosen}/booking", json={}, headers=STARTUP).status_code == 201
@@ -47,7 +47,7 @@ def test_what_is_booked_stays_booked(rig: Rig) -> None:
     assert [one.held for one in rig.platform.bookings("hal-2")] == [False]
 
 
-def test_the_same_hours_are_one_veto_and_those_that_are_over_are_forgotten(rig: Rig) -> None:
+def test_the_same_hours_are_one_veto_and_past_vetoes_are_not_listed(rig: Rig) -> None:
     now = rig.clock.now()
     for _ in range(2):
         rig.state.add_veto(Veto.of("lathe-2", now, now + timedelta(hours=2)))

@@ -1,4 +1,4 @@
-"""What the tests of publishing have in common."""
+"""Values that several tests of publishing use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What analytics expects of a sharing platform, held against the real one; and what it takes back."""
+"""The protocol `SharingPlatform` against the real platform, and requests that the factory cancels."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_contract_put_change_withdraw_and_again(platform: HttpSharingPlatform) -
     assert platform.offers("hal-2") == [offer], "what was withdrawn may be offered again"
 
 
-def test_contract_what_is_booked_can_be_neither_changed_nor_withdrawn(rig: Rig) -> None:
+def test_contract_a_booked_offer_can_be_neither_changed_nor_withdrawn(rig: Rig) -> None:
     platform = rig.platform
     platform.put_offer("hal-2", Offer("offer-1", SLOT), Terms())
     assert rig.http.post("/api/v1/offers/offer-1/booking", json={}, headers=STARTUP).status_code == 201
@@ -75,7 +75,7 @@ def test_contract_who_may_see_an_offer(rig: Rig, terms: Terms, sees: set[str | N
                 assert rig.http.post("/api/v1/offers/offer-1/booking", json={"guest": GUEST}).status_code == 404
 
 
-def test_contract_a_request_that_waits_is_taken_back(rig: Rig) -> None:
+def test_contract_a_waiting_request_is_cancelled(rig: Rig) -> None:
     platform = rig.platform
     platform.put_offer("hal-2", Offer("offer-1", SLOT), Terms(booking="on_request"))
     assert rig.http.post("/api/v1/offers/offer-1/booking", json={}, headers=STARTUP).json()["state"] == "held"
@@ -92,8 +92,9 @@ def test_contract_a_request_that_waits_is_taken_back(rig: Rig) -> None:
     assert [one.id for one in platform.bookings("hal-2")] == [firm["id"]], "what is agreed is not taken back"
 
 
-def test_contract_parts_are_cut_and_what_is_left_stays_offered(rig: Rig) -> None:
-    """The factory's analytics then takes over what the platform cut, and withdraws nothing that is booked."""
+def test_contract_a_booked_part_is_cut_and_the_rest_stays_offered(rig: Rig) -> None:
+    """After the platform has cut an offer, the factory's analytics takes that over and withdraws nothing that is
+    booked."""
     rig.policy = policy(booking="on_request", minimum_slot=timedelta(hours=2), maximum_slot=timedelta(hours=12))
     rig.cycle()
     name, (_, start, end) = max(rig.offers().items(), key=lambda one: one[1][2])
@@ -112,7 +113,7 @@ def test_contract_parts_are_cut_and_what_is_left_stays_offered(rig: Rig) -> None
 
 
 @pytest.mark.parametrize("how", ["kill switch", "out of service", "planned"])
-def test_what_is_being_asked_for_is_taken_back_when_the_machine_is_needed(rig: Rig, how: str) -> None:
+def test_a_request_is_cancelled_when_the_machine_is_needed(rig: Rig, how: str) -> None:
     rig.policy = policy(approval="auto", booking="on_request")
     rig.cycle()
     chosen = min(rig.offers(), key=lambda one: rig.offers()[one][1])

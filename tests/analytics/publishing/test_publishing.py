@@ -1,4 +1,4 @@
-"""What is offered, when the platform is away, when somebody must be asked, when everything must go, and when a booking is in danger."""
+"""Publishing: an unavailable platform, approvals, the kill switch, anonymous machines, and bookings at risk."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ from tests.disks import disk_of, fill
 from tests.servers import free_port
 
 
-def test_a_platform_that_was_away_for_a_day_is_caught_up_with(rig: Rig) -> None:
+def test_a_platform_unavailable_for_a_day_is_brought_up_to_date(rig: Rig) -> None:
     rig.cycle()
     before = rig.offers()
     there, rig.platform = rig.platform, HttpSharingPlatform(f"http://127.0.0.1:{free_port()}", "secret")
-    # A day passes in which the platform hears nothing, and analytics is started anew. The night was worked through.
+    # For a day the platform cannot be reached, and analytics is restarted. The machine works through the night.
     for _ in range(24):
         later = rig.clock.moment + timedelta(hours=1)
         rig.report("lathe-2", MachineState.EXECUTING, rig.clock.moment, later)
         rig.clock.moment = later
     away = rig.cycle()
-    assert away.away is not None
+    assert away.platform_error is not None
     assert rig.offers().keys() <= before.keys(), "what is over falls away by itself"
     rig.platform = there
     analytics = rig.analytics()
@@ -58,7 +58,7 @@ def test_a_platform_that_was_away_for_a_day_is_caught_up_with(rig: Rig) -> None:
     assert (again.put, again.withdrawn) == (0, 0)
 
 
-def test_what_waited_too_long_is_cut_to_what_can_still_be_kept(rig: Rig) -> None:
+def test_delayed_offers_are_cut_to_what_can_still_be_kept(rig: Rig) -> None:
     there, rig.platform = rig.platform, HttpSharingPlatform(f"http://127.0.0.1:{free_port()}", "secret")
     slots = rig.cycle().slots
     rig.platform = there
@@ -69,7 +69,7 @@ def test_what_waited_too_long_is_cut_to_what_can_still_be_kept(rig: Rig) -> None
     assert min(starts) >= rig.clock.moment - timedelta(minutes=15)
 
 
-def test_a_promise_counts_even_if_the_process_ended_before_it_was_written_down(rig: Rig) -> None:
+def test_a_promise_counts_even_if_the_process_ended_before_recording_it(rig: Rig) -> None:
     rig.cycle()
     offered = rig.offers()
     rig.publications.close()
@@ -77,10 +77,10 @@ def test_a_promise_counts_even_if_the_process_ended_before_it_was_written_down(r
     rig.publications = Publications(rig.folder / "publications.sqlite")
     rig.cycle()
     last = max(datetime.fromisoformat(end) for _, _, end in offered.values())
-    assert {one.id for one in rig.publications.over(last)} == set(offered)
+    assert {one.id for one in rig.publications.due_for_check(last)} == set(offered)
 
 
-def test_the_kill_switch_withdraws_all_and_holds(rig: Rig) -> None:
+def test_the_kill_switch_withdraws_everything_and_stays_on(rig: Rig) -> None:
     rig.cycle()
     assert rig.offers()
     analytics = rig.analytics()
@@ -111,7 +111,7 @@ def test_the_kill_switch_and_a_veto_work_on_a_full_disk(rig: Rig, tmp_path: Path
         rig.publications.close()
 
 
-def test_a_kill_switch_that_the_platform_does_not_hear_holds_all_the_same(rig: Rig) -> None:
+def test_the_kill_switch_holds_while_the_platform_is_unavailable(rig: Rig) -> None:
     rig.cycle()
     there, rig.platform = rig.platform, HttpSharingPlatform(f"http://127.0.0.1:{free_port()}", "secret")
     with pytest.raises(PlatformUnavailableError):
@@ -121,7 +121,7 @@ def test_a_kill_switch_that_the_platform_does_not_hear_holds_all_the_same(rig: R
     assert rig.offers() == {}
 
 
-def test_a_slot_that_must_be_confirmed_is_offered_once_it_is(rig: Rig) -> None:
+def test_a_slot_that_needs_approval_is_offered_once_approved(rig: Rig) -> None:
     rig.policy = policy(approval="ask", answer_within=timedelta(hours=4))
     result = rig.cycle()
     assert result.slots == ()
@@ -146,16 +146,16 @@ def test_a_slot_that_must_be_confirmed_is_offered_once_it_is(rig: Rig) -> None:
     assert rig.offers() == {}
 
 
-def test_an_answer_that_comes_while_a_round_is_thinking_is_not_lost(rig: Rig) -> None:
+def test_an_answer_given_during_a_round_is_not_lost(rig: Rig) -> None:
     rig.policy = policy(approval="ask")
     rig.cycle()
     before = rig.state.approvals()
     rig.state.answer(before[0].id, approve=True, now=NOW)
-    rig.state.set_approvals(before)  # as a round would that had read them before the answer
+    rig.state.set_approvals(before)  # as a round does that has read them before the answer
     assert rig.state.approvals()[0].status == "approved"
 
 
-def test_an_anonymous_machine_is_known_by_another_name_until_it_is_booked(rig: Rig) -> None:
+def test_an_anonymous_machine_has_another_name_until_it_is_booked(rig: Rig) -> None:
     rig.policy = policy(anonymous=True, process="turning", round_to="2h")
     rig.cycle()
     offered = rig.offers()
@@ -177,7 +177,7 @@ def test_planned_hours_are_not_offered(rig: Rig) -> None:
     assert all(slot.end <= planned.start or planned.end <= slot.start for slot in rig.cycle().slots)
 
 
-def test_between_rounds_only_what_is_new_is_read_and_the_slots_are_the_same_as_from_all(rig: Rig) -> None:
+def test_reading_only_new_intervals_gives_the_same_slots(rig: Rig) -> None:
     analytics = rig.analytics()
     analytics.run_cycle()
     whole_reads: list[timedelta] = []
@@ -195,12 +195,12 @@ def test_between_rounds_only_what_is_new_is_read_and_the_slots_are_the_same_as_f
         lately = analytics.run_cycle()
     assert max(whole_reads) < timedelta(days=4)
     anew = rig.analytics()
-    anew._fitted = analytics._fitted  # the same forecast: what differs is how the past was read
+    anew._fitted = analytics._fitted  # the same forecast; only the way of reading history differs
     assert anew.run_cycle().slots == lately.slots
-    assert (anew._past, analytics._past) != (None, None)
-    assert {name: grid.values.tolist() for name, grid in anew._past.grids.items()} == {  # type: ignore[union-attr]
+    assert (anew._snapshot, analytics._snapshot) != (None, None)
+    assert {name: grid.values.tolist() for name, grid in anew._snapshot.grids.items()} == {  # type: ignore[union-attr]
         name: grid.values.tolist()
-        for name, grid in analytics._past.grids.items()  # type: ignore[union-attr]
+        for name, grid in analytics._snapshot.grids.items()  # type: ignore[union-attr]
     }
 
 
@@ -213,7 +213,7 @@ BOOKING = Booking("b1", "lathe-2", NOW + timedelta(hours=1), NOW + timedelta(hou
         (MachineState.NOT_EXECUTING, 60, 0, False, []),
         (MachineState.EXECUTING, 60, 0, False, []),
         (MachineState.EXECUTING, 10, 0, False, ["still_busy"]),
-        (MachineState.EXECUTING, -30, 0, False, []),  # the guest is at work
+        (MachineState.EXECUTING, -30, 0, False, []),  # used by the guest
         (MachineState.OUT_OF_SERVICE, 60, 0, False, ["out_of_service"]),
         (MachineState.OUT_OF_SERVICE, -30, 0, False, ["out_of_service"]),
         (MachineState.OUT_OF_SERVICE, 600, 0, False, []),
@@ -221,10 +221,10 @@ BOOKING = Booking("b1", "lathe-2", NOW + timedelta(hours=1), NOW + timedelta(hou
         (None, 60, 0, False, ["not_heard"]),
         (MachineState.NOT_EXECUTING, 600, 0, True, ["planned_over_booking"]),
         (MachineState.OUT_OF_SERVICE, 60, 0, True, ["planned_over_booking", "out_of_service"]),
-        (MachineState.OUT_OF_SERVICE, -600, 0, True, []),  # over
+        (MachineState.OUT_OF_SERVICE, -600, 0, True, []),  # ended
     ],
 )
-def test_a_booking_in_danger_is_said(
+def test_a_booking_at_risk_raises_an_alert(
     state: MachineState | None, minutes_to_go: int, heard_minutes_ago: int, planned: bool, kinds: list[str]
 ) -> None:
     now = BOOKING.start - timedelta(minutes=minutes_to_go)
@@ -238,7 +238,7 @@ def test_a_booking_in_danger_is_said(
     assert all("lathe-2 is booked from 2026-03-02T13:00" in one.sentence for one in alerts)
 
 
-def test_an_alert_is_raised_once_and_cleared_when_it_is_over(rig: Rig) -> None:
+def test_an_alert_is_raised_once_and_cleared_when_it_no_longer_holds(rig: Rig) -> None:
     analytics = rig.analytics()
     rig.state.set_bookings([BOOKING])
     broken = [LatestState("hal-2", "lathe-2", StateInterval(MachineState.OUT_OF_SERVICE, NOW, NOW))]
@@ -251,7 +251,7 @@ def test_an_alert_is_raised_once_and_cleared_when_it_is_over(rig: Rig) -> None:
     assert [one.kind for one in analytics.check_bookings(broken)] == ["out_of_service"], "again is again"
 
 
-def test_prometheus_hears_of_what_a_person_must_look_at(rig: Rig) -> None:
+def test_prometheus_metrics_show_alerts_and_approvals(rig: Rig) -> None:
     results: list[CycleResult] = []
     registry = CollectorRegistry()
     registry.register(AnalyticsCollector(rig.state, lambda: results[-1] if results else None))
@@ -272,7 +272,7 @@ def test_prometheus_hears_of_what_a_person_must_look_at(rig: Rig) -> None:
     ("start", "end", "expected"),
     [(utc(5, 16), utc(5, 18), "40.00"), (utc(5, 18), utc(5, 20), "60.00"), (utc(5, 17), utc(5, 19), "50.00")],
 )
-def test_a_slot_costs_what_its_parts_of_the_day_cost(start: datetime, end: datetime, expected: str) -> None:
+def test_a_slot_is_priced_by_parts_of_the_day(start: datetime, end: datetime, expected: str) -> None:
     rule = PriceRule.model_validate({"per_hour": 40, "parts": [{"hours": "mon-fri 18:00-24:00", "per_hour": 60}]})
     assert price_per_hour(rule, start, end, "UTC") == Decimal(expected)
 
@@ -286,7 +286,7 @@ _hours = st.integers(0, 60)
         st.tuples(_hours, st.integers(1, 12), st.sampled_from(["asked", "approved", "refused", "expired"]), _hours)
     ),
 )
-def test_nothing_is_offered_that_was_not_approved(
+def test_nothing_is_offered_without_approval(
     free: list[tuple[int, int]], answers: list[tuple[int, int, Status, int]]
 ) -> None:
     slots = [Slot("m", NOW + timedelta(hours=a), NOW + timedelta(hours=a + n), 0.9, 20, 0) for a, n in free]
@@ -307,7 +307,7 @@ def test_nothing_is_offered_that_was_not_approved(
     assert set(apply_approvals(slots, approvals, Policy(), NOW)[0]) == set(slots)
 
 
-def test_the_pages_of_the_platform_do_not_show_what_is_for_members(rig: Rig) -> None:
+def test_pages_do_not_show_offers_for_members(rig: Rig) -> None:
     rig.platform.put_offer("hal-2", Offer("offer-1", SLOT), Terms(visibility="members"))
     page = httpx2.get(f"{rig.url}/").text
     assert "offer-1" not in page

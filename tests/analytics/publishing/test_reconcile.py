@@ -1,4 +1,4 @@
-"""What stands on the platform against what should: laws over any sequence of rounds."""
+"""Properties of reconciliation over any sequence of rounds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _wanted = st.builds(
 
 
 @given(st.lists(_wanted, max_size=6))
-def test_after_every_round_the_platform_shows_just_what_is_wanted(rounds: list[list[Slot]]) -> None:
+def test_after_every_round_the_platform_shows_exactly_what_is_wanted(rounds: list[list[Slot]]) -> None:
     standing: dict[str, Offer] = {}
     for wanted in rounds:
         changes = reconcile("f", list(standing.values()), wanted)
@@ -56,7 +56,7 @@ def test_the_same_slot_has_the_same_id_in_every_run() -> None:
     assert reconcile("g", [], [slot(8, 12)]).put != reconcile("f", [], [slot(8, 12)]).put
 
 
-def test_a_hair_of_probability_is_no_reason_to_write() -> None:
+def test_a_tiny_change_of_probability_is_not_written() -> None:
     standing = reconcile("f", [], [slot(8, 12)]).put
     assert reconcile("f", standing, [slot(8, 12, probability=0.9002)]).put == ()
     assert len(reconcile("f", standing, [slot(8, 12, probability=0.91)]).put) == 1

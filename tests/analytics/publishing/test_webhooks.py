@@ -1,4 +1,4 @@
-"""Our signatures and those of the specification's own library are the same."""
+"""Our signatures are those of the specification's own library."""
 
 from __future__ import annotations
 

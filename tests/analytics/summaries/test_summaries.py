@@ -1,4 +1,4 @@
-"""What is written back is brought up to date with no more reading than what changed."""
+"""Summaries are updated by reading only what has changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OFF, RUN = MachineState.NOT_AVAILABLE, MachineState.EXECUTING
 
 
 class Moving(SystemClock):
-    """Stands where the test puts it."""
+    """A clock whose time the test sets."""
 
     moment = NOW
 
@@ -34,7 +34,7 @@ class Moving(SystemClock):
 
 
 class Held:
-    """Points in memory: the last of each place counts, as in the real store."""
+    """Points in memory: as in the real store, the last point at a place counts."""
 
     def __init__(self) -> None:
         self.points: dict[tuple[str, tuple[tuple[str, str], ...], datetime], dict[str, Any]] = {}
@@ -115,51 +115,51 @@ def rig(tmp_path: Path) -> WriterRig:
     return WriterRig(tmp_path)
 
 
-def test_a_state_that_holds_for_weeks_is_not_read_again_each_minute(rig: WriterRig) -> None:
+def test_a_long_lasting_state_is_not_read_again_each_minute(rig: WriterRig) -> None:
     since = NOW - timedelta(days=60)
     rig.says(since, NOW)
     writer = rig.writer()
-    writer.hours()
+    writer.write_hours()
     for _ in range(3):
         rig.clock.moment += timedelta(minutes=1)
         rig.says(since, rig.clock.moment)
         rig.read.clear()
-        writer.hours()
+        writer.write_hours()
     assert rig.read
     assert min(rig.read) >= rig.clock.moment - timedelta(days=4)
     assert rig.held.of(DAY)[max(rig.held.of(DAY))]["off_h"] == pytest.approx(13 + 3 / 60)
 
 
-def test_what_was_silence_is_known_once_the_backlog_has_come(rig: WriterRig) -> None:
+def test_silence_becomes_known_once_the_backlog_arrives(rig: WriterRig) -> None:
     since = NOW - timedelta(days=10)
     rig.says(since, NOW)
     writer = rig.writer()
-    writer.hours()
+    writer.write_hours()
     rig.clock.moment = NOW + timedelta(days=2)
-    writer.hours()
+    writer.write_hours()
     assert rig.timeline()[-1] == ("20 12:00", "unknown")
-    # The line was cut, not the machine: the agent kept what it saw.
+    # The connection was interrupted, not the machine: the agent stored what it read.
     rig.says(since, rig.clock.moment)
-    writer.hours()
+    writer.write_hours()
     assert rig.timeline() == [("09 23:00", "unknown"), ("10 12:00", "not_available")]
     assert all(own["unknown_h"] == pytest.approx(0) for at, own in rig.held.of(DAY).items() if at > since)
 
 
-def test_a_late_report_cuts_what_was_said_before(rig: WriterRig) -> None:
+def test_a_late_report_cuts_the_earlier_one(rig: WriterRig) -> None:
     rig.says(NOW - timedelta(days=5), NOW)
     writer = rig.writer()
-    writer.hours()
+    writer.write_hours()
     rig.says(NOW - timedelta(days=3), NOW - timedelta(days=3) + timedelta(hours=2), RUN)
     rig.clock.moment += timedelta(minutes=1)
-    writer.hours()
+    writer.write_hours()
     assert rig.timeline()[-3:] == [("15 12:00", "not_available"), ("17 12:00", "executing"), ("17 14:00", "unknown")]
 
 
-def test_a_store_that_was_away_in_the_middle_costs_nothing(rig: WriterRig) -> None:
+def test_a_store_failure_in_the_middle_loses_nothing(rig: WriterRig) -> None:
     rig.says(NOW - timedelta(days=5), NOW)
     writer = rig.writer()
-    writer.hours()
-    writer.hours()
+    writer.write_hours()
+    writer.write_hours()
     since = NOW - timedelta(days=3)
     rig.says(since, NOW - timedelta(days=1), RUN)
     kept = rig.held.write_points
@@ -169,39 +169,37 @@ def test_a_store_that_was_away_in_the_middle_costs_nothing(rig: WriterRig) -> No
 
     rig.held.write_points = away  # type: ignore[method-assign, assignment]
     with pytest.raises(StoreUnavailableError):
-        writer.hours()
+        writer.write_hours()
     rig.held.write_points = kept  # type: ignore[method-assign]
     rig.says(since, NOW, RUN)
-    writer.hours()
+    writer.write_hours()
     assert rig.timeline()[-1] == ("17 12:00", "executing")
     days = rig.held.of(DAY)
     assert [round(days[at]["apt_h"], 3) for at in sorted(days)[-4:]] == [11, 24, 24, 13]
 
 
-def test_a_server_that_cannot_delete_is_written_to_all_the_same(
-    rig: WriterRig, caplog: pytest.LogCaptureFixture
-) -> None:
-    """InfluxDB 3 knows no DELETE."""
+def test_a_store_that_cannot_delete_is_still_written_to(rig: WriterRig, caplog: pytest.LogCaptureFixture) -> None:
+    """InfluxDB 3 has no DELETE."""
     rig.says(NOW - timedelta(days=5), NOW)
 
     def refuse(*_: object) -> None:
         raise StoreRefusedError("it knows no DELETE")
 
     rig.held.forget = rig.held.move = refuse  # type: ignore[method-assign, assignment]
-    rig.writer().hours()
+    rig.writer().write_hours()
     assert len(rig.held.of(DAY)) == 6
     rig.policy = rig.policy.model_copy(update={"changeover_gap": timedelta(hours=1)})
-    rig.writer().hours()
-    assert caplog.text.count("deletes nothing") == 1
+    rig.writer().write_hours()
+    assert caplog.text.count("cannot delete points") == 1
 
 
-def test_a_restart_carries_on_and_a_new_machine_is_written_from_its_beginning(rig: WriterRig) -> None:
+def test_a_restart_continues_and_a_new_machine_is_written_from_its_beginning(rig: WriterRig) -> None:
     rig.says(NOW - timedelta(days=5), NOW)
-    rig.writer().hours()
+    rig.writer().write_hours()
     days = len(rig.held.of(DAY))
     rig.seq += 1
     new = StateInterval(RUN, NOW - timedelta(days=9), NOW)
     rig.store.write(ReportBatch.of([StoredReport("genk", "m2", "gw", rig.seq, new)]))
     rig.clock.moment += timedelta(minutes=1)
-    rig.writer().hours()
+    rig.writer().write_hours()
     assert len(rig.held.of(DAY)) == days + 4

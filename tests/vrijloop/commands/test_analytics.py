@@ -1,4 +1,4 @@
-"""`vrijloop spare` and `vrijloop backtest` as a person and as a script use them."""
+"""`vrijloop spare`, `vrijloop backtest` and `vrijloop kpis`, with their tables and their JSON."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def history(tmp_path: Path) -> Path:
     return path
 
 
-def test_spare_prints_slots_as_promised(history: Path) -> None:
+def test_spare_lists_slots(history: Path) -> None:
     policy = history.parent / "policy.toml"
     arguments = ("spare", history, "--at", "2026-04-06T12:00:00+02:00", "--horizon", "7d", "--policy", policy)
     printed = invoke(*arguments, "--json")
@@ -51,7 +51,7 @@ def test_spare_prints_slots_as_promised(history: Path) -> None:
     assert "saw-1" in invoke(*arguments)
 
 
-def test_backtest_tells_what_promises_were_worth(history: Path, tmp_path: Path) -> None:
+def test_backtest_reports_how_promises_were_kept(history: Path, tmp_path: Path) -> None:
     picture = tmp_path / "backtest.png"
     arguments = ("backtest", history, "--policy", history.parent / "policy.toml", "--plot", picture)
     result = json.loads(invoke(*arguments, "--json"))
@@ -71,18 +71,18 @@ def test_backtest_tells_what_promises_were_worth(history: Path, tmp_path: Path) 
         ("machine,since\nm,2026\n", "until, state is missing"),
         ("machine,since,until,state\nm,yesterday,2026-01-01T00:00:00Z,executing\n", "line 2: `since` 'yesterday'"),
         ("machine,since,until,state\nm,2026-01-01T00:00:00Z,2026-01-02T00:00:00Z,idle\n", "line 2: `state` 'idle'"),
-        ("machine,since,until,state\nm,2026-01-02T00:00:00Z,2026-01-01T00:00:00Z,executing\n", "lies before `since`"),
-        ("machine,since,until,state\n", "holds no history"),
+        ("machine,since,until,state\nm,2026-01-02T00:00:00Z,2026-01-01T00:00:00Z,executing\n", "is before `since`"),
+        ("machine,since,until,state\n", "contains no history"),
     ],
 )
-def test_a_wrong_history_is_refused_with_the_line(tmp_path: Path, text: str, said: str) -> None:
+def test_an_invalid_history_is_refused_with_its_line(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "wrong.csv"
     path.write_text(text)
     with pytest.raises(UserError, match=said):
         invoke("backtest", path)
 
 
-def test_wrong_arguments_are_said(history: Path, tmp_path: Path) -> None:
+def test_wrong_arguments_are_errors(history: Path, tmp_path: Path) -> None:
     for arguments, said in (
         (("spare", history, "--at", "2026-04-06"), "no time zone"),
         (("spare", history, "--at", "noon"), "not a time"),
@@ -94,8 +94,8 @@ def test_wrong_arguments_are_said(history: Path, tmp_path: Path) -> None:
             invoke(*arguments)
 
 
-def test_the_recorded_meter_keeps_the_promise(tmp_path: Path) -> None:
-    """Six weeks in the middle of the real year; `docs/rooms/analytics.md` has the whole of it."""
+def test_promises_hold_for_the_recorded_meter(tmp_path: Path) -> None:
+    """Six weeks in the middle of the recorded year; `docs/rooms/analytics.md` has the figures of the whole year."""
     rows = shared_file("data", "steel_2018_15min.csv").read_text().splitlines()[1:]
     lines, begin = ["machine,since,until,state"], datetime(2017, 12, 31, 15, tzinfo=UTC)
     states = ["not_executing" if float(row.split(",")[1]) * 4 <= 25 else "executing" for row in rows]
@@ -115,7 +115,7 @@ def test_the_recorded_meter_keeps_the_promise(tmp_path: Path) -> None:
     assert own["precision"] > 0.93
 
 
-def test_kpis_say_where_the_hours_went(history: Path) -> None:
+def test_kpis_show_how_hours_were_used(history: Path) -> None:
     policy = history.parent / "policy.toml"
     arguments = ("kpis", history, "--first", "2026-01-05", "--last", "2026-01-11", "--policy", policy)
     (row,) = json.loads(invoke(*arguments, "--json"))["rows"]

@@ -1,4 +1,4 @@
-"""The quarantine and the gaps from the command line, beside a running server."""
+"""`vrijloop ingest`: quarantine and gaps, beside a running server."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def quarantined(config: Path) -> list[dict[str, Any]]:
 def test_quarantine_and_gaps(server: tuple[Path, Mosquitto]) -> None:
     config, broker = server
     publish(broker, b"no json")
-    publish(broker, report(1, timedelta(minutes=5, seconds=1.5)))  # a clock that runs ahead: in a while it is right
+    publish(broker, report(1, timedelta(minutes=5, seconds=1.5)))  # from a clock that is ahead; valid later
     wait_for(lambda: len(quarantined(config)) == 2, "both messages in quarantine")
     first, second = quarantined(config)
     assert "lies in the future" in second["reason"]
@@ -90,7 +90,7 @@ def test_quarantine_and_gaps(server: tuple[Path, Mosquitto]) -> None:
     )
 
 
-def test_a_server_that_does_not_run_is_said(tmp_path: Path) -> None:
+def test_a_server_that_is_not_running_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("0123456789abcdef0123")
     config = tmp_path / "server.toml"
     config.write_text(

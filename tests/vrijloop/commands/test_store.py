@@ -1,4 +1,4 @@
-"""Setting up, exporting, importing, moving and forgetting, from the command line."""
+"""`vrijloop store`: set up, export, import, move, and delete machines."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def everything(path: Path) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
-def test_what_is_exported_can_be_imported(duckdb_config: Path, tmp_path: Path, ending: str) -> None:
+def test_exported_states_can_be_imported(duckdb_config: Path, tmp_path: Path, ending: str) -> None:
     file = tmp_path / f"states.{ending}"
     assert json.loads(invoke("store", "export", file, "-c", duckdb_config, "--json"))["records"] == 1198
     other = config(tmp_path, "other", 'kind = "duckdb"')
     for _ in range(2):
-        assert "1198 records were taken in" in invoke("store", "import", file, "-c", other)
+        assert "1198 records were imported" in invoke("store", "import", file, "-c", other)
     pd.testing.assert_frame_equal(everything(other), everything(duckdb_config))
 
 
@@ -104,7 +104,7 @@ def test_a_part_is_exported(duckdb_config: Path, tmp_path: Path) -> None:
         invoke("store", "export", file, "-c", duckdb_config, "--start", "yesterday")
 
 
-def test_what_is_no_export_is_refused(duckdb_config: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_export_is_refused(duckdb_config: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.csv"
     broken.write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match=r"broken\.csv"):
@@ -116,8 +116,8 @@ def test_what_is_no_export_is_refused(duckdb_config: Path, tmp_path: Path) -> No
         invoke("store", "import", broken, "-c", duckdb_config)
 
 
-def test_a_machine_is_forgotten_after_asking(duckdb_config: Path) -> None:
-    invoke("store", "forget", "genk", "m1", "-c", duckdb_config, code=1)  # nobody said yes
+def test_a_machine_is_deleted_after_confirmation(duckdb_config: Path) -> None:
+    invoke("store", "forget", "genk", "m1", "-c", duckdb_config, code=1)  # not confirmed
     invoke("store", "forget", "genk", "m1", "-c", duckdb_config, "--yes")
     left = everything(duckdb_config)
     assert set(zip(left["factory"], left["machine"], strict=True)) == {
@@ -125,7 +125,7 @@ def test_a_machine_is_forgotten_after_asking(duckdb_config: Path) -> None:
         ("hasselt", "m0"),
         ("hasselt", "m1"),
     }
-    with pytest.raises(UserError, match="nothing is stored of genk/m1"):
+    with pytest.raises(UserError, match="nothing is stored about genk/m1"):
         invoke("store", "forget", "genk", "m1", "-c", duckdb_config, "--yes")
 
 
@@ -152,7 +152,7 @@ def test_moving_from_duckdb_to_influxdb_is_one_command(duckdb_config: Path, infl
             "shards of twelve weeks: a year's panel looks into five of them, not fifty"
         )
     assert json.loads(invoke("store", "move", duckdb_config, influx_config, "--json"))["records"] == 1198
-    invoke("store", "move", duckdb_config, influx_config)  # again: an interrupted move is simply repeated
+    invoke("store", "move", duckdb_config, influx_config)  # again, as after an interrupted move
     pd.testing.assert_frame_equal(everything(influx_config), everything(duckdb_config), check_dtype=False)
     with opened(duckdb_config) as old, opened(influx_config) as new:
         assert [(one.stored, one.missing, one.gaps) for one in new.ledger()] == [
@@ -162,7 +162,8 @@ def test_moving_from_duckdb_to_influxdb_is_one_command(duckdb_config: Path, infl
 
 
 def test_a_real_influxdb_2_or_3(tmp_path: Path) -> None:
-    """Set VRIJLOOP_TEST_INFLUXDB_URL and INFLUXDB_ADMIN_TOKEN (organisation `vrijloop`) to run it on a server of your own."""
+    """Set VRIJLOOP_TEST_INFLUXDB_URL and INFLUXDB_ADMIN_TOKEN (organisation `vrijloop`) to run this on a server of
+    your own."""
     url = os.environ.get("VRIJLOOP_TEST_INFLUXDB_URL")
     if url is None:
         pytest.skip("VRIJLOOP_TEST_INFLUXDB_URL is not set: this test wants an InfluxDB 2.7 or newer.")

@@ -1,4 +1,4 @@
-"""The compose file against the code it starts and the set-up that goes before; the set-up against a real broker and a real proxy."""
+"""The compose file against the code and the set-up it depends on; the set-up against a real broker and a real proxy."""
 
 from __future__ import annotations
 
@@ -79,13 +79,13 @@ def test_a_service_is_pinned_bounded_and_unprivileged(name: str) -> None:
         assert limits["memory"]
         assert limits["cpus"]
         assert one["restart"] == "unless-stopped"
-    # InfluxDB's image gives up root by itself after it has given its volume to its user; the set-up gives secrets to their users.
+    # InfluxDB's image changes the owner of its volume and then drops root; the set-up gives secrets to their users.
     if name not in ("influxdb", "setup"):
         assert not one["user"].startswith("0")
         assert one.get("read_only") is True or name == "grafana"
 
 
-def test_what_a_service_names_is_there(deployed: Path) -> None:
+def test_files_secrets_and_volumes_of_services_exist(deployed: Path) -> None:
     for name, one in SERVICES.items():
         for volume in one.get("volumes", []):
             source = volume.replace("${VRIJLOOP_LANGUAGE:-nl}", "nl").partition(":")[0]
@@ -108,7 +108,7 @@ def test_what_a_service_names_is_there(deployed: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["platform", "grafana", "analytics"])
-def test_who_sends_mail_webhooks_or_asks_for_calendars_can_reach_the_world(name: str) -> None:
+def test_services_that_send_mail_or_read_calendars_have_internet_access(name: str) -> None:
     open_networks = {one for one, table in COMPOSE["networks"].items() if not (table or {}).get("internal")}
     assert open_networks & set(SERVICES[name]["networks"])
     for closed in ("influxdb", "postgres"):
@@ -127,7 +127,7 @@ def test_nothing_has_a_default_password(deployed: Path) -> None:
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_commands_and_variables_mean_something_to_the_code(name: str) -> None:
+def test_commands_and_variables_exist_in_the_code(name: str) -> None:
     one = SERVICES[name]
     command = [str(word) for word in [*words(one.get("entrypoint")), *words(one["command"])] if word != "vrijloop"]
     names = [word for word in command if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-")]
@@ -193,7 +193,7 @@ def test_ports_and_paths_are_those_of_the_code(deployed: Path) -> None:
     whole.unlink()
 
 
-def test_the_dockerfile_has_what_is_built_from_it() -> None:
+def test_the_dockerfile_has_all_build_targets() -> None:
     text = (ROOT / "Dockerfile").read_text()
     stages = re.findall(r"^FROM (\S+) AS (\S+)", text, re.MULTILINE)
     built = {name for _, name in stages}
@@ -208,7 +208,7 @@ def test_the_dockerfile_has_what_is_built_from_it() -> None:
     assert {".git", "tests", "deployed"} <= set(ignored)
 
 
-def test_a_second_set_up_changes_nothing_but_what_it_adds(tmp_path: Path) -> None:
+def test_a_second_set_up_only_adds(tmp_path: Path) -> None:
     folder = tmp_path / "deployed"
     invoke("setup", "compose", folder, "--factory", "genk", "--gateway", "gw-1")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -225,7 +225,7 @@ def test_a_second_set_up_changes_nothing_but_what_it_adds(tmp_path: Path) -> Non
 
 
 class Told:
-    """A client of the broker that is made by the set-up."""
+    """A client of the broker that the set-up has configured."""
 
     def __init__(self, folder: Path, port: int, user: str | None, password: str) -> None:
         self.refused = False
@@ -248,7 +248,8 @@ class Told:
         self.done.set()
 
     def publish(self, topic: str) -> None:
-        """Until it is acknowledged: after a refusal Mosquitto 2.0.11 cuts the connection, and the next one goes out with a new one."""
+        """Publish until acknowledged: after a refusal Mosquitto 2.0.11 closes the connection, and the next message
+        needs a new one."""
         number = self.client.publish(topic, b"x", qos=1).mid
         wait_for(lambda: number in self.acknowledged, f"an answer to {topic}")
 
@@ -258,7 +259,7 @@ class Told:
 
 
 @pytest.mark.servers
-def test_a_real_broker_lets_a_gateway_say_its_own_and_nothing_else(tmp_path: Path) -> None:
+def test_a_real_broker_restricts_a_gateway_to_its_own_topics(tmp_path: Path) -> None:
     ports = [str(free_port()) for _ in range(4)]
     folder, data = tmp_path / "etc", tmp_path / "lib"
     (data / "mosquitto").mkdir(parents=True)
@@ -329,7 +330,7 @@ def test_a_real_broker_lets_a_gateway_say_its_own_and_nothing_else(tmp_path: Pat
         process.wait(20)
 
 
-def test_grafana_in_the_compose_file_finds_what_is_checked_in() -> None:
+def test_grafana_in_the_compose_file_finds_the_dashboards() -> None:
     provider = json.loads((ROOT / "dashboards/json/provisioning-nl/dashboards/vrijloop.yaml").read_text())
     mounted = {volume.split(":")[-2] for volume in SERVICES["grafana"]["volumes"]}
     for one in provider["providers"]:

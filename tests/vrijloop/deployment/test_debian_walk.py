@@ -1,5 +1,5 @@
-"""The walk through docs/debian.md: a fresh environment from the wheel's source, set up, started as the units say, until a machine's state
-is in the store, the platform answers behind TLS, and the doctor finds nothing wrong."""
+"""Follows docs/debian.md: installs from the source into a new environment, sets up, and starts the services as their
+units do, until a machine's state is stored, the platform answers over TLS, and the doctor reports no problem."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def running(name: str, command: list[str], folder: Path, **more: str) -> Iterato
 
 
 def behind_tls(url: str, name: str, authority: Path) -> str:
-    """As a browser asks for `name`, whose address a test need not know."""
+    """A request as a browser sends it to `name`, without DNS."""
     context = ssl.create_default_context(cafile=str(authority))
     with httpx2.Client(verify=context, timeout=20) as http:
         answer = http.get(url, headers={"Host": name}, extensions={"sni_hostname": name})
@@ -43,7 +43,7 @@ def behind_tls(url: str, name: str, authority: Path) -> str:
     return answer.text
 
 
-def test_a_factory_with_one_debian_server_can_run_it_all(tmp_path: Path) -> None:
+def test_one_debian_server_runs_everything(tmp_path: Path) -> None:
     nginx, mosquitto = require("nginx-light"), require("mosquitto")
     root = tmp_path / "root"
     root.mkdir()
@@ -120,7 +120,7 @@ def test_a_factory_with_one_debian_server_can_run_it_all(tmp_path: Path) -> None
             assert doctor.returncode == 0
 
 
-def test_the_page_walks_as_the_script_does() -> None:
+def test_the_page_and_the_script_have_the_same_steps() -> None:
     script = (ROOT / "scripts" / "debian-walk").read_text()
     walked = re.sub(r'"?\$(etc|lib|opt|name|factory)\b"?', lambda match: {
         "etc": "/etc/vrijloop", "lib": "/var/lib", "opt": "/opt/vrijloop", "name": "NAME", "factory": "FACTORY"}[match[1]], script).replace('"', "")  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is deployed: the wheel that installs alone, the unit and the container definition against what the code has."""
+"""Deployment: the wheel, and the systemd units against the code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HARDENING = {
 
 
 class Unit(configparser.RawConfigParser):
-    """systemd's files: keys keep their case and may come more than once."""
+    """systemd unit files: keys are case-sensitive and may be repeated."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(strict=False, interpolation=None)
@@ -33,7 +33,7 @@ class Unit(configparser.RawConfigParser):
         self.read(path)
 
 
-def test_the_unit_starts_what_there_is_and_is_hardened() -> None:
+def test_the_agents_unit_starts_an_existing_command_and_is_hardened() -> None:
     service = Unit(UNIT)["Service"]
     command = service["ExecStart"].split()
     done = subprocess.run(
@@ -52,7 +52,7 @@ def test_the_unit_starts_what_there_is_and_is_hardened() -> None:
 
 
 @pytest.mark.parametrize("unit", SERVERS, ids=lambda path: path.stem)
-def test_the_servers_units_start_what_there_is_and_are_hardened(unit: Path) -> None:
+def test_the_servers_units_start_existing_commands_and_are_hardened(unit: Path) -> None:
     service = Unit(unit)["Service"]
     command = [*service["ExecStart"].split()[1:], "--help"]
     done = subprocess.run(
@@ -95,7 +95,7 @@ def test_units_are_installed_and_name_the_program(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_the_wheel_installs_the_agent_without_a_servers_packages(tmp_path: Path) -> None:
-    """As pipx does it: an environment of its own, from the wheel."""
+    """As pipx does it: a separate environment, installed from the wheel."""
     quiet = ["--quiet", "--disable-pip-version-check"]
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", *quiet, "--no-deps", "-w", tmp_path, ROOT], check=True, timeout=300

@@ -1,4 +1,4 @@
-"""A store, a server's memory or a platform is lost, and comes back from its backup."""
+"""Stores, servers and platforms are restored from their backups."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def fill(config: Path) -> None:
     data_dir = load_settings(config, ServerSettings).data_dir
     publications = Publications(data_dir / "publications.sqlite")
     slot = Slot("m1", T0, T0 + timedelta(hours=4), 0.93, 30, 1)
-    publications.published(Offer("one", slot), T0, T0)
+    publications.record(Offer("one", slot), T0, T0)
     publications.settle(["one"], KEPT)
     publications.close()
     state = PublisherState(data_dir / "publisher.sqlite")
@@ -88,7 +88,7 @@ def held(config: Path) -> dict[str, Any]:
 
 @pytest.fixture(params=["duckdb", "influxdb"])
 def lost(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, Any]]:
-    """A configuration, and what loses its store."""
+    """Returns a configuration, and a function that deletes its store."""
     if request.param == "duckdb":
         config = configuration(tmp_path)
         yield config, lambda: shutil.rmtree(tmp_path / "server")
@@ -113,7 +113,7 @@ def lost(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path,
 
 
 @pytest.mark.servers
-def test_a_lost_store_comes_back_whole(lost: tuple[Path, Any], tmp_path: Path) -> None:
+def test_a_lost_store_is_restored_completely(lost: tuple[Path, Any], tmp_path: Path) -> None:
     config, lose = lost
     fill(config)
     before = held(config)
@@ -123,7 +123,7 @@ def test_a_lost_store_comes_back_whole(lost: tuple[Path, Any], tmp_path: Path) -
     assert (tmp_path / "b.tar").stat().st_mode & 0o077 == 0
     lose()
     said = invoke("restore", tmp_path / "b.tar", "-c", config)
-    assert "100 states are back" in said
+    assert "100 states and the ledger of 1 gateways are restored" in said
     assert held(config) == before
     with pytest.raises(UserError, match="not empty"):
         invoke("restore", tmp_path / "b.tar", "-c", config)
@@ -133,7 +133,7 @@ def test_a_lost_store_comes_back_whole(lost: tuple[Path, Any], tmp_path: Path) -
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
-def test_what_root_restores_is_still_the_services(tmp_path: Path) -> None:
+def test_files_restored_by_root_belong_to_the_service(tmp_path: Path) -> None:
     config = configuration(tmp_path)
     fill(config)
     invoke("backup", tmp_path / "b.tar", "-c", config)
@@ -162,17 +162,17 @@ def test_a_damaged_backup_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "no.tar").write_bytes(b"no tar at all")
     shutil.rmtree(tmp_path / "server")
     for name, sentence in (
-        ("bad", "is not what it was"),
-        ("cut", "no backup"),
-        ("no", "no backup"),
-        ("absent", "no backup"),
+        ("bad", "has changed since the backup was made"),
+        ("cut", "is not a Vrijloop backup"),
+        ("no", "is not a Vrijloop backup"),
+        ("absent", "is not a Vrijloop backup"),
     ):
         with pytest.raises(UserError, match=sentence):
             invoke("restore", tmp_path / f"{name}.tar", "-c", config)
     assert not list((tmp_path / "server").glob("publi*"))
 
 
-def test_a_server_that_runs_makes_its_own_backup_and_is_not_restored_over(tmp_path: Path) -> None:
+def test_a_running_server_writes_its_own_backup_and_is_not_overwritten(tmp_path: Path) -> None:
     config = configuration(tmp_path)
     fill(config)
     before = held(config)
@@ -193,7 +193,7 @@ def test_a_server_that_runs_makes_its_own_backup_and_is_not_restored_over(tmp_pa
 
 @pytest.mark.servers
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_lost_platform_comes_back(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_a_lost_platform_is_restored(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     from fastapi.testclient import TestClient
 
     urls = [f"sqlite:///{tmp_path}/{name}.sqlite" for name in ("first", "second")]
@@ -222,19 +222,19 @@ def test_a_lost_platform_comes_back(kind: str, tmp_path: Path, request: pytest.F
     invoke("restore", tmp_path / "b.tar", "--platform-database", urls[1], "--over")
 
 
-def test_the_platforms_tables_are_brought_up_to_date_by_command(tmp_path: Path) -> None:
+def test_the_platforms_tables_are_migrated_by_command(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/old.sqlite"
     with create_engine(url).begin() as connection:
         migrate(connection, "0002")
     assert "from 0002 to 0005" in invoke("platform-migrate", "--database", url)
-    assert "of revision 0005" in invoke("platform-migrate", "--database", url)
+    assert "at revision 0005" in invoke("platform-migrate", "--database", url)
     assert "from none to 0005" in invoke("platform-migrate", "--database", f"sqlite:///{tmp_path}/new.sqlite")
     with pytest.raises(UserError, match="cannot be opened"):
         invoke("platform-migrate", "--database", "postgresql+psycopg://nobody@127.0.0.1:9/x")
 
 
-def test_something_must_be_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="say what"):
+def test_what_to_back_up_must_be_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="name what to process"):
         invoke("backup", tmp_path / "b.tar")
     for url in ("mysql://x/y", "nonsense", "postgresql://host"):
         with pytest.raises(UserError, match="the platform's database"):

@@ -1,4 +1,4 @@
-"""What `vrijloop doctor` says of a healthy set-up, and of each thing that can be wrong with one."""
+"""Findings of `vrijloop doctor` for a healthy installation, and for each problem."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TOKEN = "a-token-of-at-least-16"
 
 @dataclass
 class Installation:
-    """A server's configuration in a folder, with broker and platform."""
+    """The configuration of a server in a folder, with broker and platform."""
 
     folder: Path
 
@@ -39,7 +39,7 @@ class Installation:
         return self.folder / "server.toml"
 
     def doctor(self, code: int) -> dict[str, list[tuple[str, str]]]:
-        """Area to what was found: (level, sentence and remedy)."""
+        """Findings by area: (level, sentence and remedy)."""
         found: dict[str, list[tuple[str, str]]] = {}
         for one in json.loads(invoke("doctor", "--config", self.config, "--json", code=code)):
             found.setdefault(one["area"], []).append((one["level"], f"{one['said']} {one['mend']}"))
@@ -67,7 +67,7 @@ def installation(tmp_path: Path, broker: Mosquitto) -> Iterator[Installation]:
         yield Installation(tmp_path)
 
 
-def test_a_healthy_set_up(installation: Installation) -> None:
+def test_a_healthy_installation(installation: Installation) -> None:
     found = installation.doctor(code=0)
     assert {area for area, rows in found.items() if all(level == "ok" for level, _ in rows)} >= {
         "configuration", "secrets", "broker", "store", "platform", "clock",
@@ -118,13 +118,13 @@ def _no_tls(one: Installation) -> None:
 @pytest.mark.parametrize(
     ("break_it", "area", "level", "said"),
     [
-        (_no_broker, "broker", "wrong", "no answer"), (_no_such_port, "configuration", "wrong", "mqtt://HOST:PORT"), (_wrong_token, "platform", "wrong", "does not know this factory's token"),
+        (_no_broker, "broker", "wrong", "no answer"), (_no_such_port, "configuration", "wrong", "mqtt://HOST:PORT"), (_wrong_token, "platform", "wrong", "does not accept this factory's token"),
         (_short_token, "secrets", "wrong", "shorter than 16"), (_readable, "secrets", "warning", "chmod 600"),
         (_no_platform, "platform", "wrong", "does not answer"), (_no_influxdb, "store", "wrong", "InfluxDB does not answer"),
-        (_bad_policy, "configuration", "wrong", "minimum_slot"), (_no_tls, "broker", "wrong", "certificate is not accepted"),
+        (_bad_policy, "configuration", "wrong", "minimum_slot"), (_no_tls, "broker", "wrong", "certificate is not valid"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said(
+def test_problems_are_reported(
     installation: Installation, break_it: Callable[[Installation], None], area: str, level: str, said: str
 ) -> None:
     break_it(installation)
@@ -148,7 +148,7 @@ def test_a_broker_that_asks_for_a_certificate(installation: Installation, tmp_pa
 
 
 @pytest.mark.servers
-def test_a_bucket_that_is_not_there(installation: Installation, influx_url: str) -> None:
+def test_a_missing_bucket(installation: Installation, influx_url: str) -> None:
     table = f'[store]\nkind = "influxdb"\nurl = "{influx_url}"\nbucket = "nowhere"\ntoken_file = "{installation.folder}/server-token"\n'
     installation.change("[platform]", f"{table}[platform]")
     found = installation.doctor(code=1)["store"]
@@ -167,28 +167,29 @@ def test_clocks_and_disks() -> None:
 
 
 class Refusing:
-    """A mail server that takes nothing."""
+    """A mail server that refuses all mail."""
 
     def send(self, mail: EmailMessage) -> None:
         raise NotSentError("550 no such user")
 
 
 def platform_doctor(url: str, code: int = 0) -> dict[str, tuple[str, str]]:
-    """Area to (level, sentence and remedy)."""
+    """Findings by area: (level, sentence and remedy)."""
     found = json.loads(invoke("doctor", "--platform-database", url, "--json", code=code))
     return {one["area"]: (one["level"], f"{one['said']} {one['mend']}") for one in found}
 
 
-def test_a_platform_that_is_well(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_healthy_platform(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "shutil.disk_usage", lambda _: (10**12, 0, 10**12)
-    )  # how full this machine is does not matter here
+    )  # the disk of this machine does not matter here
     open_database(database_url)
     assert {level for level, _ in platform_doctor(database_url).values()} == {"ok"}
 
 
 def test_a_platform_whose_mails_do_not_arrive(database_url: str) -> None:
-    """For ten minutes all may be well; then somebody should know, and after days what was given up is not forgotten."""
+    """A delay of ten minutes is normal; after that there is a warning, which also counts mails that were given up
+    days ago."""
     present = [SystemClock().now() - timedelta(minutes=9)]
     sessions = open_database(database_url)
     courier = Courier(sessions, lambda: present[0], Ways(Refusing(), "p@hal.be", lambda *_: None, False))
@@ -201,11 +202,13 @@ def test_a_platform_whose_mails_do_not_arrive(database_url: str) -> None:
         session.execute(update(Mail).values(created=present[0] - timedelta(minutes=2)))
     level, said = platform_doctor(database_url)["e-mails"]
     assert level == "warning"
-    assert "1 wait for more than ten minutes, 0 were given up. The newest: 550 no such user." in said
+    assert "1 have been waiting for more than ten minutes, 0 were given up. Latest reason: 550 no such user." in said
     for _ in RETRY_AFTER:
         present[0] += timedelta(days=1)
         courier.deliver_due()
-    assert "0 wait for more than ten minutes, 1 were given up" in platform_doctor(database_url)["e-mails"][1]
+    assert (
+        "0 have been waiting for more than ten minutes, 1 were given up" in platform_doctor(database_url)["e-mails"][1]
+    )
 
 
 def test_a_platform_of_an_older_version_or_none_at_all(tmp_path: Path) -> None:
@@ -222,6 +225,6 @@ def test_a_platform_of_an_older_version_or_none_at_all(tmp_path: Path) -> None:
     assert "cannot be read" in platform_doctor(away, code=1)["database"][1]
 
 
-def test_a_doctor_without_a_patient() -> None:
+def test_nothing_to_check_is_an_error() -> None:
     with pytest.raises(UserError, match="--platform-database"):
         invoke("doctor")
