@@ -183,7 +183,7 @@ async def get_stream(context: Context, factory: Factory) -> StreamingResponse:
 
 async def _events(context: AnalyticsContext, factory: str) -> AsyncIterator[str]:
     shown: dict[str, tuple[Any, ...]] = {}
-    said = monotonic_time.monotonic()
+    last_sent = monotonic_time.monotonic()
     context.streams += 1
     try:
         while True:
@@ -192,10 +192,10 @@ async def _events(context: AnalyticsContext, factory: str) -> AsyncIterator[str]
                 look = (interval.state, interval.mode, interval.since, interval.reason)
                 if shown.get(newest.machine) != look:
                     shown[newest.machine] = look
-                    said = monotonic_time.monotonic()
+                    last_sent = monotonic_time.monotonic()
                     yield f"event: state\ndata: {_latest(newest).model_dump_json()}\n\n"
-            if monotonic_time.monotonic() - said > _KEEP_ALIVE_S:
-                said = monotonic_time.monotonic()
+            if monotonic_time.monotonic() - last_sent > _KEEP_ALIVE_S:
+                last_sent = monotonic_time.monotonic()
                 yield ": keep-alive\n\n"
             await asyncio.sleep(STREAM_INTERVAL_S)
     finally:

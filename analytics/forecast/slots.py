@@ -100,7 +100,7 @@ def open_quarters(
     policy: MachinePolicy,
     taken: Sequence[tuple[datetime, datetime]] = (),
 ) -> np.ndarray:
-    """Which of the quarters [first, last) the factory offers and nobody has taken: booleans of shape (last -
+    """Which of the quarters [first, last) the factory offers and that are not taken: booleans of shape (last -
     first,)."""
     usable = offered_week(policy)[(np.arange(first, last) + grid.first_day.weekday() * 96) % QUARTERS_PER_WEEK]
     for blackout in policy.blackout:

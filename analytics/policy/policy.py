@@ -32,7 +32,7 @@ class OfferedHours(BaseModel):
     end_minute: int
 
     def contains(self, local: datetime, length: timedelta) -> bool:
-        """Whether [local, local + length), in local wall-clock time, lies inside these hours."""
+        """Whether [local, local + length), in local wall-clock time, is inside these hours."""
         minute = local.hour * 60 + local.minute
         return (
             local.weekday() in self.weekdays

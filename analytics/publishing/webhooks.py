@@ -1,6 +1,6 @@
 """Signed HTTP messages by the Standard Webhooks specification (symmetric signatures, version `v1`).
 
-Decision 17 says why this is not the library `standardwebhooks`.
+Decision 17 explains why this is not the library `standardwebhooks`.
 """
 
 from __future__ import annotations

@@ -40,11 +40,11 @@ def record(**extra: object) -> logging.LogRecord:
 
 
 def test_a_log_line_is_json_or_a_sentence() -> None:
-    said = json.loads(JsonFormatter().format(record(gateway="gw-1", seqs="4-6")))
-    assert {**said, "time": ""} == {
+    line = json.loads(JsonFormatter().format(record(gateway="gw-1", seqs="4-6")))
+    assert {**line, "time": ""} == {
         "time": "", "level": "info", "logger": "ingest.service", "message": "Stored 3.", "gateway": "gw-1", "seqs": "4-6",
     }  # fmt: skip
-    assert said["time"].endswith("Z")
+    assert line["time"].endswith("Z")
     assert PlainFormatter().format(record(gateway="gw-1")).endswith("INFO ingest.service: Stored 3. [gateway=gw-1]")
     assert PlainFormatter().format(record()).endswith("Stored 3.")
 

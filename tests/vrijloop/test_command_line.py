@@ -28,7 +28,7 @@ SERVER = (
 
 
 @pytest.mark.parametrize(
-    ("files", "arguments", "said"),
+    ("files", "arguments", "expected"),
     [
         pytest.param({"a.toml": AGENT + 'gatway = "x"\n'}, ["agent", "run", "-c", "a.toml"], ["a.toml:6", "gatway"], id="wrong key"),
         pytest.param({"a.toml": AGENT + MODBUS + 'pol_interval = "1s"\n'}, ["agent", "run", "-c", "a.toml"], ["a.toml:11", "poll_interval"], id="did you mean"),
@@ -43,7 +43,9 @@ SERVER = (
         pytest.param({"t.json": "{}", "folder": ""}, ["platform", "--tokens-file", "t.json", "--database", "sqlite:////no/such/folder/p.sqlite"], ["/no/such/folder"], id="no database"),
     ],
 )  # fmt: skip
-def test_wrong_input_is_an_error(tmp_path: Path, files: dict[str, str], arguments: list[str], said: list[str]) -> None:
+def test_wrong_input_is_an_error(
+    tmp_path: Path, files: dict[str, str], arguments: list[str], expected: list[str]
+) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(
             text.format(broker=1883, device=502, port=free_port()) if "{}" not in text and text != "{" else text
@@ -51,7 +53,7 @@ def test_wrong_input_is_an_error(tmp_path: Path, files: dict[str, str], argument
     done = vrijloop(*arguments, cwd=tmp_path)
     assert done.returncode not in (0, -9), done.stdout
     assert "Traceback" not in done.stdout + done.stderr
-    for words in said:
+    for words in expected:
         assert words in done.stderr, done.stderr
 
 

@@ -52,16 +52,16 @@ def test_an_alert_is_signed_and_retried(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ('{"hal-2": {"url": "ftp://x", "secret": "0123456789abcdef"}}', "hal-2.url"),
         ('{"hal-2": {"url": "http://x", "secret": "short-one"}}', "hal-2.secret"),
         ("nonsense", "JSON"),
     ],
 )
-def test_errors_in_the_file_do_not_contain_its_secrets(text: str, said: str, tmp_path: Path) -> None:
+def test_errors_in_the_file_do_not_contain_its_secrets(text: str, expected: str, tmp_path: Path) -> None:
     path = tmp_path / "webhooks.json"
     path.write_text(text)
-    with pytest.raises(UserError, match=said) as refused:
+    with pytest.raises(UserError, match=expected) as refused:
         read_targets(path)
     assert "short-one" not in str(refused.value)

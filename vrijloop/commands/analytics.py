@@ -157,7 +157,7 @@ def kpis(
     since = _day(first) if first else until - timedelta(days=27)
     begin, stop = (datetime.combine(day, time(0), zone) for day in (since, until + timedelta(days=1)))
     if stop <= begin:
-        raise UserError("--last lies before --first.")
+        raise UserError("--last is before --first.")
     rows = utilisation(timeline(history, begin, stop), rules, since, until, by, per)  # type: ignore[arg-type]
     found = [Kpis.of_period(row, rules.coverage_bound) for row in rows]
     if as_json:

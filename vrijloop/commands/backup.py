@@ -74,8 +74,8 @@ def restore(
 
     _require_target(config, database)
     if config is None:
-        for said in restore_backup(file, None, None, database, over):
-            print(f"{said}.")
+        for step in restore_backup(file, None, None, database, over):
+            print(f"{step}.")
         return
     settings = load_settings(config, ServerSettings)
     if request_json(settings, "GET", "/api/v1/status") is not None:
@@ -88,8 +88,8 @@ def restore(
             raise UserError(
                 "the store is not empty: --over adds the backup to its contents; where reports conflict, the newer one is kept."
             )
-        for said in restore_backup(file, store, settings.data_dir, database, over, report):
-            print(f"{said}.")
+        for step in restore_backup(file, store, settings.data_dir, database, over, report):
+            print(f"{step}.")
 
 
 def _require_target(config: Path | None, database: str | None) -> None:

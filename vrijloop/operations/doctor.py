@@ -39,7 +39,7 @@ _LEAST_FREE_SHARE = 0.05
 
 @dataclass(frozen=True)
 class Finding:
-    """A result: what was checked, how serious it is, and what to do about it."""
+    """A result: what was checked, how serious it is, and what to do about it. The field names are keys of `vrijloop doctor --json`."""
 
     area: str
     level: Level
@@ -293,10 +293,10 @@ def server(settings: ServerSettings) -> Iterator[Finding]:
 def disk(folder: Path, usage: tuple[int, int, int]) -> Finding:
     """Check the free space. `usage`: total, used and free bytes."""
     total, _, free = usage
-    said = f"{free / 1e9:.1f} GB of {total / 1e9:.0f} GB are free on the disk of {folder}."
+    sentence = f"{free / 1e9:.1f} GB of {total / 1e9:.0f} GB are free on the disk of {folder}."
     if free < _LEAST_FREE or free < _LEAST_FREE_SHARE * total:
-        return Finding("disk", "warning", said, "Free some space, or set `keep` in [store] to delete old states.")
-    return Finding("disk", "ok", said)
+        return Finding("disk", "warning", sentence, "Free some space, or set `keep` in [store] to delete old states.")
+    return Finding("disk", "ok", sentence)
 
 
 def _existing(folder: Path) -> Path:

@@ -139,11 +139,11 @@ def test_a_token_sees_its_own_factory_and_no_other(served: tuple[ServedApi, str]
     with httpx2.Client() as client:
         answer = client.send(request, stream=True)
         assert answer.status_code == status
-        said = next(answer.iter_text(), "") if path.endswith("stream") else answer.read().decode()
+        body = next(answer.iter_text(), "") if path.endswith("stream") else answer.read().decode()
         answer.close()
-    assert "mill" not in said.replace('"machine":"mill-1"', "")
+    assert "mill" not in body.replace('"machine":"mill-1"', "")
     if path == "/api/v1/intervals":
-        assert {one["state"] for one in json.loads(said)["intervals"]} <= {"unknown"}
+        assert {one["state"] for one in json.loads(body)["intervals"]} <= {"unknown"}
     if method == "GET" and path not in ("/api/v1/stream", "/api/v1/slots", "/metrics"):
         assert "secret" not in get(served[1], path, **query).text
 
@@ -193,8 +193,8 @@ def test_the_stream_begins_with_all_states_and_sends_each_change(served: tuple[S
         assert sorted(next(events)["machine"] for _ in range(3)) == ["mill-0", "mill-1", "mill-2"]
         made.store.write(ReportBatch.of([report("hal-2", "mill-1", 90, 4, 6), report("genk", "secret-press", 5, 9, 9)]))
         made.store.write(ReportBatch.of([report("hal-2", "mill-1", 91, 6, 7, MachineState.OUT_OF_SERVICE)]))
-        told = next(events)
-        assert (told["machine"], told["state"], told["since"]) == (
+        event = next(events)
+        assert (event["machine"], event["state"], event["since"]) == (
             "mill-1",
             "out_of_service",
             "2026-03-02T12:00:00.000Z",

@@ -188,7 +188,7 @@ def test_states_are_live_and_charts_are_drawn(room: Room, page: Page) -> None:
 def test_the_page_is_accessible(room: Room, page: Page, width: int, language: str) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"/control?lang={language}")
-    _check(page, width, f"door-{language}")
+    _check(page, width, f"sign-in-{language}")
     sign_in(page)
     page.goto(f"/control?lang={language}")
     for picture in ("today", "forecast", "used"):
@@ -252,9 +252,9 @@ def test_one_report_is_traced_to_the_offers(room: Room, tmp_path: Path) -> None:
         one["id"] for one in room.offers("lathe-2")
     }
     assert room.ask("GET", "/api/v1/reports/gw-1/999999").status_code == 404
-    said = invoke("follow", "gw-1", str(stored // 2), "-c", room.config)
-    assert "lathe-2 was executing" in said
-    assert said.count("Offer ") == len(found["offers"])
+    output = invoke("follow", "gw-1", str(stored // 2), "-c", room.config)
+    assert "lathe-2 was executing" in output
+    assert output.count("Offer ") == len(found["offers"])
 
 
 def test_a_veto_must_be_in_the_future(room: Room) -> None:

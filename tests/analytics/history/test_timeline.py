@@ -55,15 +55,15 @@ _minutes = st.integers(min_value=-60, max_value=300)
 @given(st.lists(st.tuples(st.sampled_from(["a", "b"]), _minutes, st.integers(0, 120), st.sampled_from([RUN, WAIT]))))
 def test_every_moment_of_the_range_is_covered_exactly_once(rows: list[tuple[str, int, int, str]]) -> None:
     start, end = utc(5), utc(5, 4)
-    told = {(name, since): (length, state) for name, since, length, state in rows}
+    reports = {(name, since): (length, state) for name, since, length, state in rows}
     frame = intervals(
         [
             (name, start + timedelta(minutes=since), start + timedelta(minutes=since + length), state, None)
-            for (name, since), (length, state) in told.items()
+            for (name, since), (length, state) in reports.items()
         ]
     )
     whole = timeline(frame, start, end)
-    assert set(whole["machine"]) == {name for name, _ in told}
+    assert set(whole["machine"]) == {name for name, _ in reports}
     for _, own in whole.groupby("machine"):
         assert own["start"].iloc[0] == pd.Timestamp(start)
         assert own["end"].iloc[-1] == pd.Timestamp(end)
@@ -74,17 +74,17 @@ def test_every_moment_of_the_range_is_covered_exactly_once(rows: list[tuple[str,
 @given(st.lists(st.tuples(_minutes, st.integers(1, 120)), max_size=12))
 def test_known_time_is_the_union_of_what_was_reported(rows: list[tuple[int, int]]) -> None:
     start, end = utc(5), utc(5, 4)
-    told = dict(rows)
+    reports = dict(rows)
     frame = intervals(
         [
             ("m", start + timedelta(minutes=since), start + timedelta(minutes=since + length), RUN, None)
-            for since, length in told.items()
+            for since, length in reports.items()
         ]
     )
-    later = sorted(told)
+    later = sorted(reports)
     minutes = set()
     for place, since in enumerate(later):
-        stop = min(since + told[since], later[place + 1] if place + 1 < len(later) else 10**6)
+        stop = min(since + reports[since], later[place + 1] if place + 1 < len(later) else 10**6)
         minutes |= set(range(max(since, 0), min(stop, 240)))
     assert hours_per_state(timeline(frame, start, end))[RUN] == pytest.approx(len(minutes) / 60)
 

@@ -127,7 +127,7 @@ def test_groups_the_factory_and_last_use() -> None:
     assert (groups["turning"].calendar_h, groups["turning"].apt_h) == pytest.approx((48, 6))
     assert groups["turning"].period == "2026-W02"
     assert groups["turning"].last_used == utc(5, 12)
-    assert groups["no group"].last_used is None, "nobody used the saw"
+    assert groups["no group"].last_used is None, "the saw was not used"
     (factory,) = utilisation(spells, TWO_TURNING, date(2026, 1, 5), date(2026, 1, 5), "factory", "day")
     assert (factory.of, factory.period) == ("hal-2", "2026-01-05")
     assert factory.calendar_h == pytest.approx(72)
@@ -149,11 +149,11 @@ _rows = st.lists(
 def test_the_hours_of_all_reasons_add_up_to_the_calendar(
     rows: list[tuple[str, int, int, str, str | None]], per: Per, by: By
 ) -> None:
-    told = {(name, since): (length, state, mode) for name, since, length, state, mode in rows}
+    reports = {(name, since): (length, state, mode) for name, since, length, state, mode in rows}
     frame = intervals(
         [
             (name, utc(5) + timedelta(hours=since), utc(5) + timedelta(hours=since + length), state, mode)
-            for (name, since), (length, state, mode) in told.items()
+            for (name, since), (length, state, mode) in reports.items()
         ]
     )
     found = utilisation(
@@ -166,7 +166,7 @@ def test_the_hours_of_all_reasons_add_up_to_the_calendar(
     )
     for one in found:
         assert one.apt_h + sum(one.losses_h.values()) == pytest.approx(one.calendar_h)
-    assert sum(one.calendar_h for one in found) == pytest.approx(48 * len({name for name, _ in told}))
+    assert sum(one.calendar_h for one in found) == pytest.approx(48 * len({name for name, _ in reports}))
 
 
 def test_a_night_shift_over_the_dst_change_is_an_hour_shorter() -> None:

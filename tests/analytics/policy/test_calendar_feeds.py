@@ -94,15 +94,15 @@ def test_a_broken_feed_uses_the_last_good_copy_and_is_logged_once(
             gone = CalendarFeeds(policy, tmp_path / "calendars").read(NOW + timedelta(minutes=1), MACHINES)
             feeds.read(NOW, MACHINES)
             answers.append(Response(calendar(), media_type="text/calendar"))
-            mended = feeds.read(NOW, MACHINES)
+            recovered = feeds.read(NOW, MACHINES)
     assert broken.entries == gone.entries == good.entries
     assert "answered 500" in next(iter(gone.problems.values()))
-    assert mended.entries == (planned,)
-    assert not mended.problems
-    said = caplog.text
-    assert said.count("is not an iCalendar file") == 1, "said once, not at every round"
-    assert "can be read again" in said
-    assert "secret-3141" not in said, "the address is the key to the calendar"
+    assert recovered.entries == (planned,)
+    assert not recovered.problems
+    log_text = caplog.text
+    assert log_text.count("is not an iCalendar file") == 1, "logged once, not in every round"
+    assert "can be read again" in log_text
+    assert "secret-3141" not in log_text, "the path of the URL is a secret"
 
 
 def test_a_feed_that_was_never_read_is_a_problem_but_no_error(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_group_overrides_defaults_and_a_machine_overrides_its_group(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ('offered = ["weekdays"]', "mon-fri 06:00-22:00"),
         ('offered = ["mon 22:00-06:00"]', "the start before the end"),
@@ -59,10 +59,10 @@ def test_a_group_overrides_defaults_and_a_machine_overrides_its_group(tmp_path: 
         ("[price]\nper_hour = -1", "per_hour"),
     ],
 )
-def test_invalid_policies_are_reported(tmp_path: Path, text: str, said: str) -> None:
+def test_invalid_policies_are_reported(tmp_path: Path, text: str, expected: str) -> None:
     with pytest.raises(UserError) as refused:
         policy(tmp_path, text)
-    assert said in str(refused.value)
+    assert expected in str(refused.value)
     assert "policy.toml:" in str(refused.value)
 
 

@@ -135,4 +135,4 @@ def test_a_request_is_cancelled_when_the_machine_is_needed(rig: Rig, how: str) -
             analytics.planned = replace(analytics.planned, entries=(planned,))
         analytics.check_bookings([LatestState("hal-2", "lathe-2", StateInterval(broken, NOW, now))])
     assert rig.http.get(read, headers=STARTUP).json()["state"] == "withdrawn"
-    assert rig.state.alerts() == [], "nobody has to do anything about it"
+    assert rig.state.alerts() == [], "no person has to act"

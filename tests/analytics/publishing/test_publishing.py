@@ -194,11 +194,11 @@ def test_reading_only_new_intervals_gives_the_same_slots(rig: Rig) -> None:
         rig.clock.moment = later
         lately = analytics.run_cycle()
     assert max(whole_reads) < timedelta(days=4)
-    anew = rig.analytics()
-    anew._fitted = analytics._fitted  # the same forecast; only the way of reading history differs
-    assert anew.run_cycle().slots == lately.slots
-    assert (anew._snapshot, analytics._snapshot) != (None, None)
-    assert {name: grid.values.tolist() for name, grid in anew._snapshot.grids.items()} == {  # type: ignore[union-attr]
+    restarted = rig.analytics()
+    restarted._fitted = analytics._fitted  # the same forecast; only the way of reading history differs
+    assert restarted.run_cycle().slots == lately.slots
+    assert (restarted._snapshot, analytics._snapshot) != (None, None)
+    assert {name: grid.values.tolist() for name, grid in restarted._snapshot.grids.items()} == {  # type: ignore[union-attr]
         name: grid.values.tolist()
         for name, grid in analytics._snapshot.grids.items()  # type: ignore[union-attr]
     }

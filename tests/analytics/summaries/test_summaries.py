@@ -92,7 +92,7 @@ class WriterRig:
         self.store.intervals = intervals  # type: ignore[method-assign, assignment]
         self.seq = 0
 
-    def says(self, since: datetime, until: datetime, state: MachineState = OFF) -> None:
+    def report(self, since: datetime, until: datetime, state: MachineState = OFF) -> None:
         self.seq += 1
         self.store.write(
             ReportBatch.of([StoredReport("genk", "m1", "gw", self.seq, StateInterval(state, since, until))])
@@ -117,12 +117,12 @@ def rig(tmp_path: Path) -> WriterRig:
 
 def test_a_long_lasting_state_is_not_read_again_each_minute(rig: WriterRig) -> None:
     since = NOW - timedelta(days=60)
-    rig.says(since, NOW)
+    rig.report(since, NOW)
     writer = rig.writer()
     writer.write_hours()
     for _ in range(3):
         rig.clock.moment += timedelta(minutes=1)
-        rig.says(since, rig.clock.moment)
+        rig.report(since, rig.clock.moment)
         rig.read.clear()
         writer.write_hours()
     assert rig.read
@@ -132,36 +132,36 @@ def test_a_long_lasting_state_is_not_read_again_each_minute(rig: WriterRig) -> N
 
 def test_silence_becomes_known_once_the_backlog_arrives(rig: WriterRig) -> None:
     since = NOW - timedelta(days=10)
-    rig.says(since, NOW)
+    rig.report(since, NOW)
     writer = rig.writer()
     writer.write_hours()
     rig.clock.moment = NOW + timedelta(days=2)
     writer.write_hours()
     assert rig.timeline()[-1] == ("20 12:00", "unknown")
     # The connection was interrupted, not the machine: the agent stored what it read.
-    rig.says(since, rig.clock.moment)
+    rig.report(since, rig.clock.moment)
     writer.write_hours()
     assert rig.timeline() == [("09 23:00", "unknown"), ("10 12:00", "not_available")]
     assert all(own["unknown_h"] == pytest.approx(0) for at, own in rig.held.of(DAY).items() if at > since)
 
 
 def test_a_late_report_cuts_the_earlier_one(rig: WriterRig) -> None:
-    rig.says(NOW - timedelta(days=5), NOW)
+    rig.report(NOW - timedelta(days=5), NOW)
     writer = rig.writer()
     writer.write_hours()
-    rig.says(NOW - timedelta(days=3), NOW - timedelta(days=3) + timedelta(hours=2), RUN)
+    rig.report(NOW - timedelta(days=3), NOW - timedelta(days=3) + timedelta(hours=2), RUN)
     rig.clock.moment += timedelta(minutes=1)
     writer.write_hours()
     assert rig.timeline()[-3:] == [("15 12:00", "not_available"), ("17 12:00", "executing"), ("17 14:00", "unknown")]
 
 
 def test_a_store_failure_in_the_middle_loses_nothing(rig: WriterRig) -> None:
-    rig.says(NOW - timedelta(days=5), NOW)
+    rig.report(NOW - timedelta(days=5), NOW)
     writer = rig.writer()
     writer.write_hours()
     writer.write_hours()
     since = NOW - timedelta(days=3)
-    rig.says(since, NOW - timedelta(days=1), RUN)
+    rig.report(since, NOW - timedelta(days=1), RUN)
     kept = rig.held.write_points
 
     def away(_: Sequence[Point]) -> None:
@@ -171,7 +171,7 @@ def test_a_store_failure_in_the_middle_loses_nothing(rig: WriterRig) -> None:
     with pytest.raises(StoreUnavailableError):
         writer.write_hours()
     rig.held.write_points = kept  # type: ignore[method-assign]
-    rig.says(since, NOW, RUN)
+    rig.report(since, NOW, RUN)
     writer.write_hours()
     assert rig.timeline()[-1] == ("17 12:00", "executing")
     days = rig.held.of(DAY)
@@ -180,7 +180,7 @@ def test_a_store_failure_in_the_middle_loses_nothing(rig: WriterRig) -> None:
 
 def test_a_store_that_cannot_delete_is_still_written_to(rig: WriterRig, caplog: pytest.LogCaptureFixture) -> None:
     """InfluxDB 3 has no DELETE."""
-    rig.says(NOW - timedelta(days=5), NOW)
+    rig.report(NOW - timedelta(days=5), NOW)
 
     def refuse(*_: object) -> None:
         raise StoreRefusedError("it knows no DELETE")
@@ -194,7 +194,7 @@ def test_a_store_that_cannot_delete_is_still_written_to(rig: WriterRig, caplog: 
 
 
 def test_a_restart_continues_and_a_new_machine_is_written_from_its_beginning(rig: WriterRig) -> None:
-    rig.says(NOW - timedelta(days=5), NOW)
+    rig.report(NOW - timedelta(days=5), NOW)
     rig.writer().write_hours()
     days = len(rig.held.of(DAY))
     rig.seq += 1

@@ -66,7 +66,7 @@ def test_backtest_reports_how_promises_were_kept(history: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("machine,since\nm,2026\n", "until, state is missing"),
         ("machine,since,until,state\nm,yesterday,2026-01-01T00:00:00Z,executing\n", "line 2: `since` 'yesterday'"),
@@ -75,22 +75,22 @@ def test_backtest_reports_how_promises_were_kept(history: Path, tmp_path: Path) 
         ("machine,since,until,state\n", "contains no history"),
     ],
 )
-def test_an_invalid_history_is_refused_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+def test_an_invalid_history_is_refused_with_its_line(tmp_path: Path, text: str, expected: str) -> None:
     path = tmp_path / "wrong.csv"
     path.write_text(text)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=expected):
         invoke("backtest", path)
 
 
 def test_wrong_arguments_are_errors(history: Path, tmp_path: Path) -> None:
-    for arguments, said in (
+    for arguments, expected in (
         (("spare", history, "--at", "2026-04-06"), "no time zone"),
         (("spare", history, "--at", "noon"), "not a time"),
         (("spare", history, "--horizon", "60d"), "--horizon"),
         (("spare", tmp_path / "absent.csv"), "cannot be read"),
         (("backtest", history, "--first", "2027-01-01T00:00:00Z"), "too short"),
     ):
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=expected):
             invoke(*arguments)
 
 

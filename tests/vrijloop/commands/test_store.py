@@ -166,7 +166,7 @@ def test_a_real_influxdb_2_or_3(tmp_path: Path) -> None:
     your own."""
     url = os.environ.get("VRIJLOOP_TEST_INFLUXDB_URL")
     if url is None:
-        pytest.skip("VRIJLOOP_TEST_INFLUXDB_URL is not set: this test wants an InfluxDB 2.7 or newer.")
+        pytest.skip("VRIJLOOP_TEST_INFLUXDB_URL is not set: this test needs InfluxDB 2.7 or newer.")
     bucket = f"vrijloop-test-{os.getpid()}"
     path = config(
         tmp_path,

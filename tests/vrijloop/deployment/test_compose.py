@@ -112,7 +112,7 @@ def test_services_that_send_mail_or_read_calendars_have_internet_access(name: st
     open_networks = {one for one, table in COMPOSE["networks"].items() if not (table or {}).get("internal")}
     assert open_networks & set(SERVICES[name]["networks"])
     for closed in ("influxdb", "postgres"):
-        assert not open_networks & set(SERVICES[closed]["networks"]), "databases are nobody's but ours"
+        assert not open_networks & set(SERVICES[closed]["networks"]), "databases are on internal networks only"
 
 
 def test_nothing_has_a_default_password(deployed: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_second_set_up_only_adds(tmp_path: Path) -> None:
     assert not (tmp_path / "wrong").exists()
 
 
-class Told:
+class BrokerClient:
     """A client of the broker that the set-up has configured."""
 
     def __init__(self, folder: Path, port: int, user: str | None, password: str) -> None:
@@ -299,7 +299,7 @@ def test_a_real_broker_restricts_a_gateway_to_its_own_topics(tmp_path: Path) -> 
         passwords = {
             name: (folder / "gateways" / name / "mqtt-password").read_text().strip() for name in ("gw-1", "gw-2")
         }
-        ingest = Told(folder, port, "ingest", (folder / "secrets" / "mqtt-ingest").read_text().strip())
+        ingest = BrokerClient(folder, port, "ingest", (folder / "secrets" / "mqtt-ingest").read_text().strip())
         ingest.client.subscribe(
             [
                 ("vrijloop/v1/+/+/state", 1),
@@ -308,7 +308,7 @@ def test_a_real_broker_restricts_a_gateway_to_its_own_topics(tmp_path: Path) -> 
                 ("vrijloop/v1/+/+/health", 1),
             ]
         )
-        gateway = Told(folder, port, "gw-1", passwords["gw-1"])
+        gateway = BrokerClient(folder, port, "gw-1", passwords["gw-1"])
         for topic in ("genk/gw-2/status", "hal-2/m1/state", "genk/gw-1/status", "genk/gw-1/health", "genk/m1/state"):
             gateway.publish(f"vrijloop/v1/{topic}")
         wait_for(lambda: "vrijloop/v1/genk/m1/state" in ingest.heard, "what may be said")
@@ -316,9 +316,9 @@ def test_a_real_broker_restricts_a_gateway_to_its_own_topics(tmp_path: Path) -> 
         gateway.client.subscribe("vrijloop/v1/#", 1)
         ingest.publish("vrijloop/v1/genk/m2/state")
         wait_for(lambda: "vrijloop/v1/genk/m2/state" in ingest.heard, "ingest's own")
-        assert gateway.heard == [], "a gateway listens to nobody"
+        assert gateway.heard == [], "a gateway may not subscribe"
         for user, password in ((None, ""), ("gw-1", passwords["gw-2"]), ("gw-9", "x")):
-            stranger = Told(folder, port, user, password)
+            stranger = BrokerClient(folder, port, user, password)
             assert stranger.refused
             stranger.close()
         ingest.close()

@@ -83,12 +83,12 @@ def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path, tmp_path: Path) -
 
 
 def test_units_are_installed_and_name_the_program(tmp_path: Path) -> None:
-    said = invoke("service", "install", "agent", "ingest", "--root", tmp_path)
+    output = invoke("service", "install", "agent", "ingest", "--root", tmp_path)
     folder = tmp_path / "etc" / "systemd" / "system"
     assert {one.name for one in folder.iterdir()} == {"vrijloop-agent.service", "vrijloop-ingest@.service"}
     program = Unit(folder / "vrijloop-agent.service")["Service"]["ExecStart"].split()[0]
     assert os.access(program, os.X_OK)
-    assert "systemctl enable --now vrijloop-agent vrijloop-ingest@1" in said
+    assert "systemctl enable --now vrijloop-agent vrijloop-ingest@1" in output
     with pytest.raises(UserError, match="no service 'borker'"):
         invoke("service", "install", "borker", "--root", tmp_path)
 

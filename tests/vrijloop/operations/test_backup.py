@@ -122,8 +122,8 @@ def test_a_lost_store_is_restored_completely(lost: tuple[Path, Any], tmp_path: P
     assert "MB" in invoke("backup", tmp_path / "b.tar", "-c", config)
     assert (tmp_path / "b.tar").stat().st_mode & 0o077 == 0
     lose()
-    said = invoke("restore", tmp_path / "b.tar", "-c", config)
-    assert "100 states and the ledger of 1 gateways are restored" in said
+    output = invoke("restore", tmp_path / "b.tar", "-c", config)
+    assert "100 states and the ledger of 1 gateways are restored" in output
     assert held(config) == before
     with pytest.raises(UserError, match="not empty"):
         invoke("restore", tmp_path / "b.tar", "-c", config)

@@ -74,8 +74,8 @@ def test_a_healthy_installation(installation: Installation) -> None:
     }  # fmt: skip
     assert found["server"][0][0] == "warning", "it does not run yet"
     assert TOKEN not in str(found)
-    said = invoke("doctor", "--config", installation.config)
-    assert "✓ broker" in said
+    output = invoke("doctor", "--config", installation.config)
+    assert "✓ broker" in output
 
 
 def _no_broker(one: Installation) -> None:
@@ -116,7 +116,7 @@ def _no_tls(one: Installation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("break_it", "area", "level", "said"),
+    ("break_it", "area", "level", "expected"),
     [
         (_no_broker, "broker", "wrong", "no answer"), (_no_such_port, "configuration", "wrong", "mqtt://HOST:PORT"), (_wrong_token, "platform", "wrong", "does not accept this factory's token"),
         (_short_token, "secrets", "wrong", "shorter than 16"), (_readable, "secrets", "warning", "chmod 600"),
@@ -125,11 +125,11 @@ def _no_tls(one: Installation) -> None:
     ],
 )  # fmt: skip
 def test_problems_are_reported(
-    installation: Installation, break_it: Callable[[Installation], None], area: str, level: str, said: str
+    installation: Installation, break_it: Callable[[Installation], None], area: str, level: str, expected: str
 ) -> None:
     break_it(installation)
     found = installation.doctor(code=0 if level == "warning" else 1)
-    assert any(one == level and said in sentence for one, sentence in found[area]), found[area]
+    assert any(one == level and expected in sentence for one, sentence in found[area]), found[area]
 
 
 @pytest.mark.servers
@@ -143,7 +143,7 @@ def test_a_broker_that_asks_for_a_certificate(installation: Installation, tmp_pa
         '[mqtt]\nurl = "', f'[mqtt]\nca_file = "{folder}/ca.pem"\nurl = "mqtts://localhost:{broker.port}" # "'
     )
     found = installation.doctor(code=1)["broker"]
-    assert any("without an answer; it may expect a certificate" in said for _, said in found), found
+    assert any("without an answer; it may expect a certificate" in sentence for _, sentence in found), found
     broker.stop()
 
 
@@ -200,9 +200,11 @@ def test_a_platform_whose_mails_do_not_arrive(database_url: str) -> None:
     assert platform_doctor(database_url)["e-mails"][0] == "ok"
     with sessions.begin() as session:
         session.execute(update(Mail).values(created=present[0] - timedelta(minutes=2)))
-    level, said = platform_doctor(database_url)["e-mails"]
+    level, sentence = platform_doctor(database_url)["e-mails"]
     assert level == "warning"
-    assert "1 have been waiting for more than ten minutes, 0 were given up. Latest reason: 550 no such user." in said
+    assert (
+        "1 have been waiting for more than ten minutes, 0 were given up. Latest reason: 550 no such user." in sentence
+    )
     for _ in RETRY_AFTER:
         present[0] += timedelta(days=1)
         courier.deliver_due()
