@@ -18,22 +18,22 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx2
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from simulators.limburg import FACTORY
 from simulators.recorded_meter import RecordedMeter, read_recorded_meter
-from telemetry import SystemClock, UnavailableError, UserError, rfc3339
+from telemetry import SystemClock, UnavailableError, UserError
 from vrijloop.demo.broker import DEMO_ONLY, choose_broker, start_broker
 from vrijloop.demo.children import Child, Children
 from vrijloop.demo.policies import (
     REPLAY_FACTORY,
-    REPLAY_THRESHOLD_W,
     limburg_policy,
     replay_machines_toml,
     replay_policy,
 )
+from vrijloop.demo.requests import answers, ask, list_offers
+from vrijloop.demo.summary import emitted_by_factory, hours_in_file, report_summary, summarise
 from vrijloop.demo.workplace import Ports, Workplace, free_ports
 from vrijloop.http_server import listen_on
 from vrijloop.simulated_factory import agent_machines_toml
@@ -42,7 +42,6 @@ DEFAULT_PORT = 8340
 _READY_S = 60.0
 _REPLAY_LIMIT_S = 1800.0
 _HISTORY_LIMIT_S = 900.0
-_STANDSTILL_S = 60.0
 _POLL_S = 0.3
 
 
@@ -108,8 +107,10 @@ def _run_factory(options: DemoOptions, console: Console) -> int:
             f"{len(offers)} free slots on [bold]{place.platform_url}[/bold]"
         )
         if options.headless:
-            summary = _summary(place, _factory_emitted(place, children, shop_floor), offers, start, SystemClock().now())
-            return _report(summary, began, options, console)
+            summary = summarise(
+                place, emitted_by_factory(place, children, shop_floor), offers, start, SystemClock().now()
+            )
+            return report_summary(summary, began, options.json_file, console)
         console.print(f"Live now. Press Ctrl-C to stop; the next start continues from {place.folder}.")
         while True:
             children.check()
@@ -158,11 +159,11 @@ def _replay_in(folder: Path, options: DemoOptions, csv: Path, recording: Recorde
         shop_floor = _start_shop_floor(place, children, job)
         _watch_replay(place, children, shop_floor, recording, console)
         emitted = json.loads(result.read_text(encoding="utf-8"))["emitted"]
-        _ask(place, "POST", "/api/v1/cycle")
-        offers = _offers(place)
-        summary = _summary(place, emitted, offers, recording.start, recording.end)
-        summary["hours_per_state_in_file"] = _hours_in_file(recording)
-        return _report(summary, began, options, console)
+        ask(place, "POST", "/api/v1/cycle")
+        offers = list_offers(place)
+        summary = summarise(place, emitted, offers, recording.start, recording.end)
+        summary["hours_per_state_in_file"] = hours_in_file(recording)
+        return report_summary(summary, began, options.json_file, console)
     finally:
         children.stop_all()
 
@@ -207,8 +208,8 @@ def _start_services(
             platform += ["--as-of", as_of.isoformat()]
         first = children.start("platform", platform)
         second = children.start("server", server)
-        children.wait_until(lambda: _answers(f"{place.platform_url}/api/v1/offers"), first, _READY_S)
-        children.wait_until(lambda: _answers(f"{place.server_url}/api/v1/status"), second, _READY_S)
+        children.wait_until(lambda: answers(f"{place.platform_url}/api/v1/offers"), first, _READY_S)
+        children.wait_until(lambda: answers(f"{place.server_url}/api/v1/status"), second, _READY_S)
 
 
 def _start_shop_floor(place: Workplace, children: Children, job: dict[str, Any]) -> Child:
@@ -225,7 +226,7 @@ def _history_start(place: Workplace, now: datetime, weeks: int) -> datetime:
 
 
 def _heard(place: Workplace) -> list[datetime]:
-    machines = _ask(place, "GET", "/api/v1/machines")["machines"]
+    machines = ask(place, "GET", "/api/v1/machines")["machines"]
     return [datetime.fromisoformat(machine["until"]) for machine in machines]
 
 
@@ -271,111 +272,15 @@ def _watch_replay(
         progress.update(task, completed=total)
 
 
-def _factory_emitted(place: Workplace, children: Children, shop_floor: Child) -> int:
-    """Stop the shop floor, which empties its outbox, and return the last sequence number."""
-    from edge_agent.agent import OUTBOX_FILE
-    from edge_agent.outbox import Outbox
-
-    children.stop(shop_floor)
-    outbox = Outbox(place.folder / "agent" / OUTBOX_FILE)
-    try:
-        return outbox.last_seq()
-    finally:
-        outbox.close()
-
-
-def _summary(
-    place: Workplace, emitted: int, offers: list[dict[str, Any]], start: datetime, end: datetime
-) -> dict[str, Any]:
-    status = _settled_status(place, emitted)
-    hours = _ask(place, "GET", "/api/v1/hours", start=rfc3339(start), end=rfc3339(end))["hours"]
-    return {
-        "reports": {
-            "emitted": emitted,
-            "stored": status["stored"],
-            "missing": max(0, emitted - status["stored"]),
-            "duplicate": max(0, status["stored"] - emitted),
-            "redelivered": status["repeated"],
-            "quarantined": status["quarantined"],
-        },
-        "hours_per_state": {state: round(value, 4) for state, value in hours.items()},
-        "slots_offered": len(offers),
-        "from": rfc3339(start),
-        "to": rfc3339(end),
-    }
-
-
-def _settled_status(place: Workplace, emitted: int) -> dict[str, Any]:
-    """The status of the server once all emitted reports are stored, or once nothing has been stored for a while."""
-    status: dict[str, Any] = _ask(place, "GET", "/api/v1/status")
-    progressed = time.monotonic()
-    while status["stored"] < emitted and time.monotonic() - progressed < _STANDSTILL_S:
-        time.sleep(_POLL_S)
-        before, status = status["stored"], _ask(place, "GET", "/api/v1/status")
-        if status["stored"] > before:
-            progressed = time.monotonic()
-    return status
-
-
-def _hours_in_file(recording: RecordedMeter) -> dict[str, float]:
-    """Hours per state computed directly from the file, to compare with the stored hours."""
-    hours = recording.interval.total_seconds() / 3600
-    working = sum(power is not None and power >= REPLAY_THRESHOLD_W for power in recording.power_w)
-    waiting = sum(power is not None and power < REPLAY_THRESHOLD_W for power in recording.power_w)
-    return {"executing": working * hours, "not_executing": waiting * hours}
-
-
-def _report(summary: dict[str, Any], began: float, options: DemoOptions, console: Console) -> int:
-    summary["seconds"] = round(time.monotonic() - began, 2)
-    text = json.dumps(summary, indent=2)
-    if options.json_file is not None:
-        try:
-            options.json_file.write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise UserError(f"{options.json_file}: the summary cannot be written ({error.strerror}).") from error
-    else:
-        console.print_json(text)
-    reports = summary["reports"]
-    console.print(
-        f"{reports['emitted']} reports emitted, {reports['stored']} stored, {reports['missing']} missing, "
-        f"{reports['duplicate']} duplicate; {summary['slots_offered']} slots offered; {summary['seconds']} s."
-    )
-    return 0 if reports["missing"] == 0 and reports["duplicate"] == 0 else 1
-
-
 def _wait_for_offers(place: Workplace, children: Children) -> list[dict[str, Any]]:
     deadline = time.monotonic() + _READY_S
-    _ask(place, "POST", "/api/v1/cycle")
-    while not (offers := _offers(place)):
+    ask(place, "POST", "/api/v1/cycle")
+    while not (offers := list_offers(place)):
         children.check()
         if time.monotonic() > deadline:
             raise UnavailableError(f"no free slot was offered; see the logs in {place.logs}.")
         time.sleep(_POLL_S)
     return offers
-
-
-def _offers(place: Workplace) -> list[dict[str, Any]]:
-    answer = httpx2.get(f"{place.platform_url}/api/v1/offers", params={"limit": 1000}, timeout=10)
-    answer.raise_for_status()
-    return list(answer.json()["offers"])
-
-
-def _ask(place: Workplace, method: str, path: str, **params: str) -> Any:
-    headers = {"Authorization": f"Bearer {place.server_token}"}
-    try:
-        answer = httpx2.request(method, place.server_url + path, headers=headers, params=params, timeout=60)
-        answer.raise_for_status()
-    except httpx2.HTTPError as error:
-        raise UnavailableError(f"the demo's server did not answer {path}: {error}. See {place.logs}.") from error
-    return answer.json()
-
-
-def _answers(url: str) -> bool:
-    try:
-        httpx2.get(url, timeout=2)
-    except httpx2.HTTPError:
-        return False
-    return True
 
 
 def _progress(console: Console) -> Progress:
