@@ -23,9 +23,15 @@ class NewestStates:
 
     async def read(self, factory: str, max_age_s: float = 0.0) -> list[LatestState]:
         """One state per machine, ordered by name, read at most `max_age_s` seconds ago. Raises what the store raises."""
+        if max_age_s <= 0:  # without the lock: a slow answer must not hold up other callers
+            return await self._query(factory)
         async with self._lock:
             read_at, states = self._answers.get(factory, (float("-inf"), []))
-            if max_age_s <= 0 or time.monotonic() - read_at >= max_age_s:
-                states = await asyncio.to_thread(self._store.latest, factory)
-                self._answers[factory] = (time.monotonic(), states)
+            if time.monotonic() - read_at >= max_age_s:
+                states = await self._query(factory)
             return states
+
+    async def _query(self, factory: str) -> list[LatestState]:
+        states = await asyncio.to_thread(self._store.latest, factory)
+        self._answers[factory] = (time.monotonic(), states)
+        return states

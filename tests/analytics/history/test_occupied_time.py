@@ -81,3 +81,17 @@ def test_machines_do_not_share_their_jobs() -> None:
     rows = [("a", utc(5), utc(5, 1), RUN, None), ("b", utc(5, 1), utc(5, 2), RUN, None)]
     joined = occupied_spells(timeline(intervals(rows), utc(5), utc(5, 4)), timedelta(hours=3))
     assert joined["machine"].tolist() == ["a", "b"]
+
+
+def test_each_machine_may_have_its_own_changeover_gap() -> None:
+    rows = [(name, utc(5, hour), utc(5, hour, 30), "executing", None) for name in ("a", "b") for hour in (6, 7)]
+    spells = timeline(intervals(rows), utc(5), utc(6))
+    found = occupied_spells(spells, {"a": timedelta(minutes=30), "b": timedelta(minutes=31)})
+    assert list(zip(found["machine"], found["start"], found["end"], strict=True)) == [
+        ("a", utc(5, 6), utc(5, 6, 30)),
+        ("a", utc(5, 7), utc(5, 7, 30)),
+        ("b", utc(5, 6), utc(5, 7, 30)),
+    ]
+    for name, gap in (("a", 30), ("b", 31)):
+        own = occupied_spells(spells[spells["machine"] == name], timedelta(minutes=gap))
+        assert own["start"].tolist() == found[found["machine"] == name]["start"].tolist()
