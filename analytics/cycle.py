@@ -86,7 +86,7 @@ class Analytics:
         """Run a round. Raises StoreUnavailableError; the next round catches up. If the platform is unavailable, the
         result says so; what should be offered is stored and delivered later."""
         now = self._clock.now()
-        platform_error = self._asked_for_bookings()
+        platform_error = self._refresh_bookings()
         bookings = self._state.bookings()
         snapshot = self._current_snapshot(now)
         self.planned = self._feeds.read(now, list(snapshot.grids))
@@ -115,7 +115,7 @@ class Analytics:
         self._taken = done.taken
         return done
 
-    def switch_off(self, on: bool) -> None:
+    def set_kill_switch(self, on: bool) -> None:
         """Set the kill switch. When turned on, all offers are withdrawn and all requests cancelled at once. Raises
         PlatformUnavailableError; the switch is set nevertheless."""
         self._state.kill_switch = on
@@ -153,7 +153,7 @@ class Analytics:
             _log.warning("Booking at risk: %s", alert.sentence)
         return new_alerts
 
-    def _asked_for_bookings(self) -> str | None:
+    def _refresh_bookings(self) -> str | None:
         try:
             self._publisher.refresh_bookings()
         except PlatformUnavailableError as error:

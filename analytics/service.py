@@ -82,10 +82,10 @@ class AnalyticsService:
             self._bookings = frozenset(self.result.bookings)
             return self.result
 
-    async def switch_off(self, on: bool) -> None:
+    async def set_kill_switch(self, on: bool) -> None:
         """Set the kill switch and request a round. Raises PlatformUnavailableError; the switch is set nevertheless."""
         try:
-            await asyncio.to_thread(self._analytics.switch_off, on)
+            await asyncio.to_thread(self._analytics.set_kill_switch, on)
         finally:
             self._round_requested.set()
 

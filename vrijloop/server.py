@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, generate_latest
@@ -44,6 +44,12 @@ from vrijloop.server_settings import QUARANTINE_FILE, ServerSettings
 _log = logging.getLogger(__name__)
 
 
+class SupportsClose(Protocol):
+    """What is closed when the server stops."""
+
+    def close(self) -> None: ...
+
+
 def run_server(config: Path, as_of: datetime | None = None) -> None:
     """Serve until SIGINT or SIGTERM. `as_of`: start the clock at this time, to replay a recording. Raises UserError."""
     settings = load_settings(config, ServerSettings)
@@ -56,11 +62,7 @@ def run_server(config: Path, as_of: datetime | None = None) -> None:
 
 
 def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Executor) -> FastAPI:
-    token = read_secret(settings.token_file, "server token")
-    tokens = {policy.factory: token}
-    tokens |= {factory: read_secret(path, f"token of {factory}") for factory, path in settings.tokens.items()}
-    if len(set(tokens.values())) < len(tokens):
-        raise UserError("two factories have the same token; each would see the other's machines.")
+    tokens = _read_tokens(settings, policy)
     store = open_store(settings.store, settings.data_dir, clock)
     quarantine = Quarantine(settings.data_dir / QUARANTINE_FILE)
     publications = Publications(settings.data_dir / "publications.sqlite")
@@ -69,21 +71,20 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
     publisher = Publisher(platform, state, publications, policy, clock, lambda: machine_names(store, policy.factory))
     feeds = CalendarFeeds(policy, settings.data_dir / "calendars")
     analytics = Analytics(store, publisher, state, publications, policy, clock, feeds, executor)
-    notify = (
-        alert_webhook(settings.alerts.url_file, settings.alerts.secret_file, clock)
-        if settings.alerts
-        else _ignore_alert
-    )
+    alerts = settings.alerts
+    notify = alert_webhook(alerts.url_file, alerts.secret_file, clock) if alerts is not None else _ignore_alert
     hook = settings.platform.webhook_secret_file
     ingest = IngestService(settings.mqtt, store, quarantine, clock) if settings.ingest else None
     watch = GatewayWatch(settings.mqtt, policy.factory, clock)
     health = IngestHealth(ingest, quarantine, "server", clock) if ingest is not None else None
 
-    def pipe() -> list[Point]:
+    def ingest_points() -> list[Point]:
         return [*watch.points(store.ledger()), *([health.point()] if health is not None else [])]
 
     points = open_points(settings.store)
-    summaries = SummaryWriter(store, points, state, publications, policy, clock, pipe) if points is not None else None
+    summaries = (
+        SummaryWriter(store, points, state, publications, policy, clock, ingest_points) if points is not None else None
+    )
     service = AnalyticsService(analytics, store, publisher, policy, clock, settings.cycle, notify, summaries)
     registry = CollectorRegistry()
     registry.register(AnalyticsCollector(state, lambda: service.result))
@@ -92,26 +93,18 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
         ingest.start()
     watch.start()
 
+    parts: list[SupportsClose] = [platform, publications, state, quarantine, store]
+    if points is not None:
+        parts.append(points)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        running = [
-            asyncio.create_task(service.run()),
-            asyncio.create_task(_delete_expired(store, settings.store, clock)),
-        ]
+        expiry = _delete_expired(store, settings.store, clock)
+        running = [asyncio.create_task(service.run()), asyncio.create_task(expiry)]
         try:
             yield
         finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-            # Ingest first: the reports it holds are stored and acknowledged before the store closes.
-            if ingest is not None:
-                await asyncio.to_thread(ingest.stop)
-            await asyncio.to_thread(watch.stop)
-            for part in (platform, publications, state, quarantine, store):
-                part.close()
-            if points is not None:
-                points.close()
+            await _stop(running, ingest, watch, parts)
 
     context = AnalyticsContext(
         store,
@@ -127,6 +120,32 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
         publications.of_machine,
     )
     return build_app(context, lifespan)
+
+
+def _read_tokens(settings: ServerSettings, policy: Policy) -> dict[str, str]:
+    """The API token of every factory. Raises UserError if one cannot be read, or two are the same."""
+    tokens = {policy.factory: read_secret(settings.token_file, "server token")}
+    tokens |= {factory: read_secret(path, f"token of {factory}") for factory, path in settings.tokens.items()}
+    if len(set(tokens.values())) < len(tokens):
+        raise UserError("two factories have the same token; each would see the other's machines.")
+    return tokens
+
+
+async def _stop(
+    running: Sequence[asyncio.Task[None]],
+    ingest: IngestService | None,
+    watch: GatewayWatch,
+    parts: Iterable[SupportsClose],
+) -> None:
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    # Ingest first: the reports it holds are stored and acknowledged before the store closes.
+    if ingest is not None:
+        await asyncio.to_thread(ingest.stop)
+    await asyncio.to_thread(watch.stop)
+    for part in parts:
+        part.close()
 
 
 def _write_backup(store: StateStore, data_dir: Path, clock: Clock) -> dict[str, Any]:

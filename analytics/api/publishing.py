@@ -141,7 +141,7 @@ async def put_kill_switch(wanted: KillSwitch, context: Context, _: OwnFactory) -
     """Set the kill switch. While on, nothing is offered; turning it on withdraws at once everything that is not
     booked."""
     try:
-        await context.service.switch_off(wanted.on)
+        await context.service.set_kill_switch(wanted.on)
     except PlatformUnavailableError as error:
         return KillSwitchState(on=wanted.on, pending=str(error))
     return KillSwitchState(on=wanted.on)

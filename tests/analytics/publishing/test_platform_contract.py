@@ -125,7 +125,7 @@ def test_a_request_is_cancelled_when_the_machine_is_needed(rig: Rig, how: str) -
     read = f"/api/v1/bookings/{made['id']}"
     assert rig.http.get(read, headers=STARTUP).json()["state"] == "held"
     if how == "kill switch":
-        analytics.switch_off(True)
+        analytics.set_kill_switch(True)
     else:
         rig.clock.moment = datetime.fromisoformat(made["start"]) - timedelta(hours=1)
         now = rig.clock.now()

@@ -84,11 +84,11 @@ def test_the_kill_switch_withdraws_everything_and_stays_on(rig: Rig) -> None:
     rig.cycle()
     assert rig.offers()
     analytics = rig.analytics()
-    analytics.switch_off(True)
+    analytics.set_kill_switch(True)
     assert rig.offers() == {}
     assert rig.cycle().put == 0, "also after a restart"
     assert rig.offers() == {}
-    rig.analytics().switch_off(False)
+    rig.analytics().set_kill_switch(False)
     rig.cycle()
     assert rig.offers()
 
@@ -104,9 +104,9 @@ def test_the_kill_switch_and_a_veto_work_on_a_full_disk(rig: Rig, tmp_path: Path
         analytics.veto(Veto.of(machine, datetime.fromisoformat(start), datetime.fromisoformat(end)))
         assert (machine, start, end) not in rig.offers().values()
         for _ in range(50):
-            analytics.switch_off(True)
+            analytics.set_kill_switch(True)
             assert rig.offers() == {}
-            analytics.switch_off(False)
+            analytics.set_kill_switch(False)
         rig.state.close()
         rig.publications.close()
 
@@ -115,7 +115,7 @@ def test_the_kill_switch_holds_while_the_platform_is_unavailable(rig: Rig) -> No
     rig.cycle()
     there, rig.platform = rig.platform, HttpSharingPlatform(f"http://127.0.0.1:{free_port()}", "secret")
     with pytest.raises(PlatformUnavailableError):
-        rig.analytics().switch_off(True)
+        rig.analytics().set_kill_switch(True)
     rig.platform = there
     rig.analytics().deliver()
     assert rig.offers() == {}
