@@ -14,16 +14,17 @@ from urllib.request import urlopen
 import numpy as np
 import pandas as pd
 
-from analytics.approvals import Approval
 from analytics.cycle import CycleResult
-from analytics.forecast_hours import ForecastHours
-from analytics.platform_client import Booking
-from analytics.policy import Policy
-from analytics.publications import BOOKED, BROKEN, KEPT, Publications
-from analytics.publisher_state import PublisherState
-from analytics.reconcile import Offer, Slot
+from analytics.forecast.hourly import ForecastHours
+from analytics.history.timeline import timeline
+from analytics.policy.approvals import Approval
+from analytics.policy.policy import Policy
+from analytics.policy.slot import Slot
+from analytics.publishing.platform_client import Booking
+from analytics.publishing.publications import BOOKED, BROKEN, KEPT, Publications
+from analytics.publishing.reconcile import Offer
+from analytics.publishing.state import PublisherState
 from analytics.summaries.writer import SummaryWriter
-from analytics.timeline import timeline
 from ingest.gateways import GatewayStatus, GatewayWatch
 from stores import GatewayLedger, Point, ReportBatch, StoredReport
 from stores.influxdb_points import InfluxPoints
@@ -126,7 +127,7 @@ def fill(influx_url: str, folder: Path) -> Iterator[Filled]:
     for number, (days_ago, outcome) in enumerate([(3, KEPT), (3, KEPT), (2, BROKEN), (1, BOOKED)]):
         start = day - timedelta(days=days_ago) + timedelta(hours=2 * number)
         slot = Slot("m1", start, start + timedelta(hours=2), 0.92, 10, 1)
-        publications.published(Offer(str(number), slot), start - timedelta(days=1), start)
+        publications.record(Offer(str(number), slot), start - timedelta(days=1), start)
         publications.settle([str(number)], outcome)
     start = NOW.replace(minute=0) + timedelta(hours=6)
     slots = (
@@ -141,7 +142,7 @@ def fill(influx_url: str, folder: Path) -> Iterator[Filled]:
     state.set_approvals([Approval("a1", "m2", start, start + timedelta(hours=3), 0.88, "asked", start)])
     hours = tuple(NOW.replace(minute=0) + timedelta(hours=one) for one in range(24))
     forecast = ForecastHours(hours, {"m1": np.full(24, 0.75), "l1": np.full(24, 0.5)})
-    result = CycleResult(NOW, slots, bookings=bookings, aimed_at=0.05, forecast=forecast)
+    result = CycleResult(NOW, slots, bookings=bookings, target_rate=0.05, forecast=forecast)
 
     class Heard(GatewayWatch):
         def gateways(self) -> list[GatewayStatus]:
@@ -159,18 +160,18 @@ def fill(influx_url: str, folder: Path) -> Iterator[Filled]:
 
     # A late backlog and a restart change nothing but what they bring.
     first = writer()
-    first.minute(result)
+    first.write_minute(result)
     before = NOW - timedelta(days=2)
     lain = Slot("m1", before + timedelta(hours=3, minutes=50), before + timedelta(hours=5, minutes=50), 0.9, 3, 0)
-    first.round(
+    first.write_round(
         CycleResult(
             before,
             (lain,),
             forecast=ForecastHours((before.replace(minute=0) + timedelta(hours=1),), {"m1": np.array([0.6])}),
         )
     )
-    first.now()
-    first.round(result)
+    first.write_states()
+    first.write_round(result)
     late = StoredReport(
         "genk",
         "m1",
@@ -180,9 +181,9 @@ def fill(influx_url: str, folder: Path) -> Iterator[Filled]:
     )
     store.write(ReportBatch.of([late]))
     second = writer()
-    second.now()
-    second.minute(result)
-    second.round(result)
+    second.write_states()
+    second.write_minute(result)
+    second.write_round(result)
     begin = datetime.combine(FIRST, datetime.min.time(), tzinfo=UTC) - timedelta(hours=1)
     yield Filled(influx_url, timeline(store.intervals("genk", begin, NOW), begin, NOW), result)
     for part in (store, points, state, publications):

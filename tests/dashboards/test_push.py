@@ -120,9 +120,9 @@ def test_dashboards_are_created_and_updated_in_grafana(grafana: Grafana, secrets
 def test_missing_keys_are_named(grafana: Grafana, secrets: Path) -> None:
     with pytest.raises(UserError, match="--influxdb-url"):
         push(grafana, secrets)
-    with pytest.raises(UserError, match="is none of"):
+    with pytest.raises(UserError, match="is not one of"):
         push(grafana, secrets, "--language", "de")
-    with pytest.raises(UserError, match="no time zone"):
+    with pytest.raises(UserError, match="not a time zone"):
         push(grafana, secrets, "--zone", "Genk")
     (secrets / "grafana").write_text("another-token-of-length")
     with pytest.raises(UserError, match="needs the role Admin"):

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from analytics.cycle import CycleResult
-from analytics.policy import Policy
-from analytics.publications import Publications
-from analytics.publisher_state import PublisherState
-from analytics.reconcile import Slot
+from analytics.kpis.utilisation import PeriodUtilisation, utilisation
+from analytics.policy.policy import Policy
+from analytics.policy.slot import Slot
+from analytics.publishing.publications import Publications
+from analytics.publishing.state import PublisherState
 from analytics.summaries.writer import SummaryWriter
-from analytics.utilisation import PeriodUtilisation, utilisation
 from dashboards.alert_rules import RULES
 from stores import ReportBatch
 from stores.influxdb_points import InfluxPoints
@@ -228,9 +228,9 @@ def test_points_are_rewritten_for_other_groups_and_shifts(influx_url: str, tmp_p
     slot = Slot("m1", before + timedelta(hours=20), before + timedelta(hours=22), 0.9, 3, 0)
     for policy in (POLICY, other):
         writer = SummaryWriter(store, points, state, publications, policy, clock)
-        writer.hours()
+        writer.write_hours()
         if policy is POLICY:
-            writer.round(CycleResult(before, (slot,), aimed_at=0.05))
+            writer.write_round(CycleResult(before, (slot,), target_rate=0.05))
         totals.append(
             points.sums("machine_shift", "genk", ["calendar_h"], NOW - timedelta(days=3), NOW)["m1"]["calendar_h"]
         )

@@ -28,7 +28,7 @@ from telemetry import MachineState
 from tests.servers import Mosquitto, answers, wait_for
 from vrijloop.demo.policies import limburg_policy
 from vrijloop.demo.workplace import Ports, Workplace, free_ports
-from vrijloop.simulation import agent_machines_toml
+from vrijloop.simulated_factory import agent_machines_toml
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

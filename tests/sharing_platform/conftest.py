@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from analytics.signed_post import post_signed
+from analytics.publishing.webhooks import post_signed
 from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.clockwork import Steps
 from sharing_platform.context import PlatformContext

@@ -16,8 +16,7 @@ from aiosmtpd.controller import Controller
 from fastapi import FastAPI, Request, Response
 from icalendar import Calendar
 
-from analytics.signed_post import post_signed
-from analytics.standard_webhooks import NotSignedError, check
+from analytics.publishing.webhooks import InvalidSignatureError, post_signed, verify
 from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.errors import InvalidError
 from sharing_platform.notices.courier import Courier, Ways
@@ -80,8 +79,8 @@ def test_each_step_is_told_signed_to_both_parties(platform: Platform, receiver: 
         fits = []
         for secret in secrets:
             try:
-                fits.append(check(headers, body, secret, NOON))
-            except NotSignedError:
+                fits.append(verify(headers, body, secret, NOON))
+            except InvalidSignatureError:
                 fits.append("")
         assert sum(bool(one) for one in fits) == 1
     log = platform.hal_2.get(f"/api/v1/webhooks/{hooks['hal-2']['id']}/deliveries").json()["deliveries"]
