@@ -65,6 +65,24 @@ def fresh_database(server: str) -> str:
     return server + name
 
 
+def drop_database(url: str) -> None:
+    """Also while somebody is connected."""
+    server, _, name = url.rpartition("/")
+    with administering(f"{server}/") as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+
+
+def empty(url: str, but: str) -> None:
+    """Delete the rows of all tables but one, and end the connections that somebody has left open."""
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> %s"
+        tables = ", ".join(f'"{name}"' for (name,) in connection.execute(query, [but]))
+        connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE".encode())
+
+
 def _answers(port: int) -> bool:
     try:
         psycopg.connect(f"postgresql://vrijloop@127.0.0.1:{port}/postgres", connect_timeout=2).close()

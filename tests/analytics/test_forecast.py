@@ -77,6 +77,7 @@ def test_the_same_hour_last_week() -> None:
     np.testing.assert_array_equal(scores, expected)
 
 
+@pytest.mark.long
 def test_changing_the_future_changes_nothing() -> None:
     history = factory(1, 14, 0.2)
     now = START + timedelta(weeks=12, hours=3)
@@ -165,6 +166,7 @@ def test_promises_hold_on_a_factory_whose_truth_is_known() -> None:
     assert result["brier"] < 0.1
 
 
+@pytest.mark.long
 def test_a_pattern_that_changes_stops_the_promises() -> None:
     """From the fifteenth week on the factory works around the clock: after that nothing is promised for long."""
     history = factory(9, 22, 0.0)

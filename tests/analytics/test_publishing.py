@@ -92,6 +92,7 @@ def test_the_kill_switch_withdraws_all_and_holds(house: House) -> None:
     assert house.offers()
 
 
+@pytest.mark.servers
 def test_the_kill_switch_and_a_veto_work_on_a_full_disk(house: House, tmp_path: Path) -> None:
     with disk_of("5m", tmp_path) as disk:
         house.state = PublisherState(disk / "publisher.sqlite")

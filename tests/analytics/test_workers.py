@@ -55,6 +55,8 @@ def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
         yield cluster
 
 
+@pytest.mark.long
+@pytest.mark.servers
 def test_the_same_slots_to_the_bit(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     history = factory(21, 14, 0.1, machines=5)
     alone = find_spare_capacity(history, LATE, POLICY, {})

@@ -142,6 +142,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield disk
 
 
+@pytest.mark.servers
 def test_a_full_disk_stops_nothing_and_loses_nothing(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     outbox = Outbox(small_disk / "outbox.sqlite")
@@ -166,6 +167,7 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(small_disk: Path, caplog: p
     again.close()
 
 
+@pytest.mark.servers
 def test_memory_is_bounded_while_the_disk_is_full(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox_module, "MAX_MEMORY", 100)
     outbox = Outbox(small_disk / "outbox.sqlite")

@@ -209,6 +209,7 @@ def payloads(draw: st.DrawFn) -> bytes:
     return bytes(body[: draw(st.integers(0, len(body)))])
 
 
+@pytest.mark.long
 def test_ten_thousand_payloads_of_any_kind_never_stop_it(line: Line) -> None:
     cases: list[tuple[str, bytes]] = []
 

@@ -171,6 +171,7 @@ def test_a_damaged_backup_changes_nothing(tmp_path: Path) -> None:
     assert not list((tmp_path / "server").glob("publi*"))
 
 
+@pytest.mark.servers
 def test_a_server_that_runs_makes_its_own_backup_and_is_not_restored_over(tmp_path: Path) -> None:
     config = configuration(tmp_path)
     fill(config)

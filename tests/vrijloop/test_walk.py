@@ -43,6 +43,7 @@ def behind_tls(url: str, name: str, authority: Path) -> str:
     return answer.text
 
 
+@pytest.mark.long
 def test_a_factory_with_one_debian_server_can_run_it_all(tmp_path: Path) -> None:
     nginx, mosquitto = require("nginx-light"), require("mosquitto")
     root = tmp_path / "root"
