@@ -1,4 +1,4 @@
-"""Empty databases of the sharing platform whose tables have been made: the migrations run once per process, not once per test.
+"""Databases of the sharing platform as the migrations leave them; they run once per process, not once per test.
 
 Tests of the migrations themselves take the fixture `database_url`, which is a database without tables.
 """
@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from sharing_platform.database import open_database
-from tests.postgres import empty, fresh_database
+from tests.postgres import as_remembered, fresh_database, remember_rows
 
 
 def sqlite_copy(path: Path) -> str:
@@ -21,10 +21,10 @@ def sqlite_copy(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def emptied_postgresql(server: str) -> str:
-    """The same database each time, without a row: who had it before must have closed it."""
+def reset_postgresql(server: str) -> str:
+    """The same database each time, with the rows that a new one has: who had it before must have closed it."""
     url = _postgresql_database(server)
-    empty(url, but="alembic_version")
+    as_remembered(url)
     return url
 
 
@@ -40,6 +40,7 @@ def _sqlite_file() -> Path:
 def _postgresql_database(server: str) -> str:
     url = fresh_database(server)
     _make_tables(url)
+    remember_rows(url)
     return url
 
 

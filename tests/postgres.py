@@ -72,15 +72,29 @@ def drop_database(url: str) -> None:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
 
 
-def empty(url: str, but: str) -> None:
-    """Delete the rows of all tables but one, and end the connections that somebody has left open."""
+def remember_rows(url: str) -> None:
+    """Keep a copy of every table, for `as_remembered`."""
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA remembered")
+        for table in _tables(connection):
+            connection.execute(f"CREATE TABLE remembered.{table} AS TABLE {table}".encode())
+
+
+def as_remembered(url: str) -> None:
+    """Put the rows of every table back to what they were, and end the connections that somebody has left open."""
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> %s"
-        tables = ", ".join(f'"{name}"' for (name,) in connection.execute(query, [but]))
-        connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE".encode())
+        tables = _tables(connection)
+        connection.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE".encode())
+        for table in tables:
+            connection.execute(f"INSERT INTO {table} SELECT * FROM remembered.{table}".encode())
+
+
+def _tables(connection: psycopg.Connection) -> list[str]:
+    query = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+    return [name for (name,) in connection.execute(query)]
 
 
 def _answers(port: int) -> bool:

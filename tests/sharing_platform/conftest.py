@@ -22,7 +22,7 @@ from sharing_platform.context import PlatformContext
 from sharing_platform.people import accounts, organisations, tokens
 from sharing_platform.people.access import Kind, Right, Role
 from sharing_platform.people.tables import Organisation
-from tests.platform_databases import emptied_postgresql, sqlite_copy
+from tests.platform_databases import reset_postgresql, sqlite_copy
 from tests.servers import free_port, serving, wait_for
 
 TOKENS = {"hal-2": "token-of-hal-2", "hal-3": "token-of-hal-3", "start-up": "token-of-start-up"}
@@ -163,7 +163,7 @@ def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platfor
     if request.param == "sqlite":
         url = sqlite_copy(tmp_path / "platform.sqlite")
     else:
-        url = emptied_postgresql(request.getfixturevalue("postgres"))
+        url = reset_postgresql(request.getfixturevalue("postgres"))
     with platform_over(url) as built:
         yield built
     built.context.sessions.kw["bind"].dispose()
