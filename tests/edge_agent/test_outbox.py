@@ -259,3 +259,12 @@ def test_what_is_committed_is_on_the_disk(tmp_path: Path) -> None:
     with sqlite3.connect(path) as other:
         assert other.execute("SELECT count(*) FROM report").fetchone() == (1,)
     outbox.close()
+
+
+def test_a_commit_outlives_a_power_cut(outbox: Outbox) -> None:
+    """SQLite flushes to the disk before a commit returns (`synchronous` FULL, 2); only a deletion need not wait for that."""
+    flushed = "PRAGMA synchronous"
+    outbox.append([("m1", interval(0))])
+    assert outbox._file._connection.execute(flushed).fetchone() == (2,)
+    outbox._file.delete([1])
+    assert outbox._file._connection.execute(flushed).fetchone() == (2,)

@@ -1,6 +1,6 @@
 """Agent's publisher, Mosquitto, ingest workers and a store under load, killed at random: nothing missing, nothing twice.
 
-The short form is in the suite; `make campaign-kills` runs 50 rounds.
+The short form is in the suite; `make campaign` runs 50 rounds.
 """
 
 from __future__ import annotations
