@@ -94,9 +94,9 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
     operation["responses"]["503"] = wrong[503]
     if "422" in operation["responses"]:
         operation["responses"]["422"] = wrong[422]
+        operation["responses"]["400"] = wrong[400]
     body = operation.get("requestBody")
     if body is not None:
-        operation["responses"]["400"] = wrong[400]
         content = body["content"]["application/json"]
         name = _model_of(content["schema"])
         content["examples"] = {name: {"value": EXAMPLES[name]}}

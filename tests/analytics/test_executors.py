@@ -55,6 +55,8 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
         yield cluster
 
 
+@pytest.mark.long
+@pytest.mark.servers
 def test_executors_give_identical_slots(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
     history = factory(21, 14, 0.1, machines=5)
     alone = find_spare_capacity(history, LATE, POLICY, {})

@@ -65,6 +65,7 @@ def test_an_invalid_log_setting_is_an_error(name: str, value: str, monkeypatch: 
         log_to_stderr()
 
 
+@pytest.mark.servers
 def test_a_service_logs_json_when_asked() -> None:
     code = "from telemetry.logs import log_to_stderr; import logging; log_to_stderr(); logging.getLogger('ingest.x').debug('Seen.', extra={'seq': 4})"
     environment = {"VRIJLOOP_LOG": "json", "VRIJLOOP_LOG_LEVEL": "debug"}

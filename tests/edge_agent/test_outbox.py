@@ -142,6 +142,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield disk
 
 
+@pytest.mark.servers
 def test_a_full_disk_stops_nothing_and_loses_nothing(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     outbox = Outbox(small_disk / "outbox.sqlite")
@@ -166,6 +167,7 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(small_disk: Path, caplog: p
     again.close()
 
 
+@pytest.mark.servers
 def test_memory_is_bounded_while_the_disk_is_full(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox_module, "MAX_MEMORY", 100)
     outbox = Outbox(small_disk / "outbox.sqlite")
@@ -257,3 +259,12 @@ def test_committed_reports_are_on_disk(tmp_path: Path) -> None:
     with sqlite3.connect(path) as other:
         assert other.execute("SELECT count(*) FROM report").fetchone() == (1,)
     outbox.close()
+
+
+def test_a_commit_outlives_a_power_cut(outbox: Outbox) -> None:
+    """SQLite flushes to the disk before a commit returns (`synchronous` FULL, 2); only a deletion need not wait for that."""
+    flushed = "PRAGMA synchronous"
+    outbox.append([("m1", interval(0))])
+    assert outbox._file._connection.execute(flushed).fetchone() == (2,)
+    outbox._file.delete([1])
+    assert outbox._file._connection.execute(flushed).fetchone() == (2,)

@@ -103,6 +103,7 @@ async def test_reports_wait_while_the_broker_is_away(
     listener.close()
 
 
+@pytest.mark.servers
 async def test_what_the_broker_may_not_take_stays_in_the_outbox(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -190,6 +191,7 @@ async def test_an_agent_to_whom_nobody_listens_stops_at_once(
     kept.close()
 
 
+@pytest.mark.long
 async def test_an_agent_killed_again_and_again_loses_nothing(broker: Mosquitto, tmp_path: Path) -> None:
     """SIGKILL at random moments, while the machine changes all the time; then count."""
     listener = Listener(broker.port)

@@ -207,6 +207,7 @@ def payloads(draw: st.DrawFn) -> bytes:
     return bytes(body[: draw(st.integers(0, len(body)))])
 
 
+@pytest.mark.long
 def test_ten_thousand_arbitrary_payloads_do_not_stop_it(line: Line) -> None:
     cases: list[tuple[str, bytes]] = []
 

@@ -207,6 +207,7 @@ def test_an_unexpected_error_at_the_connection_leads_to_a_reconnection(
     assert "reconnecting" in caplog.text
 
 
+@pytest.mark.servers
 def test_a_broker_that_is_not_there_or_refuses_is_named(
     tmp_path: Path, store: DuckDBStateStore, quarantine: Quarantine
 ) -> None:
@@ -222,6 +223,7 @@ def test_a_broker_that_is_not_there_or_refuses_is_named(
     strict.stop()
 
 
+@pytest.mark.servers
 def test_a_broker_that_ends_the_connection_without_an_answer_is_named(
     tmp_path: Path, store: DuckDBStateStore, quarantine: Quarantine
 ) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any, cast
 
 import httpx2
@@ -21,6 +22,7 @@ from sharing_platform.context import PlatformContext
 from sharing_platform.people import accounts, organisations, tokens
 from sharing_platform.people.access import Kind, Right, Role
 from sharing_platform.people.tables import Organisation
+from tests.platform_databases import reset_postgresql, sqlite_copy
 from tests.servers import free_port, serving, wait_for
 
 TOKENS = {"hal-2": "token-of-hal-2", "hal-3": "token-of-hal-3", "start-up": "token-of-start-up"}
@@ -156,7 +158,12 @@ def platform_over(database_url: str) -> Iterator[Platform]:
         built.close()
 
 
-@pytest.fixture
-def platform(database_url: str) -> Iterator[Platform]:
-    with platform_over(database_url) as built:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platform]:
+    if request.param == "sqlite":
+        url = sqlite_copy(tmp_path / "platform.sqlite")
+    else:
+        url = reset_postgresql(request.getfixturevalue("postgres"))
+    with platform_over(url) as built:
         yield built
+    built.context.sessions.kw["bind"].dispose()

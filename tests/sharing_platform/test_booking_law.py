@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -36,6 +37,7 @@ from sharing_platform.errors import PlatformError
 from sharing_platform.finding.tables import OPEN, Offer
 from sharing_platform.messages import OfferIn
 from sharing_platform.people.tables import Account, Organisation
+from tests.platform_databases import sqlite_copy
 from tests.postgres import fresh_database
 
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -190,14 +192,16 @@ def _tried(url: Callable[[], str], examples: int, steps: int) -> None:
     run_state_machine_as_test(Tried, settings=quick)
 
 
+@pytest.mark.long
 def test_nothing_forbidden_ever_happens() -> None:
     """`VRIJLOOP_LAW_EXAMPLES` makes a campaign of it."""
     numbers = itertools.count()
     with tempfile.TemporaryDirectory() as folder:
         examples = int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "60"))
-        _tried(lambda: f"sqlite:///{Path(folder)}/{next(numbers)}.sqlite", examples, 30)
+        _tried(lambda: sqlite_copy(Path(folder) / f"{next(numbers)}.sqlite"), examples, 30)
 
 
+@pytest.mark.long
 def test_nothing_forbidden_ever_happens_on_postgresql(postgres: str) -> None:
     url = fresh_database(postgres)
     _tried(lambda: url, int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "60")) // 3, 25)

@@ -113,6 +113,7 @@ def _heard(page: Page, message: Any) -> None:
         _problems(page).append(f"{page.url}: {message.text}")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [360, 1100])
 def test_every_page_is_fit_for_everybody(told: dict[str, str], opened: dict[str, Page], width: int) -> None:
     """WCAG 2.2 AA as far as axe can tell, nothing wider than the screen, nothing on the console."""

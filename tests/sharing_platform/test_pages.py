@@ -70,6 +70,7 @@ def test_the_filter_works_without_javascript(browser: Browser, platform: Platfor
     assert [one.get_attribute("data-offer") for one in plain.locator("li.offer").all()] == ["o2"]
 
 
+@pytest.mark.long
 def test_somebody_new_finds_a_machine_and_asks_for_it(page: Page, platform: Platform) -> None:
     """Name, organisation, address; the link in the mail; a password: the factory has the request."""
     page.locator("li.offer[data-offer=o1] a.button").click()

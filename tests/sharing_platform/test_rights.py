@@ -114,6 +114,7 @@ def callers(platform: Platform) -> dict[str, tuple[httpx2.Client, frozenset[Righ
     return made
 
 
+@pytest.mark.long
 def test_every_route_by_everybody(platform: Platform) -> None:
     platform.machine()
     wrong = []

@@ -47,6 +47,7 @@ def test_a_database_that_is_away_is_said_and_found_again(postgres: str, caplog: 
         assert platform.startup.post("/api/v1/offers/o1/booking", json={}).status_code == 201
 
 
+@pytest.mark.servers
 def test_a_full_disk_is_said_and_over_when_there_is_room(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with disk_of("4m", tmp_path) as disk, platform_over(f"sqlite:///{disk}/platform.sqlite") as platform:
         platform.offer()

@@ -36,6 +36,7 @@ def write_until_full(store: DuckDBStateStore) -> int:
     raise AssertionError("the disk is never full")
 
 
+@pytest.mark.servers
 def test_a_full_disk_loses_nothing_and_writing_resumes_when_there_is_space(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

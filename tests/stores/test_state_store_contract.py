@@ -290,6 +290,7 @@ def test_the_file_compacts_itself(tmp_path: Path) -> None:
     assert path.stat().st_size < 6 * (tmp_path / "fresh.duckdb").stat().st_size
 
 
+@pytest.mark.servers
 def test_a_second_process_gets_an_error_that_the_file_is_in_use(tmp_path: Path) -> None:
     import subprocess
     import sys

@@ -12,6 +12,8 @@ import pytest
 
 from tests.servers import free_port
 
+pytestmark = pytest.mark.servers
+
 
 def vrijloop(*arguments: str | Path, cwd: Path, seconds: float = 90) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"COLUMNS": "200", "PYTHONPATH": str(Path(__file__).resolve().parents[2])}

@@ -42,6 +42,8 @@ def console_lines(page: Path) -> list[str]:
 RUN = [page for page in PAGES if console_lines(page) and not page.name.endswith(".nl.md")]
 
 
+@pytest.mark.long
+@pytest.mark.servers
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
 def test_commands_run(page: Path, tmp_path: Path) -> None:
     """Run the commands in order, in an empty folder, on free ports. A command that ends in `&` runs in the

@@ -51,6 +51,7 @@ def test_no_module_is_over_400_lines() -> None:
     assert long == {}
 
 
+@pytest.mark.servers
 @pytest.mark.parametrize("room", ["edge_agent"])
 def test_a_gateway_needs_no_server_packages(room: str) -> None:
     """The agent is installed with `vrijloop[edge]`, so it must not import what only a server has installed."""

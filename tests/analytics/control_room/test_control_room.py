@@ -183,6 +183,7 @@ def test_states_are_live_and_charts_are_drawn(room: Room, page: Page) -> None:
     assert sum(used) == pytest.approx((13 * 24 + 13) * 2, abs=0.5), "until now: 13 o'clock in Brussels"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("language", ["nl", "en"])
 def test_the_page_is_accessible(room: Room, page: Page, width: int, language: str) -> None:

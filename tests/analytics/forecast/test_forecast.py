@@ -78,6 +78,7 @@ def test_the_same_hour_last_week() -> None:
     np.testing.assert_array_equal(scores, expected)
 
 
+@pytest.mark.long
 def test_changing_the_future_does_not_change_the_slots() -> None:
     history = factory(1, 14, 0.2)
     now = START + timedelta(weeks=12, hours=3)
@@ -166,6 +167,7 @@ def test_promises_hold_for_a_simulated_factory() -> None:
     assert result["brier"] < 0.1
 
 
+@pytest.mark.long
 def test_a_pattern_that_changes_stops_the_promises() -> None:
     """From the fifteenth week on the factory works around the clock: soon nothing is promised any more."""
     history = factory(9, 22, 0.0)

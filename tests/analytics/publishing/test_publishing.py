@@ -93,6 +93,7 @@ def test_the_kill_switch_withdraws_everything_and_stays_on(rig: Rig) -> None:
     assert rig.offers()
 
 
+@pytest.mark.servers
 def test_the_kill_switch_and_a_veto_work_on_a_full_disk(rig: Rig, tmp_path: Path) -> None:
     with disk_of("5m", tmp_path) as disk:
         rig.state = PublisherState(disk / "publisher.sqlite")

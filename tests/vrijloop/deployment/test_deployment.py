@@ -33,6 +33,7 @@ class Unit(configparser.RawConfigParser):
         self.read(path)
 
 
+@pytest.mark.servers
 def test_the_agents_unit_starts_an_existing_command_and_is_hardened() -> None:
     service = Unit(UNIT)["Service"]
     command = service["ExecStart"].split()
@@ -51,6 +52,7 @@ def test_the_agents_unit_starts_an_existing_command_and_is_hardened() -> None:
         assert service[key] == value, key
 
 
+@pytest.mark.servers
 @pytest.mark.parametrize("unit", SERVERS, ids=lambda path: path.stem)
 def test_the_servers_units_start_existing_commands_and_are_hardened(unit: Path) -> None:
     service = Unit(unit)["Service"]
@@ -68,6 +70,7 @@ def test_the_servers_units_start_existing_commands_and_are_hardened(unit: Path) 
         assert service[key] == value, key
 
 
+@pytest.mark.servers
 @pytest.mark.parametrize("unit", [UNIT, *SERVERS], ids=lambda path: path.stem)
 def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
@@ -82,7 +85,8 @@ def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path, tmp_path: Path) -
     assert complaints == []
 
 
-def test_units_are_installed_and_name_the_program(tmp_path: Path) -> None:
+def test_units_are_installed_and_name_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [str(Path(sys.executable).with_name("vrijloop"))])
     output = invoke("service", "install", "agent", "ingest", "--root", tmp_path)
     folder = tmp_path / "etc" / "systemd" / "system"
     assert {one.name for one in folder.iterdir()} == {"vrijloop-agent.service", "vrijloop-ingest@.service"}
@@ -93,6 +97,8 @@ def test_units_are_installed_and_name_the_program(tmp_path: Path) -> None:
         invoke("service", "install", "borker", "--root", tmp_path)
 
 
+@pytest.mark.long
+@pytest.mark.servers
 @pytest.mark.timeout(600)
 def test_the_wheel_installs_the_agent_without_a_servers_packages(tmp_path: Path) -> None:
     """As pipx does it: a separate environment, installed from the wheel."""
@@ -104,7 +110,7 @@ def test_the_wheel_installs_the_agent_without_a_servers_packages(tmp_path: Path)
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=120)
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run(
-        [python, "-m", "pip", "install", *quiet, "-c", ROOT / "constraints.txt", f"{wheel}[edge]"],
+        [python, "-m", "pip", "install", "--no-compile", *quiet, "-c", ROOT / "constraints.txt", f"{wheel}[edge]"],
         check=True,
         timeout=400,
     )

@@ -172,6 +172,7 @@ def test_a_damaged_backup_changes_nothing(tmp_path: Path) -> None:
     assert not list((tmp_path / "server").glob("publi*"))
 
 
+@pytest.mark.servers
 def test_a_running_server_writes_its_own_backup_and_is_not_overwritten(tmp_path: Path) -> None:
     config = configuration(tmp_path)
     fill(config)
