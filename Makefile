@@ -2,8 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+SERVERS := mosquitto influxdb chromium nodejs npm postgresql nginx-light
 
-.PHONY: demo test lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics bench-platform bench-panels campaign-kills
+# Tests run in this many processes: twice as many as two cores, because half of them wait. `make test WORKERS=0` runs them one by one.
+WORKERS ?= 4
+PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+
+# Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo test test-fast lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics bench-platform bench-panels campaign campaign-kills
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -11,11 +19,16 @@ demo: $(INSTALLED)
 
 install: $(INSTALLED)
 
+# Everything, or one room's tests with ROOM=edge_agent; options of pytest in PYTEST='...'.
 test: $(INSTALLED)
-	@scripts/servers mosquitto influxdb chromium nodejs npm postgresql nginx-light
+	@scripts/servers $(SERVERS)
 	@scripts/peers
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/pytest $(PYTEST)
+	@$(BIN)/pytest $(PARALLEL) $(if $(ROOM),tests/$(ROOM)) $(PYTEST)
+
+# What needs no server, browser or other program, in less than a minute.
+test-fast: $(INSTALLED)
+	@$(BIN)/pytest $(PARALLEL) -m "not servers and not long" $(if $(ROOM),tests/$(ROOM)) $(PYTEST)
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check --quiet .
@@ -57,8 +70,13 @@ bench-panels: $(INSTALLED)
 	@scripts/servers influxdb
 	@$(BIN)/python -m benchmarks.panels
 
-# Fifty kills of agent and worker at random moments under load, a broker that is away for two minutes, a store for three; the suite
-# has a short form.
+# The long forms of what the suite has in a short form: made-up requests, laws of bookings, faults and kills.
+campaign: $(INSTALLED) campaign-kills
+	@scripts/servers postgresql
+	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_API_EXAMPLES=200 \
+		$(BIN)/pytest --timeout 7200 tests/sharing_platform -k "nothing_forbidden or keeps_to_the_description"
+
+# Fifty kills of agent and worker at random moments under load, a broker that is away for two minutes, a store for three.
 campaign-kills: $(INSTALLED)
 	@scripts/servers mosquitto influxdb nodejs npm
 	@scripts/peers

@@ -1,4 +1,4 @@
-"""Analytics as a running service: rounds on a schedule, bookings and live states in between."""
+"""Analytics as a running service: rounds on a schedule, and bookings, live states and deliveries in between."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from analytics.bookings_at_risk import Alert
 from analytics.cycle import Analytics, CycleResult
-from analytics.live_state import machine_cards
-from analytics.platform_client import Booking, MachineCard, PlatformUnavailableError
-from analytics.policy import Policy
-from analytics.publisher import Publisher
+from analytics.history.newest_states import NewestStates
+from analytics.policy.policy import Policy
+from analytics.policy.vetoes import Veto
+from analytics.publishing.bookings_at_risk import Alert
+from analytics.publishing.live_state import machine_cards
+from analytics.publishing.platform_client import Booking, MachineCard, PlatformUnavailableError
+from analytics.publishing.publisher import Publisher
 from analytics.summaries.writer import SummaryWriter
-from analytics.vetoes import Veto
 from stores import StateStore, StoreRefusedError, StoreUnavailableError
 from telemetry import Clock
 
@@ -27,13 +28,14 @@ LIVE_INTERVAL_S = 0.25
 BOOKING_INTERVAL_S = 1.0
 WRITE_BACK_INTERVAL_S = 5.0
 HOURS_INTERVAL = timedelta(minutes=1)
-"""So often what dashboards show is brought up to date; with many machines less often, so that it takes a twentieth of the time."""
+"""How often the dashboards' hourly figures are written; less often with many machines, so that it takes at most a
+twentieth of the time."""
 DELIVERY_INTERVAL_S = 5.0
-"""How soon a platform that was away is tried again."""
+"""How often delivery to an unavailable platform is retried."""
 
 
 class AnalyticsService:
-    """`run` until cancelled. `result` is the last round's, None before the first."""
+    """`run` runs until cancelled. `result` is that of the last round, None before the first."""
 
     def __init__(
         self,
@@ -43,24 +45,24 @@ class AnalyticsService:
         policy: Policy,
         clock: Clock,
         interval: timedelta,
-        tell: Callable[[Alert], None] = lambda _: None,
+        notify: Callable[[Alert], None] = lambda _: None,
         summaries: SummaryWriter | None = None,
     ) -> None:
         self._analytics = analytics
-        self._store = store
+        self._newest = NewestStates(store)
         self._publisher = publisher
         self._policy = policy
         self._clock = clock
         self._interval = interval
-        self._tell = tell
+        self._notify = notify
         self._summaries = summaries
         self._summed: CycleResult | None = None
         self._hours_due: datetime | None = None
         self._cycle_lock = asyncio.Lock()
-        self._due = asyncio.Event()
+        self._round_requested = asyncio.Event()
         self._bookings: frozenset[Booking] = frozenset()
-        self._shown: dict[str, MachineCard] = {}
-        self._away: set[str] = set()
+        self._cards: dict[str, MachineCard] = {}
+        self._failing: set[str] = set()
         self.result: CycleResult | None = None
 
     async def run(self) -> None:
@@ -74,68 +76,69 @@ class AnalyticsService:
                 tasks.create_task(self._repeat(self._write_back, WRITE_BACK_INTERVAL_S))
 
     async def cycle(self) -> CycleResult:
-        """One round now; rounds never overlap. Raises what `Analytics.run_cycle` raises."""
+        """Run one round now. Rounds never overlap. Raises what `Analytics.run_cycle` raises."""
         async with self._cycle_lock:
             self.result = await asyncio.to_thread(self._analytics.run_cycle)
             self._bookings = frozenset(self.result.bookings)
             return self.result
 
-    async def switch_off(self, on: bool) -> None:
-        """The kill switch. Off again, the next round is at once. Raises PlatformUnavailableError; it holds all the same."""
+    async def set_kill_switch(self, on: bool) -> None:
+        """Set the kill switch and request a round. Raises PlatformUnavailableError; the switch is set nevertheless."""
         try:
-            await asyncio.to_thread(self._analytics.switch_off, on)
+            await asyncio.to_thread(self._analytics.set_kill_switch, on)
         finally:
-            self._due.set()
+            self._round_requested.set()
 
     async def veto(self, veto: Veto) -> None:
-        """Keep hours for the factory. Raises PlatformUnavailableError; it holds all the same."""
+        """Add a veto and request a round. Raises PlatformUnavailableError; the veto holds nevertheless."""
         try:
             await asyncio.to_thread(self._analytics.veto, veto)
         finally:
-            self._due.set()
+            self._round_requested.set()
 
-    def due(self) -> None:
-        """Something has changed that a round should look at: do not wait for the next."""
-        self._due.set()
+    def request_round(self) -> None:
+        """Request a round now instead of waiting for the next scheduled one."""
+        self._round_requested.set()
 
     async def bookings_changed(self) -> None:
-        """The platform says so: ask it now."""
-        await self._guarded(self._watch_bookings)
+        """Read the bookings now, because the platform reported a change."""
+        await self._attempt(self._watch_bookings)
 
     async def _rounds(self) -> None:
         while True:
-            self._due.clear()
-            await self._guarded(self.cycle)
+            self._round_requested.clear()
+            await self._attempt(self.cycle)
             timer = asyncio.create_task(self._clock.sleep(self._interval.total_seconds()))
-            due = asyncio.create_task(self._due.wait())
+            due = asyncio.create_task(self._round_requested.wait())
             _, pending = await asyncio.wait({timer, due}, return_when=asyncio.FIRST_COMPLETED)
             for task in pending:
                 task.cancel()
 
     async def _repeat(self, step: Step, seconds: float) -> None:
         while True:
-            await self._guarded(step)
+            await self._attempt(step)
             await self._clock.sleep(seconds)
 
-    async def _guarded(self, step: Step) -> None:
-        """A platform or store that is away is said once; the next time makes up for it."""
+    async def _attempt(self, step: Step) -> None:
+        """Run a step. If the platform or store is unavailable, log it once when it begins and once when it ends; the
+        next run catches up."""
         name = step.__name__
         try:
             await step()
         except (PlatformUnavailableError, StoreUnavailableError, StoreRefusedError) as error:
-            if name not in self._away:
-                _log.warning("%s Trying again; nothing is lost.", error)
-            self._away.add(name)
-            self._shown.clear()
+            if name not in self._failing:
+                _log.warning("%s Retrying; no data is lost.", error)
+            self._failing.add(name)
+            self._cards.clear()
             await self._clock.sleep(1.0)
             return
         except Exception:  # noqa: BLE001 - one defect must not end the service
-            _log.exception("A defect in analytics (%s); it is tried again.", name)
+            _log.exception("Unexpected error in analytics (%s); retrying.", name)
             await self._clock.sleep(1.0)
             return
-        if name in self._away:
-            _log.info("Sharing platform and store answer again (%s).", name.strip("_"))
-            self._away.discard(name)
+        if name in self._failing:
+            _log.info("Sharing platform and store are available again (%s).", name.strip("_"))
+            self._failing.discard(name)
 
     async def _deliver(self) -> None:
         if await asyncio.to_thread(lambda: self._publisher.pending):
@@ -145,32 +148,32 @@ class AnalyticsService:
         summaries = self._summaries
         if summaries is None:
             return
-        await asyncio.to_thread(summaries.now)
+        await asyncio.to_thread(summaries.write_states)
         result = self.result
         now = self._clock.now()
         if self._hours_due is None or now >= self._hours_due:
             began = time.monotonic()
-            await asyncio.to_thread(summaries.minute, result)
+            await asyncio.to_thread(summaries.write_minute, result)
             took = timedelta(seconds=time.monotonic() - began)
             self._hours_due = now + max(HOURS_INTERVAL, 20 * took)
         if result is not None and result is not self._summed:
-            await asyncio.to_thread(summaries.round, result)
+            await asyncio.to_thread(summaries.write_round, result)
             self._summed = result
 
     async def _check_bookings(self) -> None:
-        latest = await asyncio.to_thread(self._store.latest, self._policy.factory)
-        for alert in await asyncio.to_thread(self._analytics.check_bookings, latest):
-            await asyncio.to_thread(self._tell, alert)
+        newest = await self._newest.read(self._policy.factory, LIVE_INTERVAL_S)
+        for alert in await asyncio.to_thread(self._analytics.check_bookings, newest):
+            await asyncio.to_thread(self._notify, alert)
 
     async def _watch_bookings(self) -> None:
         found = frozenset(await asyncio.to_thread(self._publisher.refresh_bookings))
         if found != self._bookings:
             self._bookings = found
-            self._due.set()
+            self._round_requested.set()
 
     async def _show_live(self) -> None:
-        latest = await asyncio.to_thread(self._store.latest, self._policy.factory)
-        for card in machine_cards(latest, self._policy, self._clock.now()):
-            if self._shown.get(card.machine) != card:
-                await asyncio.to_thread(self._publisher.show, card)
-                self._shown[card.machine] = card
+        newest = await self._newest.read(self._policy.factory)
+        for card in machine_cards(newest, self._policy, self._clock.now()):
+            if self._cards.get(card.machine) != card:
+                await asyncio.to_thread(self._publisher.put_machine_card, card)
+                self._cards[card.machine] = card

@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.past import carried_on, read_past
-from analytics.policy import Policy
-from analytics.spare_capacity import fit, propose
-from analytics.workers import Workers, workers_for
+from analytics.executors import Executor, open_executor
+from analytics.forecast.spare_capacity import fit, propose
+from analytics.history.snapshot import advance_snapshot, read_snapshot
+from analytics.policy.policy import Policy
 from benchmarks.machine import described
 from stores.duckdb_store import DuckDBStateStore
 from stores.state_store import MODE_TYPE, RECORD_COLUMNS, STATE_TYPE
@@ -80,25 +80,25 @@ def fill(store: DuckDBStateStore, start: datetime, end: datetime) -> int:
     return count
 
 
-def rounds(store: DuckDBStateStore, workers: Workers, hour: int) -> tuple[dict[str, Any], list[Any]]:
+def rounds(store: DuckDBStateStore, executor: Executor, hour: int) -> tuple[dict[str, Any], list[Any]]:
     """A full round at `NOW` and what an hour later takes; and the slots."""
     now = NOW + timedelta(hours=hour)
     clock = [time.perf_counter()]
     cursor = store.cursor()
-    past = read_past(store, now, POLICY, workers)
+    snapshot = read_snapshot(store, now, POLICY, executor)
     clock.append(time.perf_counter())
-    fitted = fit(past, POLICY, POLICY.max_broken_promises, workers)
+    fitted = fit(snapshot, POLICY, POLICY.max_broken_promises, executor)
     clock.append(time.perf_counter())
     assert fitted is not None
-    slots = propose(fitted, past, POLICY, {}, workers).slots
+    slots = propose(fitted, snapshot, POLICY, {}, executor).slots
     clock.append(time.perf_counter())
     fill(store, now, now + timedelta(hours=1))
     clock.append(time.perf_counter())
     changed, _ = store.changed_since("genk", cursor)
-    later = carried_on(past, store, changed, now + timedelta(hours=1), POLICY)
+    later = advance_snapshot(snapshot, store, changed, now + timedelta(hours=1), POLICY)
     assert later is not None
     clock.append(time.perf_counter())
-    propose(fitted, later, POLICY, {}, workers)
+    propose(fitted, later, POLICY, {}, executor)
     clock.append(time.perf_counter())
     read, fitting, forecast, _, update, again = (round(b - a, 2) for a, b in pairwise(clock))
     return {
@@ -118,7 +118,7 @@ def cluster(size: int) -> Iterator[str]:
     """A Dask scheduler with worker processes of one thread each."""
     address = f"tcp://127.0.0.1:{free_port()}"
     dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--no-dashboard", "--host", address]
-    workers = [
+    executor = [
         sys.executable,
         "-m",
         "distributed.cli.dask_worker",
@@ -129,7 +129,7 @@ def cluster(size: int) -> Iterator[str]:
         "1",
         address,
     ]
-    running = [subprocess.Popen(one, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for one in (dask, workers)]
+    running = [subprocess.Popen(one, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for one in (dask, executor)]
     try:
         yield address
     finally:
@@ -181,17 +181,17 @@ def main() -> None:
         result["machines"], result["intervals"] = MACHINES, fill(store, START, NOW)
         store.compact()
         memory.peak_mb = 0.0
-        with workers_for(None, 2) as two:
+        with open_executor(None, 2) as two:
             result["two_processes"], _ = rounds(store, two, 0)
         result["peak_memory_mb"] = round(memory.peak_mb)
         print("two processes", json.dumps(result["two_processes"]), f"{memory.peak_mb:.0f} MB", flush=True)
         if "alone" in sys.argv[1:] or not sys.argv[1:]:
-            with workers_for(None) as here:
+            with open_executor(None) as here:
                 result["alone"], _ = rounds(store, here, 1)
             print("alone", json.dumps(result["alone"]), flush=True)
             for size in (1, 2):
                 name = f"dask_{size}"
-                with cluster(size) as address, workers_for(address) as dask:
+                with cluster(size) as address, open_executor(address) as dask:
                     result[name], _ = rounds(store, dask, 1 + size)
                 print(name, json.dumps(result[name]), flush=True)
             result["dask_speed_up"] = round(result["dask_1"]["full_s"] / result["dask_2"]["full_s"], 2)

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.timeline import timeline
-from analytics.utilisation import DayUtilisation, utilisation_per_day
+from analytics.history.timeline import timeline
+from analytics.kpis.utilisation import PeriodUtilisation, utilisation
+from analytics.policy.policy import Policy
 from stores.duckdb_store import DuckDBStateStore
 from stores.state_store import MODE_TYPE, RECORD_COLUMNS, STATE_TYPE
 
@@ -46,9 +47,9 @@ def fill(path: Path, machines: int, intervals_each: int) -> None:
     store.close()
 
 
-def days_of(intervals: pd.DataFrame) -> list[DayUtilisation]:
+def days_of(intervals: pd.DataFrame) -> list[PeriodUtilisation]:
     spells = timeline(intervals, START, START + YEAR)
-    return utilisation_per_day(spells, "Europe/Brussels", date(2025, 1, 2), date(2025, 12, 30), timedelta(minutes=30))
+    return utilisation(spells, Policy(), date(2025, 1, 2), date(2025, 12, 30))
 
 
 def read(path: Path, machines: int) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def read(path: Path, machines: int) -> dict[str, Any]:
     days = 0
     began = time.perf_counter()
     with ProcessPoolExecutor(2) as workers:
-        under_way: list[Future[list[DayUtilisation]]] = []
+        under_way: list[Future[list[PeriodUtilisation]]] = []
         for first in range(0, machines, PORTION):
             portion = store.intervals("genk", START, START + YEAR, names[first : first + PORTION])
             under_way.append(workers.submit(days_of, portion))

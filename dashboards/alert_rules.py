@@ -1,4 +1,4 @@
-"""What somebody should be told of without looking: Grafana's alert rules, as provisioning reads them."""
+"""Grafana's alert rules, in the form of its provisioning files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER = "Vrijloop"
 
 @dataclass(frozen=True)
 class AlertRule:
-    """Fires where the last value of `query`, per its tags, is `beyond` (`gt` or `lt`) `bound` for so long."""
+    """Fires when the last value of `query`, per series, has been `beyond` (`gt` or `lt`) `bound` for the duration `lasting`."""
 
     name: str
     query: str
@@ -45,8 +45,8 @@ RULES = (
 
 
 def alert_rules(language: Language) -> list[dict[str, Any]]:
-    """As Grafana's provisioning API and files have them."""
-    return [_rule(one, language) for one in RULES]
+    """The rules in the form of Grafana's provisioning API and files."""
+    return [_rule(rule, language) for rule in RULES]
 
 
 def alerting_file(language: Language) -> dict[str, Any]:
@@ -54,18 +54,18 @@ def alerting_file(language: Language) -> dict[str, Any]:
     return {"apiVersion": 1, "groups": [group]}
 
 
-def _rule(one: AlertRule, language: Language) -> dict[str, Any]:
+def _rule(rule: AlertRule, language: Language) -> dict[str, Any]:
     span = {"from": 86_400, "to": 0}
-    condition = {"evaluator": {"type": one.beyond, "params": [one.bound]}}
-    model = InfluxQL(one.query, alias="", ref_id="A").build().to_json()  # type: ignore[attr-defined]
+    condition = {"evaluator": {"type": rule.beyond, "params": [rule.bound]}}
+    model = InfluxQL(rule.query, alias="", ref_id="A").build().to_json()  # type: ignore[attr-defined]
     return {
-        "uid": f"vrijloop-{one.name.replace('_', '-')}",
-        "title": text(one.name, language),
+        "uid": f"vrijloop-{rule.name.replace('_', '-')}",
+        "title": text(rule.name, language),
         "condition": "C",
-        "for": one.lasting,
-        "noDataState": one.no_data,
+        "for": rule.lasting,
+        "noDataState": rule.no_data,
         "execErrState": "Error",
-        "annotations": {"summary": text(f"{one.name}_do", language)},
+        "annotations": {"summary": text(f"{rule.name}_do", language)},
         "labels": {"product": "vrijloop"},
         "data": [
             {"refId": "A", "datasourceUid": DATASOURCE_UID, "relativeTimeRange": span, "model": model},

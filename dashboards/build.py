@@ -1,4 +1,4 @@
-"""Writes the dashboards, the data source and the alert rules as the files that Grafana's provisioning reads."""
+"""Writes the dashboards, the data source and the alert rules as Grafana's provisioning files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def dashboard_json(page: str, language: Language, zone: str = ZONE) -> str:
 
 
 def documents(zone: str = ZONE) -> dict[str, str]:
-    """Path to content. JSON is YAML, and Grafana looks for what is not a dashboard in files that end in `.yaml`."""
+    """Content of each file by path. Everything except dashboards goes into `.yaml` files, as Grafana requires; JSON is valid YAML."""
     found = {}
     for language in LANGUAGES:
         for page in PAGES:
@@ -34,7 +34,7 @@ def documents(zone: str = ZONE) -> dict[str, str]:
 
 
 def data_source() -> dict[str, Any]:
-    """InfluxDB by InfluxQL; address, bucket and token come from Grafana's own environment."""
+    """InfluxDB with InfluxQL; address, bucket and token come from Grafana's environment."""
     return {
         "apiVersion": 1,
         "datasources": [
@@ -52,7 +52,7 @@ def data_source() -> dict[str, Any]:
 
 
 def dashboard_provider() -> dict[str, Any]:
-    """Where Grafana finds the dashboards of both languages."""
+    """The folders in which Grafana finds the dashboards of both languages."""
     return {
         "apiVersion": 1,
         "providers": [
@@ -69,7 +69,7 @@ def dashboard_provider() -> dict[str, Any]:
 
 
 def write_dashboards(folder: Path, zone: str = ZONE) -> list[Path]:
-    """Write all; returns their paths."""
+    """Write all files into `folder`; returns their paths."""
     paths = []
     for name, text in documents(zone).items():
         path = folder / name

@@ -1,4 +1,4 @@
-"""An InfluxQL query as a panel target. Grafana's SDK has no builder for InfluxDB, so this is the one class it lacks."""
+"""An InfluxQL query as the target of a panel; Grafana's SDK has no builder for InfluxDB."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ DATASOURCE_UID = "vrijloop-influxdb"
 
 FACTORY = "factory =~ /^$factory$/"
 MACHINES = f'{FACTORY} AND "group" =~ /^$group$/ AND machine =~ /^$machine$/'
-"""Of the variables at the top of a dashboard."""
+"""Condition with the variables at the top of a dashboard."""
 
 
 class InfluxQLTarget(variants.Dataquery):
-    """What Grafana's InfluxDB data source stores per query."""
+    """The fields that Grafana's InfluxDB data source stores for a query."""
 
     def __init__(self, ref_id: str, query: str, alias: str, result_format: str) -> None:
         self.ref_id = ref_id
@@ -35,8 +35,10 @@ class InfluxQLTarget(variants.Dataquery):
 
 
 class InfluxQL(Builder[variants.Dataquery]):
-    """`query` in InfluxQL; `$timeFilter`, `$__interval` and the dashboard's variables are Grafana's to fill in. `alias` names the
-    series, `$col` by the query's own names."""
+    """Builds a target. `query` is InfluxQL in which Grafana replaces `$timeFilter`, `$__interval` and the dashboard's variables.
+
+    `alias` names the series; `$col` stands for the column names of the query.
+    """
 
     def __init__(self, query: str, alias: str = "$col", result_format: str = "time_series", ref_id: str = "A") -> None:
         self._target = InfluxQLTarget(ref_id, query, alias, result_format)

@@ -1,4 +1,4 @@
-"""The dashboards themselves. Every query costs about the same for a day as for a year: it reads what analytics wrote back."""
+"""The dashboards. They query the measurements computed by analytics, so that a query costs about the same for a day as for a year."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _LOSSES = ", ".join(f"sum({field}) AS {name}" for name, field in _WHAT.items())
 _CLOCK = ", ".join(f'sum(free_{hour:02}) AS "{hour:02}"' for hour in range(24))
 _ALL = ("factory", "group", "machine", "shift")
 _EACH = "GROUP BY time(1h) fill(none)"
-"""A day's or week's point stands at its local midnight, and so does its row: InfluxQL's own weeks (`time(1w)` with `tz()`) go wrong
-at the change of clocks."""
+"""The point of a day or week is at its local midnight and becomes one row. InfluxQL's own weeks (`time(1w)` with `tz()`) are wrong when the clocks
+change."""
 _ONE_MACHINE = f"{FACTORY} AND machine =~ /^$machine$/"
 
 
@@ -79,7 +79,9 @@ def factory_now(language: Language, zone: str) -> models.Dashboard:
 def where_hours_go(language: Language, zone: str) -> models.Dashboard:
     board = Board("where_hours_go", language, zone, ("now-28d/d", "now"), _ALL, refresh="5m")
     of_shift = f"FROM {SHIFT} WHERE {MACHINES} AND shift =~ /^$shift$/ AND $timeFilter"
-    of_day, of_week, of_clock = (f"FROM {one} WHERE {MACHINES} AND $timeFilter" for one in (DAY, WEEK, CLOCK))
+    of_day, of_week, of_clock = (
+        f"FROM {measurement} WHERE {MACHINES} AND $timeFilter" for measurement in (DAY, WEEK, CLOCK)
+    )
     board.bars("losses", [f"SELECT {_LOSSES} {of_shift}"], "h", None, width=8)
     board.series(
         "losses_week",
@@ -198,7 +200,7 @@ def machine_page(language: Language, zone: str) -> models.Dashboard:
 
 def pipe_health(language: Language, zone: str) -> models.Dashboard:
     board = Board("pipe_health", language, zone, ("now-24h", "now"), ("factory",), refresh="30s")
-    gateway, worker, publisher = (f"FROM {one} WHERE " for one in (GATEWAY, INGEST, PUBLISHER))
+    gateway, worker, publisher = (f"FROM {measurement} WHERE " for measurement in (GATEWAY, INGEST, PUBLISHER))
     each = "GROUP BY time($__interval), {} fill(none)"
     board.table(
         "gateways",

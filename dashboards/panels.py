@@ -1,4 +1,4 @@
-"""Panels and dashboards in the few forms that are used here. Names of columns and series in queries are keys of `texts`."""
+"""Builders for the kinds of panels and dashboards that are used. Names of columns and series in queries are keys of `texts`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def uid(page: str, language: Language) -> str:
 
 
 class Board:
-    """One dashboard in one language; panels are placed from left to right, and below when a row is full."""
+    """One dashboard in one language. Panels are placed from left to right, in a new row when one is full."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Board:
         return self._board.build()
 
     def timeline(self, title: str, query: str, height: int = 10) -> None:
-        """Today only: a year of changes is nothing to look at, and would cost a year of them."""
+        """A state timeline of today only: a year of changes would be unreadable and expensive to query."""
         panel = (
             statetimeline.Panel()
             .title(self.text(title))
@@ -98,7 +98,7 @@ class Board:
         self, title: str, query: str, empty: str = "", width: int = 12, height: int = 8, units: Mapping[str, str] | None = None,
         heat: str | None = None, shares: Sequence[str] = (), show_time: str | None = None, sort: str | None = None,
     ) -> None:  # fmt: skip
-        """`units`: column to Grafana's unit; `heat`: a regular expression of columns to colour; `show_time`: the time's name."""
+        """A table. `units`: Grafana's unit by column; `heat`: regular expression of the columns to colour; `show_time`: text key of the time column."""
         panel = (
             table.Panel().title(self.text(title)).datasource(SOURCE).with_target(InfluxQL(query, result_format="table"))
         )
@@ -130,7 +130,7 @@ class Board:
         self, title: str, queries: Mapping[str, str], unit: str, bars: bool = False, stacked: bool = False, width: int = 12,
         height: int = 8, interval: str | None = None,
     ) -> None:  # fmt: skip
-        """`queries`: alias to query; `$col` is the query's own name, from `texts`."""
+        """A time series. `queries`: query by alias; `$col` stands for the query's column names, which are keys of `texts`."""
         panel = timeseries.Panel().title(self.text(title)).datasource(SOURCE).unit(unit).min(0)
         for place, (alias, query) in enumerate(queries.items()):
             panel.with_target(InfluxQL(query, alias=alias, ref_id=chr(ord("A") + place)))
@@ -155,7 +155,7 @@ class Board:
         width: int = 12,
         height: int = 8,
     ) -> None:
-        """A bar chart with a category `x`; None: a bar per column."""
+        """A bar chart with the category `x`; None means one bar per column."""
         names = [name for query in queries for name in self._names(query)]
         panel: Any = barchart.Panel() if x is not None else bargauge.Panel()
         panel.title(self.text(title)).datasource(SOURCE).unit(unit).decimals(0 if unit == "h" else 1).min(0)
@@ -191,7 +191,7 @@ class Board:
         return link.url(self._machine_address(machine))
 
     def _colours(self, panel: Any, names: Sequence[str]) -> None:
-        """The words and colours of what a query calls by its key."""
+        """Set names and colours of series whose names are keys of `texts`."""
         for name in dict.fromkeys(names):
             key = _NAMES.get(name, name)
             values = [models.DynamicConfigValue(id_val="displayName", value=self.text(key))]
@@ -202,7 +202,7 @@ class Board:
             panel.override_by_name(name, values)
 
     def _columns(self, panel: Any, names: Mapping[str, str], units: Mapping[str, str], shares: Sequence[str]) -> None:
-        """What each column's values look like, and where they lead."""
+        """Set units, value mappings and links of the columns."""
         for column, unit in units.items():
             if column in names:
                 self._override(panel, column, names, [("unit", unit)])
@@ -240,12 +240,14 @@ class Board:
 
     @staticmethod
     def _names(query: str) -> dict[str, str]:
-        """Columns of a query to keys of texts: what stands behind AS, bare fields, and tags it groups by."""
+        """Text keys by column of a query: names after AS, plain fields, and tags in GROUP BY."""
         chosen, _, rest = query.removeprefix("SELECT ").partition(" FROM ")
-        columns = re.findall(r'AS "?(\w+)"?', chosen) + [one for one in chosen.split(", ") if re.fullmatch(r"\w+", one)]
+        columns = re.findall(r'AS "?(\w+)"?', chosen) + [
+            name for name in chosen.split(", ") if re.fullmatch(r"\w+", name)
+        ]
         grouped = rest.partition(" GROUP BY ")[2].partition(" fill(")[0].partition(" tz(")[0]
-        columns += [one for one in re.findall(r'(?:^|, )"?([a-z]+)"?(?=,|$)', grouped) if one != "time"]
-        return {one: _NAMES.get(one, one) for one in columns if not one.isdigit()}
+        columns += [name for name in re.findall(r'(?:^|, )"?([a-z]+)"?(?=,|$)', grouped) if name != "time"]
+        return {name: _NAMES.get(name, name) for name in columns if not name.isdigit()}
 
     def _variable(self, name: str, single: bool) -> Any:
         measurement = {"shift": SHIFT, "group": DAY, "machine": NOW}.get(name, TIMELINE)

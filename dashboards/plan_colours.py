@@ -1,4 +1,4 @@
-"""Colours of what is no state and no loss: plans and promises."""
+"""Colours of plans and promises; those of states and losses are in `telemetry.appearance`."""
 
 from __future__ import annotations
 

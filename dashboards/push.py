@@ -1,4 +1,4 @@
-"""Puts the dashboards into a running Grafana over its HTTP API; what is there already is brought up to date."""
+"""Creates or updates the dashboards in a running Grafana over its HTTP API."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from telemetry import UnavailableError, UserError
 
 FOLDER_UID = "vrijloop"
 _TIMEOUT_S = 20.0
-_KEPT_BY_HAND = {"X-Disable-Provenance": "true"}
-"""Alert rules that were pushed can still be changed in Grafana."""
+_EDITABLE = {"X-Disable-Provenance": "true"}
+"""Keeps the pushed alert rules editable in Grafana."""
 
 
 @dataclass(frozen=True)
 class InfluxSource:
-    """Where Grafana asks; its token should be one that may only read."""
+    """The InfluxDB that Grafana queries; the token should be read-only."""
 
     url: str
     bucket: str
@@ -34,7 +34,7 @@ class InfluxSource:
 def push(
     url: str, token: str, language: Language, zone: str = ZONE, source: InfluxSource | None = None
 ) -> Iterator[str]:
-    """Says each thing that was done. Without `source` the data source must be there. Raises UserError or UnavailableError."""
+    """Push everything and yield a description of each step. Without `source` the data source must exist. Raises UserError or UnavailableError."""
     with httpx2.Client(
         base_url=url.rstrip("/"), headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT_S
     ) as http:
@@ -46,16 +46,16 @@ def push(
             yield "data source"
         elif grafana.ask("GET", f"/api/datasources/uid/{DATASOURCE_UID}", absent_is_fine=True) is None:
             raise UserError(
-                "Grafana has no data source of Vrijloop yet: give --influxdb-url and --influxdb-token-file, and it is made."
+                "Grafana has no Vrijloop data source yet: use --influxdb-url and --influxdb-token-file to create it."
             )
         for page in PAGES:
             board = json.loads(dashboard_json(page, language, zone))
             grafana.ask("POST", "/api/dashboards/db", {"dashboard": board, "folderUid": FOLDER_UID, "overwrite": True})
             yield f"dashboard {board['title']!r}"
-        rules = [{**one, "folderUID": FOLDER_UID, "ruleGroup": GROUP} for one in alert_rules(language)]
+        rules = [{**rule, "folderUID": FOLDER_UID, "ruleGroup": GROUP} for rule in alert_rules(language)]
         path = f"/api/v1/provisioning/folder/{FOLDER_UID}/rule-groups/{GROUP}"
         group = {"title": GROUP, "folderUid": FOLDER_UID, "interval": 60, "rules": rules}
-        grafana.ask("PUT", path, group, headers=_KEPT_BY_HAND)
+        grafana.ask("PUT", path, group, headers=_EDITABLE)
         yield f"{len(rules)} alert rules"
 
 
@@ -72,8 +72,8 @@ class _Grafana:
         wanted = {**data_source()["datasources"][0], "url": source.url}
         wanted["jsonData"] = {**wanted["jsonData"], "dbName": source.bucket}
         wanted["secureJsonData"] = {"httpHeaderValue1": f"Token {source.token}"}
-        there = self.ask("GET", f"/api/datasources/uid/{DATASOURCE_UID}", absent_is_fine=True)
-        if there is None:
+        existing = self.ask("GET", f"/api/datasources/uid/{DATASOURCE_UID}", absent_is_fine=True)
+        if existing is None:
             self.ask("POST", "/api/datasources", wanted)
         else:
             self.ask("PUT", f"/api/datasources/uid/{DATASOURCE_UID}", wanted)
@@ -86,7 +86,7 @@ class _Grafana:
         absent_is_fine: bool = False,
         headers: dict[str, str] | None = None,
     ) -> Any:
-        """The answer's JSON; None where it is not there and that is fine."""
+        """The JSON of the answer; None if the resource does not exist and `absent_is_fine`."""
         try:
             answer = self._http.request(method, path, json=body, headers=headers)
         except httpx2.HTTPError as error:
@@ -95,7 +95,7 @@ class _Grafana:
             return None
         if answer.status_code in (401, 403):
             raise UserError(
-                f"Grafana at {self._url} does not let this token {method} {path}: it needs the role Admin "
+                f"Grafana at {self._url} does not allow this token to {method} {path}: it needs the role Admin "
                 "(Administration, Service accounts)."
             )
         if answer.is_error:

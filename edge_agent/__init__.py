@@ -1,1 +1,1 @@
-"""Runs on the shop-floor gateway: source → state → outbox → broker. Reads machines, never writes to them."""
+"""The edge agent runs on a gateway on the shop floor: source → state → outbox → broker. It reads machines and never writes to them."""

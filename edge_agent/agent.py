@@ -1,4 +1,4 @@
-"""The agent as a whole: sources write, the writer commits, the publisher sends. Each device is a task of its own."""
+"""The whole agent: sources observe, the writer commits to the outbox, the publisher sends. Each device has its own task."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class _Running:
 
 
 class Agent:
-    """Build it, then `run`. Every part is a constructor argument of the next, so the flow can be read off here."""
+    """Builds the parts of an agent and runs them until it is stopped."""
 
     def __init__(self, settings: AgentSettings, clock: Clock) -> None:
-        """Opens the outbox; raises UserError where that fails."""
+        """Open the outbox. Raises UserError if that fails."""
         self._clock = clock
         self.settings = settings
         bounds = Bounds(settings.agent.outbox_max_mb * 1024 * 1024, settings.agent.outbox_max_age)
@@ -59,15 +59,15 @@ class Agent:
 
     @property
     def sources(self) -> Sequence[Source]:
-        return [one.source for one in self._running.values()]
+        return [running.source for running in self._running.values()]
 
     async def reached(self) -> None:
-        """Return when every device was tried once, whether it answered or not."""
+        """Return when every device has been tried once, whether it answered or not."""
         await self._started.wait()
         await asyncio.gather(*(source.contact.first.wait() for source in self.sources))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set. Then sources end first, what they saw is committed, and what can be sent is sent."""
+        """Run until `stop` is set. Then the sources are stopped, their observations committed, and the outbox sent for up to 5 s."""
         for device in self.settings.devices:
             self._start(device)
         self._started.set()
@@ -89,21 +89,21 @@ class Agent:
             await publishing
             self.outbox.close()
 
-    async def take_over(self, settings: AgentSettings) -> None:
-        """Go on with a changed configuration: devices that did not change are not disturbed."""
+    async def reconfigure(self, settings: AgentSettings) -> None:
+        """Apply a changed configuration. Devices whose configuration is unchanged keep running."""
         if (settings.agent, settings.mqtt) != (self.settings.agent, self.settings.mqtt):
-            _log.warning("What changed under [agent] and [mqtt] is taken over at the next start.")
-        gone = [device for device in self._running if device not in settings.devices]
-        await self._end(gone)
+            _log.warning("Changes under [agent] and [mqtt] take effect at the next start.")
+        removed = [device for device in self._running if device not in settings.devices]
+        await self._end(removed)
         self.writer.follow(settings.machines)
         new = [device for device in settings.devices if device not in self._running]
         for device in new:
             self._start(device)
         self.settings = settings
-        _log.info("The configuration was taken over: %d devices started, %d ended.", len(new), len(gone))
+        _log.info("New configuration applied: %d devices started, %d stopped.", len(new), len(removed))
 
     async def drained(self) -> None:
-        """Return when all that was observed has been acknowledged by the broker."""
+        """Return when the broker has acknowledged every observation."""
         await self.writer.flushed()
         while await asyncio.to_thread(self.outbox.depth):
             self.publisher.drained.clear()
@@ -115,25 +115,25 @@ class Agent:
         if isinstance(device, OpcUaServer):
             source = OpcUaSource(device, self._pki, self.writer, self._clock)
         else:
-            source = ModbusSource(device, self._lines.of(device), self.writer, self._clock)
-        self._running[device] = _Running(source, asyncio.create_task(_kept_running(source)))
+            source = ModbusSource(device, self._lines.for_device(device), self.writer, self._clock)
+        self._running[device] = _Running(source, asyncio.create_task(_run_forever(source)))
 
     async def _end(self, devices: Sequence[Device]) -> None:
         ending = [self._running.pop(device) for device in devices]
-        left = {one.task for one in ending}
+        left = {running.task for running in ending}
         while left:
-            # More than once: a library that awaits with `asyncio.wait_for` may swallow a cancellation (Python < 3.12).
+            # Repeated: a library that uses `asyncio.wait_for` may swallow a cancellation (Python < 3.12).
             for task in left:
                 task.cancel()
             _, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN_S)
 
 
-async def _kept_running(source: Source) -> None:
-    """A defect in one source must not end the others, nor end this one for good."""
+async def _run_forever(source: Source) -> None:
+    """Run a source and restart it after an unexpected error, so that it neither stops for good nor stops the others."""
     while True:
         try:
             await source.run()
-        except Exception:  # noqa: BLE001 - one source's defect must not end the others
-            _log.exception("A source ended by a defect; it is started again in 5 s.")
-            source.contact.broke("defect in the agent")
+        except Exception:  # noqa: BLE001 - an error in one source must not stop the others
+            _log.exception("A source stopped after an unexpected error; it is restarted in 5 s.")
+            source.contact.mark_lost("error in the agent")
             await asyncio.sleep(5.0)

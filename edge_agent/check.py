@@ -1,15 +1,13 @@
-"""`vrijloop agent check`: reach every machine and the broker once and say how they are."""
+"""`vrijloop agent check`: connect to every machine and the broker once and report the result."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
 
-import aiomqtt
-
 from edge_agent.configuration import AgentSettings, ModbusDevice, OpcUaServer
 from edge_agent.interval_tracker import Observation
-from edge_agent.publisher import mqtt_client
+from edge_agent.mqtt_client import MqttClient, MqttError
 from edge_agent.sources.contact import SourceLostError
 from edge_agent.sources.modbus import NO_THRESHOLDS, ModbusReader
 from edge_agent.sources.modbus_line import ModbusLine, ModbusLines
@@ -22,7 +20,7 @@ _FIRST_VALUES_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One machine: where it was looked for, and what it said or why it could not be asked."""
+    """One machine: its address, and its observation or the reason why there is none."""
 
     machine: str
     address: str
@@ -31,22 +29,22 @@ class CheckResult:
 
 
 async def check_machines(settings: AgentSettings, clock: Clock) -> list[CheckResult]:
-    """All machines at once; nothing raises, problems stand in the results."""
+    """Check all machines concurrently. Does not raise: problems are in the results."""
     lines = ModbusLines()
     groups = await asyncio.gather(
         *(_check_server(server, Pki(settings.agent.data_dir / "pki"), clock) for server in settings.opcua),
-        *(_check_device(device, lines.of(device), clock) for device in settings.modbus),
+        *(_check_device(device, lines.for_device(device), clock) for device in settings.modbus),
     )
     return [result for group in groups for result in group]
 
 
 async def check_broker(settings: AgentSettings) -> str | None:
-    """What is wrong with the broker, or None: a connection and its log-in, and nothing published."""
+    """Connect and log in to the broker without publishing. Returns the problem, or None."""
     name = f"vrijloop-agent-{settings.agent.factory}-{settings.agent.gateway}-check"
     try:
-        async with mqtt_client(settings.mqtt, name):
+        async with MqttClient(settings.mqtt, name):
             return None
-    except (aiomqtt.MqttError, OSError) as error:
+    except MqttError as error:
         return f"MQTT broker {settings.mqtt.address}: {error}. Is it running, and are `url`, user and password right?"
 
 
@@ -65,8 +63,10 @@ async def _check_server(server: OpcUaServer, pki: Pki, clock: Clock) -> list[Che
     finally:
         await session.close()
     return [
-        CheckResult(one.id, server.endpoint, seen.get(one.id), None if _known(seen.get(one.id)) else problem)
-        for one in server.machine
+        CheckResult(
+            machine.id, server.endpoint, seen.get(machine.id), None if _known(seen.get(machine.id)) else problem
+        )
+        for machine in server.machine
     ]
 
 

@@ -1,7 +1,7 @@
-"""Notices that the gateway's clock was set back by much: what was said then lies in the future.
+"""Detects that the gateway's clock was set back, so that reported intervals now lie in the future.
 
-A clock that is set forwards needs nothing: time that nobody observed is Unknown. Set back by little, reports stand still
-until it has caught up. Set back by much, what was said lies where ingest refuses it, and the machine begins anew.
+After a step forwards nothing needs to be done: the skipped time is Unknown. After a step back of up to five minutes, reports repeat their
+last `until` until the clock has caught up. After a larger step ingest would refuse them, and the machine's tracker is reset.
 """
 
 from __future__ import annotations
@@ -16,23 +16,25 @@ from telemetry import Clock
 _log = logging.getLogger(__name__)
 
 TOO_FAR_AHEAD = timedelta(minutes=5)
-"""As far as a report may lie in the future for ingest."""
+"""Ingest refuses reports further ahead than this."""
 
-_LOOK_S = 2.0
+_CHECK_EVERY_S = 2.0
 
 
-async def watch_clock(clock: Clock, writer: ReportWriter, look_s: float = _LOOK_S) -> None:
-    """Until cancelled."""
+async def watch_clock(clock: Clock, writer: ReportWriter, check_every_s: float = _CHECK_EVERY_S) -> None:
+    """Check the clock periodically until cancelled."""
     while True:
-        await asyncio.sleep(look_s)
+        await asyncio.sleep(check_every_s)
         now = clock.now()
         ahead = [
-            one.machine
-            for one in writer.views()
-            if one.interval is not None and one.interval.until - now > TOO_FAR_AHEAD
+            view.machine
+            for view in writer.views()
+            if view.interval is not None and view.interval.until - now > TOO_FAR_AHEAD
         ]
         if ahead:
             _log.warning(
-                "The gateway's clock was set back to %s; %d machines begin anew.", f"{now:%Y-%m-%d %H:%M}", len(ahead)
+                "The gateway's clock was set back to %s; %d machines start new intervals.",
+                f"{now:%Y-%m-%d %H:%M}",
+                len(ahead),
             )
-            writer.begin_anew(ahead)
+            writer.reset(ahead)

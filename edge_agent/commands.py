@@ -30,7 +30,9 @@ from telemetry.logs import log_to_stderr
 
 app = typer.Typer(help="The edge agent that reads machines and publishes their states.", no_args_is_help=True)
 
-certificates = typer.Typer(help="The agent's own certificate, and the servers' that it trusts.", no_args_is_help=True)
+certificates = typer.Typer(
+    help="The agent's own certificate and the server certificates it trusts.", no_args_is_help=True
+)
 app.add_typer(certificates, name="certificate")
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The agent's TOML configuration.")]
@@ -39,7 +41,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts
 
 @app.command()
 def run(config: ConfigOption = Path("agent.toml")) -> None:
-    """Run until told to stop."""
+    """Run the agent until it receives SIGTERM or SIGINT."""
     settings = load_settings(config, AgentSettings)
     log_to_stderr()
     for noisy in ("asyncua", "pymodbus"):
@@ -49,17 +51,19 @@ def run(config: ConfigOption = Path("agent.toml")) -> None:
 
 @app.command()
 def check(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = False) -> None:
-    """Reach every machine and the broker once and print each machine's state now; fails if one cannot be reached."""
+    """Connect to every machine and the broker once and print each machine's state. Fails if one cannot be reached."""
     settings = load_settings(config, AgentSettings)
     for noisy in ("asyncua", "pymodbus"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     results, broker_problem = asyncio.run(_check(settings))
     if as_json:
-        machines = [_as_row(one) for one in results]
+        machines = [_as_row(result) for result in results]
         print(json.dumps({"machines": machines, "broker": {"problem": broker_problem}}, indent=2))
     else:
         _print_table(results)
-    problems = [f"{one.machine} at {one.address}: {one.problem}" for one in results if one.problem is not None]
+    problems = [
+        f"{result.machine} at {result.address}: {result.problem}" for result in results if result.problem is not None
+    ]
     problems += [broker_problem] if broker_problem else []
     if problems:
         raise UnavailableError(
@@ -74,45 +78,45 @@ async def _check(settings: AgentSettings) -> tuple[list[CheckResult], str | None
 @app.command("templates")
 def list_templates(
     as_json: JsonOption = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the documentation page.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print them as a documentation page.")] = False,
 ) -> None:
-    """List the device templates for Modbus machines."""
+    """List the device templates for Modbus devices."""
     if markdown:
         print(templates_page(), end="")
         return
     if as_json:
-        print(json.dumps([one.model_dump(mode="json") for one in templates().values()], indent=2))
+        print(json.dumps([template.model_dump(mode="json") for template in templates().values()], indent=2))
         return
     table = Table("Template", "What it is", "Products")
-    for one in templates().values():
-        table.add_row(one.name, one.title, ", ".join(one.products))
+    for template in templates().values():
+        table.add_row(template.name, template.title, ", ".join(template.products))
     Console().print(table)
 
 
 @app.command()
 def discover(
     target: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT, or a Modbus host, HOST or HOST:PORT.")],
-    units: Annotated[str, typer.Option(help="Modbus units to try, such as 1-247 or 1,2,11.")] = "1-16",
-    timeout: Annotated[str, typer.Option(help="How long one Modbus unit may take.")] = "500ms",
+    units: Annotated[str, typer.Option(help="Modbus units to try, for example 1-247 or 1,2,11.")] = "1-16",
+    timeout: Annotated[str, typer.Option(help="Time-out for each Modbus unit.")] = "500ms",
 ) -> None:
-    """Look at an address and print a configuration for what is there."""
+    """Search an address for machines and print a configuration for them."""
     if finding.is_opcua(target):
         print(asyncio.run(finding.discover_opcua(target)), end="")
         return
     host, _, port = target.partition(":")
     numbers, patience = _units(units), _duration(timeout, "--timeout").total_seconds()
     console = Console(stderr=True)
-    with console.status("Trying units …") as shown:
-        found = finding.discover_modbus(
-            host, _port(port), numbers, patience, lambda unit: shown.update(f"Trying unit {unit} of {numbers[-1]} …")
+    with console.status("Trying units …") as progress:
+        discovery = finding.discover_modbus(
+            host, _port(port), numbers, patience, lambda unit: progress.update(f"Trying unit {unit} of {numbers[-1]} …")
         )
-        text = asyncio.run(found)
+        text = asyncio.run(discovery)
     print(text, end="")
 
 
 def _port(text: str) -> int:
     if text and not (text.isdigit() and 0 < int(text) < 65536):
-        raise UserError(f"{text!r} is no port.")
+        raise UserError(f"{text!r} is not a port.")
     return int(text) if text else 502
 
 
@@ -121,7 +125,7 @@ def _units(text: str) -> list[int]:
     for part in text.split(","):
         first, _, last = part.partition("-")
         if not first.isdigit() or not (last or first).isdigit() or int(last or first) > 247:
-            raise UserError(f"--units {text!r} is not understood; write 1-16 or 1,2,11 (units are 0 to 247).")
+            raise UserError(f"--units {text!r} is not valid; write 1-16 or 1,2,11 (units are 0 to 247).")
         numbers |= set(range(int(first), int(last or first) + 1))
     return sorted(numbers)
 
@@ -129,48 +133,54 @@ def _units(text: str) -> list[int]:
 @certificates.command("create")
 def create_certificate(
     config: ConfigOption = Path("agent.toml"),
-    application_uri: Annotated[str | None, typer.Option(help="Else from host and gateway name.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Make a new one in place of the old.")] = False,
+    application_uri: Annotated[str | None, typer.Option(help="Default: built from the host and gateway names.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing certificate.")] = False,
 ) -> None:
-    """Make the agent's own key and certificate for OPC UA."""
+    """Create the agent's own key and certificate for OPC UA."""
     table = load_settings(config, AgentSettings).agent
     pki = Pki(table.data_dir / PKI_FOLDER)
     uri = application_uri or default_application_uri(table.gateway)
     print(pki.create_own(uri, SystemClock().now(), replace))
-    print(f"Let the machines' servers trust it: {pki.certificate}")
+    print(f"Add this certificate to the trust list of each machine's server: {pki.certificate}")
 
 
 @certificates.command("trust")
 def trust_certificate(
-    thumbprint: Annotated[str, typer.Argument(help="The beginning of the SHA-256 thumbprint that `check` showed.")],
+    thumbprint: Annotated[
+        str, typer.Argument(help="The first characters of the SHA-256 thumbprint printed by `check`.")
+    ],
     config: ConfigOption = Path("agent.toml"),
 ) -> None:
-    """Trust an OPC UA server's certificate that was refused."""
+    """Trust the certificate of an OPC UA server that was rejected."""
     table = load_settings(config, AgentSettings).agent
     print("Trusted: " + Pki(table.data_dir / PKI_FOLDER).trust(thumbprint))
 
 
 @app.command()
 def status(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = False) -> None:
-    """Ask the running agent: machines, last contact, outbox, broker."""
-    found = asyncio.run(ask_status(load_settings(config, AgentSettings).agent.data_dir))
+    """Show the status of the running agent: machines, last contact, outbox, broker."""
+    answer = asyncio.run(ask_status(load_settings(config, AgentSettings).agent.data_dir))
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(answer, indent=2))
         return
     table = Table("Machine", "State", "Mode", "Since", "Confirmed", "Contact")
-    for one in found["machines"]:
-        age = one["seconds_since_confirmed"]
+    for row in answer["machines"]:
+        age = row["seconds_since_confirmed"]
         confirmed = "" if age is None else f"{age:.0f} s ago"
-        contact = "yes" if one["in_contact"] else one["reason"] or "no"
-        table.add_row(one["machine"], one["state"], one["mode"] or "", one["since"] or "", confirmed, contact)
-    console, outbox, broker = Console(), found["outbox"], found["broker"]
+        contact = "yes" if row["in_contact"] else row["reason"] or "no"
+        table.add_row(row["machine"], row["state"], row["mode"] or "", row["since"] or "", confirmed, contact)
+    console, outbox, broker = Console(), answer["outbox"], answer["broker"]
     console.print(table)
     console.print(f"Broker {broker['address']}: {'connected' if broker['connected'] else 'not connected'}.")
     if not broker["subscribed"]:
-        console.print("[red]Nobody there takes reports yet; they wait in the outbox. Is the server running?[/red]")
-    console.print(f"Outbox: {outbox['waiting']} reports wait, {outbox['dropped_oldest']} were dropped at its bound.")
+        console.print(
+            "[red]No server has subscribed to the reports; they wait in the outbox. Is the server running?[/red]"
+        )
+    console.print(
+        f"Outbox: {outbox['waiting']} reports waiting, {outbox['dropped_oldest']} dropped because it was full."
+    )
     if outbox["in_memory"]:
-        console.print(f"[red]The disk takes no reports: {outbox['in_memory']} wait in memory.[/red]")
+        console.print(f"[red]Reports cannot be written to disk: {outbox['in_memory']} wait in memory.[/red]")
 
 
 @app.command()
@@ -178,15 +188,17 @@ def learn(
     machine: Annotated[str, typer.Argument(help="The machine's id in the configuration.")],
     config: ConfigOption = Path("agent.toml"),
     watch: Annotated[
-        str, typer.Option("--for", help="How long to watch, such as 8h or 7d; Ctrl-C ends it earlier.")
+        str, typer.Option("--for", help="How long to watch, for example 8h or 7d. Ctrl-C stops earlier.")
     ] = "24h",
-    csv_file: Annotated[Path | None, typer.Option("--csv", help="Read `power_w` or `usage_kwh` instead.")] = None,
-    interval: Annotated[str, typer.Option(help="Distance of the rows of the CSV.")] = "15min",
-    save: Annotated[Path | None, typer.Option(help="Keep what was watched as CSV.")] = None,
-    png: Annotated[Path | None, typer.Option(help="Also draw the distribution.")] = None,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", help="Read the column `power_w` or `usage_kwh` of a file instead.")
+    ] = None,
+    interval: Annotated[str, typer.Option(help="Time between two rows of the CSV file.")] = "15min",
+    save: Annotated[Path | None, typer.Option(help="Save the readings as a CSV file.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Also draw the distribution to this PNG file.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find a meter's levels (off, base load, working) and propose thresholds; says so where they cannot be told apart."""
+    """Find a meter's power levels (off, base load, working) and propose thresholds, or report that the levels cannot be separated."""
     length, distance = _duration(watch, "--for"), _duration(interval, "--interval")
     if csv_file is not None:
         power_w = learning.read_power_csv(csv_file, distance)
@@ -201,7 +213,7 @@ def learn(
     if as_json:
         print(json.dumps(learning.as_json(proposal, distance), indent=2))
     else:
-        Console().print(learning.shown(proposal, distance))
+        Console().print(learning.render(proposal, distance))
     if png is not None:
         learning.write_png(proposal, png, machine)
     if proposal.thresholds is None:
@@ -214,10 +226,10 @@ async def _watch(device: ModbusDevice, length: timedelta, quiet: bool) -> list[f
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         task = progress.add_task(f"Watching {device.id}", total=1.0)
 
-        def seen(share: float, power_w: float) -> None:
+        def on_reading(share: float, power_w: float) -> None:
             progress.update(task, completed=share, description=f"Watching {device.id}: {learning.watts(power_w)}")
 
-        return await learning.watch_power(device, SystemClock(), length, stop, seen)
+        return await learning.watch_power(device, SystemClock(), length, stop, on_reading)
 
 
 def _duration(text: str, option: str) -> timedelta:

@@ -1,4 +1,4 @@
-"""The agent's configuration file, as `docs/agent.sample.toml` documents it."""
+"""The agent's configuration file; `docs/agent.sample.toml` documents every option."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from edge_agent.device_templates import DeviceTemplate, Lamp, template_named
+from edge_agent.device_templates import DeviceTemplate, Lamp, get_template
 from edge_agent.node_names import parse_node_name
 from edge_agent.power_state import PowerThresholds
 from telemetry import Duration, MachineState, Name, OperationMode, UserError
@@ -34,12 +34,12 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def __hash__(self) -> int:
-        # Tables with tables in them: as text, which is the same for equal ones.
+        # Nested tables hold dicts, which cannot be hashed; their JSON text can, and is the same for equal tables.
         return hash(self.model_dump_json())
 
 
 class AgentTable(_Table):
-    """Who this agent is."""
+    """The `[agent]` table: the agent's identity, its outbox and its metrics."""
 
     factory: Name
     gateway: Name
@@ -60,7 +60,7 @@ NodeText = Annotated[str, AfterValidator(_node)]
 
 
 class OpcUaTag(_Table):
-    """A node and what its values mean. A value that is in no table says nothing; then the next tag decides."""
+    """A node and the states and modes that its values stand for. For a value in neither table the next tag decides."""
 
     node: NodeText
     states: dict[str, MachineState] = Field(default_factory=dict)
@@ -82,7 +82,7 @@ class OpcUaMachine(_Table):
             if not any(tag.states for tag in self.tag):
                 raise ValueError(f"machine {self.id!r}: profile `tags` needs a [[opcua.machine.tag]] with `states`")
             if self.node or self.browse_name:
-                raise ValueError(f"machine {self.id!r}: profile `tags` names nodes in its tags alone")
+                raise ValueError(f"machine {self.id!r}: profile `tags` names nodes only in its tags")
         elif self.tag:
             raise ValueError(f"machine {self.id!r}: tags belong to profile `tags`")
         elif (self.node is None) == (self.browse_name is None):
@@ -152,7 +152,7 @@ class ModbusDevice(_Table):
     @classmethod
     def _known_template(cls, name: str) -> str:
         try:
-            template_named(name)
+            get_template(name)
         except UserError as error:
             raise ValueError(str(error)) from error
         return name
@@ -180,23 +180,23 @@ class ModbusDevice(_Table):
 
     @property
     def device(self) -> DeviceTemplate:
-        return template_named(self.template)
+        return get_template(self.template)
 
     @property
     def wanted_values(self) -> tuple[str, ...]:
-        """The values that are read at each poll: what the state needs first."""
+        """The values read at each poll; those that determine the state come first."""
         needed = ("active_power",) if self.device.is_meter else ()
         return (*needed, *(name for name in self.values if name not in needed))
 
     @property
     def wired_lamps(self) -> Mapping[Lamp, int]:
-        """Which lamp is wired to which input."""
+        """Lamp to input number."""
         light = self.device.stack_light
         return self.lamps if self.lamps is not None else light.lamps if light is not None else {}
 
     @property
     def line(self) -> str:
-        """The connection; devices with the same share it."""
+        """The connection's address. Devices with the same line share a connection."""
         return self.serial_port or "" if self.transport == "serial" else f"{self.host}:{self.port}"
 
     @property
@@ -224,9 +224,11 @@ class AgentSettings(_Table):
 
     @property
     def devices(self) -> Sequence[OpcUaServer | ModbusDevice]:
-        """What is a task of its own."""
+        """The servers and devices, each of which has its own task."""
         return [*self.opcua, *self.modbus]
 
     @property
     def machines(self) -> list[str]:
-        return [machine.id for server in self.opcua for machine in server.machine] + [one.id for one in self.modbus]
+        return [machine.id for server in self.opcua for machine in server.machine] + [
+            device.id for device in self.modbus
+        ]

@@ -1,4 +1,4 @@
-"""Device templates: YAML files of facts (registers, products, bits) that need no code for a new device."""
+"""Device templates: YAML files that describe a device's registers, so that a new device needs no code."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class _Facts(BaseModel):
 
 
 class Register(_Facts):
-    """One value: zero-based protocol address, encoding, word order, and the factor that makes it the SI unit.
+    """One value: zero-based protocol address, encoding, word order, and the factor that converts it to its SI unit.
 
-    `no_value`: raw words, joined big-endian, by which the device says that it has no value.
+    `no_value`: raw words, joined big-endian, with which the device reports that it has no value.
     """
 
     address: Address
@@ -55,7 +55,7 @@ class Register(_Facts):
         return int(_DATATYPES[self.encoding].value[1])
 
     def decode(self, registers: Sequence[int]) -> float | None:
-        """The value in its SI unit, None where the device says it has none. `registers`: exactly `size` words."""
+        """The value in its SI unit, or None if the device reports no value. `registers`: exactly `size` words."""
         words = list(registers)
         if (
             self.no_value
@@ -69,7 +69,7 @@ class Register(_Facts):
         return value * self.scale if finite else None
 
     def encode(self, value: float) -> list[int]:
-        """The words a device would answer; what simulated devices use."""
+        """The words with which a device would answer; used by simulated devices."""
         raw: float | int = value / self.scale
         if not self.encoding.startswith("float"):
             raw = round(raw)
@@ -77,7 +77,7 @@ class Register(_Facts):
 
 
 class StatusRule(_Facts):
-    """Where `word & mask == equals`, the machine is in this state."""
+    """If `word & mask == equals`, the machine is in this state."""
 
     mask: Annotated[int, Field(ge=1, le=0xFFFF)]
     equals: Annotated[int, Field(ge=0, le=0xFFFF)]
@@ -86,7 +86,7 @@ class StatusRule(_Facts):
 
 
 class StackLight(_Facts):
-    """Digital inputs to which a stack light's lamps are wired: the first bit, how many, and which lamp is usually where."""
+    """Digital inputs wired to the lamps of a stack light: the first bit, their number, and the usual wiring."""
 
     address: Address
     count: Annotated[int, Field(ge=1, le=64)]
@@ -94,7 +94,7 @@ class StackLight(_Facts):
 
 
 class DeviceTemplate(_Facts):
-    """What is known of one make of device: a meter (`values`), a PLC (`status_word`, `rules`), or inputs (`stack_light`)."""
+    """A make of device: a meter (`values`), a PLC (`status_word`, `rules`), or digital inputs (`stack_light`)."""
 
     name: str
     title: str
@@ -111,7 +111,7 @@ class DeviceTemplate(_Facts):
     def _one_kind(self) -> Self:
         kinds = ["active_power" in self.values, self.status_word is not None, self.stack_light is not None]
         if sum(kinds) != 1:
-            raise ValueError("a template names one of: values.active_power, status_word, stack_light")
+            raise ValueError("a template has exactly one of: values.active_power, status_word, stack_light")
         if (self.stack_light is not None) != (self.function in ("coil", "discrete")):
             raise ValueError("function must be `coil` or `discrete` for a stack light, and only for that")
         return self
@@ -121,7 +121,7 @@ class DeviceTemplate(_Facts):
         return "active_power" in self.values
 
     def state_of_word(self, word: int) -> tuple[MachineState, OperationMode | None]:
-        """By the first rule that fits; Unknown where none does."""
+        """The state and mode of the first rule that matches; Unknown if none does."""
         for rule in self.rules:
             if word & rule.mask == rule.equals:
                 return rule.state, rule.mode
@@ -129,7 +129,7 @@ class DeviceTemplate(_Facts):
 
 
 def state_of_lamps(lit: Mapping[Lamp, bool]) -> MachineState:
-    """Red before green before yellow; all dark is a machine that is switched off (the field's mapping of stack lights)."""
+    """The state shown by a stack light. Red has priority over green, green over yellow; all dark means switched off."""
     if lit.get("red"):
         return MachineState.OUT_OF_SERVICE
     if lit.get("green"):
@@ -141,15 +141,15 @@ def state_of_lamps(lit: Mapping[Lamp, bool]) -> MachineState:
 def templates() -> dict[str, DeviceTemplate]:
     """All templates by name."""
     found = {}
-    for entry in sorted(resources.files("edge_agent.templates").iterdir(), key=lambda one: one.name):
+    for entry in sorted(resources.files("edge_agent.templates").iterdir(), key=lambda file: file.name):
         if entry.name.endswith(".yaml"):
             template = DeviceTemplate.model_validate(yaml.safe_load(entry.read_text(encoding="utf-8")))
             found[template.name] = template
     return found
 
 
-def template_named(name: str) -> DeviceTemplate:
-    """Raises UserError that lists the known names."""
+def get_template(name: str) -> DeviceTemplate:
+    """The template of this name. Raises UserError with the known names."""
     try:
         return templates()[name]
     except KeyError:
@@ -157,31 +157,43 @@ def template_named(name: str) -> DeviceTemplate:
 
 
 def templates_page() -> str:
-    """The documentation page, in Markdown."""
-    lines = ["# Device templates", "", "Made from the files in `edge_agent/templates/`; addresses are zero-based.", ""]
-    for one in templates().values():
-        lines += [f"## {one.name}", "", f"{one.title}. Products: {', '.join(one.products)}. Source: {one.source}.", ""]
-        if one.is_meter:
+    """`docs/device_templates.md`, in Markdown."""
+    lines = [
+        "# Device templates",
+        "",
+        "Generated from the files in `edge_agent/templates/`. Addresses are zero-based.",
+        "",
+    ]
+    for template in templates().values():
+        lines += [
+            f"## {template.name}",
+            "",
+            f"{template.title}. Products: {', '.join(template.products)}. Source: {template.source}.",
+            "",
+        ]
+        if template.is_meter:
             lines += ["| value | function | address | encoding | unit |", "|---|---|---|---|---|"]
             lines += [
-                f"| {name} | {one.function} | 0x{value.address:04X} | {_encoding_text(value)} | {value.unit} |"
-                for name, value in one.values.items()
+                f"| {name} | {template.function} | 0x{value.address:04X} | {_encoding_text(value)} | {value.unit} |"
+                for name, value in template.values.items()
             ]
-        elif one.status_word is not None:
+        elif template.status_word is not None:
             lines += [
-                f"Register 0x{one.status_word.address:04X} ({one.function}).",
+                f"Register 0x{template.status_word.address:04X} ({template.function}).",
                 "",
                 "| bits | state | mode |",
                 "|---|---|---|",
             ]
             lines += [
                 f"| `word & 0b{rule.mask:04b} == 0b{rule.equals:04b}` | {rule.state.value} | {rule.mode.value if rule.mode else ''} |"
-                for rule in one.rules
+                for rule in template.rules
             ]
-        elif one.stack_light is not None:
-            light = one.stack_light
+        elif template.stack_light is not None:
+            light = template.stack_light
             wired = ", ".join(f"{lamp} on input {place}" for lamp, place in light.lamps.items())
-            lines += [f"{light.count} inputs from 0x{light.address:04X} ({one.function}); usually {wired} (`lamps`)."]
+            lines += [
+                f"{light.count} inputs from 0x{light.address:04X} ({template.function}). Usual wiring (`lamps`): {wired}."
+            ]
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 

@@ -1,4 +1,4 @@
-"""`vrijloop agent discover`: what is there to read at an address, as a configuration that can be run."""
+"""`vrijloop agent discover`: searches an address for machines and prints a configuration for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PLAUSIBLE = {"W": (-1e7, 1e7), "A": (0.0, 1e5), "Wh": (0.0, 1e13), "": (-1e15, 
 
 @dataclass(frozen=True, slots=True)
 class FoundMachine:
-    """A machine of an OPC UA server and the first profile that finds its state."""
+    """A machine of an OPC UA server and the first profile under which its state was found."""
 
     browse_name: str
     profile: str | None
@@ -35,12 +35,15 @@ class FoundMachine:
 
 
 async def discover_opcua(endpoint: str) -> str:
-    """The server's machines as TOML. Raises UnavailableError with the address."""
+    """The server's machines as TOML. Raises UnavailableError if the server does not answer."""
     client = Client(endpoint, timeout=_TIMEOUT_S)
     try:
         endpoints = await client.connect_and_get_server_endpoints()
         policies = sorted(
-            {f"{str(one.SecurityPolicyUri).rpartition('#')[2]}/{one.SecurityMode.name}" for one in endpoints}
+            {
+                f"{str(description.SecurityPolicyUri).rpartition('#')[2]}/{description.SecurityMode.name}"
+                for description in endpoints
+            }
         )
         await client.connect()
     except (ua.UaError, OSError, TimeoutError) as error:
@@ -68,23 +71,23 @@ async def _identified(finder: Finder, browse_name: str) -> FoundMachine:
 
 
 def opcua_toml(endpoint: str, policies: Sequence[str], namespaces: Sequence[str], found: Sequence[FoundMachine]) -> str:
-    """Pure: what was found, as a part of a configuration."""
+    """The machines found, as part of a configuration."""
     lines = [f"# Security offered here: {', '.join(policies)}", "# Namespaces, for `node` and tags (nsu=URI;s=Name):"]
     lines += [f"#   {uri}" for uri in namespaces[1:]]
     lines += ["[[opcua]]", f"endpoint = {json.dumps(endpoint)}", ""]
-    for one in found:
-        if one.profile is None:
-            lines += [f"# {one.browse_name}: {one.problem}; its tags can be read with profile `tags`.", ""]
+    for machine in found:
+        if machine.profile is None:
+            lines += [f"# {machine.browse_name}: {machine.problem}; its nodes can be read with profile `tags`.", ""]
             continue
         lines += [
             "[[opcua.machine]]",
-            f'id = "{machine_id(one.browse_name)}"',
-            f"browse_name = {json.dumps(one.browse_name)}",
+            f'id = "{machine_id(machine.browse_name)}"',
+            f"browse_name = {json.dumps(machine.browse_name)}",
         ]
-        lines += [f'profile = "{one.profile}"'] if one.profile != "machinery" else []
+        lines += [f'profile = "{machine.profile}"'] if machine.profile != "machinery" else []
         lines.append("")
-    if not any(one.profile for one in found):
-        lines += ["# No machine under Objects/Machines (OPC 40001-1). Name its nodes yourself, with profile `tags`:"]
+    if not any(machine.profile for machine in found):
+        lines += ["# No machine under Objects/Machines (OPC 40001-1). Name its nodes with profile `tags`:"]
         lines += ["# [[opcua.machine]]", '# id = "machine-1"', '# profile = "tags"', "# [[opcua.machine.tag]]"]
         lines += ['# node = "nsu=URI;s=Name"', '# states = { "1" = "executing", "0" = "not_executing" }']
     return "\n".join(lines).rstrip() + "\n"
@@ -93,12 +96,12 @@ def opcua_toml(endpoint: str, policies: Sequence[str], namespaces: Sequence[str]
 async def discover_modbus(
     host: str, port: int, units: Sequence[int], timeout: float, tried: Callable[[int], None] = lambda _: None
 ) -> str:
-    """The units that answer, as TOML. Raises UnavailableError where nothing takes the connection."""
+    """The units that answer, as TOML. Raises UnavailableError if no connection can be made."""
     device = ModbusDevice.model_validate({"id": "x", "host": host, "port": port, "template": "plc-status-word"})
     line = ModbusLine(device)
     line.join()
     try:
-        found = [one async for one in _answering(line, host, port, units, timeout, tried)]
+        found = [unit async for unit in _answering(line, host, port, units, timeout, tried)]
     finally:
         await line.leave()
     return modbus_toml(host, port, found)
@@ -106,10 +109,10 @@ async def discover_modbus(
 
 @dataclass(frozen=True, slots=True)
 class FoundUnit:
-    """A unit that answers: how it calls itself, and the templates whose every value it shows plausibly."""
+    """A unit that answers: its own identification, and the templates of which it shows every value plausibly."""
 
     unit: int
-    calls_itself: str
+    identification: str
     fitting: tuple[str, ...]
 
 
@@ -121,39 +124,47 @@ async def _answering(
         if not await _answers(line, unit, timeout):
             continue
         name = await _identification(host, port, unit, timeout)
-        shown = {one.name: await _plausible(line, unit, one, timeout) for one in templates().values() if one.is_meter}
-        # Registers of one make often lie inside another's: the template that explains most of them comes first.
-        fitting = sorted((one for one, count in shown.items() if count), key=lambda one: -shown[one])
+        shown = {
+            template.name: await _plausible(line, unit, template, timeout)
+            for template in templates().values()
+            if template.is_meter
+        }
+        # The registers of one make are often a subset of another's: the template that explains most of them comes first.
+        fitting = sorted(
+            (template for template, count in shown.items() if count), key=lambda template: -shown[template]
+        )
         named = [
-            one for one in fitting if any(product.lower() in name.lower() for product in templates()[one].products)
+            template
+            for template in fitting
+            if any(product.lower() in name.lower() for product in templates()[template].products)
         ]
         yield FoundUnit(unit, name, tuple(named or fitting))
 
 
 async def _answers(line: ModbusLine, unit: int, timeout: float) -> bool:
-    """An exception reply is an answer too."""
+    """Whether the unit answers; a Modbus exception reply counts as an answer."""
     for function in ("holding", "input"):
         try:
-            await line.words(unit, "holding" if function == "holding" else "input", 0, 1, timeout)
+            await line.read_words(unit, "holding" if function == "holding" else "input", 0, 1, timeout)
         except SourceLostError as error:
             if str(error).startswith("no connection"):
-                raise UnavailableError(f"{error}: nothing takes Modbus connections there.") from error
+                raise UnavailableError(f"{error}: no Modbus server accepts connections there.") from error
             if str(error).startswith("no answer"):
                 return False
     return True
 
 
 async def _plausible(line: ModbusLine, unit: int, template: DeviceTemplate, timeout: float) -> int:
-    """How many values of the template the unit shows that are not 0; 0 where one is missing or cannot be."""
+    """Number of the template's values that the unit shows and that are not 0; 0 if one is missing or implausible."""
     count = 0
     for block in plan_reads(template.values, template.max_words):
         try:
-            values = block.decode(await line.words(unit, template.function, block.address, block.count, timeout))
+            values = block.decode(await line.read_words(unit, template.function, block.address, block.count, timeout))
         except SourceLostError:
             return 0
         for name, value in values.items():
             low, high = _PLAUSIBLE[template.values[name].unit]
-            # A number next to nothing is words of another encoding, taken for a float.
+            # A tiny number is the result of decoding another encoding as a float.
             if value is not None and (not low <= value <= high or 0 < abs(value) < 1e-6):
                 return 0
             count += bool(value)
@@ -161,8 +172,8 @@ async def _plausible(line: ModbusLine, unit: int, template: DeviceTemplate, time
 
 
 async def _identification(host: str, port: int, unit: int, timeout: float) -> str:
-    """Vendor, product and revision (function 43/14); empty where the device does not say."""
-    for read_code in (2, 1):  # regular, which holds the product's name; basic, which every device must have
+    """Vendor, product and revision (function 43/14); empty if the device does not support it."""
+    for read_code in (2, 1):  # regular, which has the product's name; basic, which every device must have
         async with AsyncModbusTcpClient(host, port=port, timeout=timeout, retries=0) as client:
             try:
                 async with asyncio.timeout(timeout):
@@ -177,26 +188,26 @@ async def _identification(host: str, port: int, unit: int, timeout: float) -> st
 
 
 def modbus_toml(host: str, port: int, found: Sequence[FoundUnit]) -> str:
-    """Pure: what was found, as a part of a configuration."""
+    """The units found, as part of a configuration."""
     if not found:
         return f"# No Modbus unit answers at {host}:{port}.\n"
     lines: list[str] = []
-    for one in found:
-        lines.append(f"# unit {one.unit}{f': {one.calls_itself}' if one.calls_itself else ''}")
-        if len(one.fitting) > 1:
-            lines.append(f"# its registers also fit: {', '.join(one.fitting[1:])}")
-        if not one.fitting:
-            lines.append("# no meter's registers fit; if it is a PLC that shows a status word:")
-        template = one.fitting[0] if one.fitting else "plc-status-word"
-        lines += ["[[modbus]]", f'id = "machine-{one.unit}"', f"host = {json.dumps(host)}", f"port = {port}"]
-        lines += [f"unit = {one.unit}", f'template = "{template}"']
-        lines += [f"# thresholds: `vrijloop agent learn machine-{one.unit}` proposes them"] if one.fitting else []
+    for unit in found:
+        lines.append(f"# unit {unit.unit}{f': {unit.identification}' if unit.identification else ''}")
+        if len(unit.fitting) > 1:
+            lines.append(f"# its registers also fit: {', '.join(unit.fitting[1:])}")
+        if not unit.fitting:
+            lines.append("# no meter template fits; if this is a PLC with a status word:")
+        template = unit.fitting[0] if unit.fitting else "plc-status-word"
+        lines += ["[[modbus]]", f'id = "machine-{unit.unit}"', f"host = {json.dumps(host)}", f"port = {port}"]
+        lines += [f"unit = {unit.unit}", f'template = "{template}"']
+        lines += [f"# thresholds: `vrijloop agent learn machine-{unit.unit}` proposes them"] if unit.fitting else []
         lines.append("")
     return "\n".join(lines)
 
 
 def machine_id(name: str) -> str:
-    """A name of the telemetry from any other: `Draaibank 1` becomes `draaibank-1`."""
+    """Convert any name to a valid machine id: `Draaibank 1` becomes `draaibank-1`."""
     plain = re.sub(r"[^a-z0-9]+", "-", re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "-", name).lower()).strip("-")
     return (plain or "machine")[:63]
 

@@ -1,4 +1,4 @@
-"""Minimum dwell times: a state counts once it has held for a while, and then from when it began. Pure."""
+"""Minimum dwell times: a new state is accepted once it has lasted long enough, and then from its beginning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from telemetry import MachineState, OperationMode
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """`state` is confirmed up to `at`; `since` where it has just begun to count, else None."""
+    """`state` is confirmed up to `at`. `since`: its beginning, if it has just been accepted."""
 
     state: MachineState
     mode: OperationMode | None
@@ -20,9 +20,9 @@ class Settled:
 
 
 class DwellFilter:
-    """A start-up current, a blinking lamp or a stop between two strokes is no change of state.
+    """Suppresses short changes of state, such as a start-up current, a blinking lamp or the stop between two strokes.
 
-    While another state has been seen but not for long enough, the former one is confirmed up to the moment the other began.
+    Until a new state has lasted for its dwell time, the former one is confirmed up to the moment the new one began.
     """
 
     def __init__(self, dwell: Mapping[MachineState, timedelta]) -> None:
@@ -32,7 +32,7 @@ class DwellFilter:
         self._began: datetime | None = None
 
     def reset(self) -> None:
-        """After a gap in the readings nothing is known of what held before it."""
+        """Forget the current state; call it after a gap in the readings."""
         self._held = self._other = self._began = None
 
     def settle(self, state: MachineState, mode: OperationMode | None, at: datetime) -> Settled:

@@ -1,4 +1,4 @@
-"""From single observations to the intervals that reports assert. Pure: time comes in with each observation."""
+"""Turns observations into the intervals that reports assert. Has no clock: each observation carries its time."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from telemetry import MachineState, OperationMode, StateInterval
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a source saw of a machine.
+    """A source's observation of a machine.
 
-    `at`: up to when the state is confirmed. `since`: since when the source itself says it holds (OPC UA
-    SourceTimestamp), None where it cannot say. `continuous`: the source vouches that nothing else happened since its
-    last observation; False after a lost connection or a missed poll.
+    `at`: the state is confirmed up to this time. `since`: the beginning of the state according to the source (OPC UA SourceTimestamp),
+    if known. `continuous`: no other state can have occurred since the last observation; False after a lost connection or a missed poll.
     """
 
     state: MachineState
@@ -27,10 +26,10 @@ class Observation:
 
 
 class IntervalTracker:
-    """Holds one machine's present interval and says what is to be reported.
+    """Holds the current interval of one machine and decides what to report.
 
-    Reports a new interval at once, the end of the old one with it, and a heartbeat when the last report is older than
-    `heartbeat`. Time that was not observed is left uncovered: it is Unknown.
+    A new interval is reported at once, together with the end of the old one. An unchanged interval is reported again as a heartbeat when the
+    last report is older than `heartbeat`. No report covers time that was not observed: it is Unknown.
     """
 
     def __init__(self, heartbeat: timedelta, last_reported: StateInterval | None = None) -> None:
@@ -42,16 +41,16 @@ class IntervalTracker:
     def current(self) -> StateInterval | None:
         return self._current
 
-    def begin_anew(self) -> None:
-        """What was said lay in the future of a clock that has been set back since: nothing is joined to it."""
+    def reset(self) -> None:
+        """Forget the current interval; call it when the clock was set back and the interval lies in the future."""
         self._current = self._reported_until = None
 
     def observe(self, seen: Observation) -> list[StateInterval]:
-        """The intervals to report now, in order; empty for most observations."""
+        """The intervals to report, in order; empty for most observations."""
         current = self._current
         if current is None:
             return self._begin(seen, seen.since or seen.at)
-        # A clock that stepped back must not take back what was said: until it has caught up, time stands still.
+        # A clock that was set back must not shorten a reported interval: `at` stays the same until the clock has caught up.
         seen = replace(seen, at=max(seen.at, current.until))
         if (current.state, current.mode) == (seen.state, seen.mode):
             if seen.continuous or (seen.since is not None and seen.since <= current.until):
@@ -63,7 +62,7 @@ class IntervalTracker:
 
     @staticmethod
     def _start_of(seen: Observation, current: StateInterval) -> datetime:
-        """Where another state begins. What was reported is not taken back, but for Unknown, which says nothing."""
+        """The beginning of the new state. It does not overlap what was reported, unless that is Unknown, which asserts nothing."""
         start = seen.since or seen.at
         if start >= current.since:
             return start
@@ -83,7 +82,7 @@ class IntervalTracker:
         return []
 
     def _close(self, current: StateInterval, end: datetime) -> list[StateInterval]:
-        """The old interval up to where the new one begins, unless that was said already."""
+        """The end of the old interval at the start of the new one, unless it was reported already."""
         if self._reported_until is not None and self._reported_until >= end:
             return []
         return [replace(current, until=end)]

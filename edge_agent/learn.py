@@ -1,4 +1,4 @@
-"""`vrijloop agent learn`: watches a meter, or reads what was recorded, and shows what thresholds it would take."""
+"""`vrijloop agent learn`: watches a meter or reads a recording, and proposes thresholds."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _BAR = 48
 
 
 def metered_machine(settings: AgentSettings, machine: str) -> ModbusDevice:
-    """Raises UserError where there is no such machine, or it has no meter."""
-    found = {one.id: one for one in settings.modbus if one.device.is_meter}
+    """The device of this machine. Raises UserError if there is no such machine or it has no meter."""
+    found = {device.id: device for device in settings.modbus if device.device.is_meter}
     if machine not in found:
         known = ", ".join(found) or "none"
         raise UserError(
@@ -69,20 +69,24 @@ def _number(path: Path, line: int, column: str, text: str | None) -> float:
 
 
 async def watch_power(
-    device: ModbusDevice, clock: Clock, length: timedelta, stop: asyncio.Event, seen: Callable[[float, float], None]
+    device: ModbusDevice,
+    clock: Clock,
+    length: timedelta,
+    stop: asyncio.Event,
+    on_reading: Callable[[float, float], None],
 ) -> list[float]:
-    """Watts at every poll until `length` is over or `stop` is set. `seen`: told the share that is over, and the watts."""
+    """Watts at every poll until `length` has passed or `stop` is set. `on_reading` is called with the elapsed share of `length` and the watts."""
     line = ModbusLine(device)
     reader = ModbusReader(device, line)
     line.join()
     begin, power_w = clock.now(), list[float]()
     try:
         while not stop.is_set() and clock.now() - begin < length:
-            with suppress(SourceLostError):  # a reading that is missing makes the picture no other
+            with suppress(SourceLostError):  # a missing reading does not change the distribution
                 value = (await reader.read_values()).get("active_power")
                 if value is not None:
                     power_w.append(value)
-                    seen((clock.now() - begin) / length, value)
+                    on_reading((clock.now() - begin) / length, value)
             with suppress(TimeoutError):
                 async with asyncio.timeout(device.poll_interval.total_seconds()):
                     await stop.wait()
@@ -94,7 +98,7 @@ async def watch_power(
 def as_json(proposal: Proposal, interval: timedelta) -> dict[str, object]:
     thresholds = proposal.thresholds
     return {
-        "levels": [{"median_w": one.median_w, "share": round(one.share, 4)} for one in proposal.levels],
+        "levels": [{"median_w": level.median_w, "share": round(level.share, 4)} for level in proposal.levels],
         "thresholds": thresholds.model_dump() if thresholds else None,
         "dwell": {
             state.value: format_duration(samples * interval) for state, samples in proposal.dwell_samples.items()
@@ -103,11 +107,11 @@ def as_json(proposal: Proposal, interval: timedelta) -> dict[str, object]:
     }
 
 
-def shown(proposal: Proposal, interval: timedelta) -> RenderableType:
-    """The distribution as bars, the levels, and the lines for the configuration."""
+def render(proposal: Proposal, interval: timedelta) -> RenderableType:
+    """The distribution as a bar chart, the levels, and the lines for the configuration."""
     parts: list[RenderableType] = []
     if proposal.density:
-        parts.append(_picture(proposal))
+        parts.append(_chart(proposal))
     if proposal.levels:
         table = Table("Level", "Median", "Share of time")
         for place, level in enumerate(proposal.levels, start=1):
@@ -119,14 +123,14 @@ def shown(proposal: Proposal, interval: timedelta) -> RenderableType:
 
 
 def configuration_lines(proposal: Proposal, interval: timedelta) -> list[str]:
-    """What to paste below the machine's [[modbus]]; nothing where no thresholds are proposed."""
-    one = proposal.thresholds
-    if one is None:
+    """The lines to paste below the machine's [[modbus]]; none if no thresholds are proposed."""
+    thresholds = proposal.thresholds
+    if thresholds is None:
         return []
     lines = [
         (
-            f"thresholds = {{ off_below_w = {one.off_below_w:g}, idle_below_w = {one.idle_below_w:g}, "
-            f"working_from_w = {one.working_from_w:g} }}"
+            f"thresholds = {{ off_below_w = {thresholds.off_below_w:g}, idle_below_w = {thresholds.idle_below_w:g}, "
+            f"working_from_w = {thresholds.working_from_w:g} }}"
         )
     ]
     if proposal.dwell_samples:
@@ -135,7 +139,7 @@ def configuration_lines(proposal: Proposal, interval: timedelta) -> list[str]:
     return lines
 
 
-def _picture(proposal: Proposal) -> Table:
+def _chart(proposal: Proposal) -> Table:
     group = math.ceil(len(proposal.density) / _ROWS)
     sums = [sum(proposal.density[start : start + group]) for start in range(0, len(proposal.density), group)]
     table = Table("Power", "Share of time, logarithmic scale of power", box=None)
@@ -157,7 +161,7 @@ def watts(value: float) -> str:
 
 
 def write_png(proposal: Proposal, path: Path, title: str) -> None:
-    """The distribution with the thresholds. Raises UserError where matplotlib is not installed or the file not writable."""
+    """Draw the distribution and the thresholds. Raises UserError if matplotlib is not installed or the file cannot be written."""
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
@@ -181,8 +185,8 @@ def write_png(proposal: Proposal, path: Path, title: str) -> None:
 
 
 def save_csv(path: Path, power_w: Sequence[float]) -> None:
-    """Raises UserError."""
+    """Write one column, `power_w`. Raises UserError if the file cannot be written."""
     try:
-        path.write_text("power_w\n" + "".join(f"{one:g}\n" for one in power_w), encoding="utf-8")
+        path.write_text("power_w\n" + "".join(f"{power:g}\n" for power in power_w), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}).") from error

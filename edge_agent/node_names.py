@@ -1,4 +1,4 @@
-"""Nodes in a configuration: `nsu=URI;s=Name`. Never by index: that may be another after the server's restart."""
+"""OPC UA nodes in a configuration: `nsu=URI;s=Name`. A namespace index is not accepted: it may change when the server restarts."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _PARSERS: dict[str, Callable[[str], object]] = {
 
 
 def parse_node_name(text: str) -> NodeName:
-    """Raises ValueError with a sentence. Without `nsu=` the node is one of OPC UA's own, such as `i=2258`."""
+    """Parse `nsu=URI;s=Name`. Without `nsu=` the node is in OPC UA's own namespace, such as `i=2258`. Raises ValueError."""
     match = _NODE.match(text.strip())
     if match is None:
         if text.strip().startswith("ns="):
             raise ValueError(
-                f"{text!r} names the namespace by its index, which another start of the server may change; "
+                f"{text!r} names the namespace by its index, which may change when the server restarts; "
                 "write nsu=URI;s=Name (`vrijloop agent discover` prints the URIs)"
             )
-        raise ValueError(f"{text!r} is no node; write nsu=URI;s=Name or nsu=URI;i=1234")
+        raise ValueError(f"{text!r} is not a node; write nsu=URI;s=Name or nsu=URI;i=1234")
     kind, identifier = match["kind"], match["identifier"]
     try:
         parsed = _PARSERS[kind](identifier)
     except (ValueError, Base64Error):
-        raise ValueError(f"{text!r}: {identifier!r} is no identifier of kind {kind}=") from None
+        raise ValueError(f"{text!r}: {identifier!r} is not an identifier of kind {kind}=") from None
     return NodeName(match["uri"] or UA_URI, parsed)

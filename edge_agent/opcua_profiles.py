@@ -1,6 +1,6 @@
-"""From the values of an OPC UA machine to its state: one pure function per profile.
+"""Derives a machine's state from the values of its OPC UA nodes: one function per profile.
 
-A value is None where its status is Bad or Uncertain: what is not known to be good is Unknown, not the last value.
+A value whose status is Bad or Uncertain is None; the state is then Unknown, not the last one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MACHINETOOL_URI = "http://opcfoundation.org/UA/MachineTool/"
 
 @dataclass(frozen=True, slots=True)
 class NodeName:
-    """A node by the URI of its namespace and its identifier (int, str, bytes or UUID): what a restart does not move."""
+    """A node by namespace URI and identifier (int, str, bytes or UUID), which stay the same when the server restarts."""
 
     uri: str
     identifier: object
@@ -26,12 +26,12 @@ class NodeName:
 
 Value = bool | int | float | str | NodeName | None
 Values = Mapping[str, Value]
-"""Role to value, of one machine."""
+"""The values of one machine, by role."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What the values say. `reason` where the state is Unknown."""
+    """The state and mode that the values stand for. `reason`: why the state is Unknown."""
 
     state: MachineState
     mode: OperationMode | None = None
@@ -41,7 +41,7 @@ class Meaning:
 NO_VALID_STATE = "source reports no valid state"
 _UNKNOWN = Meaning(MachineState.UNKNOWN, reason=NO_VALID_STATE)
 
-# Roles: what a monitored node is to its machine.
+# Roles: the purpose of a monitored node for its machine.
 ITEM_STATE, OPERATION_MODE = "item_state", "operation_mode"
 PACKML_BASE, PACKML_MACHINE, PACKML_EXECUTE, PACKML_MODE = (
     "packml_base",
@@ -67,7 +67,7 @@ _OPERATION_MODES = {
 
 
 def machinery(values: Values) -> Meaning:
-    """OPC 40001-1: MachineryItemState, and MachineryOperationMode where there is one."""
+    """OPC 40001-1: MachineryItemState, and MachineryOperationMode if present."""
     state = _ITEM_STATES.get(_identifier(values.get(ITEM_STATE), MACHINERY_URI))
     mode = _OPERATION_MODES.get(_identifier(values.get(OPERATION_MODE), MACHINERY_URI))
     return Meaning(state, mode) if state is not None else Meaning(MachineState.UNKNOWN, mode, NO_VALID_STATE)
@@ -85,7 +85,7 @@ _PACKML_MODES = {1: OperationMode.PROCESSING, 2: OperationMode.MAINTENANCE, 3: O
 
 
 def packml_state(number: int) -> MachineState:
-    """ISA-TR88.00.02's state numbers."""
+    """The machine state of a PackML state number (ISA-TR88.00.02)."""
     if number in _PACKML_EXECUTING:
         return MachineState.EXECUTING
     if number in _PACKML_WAITING:
@@ -94,12 +94,12 @@ def packml_state(number: int) -> MachineState:
 
 
 def packml(values: Values) -> Meaning:
-    """OPC 30050: the deepest active one of the nested state machines; UnitModeCurrent."""
+    """OPC 30050: the innermost active state machine, and UnitModeCurrent."""
     mode_number = values.get(PACKML_MODE)
     mode = _PACKML_MODES.get(mode_number) if isinstance(mode_number, int) else None
     for role, inner in ((PACKML_BASE, 19), (PACKML_MACHINE, 18), (PACKML_EXECUTE, None)):
         if role == PACKML_BASE and role not in values:
-            continue  # servers that leave the outermost machine out
+            continue  # some servers omit the outermost state machine
         number = PACKML_NUMBERS.get(_identifier(values.get(role), PACKML_URI))
         if number is None:
             break
@@ -121,7 +121,7 @@ _PROGRAM_WAITING = {140, 135, 139, 141, 5013, 5014, 5015, 5016, 5018, 5019, 5020
 
 
 def machinetool(values: Values) -> Meaning:
-    """OPC 40501-1: the Machinery state where there is one, else channels, else the active program."""
+    """OPC 40501-1: the Machinery state if present, else the channels' states, else the active program's."""
     tool_mode = values.get(TOOL_MODE)
     mode = _TOOL_MODES.get(tool_mode) if isinstance(tool_mode, int) else None
     if ITEM_STATE in values:
@@ -129,9 +129,9 @@ def machinetool(values: Values) -> Meaning:
         return Meaning(seen.state, seen.mode or mode, seen.reason)
     channels = [value for role, value in values.items() if role.startswith(CHANNEL)]
     if channels:
-        if _CHANNEL_ACTIVE in [one for one in channels if isinstance(one, int)]:
+        if _CHANNEL_ACTIVE in [channel for channel in channels if isinstance(channel, int)]:
             return Meaning(MachineState.EXECUTING, mode)
-        known = all(isinstance(one, int) and one in _CHANNEL_STATES for one in channels)
+        known = all(isinstance(channel, int) and channel in _CHANNEL_STATES for channel in channels)
         return Meaning(MachineState.NOT_EXECUTING, mode) if known else _UNKNOWN
     program = _identifier(values.get(PROGRAM), MACHINETOOL_URI)
     if program in _PROGRAM_RUNNING:
@@ -140,7 +140,7 @@ def machinetool(values: Values) -> Meaning:
 
 
 class Tag(Protocol):
-    """A node whose values the configuration gives a meaning."""
+    """A node with the states and modes configured for its values."""
 
     @property
     def states(self) -> Mapping[str, MachineState]: ...
@@ -154,7 +154,7 @@ def tag_role(place: int) -> str:
 
 
 def tags(values: Values, meanings: Sequence[Tag]) -> Meaning:
-    """The first tag, in the order of the configuration, that gives the present value a state, decides; so for the mode."""
+    """The state and the mode, each from the first tag in the configuration that has one for its current value."""
     mode = None
     for place, tag in enumerate(meanings):
         text = value_text(values.get(tag_role(place)))
@@ -172,7 +172,7 @@ def tags(values: Values, meanings: Sequence[Tag]) -> Meaning:
 
 
 def value_text(value: Value) -> str | None:
-    """How a value is written in the configuration: `true`, `3`, `ACTIVE`."""
+    """A value as written in the configuration: `true`, `3`, `ACTIVE`."""
     if value is None or isinstance(value, NodeName):
         return None
     if isinstance(value, bool):
@@ -181,7 +181,7 @@ def value_text(value: Value) -> str | None:
 
 
 def _identifier(value: Value, uri: str) -> int:
-    """The numeric identifier of a state's node in the profile's own namespace; 0, which is no node, for anything else."""
+    """The numeric identifier of a node in the profile's namespace; 0, which is not a node, for anything else."""
     if isinstance(value, NodeName) and value.uri == uri and isinstance(value.identifier, int):
         return value.identifier
     return 0

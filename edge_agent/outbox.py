@@ -1,14 +1,14 @@
-"""The agent's memory of what it has reported and the broker has not yet acknowledged: SQLite, crash-safe, bounded.
+"""Persistent queue of reports not yet acknowledged by the broker: SQLite, crash-safe, bounded.
 
-A report has a number once it is accepted here, and keeps it until it leaves. Numbers grow without holes and survive
-restarts. Each commit is on disk before the call returns (`synchronous=FULL`), so a power cut loses nothing either.
+A report gets its sequence number here and keeps it until it is removed. Numbers increase without gaps and survive restarts. Each commit
+is on disk before the call returns (`synchronous=FULL`), so a power failure loses nothing.
 
-While the broker is away a heartbeat extends the report of the same state that already waits, so that a backlog holds one
-report per change. What is under way to the broker is left as it is.
+While the broker is away, a heartbeat extends the waiting report of the same state, so that a backlog has one report per change. Reports in
+flight are not changed.
 
-At the bound of bytes or age superseded reports go first, then the oldest; each is counted, and it is said once.
-On a full disk the agent goes on from memory, bounded, and writes it all down when there is room again.
-A file that is no longer readable is set aside and a new one begun.
+At the limit of bytes or age, superseded reports are dropped first, then the oldest; they are counted, and the first drop is logged. If
+the disk is full, reports are kept in memory, up to a limit, and written when there is space again. A file that can no longer be read is set
+aside and a new one started.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from telemetry.message import interval_of_body, report_body
 _log = logging.getLogger(__name__)
 
 MAX_MEMORY = 20_000
-"""Reports held in memory while the disk takes none: about 10 MB."""
+"""Reports kept in memory while the disk cannot be written: about 10 MB."""
 
 _CHECK_EVERY = 500
-"""Appends between two looks at the bounds."""
+"""Reports appended between two checks of the limits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much may wait."""
+    """Limits of the outbox."""
 
     max_bytes: int = 256 * 1024 * 1024
     max_age: timedelta = timedelta(days=30)
@@ -44,7 +44,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class QueuedReport:
-    """A report on its way out. `live`: it tells of the present, so the broker keeps it for those who come later."""
+    """A report taken from the outbox for sending. `live`: it is current rather than backlog, and is published as retained."""
 
     machine: str
     seq: int
@@ -53,33 +53,33 @@ class QueuedReport:
 
 
 class Outbox:
-    """One process per file. Safe to call from several threads of it."""
+    """One process per file. Thread-safe."""
 
     def __init__(self, path: Path, bounds: Bounds | None = None) -> None:
-        """Open or create. Raises UserError where the folder cannot be written or another agent has it."""
+        """Open or create the file. Raises UserError if the folder cannot be written or another agent uses it."""
         self._bounds = bounds or Bounds()
         self._lock = threading.Lock()
         self._file = OutboxFile(path)
         self._memory: dict[int, StoredReport] = {}
-        self._gone: set[int] = set()
+        self._acknowledged: set[int] = set()
         self._in_flight: set[int] = set()
-        self._open: dict[str, StoredReport] = {one.machine: one for one in self._file.newest_per_machine()}
+        self._open: dict[str, StoredReport] = {report.machine: report for report in self._file.newest_per_machine()}
         self._next_seq = self._file.last_seq() + 1
         self._depth = self._file.count()
         self._since_check = 0
-        self._said_dropping = False
-        self._present: list[int] = []
+        self._drop_logged = False
+        self._current: list[int] = []
         self._backlog_end = 0
         self.dropped_superseded, self.dropped_oldest = self._file.dropped()
         self.give_back()
 
     @property
     def in_memory(self) -> int:
-        """Reports that could not be written down: above 0 the disk is in trouble."""
+        """Number of reports that could not be written to disk."""
         return len(self._memory)
 
     def append(self, entries: Sequence[tuple[str, StateInterval]]) -> None:
-        """Accept (machine, interval) pairs in order. Never fails: what the disk does not take waits in memory."""
+        """Add (machine, interval) pairs in order. Never fails: if the disk cannot be written, they wait in memory."""
         with self._lock:
             fresh: dict[int, StoredReport] = {}
             extended: dict[int, StoredReport] = {}
@@ -94,52 +94,52 @@ class Outbox:
             self._since_check += len(entries)
             if self._since_check >= _CHECK_EVERY:
                 self._since_check = 0
-                self._keep_bounds()
+                self._enforce_bounds()
 
     def take(self, limit: int) -> list[QueuedReport]:
-        """The next reports to send; they are under way until `remove` or `give_back`.
+        """The next reports to send; they are in flight until `remove` or `give_back`.
 
-        First how every machine is now, then what is new, then the backlog in order.
+        Order: the current state of every machine, then new reports, then the backlog, oldest first.
         """
         with self._lock:
-            valid = [seq for seq in self._present if seq not in self._gone and seq not in self._in_flight]
-            wanted, self._present = valid[:limit], valid[limit:]
-            taken = [_of_the_present(one) for one in self._read(wanted)]
+            valid = [seq for seq in self._current if seq not in self._acknowledged and seq not in self._in_flight]
+            wanted, self._current = valid[:limit], valid[limit:]
+            taken = [_as_live(report) for report in self._read(wanted)]
             room = limit - len(taken)
             busy = self._in_flight | set(wanted)
             live = self._waiting(self._backlog_end, room, busy, newer=True)
             backlog = self._waiting(self._backlog_end, room - len(live), busy, newer=False)
-            taken += [_of_the_present(one) for one in live]
-            taken += [QueuedReport(one.machine, one.seq, one.body, live=False) for one in backlog]
-            self._in_flight |= {one.seq for one in taken}
+            taken += [_as_live(report) for report in live]
+            taken += [QueuedReport(report.machine, report.seq, report.body, live=False) for report in backlog]
+            self._in_flight |= {report.seq for report in taken}
             return taken
 
     def remove(self, seqs: Iterable[int]) -> None:
-        """Forget reports: the broker has acknowledged them."""
+        """Remove reports that the broker has acknowledged."""
         with self._lock:
             gone = set(seqs)
             self._depth -= len(gone)
             self._in_flight -= gone
-            self._open = {machine: one for machine, one in self._open.items() if one.seq not in gone}
+            self._open = {machine: report for machine, report in self._open.items() if report.seq not in gone}
             for seq in gone:
                 self._memory.pop(seq, None)
-            self._gone |= gone
+            self._acknowledged |= gone
             self._forget()
 
     def give_back(self) -> None:
-        """The connection broke: what was under way waits again, and the present is told first."""
+        """Return all reports in flight to the queue after a lost connection; the current states are taken first."""
         with self._lock:
             self._in_flight.clear()
             self._backlog_end = self._next_seq - 1
-            self._present = sorted(one.seq for one in self._open.values())
+            self._current = sorted(report.seq for report in self._open.values())
 
     def depth(self) -> int:
-        """How many reports wait."""
+        """Number of reports in the outbox."""
         with self._lock:
             return self._depth
 
     def last_seq(self) -> int:
-        """The number of the newest report ever accepted; 0 before the first."""
+        """The highest sequence number assigned so far; 0 before the first."""
         with self._lock:
             return self._next_seq - 1
 
@@ -149,7 +149,7 @@ class Outbox:
             return {machine: interval_of_body(body) for machine, body in self._file.last_reports().items()}
 
     def close(self) -> None:
-        """What is still in memory is written down if the disk takes it."""
+        """Write the reports still in memory, if the disk can be written, and close the file."""
         with self._lock:
             self._store({}, {})
             if self._memory:
@@ -157,7 +157,7 @@ class Outbox:
             self._file.close()
 
     def _numbered(self, machine: str, interval: StateInterval) -> StoredReport:
-        """With the number of the waiting report that it extends, else with the next."""
+        """The report, with the number of the waiting report that it extends, or else with the next one."""
         report = StoredReport(
             self._next_seq, machine, round(interval.since.timestamp() * 1000), round(interval.until.timestamp() * 1000),
             report_body(interval),
@@ -170,14 +170,14 @@ class Outbox:
     def _store(self, fresh: dict[int, StoredReport], extended: dict[int, StoredReport]) -> None:
         held = dict(self._memory)
         held.update(fresh)
-        changed = {seq: one for seq, one in extended.items() if seq not in held}
-        held.update({seq: one for seq, one in extended.items() if seq in held})
+        changed = {seq: report for seq, report in extended.items() if seq not in held}
+        held.update({seq: report for seq, report in extended.items() if seq in held})
         try:
             self._write(held, changed)
         except sqlite3.OperationalError as error:
             if not self._memory:
                 _log.error(
-                    "%s takes no reports (%s). They wait in memory, where a power cut would lose them.",
+                    "%s takes no reports (%s). They wait in memory; a power failure would lose them.",
                     self._file.path,
                     error,
                 )
@@ -185,9 +185,9 @@ class Outbox:
             self._keep_memory_bound()
             return
         if self._memory:
-            _log.info("%s takes reports again; nothing was lost but what was said.", self._file.path)
+            _log.info("%s takes reports again; reports lost meanwhile were logged.", self._file.path)
         self._memory.clear()
-        if self._gone:
+        if self._acknowledged:
             self._forget()
 
     def _write(self, held: dict[int, StoredReport], changed: dict[int, StoredReport]) -> None:
@@ -196,7 +196,7 @@ class Outbox:
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as error:
-            self._file.begin_anew(str(error), self._next_seq - 1)
+            self._file.start_anew(str(error), self._next_seq - 1)
             self._depth = self._file.count() + len(held)
             self._file.write([*held.values(), *changed.values(), *self._open.values()])
 
@@ -207,13 +207,13 @@ class Outbox:
         if over > 0:
             self._count_dropped(0, over)
 
-    def _keep_bounds(self) -> None:
+    def _enforce_bounds(self) -> None:
         try:
-            superseded, oldest = self._file.keep_bounds(
+            superseded, oldest = self._file.enforce_bounds(
                 self._bounds.max_bytes, round(self._bounds.max_age.total_seconds() * 1000), self._in_flight
             )
         except sqlite3.Error as error:
-            _log.debug("The bounds of %s could not be looked at: %s", self._file.path, error)
+            _log.debug("The limits of %s could not be checked: %s", self._file.path, error)
             return
         self._count_dropped(superseded, oldest)
 
@@ -221,10 +221,10 @@ class Outbox:
         self._depth -= superseded + oldest
         self.dropped_superseded += superseded
         self.dropped_oldest += oldest
-        if (superseded or oldest) and not self._said_dropping:
-            self._said_dropping = True
+        if (superseded or oldest) and not self._drop_logged:
+            self._drop_logged = True
             _log.error(
-                "The outbox has reached its bound: superseded reports are dropped, then the oldest (so far %d and %d).",
+                "The outbox has reached its limit: superseded reports are dropped, then the oldest (so far %d and %d).",
                 self.dropped_superseded,
                 self.dropped_oldest,
             )
@@ -233,32 +233,34 @@ class Outbox:
         if not seqs:
             return []
         in_memory = [self._memory[seq] for seq in seqs if seq in self._memory]
-        return sorted([*in_memory, *self._file.read(seqs)], key=lambda one: one.seq)
+        return sorted([*in_memory, *self._file.read(seqs)], key=lambda report: report.seq)
 
     def _waiting(self, border: int, limit: int, busy: set[int], newer: bool) -> list[StoredReport]:
         if limit <= 0:
             return []
-        passed_over = self._gone | busy
+        passed_over = self._acknowledged | busy
         try:
             found = self._file.waiting(border, limit + len(passed_over), newer)
         except sqlite3.Error:
             found = []
-        found += [one for one in self._memory.values() if (one.seq > border) == newer]
-        return sorted((one for one in found if one.seq not in passed_over), key=lambda one: one.seq)[:limit]
+        found += [report for report in self._memory.values() if (report.seq > border) == newer]
+        return sorted((report for report in found if report.seq not in passed_over), key=lambda report: report.seq)[
+            :limit
+        ]
 
     def _forget(self) -> None:
-        """Take from the file what the broker has; a full disk may refuse even that, and then it is done later."""
+        """Delete acknowledged reports from the file. On a full disk even that may fail, and is done later."""
         try:
-            self._file.delete(self._gone)
+            self._file.delete(self._acknowledged)
         except sqlite3.OperationalError:
             return
-        self._gone.clear()
+        self._acknowledged.clear()
 
 
-def _of_the_present(report: StoredReport) -> QueuedReport:
+def _as_live(report: StoredReport) -> QueuedReport:
     return QueuedReport(report.machine, report.seq, report.body, live=True)
 
 
-def _same_but_until(one: str, other: str) -> bool:
-    """Bodies begin with state, mode and `since`; what follows is what a heartbeat brings up to date."""
-    return one.partition('"until"')[0] == other.partition('"until"')[0]
+def _same_but_until(body: str, other: str) -> bool:
+    """Whether two bodies have the same state, mode and `since`; a heartbeat changes only what follows them."""
+    return body.partition('"until"')[0] == other.partition('"until"')[0]

@@ -1,4 +1,4 @@
-"""The outbox's file: SQLite, one process, set aside when it can no longer be read."""
+"""SQLite file of the outbox. Used by one process; set aside when it can no longer be read."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ CREATE TABLE IF NOT EXISTS dropped (kind TEXT PRIMARY KEY, count INTEGER NOT NUL
 """
 
 _DROP_SHARE = 0.1
-"""At the bound this share of what waits goes at once, so that it is not done for every report."""
+"""Share of the reports dropped at once when the limit is reached, so that it is not done for every report."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredReport:
-    """`body`: the report as JSON without its number, as `telemetry.message.report_body` writes it."""
+    """A row of the file. `body`: the report as JSON without its number, as written by `telemetry.message.report_body`."""
 
     seq: int
     machine: str
@@ -38,10 +38,10 @@ class StoredReport:
 
 
 class OutboxFile:
-    """All methods raise sqlite3.OperationalError where the disk is in trouble, sqlite3.DatabaseError where the file is."""
+    """All methods raise sqlite3.OperationalError on disk errors and sqlite3.DatabaseError if the file is damaged."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create. Raises UserError where the folder cannot be written or another process has the file."""
+        """Open or create the file. Raises UserError if the folder cannot be written or another process uses the file."""
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,11 +60,11 @@ class OutboxFile:
         except sqlite3.OperationalError as error:
             raise UserError(_cannot_open(path, error)) from error
         except sqlite3.DatabaseError as error:
-            self._connection = self._anew(str(error), 0)
+            self._connection = self._new_file(str(error), 0)
 
     def write(self, reports: Iterable[StoredReport]) -> None:
-        """Insert, or replace those that have the same number; durable on return."""
-        rows = [(one.seq, one.machine, one.since_ms, one.until_ms, one.body) for one in reports]
+        """Insert reports, replacing those with the same number; durable on return."""
+        rows = [(report.seq, report.machine, report.since_ms, report.until_ms, report.body) for report in reports]
         if not rows:
             return
         newest = {row[1]: row[4] for row in sorted(rows)}
@@ -74,7 +74,7 @@ class OutboxFile:
             self._connection.executemany("INSERT OR REPLACE INTO last_report VALUES (?, ?)", list(newest.items()))
 
     def delete(self, seqs: Collection[int]) -> None:
-        """Reports that are not there are no error. A power cut may undo it: they are then sent again, which does no harm."""
+        """Delete reports; missing ones are ignored. Not durable: reports that a power failure brings back are sent again, which is harmless."""
         if not seqs:
             return
         self._connection.execute("PRAGMA synchronous=NORMAL")
@@ -95,7 +95,7 @@ class OutboxFile:
         return found
 
     def waiting(self, border: int, limit: int, newer: bool) -> list[StoredReport]:
-        """In order of their numbers: those above the border, or those up to it."""
+        """Reports in order of sequence number: those above `border` (`newer`), or those up to it."""
         return self._select(f"WHERE seq {'>' if newer else '<='} ? ORDER BY seq LIMIT ?", (border, limit))
 
     def newest_per_machine(self) -> list[StoredReport]:
@@ -105,26 +105,26 @@ class OutboxFile:
         return int(self._connection.execute("SELECT count(*) FROM report").fetchone()[0])
 
     def last_seq(self) -> int:
-        """The greatest number ever written; 0 before the first."""
+        """The highest sequence number ever written; 0 before the first."""
         row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'report'").fetchone()
         return int(row[0]) if row else 0
 
     def last_reports(self) -> dict[str, str]:
-        """Machine to body."""
+        """The newest body of each machine."""
         return dict(self._connection.execute("SELECT machine, body FROM last_report").fetchall())
 
     def dropped(self) -> tuple[int, int]:
-        """How many were dropped at a bound so far: superseded ones, oldest ones."""
+        """Number of reports dropped so far: superseded, oldest."""
         counts = dict(self._connection.execute("SELECT kind, count FROM dropped").fetchall())
         return counts.get("superseded", 0), counts.get("oldest", 0)
 
-    def keep_bounds(self, max_bytes: int, max_age_ms: int, under_way: Collection[int]) -> tuple[int, int]:
-        """Drop what is over the bounds, superseded reports first; returns how many of them and of the oldest went."""
+    def enforce_bounds(self, max_bytes: int, max_age_ms: int, in_flight: Collection[int]) -> tuple[int, int]:
+        """Drop reports beyond the limits, superseded ones first. Returns the numbers of superseded and of oldest reports dropped."""
         superseded = oldest = 0
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             newest = self._connection.execute("SELECT max(until_ms) FROM report").fetchone()[0] or 0
-            kept = f"seq NOT IN ({','.join(str(int(seq)) for seq in under_way) or '0'})"
+            kept = f"seq NOT IN ({','.join(str(int(seq)) for seq in in_flight) or '0'})"
             oldest += self._connection.execute(
                 f"DELETE FROM report WHERE until_ms < ? AND {kept}", (newest - max_age_ms,)
             ).rowcount
@@ -146,11 +146,11 @@ class OutboxFile:
                     )
         return superseded, oldest
 
-    def begin_anew(self, why: str, last_seq: int) -> None:
-        """Set the file aside and begin a new one in which numbers go on after `last_seq`."""
+    def start_anew(self, why: str, last_seq: int) -> None:
+        """Set the file aside and start a new one whose numbers continue after `last_seq`."""
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
-        self._connection = self._anew(why, last_seq)
+        self._connection = self._new_file(why, last_seq)
 
     def close(self) -> None:
         self._connection.close()
@@ -169,7 +169,7 @@ class OutboxFile:
             raise
         return connection
 
-    def _anew(self, why: str, last_seq: int) -> sqlite3.Connection:
+    def _new_file(self, why: str, last_seq: int) -> sqlite3.Connection:
         aside = next(
             name
             for number in range(1, 10_000)
@@ -178,9 +178,9 @@ class OutboxFile:
         for suffix in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 Path(f"{self.path}{suffix}").replace(f"{aside}{suffix}")
-        reports, highest = _salvaged(aside)
+        reports, highest = _recovered(aside)
         _log.error(
-            "%s could not be read (%s). It is kept as %s; %d reports in it could be saved, and a new file is begun.",
+            "%s could not be read (%s). It is kept as %s; %d reports were recovered into a new file.",
             self.path, why, aside.name, len(reports),
         )  # fmt: skip
         connection = self._connect()
@@ -204,15 +204,15 @@ class OutboxFile:
         return [StoredReport(*row) for row in rows.fetchall()]
 
 
-def _salvaged(path: Path) -> tuple[list[tuple[object, ...]], int]:
-    """What can still be read of a damaged file: its reports, and the greatest number it knew of."""
+def _recovered(path: Path) -> tuple[list[tuple[object, ...]], int]:
+    """The reports and the highest sequence number that can still be read from a damaged file."""
     reports: list[tuple[object, ...]] = []
     highest = 0
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as damaged:
         with contextlib.suppress(sqlite3.Error):
             row = damaged.execute("SELECT seq FROM sqlite_sequence WHERE name = 'report'").fetchone()
             highest = int(row[0]) if row else 0
-        # Row by row: what comes before the damage is kept.
+        # Row by row, so that rows before the damage are kept.
         cursor = damaged.execute("SELECT seq, machine, since_ms, until_ms, body FROM report ORDER BY seq")
         while (row := cursor.fetchone()) is not None:
             reports.append(row)

@@ -1,7 +1,7 @@
-"""Finds the levels in a machine's power (off, base load, working) and proposes thresholds, or says that it cannot. Pure.
+"""Finds the power levels of a machine (off, base load, working) and proposes thresholds.
 
-The distribution of the logarithm of power is smoothed; its modes are levels where the valley between them is deep enough
-to tell them apart. Thresholds stand in the gap between base load and working, with hysteresis between them.
+The distribution of the logarithm of power is smoothed. Its modes are separate levels if the valley between them is deep enough. The two
+thresholds lie in the gap between base load and working; the range between them is the hysteresis.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ MIN_SAMPLES = 200
 BINS = 160
 _SMOOTH_BINS = 2.5
 _DEEPEST_VALLEY = 0.35
-"""Two modes are levels of their own where the valley between them is lower than this share of the smaller one."""
+"""Two modes are separate levels if the valley between them is lower than this share of the smaller one."""
 
 _SMALLEST_SHARE = 0.01
 _OFF_RATIO = 0.02
-"""A lowest level below this share of the highest is a machine that is switched off, where there is a base load besides."""
+"""The lowest level is "off" if it lies below this share of the highest and there is a base load as well."""
 
 _NEAREST = 1.15
 _NO_MACHINE_W = 1e9
@@ -32,7 +32,7 @@ _SHORT_RUNS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A level of power: its median in watts, and the share of time at it."""
+    """A power level: its median in watts, the share of time spent at it, and its 1st and 99th percentiles in watts."""
 
     median_w: float
     share: float
@@ -42,7 +42,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Proposal:
-    """Levels from low to high. `thresholds` is None where they cannot be told apart; `remarks` says why, or what to know."""
+    """Levels in ascending order. `thresholds` is None if the levels cannot be separated; `remarks` gives the reason and other warnings."""
 
     levels: tuple[Level, ...]
     thresholds: PowerThresholds | None
@@ -53,16 +53,17 @@ class Proposal:
 
 
 def propose(power_w: Sequence[float]) -> Proposal:
-    """`power_w`: watts at equal distances in time, oldest first."""
-    known = [max(0.0, one) for one in power_w if abs(one) < _NO_MACHINE_W]
+    """Propose thresholds from `power_w`: watts at equal intervals, oldest first."""
+    known = [max(0.0, power) for power in power_w if abs(power) < _NO_MACHINE_W]
     if len(known) < MIN_SAMPLES:
         return _refusal((), f"{len(known)} readings are too few; at least {MIN_SAMPLES} are needed.")
     floor = max(0.5, sorted(known)[int(len(known) * 0.99)] * 1e-3)
-    logs = [math.log10(max(one, floor)) for one in known]
+    logs = [math.log10(max(power, floor)) for power in known]
     low, high = min(logs), max(logs)
     if high - low < 0.05:
         return _refusal(
-            (), "The power is nearly the same all the time: one level. Watch for longer, over work and standstill."
+            (),
+            "The power is nearly constant: one level. Watch for longer, so that the machine both works and stands still.",
         )
     width = (high - low) / BINS
     density = _smoothed(logs, low, width)
@@ -86,7 +87,9 @@ def _proposal(
     if len(levels) > (3 if has_off else 2):
         remarks.append("Working has several levels; all above the base load count as working.")
     if not has_off and base.median_w <= _OFF_RATIO * levels[-1].median_w:
-        remarks.append("The lower level may be a machine that is switched off: it was not seen both off and waiting.")
+        remarks.append(
+            "The lower level may be the machine switched off: it was not seen both switched off and waiting."
+        )
     if working.lowest_w < base.highest_w * _NEAREST:
         remarks.append("Base load and working lie too close together to be told apart. No thresholds are proposed.")
         return Proposal(levels, None, {}, tuple(remarks), edges, density)
@@ -96,7 +99,7 @@ def _proposal(
         idle_below_w=_rounded(base.highest_w * ratio ** (1 / 3)),
         working_from_w=_rounded(base.highest_w * ratio ** (2 / 3)),
     )
-    between = sum(thresholds.idle_below_w <= one < thresholds.working_from_w for one in known) / len(known)
+    between = sum(thresholds.idle_below_w <= power < thresholds.working_from_w for power in known) / len(known)
     if between > _BETWEEN_SHARE:
         remarks.append(
             f"{between:.0%} of the readings lie between the levels: they drift or overlap. No thresholds are proposed."
@@ -113,8 +116,8 @@ def _refusal(
 
 def _smoothed(logs: Sequence[float], low: float, width: float) -> tuple[float, ...]:
     counts = [0] * BINS
-    for one in logs:
-        counts[min(BINS - 1, int((one - low) / width))] += 1
+    for value in logs:
+        counts[min(BINS - 1, int((value - low) / width))] += 1
     reach = math.ceil(4 * _SMOOTH_BINS)
     kernel = [math.exp(-0.5 * (place / _SMOOTH_BINS) ** 2) for place in range(-reach, reach + 1)]
     total = sum(kernel) * len(logs)
@@ -125,7 +128,7 @@ def _smoothed(logs: Sequence[float], low: float, width: float) -> tuple[float, .
 
 
 def _cuts(density: Sequence[float]) -> list[int]:
-    """Bins of the valleys between levels: modes are joined, shallowest valley first, until all that is left is deep."""
+    """Bins of the valleys between levels. Modes are merged, shallowest valley first, until all remaining valleys are deep enough."""
     peaks = [
         place
         for place in range(BINS)
@@ -160,7 +163,7 @@ def _masses(density: Sequence[float], valleys: Sequence[int]) -> list[float]:
 def _levels(known: Sequence[float], bounds: Sequence[float]) -> tuple[Level, ...]:
     found = []
     for low, high in pairwise(bounds):
-        inside = sorted(one for one in known if low <= one < high)
+        inside = sorted(power for power in known if low <= power < high)
         if inside:
             edge = len(inside) // 100
             found.append(Level(inside[len(inside) // 2], len(inside) / len(known), inside[edge], inside[-1 - edge]))
@@ -168,7 +171,7 @@ def _levels(known: Sequence[float], bounds: Sequence[float]) -> tuple[Level, ...
 
 
 def _dwell(known: Sequence[float], thresholds: PowerThresholds) -> dict[MachineState, int]:
-    """Readings that a state must hold, where many of its spells are over at once: start-up currents, strokes."""
+    """Minimum number of readings of each state of which many occurrences are very short (start-up currents, strokes)."""
     runs: dict[MachineState, list[int]] = {}
     previous: MachineState | None = None
     for power in known:
@@ -181,12 +184,12 @@ def _dwell(known: Sequence[float], thresholds: PowerThresholds) -> dict[MachineS
         previous = state
     found = {}
     for state, lengths in runs.items():
-        short = [one for one in lengths if one <= 2]
+        short = [length for length in lengths if length <= 2]
         if len(lengths) >= 5 and len(short) / len(lengths) > _SHORT_RUNS and sum(short) < 0.1 * sum(lengths):
             found[state] = 3
     return found
 
 
 def _rounded(watts: float) -> float:
-    """To three figures: more would promise what is not known."""
+    """Round to three significant figures, the precision of the data."""
     return float(f"{watts:.3g}")

@@ -1,4 +1,4 @@
-"""The machine's state out of its active power: off / base load / working, with hysteresis."""
+"""Derives a machine's state from its active power (off, base load, working), with hysteresis."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Watts = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class PowerThresholds(BaseModel):
-    """In watts. Between `idle_below_w` and `working_from_w` the machine stays what it was: that is the hysteresis."""
+    """Thresholds in watts. Between `idle_below_w` and `working_from_w` the state does not change: that is the hysteresis."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -28,7 +28,7 @@ class PowerThresholds(BaseModel):
 
 
 def state_from_power(power_w: float, previous: MachineState | None, thresholds: PowerThresholds) -> MachineState:
-    """Off is NotAvailable, base load NotExecuting, working Executing (`power meter` in the mapping of states)."""
+    """Off is NotAvailable, base load NotExecuting, working Executing."""
     if power_w >= thresholds.working_from_w:
         return MachineState.EXECUTING
     if power_w < thresholds.off_below_w:

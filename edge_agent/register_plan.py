@@ -1,4 +1,4 @@
-"""Which registers are read together: few requests, none longer than the device allows. Pure."""
+"""Groups registers into as few requests as possible, none longer than the device allows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edge_agent.device_templates import Register
 
 MAX_GAP_WORDS = 64
-"""Two values with at most this many words between them share a request: a request of its own costs more than that."""
+"""Two values with at most this many words between them share a request, because a separate request costs more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Block:
     values: tuple[tuple[str, Register], ...]
 
     def decode(self, words: list[int]) -> dict[str, float | None]:
-        """Each value by name; None where the device has none. `words`: exactly `count`."""
+        """Each value by name; None if the device reports no value. `words`: exactly `count`."""
         return {
             name: value.decode(words[value.address - self.address : value.address - self.address + value.size])
             for name, value in self.values
@@ -28,7 +28,7 @@ class Block:
 
 
 def plan_reads(values: Mapping[str, Register], max_words: int, max_gap: int = MAX_GAP_WORDS) -> list[Block]:
-    """Blocks in order of address that cover all values. A value that alone is longer than `max_words` gets its own block."""
+    """Blocks in order of address that cover all values. A value longer than `max_words` gets a block of its own."""
     blocks: list[Block] = []
     for name, value in sorted(values.items(), key=lambda item: (item[1].address, item[0])):
         end = value.address + value.size

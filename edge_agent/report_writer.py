@@ -1,4 +1,4 @@
-"""Between the sources and the outbox: one tracker per machine, and commits in groups off the event loop."""
+"""Connects the sources to the outbox: one interval tracker per machine; reports are committed in groups, in a thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_agent.outbox import Outbox
 from telemetry import StateInterval, to_milliseconds
 
 MAX_PENDING = 20_000
-"""Reports held in memory before the sources are made to wait: about 10 MB."""
+"""Reports kept in memory before the sources have to wait: about 10 MB."""
 
 _GATHER_S = 0.02
 
@@ -25,14 +25,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class MachineView:
-    """A machine as the agent sees it now."""
+    """A machine and its current interval."""
 
     machine: str
     interval: StateInterval | None
 
 
 class ReportWriter:
-    """`observe` is called by sources, on the event loop; `run` commits what came of it."""
+    """Sources call `observe` on the event loop; `run` commits the resulting reports."""
 
     def __init__(self, outbox: Outbox, machines: Sequence[str], heartbeat: timedelta) -> None:
         self._outbox = outbox
@@ -40,7 +40,7 @@ class ReportWriter:
         self._trackers: dict[str, IntervalTracker] = {}
         self.follow(machines)
         self._pending: list[tuple[str, StateInterval]] = []
-        self._stopping = self._said_clock = False
+        self._stopping = self._clock_logged = False
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -51,11 +51,11 @@ class ReportWriter:
 
     def observe(self, machine: str, seen: Observation) -> None:
         if seen.at < CLOCK_NEVER_SET:
-            if not self._said_clock:
-                self._said_clock = True
-                _log.error("The gateway's clock stands at %s: nothing is reported until it is set.", seen.at.date())
+            if not self._clock_logged:
+                self._clock_logged = True
+                _log.error("The gateway's clock shows %s: nothing is reported until it is set.", seen.at.date())
             return
-        self._said_clock = False
+        self._clock_logged = False
         at = to_milliseconds(seen.at)
         since = to_milliseconds(seen.since) if seen.since is not None else None
         reports = self._trackers[machine].observe(replace(seen, at=at, since=since))
@@ -68,40 +68,40 @@ class ReportWriter:
             self._room.clear()
 
     def follow(self, machines: Sequence[str]) -> None:
-        """Be ready for these machines; those that are followed already go on as they are, others are forgotten."""
+        """Set the machines to report on. Trackers of machines already followed are kept; those of other machines are dropped."""
         last = self._outbox.last_reports()
         self._trackers = {
             machine: self._trackers.get(machine) or IntervalTracker(self._heartbeat, last.get(machine))
             for machine in machines
         }
 
-    def begin_anew(self, machines: Iterable[str]) -> None:
-        """The clock was set back by much: see `clock_watch`."""
+    def reset(self, machines: Iterable[str]) -> None:
+        """Start new intervals for these machines after the clock was set back; see `clock_watch`."""
         for machine in machines:
-            self._trackers[machine].begin_anew()
+            self._trackers[machine].reset()
 
     async def room(self) -> None:
-        """Return when there is room for more; sources await this between readings."""
+        """Return when there is room for more reports; sources await this between readings."""
         await self._room.wait()
 
     async def flushed(self) -> None:
-        """Return when all that was observed is committed."""
+        """Return when every observation is committed."""
         await self._idle.wait()
 
     def reported(self, machine: str) -> StateInterval | None:
-        """The machine's present interval, or the last one of an earlier run."""
+        """The machine's current interval, or the last one of an earlier run."""
         return self._trackers[machine].current
 
     def views(self) -> list[MachineView]:
         return [MachineView(machine, tracker.current) for machine, tracker in self._trackers.items()]
 
     async def run(self) -> None:
-        """Commit pending reports until `stop` was called and nothing is pending any more."""
+        """Commit pending reports until `stop` is called and none are pending."""
         while not (self._stopping and not self._pending):
             await self._wake.wait()
             self._wake.clear()
             if not self._stopping:
-                # A moment's gathering makes one commit of many: real time, as the disk is not simulated.
+                # A short delay combines many reports into one commit. Real time: the disk is not simulated.
                 await asyncio.sleep(_GATHER_S)
             entries, self._pending = self._pending, []
             if entries:
@@ -109,7 +109,7 @@ class ReportWriter:
             self._after_commit()
 
     def stop(self) -> None:
-        """Let `run` end once everything is committed."""
+        """Make `run` return once everything is committed."""
         self._stopping = True
         self._wake.set()
 

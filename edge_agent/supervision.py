@@ -1,4 +1,4 @@
-"""Around a running agent: its configuration file watched, its status told, its metrics served, its watchdog fed."""
+"""Services around a running agent: status socket, metrics, reloading of the configuration file, systemd watchdog."""
 
 from __future__ import annotations
 
@@ -22,27 +22,29 @@ from telemetry import Clock, UserError, load_settings, rfc3339
 _log = logging.getLogger(__name__)
 
 STATUS_SOCKET = "agent.socket"
-_LOOK_S = 2.0
+_CHECK_FILE_EVERY_S = 2.0
 _REQUEST_S = 5.0
 _MAX_REQUEST_BYTES = 8_192
 
 
 async def supervise(agent: Agent, config: Path, clock: Clock, stop: asyncio.Event) -> None:
-    """Until `stop`. Raises UserError where the metrics' address cannot be used."""
+    """Provide these services until `stop` is set. Raises UserError if the metrics address cannot be used."""
     async with contextlib.AsyncExitStack() as servers:
         table = agent.settings.agent
         path = table.data_dir / STATUS_SOCKET
         path.unlink(missing_ok=True)
-        told = await asyncio.start_unix_server(_status_handler(agent, clock), path)
+        status_server = await asyncio.start_unix_server(_status_handler(agent, clock), path)
         path.chmod(0o600)
-        servers.push_async_callback(_closed, told)
+        servers.push_async_callback(_closed, status_server)
         if table.metrics is not None:
             host, _, port = table.metrics.rpartition(":")
             try:
-                served = await asyncio.start_server(_http_handler(agent, clock), host, int(port))
+                metrics_server = await asyncio.start_server(_http_handler(agent, clock), host, int(port))
             except OSError as error:
-                raise UserError(f"{table.metrics}: metrics cannot be served there ({error.strerror}).") from error
-            servers.push_async_callback(_closed, served)
+                raise UserError(
+                    f"{table.metrics}: metrics cannot be served at this address ({error.strerror})."
+                ) from error
+            servers.push_async_callback(_closed, metrics_server)
         tasks = [asyncio.create_task(_watch_file(agent, config)), asyncio.create_task(_feed_watchdog())]
         notify("READY=1")
         try:
@@ -56,7 +58,7 @@ async def supervise(agent: Agent, config: Path, clock: Clock, stop: asyncio.Even
 
 
 async def ask_status(data_dir: Path) -> dict[str, Any]:
-    """The running agent's status. Raises UserError where none is running."""
+    """The running agent's status. Raises UserError if none is running."""
     path = data_dir / STATUS_SOCKET
     try:
         reader, writer = await asyncio.open_unix_connection(path)
@@ -69,10 +71,10 @@ async def ask_status(data_dir: Path) -> dict[str, Any]:
 
 
 def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
-    """Machines with their state and last contact, outbox, broker."""
+    """Status of the machines (state, last contact), the outbox and the broker, as JSON values."""
     now = clock.now()
     lost = {machine: source.contact.lost for source in agent.sources for machine in source.contact.machines}
-    values = {one.device.id: one.reader.values for one in agent.sources if isinstance(one, ModbusSource)}
+    values = {source.device.id: source.reader.values for source in agent.sources if isinstance(source, ModbusSource)}
     machines = []
     for view in agent.writer.views():
         interval = view.interval
@@ -110,7 +112,7 @@ def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
 
 
 def metrics_of(agent: Agent, clock: Clock) -> bytes:
-    """The same for Prometheus, in its text format."""
+    """The status in the Prometheus text format."""
     status = status_of(agent, clock)
     registry = CollectorRegistry()
     gauges: dict[str, Gauge] = {}
@@ -121,39 +123,39 @@ def metrics_of(agent: Agent, clock: Clock) -> bytes:
         (gauges[name].labels(**labels) if labels else gauges[name]).set(number)
 
     put("broker_connected", "1 while the broker is connected", status["broker"]["connected"])
-    put("broker_subscribed", "0 while nobody at the broker has subscribed to reports", status["broker"]["subscribed"])
+    put("broker_subscribed", "0 while reports have no subscriber at the broker", status["broker"]["subscribed"])
     for name, value in status["outbox"].items():
         put(f"outbox_{name}", f"Outbox: {name.replace('_', ' ')}", value)
-    for one in status["machines"]:
-        put("machine_in_contact", "1 while the machine answers", one["in_contact"], machine=one["machine"])
-        if one["seconds_since_confirmed"] is not None:
-            seconds = one["seconds_since_confirmed"]
-            put("machine_seconds_since_confirmed", "Age of the last confirmation", seconds, machine=one["machine"])
-        put("machine_state", "1 for the state that holds", 1, machine=one["machine"], state=one["state"])
-        for value_name, value in one["values"].items():
+    for machine in status["machines"]:
+        put("machine_in_contact", "1 while the machine answers", machine["in_contact"], machine=machine["machine"])
+        if machine["seconds_since_confirmed"] is not None:
+            seconds = machine["seconds_since_confirmed"]
+            put("machine_seconds_since_confirmed", "Age of the last confirmation", seconds, machine=machine["machine"])
+        put("machine_state", "1 for the current state", 1, machine=machine["machine"], state=machine["state"])
+        for value_name, value in machine["values"].items():
             if value is not None:
                 put(
                     "machine_value",
-                    "A value read besides, in its SI unit",
+                    "An additional value, in its SI unit",
                     value,
-                    machine=one["machine"],
+                    machine=machine["machine"],
                     value=value_name,
                 )
     return generate_latest(registry)
 
 
 def notify(message: str) -> None:
-    """Tell systemd (sd_notify); nothing where it did not start us."""
+    """Send a message to systemd (sd_notify); does nothing if systemd did not start the process."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        sender.setblocking(False)  # a busy service manager must not hold the agent up
+        sender.setblocking(False)  # a busy service manager must not block the agent
         sender.sendto(message.encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
 async def _feed_watchdog() -> None:
-    """As long as the event loop turns, systemd is told so, twice as often as it asks for."""
+    """Notify systemd while the event loop runs, twice per watchdog interval."""
     interval_us = int(os.environ.get("WATCHDOG_USEC", "0"))
     while interval_us:
         notify("WATCHDOG=1")
@@ -163,7 +165,7 @@ async def _feed_watchdog() -> None:
 async def _watch_file(agent: Agent, config: Path) -> None:
     before = _stamp(config)
     while True:
-        await asyncio.sleep(_LOOK_S)
+        await asyncio.sleep(_CHECK_FILE_EVERY_S)
         stamp = _stamp(config)
         if stamp == before or stamp is None:
             continue
@@ -171,9 +173,9 @@ async def _watch_file(agent: Agent, config: Path) -> None:
         try:
             settings = load_settings(config, AgentSettings)
         except UserError as error:
-            _log.error("The changed configuration is not taken over:\n%s", error)
+            _log.error("The changed configuration is not valid and is not applied:\n%s", error)
             continue
-        await agent.take_over(settings)
+        await agent.reconfigure(settings)
 
 
 def _stamp(config: Path) -> tuple[int, int] | None:
@@ -205,14 +207,14 @@ def _http_handler(agent: Agent, clock: Clock) -> Handler:
             writer.close()
             return
         if method != "GET" or path not in ("/metrics", "/healthz"):
-            writer.write(_http("404 Not Found", "text/plain", b"There is /metrics and /healthz.\n"))
+            writer.write(_http("404 Not Found", "text/plain", b"Only /metrics and /healthz exist.\n"))
         elif path == "/metrics":
             writer.write(_http("200 OK", "text/plain; version=0.0.4; charset=utf-8", metrics_of(agent, clock)))
         else:
-            # A broker or machine that is away is no illness of the agent's, and starting it again would not help.
-            well = agent.outbox.in_memory == 0
-            body = json.dumps({"status": "ok" if well else "the disk takes no reports"}).encode()
-            writer.write(_http("200 OK" if well else "503 Service Unavailable", "application/json", body))
+            # An unreachable broker or machine is not reported here: a restart of the agent would not help.
+            healthy = agent.outbox.in_memory == 0
+            body = json.dumps({"status": "ok" if healthy else "the disk takes no reports"}).encode()
+            writer.write(_http("200 OK" if healthy else "503 Service Unavailable", "application/json", body))
         await _finished(writer)
 
     return answer

@@ -1,1 +1,1 @@
-"""MQTT into the store: validates, writes, and only then acknowledges."""
+"""Ingest: receives reports over MQTT, validates them, writes them to the store, and only then acknowledges them."""

@@ -1,4 +1,4 @@
-"""Which gateways are there: listens to what they say of themselves. Nothing hangs on it but what people are shown."""
+"""Tracks the status and health messages of gateways. Used for display only."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.broker_client import broker_client
 from stores import GatewayLedger, Point
 from stores.points import health_time
 from telemetry import Clock
 from telemetry.broker import BrokerSettings
+from telemetry.broker_client import build_client
 from telemetry.gateway_health import decode_health
 from telemetry.measurements import GATEWAY
 from telemetry.topics import HEALTH_FILTER, STATUS_FILTER, parse_gateway_topic
@@ -24,12 +24,12 @@ from telemetry.topics import HEALTH_FILTER, STATUS_FILTER, parse_gateway_topic
 _log = logging.getLogger(__name__)
 
 MAX_GATEWAYS = 10_000
-"""More are not looked at: somebody invents names."""
+"""Further gateways are ignored, so that invented names cannot fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class GatewayNow:
-    """`online` as the gateway or its will message said last; `outbox` and `version` None where it never told."""
+class GatewayStatus:
+    """`online`: from the last status or will message. `outbox` and `version`: from the last health message, None before the first."""
 
     factory: str
     gateway: str
@@ -40,15 +40,15 @@ class GatewayNow:
 
 
 class GatewayWatch:
-    """A connection and a thread of its own. A broker that is away is tried again by itself."""
+    """Has its own connection and thread. Reconnects by itself."""
 
     def __init__(self, settings: BrokerSettings, name: str, clock: Clock) -> None:
-        """`name`: of this watch at the broker. Raises UserError where a password or certificate cannot be read."""
+        """`name` makes the client id unique. Raises UserError if a password or certificate file cannot be read."""
         self._settings = settings
         self._clock = clock
         self._lock = threading.Lock()
-        self._gateways: dict[tuple[str, str], GatewayNow] = {}
-        self._client = broker_client(settings, f"vrijloop-watch-{name}")
+        self._gateways: dict[tuple[str, str], GatewayStatus] = {}
+        self._client = build_client(settings, f"vrijloop-watch-{name}")
         self._client.reconnect_delay_set(1, 30)
         self._client.on_connect = self._on_connect
         self._client.on_message = self._on_message
@@ -61,19 +61,19 @@ class GatewayWatch:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def gateways(self) -> list[GatewayNow]:
-        """Ordered by factory and gateway."""
+    def gateways(self) -> list[GatewayStatus]:
+        """All known gateways, ordered by factory and gateway."""
         with self._lock:
             return [self._gateways[key] for key in sorted(self._gateways)]
 
     def points(self, ledger: Sequence[GatewayLedger]) -> list[Point]:
-        """`GATEWAY` of each that was ever heard or stored."""
+        """A point of the measurement `GATEWAY` for each gateway that was heard or is in the ledger."""
         now = self._clock.now()
-        heard = {(one.factory, one.gateway): one for one in self.gateways()}
-        booked = {(one.factory, one.gateway): one for one in ledger}
+        heard = {(status.factory, status.gateway): status for status in self.gateways()}
+        entries = {(entry.factory, entry.gateway): entry for entry in ledger}
         points = []
-        for factory, gateway in sorted(heard.keys() | booked.keys()):
-            live, held = heard.get((factory, gateway)), booked.get((factory, gateway))
+        for factory, gateway in sorted(heard.keys() | entries.keys()):
+            live, held = heard.get((factory, gateway)), entries.get((factory, gateway))
             fields: dict[str, float | int | str] = {"online": int(live is not None and live.online)}
             if live is not None and live.outbox is not None:
                 fields |= {"outbox": live.outbox, "version": live.version or ""}
@@ -84,7 +84,9 @@ class GatewayWatch:
 
     def _on_connect(self, client: mqtt.Client, _: Any, __: Any, reason: ReasonCode, ___: Any) -> None:
         if reason.is_failure:
-            _log.warning("MQTT broker %s refuses the watch over gateways: %s.", self._settings.address, reason)
+            _log.warning(
+                "MQTT broker %s refuses the connection that watches gateways: %s.", self._settings.address, reason
+            )
             return
         client.subscribe([(STATUS_FILTER, 1), (HEALTH_FILTER, 1)])
 
@@ -95,13 +97,15 @@ class GatewayWatch:
                 held = self._gateways.get((factory, gateway))
                 if held is None and len(self._gateways) >= MAX_GATEWAYS:
                     return
-                self._gateways[factory, gateway] = self._said(held, factory, gateway, kind, bytes(message.payload))
+                self._gateways[factory, gateway] = self._updated(held, factory, gateway, kind, bytes(message.payload))
         except ValueError as error:
-            _log.warning("A message on %s says nothing of a gateway: %s.", message.topic[:200], error)
+            _log.warning("Invalid gateway message on %s: %s.", message.topic[:200], error)
 
-    def _said(self, held: GatewayNow | None, factory: str, gateway: str, kind: str, payload: bytes) -> GatewayNow:
+    def _updated(
+        self, held: GatewayStatus | None, factory: str, gateway: str, kind: str, payload: bytes
+    ) -> GatewayStatus:
         now = self._clock.now()
-        held = held or GatewayNow(factory, gateway, False, now)
+        held = held or GatewayStatus(factory, gateway, False, now)
         if kind == "status":
             if payload not in (b"online", b"offline"):
                 raise ValueError(f"a status is `online` or `offline`, not {payload[:40]!r}")

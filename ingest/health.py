@@ -1,4 +1,4 @@
-"""How a worker does, as a point a minute for dashboards: the same that Prometheus may read."""
+"""Writes the health of a worker to the store every minute, for dashboards; the same values as in its Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVERY_S = 60.0
 
 
 class IngestHealth:
-    """`point` reads; with `start` one is written every minute by a thread of its own."""
+    """`point` returns the current values; after `start` a thread writes them every minute."""
 
     def __init__(self, service: IngestService, quarantine: Quarantine, worker: str, clock: Clock) -> None:
         self._service = service

@@ -1,4 +1,4 @@
-"""What ingest counts, and how Prometheus reads it. Counted per batch: a hundred thousand reports a second pass here."""
+"""Counters of ingest and their Prometheus metrics. Updated once per batch, because ingest handles up to 100,000 reports per second."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LATENCY_BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600
 
 @dataclass
 class IngestCounters:
-    """Since the start of the process. Safe to call from several threads."""
+    """Counts since the start of the process. Thread-safe."""
 
     messages: int = 0
     reports: int = 0
@@ -33,7 +33,7 @@ class IngestCounters:
     store_errors: Counter[str] = field(default_factory=Counter)
     """`unavailable`, `refused`, `shut`."""
     failing: str | None = None
-    """Why nothing can be stored just now."""
+    """Why reports cannot be stored at the moment; None if they can."""
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -41,7 +41,7 @@ class IngestCounters:
         self._latency_sum = 0.0
 
     def settled(self, messages: int, until_ms: np.ndarray, now: datetime) -> None:
-        """A batch is durable. `until_ms`: of its reports."""
+        """Count a batch that is durable. `until_ms`: the `until` of its reports, shape (reports,), milliseconds."""
         seconds = now.timestamp() - until_ms / 1000
         places = np.searchsorted(LATENCY_BOUNDS_S, seconds)
         with self._lock:
@@ -53,7 +53,7 @@ class IngestCounters:
             self._latency_sum += float(seconds.sum())
 
     def latency(self) -> tuple[list[tuple[str, float]], float]:
-        """Cumulative buckets as Prometheus writes them, and the sum in seconds."""
+        """Cumulative buckets as in a Prometheus histogram, and the sum in seconds."""
         with self._lock:
             names = [*(str(bound) for bound in LATENCY_BOUNDS_S), "+Inf"]
             return list(zip(names, np.cumsum(self._latencies).astype(float), strict=True)), self._latency_sum
@@ -66,14 +66,14 @@ class IngestCounters:
 
 @dataclass(frozen=True)
 class Waiting:
-    """What this worker has received and not yet made durable: its lag behind the broker."""
+    """Messages that a worker has received but not yet made durable, and the age of the oldest in seconds."""
 
     messages: int
     oldest_s: float
 
 
 class IngestCollector:
-    """Hand it to a `CollectorRegistry`."""
+    """Collector for a Prometheus `CollectorRegistry`."""
 
     def __init__(
         self,
@@ -92,46 +92,52 @@ class IngestCollector:
     def collect(self) -> Iterator[Metric]:
         counters, waiting = self._counters, self._waiting()
         for name, text in (
-            ("messages", "Messages settled: durable, or in quarantine."),
-            ("reports", "Reports made durable, repeated ones included."),
+            ("messages", "Messages processed: stored or quarantined."),
+            ("reports", "Reports stored, including repeated ones."),
             ("batches", "Batches written."),
-            ("quarantined", "Messages that went to quarantine."),
-            ("unknown_fields", "Fields that were left out, as this version does not know them."),
+            ("quarantined", "Messages moved to quarantine."),
+            ("unknown_fields", "Fields ignored because this version does not know them."),
         ):
             yield CounterMetricFamily(f"vrijloop_ingest_{name}", text, value=getattr(counters, name))
         errors = CounterMetricFamily(
-            "vrijloop_ingest_store_errors", "Batches that the store did not take.", labels=["kind"]
+            "vrijloop_ingest_store_errors", "Batches that the store did not accept.", labels=["kind"]
         )
         for kind in ("unavailable", "refused", "shut"):
             errors.add_metric([kind], counters.store_errors[kind])
         yield errors
         buckets, total = counters.latency()
         yield HistogramMetricFamily(
-            "vrijloop_ingest_latency_seconds", "From a report's `until` to its being durable.", buckets, total
+            "vrijloop_ingest_latency_seconds", "Time from a report's `until` until it is stored.", buckets, total
         )
         yield GaugeMetricFamily(
             "vrijloop_ingest_connected", "1 while the broker is connected.", value=self._connected()
         )
         yield GaugeMetricFamily(
-            "vrijloop_ingest_waiting_messages", "Received, and not yet durable.", value=waiting.messages
+            "vrijloop_ingest_waiting_messages", "Messages received but not yet stored.", value=waiting.messages
         )
         yield GaugeMetricFamily(
-            "vrijloop_ingest_lag_seconds", "How long the oldest message waits to be durable.", value=waiting.oldest_s
+            "vrijloop_ingest_lag_seconds", "Age of the oldest message not yet stored.", value=waiting.oldest_s
         )
-        yield GaugeMetricFamily("vrijloop_ingest_quarantine_messages", "Kept in quarantine.", value=self._quarantined())
+        yield GaugeMetricFamily(
+            "vrijloop_ingest_quarantine_messages", "Messages in quarantine.", value=self._quarantined()
+        )
         yield from self._gaps()
 
     def _gaps(self) -> Iterator[Metric]:
         labels = ["factory", "gateway"]
         missing = GaugeMetricFamily(
-            "vrijloop_ingest_missing_reports", "Numbers that never came, between the first and the last.", labels=labels
+            "vrijloop_ingest_missing_reports",
+            "Sequence numbers missing between the first and the last received.",
+            labels=labels,
         )
-        stored = CounterMetricFamily("vrijloop_ingest_stored_reports", "Different numbers that came.", labels=labels)
+        stored = CounterMetricFamily(
+            "vrijloop_ingest_stored_reports", "Distinct sequence numbers received.", labels=labels
+        )
         try:
-            for one in self._ledger():
-                missing.add_metric([one.factory, one.gateway], one.missing)
-                stored.add_metric([one.factory, one.gateway], one.stored)
+            for entry in self._ledger():
+                missing.add_metric([entry.factory, entry.gateway], entry.missing)
+                stored.add_metric([entry.factory, entry.gateway], entry.stored)
         except StoreUnavailableError:
-            return  # a store that is away shows in store_errors; what is missing cannot be said just now
+            return  # the ledger cannot be read now; `store_errors` shows why
         yield missing
         yield stored

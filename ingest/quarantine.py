@@ -1,4 +1,4 @@
-"""Messages that could not be taken, kept with the reason. SQLite; bounded, the oldest go first."""
+"""Keeps messages that were rejected, with the reason, in SQLite. Bounded: the oldest are dropped first."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from telemetry.sqlite_file import open_sqlite_file
 
 MAX_MESSAGES = 10_000
 MAX_KEPT_BYTES = 64 * 1024
-"""Of a longer payload only this much is kept: enough to see what it was."""
+"""A longer payload is truncated to this length, which is enough to recognise it."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedMessage:
-    """One message as it came."""
+    """One message as it was received."""
 
     id: int
     topic: str
@@ -35,15 +35,15 @@ CREATE TABLE IF NOT EXISTS quarantine (
 
 
 class Quarantine:
-    """Safe to call from several threads."""
+    """Thread-safe."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create. Raises UserError where the file cannot be written."""
+        """Open or create the file. Raises UserError if it cannot be written."""
         self._lock = threading.Lock()
         self._connection = open_sqlite_file(path, _SCHEMA, "the quarantine")
 
     def add(self, refused: Sequence[tuple[str, bytes, str]], received: datetime) -> None:
-        """`refused`: (topic, payload, reason). Durable on return. At the bound the oldest messages are dropped."""
+        """Add (topic, payload, reason) rows; durable on return. At the limit the oldest messages are dropped."""
         with self._lock, self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(
@@ -55,7 +55,7 @@ class Quarantine:
             )
 
     def messages(self) -> list[QuarantinedMessage]:
-        """All kept messages, oldest first."""
+        """All messages in quarantine, oldest first."""
         with self._lock:
             rows = self._connection.execute(
                 "SELECT id, topic, payload, reason, received FROM quarantine ORDER BY id"
@@ -66,10 +66,10 @@ class Quarantine:
         ]
 
     def drop(self, ids: Sequence[int]) -> None:
-        """Forget messages; one that is not there is no error."""
+        """Delete messages; unknown ids are ignored."""
         with self._lock, self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany("DELETE FROM quarantine WHERE id = ?", [(one,) for one in ids])
+            self._connection.executemany("DELETE FROM quarantine WHERE id = ?", [(number,) for number in ids])
 
     def count(self) -> int:
         with self._lock:

@@ -1,10 +1,10 @@
-"""Subscribe, validate, write, and only then acknowledge: a pipeline of two threads.
+"""The ingest worker: subscribes, validates, writes, and only then acknowledges, in two threads.
 
     network thread:  broker ─▶ read ─▶ decode, validate ─▶ batch ─┐         ┌─▶ acknowledge ─▶ broker
     writing thread:                                               └▶ write ─┴─▶ store, quarantine
 
-What is not acknowledged stays with the broker, and comes again: any kill of this process loses nothing. While a batch is
-being written the next one is gathered; when that one is full too, nothing more is read from the broker.
+The broker keeps messages that are not acknowledged and delivers them again, so killing this process loses nothing. While a batch is being
+written the next one is gathered; when that one is full too, nothing more is read from the broker.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ _log = logging.getLogger(__name__)
 BATCH_MESSAGES = 3000
 BATCH_REPORTS = 30_000
 BATCH_WAIT_S = 0.1
-"""While the writer has nothing to do, a batch is held back no longer than this."""
+"""Longest time for which a batch is gathered while the writer is idle."""
 
 GC_THRESHOLD = 100_000
-"""paho makes dozens of containers a message and thousands of messages are alive at once: with Python's own threshold (700)
-two thirds of the time went into looking for cycles that are not there."""
+"""paho creates dozens of containers per message, and thousands of messages are alive at once: with Python's default threshold (700)
+two thirds of the time were spent on searching for reference cycles."""
 
 _STORE_RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 _SHUT_RETRY_S = 30.0
-_DEFECT_ATTEMPTS = 3
+_UNEXPECTED_ATTEMPTS = 3
 
 
 @dataclass
 class _Batch:
-    """Messages that are settled together."""
+    """Messages that are written and acknowledged together."""
 
     accepted: list[tuple[Received, AcceptedMessage]] = field(default_factory=list)
     refused: list[tuple[Received, str]] = field(default_factory=list)
     reports: int = 0
     began: float = 0.0
-    """Monotonic; 0 while it is empty."""
+    """Monotonic time of the first message; 0 while the batch is empty."""
     now: datetime = EARLIEST
-    """By the clock when it began: what may be called the future."""
+    """Time of the first message, with which reports from the future are detected."""
 
     @property
     def full(self) -> bool:
@@ -61,16 +61,19 @@ class _Batch:
 
     @property
     def received(self) -> list[Received]:
-        return [one for one, _ in self.accepted] + [one for one, _ in self.refused]
+        return [received for received, _ in self.accepted] + [received for received, _ in self.refused]
 
 
 class _StoppedError(Exception):
-    """Told to stop while the store was away: what is in hand stays unacknowledged."""
+    """The service was stopped while the store was unavailable; the batch stays unacknowledged."""
 
 
 class IngestService:
-    """One worker. `worker` names its session at the broker: the same name after a restart takes up what was left.
-    `shared`: one of several. Alone it does without: Mosquitto forgets shared subscriptions when it starts again."""
+    """One worker.
+
+    `worker` names its session at the broker; with the same name after a restart it receives the messages that were left. `shared`: it is one of
+    several workers. A single worker does not use a shared subscription, because Mosquitto loses those when it restarts.
+    """
 
     def __init__(
         self,
@@ -97,11 +100,11 @@ class IngestService:
         return self._subscription.connected
 
     def waiting(self) -> Waiting:
-        """What has been received and is not yet durable."""
+        """Messages received but not yet durable."""
         return self._subscription.waiting()
 
     def collector(self) -> IngestCollector:
-        """For a Prometheus registry."""
+        """A collector for a Prometheus registry."""
         return IngestCollector(
             self.counters,
             self.waiting,
@@ -111,7 +114,7 @@ class IngestService:
         )
 
     def start(self) -> None:
-        """Returns when the subscription stands. Raises UnavailableError with the broker's address."""
+        """Start the threads; returns when the broker has acknowledged the subscription. Raises UnavailableError."""
         gc.set_threshold(GC_THRESHOLD, 50, 100)
         self._writer.start()
         try:
@@ -121,12 +124,14 @@ class IngestService:
             raise
 
     def stop(self) -> None:
-        """Finish the batch in hand, acknowledge it, leave. The rest waits at the broker."""
+        """Write and acknowledge the current batch, then disconnect. The broker keeps the remaining messages."""
         self._end(end_session=False)
 
     def retire(self) -> bool:
-        """Take what the broker still has for this worker, then leave for good. False where it could not be emptied:
-        then the session stays, and nothing is lost."""
+        """Process the messages that the broker still has for this worker, then end its session.
+
+        Returns False if not all could be processed in time; the session then remains, and nothing is lost.
+        """
         empty = self._subscription.retire()
         self._end(end_session=empty)
         return empty
@@ -138,26 +143,26 @@ class IngestService:
             self._writer.join(timeout=60)
         self._subscription.stop(end_session)
 
-    def take(self, one: Received) -> None:
+    def take(self, received: Received) -> None:
         batch = self._gathering
         if not batch.began:
             batch.began, batch.now = time.monotonic(), self._clock.now()
         try:
-            message = accept(one.message.topic, bytes(one.message.payload), batch.now)
+            message = accept(received.message.topic, bytes(received.message.payload), batch.now)
         except ValueError as error:
-            batch.refused.append((one, str(error)))
+            batch.refused.append((received, str(error)))
             return
-        except Exception as error:  # noqa: BLE001 - a defect of ours must not stop the machines beside it
-            _log.exception("A message on %s could not be looked at.", one.message.topic)
-            batch.refused.append((one, f"a defect of ingest: {error!r}"))
+        except Exception as error:  # noqa: BLE001 - one message must not stop the others
+            _log.exception("A message on %s could not be processed.", received.message.topic)
+            batch.refused.append((received, f"an error in ingest: {error!r}"))
             return
-        batch.accepted.append((one, message))
+        batch.accepted.append((received, message))
         batch.reports += len(message.reports)
 
     def gathered(self, quiet: bool) -> None:
         batch = self._gathering
         if not batch.began or self._batches.unfinished_tasks or self._stopping.is_set():
-            return  # while the writer is busy, what comes meanwhile can come along
+            return  # while the writer is busy, the batch can grow
         if quiet or batch.full or time.monotonic() - batch.began > BATCH_WAIT_S:
             self._gathering = _Batch()
             self._batches.put(batch)
@@ -173,34 +178,34 @@ class IngestService:
 
     def _settle(self, batch: _Batch) -> None:
         try:
-            self._set_aside(batch.refused)
+            self._quarantine_all(batch.refused)
             self._write(batch.accepted)
         except _StoppedError:
             return
         self._subscription.settle(batch.received)
 
     def _write(self, accepted: list[tuple[Received, AcceptedMessage]]) -> None:
-        """Returns when every message is durable, in the store or in quarantine."""
-        attempts = defects = 0
+        """Return when every message is durable, in the store or in quarantine."""
+        attempts = errors = 0
         while True:
             try:
                 self._store_now(accepted)
             except StoreRefusedError as error:
                 self.counters.store_errors["refused"] += 1
-                self._leave_out_the_culprit(accepted, f"the store refuses it: {error}")
+                self._split(accepted, f"the store refuses it: {error}")
                 return
             except StoreUnavailableError as error:
                 shut = isinstance(error, StoreShutError)
                 self.counters.store_errors["shut" if shut else "unavailable"] += 1
                 attempts = self._pause(attempts, str(error), shut)
-            except Exception as error:  # noqa: BLE001 - see below
-                # A defect of ours. It may pass; and where it is one message's, it must not stop the machines beside it.
-                defects += 1
-                if defects > _DEFECT_ATTEMPTS:
-                    self._leave_out_the_culprit(accepted, f"a defect of ingest: {error!r}")
+            except Exception as error:  # noqa: BLE001 - one message must not stop the others
+                # Unexpected. It may be temporary, so it is retried; if one message causes it, that message is found by halving.
+                errors += 1
+                if errors > _UNEXPECTED_ATTEMPTS:
+                    self._split(accepted, f"an error in ingest: {error!r}")
                     return
                 _log.exception("A batch of %d messages could not be stored.", len(accepted))
-                attempts = self._pause(attempts, f"A defect of ingest: {error!r}", shut=False)
+                attempts = self._pause(attempts, f"An error in ingest: {error!r}", shut=False)
             else:
                 if attempts:
                     _log.info("The store takes reports again.")
@@ -221,23 +226,24 @@ class IngestService:
         self.counters.unknown_fields += sum(message.unknown_fields for _, message in accepted)
         self.counters.settled(len(accepted), reports.until_ms, self._clock.now())
 
-    def _leave_out_the_culprit(self, accepted: list[tuple[Received, AcceptedMessage]], reason: str) -> None:
+    def _split(self, accepted: list[tuple[Received, AcceptedMessage]], reason: str) -> None:
+        """Write the halves of a batch that cannot be stored; a single message goes to quarantine."""
         if len(accepted) == 1:
-            self._set_aside([(accepted[0][0], reason)])
+            self._quarantine_all([(accepted[0][0], reason)])
             return
         middle = len(accepted) // 2
         self._write(accepted[:middle])
         self._write(accepted[middle:])
 
-    def _set_aside(self, refused: list[tuple[Received, str]]) -> None:
-        """Returns when the messages are durable in quarantine."""
+    def _quarantine_all(self, refused: list[tuple[Received, str]]) -> None:
+        """Return when the messages are durable in quarantine."""
         if not refused:
             return
-        for one, reason in refused[:3]:
-            _log.warning("A message on %s goes to quarantine: %s", one.message.topic[:200], reason)
+        for received, reason in refused[:3]:
+            _log.warning("A message on %s goes to quarantine: %s", received.message.topic[:200], reason)
         if len(refused) > 3:
             _log.warning("%d more messages go to quarantine.", len(refused) - 3)
-        rows = [(one.message.topic, bytes(one.message.payload), reason) for one, reason in refused]
+        rows = [(received.message.topic, bytes(received.message.payload), reason) for received, reason in refused]
         attempts = 0
         while True:
             try:
@@ -250,7 +256,7 @@ class IngestService:
             return
 
     def _pause(self, attempts: int, why: str, shut: bool) -> int:
-        """Wait for the next attempt. Raises _StoppedError when told to stop meanwhile."""
+        """Wait for the next attempt. Raises _StoppedError if the service is stopped meanwhile."""
         if attempts == 0:
             _log.error("%s. Nothing is acknowledged until it is stored; trying again.", why)
         self.counters.failing = why

@@ -1,6 +1,6 @@
-"""The MQTT side of ingest: a durable session, a bounded window, and acknowledgements only when told.
+"""The MQTT connection of ingest: a durable session, a bounded window, and acknowledgement only after `settle`.
 
-One worker takes all; with MQTT 5 several can share the load (`$share/ingest/…`).
+A single worker receives all messages; with MQTT 5 several can share them (`$share/ingest/…`).
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from ingest.broker_client import broker_client
 from ingest.metrics import Waiting
 from telemetry import UnavailableError
 from telemetry.broker import BrokerSettings
+from telemetry.broker_client import build_client, connect_durable
 from telemetry.topics import STATE_FILTER
 
 _log = logging.getLogger(__name__)
 
 RECEIVE_MAXIMUM = 6000
-"""Messages under way without acknowledgement: the broker sends no more (MQTT 5; with 3.1.1 its own limit holds)."""
+"""Largest number of unacknowledged messages that the broker sends (MQTT 5; with 3.1.1 the broker's own limit applies)."""
 MAX_WAITING_BYTES = 32 * 1024 * 1024
-"""At this bound nothing more is read from the broker's socket until some of it is durable."""
+"""Above this limit nothing more is read from the socket until some messages are durable."""
 SESSION_EXPIRY_S = 7 * 24 * 3600
 SHARED_FILTER = f"$share/ingest/{STATE_FILTER}"
 GATHER_S = 0.005
-"""A pause of this length among messages lets a batch go: a broker with a small window sends no more before we acknowledge."""
+"""A pause of this length ends a batch: a broker with a small window sends no more until messages are acknowledged."""
 _READS_A_TURN = 64
 _RECONNECT_MAX_S = 30.0
 _CONNECT_TIMEOUT_S = 10.0
@@ -46,7 +46,7 @@ _QUIET_S = 5.0
 
 @dataclass(eq=False, slots=True)
 class Received:
-    """One message with the connection that it came on and when (monotonic)."""
+    """One message, the number of its connection, and the monotonic time at which it was received."""
 
     message: mqtt.MQTTMessage
     connection: int
@@ -54,25 +54,25 @@ class Received:
 
 
 class Consumer(Protocol):
-    """Whoever takes the messages. All calls come from the network thread."""
+    """Receives the messages. All methods are called from the network thread."""
 
-    def take(self, one: Received) -> None:
-        """A message has come. Must not raise."""
+    def take(self, received: Received) -> None:
+        """Handle a message. Must not raise."""
         ...
 
     def gathered(self, quiet: bool) -> None:
-        """What was on the socket has been taken; `quiet`: nothing came for `GATHER_S`."""
+        """Called when the socket has been read; `quiet`: nothing was received for `GATHER_S`."""
         ...
 
     def full(self) -> bool:
-        """Whether nothing more should be read for now."""
+        """Whether reading should pause."""
         ...
 
 
 class Subscription:
-    """One connection with a thread of its own: reading, acknowledging and reconnecting never meet another thread.
+    """One connection with its own thread, which alone reads, acknowledges and reconnects.
 
-    Acknowledging from a second thread costs as much as all else: each one is a system call that hands the interpreter over.
+    Acknowledging from a second thread would double the cost: each acknowledgement is a system call that releases the GIL.
     """
 
     def __init__(self, settings: BrokerSettings, worker: str, consumer: Consumer, shared: bool) -> None:
@@ -99,10 +99,12 @@ class Subscription:
         self.connected = False
 
     def start(self) -> None:
-        """Connect and subscribe; returns when the subscription stands. Raises UnavailableError with the address."""
+        """Connect and subscribe; returns when the subscription is acknowledged. Raises UnavailableError."""
         address = self._settings.address
         try:
-            self._connect()
+            connect_durable(
+                self._client, self._settings, session_expiry_s=SESSION_EXPIRY_S, receive_maximum=RECEIVE_MAXIMUM
+            )
         except OSError as error:
             raise UnavailableError(
                 f"MQTT broker {address}: no connection ({error}). Is it running, and is `url` under [mqtt] right?"
@@ -114,12 +116,12 @@ class Subscription:
             raise UnavailableError(f"MQTT broker {address} refuses: {why}. Check user name, password file and rights.")
 
     def settle(self, taken: list[Received]) -> None:
-        """These are durable: acknowledge them. From any thread."""
+        """Acknowledge messages that are durable. Thread-safe."""
         self._durable.append(taken)
         self.wake()
 
     def waiting(self) -> Waiting:
-        """What has come and is not durable yet. From any thread."""
+        """Messages received but not yet durable. Thread-safe."""
         try:
             oldest = self._waiting[0].at
         except IndexError:
@@ -127,10 +129,9 @@ class Subscription:
         return Waiting(len(self._waiting), time.monotonic() - oldest)
 
     def retire(self) -> bool:
-        """Take no more, and wait until the broker has nothing left for this worker. False where that took too long.
+        """Unsubscribe and wait until the broker has no more messages for this worker. Returns False if that takes too long.
 
-        Ends the session afterwards: with a session that only sleeps, the broker would keep a share for a worker that
-        never comes back.
+        The caller then ends the session: for one that remains, the broker would keep assigning messages to a worker that never returns.
         """
         self._retiring = True
         self._client.unsubscribe(self._filter)
@@ -145,12 +146,12 @@ class Subscription:
         return True
 
     def wake(self) -> None:
-        """Let the network thread look round."""
-        with suppress(BlockingIOError):  # full of wake-up calls already
+        """Wake the network thread."""
+        with suppress(BlockingIOError):  # it has unread wake-ups already
             self._waker.send(b"1")
 
     def stop(self, end_session: bool = False) -> None:
-        """Leave. What is not acknowledged waits at the broker, unless the session is ended."""
+        """Disconnect. The broker keeps unacknowledged messages unless the session is ended."""
         self._stopping.set()
         self.wake()
         if self._thread.is_alive():
@@ -184,14 +185,16 @@ class Subscription:
     def _guarded_turn(self, connection: Any) -> None:
         try:
             self._turn(connection)
-        except Exception:  # noqa: BLE001 - a thread that is dead behind a connection that stands would look well
-            _log.exception("A defect at the connection to the MQTT broker %s; connecting anew.", self._settings.address)
+        except Exception:  # noqa: BLE001 - otherwise the thread would end while the connection seems to work
+            _log.exception(
+                "Unexpected error in the connection to MQTT broker %s; reconnecting.", self._settings.address
+            )
             self._client.disconnect()
 
     def _turn(self, connection: Any) -> None:
-        """One round: wait for the socket or a wake-up call, read what is there, acknowledge what is durable."""
+        """Wait for the socket or a wake-up, read the available messages, and acknowledge durable ones."""
         room = self._waiting_bytes < MAX_WAITING_BYTES and not self._consumer.full()
-        # TLS: what is decrypted already does not show on the socket.
+        # TLS: bytes that are already decrypted do not make the socket readable.
         pending = room and hasattr(connection, "pending") and connection.pending() > 0
         readers = [self._woken, connection] if room else [self._woken]
         writers = [connection] if self._client.want_write() else []
@@ -215,14 +218,17 @@ class Subscription:
                 break
 
     def _acknowledge(self) -> None:
-        """What came on an earlier connection is not acknowledged: the broker sends it again, and may have given its number
-        to another message if it lost our session."""
+        """Acknowledge durable messages of this connection.
+
+        Those of an earlier connection are not acknowledged: the broker sends them again, and if it lost the session their message ids may belong
+        to other messages.
+        """
         while self._durable:
-            for one in self._durable.popleft():
-                if one.connection == self._connection:
-                    self._client.ack(one.message.mid, one.message.qos)
-                self._settled.add(id(one))
-                self._waiting_bytes -= len(one.message.payload)
+            for received in self._durable.popleft():
+                if received.connection == self._connection:
+                    self._client.ack(received.message.mid, received.message.qos)
+                self._settled.add(id(received))
+                self._waiting_bytes -= len(received.message.payload)
         while self._waiting and id(self._waiting[0]) in self._settled:
             self._settled.discard(id(self._waiting.popleft()))
 
@@ -235,7 +241,7 @@ class Subscription:
             _log.debug("MQTT broker %s: %s.", self._settings.address, error)
 
     def _build_client(self, client_id: str) -> mqtt.Client:
-        client = broker_client(self._settings, client_id, durable=True, manual_ack=True)
+        client = build_client(self._settings, client_id, durable=True, manual_ack=True)
         client.connect_timeout = _CONNECT_TIMEOUT_S
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -243,18 +249,6 @@ class Subscription:
         client.on_message = self._on_message
         client.on_disconnect = self._on_disconnect
         return client
-
-    def _connect(self) -> None:
-        settings = self._settings
-        if not self._five:
-            self._client.connect(settings.host, settings.port, keepalive=settings.keepalive_s)
-            return
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = SESSION_EXPIRY_S
-        properties.ReceiveMaximum = RECEIVE_MAXIMUM
-        self._client.connect(
-            settings.host, settings.port, keepalive=settings.keepalive_s, clean_start=False, properties=properties
-        )
 
     def _on_connect(
         self, client: mqtt.Client, userdata: object, flags: mqtt.ConnectFlags, reason: ReasonCode, properties: object
@@ -274,10 +268,10 @@ class Subscription:
             client.subscribe(self._filter, qos=1)
             return
         if session_present and not self._answered.is_set():
-            # It may have been one of several and be the only one now, or the other way round. First this: Mosquitto before 2.0.19 mixes both up
-            # when a session has both at once.
+            # The session may have the other kind of subscription, if the number of workers has changed. It is removed first, because Mosquitto
+            # before 2.0.19 confuses the two when a session has both.
             client.unsubscribe(SHARED_FILTER if self._filter == STATE_FILTER else STATE_FILTER)
-        # What is retained comes with a new subscription only, not again with every connection.
+        # Retained messages are sent for a new subscription only, not at every connection.
         client.subscribe(
             self._filter, options=SubscribeOptions(1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
         )
@@ -308,8 +302,8 @@ class Subscription:
         self.connected = False
 
     def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
-        one = Received(message, self._connection, time.monotonic())
+        received = Received(message, self._connection, time.monotonic())
         self._messages += 1
-        self._waiting.append(one)
+        self._waiting.append(received)
         self._waiting_bytes += len(message.payload)
-        self._consumer.take(one)
+        self._consumer.take(received)

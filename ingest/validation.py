@@ -1,4 +1,4 @@
-"""From an MQTT message to reports that may be stored, or the reason why not. Pure."""
+"""Validates an MQTT message: returns its reports, or raises the reason why they cannot be stored."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from telemetry import StateReport, parse_state_topic, rfc3339
 from telemetry.message import decode_counting
 
 MAX_AHEAD = timedelta(minutes=5)
-"""A report may lie this far in the future: gateways' clocks are never quite the server's."""
+"""A report may be this far in the future, because the clocks of gateways and server differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedMessage:
-    """What a message brings."""
+    """The content of a valid message."""
 
     source: Source
     reports: list[StateReport]
@@ -23,12 +23,12 @@ class AcceptedMessage:
 
 
 def accept(topic: str, payload: bytes, now: datetime) -> AcceptedMessage:
-    """Raises ValueError with a sentence that says why the message cannot be taken."""
+    """Validate a message. Raises ValueError with the reason why it is rejected."""
     factory, machine = parse_state_topic(topic)
     message, unknown_fields = decode_counting(payload)
-    for name, said, known in (("factory", message.factory, factory), ("machine", message.machine, machine)):
-        if said is not None and said != known:
-            raise ValueError(f"{name}: {said!r} is not the {name} of the topic, {known!r}")
+    for name, given, known in (("factory", message.factory, factory), ("machine", message.machine, machine)):
+        if given is not None and given != known:
+            raise ValueError(f"{name}: {given!r} is not the {name} of the topic, {known!r}")
     latest = now + MAX_AHEAD
     for report in message.reports:
         if report.until > latest:

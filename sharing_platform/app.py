@@ -1,4 +1,4 @@
-"""Puts the platform together: database, API, pages, what passes every request, problem details, the clockwork."""
+"""Puts the platform together: database, domains, events between them, middleware, error responses, and the background threads."""
 
 from __future__ import annotations
 
@@ -11,43 +11,95 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from sharing_platform import pages
-from sharing_platform.bookings import api as bookings
-from sharing_platform.organisations import webhooks_api as integrations
-from sharing_platform.listings import api as listings
-from sharing_platform.machines import api as offers
-from sharing_platform.organisations import api as organisations
-from sharing_platform.organisations import accounts_api as people
-from sharing_platform.wanted import api as searches
-from sharing_platform.scheduler import start_background_threads
-from sharing_platform.dependencies import PlatformContext
+from sharing_platform import live_updates
+from sharing_platform.bookings import api as bookings_api
+from sharing_platform.bookings import feeds_api
+from sharing_platform.bookings import handlers as booking_handlers
+from sharing_platform.bookings import pages as booking_pages
+from sharing_platform.bookings.notifier import BookingNotifier
+from sharing_platform.bookings.occupancy import BookedHours
 from sharing_platform.database import Now, open_database
-from sharing_platform.openapi import describe
-from sharing_platform.middleware import Edge
+from sharing_platform.dependencies import PlatformContext
+from sharing_platform.error_responses import add_error_handlers, internal_error, problem
+from sharing_platform.events import Events
+from sharing_platform.listings import api as listings_api
+from sharing_platform.listings import pages as listing_pages
 from sharing_platform.live_updates import LiveUpdates
+from sharing_platform.machines import api as machines_api
+from sharing_platform.machines import pages as machine_pages
+from sharing_platform.machines import search_pages
+from sharing_platform.machines.events import OfferWithdrawn
+from sharing_platform.machines.index import machine_index
+from sharing_platform.machines.offers import withdraw_all
+from sharing_platform.middleware import RequestMiddleware
 from sharing_platform.notifications import webhooks
-from sharing_platform.notifications.delivery import Post, Channels
+from sharing_platform.notifications.delivery import Channels, PostWebhook
 from sharing_platform.notifications.mail import Mailer
-from sharing_platform.organisations.directory import ensure
-from sharing_platform.error_responses import answer_problems, broken, problem
+from sharing_platform.openapi import describe
+from sharing_platform.organisations import accounts_api, webhooks_api
+from sharing_platform.organisations import api as organisations_api
+from sharing_platform.organisations import pages as account_pages
+from sharing_platform.organisations.dependencies import security_of
+from sharing_platform.organisations.directory import ensure_configured
+from sharing_platform.organisations.events import (
+    AccountErasing,
+    AddressConfirmed,
+    OrganisationChanged,
+    OrganisationRefused,
+    PersonalDataRequested,
+)
+from sharing_platform.overview import organisation_pages
+from sharing_platform.overview import pages as overview_pages
+from sharing_platform.pages import TEMPLATES
+from sharing_platform.region import api as region_api
+from sharing_platform.region import pages as region_pages
+from sharing_platform.scheduler import start_background_threads
+from sharing_platform.search.index import mark_index_changed
+from sharing_platform.search.vocabulary import PROCESSES, process_name
+from sharing_platform.wanted import api as wanted_api
+from sharing_platform.wanted import handlers as wanted_handlers
+from sharing_platform.wanted import pages as wanted_pages
 
 ROUTERS = (
-    *(part.router for part in (offers, bookings, listings, searches, people, organisations, integrations)),
-    integrations.feed_router,
-    *pages.ROUTERS,
+    machines_api.offers_router,
+    bookings_api.offer_requests,
+    machines_api.machines_router,
+    bookings_api.router,
+    listings_api.router,
+    bookings_api.listing_requests,
+    wanted_api.router,
+    accounts_api.router,
+    organisations_api.router,
+    region_api.router,
+    webhooks_api.router,
+    feeds_api.router,
+    feeds_api.feed_router,
+    search_pages.router,
+    machine_pages.router,
+    live_updates.router,
+    listing_pages.router,
+    wanted_pages.router,
+    account_pages.router,
+    overview_pages.router,
+    booking_pages.router,
+    organisation_pages.router,
+    region_pages.router,
 )
-"""Everything that answers, but for files and the description."""
+"""All routes but those of static files and of the OpenAPI description, in the order in which the description lists them."""
+
+TEMPLATES.env.globals.update(processes=PROCESSES, process_name=process_name)
 
 
-def nowhere(*_: object) -> str | None:
-    """The way of webhooks where there is none."""
+def no_webhooks(*_: object) -> str | None:
+    """Posts nothing: for a platform without webhooks."""
     return "webhooks are not set up"
 
 
 @dataclass(frozen=True)
 class PlatformSettings:
-    """`tokens`: factory to bearer token; `webhooks`: factory to (url, secret). `url`: where browsers find the platform, for links.
-    `mailer` None: e-mails wait. `private_webhooks`: organisations may name addresses of private networks (demo and tests)."""
+    """`tokens`: factory to bearer token; `webhooks`: factory to (url, secret). `url`: the platform's public address, for links.
+    `mailer` None: e-mails wait. `private_webhooks`: organisations may name addresses of private networks (demo and tests).
+    `scheduler_interval_s`: seconds between two runs of the background threads."""
 
     database_url: str
     tokens: Mapping[str, str]
@@ -56,39 +108,49 @@ class PlatformSettings:
     webhooks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     mailer: Mailer | None = None
     sender: str = "vrijloop@localhost"
-    post: Post = nowhere
+    post: PostWebhook = no_webhooks
     private_webhooks: bool = False
-    clockwork_s: float = 2.0
+    scheduler_interval_s: float = 2.0
 
 
 def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
     """Raises DatabaseError where the database cannot be opened."""
     sessions = open_database(settings.database_url)
     with sessions.begin() as session:
-        ensure(session, {*settings.tokens, *settings.webhooks}, now())
+        ensure_configured(session, {*settings.tokens, *settings.webhooks}, now())
         session.flush()
         webhooks.configure(session, settings.webhooks, now())
-    ways = Channels(settings.mailer, settings.sender, settings.post, settings.private_webhooks)
-    hub = LiveUpdates()
-    waking: list[Callable[[], None]] = []
+    channels = Channels(settings.mailer, settings.sender, settings.post, settings.private_webhooks)
+    index = machine_index()
+    wakers: list[Callable[[], None]] = []
 
-    def changed() -> None:
-        for wake in waking:
+    def wake_workers() -> None:
+        for wake in wakers:
             wake()
 
+    url = settings.url.rstrip("/")
     context = PlatformContext(
-        sessions, now, hub, settings.tokens, settings.zone, settings.url.rstrip("/"), settings.private_webhooks, changed
+        sessions=sessions,
+        now=now,
+        live=LiveUpdates(),
+        tokens=settings.tokens,
+        zone=settings.zone,
+        url=url,
+        private_webhooks=settings.private_webhooks,
+        wake_workers=wake_workers,
+        events=_events(BookingNotifier(url, settings.zone)),
+        occupancy=BookedHours(),
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        clockwork = start_background_threads(context, ways, timedelta(seconds=settings.clockwork_s))
-        waking.extend(one.wake for one in clockwork)
+        threads = start_background_threads(context, index, channels, timedelta(seconds=settings.scheduler_interval_s))
+        wakers.extend(thread.wake for thread in threads)
         try:
             yield
         finally:
-            for one in clockwork:
-                one.stop()
+            for thread in threads:
+                thread.stop()
 
     app = FastAPI(
         title="Vrijloop sharing platform",
@@ -99,17 +161,36 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.context = context
+    app.state.machine_index = index
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
-    answer_problems(app)
-    app.openapi = lambda: describe(app, ROUTERS, context.cookie)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    add_error_handlers(app)
+    app.openapi = lambda: describe(app, ROUTERS, context.cookie, security_of)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     app.add_middleware(
-        Edge,
+        RequestMiddleware,
         url=settings.url,
         refuse=problem(403, "other_site"),
         too_long=problem(413, "too_long"),
         unreadable=problem(400, "request"),
-        broken=broken,
+        broken=internal_error,
     )
     return app
+
+
+def _events(notify: BookingNotifier) -> Events:
+    """What a domain does about the events of those that it is built on."""
+    events = Events()
+    bookings = booking_handlers.BookingHandlers(notify)
+
+    def withdraw_offers(event: OrganisationRefused) -> None:
+        withdraw_all(event.session, event.organisation.id, BookedHours(), events, event.now)
+
+    events.subscribe(AddressConfirmed, bookings.confirm_requests)
+    events.subscribe(OfferWithdrawn, bookings.withdraw_requests)
+    events.subscribe(OrganisationRefused, withdraw_offers)
+    events.subscribe(OrganisationChanged, lambda event: mark_index_changed(event.session))
+    for domain in (booking_handlers, wanted_handlers):
+        events.subscribe(AccountErasing, domain.erase_person)
+        events.subscribe(PersonalDataRequested, domain.export_person)
+    return events

@@ -1,4 +1,4 @@
-"""What is answered where something is wrong: problem details (RFC 9457) to programs, a page to people."""
+"""Responses to requests that fail: problem details (RFC 9457) for programs, a page for people."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from sharing_platform import pages
 from sharing_platform.database import UNAVAILABLE, message_of
-from sharing_platform.middleware import Receive, Scope, Send, number_of
 from sharing_platform.errors import InvalidError, PlatformError, TooManyError
 from sharing_platform.i18n import texts
+from sharing_platform.middleware import Receive, Scope, Send, request_number
+from sharing_platform.pages import problem_page
 
 _log = logging.getLogger(__name__)
 
 _DATABASE_AGAIN_S = 10
 
 
-def answer_problems(app: FastAPI) -> None:
-    """Tell `app` what to answer."""
+def add_error_handlers(app: FastAPI) -> None:
+    """Register the handlers of `app`."""
     app.exception_handler(HTTPException)(_of_http)
     app.exception_handler(RequestValidationError)(_of_validation)
     app.exception_handler(PlatformError)(_of_the_platform)
@@ -46,16 +46,16 @@ def problem(
     )
 
 
-async def broken(scope: Scope, receive: Receive, send: Send) -> None:
-    """After a defect of ours. The number of the request leads to it in the log."""
-    number = number_of(scope)
+async def internal_error(scope: Scope, receive: Receive, send: Send) -> None:
+    """After a defect of the platform. The number of the request leads to its entry in the log."""
+    number = request_number(scope)
     answer = _answer(Request(scope, receive), 500, "defect", members={"request": number}, number=number)
     await answer(scope, receive, send)
 
 
 async def _of_the_database(request: Request, error: Exception) -> Response:
-    """It is away, full, or too busy, and may not be in a moment."""
-    _log.error("The database does not do what it is asked: %s (request %s).", message_of(error), number_of(request.scope))
+    """It is unreachable, full or busy; the next attempt may succeed."""
+    _log.error("The database cannot answer: %s (request %s).", message_of(error), request_number(request.scope))
     return _answer(request, 503, "database", {"Retry-After": str(_DATABASE_AGAIN_S)})
 
 
@@ -97,5 +97,5 @@ def _answer(
 ) -> Response:
     """`members` and `detail` are for programs, `number` is for people."""
     if not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", ""):
-        return pages.problem_page(request, status, code, dict(headers or {}), number)
+        return problem_page(request, status, code, dict(headers or {}), number)
     return problem(status, code, headers, members, detail)

@@ -82,16 +82,16 @@ class Translator:
             else self("price_per", price=self.euros(amount), unit=self(f"unit_{unit}"))
         )
 
-    def reason(self, code: str, values: Mapping[str, Any], process_name: Callable[[str], str]) -> str:
-        """MatchReason something fits."""
+    def reason(self, code: str, values: Mapping[str, Any], process_name: Callable[[str, str], str]) -> str:
+        """Why something fits."""
         shown: dict[str, object] = dict(values)
         if "process" in shown:
-            shown["process"] = process_name(str(shown["process"]))
+            shown["process"] = process_name(str(shown["process"]), self.language)
         if "price" in shown:
             shown["price"] = self.euros(Decimal(str(shown["price"])))
-        return self(f"reason_{code}", **{name: self.said(value) for name, value in shown.items()})
+        return self(f"reason_{code}", **{name: self.format_value(value) for name, value in shown.items()})
 
-    def said(self, value: object) -> str:
+    def format_value(self, value: object) -> str:
         """Any value in a sentence."""
         if isinstance(value, datetime):
             return self.moment(value)

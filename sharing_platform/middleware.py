@@ -1,4 +1,4 @@
-"""What every request and answer passes: forms of other sites are refused, guards are added, unchanged answers are not sent again."""
+"""Middleware for every request: refuses forms of other sites, adds security headers, and answers 304 where nothing has changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Receive = Callable[[], Awaitable[Received]]
 Send = Callable[[Received], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_GUARDS = (
+_SECURITY_HEADERS = (
     (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -35,7 +35,7 @@ _MAX_BODY = 1_000_000
 _NUMBER = "request_number"
 
 
-class Edge:
+class RequestMiddleware:
     """ASGI middleware. `url`: the platform's own, whose host counts beside the one in the request. `refuse` answers a request that came from
     another site, `broken` one that met a defect of ours."""
 
@@ -57,7 +57,7 @@ class Edge:
         if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
             app = self._unreadable  # no name of ours has it, and databases choke on it
         elif scope["method"] not in _SAFE:
-            if self._foreign(headers):
+            if self._is_cross_site(headers):
                 app = self._refuse
             elif (
                 not headers.get("content-length", "0").isdigit() or int(headers.get("content-length", "0")) > _MAX_BODY
@@ -67,8 +67,8 @@ class Edge:
         number = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})[_NUMBER] = number
         tagged = scope["method"] == "GET" and scope["path"].startswith("/api/")
-        tagging = _Tagging(send, headers.get("if-none-match")) if tagged else None
-        answer = _Guarded(tagging.send if tagging else send, scope, self._secure)
+        tagging = _ETagged(send, headers.get("if-none-match")) if tagged else None
+        answer = _SecuredResponse(tagging.send if tagging else send, scope, self._secure)
         try:
             await app(scope, _bounded(receive), answer.send)
         except ClientDisconnect:
@@ -81,7 +81,7 @@ class Edge:
             _log.exception("A defect at %s %s (request %s).", scope["method"], _route(scope), number)
             await self._broken(scope, receive, answer.send)
 
-    def _foreign(self, headers: dict[str, str]) -> bool:
+    def _is_cross_site(self, headers: dict[str, str]) -> bool:
         """Fetch metadata and Origin, which every browser sends with a form (OWASP: CSRF prevention). A request with a token of its own
         needs no such guard: no other site can make a browser add that."""
         if "authorization" in headers:
@@ -95,7 +95,7 @@ class Edge:
         return site is None and "session=" in headers.get("cookie", "")
 
 
-class _Guarded:
+class _SecuredResponse:
     """Adds guards and the request's number to an answer."""
 
     def __init__(self, send: Send, scope: Scope, secure: bool) -> None:
@@ -107,9 +107,13 @@ class _Guarded:
     async def send(self, message: Received) -> None:
         if message["type"] == "http.response.start":
             self.begun = True
-            message["headers"] = [*message["headers"], *_GUARDS, (b"x-request-id", number_of(self._scope).encode())]
+            message["headers"] = [
+                *message["headers"],
+                *_SECURITY_HEADERS,
+                (b"x-request-id", request_number(self._scope).encode()),
+            ]
             if self._scope["method"] not in _SAFE:
-                _say(self._scope, message["status"])
+                _log_change(self._scope, message["status"])
             if self._secure:
                 message["headers"].append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
             if not self._scope["path"].startswith("/static/") and not any(
@@ -120,7 +124,7 @@ class _Guarded:
         await self._send(message)
 
 
-def number_of(scope: Scope) -> str:
+def request_number(scope: Scope) -> str:
     """The request's, as the answer and the log name it."""
     return str(scope["state"][_NUMBER])
 
@@ -130,13 +134,13 @@ def _route(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "path", "no route of ours"))
 
 
-def _say(scope: Scope, status: int) -> None:
+def _log_change(scope: Scope, status: int) -> None:
     """What changed something."""
     ids = {name: value for name, value in scope.get("path_params", {}).items() if name in _NAMED}
-    _log.debug("%s %s: %d", scope["method"], _route(scope), status, extra={"request": number_of(scope), **ids})
+    _log.debug("%s %s: %d", scope["method"], _route(scope), status, extra={"request": request_number(scope), **ids})
 
 
-class _Tagging:
+class _ETagged:
     """Gives an answer an ETag (RFC 9110, 8.8.3), unless it has one, and says 304 where the asker has it already."""
 
     def __init__(self, send: Send, known: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -11,7 +11,6 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from sharing_platform.problems import ProblemOut, problems
-from sharing_platform.dependencies import RequireRight, require_person, actor_of
 
 _START, _END = "2026-12-07T07:00:00Z", "2026-12-07T15:00:00Z"
 _WISH = {
@@ -57,9 +56,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "WebhookIn": {"url": "https://erp.example.com/hooks/vrijloop"},
     "FeedIn": {"subject": "provider"},
 }  # fmt: skip
-"""A request of each kind, by its model's name. Tests send every one of them."""
+"""An example of each request, by the name of its model. Tests send every one of them."""
 
-_BEARER, _SESSION = "HTTPBearer", "session"
+SecurityOf = Callable[[Collection[Any]], list[dict[str, list[str]]] | None]
+"""From the callables that a route depends on to its `security`; None where it is open to anybody."""
 
 
 def routes_of(routers: Iterable[APIRouter]) -> list[APIRoute]:
@@ -67,13 +67,13 @@ def routes_of(routers: Iterable[APIRouter]) -> list[APIRoute]:
     return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
 
-def describe(app: FastAPI, routers: Iterable[APIRouter], cookie: str) -> dict[str, Any]:
-    """The description. `cookie`: what the session's is called."""
+def describe(app: FastAPI, routers: Iterable[APIRouter], cookie: str, security_of: SecurityOf) -> dict[str, Any]:
+    """The description. `cookie`: the name of the session cookie."""
     found = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, openapi_version="3.1.0"
     )
     schemes = found.setdefault("components", {}).setdefault("securitySchemes", {})
-    schemes[_SESSION] = {
+    schemes["session"] = {
         "type": "apiKey",
         "in": "cookie",
         "name": cookie,
@@ -82,38 +82,35 @@ def describe(app: FastAPI, routers: Iterable[APIRouter], cookie: str) -> dict[st
     for route in routes_of(routers):
         if route.path in found["paths"]:
             for method in route.methods or ():
-                _complete(found["paths"][route.path][method.lower()], route)
+                _complete(found["paths"][route.path][method.lower()], route, security_of)
     found["components"]["schemas"]["ProblemOut"] = ProblemOut.model_json_schema()
     for name in ("HTTPValidationError", "ValidationError"):
         found["components"]["schemas"].pop(name, None)
     return found
 
 
-def _complete(operation: dict[str, Any], route: APIRoute) -> None:
+def _complete(operation: dict[str, Any], route: APIRoute, security_of: SecurityOf) -> None:
     wrong = problems(400, 422, 503)
     operation["responses"]["503"] = wrong[503]
     if "422" in operation["responses"]:
         operation["responses"]["422"] = wrong[422]
+        operation["responses"]["400"] = wrong[400]
     body = operation.get("requestBody")
     if body is not None:
-        operation["responses"]["400"] = wrong[400]
         content = body["content"]["application/json"]
         name = _model_of(content["schema"])
         content["examples"] = {name: {"value": EXAMPLES[name]}}
     operation.pop("security", None)
-    calls = [one.call for one in dependants_of(route.dependant)]
-    if require_person in calls:
-        operation["security"] = [{_SESSION: []}]
-    elif actor_of in calls:
-        must = any(isinstance(call, RequireRight) for call in calls)
-        operation["security"] = [{_BEARER: []}, {_SESSION: []}, *([] if must else [{}])]
+    security = security_of([dependant.call for dependant in dependants_of(route.dependant)])
+    if security is not None:
+        operation["security"] = security
 
 
 def _model_of(schema: dict[str, Any]) -> str:
-    reference = schema.get("$ref") or next(one["$ref"] for one in schema["anyOf"] if "$ref" in one)
+    reference = schema.get("$ref") or next(option["$ref"] for option in schema["anyOf"] if "$ref" in option)
     return str(reference).rpartition("/")[2].removesuffix("-Input")
 
 
 def dependants_of(dependant: Dependant) -> list[Dependant]:
-    """Itself and everything that it depends on."""
-    return [dependant, *(deeper for one in dependant.dependencies for deeper in dependants_of(one))]
+    """The dependant itself and everything that it depends on."""
+    return [dependant, *(deeper for child in dependant.dependencies for deeper in dependants_of(child))]

@@ -39,12 +39,12 @@ def after(
     return tuple_(start, own_id) > tuple_(literal(place[0], UtcDateTime()), literal(place[1]))
 
 
-def place_of(cursor: str) -> tuple[datetime, str]:
+def parse_place(cursor: str) -> tuple[datetime, str]:
     """Where such a list goes on. Raises InvalidError."""
     return from_cursor(cursor, _PLACE)
 
 
-def following(found: Sequence[_Placed], limit: int) -> str | None:
+def next_cursor(found: Sequence[_Placed], limit: int) -> str | None:
     """The cursor of what follows the first `limit`; None where nothing does."""
     return to_cursor(found[limit - 1].start.isoformat(), found[limit - 1].id) if len(found) > limit else None
 

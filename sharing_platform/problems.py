@@ -30,7 +30,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 _WHEN = {
-    400: "The body cannot be read",
+    400: "The request cannot be read",
     401: "Nobody is signed in, or the token is wrong",
     403: "The caller may know of it, but not do this",
     404: "There is no such thing, or the caller may not know of it",

@@ -1,4 +1,4 @@
-"""What the platform does by itself: steps that time makes, looking for what people want, delivering, forgetting."""
+"""What the platform does by itself: steps of bookings that are due, matching, deliveries, and deleting what has expired."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
-from sharing_platform.bookings import requests
+from sharing_platform.bookings import transitions
 from sharing_platform.bookings.models import Booking
+from sharing_platform.bookings.notifier import BookingNotifier
+from sharing_platform.database import UNAVAILABLE, message_of, read_session
 from sharing_platform.dependencies import PlatformContext
-from sharing_platform.database import UNAVAILABLE, read_session, message_of
-from sharing_platform.wanted import service as searches
-from sharing_platform.machines.models import OPEN, Search
-from sharing_platform.notifications.delivery import DeliveryWorker, Channels, forget_delivered
-from sharing_platform.organisations.rate_limits import forget_old
+from sharing_platform.machines.index import MachineIndex
+from sharing_platform.machines.models import OPEN
+from sharing_platform.notifications.delivery import Channels, DeliveryWorker, forget_delivered
 from sharing_platform.organisations.models import MailedLink, WebSession
+from sharing_platform.organisations.rate_limits import forget_old
+from sharing_platform.wanted import matching
+from sharing_platform.wanted.models import Search
 
 _log = logging.getLogger(__name__)
 
@@ -73,8 +76,10 @@ class PeriodicThread:
 class ScheduledJobs:
     """The steps themselves; `tick` may be called by hand (in tests)."""
 
-    def __init__(self, context: PlatformContext, match_every: timedelta = MATCH_EVERY) -> None:
+    def __init__(self, context: PlatformContext, index: MachineIndex, match_every: timedelta = MATCH_EVERY) -> None:
         self._context = context
+        self._index = index
+        self._notify = BookingNotifier(context.url, context.zone)
         self._match_every = match_every
         self._matched: datetime | None = None
         self._forgot: datetime | None = None
@@ -93,7 +98,7 @@ class ScheduledJobs:
 
     def _advance(self, now: datetime) -> None:
         due = select(Booking.id).where(Booking.due <= now).order_by(Booking.due).limit(_PORTION)
-        moved = sum(self._each(due, lambda session, one: requests.advance(session, one, now, self._context.told)))
+        moved = sum(self._each(due, lambda session, one: transitions.advance(session, one, now, self._notify)))
         if moved:
             self._context.live.publish("offers")
             self._context.wake_workers()
@@ -103,7 +108,7 @@ class ScheduledJobs:
 
         def match(session: Session, search_id: str) -> int:
             search = session.get_one(Search, search_id)
-            return searches.match_one(session, index, search, now, context.zone, context.url)
+            return matching.match_one(session, self._index, search, now, context.zone, context.url)
 
         if sum(self._each(select(Search.id).where(Search.status == OPEN).order_by(Search.id), match)):
             context.wake_workers()
@@ -131,12 +136,15 @@ class ScheduledJobs:
             forget_delivered(session, now)
 
 
-def start_background_threads(context: PlatformContext, ways: Channels, every: timedelta) -> list[PeriodicThread]:
+def start_background_threads(
+    context: PlatformContext, index: MachineIndex, channels: Channels, every: timedelta
+) -> list[PeriodicThread]:
     """Two threads: what time brings, and deliveries, so that a slow mail server keeps no booking from its next step."""
-    steps, courier = ScheduledJobs(context), DeliveryWorker(context.sessions, context.now, ways)
+    jobs = ScheduledJobs(context, index)
+    worker = DeliveryWorker(context.sessions, context.now, channels)
     running = [
-        PeriodicThread("platform-clockwork", steps.tick, every.total_seconds()),
-        PeriodicThread("platform-courier", courier.deliver_due, every.total_seconds()),
+        PeriodicThread("platform-scheduler", jobs.tick, every.total_seconds()),
+        PeriodicThread("platform-delivery", worker.deliver_due, every.total_seconds()),
     ]
     for one in running:
         one.start()

@@ -1,1 +1,1 @@
-"""Factories that behave, served as real OPC UA and Modbus servers; replay of recorded data."""
+"""Simulated factories, served by real OPC UA and Modbus servers, and replay of recorded data."""

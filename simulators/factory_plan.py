@@ -1,7 +1,7 @@
-"""What a simulated factory's machines do, week by week: shifts, jobs, set-ups, breakdowns, lunch, holidays.
+"""The activity of a simulated factory's machines, week by week: shifts, jobs, set-ups, breakdowns, lunch breaks, holidays.
 
-A week's plan is a pure function of (seed, machine, week): the same seed gives the same factory, and a simulation that is
-stopped and started again goes on in the same plan. Nothing here knows of sockets or of the present.
+The plan of a week is a function of (seed, machine, week) alone: the same seed gives the same factory, and a simulation that is restarted
+continues with the same plan. This module uses neither sockets nor the current time.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Spell:
 
 @dataclass(frozen=True)
 class Shift:
-    """Hours of work on some weekdays (Monday is 0). `end` of midnight is the end of the day.
+    """Working hours on some weekdays (Monday is 0). If `end` is midnight, the shift lasts until the end of the day.
 
-    `load`: the share of the shift that there is work for. `on_holidays`: whether it runs on public holidays too.
+    `load`: the share of the shift for which there is work. `on_holidays`: whether it also runs on public holidays.
     """
 
     weekdays: tuple[int, ...]
@@ -49,7 +49,7 @@ class Shift:
 
 @dataclass(frozen=True)
 class MachineCharacter:
-    """How a machine is used. Minutes where not said otherwise; `power_w` is (standby, base load, working)."""
+    """How a machine is used. Fields ending in `_min` are ranges in minutes; `power_w` is (standby, base load, working) in watts."""
 
     machine: str
     browse_name: str
@@ -70,10 +70,10 @@ class MachineCharacter:
 
 
 class MachinePlan(Protocol):
-    """What simulated servers need to know of their machines."""
+    """The interface through which simulated servers read the activity of their machines."""
 
     def spell_at(self, machine: str, moment: datetime) -> Spell:
-        """What the machine does at that moment."""
+        """The machine's activity at this moment."""
         ...
 
     def spells(self, machine: str, start: datetime, end: datetime) -> Iterator[Spell]:
@@ -82,20 +82,20 @@ class MachinePlan(Protocol):
 
 
 class FactoryPlan:
-    """The plans of some machines under one seed, in one time zone, with a country's public holidays."""
+    """Plans of machines with one seed, one time zone, and the public holidays of a country."""
 
     def __init__(
         self, machines: Sequence[MachineCharacter], seed: int, zone: str = "Europe/Brussels", country: str = "BE"
     ) -> None:
         self.machines = tuple(machines)
-        self._characters = {one.machine: one for one in machines}
+        self._characters = {character.machine: character for character in machines}
         self._seed = seed
         self._zone = ZoneInfo(zone)
         self._holidays = holidays.country_holidays(country)
         self._week = lru_cache(maxsize=4096)(self._plan_week)
 
     def spell_at(self, machine: str, moment: datetime) -> Spell:
-        """What the machine does at that moment."""
+        """The machine's activity at this moment."""
         spells, starts = self._week(machine, self._monday_of(moment))
         return spells[bisect_right(starts, moment) - 1]
 
@@ -122,7 +122,7 @@ class FactoryPlan:
         cursor = self._midnight(monday)
         for start, end, load in self._working_hours(character, monday):
             self._rest(spells, character, cursor, start)
-            # The part of an earlier shift that is still on the machine is finished first.
+            # A part started in an earlier shift is finished first.
             cursor = self._work(spells, character, chance, max(cursor, start), end, load)
         week_end = self._midnight(monday + timedelta(days=7))
         self._rest(spells, character, cursor, week_end)
@@ -161,7 +161,7 @@ class FactoryPlan:
         end: datetime,
         load: float,
     ) -> datetime:
-        """Jobs until the shift is over; returns where it ended (a part on the machine is finished)."""
+        """Add jobs until the end of the shift; returns the end of the last one, since a part that was started is finished."""
         cursor = start
         while cursor < end:
             if chance.random() > load:
@@ -205,7 +205,7 @@ class FactoryPlan:
 
 
 def _add(spells: list[Spell], state: MachineState, mode: OperationMode, start: datetime, end: datetime) -> datetime:
-    """Append, joining with a spell of the same kind, in whole milliseconds; returns the end."""
+    """Append a spell in whole milliseconds, merged with the last one if that is of the same kind; returns its end."""
     end = end.replace(microsecond=end.microsecond // 1000 * 1000)
     if end <= start:
         return start

@@ -1,4 +1,4 @@
-"""Simulated meters and PLCs as a real Modbus TCP server: one unit per device, answering as of the clock's present."""
+"""Simulated meters and PLCs behind a real Modbus TCP server: one unit per device; values are computed for the clock's current time."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ logging.getLogger("pymodbus").setLevel(logging.ERROR)
 
 @dataclass(frozen=True)
 class SimulatedDevice:
-    """One unit: how many registers it has, and what stands in some of them now (address to words)."""
+    """One unit: its number of registers, and the current content of some of them (address to words)."""
 
     unit: int
     registers: int
     answer: Callable[[], dict[int, list[int]] | None]
-    """None: the device has no value now and answers with the exception "device failure"."""
+    """Returns None if the device has no value; it then answers with the exception "device failure"."""
 
 
 def sdm630(unit: int, power_w: Callable[[], float | None]) -> SimulatedDevice:
-    """A meter that shows the active power that `power_w` gives at the moment of the request."""
+    """A meter that shows the active power returned by `power_w` at the time of the request."""
 
     def answer() -> dict[int, list[int]] | None:
         power = power_w()
@@ -68,7 +68,7 @@ def plc_machine(unit: int, plan: MachinePlan, character: MachineCharacter, clock
 
 
 def power_of(spell: Spell, character: MachineCharacter) -> float:
-    """Watts: standby when off, base load when on and waiting or set up, working when executing."""
+    """Power in watts: standby when off, base load when waiting or being set up, working when executing."""
     standby, base, working = character.power_w
     if spell.state is MachineState.NOT_AVAILABLE:
         return standby
@@ -76,7 +76,7 @@ def power_of(spell: Spell, character: MachineCharacter) -> float:
 
 
 def status_word_of(spell: Spell) -> int:
-    """The bits a PLC shows in that spell."""
+    """The status word that a PLC shows during this spell."""
     if spell.state is MachineState.NOT_AVAILABLE:
         return 0
     word = POWER_ON
@@ -98,8 +98,10 @@ class MeterServer:
         self._server: ModbusTcpServer | None = None
 
     async def start(self) -> None:
-        """Listen. Raises UserError where the port is in use."""
-        self._server = ModbusTcpServer([_sim_device(one) for one in self._devices], address=("127.0.0.1", self._port))
+        """Start listening. Raises UserError if the port is in use."""
+        self._server = ModbusTcpServer(
+            [_sim_device(device) for device in self._devices], address=("127.0.0.1", self._port)
+        )
         try:
             await self._server.serve_forever(background=True)
         except (OSError, RuntimeError) as error:
@@ -109,7 +111,7 @@ class MeterServer:
             ) from error
 
     async def run(self) -> None:
-        """Until cancelled. Its devices answer as of the clock's present, so there is nothing to move."""
+        """Wait until cancelled. Values are computed at each request, so nothing has to be updated."""
         await asyncio.Event().wait()
 
     async def stop(self) -> None:
@@ -127,7 +129,7 @@ def _sim_device(device: SimulatedDevice) -> SimDevice:
         values: list[int] | list[bool] | None,
     ) -> ExcCodes | None:
         if values is not None:
-            return ExcCodes.ILLEGAL_FUNCTION  # these devices only measure
+            return ExcCodes.ILLEGAL_FUNCTION  # these devices cannot be written
         answer = device.answer()
         if answer is None:
             return ExcCodes.DEVICE_FAILURE

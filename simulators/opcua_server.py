@@ -1,4 +1,4 @@
-"""Simulated machines as a real OPC UA server whose address space follows OPC 40001-1.
+"""Simulated machines behind a real OPC UA server whose address space follows OPC 40001-1.
 
     Objects/Machines/<machine>/Identification
     Objects/Machines/<machine>/MachineryBuildingBlocks/MachineryItemState/CurrentState/Id
@@ -43,13 +43,13 @@ _MODES = {
 
 _CLOCK_TICK_S = 1.0
 
-# Its own account of a port in use is a traceback; ours is a sentence.
+# asyncua logs a traceback when the port is in use; `start` raises a UserError instead.
 logging.getLogger("asyncua").setLevel(logging.CRITICAL)
 
 
 @dataclass
 class _StateMachine:
-    """The nodes of one state machine that change."""
+    """The nodes of one state machine whose values change."""
 
     current: ua.NodeId
     id: ua.NodeId
@@ -65,7 +65,7 @@ class _MachineNodes:
 
 
 class MachineryServer:
-    """Serves the machines of a plan; `run` moves them by the clock."""
+    """Serves the machines of a plan; `run` updates them by the clock."""
 
     def __init__(self, plan: MachinePlan, machines: Sequence[MachineCharacter], clock: Clock, port: int) -> None:
         self._plan = plan
@@ -81,7 +81,7 @@ class MachineryServer:
         return f"opc.tcp://127.0.0.1:{self._port}/vrijloop/simulator"
 
     async def start(self) -> None:
-        """Listen, with every machine in its present state. Raises UserError where the port is in use."""
+        """Start listening, with every machine in its current state. Raises UserError if the port is in use."""
         await self._server.init()
         self._server.iserver.disabled_clock = True
         self._server.set_endpoint(self.endpoint)
@@ -101,7 +101,7 @@ class MachineryServer:
         await self._server.stop()
 
     async def run(self) -> None:
-        """Until cancelled: write every change with the time at which it happened, then the server's CurrentTime."""
+        """Until cancelled, write every change with the time at which it happened, then the server's CurrentTime."""
         while True:
             await self.show_present()
             now = self._clock.now()
@@ -110,7 +110,7 @@ class MachineryServer:
             await self._clock.sleep(min(_CLOCK_TICK_S, max(0.001, until_change)))
 
     async def show_present(self) -> None:
-        """Bring every node up to the clock; changes that were slept through are written in order."""
+        """Update every node to the clock's current time; changes since the last update are written in order."""
         now = self._clock.now()
         for nodes in self._nodes:
             shown_until = nodes.shown.end if nodes.shown else now
@@ -195,7 +195,7 @@ class MachineryServer:
         return node
 
     async def _add_object(self, parent: Node, nodeid: ua.NodeId, name: str, namespace: int, kind: ua.NodeId) -> Node:
-        """One object of a type, bare: instantiating the type would copy its state objects into every machine."""
+        """Add an object of a type without its components: instantiating the type would copy its state objects into every machine."""
         attributes = ua.ObjectAttributes()
         attributes.DisplayName = ua.LocalizedText(name)
         item = ua.AddNodesItem()
@@ -251,7 +251,7 @@ def _variant_time(moment: datetime) -> ua.Variant:
 
 
 async def serve(server: MachineryServer) -> None:
-    """Start, run until cancelled, stop."""
+    """Start the server, run it until cancelled, then stop it."""
     await server.start()
     try:
         await server.run()

@@ -1,8 +1,7 @@
-"""A recorded power meter: a CSV of energy per interval, and the power at any moment of it.
+"""A recorded power meter: a CSV file of energy per interval, from which the power at any moment is derived.
 
-Columns `date,usage_kwh`; `date` is `DD-MM-YYYY HH:MM`, local time, the END of the interval. Two quirks are understood: the
-row for midnight that closes a day may carry that day's own date, and the hour that DST takes or gives is refused with a
-sentence, since such a file is in a time without DST.
+Columns `date,usage_kwh`; `date` is `DD-MM-YYYY HH:MM`, local time, the END of the interval. The row for the midnight that ends a day may
+have the date of that day. A file whose times do not match the DST changes of the zone is refused, since it was recorded in a time without DST.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _SHOWN_MISTAKES = 5
 
 @dataclass(frozen=True)
 class RecordedMeter:
-    """`ends[i]` closes the interval in which the mean power was `power_w[i]`; None where the row was broken."""
+    """`ends[i]` is the end of the interval with the mean power `power_w[i]`, in watts; None if the row was invalid."""
 
     ends: list[datetime]
     power_w: list[float | None]
@@ -39,7 +38,7 @@ class RecordedMeter:
         return self.ends[-1]
 
     def power_at(self, moment: datetime) -> float | None:
-        """Watts at the moment; the closing instant of the recording still belongs to it. None where nothing is known."""
+        """Power in watts at this moment, up to and including the end of the recording; None if it is not known."""
         place = bisect_left(self.ends, moment)
         if place < len(self.ends) and self.ends[place] == moment and moment != self.end:
             place += 1
@@ -49,7 +48,7 @@ class RecordedMeter:
 
 
 def read_recorded_meter(path: Path, zone: str = "UTC", skip_broken: bool = False) -> RecordedMeter:
-    """Read and check the whole file before anything is done with it.
+    """Read and check the whole file.
 
     Raises UserError that names up to five broken rows by line. With `skip_broken` they become "no value" instead.
     """
@@ -71,7 +70,7 @@ def read_recorded_meter(path: Path, zone: str = "UTC", skip_broken: bool = False
     if mistakes and not skip_broken:
         more = len(mistakes) - _SHOWN_MISTAKES
         shown = "\n".join(mistakes[:_SHOWN_MISTAKES]) + (f"\n… and {more} more" if more > 0 else "")
-        raise UserError(f"{shown}\nMend the file, or give --skip-broken-rows to count such rows as no value.")
+        raise UserError(f"{shown}\nCorrect the file, or use --skip-broken-rows to treat such rows as no value.")
     if len(rows) < 2:
         raise UserError(f"{path}: at least two rows of data are needed; there are {len(rows)}.")
     interval = min(later[1] - earlier[1] for earlier, later in pairwise(rows))
@@ -104,20 +103,20 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _end_of(text: str, previous: datetime | None) -> datetime:
-    """The row's end, naive local time, later than `previous`. Raises ValueError with a sentence."""
+    """The row's end as naive local time, later than `previous`. Raises ValueError."""
     try:
         end = datetime.strptime(text.strip(), "%d-%m-%Y %H:%M")  # noqa: DTZ007 - the zone is applied to all rows at once
     except ValueError:
         raise ValueError(f"date {text!r} is not of the form DD-MM-YYYY HH:MM") from None
     if previous is not None and end <= previous and (end.hour, end.minute) == (0, 0):
-        end += timedelta(days=1)  # the midnight that closes a day under that day's own date
+        end += timedelta(days=1)  # midnight at the end of a day, written with the date of that day
     if previous is not None and end <= previous:
         raise ValueError(f"date {text!r} does not lie after the row before it ({previous:%d-%m-%Y %H:%M})")
     return end
 
 
 def _usage_of(cells: list[str]) -> float:
-    """The energy of the row in kWh. Raises ValueError with a sentence."""
+    """The energy of the row in kWh. Raises ValueError."""
     if len(cells) != len(COLUMNS):
         raise ValueError(f"{len(cells)} columns where {len(COLUMNS)} are expected ({','.join(COLUMNS)})")
     try:

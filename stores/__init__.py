@@ -1,4 +1,4 @@
-"""Where state intervals are kept: the `StateStore` protocol, embedded DuckDB, and InfluxDB for production."""
+"""Stores of state intervals: the `StateStore` protocol and its implementations, embedded DuckDB and InfluxDB for production."""
 
 from stores.points import Point, PointStore
 from stores.report_batch import ReportBatch, ReportBatchBuilder, StoredReport

@@ -1,4 +1,4 @@
-"""The `[store]` table of a configuration, and the store that it describes."""
+"""The `[store]` table of a configuration file; opens the store that it describes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from telemetry.broker import read_secret_file
 DUCKDB_FILE = "states.duckdb"
 MIN_SECRET = 16
 WRITER_MEMORY = "64MB"
-"""DuckDB merges 250,000 recent reports into a file of any size within this; more only lingers."""
+"""Enough for DuckDB to merge 250,000 recent reports into a file of any size; memory beyond that would not be released."""
 
 
 class StoreTable(BaseModel):
-    """Where states are kept. DuckDB needs nothing else; InfluxDB needs `url` and `token_file`."""
+    """The `[store]` table. DuckDB needs no further options; InfluxDB needs `url` and `token_file`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,7 +43,7 @@ class StoreTable(BaseModel):
 
 
 def read_secret(path: Path, what: str) -> str:
-    """A secret that is long enough to be one. Raises UserError."""
+    """Read a secret of at least `MIN_SECRET` characters. Raises UserError if it cannot be read or is too short."""
     secret = read_secret_file(path, what)
     if len(secret) < MIN_SECRET:
         raise UserError(f"{path}: the {what} is shorter than {MIN_SECRET} characters; use a random one.")
@@ -53,13 +53,15 @@ def read_secret(path: Path, what: str) -> str:
 def open_store(
     table: StoreTable, data_dir: Path, clock: Clock, worker: str = "1", only_writes: bool = False
 ) -> StateStore:
-    """`only_writes`: nobody asks it about a year, so one thread and its memory are enough. Raises UserError where it cannot be
-    opened."""
+    """Open the store. `only_writes`: the process makes no large queries, so DuckDB gets one thread and little memory.
+
+    Raises UserError if it cannot be opened.
+    """
     if table.kind == "duckdb":
         return DuckDBStateStore(
             data_dir / DUCKDB_FILE, WRITER_MEMORY if only_writes else table.memory, threads=1 if only_writes else None
         )
-    from stores.influxdb_store import InfluxDBStateStore  # its client library takes 20 MB: only where it is used
+    from stores.influxdb_store import InfluxDBStateStore  # imported only when used: its client library takes 20 MB
 
     if table.url is None or table.token_file is None:
         raise UserError('[store] kind = "influxdb" needs `url` and `token_file`.')
@@ -68,7 +70,7 @@ def open_store(
 
 
 def open_points(table: StoreTable) -> PointStore | None:
-    """Where what dashboards show is written back; None for DuckDB, which no dashboard can ask. Raises UserError."""
+    """The store for dashboard points; None for DuckDB, which Grafana cannot query. Raises UserError."""
     if table.kind == "duckdb" or table.url is None or table.token_file is None:
         return None
     from stores.influxdb_points import InfluxPoints

@@ -1,4 +1,4 @@
-"""The SQL of the embedded store: its tables, and how recent reports and merged intervals are read as one."""
+"""SQL of the embedded store: its tables, and queries that combine recent reports with merged intervals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ RECENT_TABLE = "recent_report"
 NEWEST_TABLE = "newest_interval"
 LEDGER_TABLE = "gateway_ledger"
 COUNTER_TABLE = "written_batch"
-"""The number of the last batch, for when no recent report carries it: a cursor must never run backwards."""
+"""The number of the last batch, for when no recent report has it: a cursor must never decrease."""
 
 _COLUMNS = """factory VARCHAR NOT NULL, machine VARCHAR NOT NULL, since TIMESTAMP NOT NULL, until TIMESTAMP NOT NULL,
     state machine_state NOT NULL, mode operation_mode, power_w DOUBLE, reason VARCHAR, gateway VARCHAR NOT NULL,
@@ -17,13 +17,13 @@ _COLUMNS = """factory VARCHAR NOT NULL, machine VARCHAR NOT NULL, since TIMESTAM
 
 
 def _enum(name: str, values: list[str]) -> str:
-    listed = ", ".join(f"'{one}'" for one in values)
+    listed = ", ".join(f"'{value}'" for value in values)
     return f"CREATE TYPE IF NOT EXISTS {name} AS ENUM ({listed})"
 
 
 SCHEMA = [
-    _enum("machine_state", [one.value for one in STATES]),
-    _enum("operation_mode", [one.value for one in MODES]),
+    _enum("machine_state", [value.value for value in STATES]),
+    _enum("operation_mode", [value.value for value in MODES]),
     f"CREATE TABLE IF NOT EXISTS {INTERVAL_TABLE} ({_COLUMNS})",
     f"CREATE TABLE IF NOT EXISTS {RECENT_TABLE} ({_COLUMNS})",
     f"CREATE TABLE IF NOT EXISTS {NEWEST_TABLE} ({_COLUMNS})",
@@ -57,7 +57,7 @@ QUALIFY row_number() OVER (PARTITION BY factory, machine ORDER BY since DESC, un
 """
 
 COMPACT = [
-    # Recent reports, and of the merged intervals those that they repeat or prolong: each key once.
+    # The recent reports, with the merged intervals that they repeat or extend: one row per key.
     f"""
     CREATE OR REPLACE TEMP TABLE merged AS
     WITH fresh AS MATERIALIZED (SELECT * FROM {RECENT_TABLE} {_BEST})
@@ -81,10 +81,10 @@ COMPACT = [
     f"DELETE FROM {NEWEST_TABLE}",
     f"INSERT INTO {NEWEST_TABLE} SELECT * FROM newest",
     f"DELETE FROM {RECENT_TABLE}",
-    f"CREATE OR REPLACE TEMP TABLE booked AS SELECT * FROM {LEDGER_TABLE} {_NEWEST_LEDGER}",
+    f"CREATE OR REPLACE TEMP TABLE ledger_entry AS SELECT * FROM {LEDGER_TABLE} {_NEWEST_LEDGER}",
     f"DELETE FROM {LEDGER_TABLE}",
-    f"INSERT INTO {LEDGER_TABLE} SELECT * FROM booked",
-    "DROP TABLE booked",
+    f"INSERT INTO {LEDGER_TABLE} SELECT * FROM ledger_entry",
+    "DROP TABLE ledger_entry",
     "DROP TABLE newest",
     "DROP TABLE merged",
 ]
@@ -116,7 +116,7 @@ GROUP BY machine
 
 
 def intervals(with_recent: bool, some_machines: bool) -> str:
-    """What touches [$start, $end). Most rows are merged ones and come without sorting for duplicates."""
+    """Query for the intervals that touch [$start, $end). Only recent keys are sorted for duplicates; most rows are merged ones."""
     condition = "factory = $factory AND since < $end AND until >= $start"
     if some_machines:
         condition += " AND machine IN (SELECT unnest($machines::VARCHAR[]))"

@@ -1,9 +1,8 @@
-"""The embedded store: one DuckDB file, one process that writes.
+"""The embedded store: one DuckDB file, written by one process.
 
-Reports are appended to `recent_report` as they come: a batch is one transaction, the sequence numbers it brings are booked
-with it, and a process killed at any moment has stored both or neither. Readers see the newest report of each key.
-When enough has gathered it is merged into `state_interval`, one row per key, without an index: an index over 20
-million keys would have to fit in memory and would have to be kept up at each write.
+Reports are appended to `recent_report`. A batch and its sequence numbers are one transaction, so a process killed at any moment has stored
+both or neither. Readers see the newest report of each key. When there are enough recent reports, they are merged into `state_interval`, which has one
+row per key and no index: an index over 20 million keys would have to fit in memory and be updated at every write.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from stores import duckdb_queries as sql
+from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with_ledger
 from stores.report_batch import ReportBatch, interval_of
 from stores.sequences import SequenceRanges
 from stores.state_store import (
@@ -36,12 +36,12 @@ from telemetry import StateInterval, UserError
 _log = logging.getLogger(__name__)
 
 COMPACT_ROWS = 250_000
-"""So many recent reports are merged at once: above, reads would slow down; below, writes would."""
+"""Number of recent reports at which they are merged: a larger number slows reads down, a smaller one writes."""
 
 _REFUSALS = (duckdb.ConstraintException, duckdb.ConversionException, duckdb.DataError, duckdb.InvalidInputException)
 
 Newest = tuple[int, int, int, StateInterval]
-"""(since, until, seq, interval) of a machine; the times in milliseconds."""
+"""(since, until, seq, interval) of a machine; times in milliseconds."""
 
 
 class DuckDBStateStore:
@@ -50,10 +50,10 @@ class DuckDBStateStore:
     def __init__(
         self, path: Path, memory_limit: str | None = None, compact_rows: int = COMPACT_ROWS, threads: int | None = None
     ) -> None:
-        """Open or create `path`. `memory_limit` as DuckDB writes it (`512MB`) and `threads`; None leaves DuckDB's own. Each
-        thread has buffers of its own.
+        """Open or create `path`. `memory_limit` as in DuckDB (`512MB`); None for it or for `threads` means DuckDB's default. Each
+        thread has its own buffers.
 
-        Raises UserError where another process holds the file or it cannot be written.
+        Raises UserError if another process uses the file or it cannot be written.
         """
         self._path = path
         self._compact_rows = self._compact_from = compact_rows
@@ -78,17 +78,17 @@ class DuckDBStateStore:
 
     def write(self, batch: ReportBatch) -> None:
         if len(batch):
-            with self._alone("take a batch"):
+            with self._exclusive("take a batch"):
                 self._take(batch, with_sequences=True)
 
     def restore(self, records: pd.DataFrame) -> None:
         if not records.empty:
-            with self._alone("take records"):
+            with self._exclusive("take records"):
                 self._take(ReportBatch.from_records(records), with_sequences=False)
 
     def compact(self) -> None:
-        """Merge what is recent into the main table now, whatever there is of it."""
-        with self._alone("merge recent reports"):
+        """Merge all recent reports into the main table now."""
+        with self._exclusive("merge recent reports"):
             self._compact()
 
     def intervals(
@@ -118,9 +118,9 @@ class DuckDBStateStore:
     def latest(self, factory: str) -> list[LatestState]:
         with self._lock:
             return [
-                LatestState(own, machine, newest[3])
-                for (own, machine), newest in sorted(self._newest.items(), key=lambda item: item[0])
-                if own == factory
+                LatestState(name, machine, newest[3])
+                for (name, machine), newest in sorted(self._newest.items(), key=lambda item: item[0])
+                if name == factory
             ]
 
     def factories(self) -> list[str]:
@@ -136,19 +136,15 @@ class DuckDBStateStore:
             return [GatewayLedger.of(key, *held) for key, held in sorted(self._sequences.items())]
 
     def restore_ledger(self, ledger: Sequence[GatewayLedger]) -> None:
-        with self._alone("take a ledger"):
-            updated = {}
-            for one in ledger:
-                held, repeated = self._held(one.factory, one.gateway)
-                held.join(SequenceRanges(list(one.ranges), one.given_up))
-                updated[one.factory, one.gateway] = (held, repeated + one.repeated)
+        with self._exclusive("take a ledger"):
+            updated = entries_with_ledger(self._sequences, ledger)
             if updated:
                 self._store_ledger(self._connection, updated)
                 self._sequences.update(updated)
                 self._written += 1
 
     def delete_machine(self, factory: str, machine: str) -> None:
-        with self._alone("delete a machine"):
+        with self._exclusive("delete a machine"):
             self._connection.execute(sql.KEEP_COUNT, {"written": self._written})
             for table in (sql.INTERVAL_TABLE, sql.RECENT_TABLE, sql.NEWEST_TABLE):
                 self._connection.execute(f"DELETE FROM {table} WHERE factory = ? AND machine = ?", [factory, machine])
@@ -157,7 +153,7 @@ class DuckDBStateStore:
             self._connection.execute("CHECKPOINT")
 
     def delete_before(self, moment: datetime) -> None:
-        with self._alone("delete what is old"):
+        with self._exclusive("delete what is old"):
             self._compact()
             self._connection.execute(sql.DELETE_BEFORE, {"moment": _naive(moment)})
             self._connection.execute("CHECKPOINT")
@@ -167,10 +163,10 @@ class DuckDBStateStore:
             self._connection.close()
 
     @contextmanager
-    def _alone(self, what: str) -> Iterator[None]:
-        """With the lock held, and after a fatal error (a disk that was full in a merge) with the file opened anew: until then DuckDB
-        answers nothing more."""
-        with self._lock, self._translated(what):
+    def _exclusive(self, what: str) -> Iterator[None]:
+        """Hold the lock. After a fatal error, such as a full disk during a merge, the file is first reopened, since DuckDB refuses all further
+        statements until then."""
+        with self._lock, self._errors_translated(what):
             if self._shut_down:
                 with suppress(duckdb.Error):
                     self._connection.close()
@@ -179,7 +175,7 @@ class DuckDBStateStore:
             yield
 
     @contextmanager
-    def _translated(self, what: str) -> Iterator[None]:
+    def _errors_translated(self, what: str) -> Iterator[None]:
         try:
             yield
         except _REFUSALS as error:
@@ -189,12 +185,12 @@ class DuckDBStateStore:
             raise StoreUnavailableError(f"DuckDB file {self._path} could not {what}: {error}") from error
 
     def _take(self, batch: ReportBatch, *, with_sequences: bool) -> None:
-        """In one transaction: the reports, and with them the numbers that they bring."""
+        """Append the reports and record their sequence numbers, in one transaction."""
         cursor = self._connection.cursor()
         try:
             cursor.execute("BEGIN")
             self._append(cursor, batch)
-            sequences = self._book_sequences(cursor, batch) if with_sequences else {}
+            sequences = self._record_sequences(cursor, batch) if with_sequences else {}
             cursor.execute("COMMIT")
         finally:
             cursor.close()
@@ -218,12 +214,12 @@ class DuckDBStateStore:
                 self._newest[factory, machine] = (*version, batch.interval(place))
 
     def _compact_or_later(self) -> None:
-        """The batch is durable: whoever brought it need not hear of a merge that fails, on a full disk say."""
+        """Merge after a write. The batch is durable already, so a failing merge, for example on a full disk, is logged and not raised."""
         try:
-            with self._translated("merge recent reports"):
+            with self._errors_translated("merge recent reports"):
                 self._compact()
         except (StoreUnavailableError, StoreRefusedError) as error:
-            _log.error("%s. What was taken is stored; merging is tried again later.", error)
+            _log.error("%s. The reports are stored; merging is tried again later.", error)
             self._compact_from = self._recent + self._compact_rows // 10
 
     def _compact(self) -> None:
@@ -243,7 +239,7 @@ class DuckDBStateStore:
         self._connection.execute("CHECKPOINT")
 
     def _without_ended(self, frame: pd.DataFrame, factory: str, start: datetime) -> pd.DataFrame:
-        """Leave out intervals from before `start` that a newer one from before `start` had ended."""
+        """Drop intervals that began before `start` and were followed by another one that began before `start`."""
         earlier = frame["since"] < pd.Timestamp(_naive(start))
         if not earlier.any():
             return frame
@@ -257,15 +253,15 @@ class DuckDBStateStore:
         return frame[~earlier | (frame["since"] == frame["machine"].map(newest))].reset_index(drop=True)
 
     def _fetch(self, query: str, parameters: dict[str, Any]) -> pd.DataFrame:
-        with self._alone("answer a query"):
+        with self._exclusive("answer a query"):
             cursor = self._connection.cursor()
         try:
-            with self._translated("answer a query"):
+            with self._errors_translated("answer a query"):
                 return cursor.execute(query, parameters).df()
         finally:
             cursor.close()
 
-    def _load_sequences(self) -> dict[tuple[str, str], tuple[SequenceRanges, int]]:
+    def _load_sequences(self) -> dict[Gateway, LedgerEntry]:
         rows = self._connection.execute(sql.LEDGER)
         return {
             (factory, gateway): (SequenceRanges.from_json(ranges, given_up), repeated)
@@ -279,41 +275,30 @@ class DuckDBStateStore:
         return found
 
     def _load_counts(self) -> tuple[int, int]:
-        """(recent rows, number of the last batch)."""
+        """(number of recent rows, number of the last batch)."""
         recent, written = self._connection.execute(sql.COUNTS).fetchall()[0]
         return int(recent), int(written)
 
-    def _held(self, factory: str, gateway: str) -> tuple[SequenceRanges, int]:
-        held, repeated = self._sequences.get((factory, gateway), (SequenceRanges(), 0))
-        return held.copy(), repeated
-
-    def _book_sequences(
-        self, cursor: duckdb.DuckDBPyConnection, batch: ReportBatch
-    ) -> dict[tuple[str, str], tuple[SequenceRanges, int]]:
-        updated: dict[tuple[str, str], tuple[SequenceRanges, int]] = {}
-        for key, seqs in batch.seqs_per_gateway():
-            ranges, repeated = self._held(*key)
-            updated[key] = (ranges, repeated + ranges.add(seqs))
+    def _record_sequences(self, cursor: duckdb.DuckDBPyConnection, batch: ReportBatch) -> dict[Gateway, LedgerEntry]:
+        updated = entries_with_batch(self._sequences, batch.seqs_per_gateway())
         self._store_ledger(cursor, updated)
         return updated
 
-    def _store_ledger(
-        self, cursor: duckdb.DuckDBPyConnection, held: dict[tuple[str, str], tuple[SequenceRanges, int]]
-    ) -> None:
+    def _store_ledger(self, cursor: duckdb.DuckDBPyConnection, held: dict[Gateway, LedgerEntry]) -> None:
         written = self._written + 1
         rows = [
             (*key, ranges.to_json(), ranges.given_up, repeated, written) for key, (ranges, repeated) in held.items()
         ]
         columns = zip(*rows, strict=True)
-        # Appended, not replaced, and in one statement: an index to find the old row costs more than all the rest.
-        cursor.register("ledger", pa.table([pa.array(one) for one in columns], names=sql.LEDGER_COLUMNS))
+        # Appended, not replaced, in one statement: an index for finding the old row would cost more than everything else.
+        cursor.register("ledger", pa.table([pa.array(column) for column in columns], names=sql.LEDGER_COLUMNS))
         cursor.execute(sql.PUT_LEDGER)
 
 
 def _checked_size(text: str) -> str:
     number, unit = text[:-2], text[-2:]
     if not number.isdigit() or unit not in ("MB", "GB"):
-        raise UserError(f'a memory limit of {text!r} is none; write it as "512MB" or "4GB".')
+        raise UserError(f'{text!r} is not a valid memory limit; write it as "512MB" or "4GB".')
     return text
 
 
@@ -331,7 +316,7 @@ def _naive(moment: datetime) -> datetime:
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """The dtypes that the protocol promises."""
+    """Convert the columns to the dtypes of the `StateStore` protocol."""
     for column in ("since", "until"):
         frame[column] = pd.to_datetime(frame[column]).astype("datetime64[us]").dt.tz_localize("UTC")
     frame["state"] = frame["state"].astype(STATE_TYPE)

@@ -1,7 +1,8 @@
-"""The wire to InfluxDB: line protocol out, InfluxQL answers in, and every failure told apart. The token stands in no message."""
+"""Connection to InfluxDB: writes line protocol, reads InfluxQL results, and classifies errors. No message contains the token."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,14 +23,14 @@ _SHUT = {401, 403, 404}
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series of an answer: its tags, and rows that begin with the time in milliseconds."""
+    """One series of a result: its tags, and rows whose first value is the time in milliseconds."""
 
     tags: dict[str, str]
     values: list[list[Any]]
 
 
 class InfluxConnection:
-    """One bucket of one server."""
+    """Reads and writes one bucket of one server."""
 
     def __init__(self, url: str, bucket: str, token: str, org: str) -> None:
         self._url = url.rstrip("/")
@@ -40,29 +41,29 @@ class InfluxConnection:
         self._http = httpx2.Client(base_url=self._url, headers={"Authorization": f"Token {token}"}, timeout=TIMEOUT_S)
 
     def write(self, lines: list[str]) -> None:
-        """Line protocol, times in milliseconds; durable on return. Raises what `StateStore.write` raises."""
+        """Write lines of line protocol, times in milliseconds; durable on return. Raises as `StateStore.write`."""
         if not lines:
             return
         body = "\n".join(lines).encode()
         try:
             self._writer.write(bucket=self._bucket, org=self._org, record=body, write_precision=WritePrecision.MS)
         except ApiException as error:
-            raise self._told_apart(error.status, f"{error.reason}: {_body(error)}") from error
+            raise self._classified(error.status, f"{error.reason}: {_body(error)}") from error
         except (HTTPError, OSError) as error:
             raise StoreUnavailableError(f"InfluxDB at {self._url} does not answer: {_short(str(error))}") from error
 
     def query(self, statements: list[str]) -> list[list[Series]]:
-        """The answer of each statement: its series."""
+        """Run InfluxQL statements; returns the series of each."""
         if not statements:
             return []
         return self._results("GET" if len(statements) < 5 else "POST", statements)
 
     def ask(self, statement: str) -> list[Series]:
-        """The series of one statement's answer."""
+        """Run one InfluxQL statement; returns its series."""
         return self.query([statement])[0]
 
     def change(self, statements: list[str]) -> None:
-        """Statements that delete or create."""
+        """Run statements that delete or create."""
         if statements:
             self._results("POST", statements)
 
@@ -72,28 +73,29 @@ class InfluxConnection:
         self._http.close()
 
     def _results(self, method: str, statements: list[str]) -> list[list[Series]]:
-        asked = {"db": self._bucket, "epoch": "ms"}
+        parameters = {"db": self._bucket, "epoch": "ms"}
         text = "; ".join(statements)
         try:
             if method == "GET":
-                answer = self._http.get("/query", params={**asked, "q": text})
+                answer = self._http.get("/query", params={**parameters, "q": text})
             else:
-                answer = self._http.post("/query", params=asked, data={"q": text})
+                answer = self._http.post("/query", params=parameters, data={"q": text})
         except httpx2.HTTPError as error:
             raise StoreUnavailableError(f"InfluxDB at {self._url} does not answer: {_short(str(error))}") from error
         if answer.status_code >= 400:
-            raise self._told_apart(answer.status_code, answer.text)
-        found = []
+            raise self._classified(answer.status_code, answer.text)
+        results = []
         for result in msgspec.json.decode(answer.content)["results"]:
             if "error" in result:
                 if "database not found" in result["error"]:
-                    raise self._told_apart(404, result["error"])
+                    raise self._classified(404, result["error"])
                 raise StoreUnavailableError(f"InfluxDB at {self._url} refused a query: {result['error']}")
-            found.append([Series(one.get("tags", {}), one["values"]) for one in result.get("series", [])])
-        return found
+            results.append([Series(series.get("tags", {}), series["values"]) for series in result.get("series", [])])
+        return results
 
-    def _told_apart(self, status: int | None, said: str) -> Exception:
-        sentence = f"InfluxDB at {self._url} answers {status}: {_short(said)}"
+    def _classified(self, status: int | None, text: str) -> Exception:
+        """The exception for an HTTP error: whether to retry, to split the batch, or to wait for a person."""
+        sentence = f"InfluxDB at {self._url} answers {status}: {_short(text)}"
         if status in _SHUT:
             return StoreShutError(
                 f"{sentence}. Are the token and the bucket {self._bucket!r} right? `vrijloop store init` sets both up"
@@ -104,9 +106,21 @@ class InfluxConnection:
 
 
 def quoted(text: str) -> str:
-    """An InfluxQL string."""
+    """The text as an InfluxQL string literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
+
+
+def and_machine_in(machines: Sequence[str] | None) -> str:
+    """An InfluxQL condition to append to another one; empty for None, which means all machines."""
+    if machines is None:
+        return ""
+    return " AND (" + " OR ".join(f"machine = {quoted(name)}" for name in machines) + ")"
+
+
+def escaped(text: str) -> str:
+    """The text of a string field in line protocol, without its quotes."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _body(error: ApiException) -> str:

@@ -1,39 +1,38 @@
-"""Points of dashboards in the same bucket as the states."""
+"""Points for dashboards, in the same bucket as the states."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from stores.influxdb_connection import InfluxConnection, quoted
+from stores.influxdb_connection import InfluxConnection, and_machine_in, escaped, quoted
 from stores.points import Point
 from stores.report_batch import from_milliseconds, to_epoch_milliseconds
 from stores.state_store import StoreRefusedError, StoreUnavailableError
 
-_LINES_A_REQUEST = 10_000
+_LINES_PER_REQUEST = 10_000
 
 
 class InfluxPoints:
-    """A `PointStore`."""
+    """A `PointStore` in an InfluxDB bucket."""
 
     def __init__(self, url: str, bucket: str, token: str, org: str) -> None:
         self._connection = InfluxConnection(url, bucket, token, org)
 
     def write_points(self, points: Sequence[Point]) -> None:
-        for first in range(0, len(points), _LINES_A_REQUEST):
-            self._connection.write([_line(one) for one in points[first : first + _LINES_A_REQUEST]])
+        for first in range(0, len(points), _LINES_PER_REQUEST):
+            self._connection.write([_line(point) for point in points[first : first + _LINES_PER_REQUEST]])
 
     def point_times(
         self, measurement: str, factory: str, machines: Sequence[str], start: datetime, end: datetime
     ) -> dict[str, list[datetime]]:
         if not machines:
             return {}
-        any_of = " OR ".join(f"machine = {quoted(name)}" for name in machines)
         found = self._connection.ask(
-            f"SELECT * FROM {measurement} WHERE factory = {quoted(factory)} AND ({any_of}) "
+            f"SELECT * FROM {measurement} WHERE factory = {quoted(factory)} {and_machine_in(machines)} "
             f"AND time >= {to_epoch_milliseconds(start)}ms AND time < {to_epoch_milliseconds(end)}ms GROUP BY machine"
         )
-        return {one.tags["machine"]: [from_milliseconds(values[0]) for values in one.values] for one in found}
+        return {series.tags["machine"]: [from_milliseconds(values[0]) for values in series.values] for series in found}
 
     def sums(
         self, measurement: str, factory: str, fields: Sequence[str], start: datetime, end: datetime
@@ -44,10 +43,10 @@ class InfluxPoints:
             f"AND time >= {to_epoch_milliseconds(start)}ms AND time < {to_epoch_milliseconds(end)}ms GROUP BY machine"
         )
         return {
-            one.tags["machine"]: {
-                name: float(value or 0.0) for name, value in zip(fields, one.values[0][1:], strict=True)
+            series.tags["machine"]: {
+                name: float(value or 0.0) for name, value in zip(fields, series.values[0][1:], strict=True)
             }
-            for one in found
+            for series in found
         }
 
     def forget(self, measurements: Sequence[str], factory: str) -> None:
@@ -56,20 +55,20 @@ class InfluxPoints:
     def move(self, measurement: str, factory: str, machine: str, group: str) -> None:
         where = f'factory = {quoted(factory)} AND machine = {quoted(machine)} AND "group" != {quoted(group)}'
         keys = self._connection.ask(f"SHOW FIELD KEYS FROM {measurement}")
-        names = [str(values[0]) for one in keys for values in one.values]
+        names = [str(values[0]) for series in keys for values in series.values]
         if not names:
             return
-        # Before anything is written twice: a server that cannot delete is left as it is.
+        # Delete first: if the server does not support it, nothing has been written yet.
         self._delete([f"DELETE FROM {measurement} WHERE factory = {quoted(factory)} AND machine = ''"])
         tags = {"factory": factory, "group": group, "machine": machine}
         found = self._connection.ask(f'SELECT {", ".join(names)} FROM {measurement} WHERE {where} GROUP BY "group"')
-        for one in found:
+        for series in found:
             rows = [
                 Point(
                     measurement, tags, from_milliseconds(values[0]),
                     {name: float(value) for name, value in zip(names, values[1:], strict=True) if value is not None},
                 )
-                for values in one.values
+                for values in series.values
             ]  # fmt: skip
             self.write_points(rows)
             self._delete([f"DELETE FROM {measurement} WHERE {where}"])
@@ -78,7 +77,7 @@ class InfluxPoints:
         try:
             self._connection.change(statements)
         except StoreUnavailableError as error:
-            if "refused a query" in str(error):  # InfluxDB 3 knows no DELETE: repeating does not help
+            if "refused a query" in str(error):  # InfluxDB 3 has no DELETE: a retry would not help
                 raise StoreRefusedError(str(error)) from error
             raise
 
@@ -98,7 +97,6 @@ def _tag(text: str) -> str:
 
 def _value(value: float | str) -> str:
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
-    # A field keeps the type of its first value: whole numbers are written as such by who means a count.
+        return f'"{escaped(value)}"'
+    # A field keeps the type of its first value; an int is a count and is written as an integer.
     return f"{value}i" if isinstance(value, int) else repr(float(value))

@@ -1,4 +1,4 @@
-"""`vrijloop store init` for InfluxDB: the bucket with its retention, and a token that may do no more than read and write it."""
+"""`vrijloop store init` for InfluxDB: creates the bucket with its retention, and a token that may only read and write it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from telemetry import UnavailableError, UserError
 
 _TIMEOUT_S = 20.0
 SHARD = timedelta(weeks=12)
-"""How much time one shard holds. A query costs something for each shard, series and field that it touches: with InfluxDB's own seven days
-a year would cost fifty times a week."""
+"""Time span of one shard. The cost of a query grows with the shards, series and fields it reads: with InfluxDB's default of seven days a year
+would cost fifty times as much as a week."""
 
 
 def shard_duration(keep: timedelta | None) -> timedelta:
-    """No longer than what is kept."""
+    """`SHARD`, but no longer than the retention period."""
     return min(SHARD, keep) if keep is not None else SHARD
 
 
 def server_version(url: str) -> str:
-    """What the server says of itself on `/ping`, such as `v2.7.11`; raises UnavailableError."""
+    """The server's version as in the answer to `/ping`, such as `v2.7.11`. Raises UnavailableError."""
     try:
         answer = httpx2.get(f"{url.rstrip('/')}/ping", timeout=_TIMEOUT_S)
     except httpx2.HTTPError as error:
@@ -42,14 +42,14 @@ def set_up(
     admin_token: str | None,
     reader_file: Path | None = None,
 ) -> list[str]:
-    """Do what is not done yet; returns what was done, in sentences. Raises UserError or UnavailableError."""
+    """Create what is missing; returns a message for each step done. Raises UserError or UnavailableError."""
     if server_version(url).lstrip("v").startswith("1."):
         return _set_up_1x(url, bucket, keep, token_file)
     return _set_up_2x(url, org, bucket, keep, token_file, admin_token, reader_file)
 
 
 def write_token(token_file: Path, token: str, mode: int = 0o600) -> None:
-    """For this service's eyes alone, unless `mode` says otherwise."""
+    """Write a token file, by default readable only by its owner."""
     token_file.parent.mkdir(parents=True, exist_ok=True)
     token_file.touch(mode=0o600)
     token_file.chmod(0o600)
@@ -58,7 +58,7 @@ def write_token(token_file: Path, token: str, mode: int = 0o600) -> None:
 
 
 def _set_up_1x(url: str, bucket: str, keep: timedelta | None, token_file: Path) -> list[str]:
-    """A 1.x server is for tests: it has databases instead of buckets, and no tokens."""
+    """Create a database on a 1.x server, which has no buckets and no tokens. For tests."""
     hours = max(1, round(keep.total_seconds() / 3600)) if keep else 0
     shard = round(shard_duration(keep).total_seconds() / 3600)
     duration = f" WITH DURATION {f'{hours}h' if hours else 'inf'} SHARD DURATION {shard}h"
@@ -66,10 +66,10 @@ def _set_up_1x(url: str, bucket: str, keep: timedelta | None, token_file: Path) 
         f"{url.rstrip('/')}/query", data={"q": f'CREATE DATABASE "{bucket}"{duration}'}, timeout=_TIMEOUT_S
     )
     if answer.status_code >= 400:
-        raise UserError(f"InfluxDB at {url} refuses to make the database: {answer.text[:200]}")
+        raise UserError(f"InfluxDB at {url} refuses to create the database: {answer.text[:200]}")
     if not token_file.exists():
         write_token(token_file, secrets.token_urlsafe(32))
-    return [f"database {bucket!r} stands (a 1.x server: for tests; production is 2.7 or newer)"]
+    return [f"database {bucket!r} is ready (a 1.x server: for tests; use 2.7 or newer in production)"]
 
 
 def _set_up_2x(
@@ -83,8 +83,8 @@ def _set_up_2x(
 ) -> list[str]:
     if admin_token is None:
         raise UserError(
-            "a 2.x or 3 server asks for a token that may make buckets: give it in the variable INFLUXDB_ADMIN_TOKEN "
-            "(`influx auth list` shows it, or its web page under API tokens). It is used once and not kept."
+            "a 2.x or 3 server needs a token that may create buckets: set the variable INFLUXDB_ADMIN_TOKEN "
+            "(shown by `influx auth list`, or on its web page under API tokens). It is used once and not stored."
         )
     done = []
     try:
@@ -97,15 +97,17 @@ def _set_up_2x(
                 every_seconds=int(keep.total_seconds()) if keep else 0,
                 shard_group_duration_seconds=int(shard_duration(keep).total_seconds()),
             )
-            own = client.buckets_api().find_bucket_by_name(bucket)
-            if own is None:
-                own = client.buckets_api().create_bucket(bucket_name=bucket, org_id=found[0].id, retention_rules=rules)
-                done.append(f"bucket {bucket!r} was made")
+            existing = client.buckets_api().find_bucket_by_name(bucket)
+            if existing is None:
+                existing = client.buckets_api().create_bucket(
+                    bucket_name=bucket, org_id=found[0].id, retention_rules=rules
+                )
+                done.append(f"bucket {bucket!r} created")
             else:
-                own.retention_rules = [rules]
-                client.buckets_api().update_bucket(own)
-                done.append(f"bucket {bucket!r} was there; its retention is set")
-            resource = PermissionResource(type="buckets", id=own.id, org_id=found[0].id)
+                existing.retention_rules = [rules]
+                client.buckets_api().update_bucket(existing)
+                done.append(f"bucket {bucket!r} exists; its retention is set")
+            resource = PermissionResource(type="buckets", id=existing.id, org_id=found[0].id)
             for file, actions, mode in ((token_file, ("read", "write"), 0o600), (reader_file, ("read",), 0o644)):
                 if file is None or file.exists():
                     continue
@@ -114,7 +116,7 @@ def _set_up_2x(
                     authorization=Authorization(org_id=found[0].id, permissions=rights, description="vrijloop")
                 )
                 write_token(file, made.token, mode)
-                done.append(f"{file} holds a token that may {' and '.join(actions)} this bucket and nothing else")
+                done.append(f"{file} has a token that may only {' and '.join(actions)} this bucket")
     except ApiException as error:
         raise UserError(f"InfluxDB at {url} refuses ({error.status}): {error.reason}.") from error
     except (HTTPError, OSError) as error:

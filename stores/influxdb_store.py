@@ -2,14 +2,14 @@
 
 Measurement `machine_state`: tags `factory`, `machine`, `worker`; time = `since`; fields `until_ms`, `state`, `mode`,
 `power_w`, `reason`, `gateway`, `seq`. A point with the same tags and time overwrites, so a repeated report is harmless.
-An older report that arrives late must not overwrite, and InfluxDB cannot compare: each ingest worker has a series of its
-own, knows what it wrote there, and readers take the greatest (until, seq) of all workers' points with one `since`.
+An older report that arrives late must not overwrite a newer one, and InfluxDB cannot compare. Therefore each ingest worker has its own
+series and remembers what it wrote there, and readers use the greatest (until, seq) of all workers' points with the same `since`.
 
-Measurement `report_sequence`: tags `factory`, `gateway`, `worker`; one point a day; the ranges of numbers that this worker
-knows of. It takes in what the others know now and then, so that ranges stay few; the union of all is the truth.
+Measurement `report_sequence`: tags `factory`, `gateway`, `worker`; one point per day; the ranges of sequence numbers known to this worker.
+Workers merge each other's ranges periodically, so that there are few; the ledger is the union of all.
 
-Measurement `state_written`: tags `factory`, `machine`; time = when a batch was written; field `since_ms`, the earliest interval
-that it touched: what tells analytics which hours to read again.
+Measurement `state_written`: tags `factory`, `machine`, `worker`; time = when a batch was written; field `since_ms`, the earliest interval
+in it. Analytics uses it to find the hours to read again.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from threading import Lock
 import numpy as np
 import pandas as pd
 
-from stores.influxdb_connection import InfluxConnection, Series, quoted
-from stores.influxdb_rows import best, frame, newest_per_machine
+from stores.influxdb_connection import InfluxConnection, Series, and_machine_in, escaped, quoted
+from stores.influxdb_rows import frame, newest_per_key, newest_per_machine
+from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with_ledger
 from stores.report_batch import MODES, STATES, ReportBatch, from_milliseconds, interval_of, to_epoch_milliseconds
 from stores.sequences import SequenceRanges
 from stores.state_store import (
@@ -33,29 +34,28 @@ from stores.state_store import (
     LatestState,
 )
 from telemetry import Clock, SystemClock
+from telemetry.measurements import STATE
 
-STATE = "machine_state"
 LEDGER = "report_sequence"
 WRITTEN = "state_written"
 
 _REMEMBERED_KEYS = 100_000
-_LINES_A_REQUEST = 25_000
-_STATEMENTS_A_REQUEST = 100
-_ABSORB_EVERY = timedelta(minutes=1)
+_LINES_PER_REQUEST = 25_000
+_STATEMENTS_PER_REQUEST = 100
+_MERGE_EVERY = timedelta(minutes=1)
 _CURSOR_OVERLAP = timedelta(minutes=1)
-"""Workers' clocks may differ by this much, and a write may take as long, before a cursor could leave something out."""
+"""Allowance for the difference between workers' clocks and for the duration of a write, so that a cursor misses nothing."""
 
 Machine = tuple[str, str]
 Key = tuple[str, str, int]
 Version = tuple[int, int]
-Booked = tuple[SequenceRanges, int]
 
-_STATE_WORDS = [one.value for one in STATES]
-_MODE_WORDS = [*(one.value for one in MODES), ""]  # NO_MODE is -1: the last one
+_STATE_WORDS = [item.value for item in STATES]
+_MODE_WORDS = [*(item.value for item in MODES), ""]  # NO_MODE is -1, the last item
 
 
 class InfluxDBStateStore:
-    """A `StateStore` in one bucket. `worker`: the name of the series this process writes; others read them all."""
+    """A `StateStore` in one bucket. `worker`: name of the series that this process writes; all series are read."""
 
     def __init__(
         self,
@@ -72,8 +72,8 @@ class InfluxDBStateStore:
         self._lock = Lock()
         self._versions: OrderedDict[Key, Version] = OrderedDict()
         self._newest: dict[Machine, int] = {}
-        self._sequences: dict[tuple[str, str], Booked] | None = None
-        self._absorbed = datetime.min.replace(tzinfo=UTC)
+        self._sequences: dict[Gateway, LedgerEntry] | None = None
+        self._merged_at = datetime.min.replace(tzinfo=UTC)
         self._last_written_ms = 0
 
     def write(self, batch: ReportBatch) -> None:
@@ -81,10 +81,8 @@ class InfluxDBStateStore:
             return
         with self._lock:
             self._put(batch)
-            booked = self._booked(batch)
-            # After the intervals: what the ledger says has arrived is there, whenever this process is killed.
-            self._connection.write([self._ledger_line(key, one) for key, one in booked.items()])
-            self._held_sequences().update(booked)
+            # After the intervals: a process killed in between leaves no number in the ledger whose report is not stored.
+            self._record(entries_with_batch(self._held_sequences(), batch.seqs_per_gateway()))
 
     def restore(self, records: pd.DataFrame) -> None:
         if not records.empty:
@@ -96,7 +94,7 @@ class InfluxDBStateStore:
     ) -> pd.DataFrame:
         if machines is not None and not machines:
             return frame([], INTERVAL_COLUMNS)
-        where = f"factory = {quoted(factory)}{_any_of(machines)}"
+        where = f"factory = {quoted(factory)}{and_machine_in(machines)}"
         first, last = to_epoch_milliseconds(start), to_epoch_milliseconds(end)
         columns = "until_ms, state, mode, power_w, seq"
         inside = self._connection.ask(
@@ -109,8 +107,8 @@ class InfluxDBStateStore:
         )
         earlier = newest_per_machine(before)
         rows = [row for row in earlier if row[2] >= first]
-        rows += [(one.tags["machine"], *values) for one in inside for values in one.values]
-        return frame(best(rows), INTERVAL_COLUMNS)
+        rows += [(series.tags["machine"], *values) for series in inside for values in series.values]
+        return frame(newest_per_key(rows), INTERVAL_COLUMNS)
 
     def cursor(self) -> str:
         return str(round(self._clock.now().timestamp() * 1e9))
@@ -123,26 +121,26 @@ class InfluxDBStateStore:
         )
         statements = [
             f"SELECT until_ms, state, mode, power_w, seq FROM {STATE} WHERE factory = {quoted(factory)} "
-            f"AND machine = {quoted(one.tags['machine'])} AND time >= {int(one.values[0][1])}ms GROUP BY machine, worker"
-            for one in touched
+            f"AND machine = {quoted(series.tags['machine'])} AND time >= {int(series.values[0][1])}ms GROUP BY machine, worker"
+            for series in touched
         ]
         rows = [
-            (one.tags["machine"], *values)
+            (series.tags["machine"], *values)
             for answer in self._in_requests(statements)
-            for one in answer
-            for values in one.values
+            for series in answer
+            for values in series.values
         ]
-        return frame(best(rows), INTERVAL_COLUMNS), following
+        return frame(newest_per_key(rows), INTERVAL_COLUMNS), following
 
     def records(self, factory: str, start: datetime, end: datetime, machines: Sequence[str]) -> pd.DataFrame:
         if not machines:
             return frame([], RECORD_COLUMNS)
         found = self._connection.ask(
             f"SELECT until_ms, state, mode, power_w, seq, reason, gateway FROM {STATE} "
-            f"WHERE factory = {quoted(factory)}{_any_of(machines)} AND time >= {to_epoch_milliseconds(start)}ms "
+            f"WHERE factory = {quoted(factory)}{and_machine_in(machines)} AND time >= {to_epoch_milliseconds(start)}ms "
             f"AND time < {to_epoch_milliseconds(end)}ms GROUP BY machine, worker"
         )
-        rows = best([(one.tags["machine"], *values) for one in found for values in one.values])
+        rows = newest_per_key([(series.tags["machine"], *values) for series in found for values in series.values])
         return frame(rows, RECORD_COLUMNS, factory)
 
     def latest(self, factory: str) -> list[LatestState]:
@@ -157,7 +155,7 @@ class InfluxDBStateStore:
 
     def factories(self) -> list[str]:
         found = self._connection.ask(f"SHOW TAG VALUES FROM {STATE} WITH KEY = factory")
-        return sorted({str(values[1]) for one in found for values in one.values})
+        return sorted({str(values[1]) for series in found for values in series.values})
 
     def earliest(self, factory: str) -> datetime | None:
         found = self._connection.ask(
@@ -166,7 +164,7 @@ class InfluxDBStateStore:
         return from_milliseconds(found[0].values[0][0]) if found else None
 
     def ledger(self) -> list[GatewayLedger]:
-        merged: dict[tuple[str, str], Booked] = {}
+        merged: dict[Gateway, LedgerEntry] = {}
         for (factory, gateway, _), (ranges, repeated) in self._all_ledgers().items():
             held, before = merged.setdefault((factory, gateway), (SequenceRanges(), 0))
             held.join(ranges)
@@ -175,14 +173,7 @@ class InfluxDBStateStore:
 
     def restore_ledger(self, ledger: Sequence[GatewayLedger]) -> None:
         with self._lock:
-            booked = {}
-            for one in ledger:
-                ranges, repeated = self._held_sequences().get((one.factory, one.gateway), (SequenceRanges(), 0))
-                ranges = ranges.copy()
-                ranges.join(SequenceRanges(list(one.ranges), one.given_up))
-                booked[one.factory, one.gateway] = (ranges, repeated + one.repeated)
-            self._connection.write([self._ledger_line(key, one) for key, one in booked.items()])
-            self._held_sequences().update(booked)
+            self._record(entries_with_ledger(self._held_sequences(), ledger))
 
     def delete_machine(self, factory: str, machine: str) -> None:
         where = f"factory = {quoted(factory)} AND machine = {quoted(machine)}"
@@ -196,7 +187,7 @@ class InfluxDBStateStore:
         limit = to_epoch_milliseconds(moment)
         statements = []
         for factory in self.factories():
-            newest = {one.machine: to_epoch_milliseconds(one.interval.since) for one in self.latest(factory)}
+            newest = {latest.machine: to_epoch_milliseconds(latest.interval.since) for latest in self.latest(factory)}
             before = self._connection.ask(
                 f"SELECT until_ms, state, mode, power_w, seq FROM {STATE} WHERE factory = {quoted(factory)} "
                 f"AND time < {limit}ms GROUP BY machine, worker ORDER BY time DESC LIMIT 1"
@@ -208,33 +199,33 @@ class InfluxDBStateStore:
                     f"AND time < {since if kept else since + 1}ms"
                 )
         with self._lock:
-            for first in range(0, len(statements), _STATEMENTS_A_REQUEST):
-                self._connection.change(statements[first : first + _STATEMENTS_A_REQUEST])
+            for first in range(0, len(statements), _STATEMENTS_PER_REQUEST):
+                self._connection.change(statements[first : first + _STATEMENTS_PER_REQUEST])
 
     def close(self) -> None:
         self._connection.close()
 
     def _in_requests(self, statements: list[str]) -> Iterable[list[Series]]:
-        for first in range(0, len(statements), _STATEMENTS_A_REQUEST):
-            yield from self._connection.query(statements[first : first + _STATEMENTS_A_REQUEST])
+        for first in range(0, len(statements), _STATEMENTS_PER_REQUEST):
+            yield from self._connection.query(statements[first : first + _STATEMENTS_PER_REQUEST])
 
     def _put(self, batch: ReportBatch) -> None:
-        """Write what is newer than what this worker's series hold."""
+        """Write the reports that are newer than those in this worker's series."""
         places = batch.newest_per_key()
-        sources = [batch.sources[one] for one in batch.source[places].tolist()]
+        sources = [batch.sources[index] for index in batch.source[places].tolist()]
         since = batch.since_ms[places].tolist()
         versions = list(zip(batch.until_ms[places].tolist(), batch.seq[places].tolist(), strict=True))
         keys = [(factory, machine, at) for (factory, machine, _), at in zip(sources, since, strict=True)]
-        self._meet({(factory, machine) for factory, machine, _ in batch.sources})
-        self._look_up(
+        self._load_newest({(factory, machine) for factory, machine, _ in batch.sources})
+        self._load_versions(
             key for key in keys if key[2] <= self._newest.get(key[:2], -(2**62)) and key not in self._versions
         )
         held = self._versions
         chosen = [n for n, key in enumerate(keys) if versions[n] > held.get(key, (-1, -1))]
         lines = self._lines(batch, places[chosen], [sources[n] for n in chosen])
         lines += self._written_lines([keys[n] for n in chosen])
-        for first in range(0, len(lines), _LINES_A_REQUEST):
-            self._connection.write(lines[first : first + _LINES_A_REQUEST])
+        for first in range(0, len(lines), _LINES_PER_REQUEST):
+            self._connection.write(lines[first : first + _LINES_PER_REQUEST])
         for n in chosen:
             self._remember(keys[n], versions[n])
 
@@ -253,7 +244,7 @@ class InfluxDBStateStore:
         )
         return [
             f"{STATE},factory={factory},machine={machine},worker={worker} until_ms={until}i,"
-            f'state="{_STATE_WORDS[state]}",mode="{_MODE_WORDS[mode]}",reason="{_escaped(reason) if reason else ""}",'
+            f'state="{_STATE_WORDS[state]}",mode="{_MODE_WORDS[mode]}",reason="{escaped(reason) if reason else ""}",'
             f'gateway="{gateway}",seq={seq}i{f",power_w={power}" if power == power else ""} {since}'
             for (factory, machine, gateway), since, until, state, mode, power, seq, reason in rows
         ]
@@ -262,7 +253,7 @@ class InfluxDBStateStore:
         first: dict[Machine, int] = {}
         for factory, machine, since in keys:
             first[factory, machine] = min(since, first.get((factory, machine), since))
-        # Milliseconds, as all of a request; two batches of this process never share one.
+        # Milliseconds, as in the rest of the request; unique per batch of this process.
         now = max(self._last_written_ms + 1, to_epoch_milliseconds(self._clock.now()))
         self._last_written_ms = now
         return [
@@ -270,35 +261,35 @@ class InfluxDBStateStore:
             for (factory, machine), since in first.items()
         ]
 
-    def _meet(self, machines: set[Machine]) -> None:
-        """Learn the newest interval of machines that this process has not written before."""
+    def _load_newest(self, machines: set[Machine]) -> None:
+        """Read the newest interval of machines that this process has not written before."""
         fresh = sorted(machines - self._newest.keys())
         statements = [
-            f"SELECT until_ms, seq FROM {STATE} WHERE {self._own(machine)} ORDER BY time DESC LIMIT 1"
+            f"SELECT until_ms, seq FROM {STATE} WHERE {self._own_series(machine)} ORDER BY time DESC LIMIT 1"
             for machine in fresh
         ]
         for machine, answer in zip(fresh, self._in_requests(statements), strict=True):
             self._newest[machine] = -(2**62)
-            for one in answer:
-                for since, until, seq in one.values:
+            for series in answer:
+                for since, until, seq in series.values:
                     self._remember((*machine, since), (until, seq))
 
-    def _look_up(self, keys: Iterable[Key]) -> None:
-        """Learn what this worker's series hold for keys that it does not remember."""
+    def _load_versions(self, keys: Iterable[Key]) -> None:
+        """Read the versions in this worker's series of keys that are not in memory."""
         wanted: dict[Machine, list[int]] = defaultdict(list)
         for factory, machine, since in keys:
             wanted[factory, machine].append(since)
         statements = [
-            f"SELECT until_ms, seq FROM {STATE} WHERE {self._own(machine)} "
+            f"SELECT until_ms, seq FROM {STATE} WHERE {self._own_series(machine)} "
             f"AND time >= {min(times)}ms AND time <= {max(times)}ms"
             for machine, times in wanted.items()
         ]
-        for met, answer in zip(wanted, self._in_requests(statements), strict=True):
-            for one in answer:
-                for since, until, seq in one.values:
-                    self._remember((*met, since), (until, seq))
+        for looked_up, answer in zip(wanted, self._in_requests(statements), strict=True):
+            for series in answer:
+                for since, until, seq in series.values:
+                    self._remember((*looked_up, since), (until, seq))
 
-    def _own(self, machine: Machine) -> str:
+    def _own_series(self, machine: Machine) -> str:
         return f"factory = {quoted(machine[0])} AND machine = {quoted(machine[1])} AND worker = {quoted(self._worker)}"
 
     def _remember(self, key: Key, version: Version) -> None:
@@ -309,56 +300,41 @@ class InfluxDBStateStore:
         while len(self._versions) > _REMEMBERED_KEYS:
             self._versions.popitem(last=False)
 
-    def _all_ledgers(self) -> dict[tuple[str, str, str], Booked]:
+    def _all_ledgers(self) -> dict[tuple[str, str, str], LedgerEntry]:
         found = self._connection.ask(
             f"SELECT ranges, given_up, repeated FROM {LEDGER} GROUP BY factory, gateway, worker "
             "ORDER BY time DESC LIMIT 1"
         )
         return {
-            (one.tags["factory"], one.tags["gateway"], one.tags["worker"]): (
+            (series.tags["factory"], series.tags["gateway"], series.tags["worker"]): (
                 SequenceRanges.from_json(ranges, int(given_up)),
                 int(repeated),
             )
-            for one in found
-            for _, ranges, given_up, repeated in one.values
+            for series in found
+            for _, ranges, given_up, repeated in series.values
         }
 
-    def _held_sequences(self) -> dict[tuple[str, str], Booked]:
-        """What this worker knows of; from time to time what the others know is joined to it."""
+    def _held_sequences(self) -> dict[Gateway, LedgerEntry]:
+        """The ledger entries known to this worker; those of the other workers are merged periodically."""
         now = self._clock.now()
-        if self._sequences is None or now - self._absorbed > _ABSORB_EVERY:
+        if self._sequences is None or now - self._merged_at > _MERGE_EVERY:
             held = self._sequences or {}
             for (factory, gateway, worker), (ranges, repeated) in self._all_ledgers().items():
                 known, before = held.setdefault((factory, gateway), (SequenceRanges(), 0))
                 known.join(ranges)
                 held[factory, gateway] = (known, repeated if worker == self._worker else before)
-            self._sequences, self._absorbed = held, now
+            self._sequences, self._merged_at = held, now
         return self._sequences
 
-    def _booked(self, batch: ReportBatch) -> dict[tuple[str, str], Booked]:
-        held = self._held_sequences()
-        booked = {}
-        for key, seqs in batch.seqs_per_gateway():
-            before, repeated = held.get(key, (SequenceRanges(), 0))
-            ranges = before.copy()
-            booked[key] = (ranges, repeated + ranges.add(seqs))
-        return booked
+    def _record(self, changed: dict[Gateway, LedgerEntry]) -> None:
+        self._connection.write([self._ledger_line(gateway, entry) for gateway, entry in changed.items()])
+        self._held_sequences().update(changed)
 
-    def _ledger_line(self, key: tuple[str, str], booked: Booked) -> str:
-        ranges, repeated = booked
-        # One point a day, not one at a fixed time: a bucket's retention refuses what is older than it.
+    def _ledger_line(self, key: Gateway, entry: LedgerEntry) -> str:
+        ranges, repeated = entry
+        # One point per day rather than one at a fixed time, which would be older than the bucket's retention.
         day = self._clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
         return (
             f"{LEDGER},factory={key[0]},gateway={key[1]},worker={self._worker} "
             f'ranges="{ranges.to_json()}",given_up={ranges.given_up}i,repeated={repeated}i {to_epoch_milliseconds(day)}'
         )
-
-
-def _any_of(machines: Sequence[str] | None) -> str:
-    if machines is None:
-        return ""
-    return " AND (" + " OR ".join(f"machine = {quoted(name)}" for name in machines) + ")"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')

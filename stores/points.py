@@ -1,4 +1,4 @@
-"""Small numbers that are written back beside the states, for dashboards. Only a server that dashboards can ask has them."""
+"""Points for dashboards, stored beside the states. Available only in a store that Grafana can query."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ HEALTH_EVERY = timedelta(minutes=5)
 
 
 def health_time(now: datetime) -> datetime:
-    """The time at which a moment's health stands: within it, it is written over, so that a year has no more points than it needs."""
+    """The start of the current five-minute period: health points within it overwrite each other, which limits their number."""
     return now - timedelta(microseconds=int(now.timestamp() * 1_000_000) % (HEALTH_EVERY // timedelta(microseconds=1)))
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Fields at a moment. A point with the same measurement, tags and time takes these fields over the older ones."""
+    """Fields at a moment. They overwrite those of an earlier point with the same measurement, tags and time."""
 
     measurement: str
     tags: Mapping[str, str]
@@ -28,30 +28,30 @@ class Point:
 
 
 class PointStore(Protocol):
-    """Every call may raise StoreUnavailableError. Safe to call from several threads."""
+    """Holds points. Thread-safe. Every call may raise StoreUnavailableError."""
 
     def write_points(self, points: Sequence[Point]) -> None:
-        """Durable on return; repeating is harmless."""
+        """Write points; durable on return. Idempotent."""
         ...
 
     def point_times(
         self, measurement: str, factory: str, machines: Sequence[str], start: datetime, end: datetime
     ) -> dict[str, list[datetime]]:
-        """When each of these machines has points in [start, end); machines without one are left out."""
+        """The times of each machine's points in [start, end); machines without points are omitted."""
         ...
 
     def sums(
         self, measurement: str, factory: str, fields: Sequence[str], start: datetime, end: datetime
     ) -> dict[str, dict[str, float]]:
-        """Machine to the sums of fields over [start, end); machines without a point are left out."""
+        """The sums of fields over [start, end) for each machine; machines without points are omitted."""
         ...
 
     def forget(self, measurements: Sequence[str], factory: str) -> None:
-        """Delete a factory's points: they are to be written anew under other tags. Raises StoreRefusedError where the server cannot."""
+        """Delete a factory's points before they are rewritten with other tags. Raises StoreRefusedError if the server cannot delete."""
         ...
 
     def move(self, measurement: str, factory: str, machine: str, group: str) -> None:
-        """Give a machine's points the tag `group`, whatever it was. Killed at any moment, it can be done again. Raises as `forget`."""
+        """Change the tag `group` of a machine's points. Can be repeated after being interrupted at any moment. Raises as `forget`."""
         ...
 
     def close(self) -> None: ...

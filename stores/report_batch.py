@@ -1,4 +1,4 @@
-"""Reports on their way into a store, as columns: a hundred thousand a second leave no time for an object each."""
+"""Reports on their way into a store, as columns: at 100,000 reports per second, one object each would be too slow."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Source = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class StoredReport:
-    """One report with where it came from. The key of its row is (factory, machine, interval.since)."""
+    """One report with its origin. The key of its row is (factory, machine, interval.since)."""
 
     factory: str
     machine: str
@@ -50,9 +50,9 @@ class ReportBatch:
     state: np.ndarray
     """Index into `STATES`, int8."""
     mode: np.ndarray
-    """Index into `MODES`, int8; `NO_MODE` where the source does not say."""
+    """Index into `MODES`, int8; `NO_MODE` if the source does not report it."""
     power_w: np.ndarray
-    """NaN where it was not measured."""
+    """NaN if it was not measured."""
     reason: list[str | None]
 
     def __len__(self) -> int:
@@ -61,13 +61,13 @@ class ReportBatch:
     @classmethod
     def of(cls, reports: Iterable[StoredReport]) -> ReportBatch:
         builder = ReportBatchBuilder()
-        for one in reports:
-            builder.add((one.factory, one.machine, one.gateway), [StateReport.of(one.seq, one.interval)])
+        for report in reports:
+            builder.add((report.factory, report.machine, report.gateway), [StateReport.of(report.seq, report.interval)])
         return builder.build()
 
     @classmethod
     def from_records(cls, records: pd.DataFrame) -> ReportBatch:
-        """From a frame with the stores' `RECORD_COLUMNS`."""
+        """Convert a frame with the columns `RECORD_COLUMNS`."""
         keys = records[["factory", "machine", "gateway"]].astype("str")
         source = keys.groupby(list(keys.columns), sort=False).ngroup().to_numpy()
         reason = records["reason"].astype("object")
@@ -77,27 +77,22 @@ class ReportBatch:
             records["seq"].to_numpy(np.int64),
             _column_milliseconds(records["since"]),
             _column_milliseconds(records["until"]),
-            _codes(records["state"], [one.value for one in STATES]),
-            _codes(records["mode"], [one.value for one in MODES]),
+            _codes(records["state"], [item.value for item in STATES]),
+            _codes(records["mode"], [item.value for item in MODES]),
             records["power_w"].to_numpy(np.float64),
             reason.where(reason.notna(), None).tolist(),
         )
 
     def newest_per_key(self) -> np.ndarray:
-        """Places of the reports with the greatest (until, seq) of each (factory, machine, since), ordered by key."""
-        machine = self._machine_codes()
-        order = np.lexsort((self.seq, self.until_ms, self.since_ms, machine))
-        same = (np.diff(machine[order]) == 0) & (np.diff(self.since_ms[order]) == 0)
-        return np.asarray(order[np.append(~same, True)]) if len(order) else order
+        """Indices of the reports with the greatest (until, seq) of each (factory, machine, since), ordered by key."""
+        return self._last_of_each(self._machine_codes(), self.since_ms)
 
     def newest_per_machine(self) -> np.ndarray:
-        """Places of the reports with the greatest (since, until, seq) of each (factory, machine)."""
-        machine = self._machine_codes()
-        order = np.lexsort((self.seq, self.until_ms, self.since_ms, machine))
-        return np.asarray(order[np.append(np.diff(machine[order]) != 0, True)]) if len(order) else order
+        """Indices of the reports with the greatest (since, until, seq) of each (factory, machine)."""
+        return self._last_of_each(self._machine_codes())
 
     def seqs_per_gateway(self) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
-        """((factory, gateway), its numbers in order, repeated ones repeated)."""
+        """Pairs of (factory, gateway) and its sequence numbers in order, with repetitions."""
         places: dict[tuple[str, str], int] = {}
         codes = [places.setdefault((factory, gateway), len(places)) for factory, _, gateway in self.sources]
         if not len(self.seq):
@@ -110,7 +105,7 @@ class ReportBatch:
             yield gateways[own[order[first]]], self.seq[order[first:last]]
 
     def interval(self, place: int) -> StateInterval:
-        """One report's interval, as the value that the rest of the house speaks of."""
+        """The interval of the report at index `place`."""
         power_w = float(self.power_w[place])
         mode = int(self.mode[place])
         return StateInterval(
@@ -123,7 +118,7 @@ class ReportBatch:
         )
 
     def arrow(self, written: int) -> pa.Table:
-        """The columns of the stores' tables; `written` numbers the batch."""
+        """The batch as a table with the columns of the DuckDB store; `written` is the number of the batch."""
         names = list(zip(*self.sources, strict=True)) if self.sources else [(), (), ()]
         factory, machine, gateway = (
             pa.DictionaryArray.from_arrays(pa.array(self.source, pa.int32()), pa.array(list(column), pa.string()))
@@ -136,10 +131,10 @@ class ReportBatch:
                 "since": pa.array(self.since_ms, pa.int64()).cast(pa.timestamp("ms")),
                 "until": pa.array(self.until_ms, pa.int64()).cast(pa.timestamp("ms")),
                 "state": pa.DictionaryArray.from_arrays(
-                    pa.array(self.state, pa.int8()), pa.array([one.value for one in STATES])
+                    pa.array(self.state, pa.int8()), pa.array([item.value for item in STATES])
                 ),
                 "mode": pa.DictionaryArray.from_arrays(
-                    pa.array(self.mode, pa.int8(), mask=self.mode == NO_MODE), pa.array([one.value for one in MODES])
+                    pa.array(self.mode, pa.int8(), mask=self.mode == NO_MODE), pa.array([item.value for item in MODES])
                 ),
                 "power_w": pa.array(self.power_w, pa.float64(), from_pandas=True),
                 "reason": pa.array(self.reason, pa.string()),
@@ -149,6 +144,14 @@ class ReportBatch:
             }
         )
 
+    def _last_of_each(self, machine: np.ndarray, *further: np.ndarray) -> np.ndarray:
+        """Indices of the last report of each group of equal keys, in the order of (machine, since, until, seq)."""
+        order = np.lexsort((self.seq, self.until_ms, self.since_ms, machine))
+        if not len(order):
+            return order
+        is_last = np.any([np.diff(key[order]) != 0 for key in (machine, *further)], axis=0)
+        return np.asarray(order[np.append(is_last, True)])
+
     def _machine_codes(self) -> np.ndarray:
         machines: dict[tuple[str, str], int] = {}
         codes = [machines.setdefault((factory, machine), len(machines)) for factory, machine, _ in self.sources]
@@ -156,7 +159,7 @@ class ReportBatch:
 
 
 class ReportBatchBuilder:
-    """Takes in messages one by one."""
+    """Collects the reports of several messages into one batch."""
 
     def __init__(self) -> None:
         self._sources: dict[Source, int] = {}
@@ -176,18 +179,20 @@ class ReportBatchBuilder:
         return ReportBatch(
             list(self._sources),
             np.array(self._source, dtype=np.int32),
-            np.fromiter((one.seq for one in reports), np.int64, count),
-            _milliseconds(np.fromiter((one.since.timestamp() for one in reports), np.float64, count)),
-            _milliseconds(np.fromiter((one.until.timestamp() for one in reports), np.float64, count)),
-            np.fromiter((_STATE_CODE[one.state] for one in reports), np.int8, count),
-            np.fromiter((_MODE_CODE[one.mode] for one in reports), np.int8, count),
-            np.fromiter((_NO_POWER if one.power_w is None else one.power_w for one in reports), np.float64, count),
-            [one.reason for one in reports],
+            np.fromiter((report.seq for report in reports), np.int64, count),
+            _milliseconds(np.fromiter((report.since.timestamp() for report in reports), np.float64, count)),
+            _milliseconds(np.fromiter((report.until.timestamp() for report in reports), np.float64, count)),
+            np.fromiter((_STATE_CODE[report.state] for report in reports), np.int8, count),
+            np.fromiter((_MODE_CODE[report.mode] for report in reports), np.int8, count),
+            np.fromiter(
+                (_NO_POWER if report.power_w is None else report.power_w for report in reports), np.float64, count
+            ),
+            [report.reason for report in reports],
         )
 
 
 def _milliseconds(seconds: np.ndarray) -> np.ndarray:
-    """Cut to milliseconds, as the wire does: by way of whole microseconds, which a float64 holds exactly enough."""
+    """Truncate to milliseconds, as `to_milliseconds` does, via whole microseconds, which a float64 represents exactly enough."""
     return np.asarray(np.rint(seconds * 1e6).astype(np.int64) // 1000)
 
 
@@ -206,7 +211,7 @@ def to_epoch_milliseconds(moment: datetime) -> int:
 def interval_of(
     since_ms: int, until_ms: int, state: str, mode: str | None, power_w: float | None, reason: str | None
 ) -> StateInterval:
-    """From the values that a store's row holds; empty text is none."""
+    """The interval of a store's row; an empty `mode` or `reason` means None."""
     return StateInterval(
         MachineState(state),
         from_milliseconds(since_ms),

@@ -1,4 +1,4 @@
-"""Which sequence numbers of a gateway have arrived, as ranges: what is missing, and what came again."""
+"""The sequence numbers received from a gateway, as ranges, from which missing and repeated ones are counted."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from itertools import pairwise
 import numpy as np
 
 MAX_RANGES = 2_000
-"""Above this many ranges the oldest gap is given up: it stays counted as missing, but can no longer be closed."""
+"""Limit of ranges. Above it the oldest gap is given up: it remains counted as missing but can no longer be filled."""
 
 Range = tuple[int, int]
 
 
 @dataclass
 class SequenceRanges:
-    """Disjoint, ordered, inclusive ranges. Small however long the history: one range where nothing is missing."""
+    """Disjoint, ordered, inclusive ranges. If nothing is missing there is one range, however long the history."""
 
     ranges: list[Range] = field(default_factory=list)
     given_up: int = 0
 
     def add(self, seqs: Iterable[int] | np.ndarray) -> int:
-        """Take in numbers in any order. Returns how many of them had arrived before."""
-        # Python's own numbers: a batch brings a few for each of a hundred gateways, and arrays of ten cost more than they save.
+        """Add numbers in any order. Returns how many of them had been received before."""
+        # Python integers: a batch has a few numbers for each of a hundred gateways, and arrays of ten are slower.
         numbers = sorted(seqs.tolist() if isinstance(seqs, np.ndarray) else seqs)
         if not numbers:
             return 0
@@ -38,14 +38,14 @@ class SequenceRanges:
         return len(numbers) - len(distinct) + known
 
     def add_range(self, first: int, last: int) -> int:
-        """Take in a whole range. Returns how many of its numbers had arrived before."""
-        # All that touch or adjoin it become one with it.
-        begin = bisect_left(self.ranges, first - 1, key=lambda one: one[1])
-        end = bisect_right(self.ranges, last + 1, key=lambda one: one[0])
-        met = self.ranges[begin:end]
-        known = sum(max(0, min(last, one[1]) - max(first, one[0]) + 1) for one in met)
-        low = min(first, met[0][0]) if met else first
-        high = max(last, met[-1][1]) if met else last
+        """Add an inclusive range. Returns how many of its numbers had been received before."""
+        # Ranges that overlap or adjoin it are merged with it.
+        begin = bisect_left(self.ranges, first - 1, key=lambda existing: existing[1])
+        end = bisect_right(self.ranges, last + 1, key=lambda existing: existing[0])
+        merged = self.ranges[begin:end]
+        known = sum(max(0, min(last, old[1]) - max(first, old[0]) + 1) for old in merged)
+        low = min(first, merged[0][0]) if merged else first
+        high = max(last, merged[-1][1]) if merged else last
         self.ranges[begin:end] = [(low, high)]
         while len(self.ranges) > MAX_RANGES:
             self.given_up += self.ranges[1][0] - self.ranges[0][1] - 1
@@ -53,7 +53,7 @@ class SequenceRanges:
         return known
 
     def join(self, other: SequenceRanges) -> None:
-        """Take in all that another one knows."""
+        """Add all numbers of another instance."""
         for first, last in other.ranges:
             self.add_range(first, last)
         self.given_up = max(self.given_up, other.given_up)
@@ -67,7 +67,7 @@ class SequenceRanges:
 
     @property
     def gaps(self) -> list[Range]:
-        """The inclusive ranges that are missing between the first and the last number that arrived."""
+        """The inclusive ranges missing between the first and the last number received."""
         return [(earlier[1] + 1, later[0] - 1) for earlier, later in pairwise(self.ranges)]
 
     @property

@@ -1,4 +1,4 @@
-"""What every store of machine states can do, and the values that go in and come out."""
+"""The protocol of stores of machine states, with its values and errors."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from telemetry import StateInterval
 INTERVAL_COLUMNS = ["machine", "since", "until", "state", "mode", "power_w"]
 RECORD_COLUMNS = ["factory", *INTERVAL_COLUMNS, "reason", "gateway", "seq"]
 
-STATE_TYPE = pd.CategoricalDtype([one.value for one in STATES])
-MODE_TYPE = pd.CategoricalDtype([one.value for one in MODES])
+STATE_TYPE = pd.CategoricalDtype([item.value for item in STATES])
+MODE_TYPE = pd.CategoricalDtype([item.value for item in MODES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class LatestState:
 
 @dataclass(frozen=True, slots=True)
 class GatewayLedger:
-    """What has arrived of a gateway's reports: an operator's answer to "is anything missing?"."""
+    """The sequence numbers received from a gateway, with which an operator can see whether reports are missing."""
 
     factory: str
     gateway: str
@@ -40,9 +40,9 @@ class GatewayLedger:
     repeated: int
     gaps: tuple[tuple[int, int], ...]
     ranges: tuple[tuple[int, int], ...] = ()
-    """The numbers that arrived; `gaps` are what lies between."""
+    """The numbers received; `gaps` lie between them."""
     given_up: int = 0
-    """Missing numbers whose gaps were too many to keep; counted in `missing`."""
+    """Missing numbers whose gaps are no longer stored, because there were too many; included in `missing`."""
 
     @classmethod
     def of(cls, gateway: tuple[str, str], held: SequenceRanges, repeated: int) -> GatewayLedger:
@@ -51,28 +51,25 @@ class GatewayLedger:
 
 
 class StoreUnavailableError(Exception):
-    """The store cannot take or give data just now; the same call may succeed later. Says which store and why."""
+    """The store cannot be read or written at the moment; the same call may succeed later. The message names the store and the reason."""
 
 
 class StoreRefusedError(Exception):
-    """The store refuses this data for what it is: repeating does not help, leaving out the culprit does."""
+    """The store refuses the data. A retry does not help; leaving out the invalid record does."""
 
 
 class StoreShutError(StoreUnavailableError):
-    """The store lets us do nothing at all (token, bucket, rights): until a person has mended it, only asking now and then helps."""
+    """The store refuses every request (token, bucket, permissions) until somebody corrects its configuration; retry rarely."""
 
 
 class StateStore(Protocol):
-    """Holds state intervals. Implementations are safe to call from several threads.
-
-    Every call may raise StoreUnavailableError.
-    """
+    """Holds state intervals. Implementations are thread-safe. Every call may raise StoreUnavailableError."""
 
     def write(self, batch: ReportBatch) -> None:
         """Store reports durably before returning. Idempotent: per key the greatest (until, seq) wins, whatever the order.
 
-        After StoreUnavailableError nothing or a part was stored, and the call is repeated whole; after StoreRefusedError
-        it is repeated in halves.
+        After StoreUnavailableError nothing or a part is stored, and the caller repeats the whole batch; after StoreRefusedError
+        it repeats the batch in halves.
         """
         ...
 
@@ -81,29 +78,29 @@ class StateStore(Protocol):
     ) -> pd.DataFrame:
         """Intervals that touch [start, end), ordered by machine and since; `INTERVAL_COLUMNS`, times as UTC.
 
-        `machines` None means all. Of a machine's intervals that began before `start` only the newest counts: it ended
+        `machines` None means all. Of a machine's intervals that began before `start` only the newest is returned, since it ended
         the others. Intervals are as reported: not cut to the range, overlaps not resolved. `state` and `mode` are
         categorical (`STATE_TYPE`, `MODE_TYPE`).
         """
         ...
 
     def cursor(self) -> str:
-        """Where the store stands now, for `changed_since`."""
+        """The current position in the store's sequence of writes, for `changed_since`."""
         ...
 
     def changed_since(self, factory: str, cursor: str) -> tuple[pd.DataFrame, str]:
-        """The intervals written after `cursor` as they are now (`INTERVAL_COLUMNS`), and the next cursor.
+        """The current form of the intervals written after `cursor` (`INTERVAL_COLUMNS`), and the next cursor.
 
-        May give some again that were given before, never leaves one out.
+        May return intervals that were returned before, but never omits one.
         """
         ...
 
     def records(self, factory: str, start: datetime, end: datetime, machines: Sequence[str]) -> pd.DataFrame:
-        """Everything held of these machines with `since` in [start, end), ordered; `RECORD_COLUMNS`."""
+        """All records of these machines with `since` in [start, end), ordered by machine and since; `RECORD_COLUMNS`."""
         ...
 
     def restore(self, records: pd.DataFrame) -> None:
-        """Take `RECORD_COLUMNS` in again, as `write` would, without booking sequence numbers."""
+        """Write records (`RECORD_COLUMNS`) as `write` does, without recording sequence numbers in the ledger."""
         ...
 
     def latest(self, factory: str) -> list[LatestState]:
@@ -111,27 +108,27 @@ class StateStore(Protocol):
         ...
 
     def factories(self) -> list[str]:
-        """Every factory that something is held of, ordered."""
+        """The factories with data in the store, ordered."""
         ...
 
     def earliest(self, factory: str) -> datetime | None:
-        """The first `since` that is held of a factory."""
+        """The earliest `since` of a factory; None if it has no data."""
         ...
 
     def ledger(self) -> list[GatewayLedger]:
-        """What has arrived and what is missing, per gateway, ordered."""
+        """Received and missing reports per gateway, ordered by factory and gateway."""
         ...
 
     def restore_ledger(self, ledger: Sequence[GatewayLedger]) -> None:
-        """Book what another store had booked."""
+        """Add the ledger of another store."""
         ...
 
     def delete_machine(self, factory: str, machine: str) -> None:
-        """Forget everything of a machine; the ledger keeps its numbers, since they did arrive."""
+        """Delete all data of a machine. The ledger keeps its sequence numbers, since they were received."""
         ...
 
     def delete_before(self, moment: datetime) -> None:
-        """Forget intervals that ended before `moment`, but a machine's newest."""
+        """Delete intervals that ended before `moment`, except the newest of each machine."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A store's records out to a file, in from a file, or over into another store: by machine and month, so that memory stays small."""
+"""Exports a store's records to a file, imports them from a file, or copies them to another store; by machine and quarter, to limit memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from telemetry import UserError
 from telemetry.message import EARLIEST
 
 Progress = Callable[[int, int], None]
-"""Called with (machines done, machines in all)."""
+"""Called with the amount done and the total."""
 
 _PORTION = timedelta(days=92)
 _BATCH_ROWS = 100_000
@@ -41,7 +41,7 @@ SCHEMA = pa.schema(
 def portions(
     store: StateStore, factory: str | None, machines: Sequence[str], start: datetime, end: datetime, progress: Progress
 ) -> Iterator[pd.DataFrame]:
-    """All records of the factory (None: of all) and its machines (empty: all) with `since` in [start, end)."""
+    """Portions of all records with `since` in [start, end). `factory` None means all factories, `machines` empty all machines."""
     chosen = [
         (name, latest)
         for name in store.factories()
@@ -51,7 +51,7 @@ def portions(
     ]
     known = {latest.machine for _, latest in chosen}
     if unknown := sorted(set(machines) - known):
-        raise UserError(f"nothing is stored of {', '.join(unknown)}.")
+        raise UserError(f"nothing is stored for {', '.join(unknown)}.")
     begins = {name: store.earliest(name) or EARLIEST for name, _ in chosen}
     for done, (name, latest) in enumerate(chosen):
         progress(done, len(chosen))
@@ -65,9 +65,9 @@ def portions(
 
 
 def export_records(portions: Iterator[pd.DataFrame], path: Path) -> int:
-    """Write to `path`, Parquet or CSV by its ending; returns how many records. Raises UserError.
+    """Write to `path`, as Parquet or CSV depending on its suffix; returns the number of records. Raises UserError.
 
-    The file appears under its name when it is complete.
+    The file gets its final name when it is complete.
     """
     unfinished = path.with_name(path.name + ".unfinished")
     count = 0
@@ -84,7 +84,7 @@ def export_records(portions: Iterator[pd.DataFrame], path: Path) -> int:
 
 
 def import_records(store: StateStore, path: Path, progress: Progress) -> int:
-    """Take in a file that `export_records` wrote, Parquet or CSV; returns how many records. Idempotent. Raises UserError."""
+    """Import a file written by `export_records`; returns the number of records. Idempotent. Raises UserError."""
     count = 0
     try:
         size = path.stat().st_size
@@ -98,12 +98,12 @@ def import_records(store: StateStore, path: Path, progress: Progress) -> int:
             progress(min(count * 40, size), size)
         progress(size, size)
     except (OSError, pa.ArrowException, KeyError) as error:
-        raise UserError(f"{path}: is no export of Vrijloop ({error}).") from error
+        raise UserError(f"{path}: is not an export of Vrijloop ({error}).") from error
     return count
 
 
 def copy_store(source: StateStore, target: StateStore, progress: Progress) -> int:
-    """Everything, the ledger last; returns how many records. Idempotent: an interrupted copy is made again."""
+    """Copy all records, then the ledger; returns the number of records. Idempotent: an interrupted copy is repeated."""
     count = 0
     for records in portions(source, None, [], EARLIEST, datetime.max.replace(tzinfo=UTC), progress):
         target.restore(records)
@@ -117,7 +117,7 @@ def _writer(path: Path, unfinished: Path) -> pq.ParquetWriter | pa_csv.CSVWriter
         return pq.ParquetWriter(unfinished, SCHEMA, compression="zstd")
     if path.suffix == ".csv":
         return pa_csv.CSVWriter(unfinished, SCHEMA)
-    raise UserError(f"{path}: end the name in .parquet or .csv.")
+    raise UserError(f"{path}: the file name must end in .parquet or .csv.")
 
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
@@ -125,18 +125,18 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
         yield from pq.ParquetFile(path).iter_batches(_BATCH_ROWS, columns=RECORD_COLUMNS)
         return
     if path.suffix != ".csv":
-        raise UserError(f"{path}: end the name in .parquet or .csv.")
-    types = {one.name: one.type for one in SCHEMA}
+        raise UserError(f"{path}: the file name must end in .parquet or .csv.")
+    types = {field.name: field.type for field in SCHEMA}
     options = pa_csv.ConvertOptions(column_types=types, include_columns=RECORD_COLUMNS, strings_can_be_null=True)
     yield from pa_csv.open_csv(path, convert_options=options)
 
 
 def _check(records: pd.DataFrame, path: Path) -> None:
-    """Raises UserError where a record could never have come from a machine."""
-    wrong = ~records["state"].isin([one.value for one in STATES])
-    wrong |= records["mode"].notna() & ~records["mode"].isin([one.value for one in MODES])
+    """Raises UserError if a record is not a valid report."""
+    wrong = ~records["state"].isin([item.value for item in STATES])
+    wrong |= records["mode"].notna() & ~records["mode"].isin([item.value for item in MODES])
     wrong |= (records["until"] < records["since"]) | (records["since"] < pd.Timestamp(EARLIEST))
     wrong |= records[["factory", "machine", "gateway", "since", "until", "seq"]].isna().any(axis=1)
     if wrong.any():
         row = records[wrong].iloc[0].to_dict()
-        raise UserError(f"{path}: {int(wrong.sum())} records are no states of a machine, for instance {row}.")
+        raise UserError(f"{path}: {int(wrong.sum())} records are not valid machine states, for example {row}.")

@@ -1,4 +1,4 @@
-"""The words everybody speaks: states, intervals, topics, the wire message, the clock. Imports nothing of ours."""
+"""Shared vocabulary of all packages: states, intervals, topics, the wire message, the clock. Imports no other package of Vrijloop."""
 
 from telemetry.clock import Clock, ShiftedClock, SteppedClock, SystemClock
 from telemetry.duration import Duration, format_duration, parse_duration

@@ -1,6 +1,6 @@
-"""How states look wherever people see them: one colour and one word each, in Dutch and English.
+"""Colours and names of machine states, in Dutch and English, as used in all user interfaces.
 
-The colours are Okabe and Ito's, which colour-blind people can tell apart; Unknown is a grey that is darker than all of them.
+The colours are those of Okabe and Ito, which people with colour blindness can distinguish. Unknown is a grey darker than all of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ STATE_TEXTS: dict[MachineState, tuple[str, str]] = {
     MachineState.NOT_EXECUTING: ("Wacht", "Not executing"),
     MachineState.NOT_AVAILABLE: ("Uit", "Not available"),
     MachineState.OUT_OF_SERVICE: ("Buiten dienst", "Out of service"),
-    MachineState.UNKNOWN: ("Niet bekend", "Unknown"),
+    MachineState.UNKNOWN: ("Onbekend", "Unknown"),
 }
 """Dutch, English."""
 
@@ -34,15 +34,15 @@ LOSS_COLOURS = {
     "off": "#0072B2",
     "unknown": "#5C5C5C",
 }
-"""What became of hours, in the order in which they are stacked."""
+"""Categories of time, in the order in which charts stack them."""
 
 LOSS_TEXTS = {
     "production": ("Productie", "Production"),
     "set_up": ("Instellen", "Set-up"),
-    "delay": ("Wachten tijdens werk", "Delay within work"),
+    "delay": ("Wachttijd tijdens productie", "Delay during production"),
     "down": ("Storing", "Down"),
     "maintenance": ("Onderhoud", "Maintenance"),
     "idle": ("Vrij, aan", "Idle"),
     "off": ("Vrij, uit", "Off"),
-    "unknown": ("Niet bekend", "Unknown"),
+    "unknown": ("Onbekend", "Unknown"),
 }

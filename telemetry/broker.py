@@ -1,4 +1,4 @@
-"""Where the MQTT broker is and how to log in to it: one `[mqtt]` table for every room that speaks MQTT."""
+"""Address and credentials of the MQTT broker: the `[mqtt]` table of every configuration file that has one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PASSWORD_VARIABLE = "VRIJLOOP_MQTT_PASSWORD"  # noqa: S105 - a name, no secret
 
 
 def read_secret_file(path: Path, what: str) -> str:
-    """The first line of a file. Raises UserError."""
+    """The first line of a file. Raises UserError if it cannot be read; `what` names its content in the message."""
     try:
         return path.read_text(encoding="utf-8").splitlines()[0].strip()
     except (OSError, IndexError) as error:
@@ -68,7 +68,7 @@ class BrokerSettings(BaseModel):
 
     @property
     def ended_unanswered(self) -> str:
-        """What to say where the broker ends the connection instead of answering the log-in. It gives no reason: this names the likely one."""
+        """Error text for a broker that closes the connection instead of answering the log-in, with the likely reason."""
         if urlsplit(self.url).scheme != "mqtts":
             expected = "TLS (`mqtts://`)"
         elif self.client_certificate is None:
@@ -78,13 +78,13 @@ class BrokerSettings(BaseModel):
         return f"it ends the connection without an answer; it may expect {expected}"
 
     def password(self) -> str | None:
-        """The first line of `password_file`, else `PASSWORD_VARIABLE`. Raises UserError where the file cannot be read."""
+        """The first line of `password_file`, or else the environment variable `PASSWORD_VARIABLE`. Raises UserError if the file cannot be read."""
         if self.password_file is not None:
             return read_secret_file(self.password_file, "password of the MQTT broker")
         return os.environ.get(PASSWORD_VARIABLE)
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """A verifying context for `mqtts`, None for plain `mqtt`. Raises UserError where a file cannot be read."""
+        """A context that verifies the broker for `mqtts`; None for `mqtt`. Raises UserError if a file cannot be read."""
         if urlsplit(self.url).scheme != "mqtts":
             return None
         try:
@@ -92,6 +92,6 @@ class BrokerSettings(BaseModel):
             if self.client_certificate is not None:
                 context.load_cert_chain(self.client_certificate, self.client_key)
         except (OSError, ssl.SSLError) as error:
-            files = ", ".join(str(one) for one in (self.ca_file, self.client_certificate, self.client_key) if one)
+            files = ", ".join(str(path) for path in (self.ca_file, self.client_certificate, self.client_key) if path)
             raise UserError(f"{files}: the certificates for the MQTT broker cannot be read ({error}).") from error
         return context

@@ -1,7 +1,7 @@
-"""The one clock. Nothing else reads the wall clock; tests and replays pass another clock in.
+"""The clock that is passed to all code that needs the time; tests and replays pass a simulated one. Nothing else reads the wall clock.
 
-Schedules (polling, heartbeats, hourly runs) and time stamps follow the `Clock`. Network time-outs do not: a device
-that does not answer for three seconds is silent, however fast simulated time runs, so they follow the event loop.
+Schedules (polling, heartbeats, hourly runs) and time stamps use the `Clock`. Network time-outs use the event loop's time, because devices
+are real even when time is simulated.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What a room may know of time."""
+    """Time as seen by a part of the program: real, shifted or simulated."""
 
     @property
     def resolution(self) -> timedelta:
-        """The shortest sleep this clock can make; zero for real time. Limits such as "silent for three polls" use it."""
+        """The shortest possible sleep; zero for real time. Limits such as "silent for three polls" take it into account."""
         ...
 
     def now(self) -> datetime:
-        """The present, aware, UTC."""
+        """The current time, aware, in UTC."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep by this clock; returns at the earliest when `seconds` have passed."""
+        """Sleep for at least `seconds` of this clock's time."""
         ...
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Simulated time stands still inside; real time cannot, and passes. Taken around every exchange with a device."""
+        """Stop simulated time inside the block; has no effect on real time. Used around every exchange with a device."""
         ...
 
 
@@ -56,7 +56,7 @@ class SystemClock:
 
 
 class ShiftedClock(SystemClock):
-    """Runs at real speed but began at `start`: the present of a recording."""
+    """Runs at real speed from `start`, for replaying a recording."""
 
     def __init__(self, start: datetime) -> None:
         self._start = start
@@ -67,13 +67,13 @@ class ShiftedClock(SystemClock):
 
 
 class SteppedClock:
-    """Simulated time that runs as fast as the work allows, in steps, until it reaches the present (or `end`).
+    """Simulated time that advances in steps, as fast as the work allows, until it reaches the time of `follow`, or `end`.
 
-    Time moves only when nobody holds it and everybody who waits is asleep on this clock: a poll over a real socket
-    takes no simulated time, so weeks pass in seconds and no reading is missed on a slow machine. Sleeps are rounded up
-    to whole steps since `start`. Once it has caught up with `follow`, it is that clock. Nothing moves before `run()` is started.
+    Time advances only when no block holds it and all waiting tasks sleep on this clock. A poll over a real socket takes no simulated time, so
+    weeks pass in seconds and no reading is missed on a slow computer. Sleeps are rounded up to whole steps since `start`. After catching up with
+    `follow` it behaves as that clock. Time does not advance until `run()` is started.
 
-    Not thread-safe: one event loop.
+    Not thread-safe: to be used in one event loop.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class SteppedClock:
         self._holds = 0
         self._sleepers: list[tuple[datetime, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
-        self._stir = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def resolution(self) -> timedelta:
@@ -109,10 +109,10 @@ class SteppedClock:
         if not self._live:
             woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             heapq.heappush(self._sleepers, (self._on_step(deadline), next(self._order), woken))
-            self._stir.set()
+            self._changed.set()
             await woken
         if self._live and self._follow is None:
-            await asyncio.Event().wait()  # the recording is over: its time never comes
+            await asyncio.Event().wait()  # after the end of the recording this time is never reached
         elif self._live and self._follow is not None:
             await self._follow.sleep(max(0.0, (deadline - self._follow.now()).total_seconds()))
 
@@ -123,17 +123,17 @@ class SteppedClock:
             yield
         finally:
             self._holds -= 1
-            self._stir.set()
+            self._changed.set()
 
     async def run(self) -> None:
-        """Move time until it has caught up with the followed clock, or has reached the end."""
+        """Advance time until it has caught up with `follow` or has reached `end`."""
         while not self._live:
-            # Two turns of the loop: those just woken take their hold, and sockets get their turn.
+            # Two iterations of the event loop: tasks that were woken can take their hold, and sockets are served.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-            self._stir.clear()
+            self._changed.clear()
             if self._holds or not self._sleepers:
-                await self._stir.wait()
+                await self._changed.wait()
                 continue
             target = self._sleepers[0][0]
             limit = self._limit()

@@ -1,4 +1,4 @@
-"""Lengths of time as people write them in a configuration: `"90s"`, `"15min"`, `"2h"`, `"7d"`."""
+"""Durations as written in configuration files: `"90s"`, `"15min"`, `"2h"`, `"7d"`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PATTERN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|w)\s*$")
 
 
 def parse_duration(text: str) -> timedelta:
-    """Raises ValueError with a sentence where the text is no duration."""
+    """Parse a number and a unit. Raises ValueError if the text is not a duration."""
     match = _PATTERN.match(text)
     if match is None:
         raise ValueError(f'{text!r} is not a duration; write a number and a unit, such as "90s", "15min", "2h" or "7d"')
@@ -21,7 +21,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(length: timedelta) -> str:
-    """The shortest way to write it: `2h`, `90s`, `250ms`."""
+    """Format with the largest unit that gives a whole number: `2h`, `90s`, `250ms`."""
     milliseconds = round(length.total_seconds() * 1000)
     for unit in ("d", "h", "min", "s"):
         size = round(_UNITS[unit] * 1000)

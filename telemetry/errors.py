@@ -1,10 +1,10 @@
-"""Errors that are sentences for the person who must act."""
+"""Errors whose message tells the user what to do."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something the person at the keyboard can mend: the message says what failed, where, and what to do.
+    """An error that the user can correct. The message says what failed, where, and what to do.
 
     Commands print the message without a traceback and exit with `exit_code`.
     """
@@ -13,6 +13,6 @@ class UserError(Exception):
 
 
 class UnavailableError(UserError):
-    """A server, broker or device that is needed does not answer or refuses."""
+    """A required server, broker or device does not answer, or refuses the request."""
 
     exit_code = 3

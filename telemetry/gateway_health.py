@@ -1,4 +1,4 @@
-"""What a gateway says of itself now and then, beside `online` and `offline`."""
+"""The health message that a gateway publishes periodically, besides its status `online` or `offline`."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ MAX_BYTES = 4096
 
 
 class GatewayHealth(msgspec.Struct, frozen=True):
-    """Retained, QoS 1. A reader leaves out what it does not know."""
+    """Retained, QoS 1. Readers ignore unknown fields."""
 
     outbox: int
-    """Reports that wait to be sent."""
+    """Number of reports waiting to be sent."""
     version: str = ""
-    """Of the agent."""
+    """Version of the agent."""
     v: int = HEALTH_VERSION
 
 
 def decode_health(payload: bytes) -> GatewayHealth:
-    """Raises ValueError with a sentence."""
+    """Decode and check a health message. Raises ValueError."""
     if len(payload) > MAX_BYTES:
         raise ValueError(f"longer than {MAX_BYTES} bytes")
     try:
-        found = msgspec.json.decode(payload, type=GatewayHealth)
+        health = msgspec.json.decode(payload, type=GatewayHealth)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise ValueError(f"no health of a gateway ({error})") from error
-    if found.v != HEALTH_VERSION or found.outbox < 0:
-        raise ValueError(f"version {found.v}, or an outbox of {found.outbox}: this is version {HEALTH_VERSION}")
-    return found
+        raise ValueError(f"not a health message ({error})") from error
+    if health.v != HEALTH_VERSION or health.outbox < 0:
+        raise ValueError(f"version {health.v} is not {HEALTH_VERSION}, or the outbox of {health.outbox} is negative")
+    return health
 
 
 def encode_health(health: GatewayHealth) -> bytes:

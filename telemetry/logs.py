@@ -1,6 +1,6 @@
-"""What services say: sentences for people, or one JSON object a line for programs (`VRIJLOOP_LOG=json`).
+"""Log formats of the services: plain text, or one JSON object per line (`VRIJLOOP_LOG=json`).
 
-`VRIJLOOP_LOG_LEVEL=debug` says also what follows one report or request by its ids.
+`VRIJLOOP_LOG_LEVEL=debug` adds messages that follow a single report or request by its ids.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 from telemetry.errors import UserError
 
 FORM_VARIABLE, LEVEL_VARIABLE = "VRIJLOOP_LOG", "VRIJLOOP_LOG_LEVEL"
-_OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class JsonFormatter(logging.Formatter):
-    """`time`, `level`, `logger`, `message`, and whatever was given as `extra`."""
+    """JSON with `time`, `level`, `logger`, `message` and the fields given as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        said = {
+        fields = {
             "time": datetime.fromtimestamp(record.created, UTC)
             .isoformat(timespec="milliseconds")
             .replace("+00:00", "Z"),
@@ -28,26 +28,29 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        said |= {name: value for name, value in vars(record).items() if name not in _OWN_FIELDS}
+        fields |= {name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS}
         if record.exc_info:
-            said["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(said, ensure_ascii=False, default=str)
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False, default=str)
 
 
 class PlainFormatter(logging.Formatter):
-    """A sentence, and the ids behind it."""
+    """Plain text, followed by the fields given as `extra`."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        ids = " ".join(f"{name}={value}" for name, value in vars(record).items() if name not in _OWN_FIELDS)
+        ids = " ".join(f"{name}={value}" for name, value in vars(record).items() if name not in _STANDARD_FIELDS)
         return super().format(record) + (f" [{ids}]" if ids else "")
 
 
 def log_to_stderr() -> None:
-    """Once, at the start of a service. Libraries that write whole addresses, which may carry secrets, are heard only where something is
-    wrong. Raises UserError where the environment asks for what there is not."""
+    """Set up logging; call it once, at the start of a service.
+
+    Libraries that log complete URLs, which may contain secrets, are limited to warnings. Raises UserError if an environment variable has an
+    invalid value.
+    """
     form, level = os.environ.get(FORM_VARIABLE, "plain"), os.environ.get(LEVEL_VARIABLE, "info")
     if form not in ("plain", "json"):
         raise UserError(f"{FORM_VARIABLE}={form!r}: write plain or json.")

@@ -1,65 +1,65 @@
-"""What the store's measurements are called: those that ingest writes, and those that analytics writes back for dashboards.
+"""Names of the measurements in the store: those written by ingest, and those that analytics computes for dashboards.
 
-Every one that is written back holds few points a machine and day, so that a panel costs about the same for a day as for a year.
-All carry the tag `factory`; those of machines `machine` and, but for `HOUR`, `group`, too. Times are UTC; a local day's point stands at its midnight.
+The computed ones have few points per machine and day, so that a panel costs about the same for a day as for a year. All have the tag `factory`;
+those of machines also have `machine` and, except for `HOUR`, `group`. Times are UTC; the point of a local day is at its midnight.
 """
 
 from __future__ import annotations
 
 STATE = "machine_state"
-"""Reports as ingest stored them: may overlap, and says nothing of silence."""
+"""Reports as stored by ingest. They may overlap, and time without reports has no points."""
 
 TIMELINE = "machine_timeline"
-"""At each change: fields `state`, `mode`. Silence is Unknown, of overlapping reports the later one counts."""
+"""A point at each change: fields `state`, `mode`. Time without reports is Unknown; of overlapping reports the later one counts."""
 
 NOW = "machine_now"
-"""One point a day, written over: `state` (Unknown where nobody hears it), `since_ms`, `heard_ms`, `silent` (0 or 1)."""
+"""One point per day, overwritten: `state` (Unknown for a silent machine), `since_ms`, `heard_ms`, `silent` (0 or 1)."""
 
 HOUR = "machine_hour"
-"""At each UTC hour, in hours: `used`, `free`, `known` of what came, the first two left out where nothing is known; `forecast`, `offered`, `booked`, `held` of what was planned
-before it began; `promised`, the probability of the slot it lies in; `power_w`, the mean of what was reported; `offered_eur`, `booked_eur` at the policy's price."""
+"""A point per UTC hour, in hours: the actual `used`, `free` and `known`, the first two omitted if nothing is known; `forecast`, `offered`, `booked`, `held` as planned
+before the hour began; `promised`, the probability of the slot that contains it; `power_w`, the mean reported power; `offered_eur`, `booked_eur` at the policy's price."""
 
 SHIFT = "machine_shift"
-"""At the beginning of each shift (tag `shift`, `outside` for what is in none): the hours of ISO 22400-2, as `/api/v1/kpis` has them."""
+"""A point at the start of each shift (tag `shift`; `outside` for time in no shift): the hours of ISO 22400-2, as in `/api/v1/kpis`."""
 
 DAY = "machine_day"
-"""At each local midnight: the hours of ISO 22400-2."""
+"""A point at each local midnight: the hours of ISO 22400-2."""
 
 CLOCK = "machine_clock"
-"""At each local midnight (tag `weekday`, 1 is Monday): `free_00` … `free_23`, free hours by the clock on the wall. Apart from `DAY`, as each
-tag's value makes a series, and a query pays for every series it touches."""
+"""A point at each local midnight (tag `weekday`, 1 is Monday): `free_00` … `free_23`, free hours by local hour. Separate from `DAY`, because each
+tag value makes a series, and the cost of a query grows with the series it reads."""
 
 WEEK = "machine_week"
-"""At each local Monday's midnight: the hours of ISO 22400-2 of the days so far."""
+"""A point at local midnight of each Monday: the hours of ISO 22400-2 of the week's days so far."""
 
 CAPACITY = "capacity_day"
-"""At each local midnight: the sums of `HOUR`'s plans: `forecast_h`, `offered_h`, `booked_h`, `held_h`, `offered_eur`, `booked_eur`."""
+"""A point at each local midnight: the sums of the planned fields of `HOUR`: `forecast_h`, `offered_h`, `booked_h`, `held_h`, `offered_eur`, `booked_eur`."""
 
 PROMISES = "promise_day"
-"""At the local midnight of the slot's day: how many slots were `kept`, `broken`, `booked`, `withdrawn`, `unknown`; of the first two
-`promised`, the sum of their probabilities; `broken_h`, the hours of those that were broken."""
+"""A point at local midnight of the slot's day: the numbers of slots `kept`, `broken`, `booked`, `withdrawn`, `unknown`; `promised`, the sum of the
+probabilities of the first two; `broken_h`, the hours of the broken ones."""
 
 RELIABILITY = "promise_reliability"
-"""At the local midnight of the slot's day, by what was promised (tag `promised`, such as `0.85`): `checked`, `kept`, `promised_sum`."""
+"""A point at local midnight of the slot's day, by promised probability (tag `promised`, such as `0.85`): `checked`, `kept`, `promised_sum`."""
 
 APPROVAL = "approval"
-"""At the beginning of the slot: `end_ms`, `probability`, `status`, `answer_by_ms`."""
+"""A point at the start of the slot: `end_ms`, `probability`, `status`, `answer_by_ms`."""
 
 GATEWAY = "gateway_health"
-"""Tag `gateway`; every five minutes, written over each minute: `online` (0 or 1), `outbox` (reports that wait there), `stored`, `missing`."""
+"""Tag `gateway`; one point per five minutes, overwritten every minute: `online` (0 or 1), `outbox` (waiting reports), `stored`, `missing`."""
 
 INGEST = "ingest_health"
-"""Tag `worker`; every five minutes, written over each minute: `connected`, `failing` (0 or 1), `waiting`, `lag_s`, `reports`, `latency_s` (mean since the last
+"""Tag `worker`; one point per five minutes, overwritten every minute: `connected`, `failing` (0 or 1), `waiting`, `lag_s`, `reports`, `latency_s` (mean since the last
 point), `quarantine`."""
 
 PUBLISHER = "publisher_health"
-"""Every five minutes, written over each minute: `round_age_s`, `pending`, `kill_switch`, `stopped` (0 or 1), `slots`, `alerts`, `approvals`, `checked`, `broken`, and
-`broken_bound`, the share that the policy allows."""
+"""One point per five minutes, overwritten every minute: `round_age_s`, `pending`, `kill_switch`, `stopped` (0 or 1), `slots`, `alerts`, `approvals`, `checked`, `broken`, and
+`broken_bound`, the share of broken promises that the policy allows."""
 
 COMPUTED = (TIMELINE, NOW, SHIFT, DAY, CLOCK, WEEK, PROMISES, RELIABILITY, APPROVAL)
-"""What can be written anew from the store and the publisher's memory; what was planned, in `HOUR` and `CAPACITY`, cannot."""
+"""Measurements that can be recomputed from the store and the publisher's file. The plans in `HOUR` and `CAPACITY` cannot."""
 
 HOURS_FIELDS = (
     "calendar_h", "known_h", "apt_h", "aust_h", "adot_h", "adet_h", "aubt_h", "maintenance_h", "idle_h", "off_h", "unknown_h",
 )  # fmt: skip
-"""Of `SHIFT`, `DAY` and `WEEK`."""
+"""Fields of `SHIFT`, `DAY` and `WEEK`."""

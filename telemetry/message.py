@@ -21,18 +21,18 @@ MAX_REPORTS = 500
 MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_SEQ = 2**63 - 1
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-"""A report from before 2000 comes from a clock that was never set (gateways boot in 1970, PLCs in 1984)."""
+"""An earlier report comes from a clock that was never set (gateways boot in 1970, PLCs in 1984)."""
 
 _PATH = re.compile(r"^(?P<what>.*) - at `\$(?P<path>[^`]*)`$", re.DOTALL)
 
 
 def rfc3339(moment: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds: `2026-11-20T08:14:03.120Z`."""
+    """Format as RFC 3339 in UTC with milliseconds: `2026-11-20T08:14:03.120Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def to_milliseconds(moment: datetime) -> datetime:
-    """The moment in UTC, cut to the milliseconds that the wire carries, so that a `since` stays the same key."""
+    """Convert to UTC and truncate to milliseconds, the resolution of the wire message, so that `since` remains the same key."""
     moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
@@ -87,11 +87,11 @@ class StateMessage(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=
 
 def encode(gateway: str, reports: Sequence[StateReport]) -> bytes:
     """The payload of one message. `reports`: 1 to 500 of one machine, in order of `seq`."""
-    return encode_bodies(gateway, [(one.seq, report_body(one.interval)) for one in reports])
+    return encode_bodies(gateway, [(report.seq, report_body(report.interval)) for report in reports])
 
 
 def report_body(interval: StateInterval) -> str:
-    """A report as JSON, but for its opening and its number: what stays the same until it is sent."""
+    """A report as JSON without the opening brace and the sequence number, which are added by `encode_bodies`."""
     mode = f'"{interval.mode.value}"' if interval.mode is not None else "null"
     power_w = json.dumps(interval.power_w) if interval.power_w is not None else "null"
     reason = json.dumps(interval.reason) if interval.reason is not None else "null"
@@ -107,7 +107,7 @@ def interval_of_body(body: str) -> StateInterval:
 
 
 def encode_bodies(gateway: str, bodies: Sequence[tuple[int, str]]) -> bytes:
-    """As `encode`, from numbers and bodies: a backlog of an hour leaves in seconds."""
+    """As `encode`, from sequence numbers and bodies; fast enough to send an hour's backlog in seconds."""
     reports = ",".join(f'{{"seq":{seq},{body}' for seq, body in bodies)
     return f'{{"v":1,"gateway":"{gateway}","reports":[{reports}]}}'.encode()
 
@@ -117,12 +117,12 @@ _DECODER = msgspec.json.Decoder(StateMessage)
 
 
 def decode(payload: bytes) -> StateMessage:
-    """The message in a payload; fields it does not know are left out. Raises ValueError with one sentence."""
+    """Decode a payload, ignoring unknown fields. Raises ValueError."""
     return decode_counting(payload)[0]
 
 
 def decode_counting(payload: bytes) -> tuple[StateMessage, int]:
-    """As `decode`, and how many fields were left out."""
+    """As `decode`; also returns the number of unknown fields."""
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise ValueError(f"the payload has {len(payload)} bytes; the limit is {MAX_PAYLOAD_BYTES}")
     left_out = 0
@@ -141,13 +141,13 @@ def decode_counting(payload: bytes) -> tuple[StateMessage, int]:
 
 
 def _check(message: StateMessage) -> None:
-    """What types alone cannot say. Raises ValueError."""
+    """Check what the types do not express. Raises ValueError."""
     for name, value in (("gateway", message.gateway), ("factory", message.factory), ("machine", message.machine)):
-        if value is not None and value.endswith("\n"):  # what `$` in a Python pattern lets pass
-            raise ValueError(f"{name}: {value!r} is no name")
+        if value is not None and value.endswith("\n"):  # `$` in a Python pattern also matches before a final newline
+            raise ValueError(f"{name}: {value!r} is not a valid name")
     before = 0
     for place, report in enumerate(message.reports):
-        # In this order: a clock that was never set is the commoner trouble, and says more.
+        # Checked first: a clock that was never set is the more frequent cause and the more useful message.
         if report.since < EARLIEST:
             raise ValueError(
                 f"reports.{place}.since: the time lies before 2000-01-01: the source's clock was never set"
@@ -162,11 +162,11 @@ def _check(message: StateMessage) -> None:
 
 
 def _without_unknown_fields(message: Any) -> tuple[Any, int]:
-    """The message as plain values without the fields that version 1 does not have, and how many those are."""
+    """The message as plain values without the fields that version 1 does not have, and the number of those."""
     known, left_out = _only(StateMessage.__struct_fields__, message)
     if isinstance(known, dict) and isinstance(known.get("reports"), list):
-        reports = [_only(StateReport.__struct_fields__, one) for one in known["reports"]]
-        known["reports"] = [one for one, _ in reports]
+        reports = [_only(StateReport.__struct_fields__, item) for item in known["reports"]]
+        known["reports"] = [item for item, _ in reports]
         left_out += sum(extra for _, extra in reports)
     return known, left_out
 
@@ -174,7 +174,7 @@ def _without_unknown_fields(message: Any) -> tuple[Any, int]:
 def _only(fields: tuple[str, ...], value: Any) -> tuple[Any, int]:
     if not isinstance(value, dict):
         return value, 0
-    known = {name: one for name, one in value.items() if name in fields}
+    known = {name: item for name, item in value.items() if name in fields}
     return known, len(value) - len(known)
 
 

@@ -1,4 +1,4 @@
-"""The wire format described for others: JSON Schema 2020-12 and AsyncAPI 3.0, generated from the types."""
+"""Descriptions of the wire format, generated from the types: JSON Schema 2020-12 and AsyncAPI 3.0."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def state_message_schema() -> dict[str, Any]:
     """JSON Schema of the payload of a state topic."""
     schema = msgspec.json.schema(StateMessage)
     for definition in schema["$defs"].values():
-        # A reader leaves out what it does not know: a field that a later version adds is no error.
+        # Readers ignore unknown fields, so that a later version can add some.
         definition.pop("additionalProperties", None)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
@@ -63,7 +63,7 @@ def asyncapi() -> dict[str, Any]:
 
 
 def write_schemas(folder: Path) -> list[Path]:
-    """Write both files; returns their paths."""
+    """Write both files into `folder` and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, document in ((STATE_SCHEMA, state_message_schema()), (ASYNCAPI, asyncapi())):

@@ -1,4 +1,4 @@
-"""TOML files into validated settings, with errors that name the file, the line, the key and what was expected."""
+"""Loads TOML files into validated settings; errors name the file, the line, the key and what was expected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HEADER = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
 
 
 def load_settings(path: Path, model: type[Settings]) -> Settings:
-    """Read `path` as TOML and validate it as `model`. Raises UserError with one line per mistake."""
+    """Read `path` as TOML and validate it as `model`. Raises UserError with one line per error."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -58,7 +58,7 @@ def _explain(path: Path, text: str, detail: ErrorDetails, model: type[BaseModel]
 
 
 def _line_of(text: str, location: tuple[int | str, ...]) -> int | None:
-    """The line where the key, or the nearest table around it, stands; 1-based."""
+    """The number of the line with the key, or else with the nearest enclosing table; 1-based."""
     names = [step for step in location if isinstance(step, str)]
     indexes = [step for step in location if isinstance(step, int)]
     table: list[str] = []

@@ -1,4 +1,4 @@
-"""A small SQLite file that one process keeps its memory in."""
+"""A small SQLite file in which one process keeps its state."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from telemetry.errors import UserError
 _log = logging.getLogger(__name__)
 
 RESERVE_BYTES = 1_000_000
-"""Enough for what people decide."""
+"""Enough for the decisions of users."""
 _CHECKPOINT_PAGES = 100
 
 
 def open_sqlite_file(path: Path, schema: str, what: str, reserve_bytes: int = 0) -> sqlite3.Connection:
-    """Open or create it, written ahead, for several threads that take turns; each statement is a transaction of its own.
-    `reserve_bytes`: so much can still be written when the disk is full.
+    """Open or create the file in WAL mode. Threads must take turns; each statement is a transaction of its own.
 
-    Raises UserError where it cannot be written; `what` says what it holds.
+    `reserve_bytes`: amount that can still be written when the disk is full. `what`: content of the file, for the error message.
+    Raises UserError if the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,8 +34,8 @@ def open_sqlite_file(path: Path, schema: str, what: str, reserve_bytes: int = 0)
 
 
 def _reserve(connection: sqlite3.Connection, size: int, path: Path) -> None:
-    """Take room in both files: free pages in the one, and in the write-ahead file, which keeps its length and is begun anew before it would
-    have to grow."""
+    """Reserve space in both files: as free pages in the database, and in the WAL file, which keeps its length and is restarted before it
+    would have to grow."""
     try:
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         connection.execute("BEGIN")
@@ -47,4 +47,4 @@ def _reserve(connection: sqlite3.Connection, size: int, path: Path) -> None:
     except sqlite3.Error as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        _log.warning("%s: no room could be set aside (%s).", path, error)
+        _log.warning("%s: no space could be reserved (%s).", path, error)

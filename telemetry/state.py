@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class MachineState(StrEnum):
-    """MachineryItemState of OPC 40001-1, plus `UNKNOWN`: nobody has confirmed the state. Unknown is never idle."""
+    """MachineryItemState of OPC 40001-1, and `UNKNOWN` for time in which no source has confirmed the state. Unknown is never idle."""
 
     EXECUTING = "executing"
     NOT_EXECUTING = "not_executing"
@@ -30,8 +30,8 @@ class OperationMode(StrEnum):
 class StateInterval:
     """A machine was in `state` from `since` until at least `until` (both aware, UTC, `since` <= `until`).
 
-    `mode` is None where the source does not say. `power_w` is the last active power in watts, where the factory's
-    configuration lets it leave.
+    `mode` is None if the source does not report it. `power_w` is the last active power in watts, if the configuration allows
+    reporting it.
     """
 
     state: MachineState

@@ -16,7 +16,7 @@ STATUS_FILTER = f"{PREFIX}/+/+/status"
 HEALTH_FILTER = f"{PREFIX}/+/+/health"
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-"""A factory, gateway or machine as it stands in a topic: small letters, digits, `-` and `_`, at most 63 characters."""
+"""A factory, gateway or machine in a topic: lower-case letters, digits, `-` and `_`, at most 63 characters."""
 
 _STATE_TOPIC = re.compile(rf"{PREFIX}/([a-z0-9][a-z0-9_-]{{0,62}})/([a-z0-9][a-z0-9_-]{{0,62}})/state")
 
@@ -36,7 +36,7 @@ def health_topic(factory: str, gateway: str) -> str:
 
 
 def parse_gateway_topic(topic: str) -> tuple[str, str, str]:
-    """(factory, gateway, "status" or "health"). Raises ValueError with a sentence where the topic is neither."""
+    """(factory, gateway, "status" or "health"). Raises ValueError if the topic has another form."""
     match = _GATEWAY_TOPIC.fullmatch(topic)
     if match is None:
         raise ValueError(f"topic {topic[:200]!r} is not of the form {PREFIX}/<factory>/<gateway>/status or health")
@@ -45,7 +45,7 @@ def parse_gateway_topic(topic: str) -> tuple[str, str, str]:
 
 @lru_cache(maxsize=10_000)
 def parse_state_topic(topic: str) -> tuple[str, str]:
-    """(factory, machine) of a state topic. Raises ValueError with a sentence where the topic is none."""
+    """(factory, machine) of a state topic. Raises ValueError if the topic has another form."""
     match = _STATE_TOPIC.fullmatch(topic)
     if match is None:
         raise ValueError(f"topic {topic!r} is not of the form {PREFIX}/<factory>/<machine>/state")

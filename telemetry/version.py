@@ -1,4 +1,4 @@
-"""Which Vrijloop this is."""
+"""The installed version of Vrijloop."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from importlib.metadata import PackageNotFoundError, version
 
 try:
     __version__ = version("vrijloop")
-except PackageNotFoundError:  # run from a folder that was not installed
+except PackageNotFoundError:  # run from a source tree that is not installed
     __version__ = "unknown"

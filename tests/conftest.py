@@ -1,4 +1,4 @@
-"""Fixtures that several rooms use, and the closing lines that say what was real."""
+"""Fixtures that several rooms use."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from hypothesis import HealthCheck, settings
 from playwright.sync_api import expect, sync_playwright
 
 from tests import servers
-from tests.postgres import fresh_database, postgresql
+from tests.postgres import drop_database, fresh_database, postgresql
 from tests.servers import Mosquitto
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+pytest_plugins = ["tests.suite"]
 
 settings.register_profile("vrijloop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("vrijloop")
@@ -57,10 +59,14 @@ def postgres() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Of a database without tables."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/platform.sqlite"
-    return fresh_database(request.getfixturevalue("postgres"))
+        yield f"sqlite:///{tmp_path}/platform.sqlite"
+        return
+    url = fresh_database(request.getfixturevalue("postgres"))
+    yield url
+    drop_database(url)
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +78,3 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=path, args=[*flags, "--disable-sync"])
         yield chromium
         chromium.close()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What of the servers was real in this run."""
-    real = ", ".join(f"{name} {version}" for name, version in sorted(servers.used.items()))
-    terminalreporter.write_line(f"real: {real or 'no server was needed'}")
-    missing = sorted(set(servers.PROGRAMS.values()) - set(servers.used))
-    if missing:
-        terminalreporter.write_line(f"not used in this run: {', '.join(missing)}")

@@ -65,6 +65,38 @@ def fresh_database(server: str) -> str:
     return server + name
 
 
+def drop_database(url: str) -> None:
+    """Also while somebody is connected."""
+    server, _, name = url.rpartition("/")
+    with administering(f"{server}/") as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+
+
+def remember_rows(url: str) -> None:
+    """Keep a copy of every table, for `as_remembered`."""
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA remembered")
+        for table in _tables(connection):
+            connection.execute(f"CREATE TABLE remembered.{table} AS TABLE {table}".encode())
+
+
+def as_remembered(url: str) -> None:
+    """Put the rows of every table back to what they were, and end the connections that somebody has left open."""
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        tables = _tables(connection)
+        connection.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE".encode())
+        for table in tables:
+            connection.execute(f"INSERT INTO {table} SELECT * FROM remembered.{table}".encode())
+
+
+def _tables(connection: psycopg.Connection) -> list[str]:
+    query = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+    return [name for (name,) in connection.execute(query)]
+
+
 def _answers(port: int) -> bool:
     try:
         psycopg.connect(f"postgresql://vrijloop@127.0.0.1:{port}/postgres", connect_timeout=2).close()

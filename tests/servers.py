@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -26,6 +27,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from tests.ports import free_port as free_port
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
@@ -39,10 +42,14 @@ PROGRAMS = {
 }
 used: dict[str, str] = {}
 """Name to version, of the servers that this run used."""
+allowed = True
+"""False while a test runs that is not marked `servers`."""
 
 
 def require(name: str) -> str:
     """The program's path. Where it is missing: a failure in CI, elsewhere a skip with a sentence."""
+    if not allowed:
+        pytest.fail(f"This test needs {name}: mark it with `@pytest.mark.servers`.")
     program = PROGRAMS[name]
     path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
     if path is None:
@@ -70,22 +77,20 @@ def shared_file(*parts: str) -> Path:
     return path
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For plain HTTP: reading the authorities of the whole world takes 50 ms for each client."""
+
+
 def answers(url: str) -> bool:
     """Whether something speaks HTTP there."""
     try:
-        httpx2.get(url, timeout=2)
+        httpx2.get(url, timeout=2, verify=NO_AUTHORITIES)
     except httpx2.HTTPError:
         return False
     return True

@@ -1,1 +1,1 @@
-"""The command line and the all-in-one demo: the only place that puts rooms together."""
+"""The command line and the demo: the only place where the rooms are put together."""

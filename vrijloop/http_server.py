@@ -1,4 +1,4 @@
-"""Runs an ASGI application on an address, with a clear sentence where the address cannot be used."""
+"""Runs an ASGI application at an address."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from telemetry import UserError
 
 
 def listen_on(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises UserError where the address cannot be used."""
+    """Open a listening socket; port 0 chooses a free one. Raises UserError if the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named: without it asyncio does not set TCP_NODELAY, and every answer waits 40 ms for an acknowledgement.
+    # The protocol is given because asyncio sets TCP_NODELAY only then; without it every answer waits 40 ms for an
+    # acknowledgement.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -29,6 +30,6 @@ def listen_on(host: str, port: int) -> socket.socket:
 
 def serve(app: FastAPI, listener: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM."""
-    # Open pages hold a live connection for hours: they are cut off after a second, and reconnect by themselves.
+    # Open pages keep a stream open for hours. It is closed after a second, and the pages reconnect by themselves.
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])

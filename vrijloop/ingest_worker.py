@@ -1,4 +1,4 @@
-"""An ingest worker as a process of its own: several take their share of one subscription and write one InfluxDB bucket."""
+"""An ingest worker as a separate process. Several workers share one subscription and write to one InfluxDB bucket."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class WorkerSettings(BaseModel):
-    """`vrijloop ingest run --config`."""
+    """Configuration of `vrijloop ingest run`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,13 +35,14 @@ class WorkerSettings(BaseModel):
 
 
 def run_worker(config: Path, name: str, retire: bool) -> None:
-    """Until SIGTERM or SIGINT; with `retire`, until the broker has nothing left for this worker. Raises UserError."""
+    """Run until SIGTERM or SIGINT; with `retire`, until the broker has no messages left for this worker. Raises
+    UserError."""
     log_to_stderr()
     settings = load_settings(config, WorkerSettings)
     try:
         TypeAdapter(Name).validate_python(name)
     except ValidationError:
-        raise UserError(f"{name!r} is no name for a worker: small letters, digits, `-` and `_`.") from None
+        raise UserError(f"{name!r} is not a valid worker name: use small letters, digits, `-` and `_`.") from None
     clock = SystemClock()
     store = open_store(settings.store, settings.data_dir, clock, name, only_writes=True)
     quarantine = Quarantine(settings.data_dir / f"quarantine-{name}.sqlite")
@@ -62,10 +63,12 @@ def run_worker(config: Path, name: str, retire: bool) -> None:
     health, points = IngestHealth(service, quarantine, name, clock), open_points(settings.store)
     if points is not None:
         health.start(points)
-    _log.info("Ingest worker %s takes its share of %s.", name, settings.mqtt.address)
+    _log.info("Ingest worker %s is subscribed to %s.", name, settings.mqtt.address)
     if retire:
         if not service.retire():
-            raise UserError(f"worker {name} could not be emptied; its session stays, nothing is lost. Try again.")
+            raise UserError(
+                f"worker {name} could not process all its messages; its session is kept and nothing is lost. Try again."
+            )
     else:
         stop.wait()
         service.stop()

@@ -1,4 +1,4 @@
-"""The sharing platform as a process, and its first administrator."""
+"""Runs the sharing platform, creates its first administrator, and migrates its tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from analytics.signed_post import post_signed
+from analytics.publishing.webhooks import post_signed
 from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.database import DatabaseError, open_database, revision_of
 from sharing_platform.notifications.mail import FolderMailer, Mailer, SmtpMailer
@@ -20,7 +20,7 @@ from vrijloop.http_server import listen_on, serve
 
 
 class WebhookTarget(BaseModel):
-    """Where a factory's server takes messages: its `/api/v1/hooks/bookings`, and the secret it shares with the platform."""
+    """The `/api/v1/hooks/bookings` URL of a factory's server, and the secret it shares with the platform."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,7 +33,8 @@ _TARGETS = TypeAdapter(dict[Name, WebhookTarget])
 
 @dataclass(frozen=True)
 class PlatformOptions:
-    """As given on the command line. `mail`: a folder, or `smtp://user@host:port`, whose password is in `mail_password_file`."""
+    """Options of the command. `mail`: a folder, or `smtp://user@host:port`, whose password is in
+    `mail_password_file`."""
 
     database: str
     tokens_file: Path | None = None
@@ -48,7 +49,7 @@ class PlatformOptions:
 
 
 def run_platform(options: PlatformOptions, clock: Clock | None = None) -> None:
-    """Serve until told to stop. Raises UserError."""
+    """Serve until SIGINT or SIGTERM. Raises UserError."""
     clock = clock or SystemClock()
     listener = listen_on(options.host, options.port)
     port = listener.getsockname()[1]
@@ -57,7 +58,7 @@ def run_platform(options: PlatformOptions, clock: Clock | None = None) -> None:
         options.database,
         read_tokens(options.tokens_file) if options.tokens_file is not None else {},
         url=options.url or f"http://{options.host}:{port}",
-        webhooks={factory: (one.url, one.secret) for factory, one in targets.items()},
+        webhooks={factory: (target.url, target.secret) for factory, target in targets.items()},
         mailer=_mailer(options),
         sender=options.mail_from,
         post=post_signed,
@@ -71,19 +72,21 @@ def run_platform(options: PlatformOptions, clock: Clock | None = None) -> None:
 
 
 def read_tokens(path: Path) -> dict[str, str]:
-    """From a JSON object, factory to token. Raises UserError."""
+    """Read a JSON object of tokens by factory. Raises UserError."""
     try:
         tokens = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: factories and their tokens cannot be read ({error}).") from error
-    long_enough = isinstance(tokens, dict) and all(isinstance(one, str) and len(one) >= 16 for one in tokens.values())
+        raise UserError(f"{path}: the tokens cannot be read ({error}).") from error
+    long_enough = isinstance(tokens, dict) and all(
+        isinstance(token, str) and len(token) >= 16 for token in tokens.values()
+    )
     if not long_enough:
         raise UserError(f'{path}: write {{"factory": "token of at least 16 characters"}}.')
     return {str(factory): str(token) for factory, token in tokens.items()}
 
 
 def read_targets(path: Path) -> dict[str, WebhookTarget]:
-    """From a JSON object, factory to {"url", "secret"}. Raises UserError, which shows no secret."""
+    """Read a JSON object of {"url", "secret"} by factory. Raises UserError, whose message contains no secret."""
     try:
         return _TARGETS.validate_json(path.read_bytes())
     except OSError as error:
@@ -95,7 +98,7 @@ def read_targets(path: Path) -> dict[str, WebhookTarget]:
 
 
 def describe_platform(folder: Path) -> Path:
-    """Write the platform's OpenAPI description. Returns the file."""
+    """Write the OpenAPI description of the platform. Returns its path."""
     app = create_app(PlatformSettings("sqlite://", {}), SystemClock().now)
     path = folder / "platform.openapi.json"
     path.write_text(json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -103,7 +106,7 @@ def describe_platform(folder: Path) -> Path:
 
 
 def add_administrator(options: PlatformOptions, email: str, name: str, region: str, clock: Clock | None = None) -> str:
-    """Make somebody the region's administrator; returns the link with which they choose a password. Raises UserError."""
+    """Create an administrator of the region. Returns the link with which they choose a password. Raises UserError."""
     try:
         sessions = open_database(options.database)
     except DatabaseError as error:
@@ -113,7 +116,7 @@ def add_administrator(options: PlatformOptions, email: str, name: str, region: s
 
 
 def migrate_platform(database: str) -> tuple[str | None, str | None]:
-    """The revision of its tables before and after. Raises UserError."""
+    """Migrate the tables. Returns the revisions before and after. Raises UserError."""
     try:
         before = revision_of(database)
         open_database(database)

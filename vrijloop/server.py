@@ -1,134 +1,91 @@
-"""The embedded server: ingest, store and analytics in one process, as DuckDB allows one process to write."""
+"""The server: ingest, store and analytics in one process, because DuckDB can be written by one process only."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, Protocol
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, generate_latest
-from pydantic import BaseModel, ConfigDict, Field
 
-from analytics.alert_webhook import alert_webhook
-from analytics.api import build_app
-from analytics.api_context import AnalyticsContext
-from analytics.bookings_at_risk import Alert
-from analytics.calendar_feeds import CalendarFeeds
+from analytics.api.context import AnalyticsContext
+from analytics.api.metrics import AnalyticsCollector
+from analytics.app import build_app
 from analytics.cycle import Analytics
-from analytics.metrics import AnalyticsCollector
-from analytics.platform_client import HttpSharingPlatform
-from analytics.policy import Policy
-from analytics.publications import Publications
-from analytics.publisher import Publisher
-from analytics.publisher_state import PublisherState
+from analytics.executors import Executor, open_executor
+from analytics.history.newest_states import machine_names
+from analytics.policy.calendar_feeds import CalendarFeeds
+from analytics.policy.policy import Policy
+from analytics.publishing.alert_webhook import alert_webhook
+from analytics.publishing.bookings_at_risk import Alert
+from analytics.publishing.platform_client import HttpSharingPlatform
+from analytics.publishing.publications import Publications
+from analytics.publishing.publisher import Publisher
+from analytics.publishing.state import PublisherState
 from analytics.service import AnalyticsService
 from analytics.summaries.writer import SummaryWriter
-from analytics.workers import Workers, workers_for
 from ingest.gateways import GatewayWatch
 from ingest.health import IngestHealth
 from ingest.quarantine import Quarantine
 from ingest.service import IngestService
 from stores import Point, StateStore, StoreRefusedError, StoreUnavailableError
 from stores.configuration import StoreTable, open_points, open_store, read_secret
-from telemetry import Clock, Duration, Name, ShiftedClock, SystemClock, UserError, load_settings, rfc3339
-from telemetry.broker import BrokerSettings
-from vrijloop.backup import back_up
+from telemetry import Clock, ShiftedClock, SystemClock, UserError, load_settings, rfc3339
 from vrijloop.http_server import listen_on, serve
-
-QUARANTINE_FILE = "quarantine.sqlite"
+from vrijloop.operations.backup import back_up
+from vrijloop.server_settings import QUARANTINE_FILE, ServerSettings
 
 _log = logging.getLogger(__name__)
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class SupportsClose(Protocol):
+    """What is closed when the server stops."""
 
-
-class PlatformTable(_Table):
-    """The sharing platform that offers go to. With `webhook_secret_file` it may say at once that bookings have changed."""
-
-    url: str
-    token_file: Path
-    webhook_secret_file: Path | None = None
-
-
-class AlertTable(_Table):
-    """Where alerts are posted, signed by Standard Webhooks. The file holds the URL, which is often a secret itself."""
-
-    url_file: Path
-    secret_file: Path
-
-
-class ForecastTable(_Table):
-    """Where heavy work runs: `processes` beside the server, or the Dask cluster whose scheduler is named."""
-
-    processes: Annotated[int, Field(ge=1, le=256)] = 1
-    scheduler: Annotated[str | None, Field(pattern=r"^(tcp|tls)://[^\s]+$")] = None
-
-
-class ServerSettings(_Table):
-    """`vrijloop server --config`."""
-
-    data_dir: Path = Path("vrijloop-server")
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8341
-    token_file: Path
-    tokens: dict[Name, Path] = {}
-    policy: Path
-    ingest: bool = True
-    cycle: Duration = timedelta(hours=1)
-    mqtt: BrokerSettings = BrokerSettings()
-    store: StoreTable = StoreTable()
-    platform: PlatformTable
-    alerts: AlertTable | None = None
-    forecast: ForecastTable = ForecastTable()
+    def close(self) -> None: ...
 
 
 def run_server(config: Path, as_of: datetime | None = None) -> None:
-    """Serve until told to stop. `as_of`: the present of a recording, instead of today. Raises UserError."""
+    """Serve until SIGINT or SIGTERM. `as_of`: start the clock at this time, to replay a recording. Raises UserError."""
     settings = load_settings(config, ServerSettings)
     policy = load_settings(settings.policy, Policy)
     clock = ShiftedClock(as_of) if as_of is not None else SystemClock()
-    # The address first: a second server must not open the first one's store.
+    # Listen first: a second server must not open the store of the first.
     listener = listen_on(settings.host, settings.port)
-    with workers_for(settings.forecast.scheduler, settings.forecast.processes) as workers:
-        serve(_build(settings, policy, clock, workers), listener)
+    with open_executor(settings.forecast.scheduler, settings.forecast.processes) as executor:
+        serve(_build(settings, policy, clock, executor), listener)
 
 
-def _build(settings: ServerSettings, policy: Policy, clock: Clock, workers: Workers) -> FastAPI:
-    token = read_secret(settings.token_file, "server token")
-    tokens = {policy.factory: token}
-    tokens |= {factory: read_secret(path, f"token of {factory}") for factory, path in settings.tokens.items()}
-    if len(set(tokens.values())) < len(tokens):
-        raise UserError("two factories have the same token: one would see the other's machines.")
+def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Executor) -> FastAPI:
+    tokens = _read_tokens(settings, policy)
     store = open_store(settings.store, settings.data_dir, clock)
     quarantine = Quarantine(settings.data_dir / QUARANTINE_FILE)
     publications = Publications(settings.data_dir / "publications.sqlite")
     platform = HttpSharingPlatform(settings.platform.url, read_secret(settings.platform.token_file, "platform token"))
     state = PublisherState(settings.data_dir / "publisher.sqlite")
-    publisher = Publisher(
-        platform, state, publications, policy, clock, lambda: [one.machine for one in store.latest(policy.factory)]
-    )
+    publisher = Publisher(platform, state, publications, policy, clock, lambda: machine_names(store, policy.factory))
     feeds = CalendarFeeds(policy, settings.data_dir / "calendars")
-    analytics = Analytics(store, publisher, state, publications, policy, clock, feeds, workers)
-    tell = alert_webhook(settings.alerts.url_file, settings.alerts.secret_file, clock) if settings.alerts else _no_alert
+    analytics = Analytics(store, publisher, state, publications, policy, clock, feeds, executor)
+    alerts = settings.alerts
+    notify = alert_webhook(alerts.url_file, alerts.secret_file, clock) if alerts is not None else _ignore_alert
     hook = settings.platform.webhook_secret_file
     ingest = IngestService(settings.mqtt, store, quarantine, clock) if settings.ingest else None
     watch = GatewayWatch(settings.mqtt, policy.factory, clock)
     health = IngestHealth(ingest, quarantine, "server", clock) if ingest is not None else None
 
-    def pipe() -> list[Point]:
+    def ingest_points() -> list[Point]:
         return [*watch.points(store.ledger()), *([health.point()] if health is not None else [])]
 
     points = open_points(settings.store)
-    summaries = SummaryWriter(store, points, state, publications, policy, clock, pipe) if points is not None else None
-    service = AnalyticsService(analytics, store, publisher, policy, clock, settings.cycle, tell, summaries)
+    summaries = (
+        SummaryWriter(store, points, state, publications, policy, clock, ingest_points) if points is not None else None
+    )
+    service = AnalyticsService(analytics, store, publisher, policy, clock, settings.cycle, notify, summaries)
     registry = CollectorRegistry()
     registry.register(AnalyticsCollector(state, lambda: service.result))
     if ingest is not None:
@@ -136,23 +93,18 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, workers: Work
         ingest.start()
     watch.start()
 
+    parts: list[SupportsClose] = [platform, publications, state, quarantine, store]
+    if points is not None:
+        parts.append(points)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        running = [asyncio.create_task(service.run()), asyncio.create_task(_forget_old(store, settings.store, clock))]
+        expiry = _delete_expired(store, settings.store, clock)
+        running = [asyncio.create_task(service.run()), asyncio.create_task(expiry)]
         try:
             yield
         finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-            # Ingest first: what it has in hand is stored and acknowledged before the store closes.
-            if ingest is not None:
-                await asyncio.to_thread(ingest.stop)
-            await asyncio.to_thread(watch.stop)
-            for part in (platform, publications, state, quarantine, store):
-                part.close()
-            if points is not None:
-                points.close()
+            await _stop(running, ingest, watch, parts)
 
     context = AnalyticsContext(
         store,
@@ -164,38 +116,64 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, workers: Work
         lambda: generate_latest(registry).decode("utf-8"),
         state,
         read_secret(hook, "webhook secret") if hook is not None else None,
-        lambda: _backed_up(store, settings.data_dir, clock),
+        lambda: _write_backup(store, settings.data_dir, clock),
         publications.of_machine,
     )
     return build_app(context, lifespan)
 
 
-def _backed_up(store: StateStore, data_dir: Path, clock: Clock) -> dict[str, Any]:
+def _read_tokens(settings: ServerSettings, policy: Policy) -> dict[str, str]:
+    """The API token of every factory. Raises UserError if one cannot be read, or two are the same."""
+    tokens = {policy.factory: read_secret(settings.token_file, "server token")}
+    tokens |= {factory: read_secret(path, f"token of {factory}") for factory, path in settings.tokens.items()}
+    if len(set(tokens.values())) < len(tokens):
+        raise UserError("two factories have the same token; each would see the other's machines.")
+    return tokens
+
+
+async def _stop(
+    running: Sequence[asyncio.Task[None]],
+    ingest: IngestService | None,
+    watch: GatewayWatch,
+    parts: Iterable[SupportsClose],
+) -> None:
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    # Ingest first: the reports it holds are stored and acknowledged before the store closes.
+    if ingest is not None:
+        await asyncio.to_thread(ingest.stop)
+    await asyncio.to_thread(watch.stop)
+    for part in parts:
+        part.close()
+
+
+def _write_backup(store: StateStore, data_dir: Path, clock: Clock) -> dict[str, Any]:
     file = data_dir / "backup.tar"
     return {"file": str(file.resolve()), "states": back_up(file, clock.now(), store, data_dir, None)}
 
 
 def _status(quarantine: Quarantine, ingest: IngestService | None, watch: GatewayWatch) -> dict[str, Any]:
-    gateways = [{**asdict(one), "at": rfc3339(one.at)} for one in watch.gateways()]
-    told = {"quarantined": quarantine.count(), "gateways_now": gateways}
+    gateways = [{**asdict(gateway), "at": rfc3339(gateway.at)} for gateway in watch.gateways()]
+    status = {"quarantined": quarantine.count(), "gateways_now": gateways}
     if ingest is None:
-        return told
-    return told | {
+        return status
+    return status | {
         "broker_connected": ingest.connected,
         "failing": ingest.counters.failing,
         "since_start": ingest.counters.as_dict(),
     }
 
 
-def _no_alert(_: Alert) -> None:
-    """Alerts stand in the log and at `/api/v1/alerts`."""
+def _ignore_alert(_: Alert) -> None:
+    """Without a webhook, alerts are only in the log and at `/api/v1/alerts`."""
 
 
-async def _forget_old(store: StateStore, table: StoreTable, clock: Clock) -> None:
-    """Retention, once a day."""
+async def _delete_expired(store: StateStore, table: StoreTable, clock: Clock) -> None:
+    """Delete states older than `keep`, once a day."""
     while table.keep is not None:
         try:
             await asyncio.to_thread(store.delete_before, clock.now() - table.keep)
         except (StoreUnavailableError, StoreRefusedError) as error:
-            _log.warning("What is older than `keep` could not be deleted: %s. Tried again tomorrow.", error)
+            _log.warning("States older than `keep` could not be deleted: %s. Retrying tomorrow.", error)
         await clock.sleep(24 * 3600)

@@ -1,4 +1,4 @@
-"""`vrijloop simulate`: the simulated factory alone, for any client to talk to."""
+"""`vrijloop simulate`: runs only the simulated factory, for any client."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rich.console import Console
 
 from simulators.limburg import FACTORY
 from telemetry import SystemClock, UserError
-from vrijloop.simulation import SimulatedFactory, agent_machines_toml
+from vrijloop.simulated_factory import SimulatedFactory, agent_machines_toml
 
 
 async def run_simulation(
     seed: int, opcua_port: int, modbus_port: int, agent_config: Path | None, broker: str, console: Console
 ) -> None:
-    """Serve until SIGINT or SIGTERM. Raises UserError where a port or the file cannot be used."""
+    """Serve until SIGINT or SIGTERM. Raises UserError if a port or the file cannot be used."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -29,7 +29,7 @@ async def run_simulation(
             console.print(f"Agent configuration: {agent_config}")
         console.print(f"OPC UA: opc.tcp://127.0.0.1:{opcua_port}/vrijloop/simulator")
         console.print(f"Modbus TCP: 127.0.0.1:{modbus_port}")
-        console.print("Ctrl-C ends it.")
+        console.print("Press Ctrl-C to stop.")
         running = asyncio.create_task(factory.run())
         await stop.wait()
         running.cancel()

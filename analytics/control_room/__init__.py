@@ -1,1 +1,1 @@
-"""The control room: a page that the server itself serves, for those who decide."""
+"""Web page on which an operations manager follows the machines and decides about offers."""

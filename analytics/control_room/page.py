@@ -1,4 +1,4 @@
-"""The control room's page and its door. What it shows it asks of the same API as everybody."""
+"""The page of the control room, sign-in and sign-out. The page's script reads its data from the HTTP API."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
-from analytics.api_context import Context, factory_with
-from analytics.control_room.sessions import COOKIE, LASTS, foreign
+from analytics.api.context import Context, factory_of_token
+from analytics.api.sessions import COOKIE, SESSION_LIFETIME, is_cross_site
 from analytics.control_room.texts import language_of, texts
 from telemetry.appearance import LOSS_COLOURS, STATE_COLOURS
 
-_HERE = Path(__file__).parent
-_GUARDS = {
+_FOLDER = Path(__file__).parent
+_SECURITY_HEADERS = {
     # Chart.js sets the size of its canvases in their style attribute.
     "Content-Security-Policy": (
         "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
@@ -30,14 +30,14 @@ _GUARDS = {
 }
 
 router = APIRouter(include_in_schema=False)
-_templates = Jinja2Templates(_HERE / "templates")
+_templates = Jinja2Templates(_FOLDER / "templates")
 
 Lang = Annotated[str | None, Query(max_length=5)]
 
 
 def add_to(app: FastAPI) -> None:
     app.include_router(router)
-    app.mount("/control/static", StaticFiles(directory=_HERE / "static"), name="control-room")
+    app.mount("/control/static", StaticFiles(directory=_FOLDER / "static"), name="control-room")
 
 
 @router.get("/")
@@ -47,7 +47,7 @@ def get_root() -> Response:
 
 @router.get("/control")
 def get_control_room(request: Request, context: Context, lang: Lang = None) -> HTMLResponse:
-    """The page for who is signed in, the door for everybody else."""
+    """The control room for those who are signed in, the sign-in page for others."""
     factory = context.sessions.factory(request.cookies.get(COOKIE, ""), context.clock.now())
     if factory is None:
         return _page(request, "sign_in.html", lang)
@@ -66,18 +66,19 @@ def post_sign_in(
     request: Request, context: Context, token: Annotated[str, Form(max_length=500)], lang: Lang = None
 ) -> Response:
     now = context.clock.now()
-    if foreign(request):
+    if is_cross_site(request):
         return _page(request, "sign_in.html", lang, status=403)
-    if context.sessions.shut(now):
+    if context.sessions.is_locked(now):
         return _page(request, "sign_in.html", lang, problem="shut", status=429)
-    # Decisions about offers are the own factory's: other factories' tokens see their machines over the API.
-    factory = factory_with(context.tokens, token.strip())
+    # The control room decides about the offers of the server's own factory. Tokens of other factories give access to
+    # the API only.
+    factory = factory_of_token(context.tokens, token.strip())
     if factory is None or factory != context.policy.factory:
-        context.sessions.wrong(now)
+        context.sessions.record_failure(now)
         return _page(request, "sign_in.html", lang, problem="wrong", status=401)
     answer = RedirectResponse(f"/control?lang={language_of(lang, request.headers.get('accept-language', ''))}", 303)
     answer.set_cookie(
-        COOKIE, context.sessions.begin(factory, now), max_age=int(LASTS.total_seconds()),
+        COOKIE, context.sessions.start(factory, now), max_age=int(SESSION_LIFETIME.total_seconds()),
         httponly=True, samesite="strict", secure=request.url.scheme == "https",
     )  # fmt: skip
     return answer
@@ -85,7 +86,7 @@ def post_sign_in(
 
 @router.post("/control/sign-out")
 def post_sign_out(request: Request, context: Context) -> Response:
-    if not foreign(request):
+    if not is_cross_site(request):
         context.sessions.end(request.cookies.get(COOKIE, ""))
     answer = RedirectResponse("/control", 303)
     answer.delete_cookie(COOKIE)
@@ -101,9 +102,9 @@ def _page(request: Request, name: str, lang: str | None, status: int = 200, **va
         "words": _for_script(words),
         "facts": _for_script(values.get("facts", {})),
     }
-    return _templates.TemplateResponse(request, name, values, status_code=status, headers=_GUARDS)
+    return _templates.TemplateResponse(request, name, values, status_code=status, headers=_SECURITY_HEADERS)
 
 
 def _for_script(values: Any) -> str:
-    """JSON that may stand in a script element."""
+    """JSON that is safe inside a script element."""
     return json.dumps(values, ensure_ascii=False).replace("<", "\\u003c").replace("&", "\\u0026")

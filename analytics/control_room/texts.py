@@ -1,4 +1,4 @@
-"""Every word of the control room, in Dutch and English."""
+"""All texts of the control room, in Dutch and English."""
 
 from __future__ import annotations
 
@@ -13,62 +13,59 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "title": ("Controlekamer", "Control room"),
     "sign_in": ("Aanmelden", "Sign in"),
     "sign_out": ("Afmelden", "Sign out"),
-    "token": ("Token van de server", "The server's token"),
-    "token_help": (
-        "De inhoud van het bestand dat in server.toml als token_file staat.",
-        "What stands in the file that server.toml names as token_file.",
-    ),
-    "wrong": ("Dat is niet het token van deze server.", "That is not this server's token."),
-    "shut": ("Te veel verkeerde pogingen. Wacht een minuut.", "Too many wrong attempts. Wait a minute."),
+    "token": ("Token van de server", "Token of the server"),
+    "token_help": ("De inhoud van het bestand dat in server.toml bij token_file staat.", "The contents of the file that server.toml names as token_file."),
+    "wrong": ("Dit is niet het token van deze server.", "This is not the token of this server."),
+    "shut": ("Te veel mislukte pogingen. Probeer het over een minuut opnieuw.", "Too many failed attempts. Try again in a minute."),
     "no_script": ("Deze pagina heeft JavaScript nodig.", "This page needs JavaScript."),
     "kill_on": ("Alles intrekken", "Withdraw everything"),
     "kill_off": ("Weer aanbieden", "Offer again"),
-    "kill_is_on": ("De noodschakelaar staat aan: niets wordt aangeboden.", "The kill switch is on: nothing is offered."),
-    "kill_is_off": ("Er wordt aangeboden wat het beleid toelaat.", "What the policy allows is offered."),
+    "kill_is_on": ("De noodschakelaar staat aan: er wordt niets aangeboden.", "The kill switch is on: nothing is offered."),
+    "kill_is_off": ("Vrije uren worden volgens het beleid aangeboden.", "Free hours are offered according to the policy."),
     "kill_sure": (
-        "Alles wat niet geboekt is wordt nu ingetrokken, ook wat gevraagd is. Zeker?",
-        "Everything that is not booked is withdrawn now, also what is asked for. Sure?",
+        "Alles wat niet geboekt is, wordt nu ingetrokken; ook openstaande aanvragen vervallen. Weet u het zeker?",
+        "Everything that is not booked will be withdrawn now, and open requests will be cancelled. Are you sure?",
     ),
     "alerts": ("Waarschuwingen", "Alerts"),
     "no_alerts": ("Geen waarschuwingen.", "No alerts."),
-    "approvals": ("Wacht op uw akkoord", "Waits for your approval"),
-    "no_approvals": ("Er wacht niets.", "Nothing waits."),
+    "approvals": ("Wacht op uw goedkeuring", "Waiting for your approval"),
+    "no_approvals": ("Niets wacht op goedkeuring.", "Nothing is waiting for approval."),
     "approve": ("Aanbieden", "Offer"),
     "refuse": ("Niet aanbieden", "Do not offer"),
-    "answer_by": ("Antwoord voor", "Answer by"),
+    "answer_by": ("Antwoord vóór", "Answer by"),
     "machines": ("Machines nu", "Machines now"),
-    "no_machines": ("Er is nog geen machine gehoord.", "No machine has been heard yet."),
+    "no_machines": ("Nog geen enkele machine heeft gegevens gestuurd.", "No machine has sent data yet."),
     "since": ("sinds", "since"),
-    "silent": ("niet gehoord sinds", "not heard since"),
+    "silent": ("geen gegevens sinds", "no data since"),
     "today": ("Vandaag", "Today"),
-    "utilisation": ("Veertien dagen: waar de uren bleven", "Fourteen days: where the hours went"),
-    "forecast": ("Voorspelling: hoe waarschijnlijk vrij", "Forecast: how likely free"),
+    "utilisation": ("Gebruik van de laatste veertien dagen", "Use of the last fourteen days"),
+    "forecast": ("Voorspelling: kans dat de machine vrij is", "Forecast: probability that the machine is free"),
     "free": ("Vrij", "Free"),
-    "on_offer": ("In aanbod", "On offer"),
+    "on_offer": ("Aangeboden", "On offer"),
     "all_machines": ("Alle machines", "All machines"),
     "machine": ("Machine", "Machine"),
-    "slots": ("In aanbod", "On offer"),
-    "no_slots": ("Niets in aanbod.", "Nothing on offer."),
+    "slots": ("Aangeboden uren", "Hours on offer"),
+    "no_slots": ("Er wordt niets aangeboden.", "Nothing is on offer."),
     "from": ("Van", "From"),
     "until": ("Tot", "Until"),
-    "sure": ("Zekerheid", "Probability"),
-    "record": ("Eerder gebroken", "Broken before"),
+    "sure": ("Kans", "Probability"),
+    "record": ("Eerder niet nagekomen", "Broken before"),
     "of": ("van", "of"),
     "veto": ("Intrekken", "Withdraw"),
-    "veto_sure": ("Deze uren intrekken en zelf houden?", "Withdraw these hours and keep them?"),
-    "vetoes": ("Zelf gehouden uren", "Hours kept"),
+    "veto_sure": ("Deze uren intrekken en zelf houden?", "Withdraw these hours and keep them for the factory?"),
+    "vetoes": ("Voor eigen gebruik gehouden", "Kept for the factory"),
     "lift": ("Weer vrijgeven", "Release"),
-    "pending": ("Het platform toont dit nog niet; het wordt opnieuw geprobeerd.", "The platform does not show this yet; it is tried again."),
-    "promises": ("Beloften nagegaan", "Promises checked"),
-    "broken": ("gebroken", "broken"),
+    "pending": ("Het platform toont dit nog niet; er wordt opnieuw geprobeerd.", "The platform does not show this yet; it will be retried."),
+    "promises": ("Gecontroleerde beloften", "Promises checked"),
+    "broken": ("niet nagekomen", "broken"),
     "at_most": ("hoogstens", "at most"),
-    "lost": ("Geen verbinding met de server; wat u ziet kan verouderd zijn.", "No connection to the server; what you see may be old."),
-    "failed": ("Dat is niet gelukt:", "That did not work:"),
+    "lost": ("Geen verbinding met de server; de gegevens kunnen verouderd zijn.", "No connection to the server; the data may be out of date."),
+    "failed": ("Dat is niet gelukt:", "That failed:"),
     "gateways": ("Gateways", "Gateways"),
-    "no_gateways": ("Er is nog geen gateway gehoord.", "No gateway has been heard yet."),
+    "no_gateways": ("Nog geen enkele gateway heeft verbinding gemaakt.", "No gateway has connected yet."),
     "online": ("verbonden", "online"),
     "offline": ("niet verbonden", "offline"),
-    "waits": ("meldingen wachten", "reports wait"),
+    "waits": ("meldingen in de wachtrij", "reports queued"),
     "missing": ("ontbreken", "missing"),
     "hours": ("uur", "hours"),
     "other_language": ("English", "Nederlands"),
@@ -76,7 +73,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
 
 
 def texts(language: Language) -> dict[str, str]:
-    """All of them; states under `state_…`, losses under `loss_…`."""
+    """All texts in one language; names of states under `state_…`, of losses under `loss_…`."""
     place = LANGUAGES.index(language)
     found = {key: both[place] for key, both in _TEXTS.items()}
     found |= {f"state_{state.value}": both[place] for state, both in STATE_TEXTS.items()}
@@ -84,10 +81,10 @@ def texts(language: Language) -> dict[str, str]:
 
 
 def language_of(asked: str | None, accepted: str) -> Language:
-    """What the address asks for, else what the browser prefers, else Dutch."""
+    """The language in the URL, else the first one that the browser accepts, else Dutch."""
     if asked is not None:
         return "en" if asked == "en" else "nl"
-    for one in accepted.lower().split(","):
-        if one.strip().startswith(("nl", "en")):
-            return "nl" if one.strip().startswith("nl") else "en"
+    for language in accepted.lower().split(","):
+        if language.strip().startswith(("nl", "en")):
+            return "nl" if language.strip().startswith("nl") else "en"
     return "nl"

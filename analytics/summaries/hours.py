@@ -1,4 +1,5 @@
-"""Where the hours went, as points: the same figures as `/api/v1/kpis`, by day and shift; hours free and used by the clock. Pure."""
+"""Points of how hours were used, with the figures of `/api/v1/kpis` by day and shift, and of free and used hours by
+time of day. Pure."""
 
 from __future__ import annotations
 
@@ -10,23 +11,23 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from analytics.machine_axis import MachineAxis
-from analytics.occupied import idle_spells, occupied_spells
-from analytics.policy import Policy
+from analytics.history.occupied_time import idle_spells, occupied_spells
+from analytics.history.time_bins import TimeBins
+from analytics.kpis.utilisation import PeriodUtilisation, producing, utilisation
+from analytics.policy.policy import Policy
 from analytics.summaries.subjects import lasting_tags_of, tags_of
-from analytics.utilisation import PeriodUtilisation, producing, utilisation
 from stores import Point
 from telemetry import MachineState
 from telemetry.measurements import CLOCK, DAY, HOUR, HOURS_FIELDS, SHIFT, TIMELINE
 
 _DAY = timedelta(days=1)
 CONTEXT = 2
-"""So many days before the first that is written are read: a job that had begun, a night shift that began the evening before."""
+"""Days before the first written one that are read as well, for jobs and night shifts that began earlier."""
 
 
 def hour_points(spells: pd.DataFrame, policy: Policy, first: date, now: datetime, detailed: datetime) -> list[Point]:
-    """`DAY`, `CLOCK` and `SHIFT` from the local day `first` until `now`, `HOUR` from `detailed` on. `spells`: a timeline from `CONTEXT`
-    days before `first` to `now`."""
+    """`DAY`, `CLOCK` and `SHIFT` points from the local day `first` until `now`, and `HOUR` points from `detailed`
+    on. `spells`: a timeline from `CONTEXT` days before `first` to `now`."""
     if spells.empty:
         return []
     zone = ZoneInfo(policy.zone)
@@ -38,39 +39,40 @@ def hour_points(spells: pd.DataFrame, policy: Policy, first: date, now: datetime
     by_clock = _free_by_the_clock(edges, shares["free"], zone)
     machines = sorted(pd.unique(spells["machine"]))
     rows = {machine: row for row, machine in enumerate(machines)}
-    for one in days:
-        day = one.start.astimezone(zone).date()
-        points.append(Point(DAY, tags_of(one.of, policy), one.start, _fields(one)))
-        free = by_clock.get(day, np.zeros((len(machines), 24)))[rows[one.of]]
+    for day_row in days:
+        day = day_row.start.astimezone(zone).date()
+        points.append(Point(DAY, tags_of(day_row.of, policy), day_row.start, _fields(day_row)))
+        free = by_clock.get(day, np.zeros((len(machines), 24)))[rows[day_row.of]]
         clock = {f"free_{hour:02}": float(free[hour]) for hour in range(24)}
-        points.append(Point(CLOCK, tags_of(one.of, policy, weekday=str(day.isoweekday())), one.start, clock))
-    for one in utilisation(spells, policy, before, last, "machine", "shift", until=now):
-        day_of_shift, _, shift = one.period.partition(" ")
-        # Of a shift that began before what was read only its end is known: its point stands from then.
-        if date.fromisoformat(day_of_shift) >= before and one.start >= datetime.combine(before, time(0), zone):
-            points.append(Point(SHIFT, tags_of(one.of, policy, shift=shift), one.start, _fields(one)))
+        points.append(Point(CLOCK, tags_of(day_row.of, policy, weekday=str(day.isoweekday())), day_row.start, clock))
+    for shift_row in utilisation(spells, policy, before, last, "machine", "shift", until=now):
+        day_of_shift, _, shift = shift_row.period.partition(" ")
+        # A shift that began before the timeline is incomplete here; its point is left as it was written before.
+        if date.fromisoformat(day_of_shift) >= before and shift_row.start >= datetime.combine(before, time(0), zone):
+            points.append(Point(SHIFT, tags_of(shift_row.of, policy, shift=shift), shift_row.start, _fields(shift_row)))
     return points + list(_hour_points(edges, shares, machines, policy, detailed))
 
 
 def timeline_points(
     spells: pd.DataFrame, policy: Policy, since: datetime, stand: dict[str, list[datetime]]
 ) -> list[Point]:
-    """`TIMELINE` from `since` on. `stand`: when each machine has points there already: those at which nothing changes any more are
-    written over with what holds then, so that nothing need be deleted."""
+    """`TIMELINE` points from `since` on. `stand`: the times at which each machine already has points. Those at which
+    the state no longer changes are overwritten with the state that holds then, so that nothing needs to be
+    deleted."""
     zone = ZoneInfo(policy.zone)
     first, last = since.astimezone(zone).date(), spells["end"].max().to_pydatetime().astimezone(zone).date()
-    # One at each midnight, so that a day's picture need not look back.
+    # A point at each midnight, so that a panel of one day need not look back further.
     each = (
         datetime.combine(first + offset * _DAY, time(0), zone).astimezone(UTC)
         for offset in range((last - first).days + 1)
     )
-    midnights = [one for one in each if one >= since]
+    midnights = [midnight for midnight in each if midnight >= since]
     points = []
     for name, own in spells.groupby("machine", observed=True):
         machine = str(name)
         state, mode = own["state"].astype("object").to_numpy(), own["mode"].astype("object").to_numpy()
         mode = np.where(pd.isna(mode), "", mode)
-        starts = [one.to_pydatetime() for one in own["start"]]
+        starts = [start.to_pydatetime() for start in own["start"]]
         changes = np.append(True, (state[1:] != state[:-1]) | (mode[1:] != mode[:-1]))
         at = {starts[place]: place for place in np.flatnonzero(changes).tolist() if starts[place] >= since}
         for moment in (*midnights, *stand.get(machine, ())):
@@ -84,20 +86,20 @@ def timeline_points(
     return points
 
 
-def _fields(one: PeriodUtilisation) -> dict[str, float]:
-    return {name: getattr(one, name) for name in HOURS_FIELDS}
+def _fields(period: PeriodUtilisation) -> dict[str, float]:
+    return {name: getattr(period, name) for name in HOURS_FIELDS}
 
 
 def _by_the_hour(
     spells: pd.DataFrame, policy: Policy, first: date, now: datetime
 ) -> tuple[list[datetime], dict[str, np.ndarray]]:
-    """UTC hours, and of each how much was used, free, known: shapes (machines, hours)."""
+    """UTC hours, and how much of each was used, free and known: shapes (machines, hours)."""
     begin = datetime.combine(first, time(0), ZoneInfo(policy.zone)).astimezone(UTC)
     begin = begin.replace(minute=0, second=0, microsecond=0)
     count = max(1, -(-(now - begin) // timedelta(hours=1)))
     hours = [begin + place * timedelta(hours=1) for place in range(count)]
-    edges = np.array([*(one.timestamp() for one in hours), now.timestamp()])
-    axis = MachineAxis(sorted(pd.unique(spells["machine"])), edges)
+    edges = np.array([*(hour.timestamp() for hour in hours), now.timestamp()])
+    axis = TimeBins(sorted(pd.unique(spells["machine"])), edges)
     occupied = occupied_spells(spells, policy.changeover_gap)
     shares = {
         "used": axis.hours(spells[producing(spells)]),
@@ -108,7 +110,8 @@ def _by_the_hour(
 
 
 def _free_by_the_clock(hours: Sequence[datetime], free: np.ndarray, zone: ZoneInfo) -> dict[date, np.ndarray]:
-    """Per local day, shape (machines, 24): an hour that comes twice may have two hours."""
+    """Free hours per local day and hour of the day: shape (machines, 24). An hour that occurs twice may have two
+    hours."""
     found: dict[date, np.ndarray] = {}
     for place, hour in enumerate(hours):
         local = hour.astimezone(zone)
@@ -137,7 +140,7 @@ def _hour_points(
 
 
 def power_points(intervals: pd.DataFrame, policy: Policy) -> list[Point]:
-    """`HOUR`'s `power_w`: the mean of what was reported of each UTC hour's intervals."""
+    """The `power_w` of `HOUR` points: the mean of the reported values whose intervals begin in that UTC hour."""
     measured = intervals[intervals["power_w"].notna()]
     if measured.empty:
         return []

@@ -1,4 +1,4 @@
-"""What was forecast, offered and booked, and how promises were kept, as points. Pure."""
+"""Points of what was forecast, offered and booked, of promises and their outcomes, and of approvals. Pure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from analytics import publications as outcomes
-from analytics.approvals import Approval
 from analytics.cycle import CycleResult
-from analytics.policy import Policy
-from analytics.prices import price_per_hour
-from analytics.publications import Settled
+from analytics.policy.approvals import Approval
+from analytics.policy.policy import Policy
+from analytics.policy.prices import price_per_hour
+from analytics.publishing import publications as outcomes
+from analytics.publishing.publications import SettledPromise
 from analytics.summaries.subjects import lasting_tags_of, tags_of
 from stores import Point
 from stores.report_batch import to_epoch_milliseconds
@@ -26,18 +26,18 @@ _SUMMED = dict(
 
 
 def plan_points(result: CycleResult, policy: Policy, machines: Sequence[str]) -> list[Point]:
-    """`HOUR`'s plans from the hour after the round to its horizon, of every machine, nothing included: the next round writes over
-    what this one meant, and what an hour was planned to be when it began stays."""
+    """The plans in `HOUR` points, for every machine, from the hour after the round to the end of the horizon,
+    including zeros. The next round overwrites them; what was planned for an hour when it began stays."""
     first = result.at.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + _HOUR
     hours = [first + place * _HOUR for place in range(int(policy.horizon / _HOUR) + 1)]
     places = {hour: place for place, hour in enumerate(hours)}
-    firm = [one for one in result.bookings if not one.held]
+    confirmed = [booking for booking in result.bookings if not booking.held]
     spans: dict[str, dict[str, list[tuple[datetime, datetime, float]]]] = defaultdict(lambda: defaultdict(list))
     for slot in result.slots:
         spans["offered"][slot.machine].append((slot.start, slot.end, slot.probability))
-    for kind, own in (("booked", firm), ("held", [one for one in result.bookings if one.held])):
-        for one in own:
-            spans[kind][one.machine].append((one.start, one.end, 0.0))
+    for kind, own in (("booked", confirmed), ("held", [booking for booking in result.bookings if booking.held])):
+        for booking in own:
+            spans[kind][booking.machine].append((booking.start, booking.end, 0.0))
     forecast_at = [places.get(hour) for hour in result.forecast.hours]
     points = []
     for machine in machines:
@@ -80,31 +80,34 @@ def _value(rows: Sequence[dict[str, float]], hours: Sequence[datetime], machine:
 
 
 def capacity_points(sums: Mapping[str, Mapping[str, float]], policy: Policy, midnight: datetime) -> list[Point]:
-    """`CAPACITY` of one local day, from the sums of `HOUR`'s `PLANNED`."""
+    """`CAPACITY` points of one local day, from the sums of the `PLANNED` fields of `HOUR` points."""
     return [
         Point(CAPACITY, tags_of(machine, policy), midnight, {_SUMMED[name]: own[name] for name in PLANNED})
         for machine, own in sums.items()
     ]
 
 
-def promise_points(settled: Iterable[Settled], policy: Policy) -> list[Point]:
-    """`PROMISES` and `RELIABILITY` of every local day that these begin on: all that begin on such a day must be among them."""
+def promise_points(settled: Iterable[SettledPromise], policy: Policy) -> list[Point]:
+    """`PROMISES` and `RELIABILITY` points of every local day on which one of these promises begins. `settled` must
+    contain all promises of such a day."""
     zone = ZoneInfo(policy.zone)
     days: dict[tuple[str, datetime], dict[str, float]] = {}
     bins: dict[tuple[str, datetime], dict[str, float]] = {}
-    for one in settled:
-        midnight = one.start.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
-        own = days.setdefault((one.machine, midnight), dict.fromkeys((*outcomes.ALL, "promised", "broken_h"), 0.0))
-        own[one.outcome] += 1
-        if one.outcome == outcomes.BROKEN:
-            own["broken_h"] += (one.end - one.start) / _HOUR
-        if one.outcome in (outcomes.KEPT, outcomes.BROKEN):
-            own["promised"] += one.probability
-            name = f"{int(one.probability * 20 + 1e-9) / 20:.2f}"
+    for promise in settled:
+        midnight = promise.start.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+        own = days.setdefault(
+            (promise.machine, midnight), dict.fromkeys((*outcomes.OUTCOMES, "promised", "broken_h"), 0.0)
+        )
+        own[promise.outcome] += 1
+        if promise.outcome == outcomes.BROKEN:
+            own["broken_h"] += (promise.end - promise.start) / _HOUR
+        if promise.outcome in (outcomes.KEPT, outcomes.BROKEN):
+            own["promised"] += promise.probability
+            name = f"{int(promise.probability * 20 + 1e-9) / 20:.2f}"
             counted = bins.setdefault((name, midnight), dict.fromkeys(("checked", "kept", "promised_sum"), 0.0))
             counted["checked"] += 1
-            counted["kept"] += one.outcome == outcomes.KEPT
-            counted["promised_sum"] += one.probability
+            counted["kept"] += promise.outcome == outcomes.KEPT
+            counted["promised_sum"] += promise.probability
     found = [Point(PROMISES, tags_of(machine, policy), at, own) for (machine, at), own in days.items()]
     return found + [
         Point(RELIABILITY, {"factory": policy.factory, "promised": name}, at, own) for (name, at), own in bins.items()
@@ -114,22 +117,23 @@ def promise_points(settled: Iterable[Settled], policy: Policy) -> list[Point]:
 def approval_points(
     approvals: Sequence[Approval], stand: Mapping[str, Sequence[datetime]], policy: Policy
 ) -> list[Point]:
-    """`APPROVAL` of every request. `stand`: where machines have points: what is asked no more is said to be `gone`."""
+    """`APPROVAL` points of every request. `stand`: the times at which machines have such points; those without a
+    request get the status `gone`."""
     points = [
         Point(
             APPROVAL,
-            tags_of(one.machine, policy),
-            one.start,
+            tags_of(approval.machine, policy),
+            approval.start,
             {
-                "status": one.status,
-                "probability": one.probability,
-                "end_ms": to_epoch_milliseconds(one.end),
-                "answer_by_ms": to_epoch_milliseconds(one.answer_by),
+                "status": approval.status,
+                "probability": approval.probability,
+                "end_ms": to_epoch_milliseconds(approval.end),
+                "answer_by_ms": to_epoch_milliseconds(approval.answer_by),
             },
         )
-        for one in approvals
+        for approval in approvals
     ]
-    known = {(one.machine, one.start) for one in approvals}
+    known = {(approval.machine, approval.start) for approval in approvals}
     points += [
         Point(APPROVAL, tags_of(machine, policy), at, {"status": "gone"})
         for machine, times in stand.items()

@@ -1,13 +1,13 @@
-"""The tags of a machine's points."""
+"""Tags of the points of a machine."""
 
 from __future__ import annotations
 
-from analytics.policy import Policy
-from analytics.utilisation import NO_GROUP
+from analytics.kpis.utilisation import NO_GROUP
+from analytics.policy.policy import Policy
 
 
 def tags_of(machine: str, policy: Policy, **more: str) -> dict[str, str]:
-    """With the group it belongs to now: where that changes, points are written anew or moved."""
+    """Tags with the machine's current group. When that changes, the points are written anew or moved."""
     return {
         "factory": policy.factory,
         "group": policy.group_of(machine) or NO_GROUP,
@@ -17,5 +17,5 @@ def tags_of(machine: str, policy: Policy, **more: str) -> dict[str, str]:
 
 
 def lasting_tags_of(machine: str, policy: Policy) -> dict[str, str]:
-    """Of points that stay when groups change."""
+    """Tags of points that are kept when groups change."""
     return {"factory": policy.factory, "machine": machine}

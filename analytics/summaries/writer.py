@@ -1,4 +1,4 @@
-"""Keeps what dashboards show up to date in the store. A shell: reads the store and the publisher's memory, writes points."""
+"""Keeps the points that dashboards read up to date. Reads the store and the publisher's state, and writes points."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from analytics.cycle import CycleResult
-from analytics.live_state import state_now
-from analytics.past import HISTORY, PORTION
-from analytics.policy import Policy
-from analytics.publications import Publications
-from analytics.publisher_state import PublisherState
+from analytics.history.newest_states import machine_names
+from analytics.history.snapshot import HISTORY, PORTION
+from analytics.history.timeline import timeline
+from analytics.policy.policy import Policy
+from analytics.publishing.live_state import current_state
+from analytics.publishing.publications import Publications
+from analytics.publishing.state import PublisherState
 from analytics.summaries.health import publisher_point
 from analytics.summaries.hours import CONTEXT, hour_points, power_points, timeline_points
 from analytics.summaries.plans import PLANNED, approval_points, capacity_points, plan_points, promise_points
 from analytics.summaries.subjects import tags_of
-from analytics.timeline import timeline
 from stores import Point, PointStore, StateStore, StoreRefusedError
 from stores.report_batch import to_epoch_milliseconds
 from telemetry import Clock
@@ -31,20 +32,20 @@ from telemetry.measurements import APPROVAL, CAPACITY, COMPUTED, DAY, HOUR, HOUR
 _log = logging.getLogger(__name__)
 
 DETAILED = timedelta(weeks=8)
-"""So far back timelines and hours are written when it begins; days and shifts for as long as there is history."""
+"""How far back timelines and hours are written at first. Days and shifts are written for the whole history."""
 _LAYOUT = 1
-"""Another number, and everything is written anew."""
+"""Changing this number causes everything to be written anew."""
 _DAY = timedelta(days=1)
 _HEARD_EVERY = timedelta(minutes=1)
 _USUAL_DAYS = 30
-"""Of so many days `PORTION` machines are summed up together."""
+"""For this many days, `PORTION` machines are processed together; for more days, fewer machines."""
 
 Newest = tuple[Any, Any]
-"""Of a machine's newest interval (since, state, mode), and its until."""
+"""(since, state, mode) of the newest interval of a machine, and its `until`."""
 
 
 class SummaryWriter:
-    """Every call raises what the stores raise; the next makes up for it. Called from one thread at a time."""
+    """Every method raises what the stores raise, and the next call catches up. Not thread-safe."""
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class SummaryWriter:
         clock: Clock,
         others: Callable[[], Sequence[Point]] = tuple,
     ) -> None:
-        """`others`: what the server's other parts have to say, once a minute."""
+        """`others`: returns points of other parts of the server, called once a minute."""
         self._store = store
         self._points = points
         self._state = state
@@ -68,36 +69,36 @@ class SummaryWriter:
         self._heard_at: datetime | None = None
         self._newest: dict[str, Newest] = {}
 
-    def now(self) -> None:
-        """`NOW` of machines that changed, and once a minute of all."""
+    def write_states(self) -> None:
+        """Write `NOW` points of machines whose state changed, and of all machines once a minute."""
         now = self._clock.now()
         latest = self._store.latest(self._policy.factory)
         every = self._heard_at is None or now - self._heard_at >= _HEARD_EVERY
         points: list[Point] = []
         shown: dict[str, tuple[object, ...]] = {}
-        for one in latest:
-            state, since, silent = state_now(one, now, self._policy)
+        for newest in latest:
+            state, since, silent = current_state(newest, now, self._policy)
             look = (state, since, silent)
-            shown[one.machine] = look
-            if every or self._shown.get(one.machine) != look:
+            shown[newest.machine] = look
+            if every or self._shown.get(newest.machine) != look:
                 fields = {
                     "state": state.value,
                     "since_ms": to_epoch_milliseconds(since),
-                    "heard_ms": to_epoch_milliseconds(one.interval.until),
+                    "heard_ms": to_epoch_milliseconds(newest.interval.until),
                     "silent": int(silent),
                 }
                 midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-                points.append(Point(NOW, tags_of(one.machine, self._policy), midnight, fields))
+                points.append(Point(NOW, tags_of(newest.machine, self._policy), midnight, fields))
         self._points.write_points(points)
         self._shown = shown
         if every:
             self._heard_at = now
 
-    def hours(self) -> None:
-        """Timelines, hours, shifts and days that the last call did not know, and today's."""
+    def write_hours(self) -> None:
+        """Write timelines, hours, shifts and days that have changed since the last call, and those of today."""
         now = self._clock.now()
         cursor = self._store.cursor()
-        machines = [one.machine for one in self._store.latest(self._policy.factory)]
+        machines = machine_names(self._store, self._policy.factory)
         noted, newest = self._state.note("summaries"), dict[str, Newest]()
         today = now.astimezone(ZoneInfo(self._policy.zone)).date()
         if noted is None or noted["rules"] != self._rules():
@@ -111,22 +112,22 @@ class SummaryWriter:
         else:
             changed, cursor = self._store.changed_since(self._policy.factory, noted["cursor"])
             written = date.fromisoformat(noted["day"])
-            # Also a machine that says nothing: its silence goes on, and yesterday ended.
+            # Machines without new intervals are included: their silence continues, and yesterday has ended.
             firsts = {name: min(today, written) for name in machines}
             changes, newest = self._changes(changed)
             for name, since in changes.items():
                 day = since.astimezone(ZoneInfo(self._policy.zone)).date()
                 firsts[name] = min(day, firsts.get(name, today))
         for first, some in _together(firsts, today):
-            self._write_hours(some, first, now)
+            self._write_hours_of(some, first, now)
         if firsts:
             self._write_weeks(min(firsts.values()), today)
         self._state.set_note("summaries", {"rules": self._rules(), "cursor": cursor, "day": today.isoformat()})
-        # Only now: had a store failed meanwhile, the next call would take for known what was not written.
+        # Only now, after everything is written: if a store fails before, the next call must write it again.
         self._newest |= newest
 
     def _leave_other_rules(self, machines: Sequence[str]) -> None:
-        """What was written under other groups or shifts would be counted twice."""
+        """Remove points written for other groups or shifts, which would be counted twice."""
         factory = self._policy.factory
         try:
             for machine in machines:
@@ -134,26 +135,27 @@ class SummaryWriter:
             self._points.forget(COMPUTED, factory)
         except StoreRefusedError as error:
             _log.warning(
-                "The store deletes nothing: dashboards go on showing groups and shifts that are gone. %s", error
+                "The store cannot delete points, so dashboards still show groups and shifts that no longer exist. %s",
+                error,
             )
 
     def _changes(self, changed: pd.DataFrame) -> tuple[dict[str, datetime], dict[str, Newest]]:
-        """From when on each machine is not what it was at the last call, and its newest interval. A state that holds for weeks is
-        confirmed each minute: that changes nothing of what was confirmed before."""
-        found, fresh = {}, {}
+        """From when on each machine has changed since the last call, and its newest interval. A later `until` of the
+        same interval changes nothing before the earlier `until`."""
+        changed_since, newest_by_machine = {}, {}
         for name, own in changed.groupby("machine", observed=True):
             machine, newest = str(name), own.iloc[-1]
             look = (newest["since"], str(newest["state"]), str(newest["mode"]))
             known, until = self._newest.get(machine, (None, None))
             longer = len(own) == 1 and look == known and until is not None and newest["until"] >= until
-            found[machine] = (until if longer else own["since"].min()).to_pydatetime()
-            fresh[machine] = (look, newest["until"])
-        return found, fresh
+            changed_since[machine] = (until if longer else own["since"].min()).to_pydatetime()
+            newest_by_machine[machine] = (look, newest["until"])
+        return changed_since, newest_by_machine
 
-    def round(self, result: CycleResult) -> None:
-        """What a round of analytics planned, the sums of the days around, what came of promises, what waits for an answer."""
+    def write_round(self, result: CycleResult) -> None:
+        """Write the plans of a round, the sums of the days around it, outcomes of promises, and approvals."""
         policy, now = self._policy, result.at
-        machines = [one.machine for one in self._store.latest(policy.factory)]
+        machines = machine_names(self._store, policy.factory)
         self._points.write_points(plan_points(result, policy, machines))
         zone = ZoneInfo(policy.zone)
         today = now.astimezone(zone).date()
@@ -168,22 +170,22 @@ class SummaryWriter:
         self._points.write_points(promise_points(self._publications.settled(since), policy))
         self._state.set_note("promises", self._rules())
         approvals = self._state.approvals()
-        asked = {one.machine for one in approvals}
+        asked = {approval.machine for approval in approvals}
         asking = [name for name in machines if name in asked or policy.for_machine(name).approval == "ask"]
         until = now + policy.horizon + 2 * _DAY
         stand = self._points.point_times(APPROVAL, policy.factory, asking, now - _DAY, until)
         self._points.write_points(approval_points(approvals, stand, policy))
 
-    def minute(self, result: CycleResult | None) -> None:
-        """What is due once a minute: hours, and how the pipe does."""
-        self.hours()
+    def write_minute(self, result: CycleResult | None) -> None:
+        """Write what is due once a minute: hours, and the health of publisher and ingest."""
+        self.write_hours()
         health = publisher_point(self._state, result, self._policy, self._clock.now())
         self._points.write_points([health, *self._others()])
 
     def close(self) -> None:
         self._points.close()
 
-    def _write_hours(self, machines: Sequence[str], first: date, now: datetime) -> None:
+    def _write_hours_of(self, machines: Sequence[str], first: date, now: datetime) -> None:
         policy = self._policy
         start = self._midnight(first - CONTEXT * _DAY)
         reported = self._store.intervals(policy.factory, start, now, machines)
@@ -207,22 +209,23 @@ class SummaryWriter:
             monday += 7 * _DAY
 
     def _midnight(self, day: date) -> datetime:
-        """When a local day begins, UTC."""
+        """The beginning of a local day, in UTC."""
         return datetime.combine(day, time(0), ZoneInfo(self._policy.zone)).astimezone(UTC)
 
     def _rules(self) -> str:
-        """What the points rest on: with other groups or shifts they are written anew."""
+        """Digest of the rules that points depend on. When it changes, they are written anew."""
         policy = self._policy
         groups = {name: policy.group_of(name) for name in policy.machine}
         rules = [
             _LAYOUT, policy.factory, policy.zone, str(policy.changeover_gap), groups,
-            [one.model_dump(mode="json") for one in policy.shifts],
+            [shift.model_dump(mode="json") for shift in policy.shifts],
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
 
 
 def _together(firsts: dict[str, date], today: date) -> list[tuple[date, list[str]]]:
-    """Machines that begin on the same day, in portions: of a year fewer than of yesterday, so that memory stays small."""
+    """Machines whose points begin on the same day, in portions that are smaller the longer the range, to bound
+    memory."""
     days: dict[date, list[str]] = {}
     for name, first in sorted(firsts.items()):
         days.setdefault(first, []).append(name)

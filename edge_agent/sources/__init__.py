@@ -1,1 +1,1 @@
-"""Where machine states come from: one module per protocol, each a task of its own per device."""
+"""Sources of machine states: OPC UA and Modbus. Each device or server has its own task."""

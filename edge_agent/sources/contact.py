@@ -1,4 +1,4 @@
-"""Whether a device is heard: said once when it goes, once when it comes back."""
+"""Tracks whether a device answers; logged once when contact is lost and once when it is restored."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ NO_CONTACT = "no contact"
 
 
 class SourceLostError(Exception):
-    """The device does not answer, or answers what cannot be understood. Says which and why."""
+    """The device does not answer, or its answer cannot be interpreted. The message names the device and the reason."""
 
 
 class Contact:
-    """Contact with one device and its machines. `first` is set once it was reached, or once trying has failed."""
+    """Contact with one device and its machines. `first` is set after the first attempt, whether it succeeded or failed."""
 
     def __init__(self, device: str, machines: Sequence[str], writer: ReportWriter, clock: Clock) -> None:
         self._device = device
@@ -34,14 +34,15 @@ class Contact:
     def lost(self) -> bool:
         return self._lost
 
-    def made(self) -> None:
+    def mark_answering(self) -> None:
+        """The device has answered."""
         if self._lost:
             _log.info("%s: answers again.", self._device)
         self._lost = False
         self.first.set()
 
-    def broke(self, why: str) -> None:
-        """From here on the machines' states are Unknown."""
+    def mark_lost(self, why: str) -> None:
+        """The device does not answer: report its machines as Unknown from now on."""
         if not self._lost:
             _log.warning("%s: %s. Its machines are Unknown until it answers; trying again.", self._device, why)
         self._lost = True

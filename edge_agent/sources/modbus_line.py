@@ -1,4 +1,4 @@
-"""One Modbus connection, to a device or to a gateway with several units behind it, shared by all who read over it."""
+"""One Modbus connection to a device, or to a gateway with several units behind it, shared by all its readers."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from edge_agent.configuration import ModbusDevice
 from edge_agent.device_templates import Function
 from edge_agent.sources.contact import SourceLostError
 
-logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what goes wrong is said once per device, in our words
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # `Contact` logs problems, once per device
 
 Client = AsyncModbusTcpClient | AsyncModbusSerialClient
 
 _ILLEGAL_ADDRESS = 2
 _NOBODY_THERE = (0x0A, 0x0B)
-"""What a gateway answers for a unit that does not answer it."""
+"""Exception codes with which a gateway reports that a unit does not answer."""
 
 _NEVER_S = 3600.0
 
 
 class RefusedError(SourceLostError):
-    """The device answered that it has no such registers."""
+    """The device answered that it does not have these registers."""
 
 
 class LineDownError(SourceLostError):
-    """Nothing takes the connection. Trying again costs nobody anything, so it is done soon."""
+    """No connection can be made. Retried soon, because an attempt costs the other units nothing."""
 
 
 class ModbusLine:
-    """Requests go out one at a time, in the order of asking: most gateways and every serial line can do no more.
+    """Sends requests one at a time, in order, since most gateways and every serial line support no more.
 
-    A request that was not answered in time throws the connection away: its answer may still come, and must not be taken
-    for the answer to the next request. The next request connects anew.
+    If a request is not answered in time, the connection is closed: a late answer must not be taken for the answer to the next
+    request. The next request opens a new connection.
     """
 
     def __init__(self, device: ModbusDevice) -> None:
@@ -47,46 +47,46 @@ class ModbusLine:
         self._users = 0
 
     def join(self) -> None:
-        """One more reader."""
+        """Register a reader."""
         self._users += 1
 
     async def leave(self) -> None:
-        """The last one closes the connection."""
+        """Unregister a reader; the last one closes the connection."""
         self._users -= 1
         if self._users <= 0:
             async with self._turn:
                 self._drop()
 
-    async def words(self, unit: int, function: Function, address: int, count: int, timeout: float) -> list[int]:
-        """Registers. Raises SourceLostError with a sentence, RefusedError where the device has no such registers."""
-        answer = await self._ask(unit, function, address, count, timeout)
+    async def read_words(self, unit: int, function: Function, address: int, count: int, timeout: float) -> list[int]:
+        """Read registers. Raises SourceLostError, and RefusedError if the device does not have them."""
+        answer = await self._request(unit, function, address, count, timeout)
         if len(answer.registers) != count:
             raise SourceLostError(f"unit {unit} answered {len(answer.registers)} words, not {count}")
         return list(answer.registers)
 
-    async def bits(self, unit: int, function: Function, address: int, count: int, timeout: float) -> list[bool]:
-        """Coils or discrete inputs. Raises as `words`."""
-        answer = await self._ask(unit, function, address, count, timeout)
+    async def read_bits(self, unit: int, function: Function, address: int, count: int, timeout: float) -> list[bool]:
+        """Read coils or discrete inputs. Raises as `read_words`."""
+        answer = await self._request(unit, function, address, count, timeout)
         if len(answer.bits) < count:
             raise SourceLostError(f"unit {unit} answered {len(answer.bits)} bits, not {count}")
         return [bool(bit) for bit in answer.bits[:count]]
 
-    async def _ask(self, unit: int, function: Function, address: int, count: int, timeout: float) -> Any:
+    async def _request(self, unit: int, function: Function, address: int, count: int, timeout: float) -> Any:
         async with self._turn:
             client = await self._connected(timeout)
-            ask: dict[Function, Callable[..., Awaitable[Any]]] = {
+            reads: dict[Function, Callable[..., Awaitable[Any]]] = {
                 "holding": client.read_holding_registers,
                 "input": client.read_input_registers,
                 "coil": client.read_coils,
                 "discrete": client.read_discrete_inputs,
             }
             try:
-                answer = await _within(timeout, ask[function](address, count=count, device_id=unit))
+                answer = await _within(timeout, reads[function](address, count=count, device_id=unit))
             except (ModbusException, TimeoutError, OSError) as error:
                 self._drop()
                 raise SourceLostError(f"no answer from unit {unit} at {self._device.line} in {timeout:g} s") from error
             except BaseException:
-                self._drop()  # cancelled in mid-request: the answer would be the next reader's
+                self._drop()  # cancelled during a request: the next reader would get its answer
                 raise
         if answer.isError():
             code = getattr(answer, "exception_code", None)
@@ -121,33 +121,33 @@ class ModbusLine:
             self._client = None
 
 
-async def _within(timeout: float, asked: Awaitable[Any]) -> Any:
-    """What was asked, in a task of its own. Raises TimeoutError.
+async def _within(timeout: float, call: Awaitable[Any]) -> Any:
+    """Await `call` in a task of its own. Raises TimeoutError.
 
-    The library turns a cancellation into an error or a result of its own: whoever awaited it directly would never end.
+    pymodbus turns a cancellation into an error or a result: a task that awaited it directly could not be cancelled.
     """
-    asking = asyncio.ensure_future(asked)
+    calling = asyncio.ensure_future(call)
     try:
         async with asyncio.timeout(timeout):
-            return await asyncio.shield(asking)
+            return await asyncio.shield(calling)
     except BaseException:
-        asking.add_done_callback(lambda done: done.cancelled() or done.exception())
-        asking.cancel()
+        calling.add_done_callback(lambda done: done.cancelled() or done.exception())
+        calling.cancel()
         raise
 
 
 class ModbusLines:
-    """The lines of an agent: devices that name the same address share one."""
+    """The lines of an agent. Devices with the same address share one."""
 
     def __init__(self) -> None:
         self._lines: dict[str, ModbusLine] = {}
 
-    def of(self, device: ModbusDevice) -> ModbusLine:
+    def for_device(self, device: ModbusDevice) -> ModbusLine:
         return self._lines.setdefault(device.line, ModbusLine(device))
 
 
 def _new_client(device: ModbusDevice) -> Client:
-    # Repeating, reconnecting and giving up are ours to pace: the library's own are off.
+    # pymodbus's own retries, reconnection and time-outs are switched off: the source does all of them.
     if device.transport == "serial":
         return AsyncModbusSerialClient(
             device.serial_port or "",

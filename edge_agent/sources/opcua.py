@@ -1,4 +1,4 @@
-"""The machines of one OPC UA server: followed for ever, through restarts and broken connections."""
+"""Follows the machines of one OPC UA server, through restarts and lost connections."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from telemetry import Clock, UserError
 
 _log = logging.getLogger(__name__)
 
-_KNOCK_S = 1.0
-_KNOCK_TIMEOUT_S = 2.0
+_PROBE_EVERY_S = 1.0
+_PROBE_TIMEOUT_S = 2.0
 
 
 class OpcUaSource:
-    """Follows one server for ever; its trouble stays its own."""
+    """Follows one server until cancelled, independently of all other servers."""
 
     def __init__(self, server: OpcUaServer, pki: Pki, writer: ReportWriter, clock: Clock) -> None:
         self._server = server
@@ -34,16 +34,16 @@ class OpcUaSource:
         self.contact = Contact(f"OPC UA {server.endpoint}", [machine.id for machine in server.machine], writer, clock)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Follow the server until cancelled."""
         backoff = Backoff()
         try:
             while True:
                 try:
                     await self._follow(backoff)
                 except (SourceLostError, UserError, OSError) as error:
-                    self.contact.broke(sentence(error))
+                    self.contact.mark_lost(sentence(error))
                 await self._end_session()
-                await self._until_worth_trying(backoff.next_delay())
+                await self._wait_to_retry(backoff.next_delay())
         finally:
             await self._end_session()
 
@@ -51,33 +51,33 @@ class OpcUaSource:
         with self._clock.hold():
             self._session = OpcUaSession(self._server, self._pki, self._clock)
             for problem in await self._session.open():
-                _log.warning("%s: %s; the other machines go on.", self._server.endpoint, problem)
+                _log.warning("%s: %s; the other machines are not affected.", self._server.endpoint, problem)
         first_of: set[str] = set()
         while True:
             for machine, seen in await self._session.changes():
                 fresh = machine not in first_of
                 first_of.add(machine)
                 self._writer.observe(machine, _as_first(seen) if fresh else seen)
-            self.contact.made()
+            self.contact.mark_answering()
             backoff.reset()
             await self._writer.room()
 
-    async def _until_worth_trying(self, seconds: float) -> None:
-        """Wait out the back-off, or until a server that took no connections takes them again.
+    async def _wait_to_retry(self, seconds: float) -> None:
+        """Wait for the back-off, or, if the server refuses TCP connections, only until it accepts them again.
 
-        A connection that is opened and closed costs the server no session, so it may be tried often; a session may not.
+        Opening and closing a TCP connection costs the server no session and may be tried often; a session may not.
         """
-        away = False
-        while not await self._takes_connections():
-            away = True
-            await asyncio.sleep(_KNOCK_S)
-        if not away:
+        was_down = False
+        while not await self._accepts_connections():
+            was_down = True
+            await asyncio.sleep(_PROBE_EVERY_S)
+        if not was_down:
             await asyncio.sleep(seconds)
 
-    async def _takes_connections(self) -> bool:
+    async def _accepts_connections(self) -> bool:
         parts = urlsplit(self._server.endpoint)
         try:
-            async with asyncio.timeout(_KNOCK_TIMEOUT_S):
+            async with asyncio.timeout(_PROBE_TIMEOUT_S):
                 _, writer = await asyncio.open_connection(parts.hostname, parts.port or 4840)
         except (OSError, TimeoutError):
             return False
@@ -93,5 +93,5 @@ class OpcUaSource:
 
 
 def _as_first(seen: Observation) -> Observation:
-    """Right after a connection the server vouches only for what its time stamps say."""
+    """The first observation after connecting: only the server's time stamp says since when its state holds."""
     return Observation(seen.state, seen.at, seen.mode, seen.since, continuous=False, reason=seen.reason)

@@ -1,4 +1,4 @@
-"""Finds the nodes of a machine that tell its state, by type definition and namespace URI, anew at each connection."""
+"""Finds the nodes with a machine's state by type definition and namespace URI, again at each connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MACHINES_FOLDER = NodeName(MACHINERY_URI, 1001)
 
 _SEARCH_DEPTH = 6
 _SEARCH_NODES = 3_000
-"""A search looks at no more nodes than this: some servers show every drive parameter below a machine."""
+"""Limit of nodes visited by a search: some servers have every drive parameter below a machine."""
 
 _MACHINERY_TYPES = {
     NodeName(MACHINERY_URI, 1002): profiles.ITEM_STATE,
@@ -27,7 +27,7 @@ _PACKML_TYPES = {
     NodeName(PACKML_URI, 2): profiles.PACKML_MACHINE,
     NodeName(PACKML_URI, 1): profiles.PACKML_EXECUTE,
 }
-# ProductionStateMachineType and what is derived from it: the program's own, and the machine's program in general.
+# ProductionStateMachineType and the types derived from it.
 _PROGRAM_TYPES = {NodeName(MACHINETOOL_URI, number): profiles.PROGRAM for number in (15, 24, 28, 40)}
 _NAMED_VARIABLES = {
     NodeName(MACHINETOOL_URI, "ChannelState"): profiles.CHANNEL,
@@ -45,7 +45,7 @@ _NEEDED = {
 
 
 class NotFoundError(Exception):
-    """The machine, or what tells its state, is not on this server. Says what was looked for and what there is."""
+    """The machine, or a node with its state, is not on this server. The message says what was searched and what is there."""
 
 
 @dataclass
@@ -55,30 +55,32 @@ class Found:
     nodes: dict[ua.NodeId, str] = field(default_factory=dict)
 
     def add(self, role: str, node: ua.NodeId) -> None:
-        taken = {one for one in self.nodes.values() if one == role or one.startswith(f"{role}:")}
+        taken = {
+            known_role for known_role in self.nodes.values() if known_role == role or known_role.startswith(f"{role}:")
+        }
         if taken and role != profiles.CHANNEL:
-            return  # the machine's own comes before those of its parts
+            return  # the machine's own node was found before those of its components
         self.nodes[node] = f"{role}:{len(taken)}" if role == profiles.CHANNEL else role
 
     def has(self, role: str) -> bool:
-        return any(one == role or one.startswith(f"{role}:") for one in self.nodes.values())
+        return any(known_role == role or known_role.startswith(f"{role}:") for known_role in self.nodes.values())
 
 
 class Finder:
-    """Looks on one server, as it is in this connection."""
+    """Searches one server; valid for one connection."""
 
     def __init__(self, client: Client, namespaces: Sequence[str]) -> None:
         self._client = client
         self._namespaces = list(namespaces)
 
     def name_of(self, node: ua.NodeId) -> NodeName:
-        """By URI; what lies in a namespace that the server does not list has the empty URI."""
+        """The node by namespace URI; the URI is empty if the server does not list the namespace."""
         index = node.NamespaceIndex
         known = 0 <= index < len(self._namespaces)
         return NodeName(UA_URI if index == 0 else self._namespaces[index] if known else "", node.Identifier)
 
     def node_id(self, name: NodeName) -> ua.NodeId:
-        """Raises NotFoundError where the server does not know the namespace."""
+        """The node's id in this connection. Raises NotFoundError if the server does not have the namespace."""
         if name.uri == UA_URI:
             return ua.NodeId(name.identifier, 0)
         try:
@@ -100,10 +102,10 @@ class Finder:
         return found.nodes
 
     async def machines(self) -> dict[str, ua.NodeId]:
-        """What stands under Objects/Machines (OPC 40001-1): BrowseName to node; nothing where there is no such folder."""
+        """The machines under Objects/Machines (OPC 40001-1), BrowseName to node; empty if there is no such folder."""
         try:
             folder = self._client.get_node(self.node_id(MACHINES_FOLDER))
-            return {str(one.BrowseName.Name): one.NodeId for one in await children(folder)}
+            return {str(reference.BrowseName.Name): reference.NodeId for reference in await children(folder)}
         except (NotFoundError, ua.UaStatusCodeError):
             return {}
 
@@ -122,14 +124,14 @@ class Finder:
         raise NotFoundError(f"no machine {name!r} under Objects/Machines (there are: {names})")
 
     async def _named(self, name: str) -> Node | None:
-        """PackML units stand wherever their maker put them: the nearest object of that name below Objects."""
+        """The nearest object of this name below Objects; there is no standard place for PackML units."""
         async for reference in self._below(self._client.nodes.objects):
             if reference.BrowseName.Name == name and reference.NodeClass == ua.NodeClass.Object:
                 return self._client.get_node(reference.NodeId)
         return None
 
     async def _search(self, start: Node, types: Mapping[NodeName, str]) -> Found:
-        """By type definition: the official example names its state machines in a namespace of its own."""
+        """Search by type definition, since the browse names may be in any namespace, as in the official example."""
         found = Found()
         async for reference in self._below(start, stop_at=types):
             type_name = self.name_of(reference.TypeDefinition)
@@ -148,7 +150,7 @@ class Finder:
     async def _below(
         self, start: Node, stop_at: Mapping[NodeName, str] | None = None
     ) -> AsyncIterator[ua.ReferenceDescription]:
-        """Everything below a node, nearest first, each once; a PackML state machine is looked into, others are not."""
+        """All nodes below `start`, nearest first, each once. Of state machines only PackML's are searched, because they are nested."""
         level, seen = [start], {start.nodeid}
         for _ in range(_SEARCH_DEPTH):
             below: list[Node] = []
@@ -171,5 +173,5 @@ def _types_of(profile: str) -> Mapping[NodeName, str]:
 
 
 async def children(node: Node) -> list[ua.ReferenceDescription]:
-    """What hangs below a node, with its type definitions."""
+    """The hierarchical children of a node, with their type definitions."""
     return list(await node.get_references(ua.ObjectIds.HierarchicalReferences, ua.BrowseDirection.Forward))

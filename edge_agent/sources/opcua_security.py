@@ -1,8 +1,8 @@
-"""Who the agent is to an OPC UA server, and which servers it trusts.
+"""The agent's OPC UA certificate and the server certificates it trusts.
 
-<data_dir>/pki/own/certificate.der, private_key.pem     made by `vrijloop agent certificate create`
-<data_dir>/pki/trusted/<thumbprint>.der                 servers that are trusted, and no others
-<data_dir>/pki/rejected/<thumbprint>.der                seen and refused; `certificate trust` moves them
+<data_dir>/pki/own/certificate.der, private_key.pem     created by `vrijloop agent certificate create`
+<data_dir>/pki/trusted/<thumbprint>.der                 the only servers that are trusted
+<data_dir>/pki/rejected/<thumbprint>.der                rejected servers; `certificate trust` moves them to trusted
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from edge_agent.sources.contact import SourceLostError
 from telemetry import UserError
 
 VALID_FOR = timedelta(days=5 * 365)
-_KEY_BITS = 2048  # the most that every policy of OPC UA in use takes is 4096; old PLCs take 2048 alone
+_KEY_BITS = 2048  # the security policies allow up to 4096; old PLCs accept only 2048
 
 _POLICIES = {
     "Basic256Sha256": security_policies.SecurityPolicyBasic256Sha256,
@@ -40,7 +40,7 @@ _MODES = {"Sign": ua.MessageSecurityMode.Sign, "SignAndEncrypt": ua.MessageSecur
 
 @dataclass(frozen=True)
 class Pki:
-    """The folder of keys and certificates."""
+    """The folder with keys and certificates."""
 
     folder: Path
 
@@ -57,31 +57,29 @@ class Pki:
         return path.exists() and path.read_bytes() == certificate
 
     def reject(self, certificate: bytes) -> None:
-        """Keep it where `certificate trust` finds it. Without room on the disk it is only refused."""
+        """Save a rejected certificate for `certificate trust`; skipped if it cannot be written."""
         with contextlib.suppress(OSError):
             folder = self.folder / "rejected"
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{thumbprint(certificate)}.der").write_bytes(certificate)
 
     def trust(self, print_start: str) -> str:
-        """Trust the rejected certificate whose thumbprint begins so; returns its description. Raises UserError."""
+        """Trust the rejected certificate whose thumbprint starts with `print_start`; returns its description. Raises UserError."""
         found = sorted((self.folder / "rejected").glob(f"{print_start.lower()}*.der")) if print_start else []
         if len(found) != 1:
             seen = ", ".join(path.stem for path in sorted((self.folder / "rejected").glob("*.der"))) or "none"
             raise UserError(
-                f"{print_start!r} fits {len(found)} of the certificates that were refused ({seen}). "
-                "Run `vrijloop agent check` first: it shows the thumbprint of a server that is not trusted."
+                f"{print_start!r} matches {len(found)} of the rejected certificates ({seen}). "
+                "Run `vrijloop agent check` first: it prints the thumbprint of a server that is not trusted."
             )
         (self.folder / "trusted").mkdir(parents=True, exist_ok=True)
         target = found[0].replace(self.folder / "trusted" / found[0].name)
         return described(target.read_bytes())
 
     def create_own(self, application_uri: str, now: datetime, replace: bool = False) -> str:
-        """Make key and self-signed certificate; returns the description. Raises UserError where there is one already."""
+        """Create a key and a self-signed certificate; returns its description. Raises UserError if there is one already."""
         if self.certificate.exists() and not replace:
-            raise UserError(
-                f"{self.certificate}: there is a certificate already. --replace makes a new one in its place."
-            )
+            raise UserError(f"{self.certificate}: there is a certificate already. Use --replace to replace it.")
         key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
         certificate = _self_signed(key, application_uri, now).public_bytes(serialization.Encoding.DER)
         pem = key.private_bytes(
@@ -99,12 +97,12 @@ class Pki:
 
 
 def default_application_uri(gateway: str) -> str:
-    """By the gateway's own names, so that two agents of one factory differ."""
+    """The application URI from host and gateway name, so that it is unique within a factory."""
     return f"urn:{socket.gethostname()}:vrijloop:{gateway}"
 
 
 def application_uri_of(certificate: bytes) -> str | None:
-    """The URI in the certificate, which must be the one that the client names."""
+    """The application URI in a certificate; the client must announce the same one."""
     try:
         names = x509.load_der_x509_certificate(certificate).extensions.get_extension_for_class(
             x509.SubjectAlternativeName
@@ -121,7 +119,7 @@ def thumbprint(certificate: bytes) -> str:
 
 
 def described(certificate: bytes) -> str:
-    """For a person who must decide: who, until when, which thumbprint."""
+    """Subject, application URI, expiry and thumbprint of a certificate, for display."""
     parsed = x509.load_der_x509_certificate(certificate)
     return (
         f"{parsed.subject.rfc4514_string() or 'no name'}, {application_uri_of(certificate) or 'no application URI'}, "
@@ -130,7 +128,7 @@ def described(certificate: bytes) -> str:
 
 
 async def secure(client: Client, server: OpcUaServer, pki: Pki, now: datetime) -> None:
-    """Set policy, certificates and log-in on a client that is not connected yet. Raises SourceLostError, UserError."""
+    """Set the security policy, certificates and log-in of a client that is not yet connected. Raises SourceLostError, UserError."""
     if server.security_policy != "None":
         await _secure_channel(client, server, pki, now)
     if server.username is not None:
@@ -144,15 +142,17 @@ async def secure(client: Client, server: OpcUaServer, pki: Pki, now: datetime) -
 async def _secure_channel(client: Client, server: OpcUaServer, pki: Pki, now: datetime) -> None:
     if not pki.certificate.exists():
         raise SourceLostError(
-            f"security policy {server.security_policy} needs a certificate of the agent's own: "
-            "`vrijloop agent certificate create` makes it"
+            f"security policy {server.security_policy} needs a certificate of the agent's own; create it with "
+            "`vrijloop agent certificate create`"
         )
     certificate = pki.certificate.read_bytes()
     policy, mode = _POLICIES[server.security_policy], _MODES[server.security_mode]
     endpoints = await client.connect_and_get_server_endpoints()
-    fitting = [one for one in endpoints if one.SecurityPolicyUri == policy.URI and one.SecurityMode == mode]
+    fitting = [
+        endpoint for endpoint in endpoints if endpoint.SecurityPolicyUri == policy.URI and endpoint.SecurityMode == mode
+    ]
     if not fitting:
-        offered = sorted({f"{_policy_name(one)}/{one.SecurityMode.name}" for one in endpoints})
+        offered = sorted({f"{_policy_name(endpoint)}/{endpoint.SecurityMode.name}" for endpoint in endpoints})
         raise SourceLostError(
             f"the server does not offer {server.security_policy} with {server.security_mode}; it offers: {', '.join(offered)}"
         )
@@ -160,7 +160,7 @@ async def _secure_channel(client: Client, server: OpcUaServer, pki: Pki, now: da
     if not pki.is_trusted(theirs):
         pki.reject(theirs)
         raise SourceLostError(
-            f"the server's certificate is not trusted ({described(theirs)}). If that is the machine's, run "
+            f"the server's certificate is not trusted ({described(theirs)}). If it is the machine's certificate, run "
             f"`vrijloop agent certificate trust {thumbprint(theirs)[:16]}`"
         )
     if x509.load_der_x509_certificate(theirs).not_valid_after_utc < now:
@@ -176,7 +176,7 @@ async def _secure_channel(client: Client, server: OpcUaServer, pki: Pki, now: da
 
 
 def _first_certificate(chain: bytes) -> bytes:
-    """The server's own of a chain of certificates in DER form: each says how long it is (X.690, 8.1.3)."""
+    """The first certificate, the server's own, of a chain in DER form; each starts with its length (X.690, 8.1.3)."""
     if len(chain) > 4 and chain[:2] == b"\x30\x82":
         return chain[: 4 + int.from_bytes(chain[2:4], "big")]
     return chain
@@ -187,7 +187,7 @@ def _policy_name(endpoint: ua.EndpointDescription) -> str:
 
 
 def _self_signed(key: rsa.RSAPrivateKey, application_uri: str, now: datetime) -> x509.Certificate:
-    """With what OPC UA part 6, 6.2.2 asks of an application instance certificate."""
+    """A certificate with the fields that OPC UA part 6, 6.2.2 requires of an application instance certificate."""
     host = socket.gethostname()
     name = x509.Name(
         [

@@ -1,10 +1,10 @@
-"""One connection to an OPC UA server: finds its machines, follows their values, and hands out observations.
+"""One connection to an OPC UA server: finds its machines, subscribes to their values, and returns observations.
 
     nodes of the machines ─▶ values ─▶ profile ─▶ state ─┐
     Server/ServerStatus/CurrentTime ── confirms up to ───┴▶ observation
 
-The server's CurrentTime is followed beside the states. What the server has sent with it is complete up to that time, so
-it confirms the states: a server that falls silent confirms nothing more.
+The server's CurrentTime is monitored with the states. The values that the server has sent are complete up to that time, so it confirms the
+states; a server that falls silent confirms nothing.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from telemetry import Clock
 _log = logging.getLogger(__name__)
 
 ITEM_QUEUE = 10_000
-"""Values a server may keep per item between two publishings; servers revise it down to what they have."""
+"""Requested queue length per item; servers reduce it to what they support."""
 
 BATCH = 100
-"""Items per request: an S7-1200 takes no more at once."""
+"""Items per request: an S7-1200 accepts no more."""
 
 _NO_SUBSCRIPTIONS = (
     ua.StatusCodes.BadServiceUnsupported,
@@ -50,7 +50,7 @@ Change = tuple[ua.NodeId, ua.DataValue]
 
 @dataclass
 class _Machine:
-    """What is known of one machine in this connection."""
+    """The values of one machine in this connection."""
 
     settings: OpcUaMachine
     values: dict[str, Value] = field(default_factory=dict)
@@ -66,14 +66,14 @@ class _Machine:
 
 
 class OpcUaSession:
-    """`open`, then `changes` again and again, then `close`."""
+    """Call `open`, then `changes` repeatedly, then `close`."""
 
     def __init__(self, server: OpcUaServer, pki: Pki, clock: Clock) -> None:
         self._server = server
         self._pki = pki
         self._clock = clock
         timeout = server.timeout.total_seconds()
-        # The watchdog must outlast a slow server's answer, else it is taken for lost again and again.
+        # The watchdog must wait longer than a slow server takes to answer, or the connection is dropped again and again.
         self._client = Client(server.endpoint, timeout=timeout, watchdog_intervall=timeout * 2.5)
         self._client.name = self._client.description = "Vrijloop edge agent"
         self._lost: Exception | None = None
@@ -85,7 +85,7 @@ class OpcUaSession:
         self._reader: asyncio.Task[None] | None = None
 
     async def open(self) -> list[str]:
-        """Connect and follow. Returns a sentence per machine that was not found; raises SourceLostError if none was."""
+        """Connect and subscribe. Returns a message for each machine not found; raises SourceLostError if none is found."""
         self._client.connection_lost_callback = self._on_lost
         try:
             await secure(self._client, self._server, self._pki, self._clock.now())
@@ -100,7 +100,7 @@ class OpcUaSession:
         return problems
 
     async def changes(self) -> list[tuple[str, Observation]]:
-        """Wait for news and give the observations in order of time. Raises SourceLostError after silence."""
+        """Wait for changes and return the observations in order of time. Raises SourceLostError if none come for `silence`."""
         try:
             async with asyncio.timeout(self._server.silence.total_seconds()):
                 await self._arrived.wait()
@@ -113,13 +113,13 @@ class OpcUaSession:
         return self._observations(changes)
 
     async def close(self) -> None:
-        """End the session properly, so that a server with few sessions gets this one back."""
+        """Close the session, so that a server with few sessions can reuse it."""
         if self._reader is not None:
             self._reader.cancel()
         try:
             async with asyncio.timeout(self._server.timeout.total_seconds()):
                 await self._client.disconnect()
-        except Exception as error:  # noqa: BLE001 - whatever the peer's end does to a connection that is being given up
+        except Exception as error:  # noqa: BLE001 - any error is possible here, and the connection is given up anyway
             _log.debug("%s: while disconnecting: %s", self._server.endpoint, error)
 
     async def _find(self) -> list[str]:
@@ -147,7 +147,9 @@ class OpcUaSession:
         except ua.UaStatusCodeError as error:
             if error.code not in _NO_SUBSCRIPTIONS:
                 raise
-            _log.info("%s: no subscriptions here (%s); polling.", self._server.endpoint, sentence(error))
+            _log.info(
+                "%s: the server does not support subscriptions (%s); polling.", self._server.endpoint, sentence(error)
+            )
             return asyncio.create_task(self._poll())
         return asyncio.create_task(self._read(subscription))
 
@@ -157,16 +159,16 @@ class OpcUaSession:
         parameters.RequestedMaxKeepAliveCount = 10
         parameters.RequestedLifetimeCount = 1000
         parameters.PublishingEnabled = True
-        # Room for a full queue of every item: asyncua drops silently when its own queue is full.
+        # Room for a full queue of every item: asyncua drops values silently when its own queue is full.
         room = ITEM_QUEUE * (len(self._roles) + 1)
         subscription = await self._client.create_subscription(parameters, queue_maxsize=room)
         nodes = [self._client.get_node(node) for node in self._roles]
-        # CurrentTime first: what comes with it is confirmed up to it at once.
+        # CurrentTime first, so that the first values are confirmed at once.
         await self._monitor(subscription, [self._current_time, *nodes], BATCH)
         return subscription
 
     async def _monitor(self, subscription: Subscription, nodes: Sequence[Node], batch: int) -> None:
-        """In requests of `batch` items, halved where the server refuses one; an item that is refused is left out."""
+        """Monitor nodes in requests of `batch` items, halved when the server refuses one. A single item that is refused is left out."""
         for start in range(0, len(nodes), batch):
             part = list(nodes[start : start + batch])
             try:
@@ -183,8 +185,8 @@ class OpcUaSession:
                     self._refused(node, result.name)
 
     def _refused(self, node: Node, why: str) -> None:
-        """What is not followed is not known: the machine is told so, and the others go on."""
-        _log.warning("%s: node %s is not followed (%s); the others go on.", self._server.endpoint, node, why)
+        """Set the node's value to Bad, so that its machine is Unknown; the other nodes are not affected."""
+        _log.warning("%s: node %s cannot be monitored (%s); the others continue.", self._server.endpoint, node, why)
         bad = ua.DataValue(StatusCode=ua.StatusCode(ua.UInt32(ua.StatusCodes.BadNodeIdUnknown)))
         self._changes.append((node.nodeid, bad))
         self._arrived.set()
@@ -212,9 +214,9 @@ class OpcUaSession:
                     part = nodes[start : start + BATCH]
                     values = await self._client.read_attributes(part)
                     for node, value in zip(part, values, strict=True):
-                        shown = (value.Value, value.StatusCode)
-                        if before.get(node.nodeid) != shown:
-                            before[node.nodeid] = shown
+                        current = (value.Value, value.StatusCode)
+                        if before.get(node.nodeid) != current:
+                            before[node.nodeid] = current
                             self._changes.append((node.nodeid, value))
                 self._arrived.set()
                 await asyncio.sleep(pause)
@@ -237,7 +239,7 @@ class OpcUaSession:
             elif value.Value is not None and isinstance(value.Value.Value, datetime):
                 server_time = trusted_time(value.Value.Value, received)
                 confirmed = server_time if confirmed is None else max(confirmed, server_time)
-        # Sorted by time and machine, so that a state and a mode that changed together make one observation.
+        # Sorted by time and machine, so that a state and a mode that changed together become one observation.
         changes.sort(key=lambda change: (change[0], change[1]))
         observed: list[tuple[str, Observation]] = []
         last_of: dict[str, int] = {}
@@ -255,14 +257,14 @@ class OpcUaSession:
                 continue
             seen = _observation(machine, max(confirmed, machine.since))
             if name in last_of:
-                # What has just changed is known up to now, so its first report says so.
+                # A change that has just arrived is confirmed up to now, which its first report includes.
                 observed[last_of[name]] = (name, seen)
             else:
                 observed.append((name, seen))
         return observed
 
     def _plain(self, value: ua.DataValue) -> Value:
-        """None where the status is not Good."""
+        """The value as a Python object; None if its status is not Good."""
         good = value.StatusCode is None or value.StatusCode.is_good()
         inner = value.Value.Value if good and value.Value is not None else None
         if isinstance(inner, ua.NodeId):
@@ -278,7 +280,7 @@ def _observation(machine: _Machine, at: datetime) -> Observation:
 
 
 def sentence(error: BaseException) -> str:
-    """What went wrong, for a person."""
+    """The error as text for a message."""
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         return "no answer in time"
     return str(error) or type(error).__name__

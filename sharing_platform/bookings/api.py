@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 
-from sharing_platform.parameters import Cursor, Limit, Uuid
-from sharing_platform.problems import problems
 from sharing_platform.bookings import service, transitions
+from sharing_platform.bookings.lifecycle import FIRM, Party, State
 from sharing_platform.bookings.schemas import (
+    AskIn,
     BookingOut,
     BookingPage,
     HistoryOut,
@@ -18,9 +18,12 @@ from sharing_platform.bookings.schemas import (
     MessagesOut,
     StepIn,
 )
-from sharing_platform.bookings.lifecycle import FIRM, Party, State
-from sharing_platform.dependencies import Asker, Context, Reader, Reading
-from sharing_platform.errors import NotFoundError
+from sharing_platform.dependencies import Context, ReadSession, client_address
+from sharing_platform.errors import NotFoundError, TakenError
+from sharing_platform.machines.service import offer_out
+from sharing_platform.organisations.dependencies import Asker, MaybeActor, MaybePerson, Reader
+from sharing_platform.parameters import Cursor, IdempotencyKey, Limit, OfferPath, Uuid
+from sharing_platform.problems import problems
 from sharing_platform.schemas import Name
 
 router = APIRouter(prefix="/api/v1/bookings", tags=["bookings"])
@@ -127,6 +130,7 @@ def post_booking(
 
 @listing_requests.post(
     "/{listing_id}/booking",
+    name="post_booking",
     status_code=201,
     responses={
         202: {"model": BookingOut, "description": "The e-mail address is to be confirmed first"},

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from sharing_platform.bookings.lifecycle import State
 from sharing_platform.bookings.models import Booking, CalendarFeed
 from sharing_platform.errors import ConflictError, NotFoundError
-from sharing_platform.organisations.credentials import hash_secret, new_secret
 from sharing_platform.i18n import Translator
+from sharing_platform.organisations.credentials import hash_secret, new_secret
 
 PROVIDER, SEEKER = "provider", "seeker"
 _MAX_FEEDS = 50

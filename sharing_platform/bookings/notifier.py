@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.bookings.lifecycle import Party, State
 from sharing_platform.bookings.models import Booking
-from sharing_platform.machines.offer_search import nearest_offers
 from sharing_platform.machines.models import Offer
+from sharing_platform.machines.offer_search import nearest_offers
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.mail import queue_mail
-from sharing_platform.organisations.permissions import APPROVED, Role
 from sharing_platform.organisations.directory import members_with_roles
 from sharing_platform.organisations.models import Account, Organisation
+from sharing_platform.organisations.permissions import APPROVED, Role
 
 _WHO_ANSWERS = (Role.OWNER, Role.PLANNER)
 _LOST = frozenset({State.DECLINED, State.EXPIRED, State.WITHDRAWN, State.CANCELLED})

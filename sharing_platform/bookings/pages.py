@@ -1,25 +1,101 @@
-"""One booking, for its two parties."""
+"""Pages that request an offer or a listing, and the page of one booking for its two parties."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
+from pydantic import ValidationError
 
-from sharing_platform.bookings import service as asking
-from sharing_platform.bookings import requests
-from sharing_platform.bookings.schemas import MessageIn, StepIn
+from sharing_platform.bookings import service, transitions
 from sharing_platform.bookings.lifecycle import LIVE, Party
+from sharing_platform.bookings.requests import LISTING_CANCELLATION_HOURS
+from sharing_platform.bookings.schemas import AskIn, MessageIn, StepIn
 from sharing_platform.database import read_session
-from sharing_platform.errors import PlatformError
-from sharing_platform.machines.offer_search import nearest_offers
+from sharing_platform.dependencies import client_address
+from sharing_platform.errors import ConflictError, InvalidError, NotFoundError, PlatformError, TakenError
+from sharing_platform.listings.pages import find_shown
 from sharing_platform.machines.models import Offer
-from sharing_platform.pages import FormData, Form, Page, PageRequest, parsed
-from sharing_platform.organisations.permissions import Actor, Right, require
+from sharing_platform.machines.offer_search import nearest_offers
+from sharing_platform.machines.pages import offer_and_machine
+from sharing_platform.machines.search_pages import listing_page
+from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.models import Organisation
+from sharing_platform.organisations.permissions import Actor, Right, require
+from sharing_platform.pages import Form, FormData, validate_form
 
 router = APIRouter(include_in_schema=False)
+
+
+@router.post("/offers/{offer_id}")
+def post_offer(offer_id: str, page: Page, form: FormData) -> Response:
+    offer, machine = offer_and_machine(page, offer_id)
+    if offer is None:
+        return listing_page(page, "offers.html", 404, notice="missing")
+    values = {"offer": offer, "machine": machine, "markup": None}
+    wanted, problems = _request_of(page, form)
+    if wanted is None:
+        return page.render_form("offer.html", None, form, problems, **values)
+    try:
+        booking = service.request_booking(
+            page.context, page.actor, page.person, wanted, offer_id=offer_id, address=client_address(page.request)
+        )
+    except (TakenError, NotFoundError) as error:
+        return listing_page(page, "offers.html", error.status, notice="taken")
+    except (InvalidError, ConflictError) as error:
+        return page.render_form("offer.html", error, form, {}, **values)
+    if page.actor is None:
+        return page.render("asked.html", booking=booking, email=form.get("email", ""))
+    return page.redirect(f"/bookings/{booking.id}", "asked")
+
+
+def _request_of(page: PageRequest, form: Form) -> tuple[AskIn | None, dict[str, str]]:
+    """The request that a form makes, or the fields that are wrong. Times are the region's."""
+    problems: dict[str, str] = {}
+    fields: dict[str, Any] = {"message": form.get("message", ""), "places": form.get("places") or 1}
+    for name in ("start", "end"):
+        if form.get(name):
+            try:
+                fields[name] = datetime.fromisoformat(form[name]).replace(tzinfo=ZoneInfo(page.context.zone))
+            except ValueError:
+                problems[name] = "field"
+    if page.actor is None:
+        who = {name: form.get(name, "") for name in ("organisation", "name", "email")}
+        fields["guest"] = {**who, "language": page.language}
+    try:
+        wanted = AskIn.model_validate(fields)
+    except ValidationError as error:
+        problems |= {str(one["loc"][-1] if one["loc"] else "start"): "field" for one in error.errors()}
+        return None, problems
+    return (None, problems) if problems else (wanted, {})
+
+
+@router.get("/listings/{listing_id}")
+def get_listing(listing_id: str, page: Page) -> HTMLResponse:
+    listing = find_shown(page, listing_id)
+    return page.render("listing.html", cancellation_hours=LISTING_CANCELLATION_HOURS, listing=listing)
+
+
+@router.post("/listings/{listing_id}")
+def post_listing(listing_id: str, page: Page, form: FormData) -> Response:
+    values = {"listing": find_shown(page, listing_id), "cancellation_hours": LISTING_CANCELLATION_HOURS}
+    wanted, problems = _request_of(page, form)
+    if wanted is None:
+        return page.render_form("listing.html", None, form, problems, **values)
+    try:
+        booking = service.request_booking(
+            page.context, page.actor, page.person, wanted, listing_id=listing_id, address=client_address(page.request)
+        )
+    except NotFoundError:
+        raise
+    except PlatformError as error:
+        return page.render_form("listing.html", error, form, {}, **values)
+    if page.actor is None:
+        return page.render("asked.html", booking=booking, email=form.get("email", ""))
+    return page.redirect(f"/bookings/{booking.id}", "asked")
 
 
 @router.get("/bookings/{booking_id}")
@@ -34,7 +110,7 @@ def post_state(booking_id: str, page: Page, form: FormData) -> Response:
     if step is None:
         return _page(page, actor, booking_id, None, problems, form)
     try:
-        asking.act(page.context, actor, booking_id, step.state, step.message)
+        service.change_state(page.context, actor, booking_id, step.state, step.message)
     except PlatformError as error:
         if error.status == 404:
             raise
@@ -49,7 +125,7 @@ def post_message(booking_id: str, page: Page, form: FormData) -> Response:
     if wanted is None:
         return _page(page, actor, booking_id, None, problems, form)
     try:
-        asking.write(page.context, actor, booking_id, wanted.text)
+        service.send_message(page.context, actor, booking_id, wanted.text)
     except PlatformError as error:
         if error.status == 404:
             raise
@@ -66,18 +142,18 @@ def _page(
     form: Form | None = None,
 ) -> HTMLResponse:
     with read_session(page.context.sessions) as session:
-        booking, party = asking.own_booking(session, booking_id, actor)
+        booking, party = service.own_booking(session, booking_id, actor)
         offer = session.get(Offer, booking.offer_id) if booking.offer_id else None
         lost = party is Party.SEEKER and booking.state not in LIVE and offer is not None
         seeker = session.get(Organisation, booking.seeker) if booking.seeker else None
         provider = session.get(Organisation, booking.provider)
         values: dict[str, Any] = {
-            "booking": asking.booking_out(session, booking, party, page.now),
+            "booking": service.booking_out(session, booking, party, page.now),
             "party": party,
             "seeker": seeker,
             "provider_name": provider.name if provider else booking.provider,
-            "events": asking.events_out(requests.history(session, booking)),
-            "messages": asking.messages_out(session, booking),
+            "events": service.events_out(transitions.history(session, booking)),
+            "messages": service.messages_out(session, booking),
             "alternatives": nearest_offers(session, offer, page.now, page.viewer) if lost and offer is not None else [],
         }
     if error is None and not problems:

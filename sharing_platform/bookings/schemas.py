@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from sharing_platform.bookings.lifecycle import Party, State
-from sharing_platform.schemas import Email, LongText, ApiModel, Moment, OrganisationName, Text
+from sharing_platform.schemas import ApiModel, Email, LongText, Moment, OrganisationName, Text
 
 Step = Literal["accepted", "declined", "cancelled", "withdrawn"]
 

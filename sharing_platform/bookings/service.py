@@ -4,30 +4,42 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from sharing_platform.machines import service as offers
-from sharing_platform.bookings import requests, transitions
-from sharing_platform.bookings.schemas import AskIn, BookingOut, BookingPage, EventOut, MessageOut, Step
-from sharing_platform.bookings.requests import Seeker, party_of
+from sharing_platform.bookings import calendar_feeds, requests, transitions
 from sharing_platform.bookings.lifecycle import FIRM, LIVE, PENDING, Party, State, steps_open_to
-from sharing_platform.bookings.models import Booking, BookingEvent, BookingMessage
-from sharing_platform.dependencies import PlatformContext
-from sharing_platform.pagination import after, following, place_of
+from sharing_platform.bookings.models import Booking, BookingEvent, BookingMessage, CalendarFeed
+from sharing_platform.bookings.notifier import BookingNotifier
+from sharing_platform.bookings.requests import Seeker
+from sharing_platform.bookings.schemas import (
+    AskIn,
+    BookingOut,
+    BookingPage,
+    EventOut,
+    FeedOut,
+    MessageOut,
+    NewFeedOut,
+    Step,
+)
+from sharing_platform.bookings.transitions import party_of
 from sharing_platform.database import read_session
-from sharing_platform.errors import ConflictError, NotAllowedError, NotFoundError, NotSignedInError
-from sharing_platform.listings.service import shown_listing
-from sharing_platform.machines.offer_search import nearest_offers
+from sharing_platform.dependencies import PlatformContext
+from sharing_platform.errors import NotAllowedError, NotFoundError, NotSignedInError
+from sharing_platform.listings.records import shown_listing
 from sharing_platform.machines.models import Machine, Offer
+from sharing_platform.machines.offer_search import nearest_offers
+from sharing_platform.machines.offers import visible_to
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.mail import queue_mail
 from sharing_platform.organisations import rate_limits
-from sharing_platform.organisations.permissions import Actor, Right, Role, require
 from sharing_platform.organisations.accounts import SignedIn
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.directory import members_with_roles
 from sharing_platform.organisations.models import Account, Organisation
+from sharing_platform.organisations.permissions import Actor, Right, Role, require
+from sharing_platform.organisations.sign_up import SignUp
+from sharing_platform.pagination import after, next_cursor, parse_place
 
 
 def request_booking(
@@ -145,7 +157,9 @@ def send_message(context: PlatformContext, actor: Actor, booking_id: str, text: 
     return shown
 
 
-def _notify_of_message(context: PlatformContext, session: Session, booking: Booking, party: Party, now: datetime) -> None:
+def _notify_of_message(
+    context: PlatformContext, session: Session, booking: Booking, party: Party, now: datetime
+) -> None:
     """That there is one; what it says stays on the platform."""
     if party is Party.SEEKER:
         told = members_with_roles(session, booking.provider, (Role.OWNER, Role.PLANNER))
@@ -174,10 +188,10 @@ def list_bookings(
     if states <= LIVE | PENDING:
         query = query.where(Booking.end > now)
     if cursor is not None:
-        query = query.where(after(Booking.start, Booking.id, place_of(cursor)))
+        query = query.where(after(Booking.start, Booking.id, parse_place(cursor)))
     found = list(session.scalars(query.order_by(Booking.start, Booking.id).limit(limit + 1)))
     shown = [booking_out(session, one, side, now) for one in found[:limit]]
-    return BookingPage(bookings=shown, next=following(found, limit))
+    return BookingPage(bookings=shown, next=next_cursor(found, limit))
 
 
 def waiting_for_answer(session: Session, organisation: str, now: datetime) -> list[Booking]:
@@ -233,3 +247,34 @@ def messages_out(session: Session, booking: Booking) -> list[MessageOut]:
 
 def _notifier(context: PlatformContext) -> BookingNotifier:
     return BookingNotifier(context.url, context.zone)
+
+
+def new_feed(context: PlatformContext, actor: Actor, subject: str) -> NewFeedOut:
+    """Raises ConflictError."""
+    with context.sessions.begin() as session:
+        feed, secret = calendar_feeds.new_feed(session, actor.organisation, subject, context.now())
+        log(session, context.now(), actor, "feed.made", feed.id)
+    return _with_address(context, feed, secret)
+
+
+def renew_feed(context: PlatformContext, actor: Actor, feed_id: str) -> NewFeedOut:
+    """Raises NotFoundError."""
+    with context.sessions.begin() as session:
+        feed, secret = calendar_feeds.renew(session, actor.organisation, feed_id)
+        log(session, context.now(), actor, "feed.renewed", feed.id)
+    return _with_address(context, feed, secret)
+
+
+def remove_feed(context: PlatformContext, actor: Actor, feed_id: str) -> None:
+    """Raises NotFoundError."""
+    with context.sessions.begin() as session:
+        calendar_feeds.remove(session, actor.organisation, feed_id)
+        log(session, context.now(), actor, "feed.removed", feed_id)
+
+
+def _with_address(context: PlatformContext, feed: CalendarFeed, secret: str) -> NewFeedOut:
+    return NewFeedOut(**feed_out(feed).model_dump(), url=f"{context.url}/calendar/{secret}.ics")
+
+
+def feed_out(feed: CalendarFeed) -> FeedOut:
+    return FeedOut(id=feed.id, subject=feed.subject, created=feed.created)

@@ -134,9 +134,7 @@ def apply_step(
     record_event(session, booking, party, account, now)
     if booking.machine is not None and (was in LIVE) != (to in LIVE):
         # Before the notification, which names what is free now.
-        recut_around(
-            session, booking.provider, booking.machine, booking.start, booking.free_again, _OCCUPANCY, now
-        )
+        recut_around(session, booking.provider, booking.machine, booking.start, booking.free_again, _OCCUPANCY, now)
     notify(session, booking, to, party, now)
 
 

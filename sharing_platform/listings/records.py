@@ -9,17 +9,15 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from sharing_platform.bookings.lifecycle import LIVE
-from sharing_platform.bookings.models import Booking
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
-from sharing_platform.machines.index import degrees_of
-from sharing_platform.search.ranking import SearchDocument, Ranking, PreparedCriteria, document_of, rank
-from sharing_platform.listings.schemas import ListingDetails, ListingIn
 from sharing_platform.geography import place_named
-from sharing_platform.machines.models import CLOSED, OPEN, Listing, ListingGiver
-from sharing_platform.search.criteria import MachineDetails
-from sharing_platform.organisations.permissions import APPROVED
+from sharing_platform.listings.models import CLOSED, OPEN, Listing, ListingGiver
+from sharing_platform.listings.schemas import ListingDetails, ListingIn
+from sharing_platform.occupancy import Occupancy
 from sharing_platform.organisations.models import Organisation
+from sharing_platform.organisations.permissions import APPROVED
+from sharing_platform.search.machine_details import MachineDetails
+from sharing_platform.search.ranking import PreparedCriteria, Ranking, SearchDocument, document_of, rank
 
 _MAX_LISTINGS = 500
 _COMPARED = 2000

@@ -7,8 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sharing_platform.search.criteria import ListingKind, MachineDetails, Wish
-from sharing_platform.schemas import Euros, LongText, ApiModel, Moment, Name, OneLine, Reason, Term, Title
+from sharing_platform.schemas import ApiModel, Euros, LongText, Moment, Name, OneLine, Term, Title
+from sharing_platform.search.criteria import ListingKind
+from sharing_platform.search.schemas import Reason
 
 Language = Literal["nl", "fr", "en", "de"]
 

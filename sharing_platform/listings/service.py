@@ -26,13 +26,9 @@ def put_listing(
         if listing_id is not None and if_match is not None:
             known = records.shown_listing(session, listing_id, actor.organisation)
             check_match(if_match, listing_out(session, context.occupancy, known))
-        listing = records.put_listing(
-            session, actor.organisation, wanted, context.occupancy, context.now(), listing_id
-        )
+        listing = records.put_listing(session, actor.organisation, wanted, context.occupancy, context.now(), listing_id)
         log(session, context.now(), actor, "listing.put", listing.id)
-        shown = listing_out(
-            session, context.occupancy, records.shown_listing(session, listing.id, actor.organisation)
-        )
+        shown = listing_out(session, context.occupancy, records.shown_listing(session, listing.id, actor.organisation))
     context.wake_workers()
     return shown
 

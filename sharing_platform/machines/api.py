@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
-from sharing_platform.dependencies import Context, PlatformContext, ReadSession
+from sharing_platform.dependencies import Context, ReadSession
 from sharing_platform.errors import NotFoundError
-from sharing_platform.etags import check_match, set_etag
+from sharing_platform.etags import set_etag
 from sharing_platform.machines import service
-from sharing_platform.machines.index import Index, MachineIndex
+from sharing_platform.machines.index import Index
 from sharing_platform.machines.models import Machine, Offer
-from sharing_platform.machines.offer_search import RankedOffer, Sort, find_offers
-from sharing_platform.machines.schemas import (
-    FoundOffer,
-    LiveState,
-    MachineIn,
-    MachineOut,
-    OfferIn,
-    OfferOut,
-    OfferPage,
-)
-from sharing_platform.organisations.audit_log import log
+from sharing_platform.machines.offer_search import Sort, find_offers
+from sharing_platform.machines.offers import visible_to
+from sharing_platform.machines.schemas import MachineIn, MachineOut, OfferIn, OfferOut, OfferPage
 from sharing_platform.organisations.dependencies import MaybeActor, Offerer, Reader
 from sharing_platform.parameters import Cursor, IfMatch, Limit, NamePath, OfferPath
 from sharing_platform.problems import problems
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.parameters import SearchFor
 from sharing_platform.search.ranking import prepare_criteria
-from sharing_platform.search.schemas import Reason
 
 offers_router = APIRouter(prefix="/api/v1", tags=["offers"])
 machines_router = APIRouter(prefix="/api/v1", tags=["offers"])

@@ -12,11 +12,11 @@ from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from sharing_platform.pagination import after, following, from_cursor, place_of, to_cursor
 from sharing_platform.machines.index import IndexEntry, MachineIndex
-from sharing_platform.search.ranking import PreparedCriteria, Ranking, rank, rank_hours
 from sharing_platform.machines.models import OPEN, Machine, Offer
+from sharing_platform.pagination import after, from_cursor, next_cursor, parse_place, to_cursor
 from sharing_platform.search.criteria import Wish
+from sharing_platform.search.ranking import PreparedCriteria, Ranking, rank, rank_hours
 
 Sort = Literal["start", "fit"]
 
@@ -78,9 +78,9 @@ def find_offers(
         rest = to_cursor(begin + limit) if begin + limit < len(candidates) else None
         return OfferResults(candidates[max(0, begin) : begin + limit], rest)
     if cursor is not None:
-        query = query.where(after(Offer.start, Offer.id, place_of(cursor)))
+        query = query.where(after(Offer.start, Offer.id, parse_place(cursor)))
     found = _first_that_fit(session, query, fitting, limit + 1)
-    return OfferResults([shown(offer) for offer in found[:limit]], following(found, limit))
+    return OfferResults([shown(offer) for offer in found[:limit]], next_cursor(found, limit))
 
 
 def _first_that_fit(
@@ -105,7 +105,9 @@ def _first_that_fit(
     return list(session.scalars(whole)) if chosen else []
 
 
-def _fitting(entries: dict[tuple[str, str], IndexEntry], wanted: PreparedCriteria) -> dict[tuple[str, str], Ranking] | None:
+def _fitting(
+    entries: dict[tuple[str, str], IndexEntry], wanted: PreparedCriteria
+) -> dict[tuple[str, str], Ranking] | None:
     """The machines that fit; None where the wish is not about machines."""
     if not wanted.narrows_machines and wanted.origin is None:
         return None
@@ -185,7 +187,9 @@ def all_machines(session: Session) -> list[Machine]:
     return list(session.scalars(select(Machine).order_by(Machine.factory, Machine.title)))
 
 
-def offers_by_day(found: Iterable[Offer], first_day: date, zone: str) -> list[tuple[date, list[tuple[Offer, float, float]]]]:
+def offers_by_day(
+    found: Iterable[Offer], first_day: date, zone: str
+) -> list[tuple[date, list[tuple[Offer, float, float]]]]:
     """Seven days, each with the offers that touch it, and from which to which share of the day (0 to 1)."""
     local = ZoneInfo(zone)
     kept = list(found)

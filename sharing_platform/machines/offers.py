@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.errors import NotFoundError, TakenError
 from sharing_platform.events import Events
+from sharing_platform.geography import place_named
 from sharing_platform.machines.availability import lock_resource, recut, resource_of
 from sharing_platform.machines.events import OfferWithdrawn
 from sharing_platform.machines.models import BOOKED, HELD, OPEN, WITHDRAWN, Machine, Offer
 from sharing_platform.machines.schemas import MachineIn, OfferIn
 from sharing_platform.occupancy import Occupancy
-from sharing_platform.geography import place_named
 from sharing_platform.search.index import mark_index_changed
 from sharing_platform.search.machine_details import MachineDetails
 

@@ -14,6 +14,7 @@ from sharing_platform.machines import service
 from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.models import BOOKED, HELD, OPEN, Machine, Offer
 from sharing_platform.machines.offer_search import find_offers
+from sharing_platform.machines.offers import visible_to
 from sharing_platform.machines.schemas import MachineOut
 from sharing_platform.machines.search_pages import listing_page
 from sharing_platform.organisations.dependencies import Page, PageRequest
@@ -43,9 +44,7 @@ def get_machine(factory: str, machine: str, page: Page) -> HTMLResponse:
     with read_session(page.context.sessions) as session:
         shown = service.machine_out(page.context, index, session, factory, machine, viewer)
         wish = Wish(factory=factory, machine=machine)
-        results = find_offers(
-            session, index, prepare_criteria(wish), page.now, page.context.zone, page.viewer, 50
-        )
+        results = find_offers(session, index, prepare_criteria(wish), page.now, page.context.zone, page.viewer, 50)
     return page.render("machine.html", machine=shown, found=results.found)
 
 

@@ -29,7 +29,7 @@ class OfferIn(ApiModel):
     price_per_hour: Annotated[Euros | None, Field(description="Without VAT; null: to be agreed.")] = None
     price_minimum: Euros | None = None
     visibility: Literal["public", "members", "partners"] = "public"
-    partners: Annotated[list[Name], Field(max_length=200, description="Who may see it, where only they may.")] = []
+    partners: Annotated[list[Name], Field(max_length=200, description="Who may see it, where only they may.")] = []  # noqa: RUF012 - pydantic copies it
     booking: Annotated[
         Literal["instant", "on_request"],
         Field(description="Whether an approved organisation has the hours at once, or the factory answers."),

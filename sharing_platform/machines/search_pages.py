@@ -103,7 +103,9 @@ def _first_day(page: PageRequest, asked: str | None) -> date:
     return day
 
 
-def _week(page: PageRequest, found: list[RankedOffer], first_day: date) -> list[tuple[date, list[tuple[RankedOffer, float, float]]]]:
+def _week(
+    page: PageRequest, found: list[RankedOffer], first_day: date
+) -> list[tuple[date, list[tuple[RankedOffer, float, float]]]]:
     by_id = {one.offer.id: one for one in found}
     days = offers_by_day([one.offer for one in found], first_day, page.context.zone)
     return [(day, [(by_id[offer.id], first, last) for offer, first, last in spans]) for day, spans in days]

@@ -45,9 +45,7 @@ def withdraw_offer(context: PlatformContext, actor: Actor, offer_id: str, if_mat
     """Raises what `offers.withdraw_offer` raises, ChangedError."""
     with context.sessions.begin() as session:
         _check_offer(session, offer_id, if_match)
-        offers.withdraw_offer(
-            session, offer_id, actor.organisation, context.occupancy, context.events, context.now()
-        )
+        offers.withdraw_offer(session, offer_id, actor.organisation, context.occupancy, context.events, context.now())
     context.live.publish("offers")
     context.wake_workers()
 

@@ -19,7 +19,7 @@ from sharing_platform.notifications.webhooks import KEPT, next_attempt_after, re
 
 _log = logging.getLogger(__name__)
 
-Post = Callable[[str, str, str, str, Mapping[str, object], datetime], str | None]
+PostWebhook = Callable[[str, str, str, str, Mapping[str, object], datetime], str | None]
 """(url, secret, message id, kind, data, now): posts a signed message once; None when it arrived, else why not."""
 
 _Due = TypeVar("_Due", Delivery, Mail)
@@ -34,24 +34,24 @@ class Channels:
 
     mailer: Mailer | None
     sender: str
-    post: Post
+    post: PostWebhook
     private_webhooks: bool
 
 
 class DeliveryWorker:
-    """`deliver_due` is called again and again by the clockwork."""
+    """`deliver_due` is called periodically by the scheduler."""
 
-    def __init__(self, sessions: sessionmaker[Session], now: Now, ways: Channels) -> None:
+    def __init__(self, sessions: sessionmaker[Session], now: Now, channels: Channels) -> None:
         self._sessions = sessions
         self._now = now
-        self._ways = ways
+        self._channels = channels
 
     def deliver_due(self) -> None:
         """Everything that is due now, once."""
         while (delivery := self._claim(Delivery)) is not None:
             self._deliver(delivery)
-        while self._ways.mailer is not None and (mail := self._claim(Mail)) is not None:
-            self._send(self._ways.mailer, mail)
+        while self._channels.mailer is not None and (mail := self._claim(Mail)) is not None:
+            self._send(self._channels.mailer, mail)
 
     def _claim(self, table: type[_Due]) -> _Due | None:
         """The next that is due, which no other process takes for a while; None where there is none."""
@@ -85,15 +85,15 @@ class DeliveryWorker:
 
     def _posted(self, webhook: Webhook, delivery: Delivery) -> str | None:
         """None when it arrived, else why not."""
-        trusted = self._ways.private_webhooks or webhook.configured
+        trusted = self._channels.private_webhooks or webhook.configured
         if not trusted and not reachable_outside(urlsplit(webhook.url).hostname or ""):
             return "its address is not one of the internet"
-        return self._ways.post(webhook.url, webhook.secret, delivery.id, delivery.kind, delivery.data, self._now())
+        return self._channels.post(webhook.url, webhook.secret, delivery.id, delivery.kind, delivery.data, self._now())
 
     def _send(self, mailer: Mailer, mail: Mail) -> None:
         why = ""
         try:
-            mailer.send(as_message(mail, self._ways.sender))
+            mailer.send(as_message(mail, self._channels.sender))
         except NotSentError as error:
             why = str(error)
         with self._sessions.begin() as session:

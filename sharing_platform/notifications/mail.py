@@ -14,15 +14,33 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from sharing_platform.notifications.models import Mail
-from sharing_platform.organisations.models import Account
 from sharing_platform.i18n import Translator
+from sharing_platform.notifications.models import Mail
 
 _TIMEOUT_S = 20.0
 
 
 class NotSentError(Exception):
     """The mail could not be handed over; says why, without what is in it."""
+
+
+class Recipient(Protocol):
+    """Whom an e-mail goes to. `erased`: when the account was erased, if it was."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def email(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def language(self) -> str: ...
+
+    @property
+    def erased(self) -> datetime | None: ...
 
 
 class Mailer(Protocol):
@@ -83,24 +101,24 @@ class FolderMailer:
             raise NotSentError(f"{self.folder}: {error.strerror}") from error
 
 
-def queue_mail(session: Session, account: Account, key: str, zone: str, now: datetime, **values: object) -> None:
+def queue_mail(session: Session, account: Recipient, key: str, zone: str, now: datetime, **values: object) -> None:
     """Put `mail_<key>_subject` and `mail_<key>_text`, in the account's language, among what is to be sent. An account that was
     erased is not written to."""
     if account.erased is not None:
         return
-    words = Translator(account.language, zone)
-    told = {name: words.said(value) for name, value in values.items()}
+    translator = Translator(account.language, zone)
+    told = {name: translator.format_value(value) for name, value in values.items()}
     session.add(
         Mail(
             id=str(uuid.uuid4()),
             account_id=account.id,
             to=account.email,
-            subject=" ".join(words(f"mail_{key}_subject", **told).split()),
-            text=words("mail_hello", name=account.name)
+            subject=" ".join(translator(f"mail_{key}_subject", **told).split()),
+            text=translator("mail_hello", name=account.name)
             + "\n\n"
-            + words(f"mail_{key}_text", **told)
+            + translator(f"mail_{key}_text", **told)
             + "\n\n"
-            + words("site"),
+            + translator("site"),
             created=now,
             next_attempt=now,
         )

@@ -65,7 +65,7 @@ def deliveries(session: Session, webhook_id: str, limit: int = 100) -> list[Deli
     return list(session.scalars(query.order_by(Delivery.created.desc(), Delivery.id).limit(limit)))
 
 
-def tell(
+def queue_event(
     session: Session, organisations: Iterable[str | None], kind: str, data: Mapping[str, object], now: datetime
 ) -> None:
     """Write down an event for each organisation's webhooks. It names what changed; what it is now is asked for with a token."""

@@ -10,9 +10,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import InvalidError, NotFoundError
-from sharing_platform.organisations.permissions import APPROVED, Actor, Kind, Role, rights_of
 from sharing_platform.organisations.credentials import hash_password, hash_secret, new_secret, verify_password
 from sharing_platform.organisations.models import Account, MailedLink, Membership, Organisation, WebSession
+from sharing_platform.organisations.permissions import APPROVED, Actor, Kind, Role, rights_of
 
 LINK_LIFE = timedelta(hours=24)
 SESSION_LIFE = timedelta(days=14)
@@ -38,7 +38,9 @@ def find_account(session: Session, email: str) -> Account | None:
     return session.scalars(select(Account).where(Account.email == email.casefold())).first()
 
 
-def get_or_create_account(session: Session, email: str, name: str, language: str, now: datetime) -> tuple[Account, bool]:
+def get_or_create_account(
+    session: Session, email: str, name: str, language: str, now: datetime
+) -> tuple[Account, bool]:
     """The account with this address, and whether it was made now: without a password, not confirmed."""
     account = find_account(session, email)
     if account is not None:

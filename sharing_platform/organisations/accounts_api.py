@@ -6,12 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from sharing_platform.problems import problems
-from sharing_platform.dependencies import Context, Person, PlatformContext, Reading, client_address
-from sharing_platform.organisations import service
-from sharing_platform.organisations import personal_data
-from sharing_platform.organisations.permissions import Role
+from sharing_platform.dependencies import Context, PlatformContext, ReadSession, client_address
+from sharing_platform.organisations import personal_data, service
 from sharing_platform.organisations.accounts import SESSION_LIFE, SignedIn
+from sharing_platform.organisations.dependencies import Person
+from sharing_platform.organisations.directory import memberships
+from sharing_platform.organisations.permissions import Role
 from sharing_platform.organisations.schemas import (
     AccountOut,
     ForgotIn,
@@ -22,7 +22,7 @@ from sharing_platform.organisations.schemas import (
     SpeakForIn,
     WelcomeIn,
 )
-from sharing_platform.organisations.directory import memberships
+from sharing_platform.problems import problems
 
 router = APIRouter(prefix="/api/v1", tags=["people"])
 

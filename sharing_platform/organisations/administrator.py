@@ -7,11 +7,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
-from sharing_platform.organisations import accounts
-from sharing_platform.organisations import directory
-from sharing_platform.organisations.permissions import APPROVED, Kind, Role
+from sharing_platform.organisations import accounts, directory
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.models import Organisation
+from sharing_platform.organisations.permissions import APPROVED, Kind, Role
 
 
 def make_administrator(sessions: sessionmaker[Session], email: str, name: str, region: str, now: datetime) -> str:

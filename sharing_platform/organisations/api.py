@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from sharing_platform.parameters import Cursor, IfMatch, Limit, NamePath, Uuid
+from sharing_platform.dependencies import Context, ReadSession
 from sharing_platform.etags import check_match, set_etag
-from sharing_platform.problems import problems
-from sharing_platform.dependencies import Context, Governor, Reader, Reading, Regional
-from sharing_platform.organisations import service
-from sharing_platform.organisations import audit_log
-from sharing_platform.organisations import directory
+from sharing_platform.organisations import audit_log, directory, service
+from sharing_platform.organisations.dependencies import Governor, Reader
+from sharing_platform.organisations.models import Account, ApiToken, AuditEntry, Organisation
 from sharing_platform.organisations.permissions import Kind, Right, Role
 from sharing_platform.organisations.schemas import (
     AuditOut,
     AuditPage,
-    DecisionIn,
     MemberIn,
     MemberOut,
     MembersOut,
     NewTokenOut,
     OrganisationIn,
     OrganisationOut,
-    OrganisationPage,
     RoleIn,
     TokenIn,
     TokenOut,
     TokensOut,
 )
-from sharing_platform.organisations.models import Account, ApiToken, AuditEntry, Organisation
+from sharing_platform.parameters import IfMatch, Limit, Uuid
+from sharing_platform.problems import problems
 
 router = APIRouter(prefix="/api/v1", tags=["organisations"])
 

@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import ConflictError, NotFoundError
-from sharing_platform.organisations.permissions import APPROVED, Actor, Kind, Right, scopes_of
 from sharing_platform.organisations.credentials import hash_secret, new_secret
 from sharing_platform.organisations.models import ApiToken, Organisation
+from sharing_platform.organisations.permissions import APPROVED, Actor, Kind, Right, scopes_of
 
 PREFIX = "vrijloop_"
 """So that tools that look for lost secrets can find one."""

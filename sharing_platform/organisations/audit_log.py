@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sharing_platform.organisations.permissions import Actor
 from sharing_platform.organisations.models import AuditEntry
+from sharing_platform.organisations.permissions import Actor
 
 
 def log(session: Session, now: datetime, actor: Actor | None, action: str, subject: str, **details: Any) -> None:

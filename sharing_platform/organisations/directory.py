@@ -11,13 +11,15 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
-from sharing_platform.organisations.permissions import APPROVED, Kind, Role
 from sharing_platform.organisations.models import Account, ApiToken, Membership, Organisation, WebSession
+from sharing_platform.organisations.permissions import APPROVED, Kind, Role
 
 ASKED, REFUSED = "asked", "refused"
 
 
-def create_organisation(session: Session, name: str, kind: Kind, now: datetime, owner: Account | None = None) -> Organisation:
+def create_organisation(
+    session: Session, name: str, kind: Kind, now: datetime, owner: Account | None = None
+) -> Organisation:
     """A new organisation, which the region has still to approve."""
     organisation = Organisation(id=_free_id(session, name), name=name, kind=kind, status=ASKED, created=now)
     session.add(organisation)

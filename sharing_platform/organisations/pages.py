@@ -7,16 +7,16 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
-from sharing_platform.organisations.accounts_api import end_session, keep_session
-from sharing_platform.dependencies import client_address
 from sharing_platform.database import read_session
+from sharing_platform.dependencies import client_address
 from sharing_platform.errors import NotSignedInError, PlatformError
-from sharing_platform.pages import FormData, Form, Page, PageRequest, language_of, safe_next_path, parsed
-from sharing_platform.organisations import accounts
-from sharing_platform.organisations import service
+from sharing_platform.organisations import accounts, service
 from sharing_platform.organisations.accounts import SignedIn
-from sharing_platform.organisations.schemas import ForgotIn, RegisterIn, SignInIn
+from sharing_platform.organisations.accounts_api import end_session, keep_session
+from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.directory import memberships
+from sharing_platform.organisations.schemas import ForgotIn, RegisterIn, SignInIn
+from sharing_platform.pages import Form, FormData, safe_next_path, validate_form
 
 router = APIRouter(include_in_schema=False)
 
@@ -163,7 +163,9 @@ def post_erase(page: Page, form: FormData) -> Response:
     return answer
 
 
-def _account(page: PageRequest, person: SignedIn, error: PlatformError | None = None, status: int = 200) -> HTMLResponse:
+def _account(
+    page: PageRequest, person: SignedIn, error: PlatformError | None = None, status: int = 200
+) -> HTMLResponse:
     with read_session(page.context.sessions) as session:
         own = memberships(session, person.account.id)
     if error is not None:

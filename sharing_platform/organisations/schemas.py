@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from sharing_platform.schemas import Email, Latitude, Longitude, LongText, ApiModel, Name, OneLine, OrganisationName
 from sharing_platform.organisations.permissions import Kind, Right, Role
+from sharing_platform.schemas import ApiModel, Email, Latitude, Longitude, LongText, Name, OneLine, OrganisationName
 
 Password = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"format": "password"})]
 LanguageCode = Literal["nl", "fr", "en"]

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from sharing_platform.machines import service as offers
-from sharing_platform.bookings import service as asking
+import base64
+import secrets
+
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import NotFoundError
-from sharing_platform.machines.index import mark_index_changed
 from sharing_platform.geography import place_named
-from sharing_platform.organisations import accounts
-from sharing_platform.organisations import directory
-from sharing_platform.organisations import personal_data
-from sharing_platform.organisations import rate_limits
-from sharing_platform.organisations import api_tokens
-from sharing_platform.organisations.permissions import Actor, Kind, Right, Role
+from sharing_platform.notifications import webhooks
+from sharing_platform.notifications.models import Webhook
+from sharing_platform.organisations import accounts, api_tokens, directory, personal_data, rate_limits
 from sharing_platform.organisations.accounts import SignedIn
 from sharing_platform.organisations.audit_log import log
-from sharing_platform.organisations.schemas import MemberIn, OrganisationIn, RegisterIn, SignInIn, TokenIn
+from sharing_platform.organisations.events import AddressConfirmed, OrganisationChanged, OrganisationRefused
 from sharing_platform.organisations.models import Account, ApiToken, Membership, Organisation
+from sharing_platform.organisations.permissions import Actor, Kind, Right, Role
+from sharing_platform.organisations.schemas import MemberIn, OrganisationIn, RegisterIn, SignInIn, TokenIn
+from sharing_platform.organisations.sign_up import SignUp
 
 
 def register(context: PlatformContext, wanted: RegisterIn, address: str) -> None:
@@ -172,6 +172,23 @@ def revoke(context: PlatformContext, actor: Actor, token_id: str) -> None:
     with context.sessions.begin() as session:
         api_tokens.revoke(session, actor.organisation, token_id, context.now())
         log(session, context.now(), actor, "token.revoked", token_id)
+
+
+def add_webhook(context: PlatformContext, actor: Actor, url: str) -> Webhook:
+    """Raises InvalidError, ConflictError."""
+    webhooks.check_url(url, context.private_webhooks)
+    secret = f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
+    with context.sessions.begin() as session:
+        webhook = webhooks.add_webhook(session, actor.organisation, url, secret, context.now())
+        log(session, context.now(), actor, "webhook.added", webhook.id)
+    return webhook
+
+
+def remove_webhook(context: PlatformContext, actor: Actor, webhook_id: str) -> None:
+    """Raises NotFoundError."""
+    with context.sessions.begin() as session:
+        webhooks.webhook_of(session, actor.organisation, webhook_id).removed = context.now()
+        log(session, context.now(), actor, "webhook.removed", webhook_id)
 
 
 def _sign_up(context: PlatformContext) -> SignUp:

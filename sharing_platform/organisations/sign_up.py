@@ -8,11 +8,10 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from sharing_platform.notifications.mail import queue_mail
-from sharing_platform.organisations import accounts
-from sharing_platform.organisations import directory
-from sharing_platform.organisations.permissions import Kind, Role
+from sharing_platform.organisations import accounts, directory
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.models import Account, Organisation
+from sharing_platform.organisations.permissions import Kind, Role
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,21 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import select
 
-from sharing_platform.organisations import webhooks_api as integrations
-from sharing_platform.organisations.api import member_out, organisation_out
-from sharing_platform.bookings import calendar_feeds as calendars
+from sharing_platform.bookings import calendar_feeds
+from sharing_platform.bookings import service as booking_service
+from sharing_platform.bookings.schemas import FeedIn
 from sharing_platform.database import read_session
 from sharing_platform.errors import PlatformError
 from sharing_platform.machines.models import Machine
 from sharing_platform.notifications import webhooks
-from sharing_platform.pages import FormData, Form, Page, PageRequest, language_of, lines, parsed
-from sharing_platform.organisations import service
-from sharing_platform.organisations import audit_log
-from sharing_platform.organisations import directory
-from sharing_platform.organisations.permissions import TOKEN_SCOPES, Actor, Right, Role, require
-from sharing_platform.organisations.schemas import FeedIn, MemberIn, OrganisationIn, RoleIn, TokenIn, WebhookIn
+from sharing_platform.notifications.schemas import WebhookIn
+from sharing_platform.organisations import audit_log, directory, service
+from sharing_platform.organisations.api import member_out, organisation_out
+from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.models import Organisation
+from sharing_platform.organisations.permissions import TOKEN_SCOPES, Actor, Right, Role, require
+from sharing_platform.organisations.schemas import MemberIn, OrganisationIn, RoleIn, TokenIn
+from sharing_platform.pages import Form, FormData, split_lines, validate_form
 
 router = APIRouter(include_in_schema=False)
 
@@ -36,7 +37,9 @@ def get_organisation(page: Page) -> HTMLResponse:
 @router.post("/organisation")
 def post_organisation(page: Page, form: FormData) -> Response:
     actor = require(page.actor, Right.GOVERN)
-    wanted, problems = validate_form(OrganisationIn, {name: form.get(name) for name in ("name", "vat", "place", "address")})
+    wanted, problems = validate_form(
+        OrganisationIn, {name: form.get(name) for name in ("name", "vat", "place", "address")}
+    )
     if wanted is None:
         return _page(page, actor, problems=problems, form=form)
     service.put_organisation(page.context, actor, wanted)
@@ -77,7 +80,9 @@ def post_role(account_id: str, page: Page, form: FormData) -> Response:
 @router.post("/organisation/tokens")
 def post_token(page: Page, form: FormData) -> Response:
     actor = require(page.actor, Right.GOVERN)
-    wanted, problems = validate_form(TokenIn, {"name": form.get("token_name"), "scopes": split_lines(form.get("scopes"))})
+    wanted, problems = validate_form(
+        TokenIn, {"name": form.get("token_name"), "scopes": split_lines(form.get("scopes"))}
+    )
     if wanted is None:
         return _page(page, actor, problems={f"token_{name}": code for name, code in problems.items()}, form=form)
     try:
@@ -100,7 +105,7 @@ def post_feed(page: Page, form: FormData) -> Response:
     if wanted is None:
         return _page(page, actor, problems=problems)
     try:
-        return _page(page, actor, secret=integrations.new_feed(page.context, actor, wanted.subject).url)
+        return _page(page, actor, secret=booking_service.new_feed(page.context, actor, wanted.subject).url)
     except PlatformError as error:
         return _page(page, actor, error)
 
@@ -110,8 +115,8 @@ def post_feed_change(feed_id: str, page: Page, form: FormData) -> Response:
     """Another address, or none."""
     actor = require(page.actor, Right.INTEGRATE)
     if form.get("what") == "renew":
-        return _page(page, actor, secret=integrations.renew_feed(page.context, actor, feed_id).url)
-    integrations.remove_feed(page.context, actor, feed_id)
+        return _page(page, actor, secret=booking_service.renew_feed(page.context, actor, feed_id).url)
+    booking_service.remove_feed(page.context, actor, feed_id)
     return page.redirect("/organisation", "saved")
 
 
@@ -122,7 +127,7 @@ def post_webhook(page: Page, form: FormData) -> Response:
     if wanted is None:
         return _page(page, actor, problems=problems, form=form)
     try:
-        webhook = integrations.add_webhook(page.context, actor, wanted.url)
+        webhook = service.add_webhook(page.context, actor, wanted.url)
     except PlatformError as error:
         return _page(page, actor, error, form=form)
     return _page(page, actor, secret=webhook.secret)
@@ -130,7 +135,7 @@ def post_webhook(page: Page, form: FormData) -> Response:
 
 @router.post("/organisation/webhooks/{webhook_id}/remove")
 def post_webhook_removal(webhook_id: str, page: Page) -> Response:
-    integrations.remove_webhook(page.context, require(page.actor, Right.INTEGRATE), webhook_id)
+    service.remove_webhook(page.context, require(page.actor, Right.INTEGRATE), webhook_id)
     return page.redirect("/organisation", "saved")
 
 
@@ -160,7 +165,7 @@ def _page(
             "organisation": own,
             "members": [member_out(account, Role(membership.role)) for account, membership in people],
             "tokens": directory.tokens(session, own.id) if governs else [],
-            "feeds": calendars.feeds(session, own.id) if integrates else [],
+            "feeds": calendar_feeds.feeds(session, own.id) if integrates else [],
             "webhooks": webhooks.webhooks(session, own.id) if integrates else [],
             "machines": list(session.scalars(select(Machine.machine).where(Machine.factory == own.id))),
             "audit": audit_log.entries(session, own.id, None, _AUDIT_SHOWN) if governs else [],

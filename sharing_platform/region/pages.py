@@ -9,11 +9,10 @@ from fastapi.responses import HTMLResponse, Response
 
 from sharing_platform.database import read_session
 from sharing_platform.errors import PlatformError
-from sharing_platform.pages import Filled, Showing, Shown
-from sharing_platform.organisations import service
-from sharing_platform.organisations import audit_log
-from sharing_platform.organisations import directory
+from sharing_platform.organisations import audit_log, directory, service
+from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import Right, require
+from sharing_platform.pages import FormData
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,4 +41,8 @@ def _page(page: PageRequest, error: PlatformError | None = None) -> HTMLResponse
     with read_session(page.context.sessions) as session:
         found = directory.all_organisations(session, None, None, _SHOWN)
         values: dict[str, Any] = {"organisations": found, "audit": audit_log.entries(session, None, None, 50)}
-    return page.render("region.html", **values) if error is None else page.render_form("region.html", error, {}, {}, **values)
+    return (
+        page.render("region.html", **values)
+        if error is None
+        else page.render_form("region.html", error, {}, {}, **values)
+    )

@@ -8,12 +8,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sharing_platform.geography import distance_km, place_named
-from sharing_platform.search.text import phrase_stems, query_stems, text_stems
-from sharing_platform.search.vocabulary import BY_CODE
 from sharing_platform.errors import InvalidError
+from sharing_platform.geography import distance_km, place_named
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.machine_details import MachineDetails
+from sharing_platform.search.text import phrase_stems, query_stems, text_stems
+from sharing_platform.search.vocabulary import BY_CODE
 
 Degrees = tuple[float, float]
 

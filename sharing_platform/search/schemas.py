@@ -8,7 +8,7 @@ from sharing_platform.schemas import ApiModel
 
 
 class Reason(ApiModel):
-    """MatchReason something fits: `code` names it, `values` are what it is about."""
+    """Why something fits: `code` names it, `values` are what it is about."""
 
     code: str
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it

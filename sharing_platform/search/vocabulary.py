@@ -72,3 +72,9 @@ SYNONYMS = (
     ("ingenieur", "ingénieur", "engineer"),
 )
 """Groups that mean the same, beside those of `PROCESSES`."""
+
+
+def process_name(process: str, language: str) -> str:
+    """A process of the vocabulary, given by code or name, in a language; any other name unchanged."""
+    known = BY_CODE.get(process) or BY_NAME.get(process.casefold())
+    return known.names[language] if known is not None else process

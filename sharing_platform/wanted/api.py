@@ -52,7 +52,7 @@ def delete_wanted(search_id: Uuid, actor: Asker, context: Context) -> None:
 
 @router.get("/searches", responses=problems(401, 403))
 def get_searches(session: ReadSession, actor: Reader) -> SearchPage:
-    """One's saved matching."""
+    """One's saved searches."""
     own = session.get_one(Organisation, actor.organisation)
     found = matching.searches_of(session, actor.organisation, SAVED)
     return SearchPage(searches=[service.search_out(one, own) for one in found], next=None)

@@ -1,4 +1,4 @@
-"""PreparedCriteria notices and saved searches, and what fits them: found again and again, told once."""
+"""Wanted notices and saved searches, and what fits them: found again and again, told once."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import ConflictError, NotFoundError
-from sharing_platform.machines.index import Catalogue
-from sharing_platform.search.ranking import Ranking
-from sharing_platform.listings.service import find_listings
-from sharing_platform.listings.schemas import SearchIn
-from sharing_platform.machines.offer_search import find, ready
-from sharing_platform.machines.models import CLOSED, OPEN, Match, Search
-from sharing_platform.search.criteria import Wish
+from sharing_platform.listings.records import find_listings
+from sharing_platform.machines.index import MachineIndex
+from sharing_platform.machines.offer_search import find_offers
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.mail import queue_mail
-from sharing_platform.organisations.permissions import APPROVED
 from sharing_platform.organisations.models import Account, Organisation
+from sharing_platform.organisations.permissions import APPROVED
+from sharing_platform.search.criteria import Wish
+from sharing_platform.search.ranking import Ranking, prepare_criteria
+from sharing_platform.wanted.models import CLOSED, OPEN, Match, Search
+from sharing_platform.wanted.schemas import SearchIn
 
 WANTED, SAVED = "wanted", "saved"
 _MAX_SEARCHES = 100
@@ -31,7 +31,7 @@ def add_search(
     session: Session, organisation: str, account: str | None, kind: str, given: SearchIn, now: datetime
 ) -> Search:
     """Raises ConflictError beyond a hundred, InvalidError where its place is not known."""
-    ready(given.wish)
+    prepare_criteria(given.wish)
     count = select(func.count()).where(Search.organisation_id == organisation, Search.status == OPEN)
     if (session.scalar(count) or 0) >= _MAX_SEARCHES:
         raise ConflictError("too_many_searches")
@@ -96,15 +96,15 @@ def matches(session: Session, search_id: str) -> list[Match]:
 
 def match_one(session: Session, index: MachineIndex, search: Search, now: datetime, zone: str, url: str) -> int:
     """For one search; its owner is told of what is new, all in one message."""
-    wanted = ready(Wish.model_validate(search.wish))
+    criteria = prepare_criteria(Wish.model_validate(search.wish))
     organisation = session.get_one(Organisation, search.organisation_id)
     viewer = organisation.id if organisation.status == APPROVED else None
     found: dict[str, Ranking] = {}
-    if wanted.wish.subject == "machine":
-        page = find(session, index, wanted, now, zone, viewer, _MOST_MATCHES, "fit")
-        found = {f"offer:{one.offer.id}": one.ranking for one in page.found if one.offer.factory != organisation.id}
+    if criteria.wish.subject == "machine":
+        results = find_offers(session, index, criteria, now, zone, viewer, _MOST_MATCHES, "fit")
+        found = {f"offer:{one.offer.id}": one.ranking for one in results.found if one.offer.factory != organisation.id}
     else:
-        listings = [one for one in find_listings(session, wanted, now) if one.owner.id != organisation.id]
+        listings = [one for one in find_listings(session, criteria, now) if one.owner.id != organisation.id]
         found = {f"listing:{one.listing.id}": one.ranking for one in listings[:_MOST_MATCHES]}
     known = {one.subject: one for one in session.scalars(select(Match).where(Match.search_id == search.id))}
     fresh = [subject for subject in found if subject not in known]
@@ -115,11 +115,11 @@ def match_one(session: Session, index: MachineIndex, search: Search, now: dateti
     for subject in known.keys() - found.keys():
         session.delete(known[subject])
     if fresh:
-        _tell(session, search, fresh, now, zone, url)
+        _notify(session, search, fresh, now, zone, url)
     return len(fresh)
 
 
-def _tell(session: Session, search: Search, fresh: list[str], now: datetime, zone: str, url: str) -> None:
+def _notify(session: Session, search: Search, fresh: list[str], now: datetime, zone: str, url: str) -> None:
     account = session.get(Account, search.account_id) if search.account_id else None
     if search.notify in ("mail", "both") and account is not None and account.confirmed is not None:
         links = "\n".join(f"{url}/{one.replace(':', 's/', 1)}" for one in fresh[:_TOLD_IN_A_MAIL])

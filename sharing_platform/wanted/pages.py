@@ -1,4 +1,4 @@
-"""What people look for: wanted notices and saved matching."""
+"""What people look for: wanted notices and saved searches."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
 
-from sharing_platform.wanted import api as doing
 from sharing_platform.database import read_session
 from sharing_platform.errors import NotFoundError, PlatformError
-from sharing_platform.wanted import service as searches
-from sharing_platform.listings.schemas import SearchIn
-from sharing_platform.wanted.service import SAVED, WANTED
-from sharing_platform.machines.models import Listing, Match, Offer
-from sharing_platform.search.criteria import Wish
-from sharing_platform.machines.search_pages import wish_of
-from sharing_platform.pages import Filled, Showing, lines, number, parsed
-from sharing_platform.organisations.permissions import Right, require
+from sharing_platform.listings.models import Listing
+from sharing_platform.machines.index import get_machine_index
+from sharing_platform.machines.models import Offer
+from sharing_platform.organisations.dependencies import Page
 from sharing_platform.organisations.models import Organisation
+from sharing_platform.organisations.permissions import Right, require
+from sharing_platform.pages import FormData, decimal_point, split_lines, validate_form
+from sharing_platform.search.criteria import Wish
+from sharing_platform.search.form import wish_of_form
+from sharing_platform.search.vocabulary import process_name
+from sharing_platform.wanted import matching, service
+from sharing_platform.wanted.matching import SAVED, WANTED
+from sharing_platform.wanted.models import Match
+from sharing_platform.wanted.schemas import SearchIn
 
 router = APIRouter(include_in_schema=False)
 
@@ -101,7 +105,9 @@ def post_search(page: Page, form: FormData) -> Response:
     """The search in the address, saved."""
     actor = require(page.actor, Right.ASK)
     wish, problems = wish_of_form(page)
-    title = form.get("title") or wish.words or process_name(wish.process, page.language) or page.translator("free_hours")
+    title = (
+        form.get("title") or wish.words or process_name(wish.process, page.language) or page.translator("free_hours")
+    )
     wanted, wrong = validate_form(SearchIn, {"title": title, "wish": wish, "notify": "mail"})
     if wanted is None or problems or wrong:
         raise NotFoundError("request")

@@ -1,4 +1,4 @@
-"""A store, a platform on a real socket, and analytics between them."""
+"""The fixture `rig`: a store, a platform on a real socket, and analytics between them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from sharing_platform.app import PlatformSettings, create_app
-from tests.analytics.publishing import NOW, SECOND
-from tests.analytics.test_cycle import House, SetClock
+from tests.analytics.publishing.samples import NOW, SECOND
+from tests.analytics.rig import Rig, SetClock
 from tests.servers import serving
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def rig(tmp_path: Path) -> Iterator[Rig]:
     clock = SetClock(NOW)
     tokens = {"hal-2": "secret", "genk": SECOND, "start-up": "secret-of-start-up"}
     app = create_app(PlatformSettings(f"sqlite:///{tmp_path}/platform.sqlite", tokens, "UTC"), clock.now)
     with serving(app) as url:
-        built = House(tmp_path, url, clock)
+        built = Rig(tmp_path, url, clock)
         built.two_shifts("lathe-2")
         yield built
         built.close()

@@ -1,4 +1,4 @@
-"""Intervals and grids that a test writes down by hand."""
+"""Small intervals, timelines and grids for tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from analytics.quarter_grid import FREE, NOT_FREE, QUARTERS_PER_DAY, QuarterGrid
+from analytics.history.quarter_grid import FREE, NOT_FREE, QUARTERS_PER_DAY, QuarterGrid
 
 MONDAY = date(2026, 1, 5)
 
@@ -18,13 +18,13 @@ def utc(day: int, hour: int = 0, minute: int = 0, month: int = 1) -> datetime:
 
 
 def intervals(rows: Sequence[tuple[str, datetime, datetime, str, str | None]]) -> pd.DataFrame:
-    """As `StateStore.intervals` gives them."""
+    """Intervals as `StateStore.intervals` returns them."""
     frame = pd.DataFrame(rows, columns=["machine", "since", "until", "state", "mode"])
     return frame.astype({"since": "datetime64[us, UTC]", "until": "datetime64[us, UTC]"})
 
 
 def spells(frame: pd.DataFrame) -> list[tuple[str, str, str, str]]:
-    """(machine, start, end, state), times short."""
+    """(machine, start, end, state), with short times."""
     return [
         (row["machine"], f"{row['start']:%d %H:%M}", f"{row['end']:%d %H:%M}", row["state"])
         for row in frame.to_dict("records")
@@ -32,7 +32,7 @@ def spells(frame: pd.DataFrame) -> list[tuple[str, str, str, str]]:
 
 
 def shift_weeks(weeks: int, first_day: date = MONDAY, start: int = 6, end: int = 22, zone: str = "UTC") -> QuarterGrid:
-    """A machine that works from `start` to `end` o'clock on weekdays, and is free at all other hours."""
+    """A machine that works from `start` to `end` o'clock on weekdays and is free at all other hours."""
     values = np.full(weeks * 7 * QUARTERS_PER_DAY, FREE, dtype=np.int8)
     for day in range(weeks * 7):
         if (first_day + timedelta(days=day)).weekday() < 5:

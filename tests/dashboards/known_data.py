@@ -1,4 +1,4 @@
-"""Weeks of three machines in a real InfluxDB, with all that analytics writes back; and how Grafana would ask."""
+"""Several weeks of three machines in a real InfluxDB, with the measurements computed by analytics, and queries as Grafana sends them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from urllib.request import urlopen
 import numpy as np
 import pandas as pd
 
-from analytics.approvals import Approval
 from analytics.cycle import CycleResult
-from analytics.forecast_hours import ForecastHours
-from analytics.platform_client import Booking
-from analytics.policy import Policy
-from analytics.publications import BOOKED, BROKEN, KEPT, Publications
-from analytics.publisher_state import PublisherState
-from analytics.reconcile import Offer, Slot
+from analytics.forecast.hourly import ForecastHours
+from analytics.history.timeline import timeline
+from analytics.policy.approvals import Approval
+from analytics.policy.policy import Policy
+from analytics.policy.slot import Slot
+from analytics.publishing.platform_client import Booking
+from analytics.publishing.publications import BOOKED, BROKEN, KEPT, Publications
+from analytics.publishing.reconcile import Offer
+from analytics.publishing.state import PublisherState
 from analytics.summaries.writer import SummaryWriter
-from analytics.timeline import timeline
-from ingest.gateways import GatewayNow, GatewayWatch
+from ingest.gateways import GatewayStatus, GatewayWatch
 from stores import GatewayLedger, Point, ReportBatch, StoredReport
 from stores.influxdb_points import InfluxPoints
 from stores.influxdb_store import InfluxDBStateStore
@@ -49,14 +50,14 @@ TOKEN = "token-of-sixteen"
 
 
 class Standing(SystemClock):
-    """It is always `NOW`."""
+    """A clock that always shows `NOW`."""
 
     def now(self) -> datetime:
         return NOW
 
 
 def reports() -> Iterator[StoredReport]:
-    """Weeks of work that differ by machine, hour and day; m2 is silent since this noon, l1 never works on Fridays."""
+    """Weeks of work that differ by machine, hour and day; m2 has been silent since noon, l1 never works on Fridays."""
     chance = np.random.default_rng(7)
     for machine, silent_from in (("m1", NOW), ("m2", NOW - timedelta(hours=3)), ("l1", NOW)):
         at, seq = datetime(2026, 2, 22, 23, tzinfo=UTC), 1
@@ -90,7 +91,7 @@ class Filled:
     def rows(
         self, query: str, start: datetime = NOW - timedelta(days=28), end: datetime = NOW, **variables: str
     ) -> list[dict[str, Any]]:
-        """As Grafana would ask it; `now()` is the moment of the data."""
+        """The query as Grafana sends it; `now()` is the time of the data."""
         chosen = {"factory": "genk", "group": ".*", "machine": ".*", "shift": ".*"} | variables
         for name, value in chosen.items():
             query = query.replace(f"/^${name}$/", f"/^({value})$/")
@@ -126,7 +127,7 @@ def fill(influx_url: str, folder: Path) -> Iterator[Filled]:
     for number, (days_ago, outcome) in enumerate([(3, KEPT), (3, KEPT), (2, BROKEN), (1, BOOKED)]):
         start = day - timedelta(days=days_ago) + timedelta(hours=2 * number)
         slot = Slot("m1", start, start + timedelta(hours=2), 0.92, 10, 1)
-        publications.published(Offer(str(number), slot), start - timedelta(days=1), start)
+        publications.record(Offer(str(number), slot), start - timedelta(days=1), start)
         publications.settle([str(number)], outcome)
     start = NOW.replace(minute=0) + timedelta(hours=6)
     slots = (
@@ -141,11 +142,11 @@ def fill(influx_url: str, folder: Path) -> Iterator[Filled]:
     state.set_approvals([Approval("a1", "m2", start, start + timedelta(hours=3), 0.88, "asked", start)])
     hours = tuple(NOW.replace(minute=0) + timedelta(hours=one) for one in range(24))
     forecast = ForecastHours(hours, {"m1": np.full(24, 0.75), "l1": np.full(24, 0.5)})
-    result = CycleResult(NOW, slots, bookings=bookings, aimed_at=0.05, forecast=forecast)
+    result = CycleResult(NOW, slots, bookings=bookings, target_rate=0.05, forecast=forecast)
 
     class Heard(GatewayWatch):
-        def gateways(self) -> list[GatewayNow]:
-            return [GatewayNow("genk", "gw-1", False, NOW, 17, "0.1.0")]
+        def gateways(self) -> list[GatewayStatus]:
+            return [GatewayStatus("genk", "gw-1", False, NOW, 17, "0.1.0")]
 
     watch = Heard(BrokerSettings(), "test", clock)
     ledger = [GatewayLedger("genk", "gw-1", len(everything), 4, 0, ((1, 4),))]
@@ -159,18 +160,18 @@ def fill(influx_url: str, folder: Path) -> Iterator[Filled]:
 
     # A late backlog and a restart change nothing but what they bring.
     first = writer()
-    first.minute(result)
+    first.write_minute(result)
     before = NOW - timedelta(days=2)
     lain = Slot("m1", before + timedelta(hours=3, minutes=50), before + timedelta(hours=5, minutes=50), 0.9, 3, 0)
-    first.round(
+    first.write_round(
         CycleResult(
             before,
             (lain,),
             forecast=ForecastHours((before.replace(minute=0) + timedelta(hours=1),), {"m1": np.array([0.6])}),
         )
     )
-    first.now()
-    first.round(result)
+    first.write_states()
+    first.write_round(result)
     late = StoredReport(
         "genk",
         "m1",
@@ -180,9 +181,9 @@ def fill(influx_url: str, folder: Path) -> Iterator[Filled]:
     )
     store.write(ReportBatch.of([late]))
     second = writer()
-    second.now()
-    second.minute(result)
-    second.round(result)
+    second.write_states()
+    second.write_minute(result)
+    second.write_round(result)
     begin = datetime.combine(FIRST, datetime.min.time(), tzinfo=UTC) - timedelta(hours=1)
     yield Filled(influx_url, timeline(store.intervals("genk", begin, NOW), begin, NOW), result)
     for part in (store, points, state, publications):

@@ -1,4 +1,4 @@
-"""What is checked in is what the code builds; a state looks the same everywhere, and nothing leads nowhere."""
+"""The checked-in files are those that the code generates; states look the same everywhere, and every link has a target."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_files_in_the_repository_are_up_to_date() -> None:
     assert checked_in == build.documents(), "run `vrijloop dashboards write` and commit what it wrote"
 
 
-def test_every_state_has_a_colour_and_words_of_its_own() -> None:
+def test_every_state_has_a_distinct_colour_and_text() -> None:
     assert set(STATE_COLOURS) == set(STATE_TEXTS) == set(MachineState)
     assert len(set(STATE_COLOURS.values())) == len(MachineState)
     assert len(set(LOSS_COLOURS.values())) == len(LOSS_COLOURS)
@@ -43,7 +43,7 @@ def _luminance(colour: str) -> float:
 
 
 def _seen_by(colour: str, blindness: str) -> tuple[float, float, float]:
-    """sRGB as somebody without red or green cones sees it (Viénot, Brettel and Mollon 1999)."""
+    """An sRGB colour as seen with protanopia or deuteranopia (Viénot, Brettel and Mollon 1999)."""
     red, green, blue = (((int(colour[place : place + 2], 16) / 255) ** 2.2) for place in (1, 3, 5))
     long = 17.8824 * red + 43.5161 * green + 4.11935 * blue
     middle = 3.45565 * red + 27.1554 * green + 3.86714 * blue
@@ -71,7 +71,7 @@ def test_colour_blind_people_can_tell_states_apart(blindness: str) -> None:
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_a_dashboard_is_whole(name: str) -> None:
+def test_a_dashboard_is_complete(name: str) -> None:
     board = BOARDS[name]
     assert board["panels"]
     for panel in board["panels"]:
@@ -98,7 +98,7 @@ def test_both_languages_show_the_same(page: str) -> None:
     assert len(differing) >= len(nl["panels"]) - 1
 
 
-def test_a_machine_in_a_table_leads_to_its_page() -> None:
+def test_a_machine_in_a_table_links_to_its_page() -> None:
     text = json.dumps(BOARDS["nl/factory-now.json"])
     assert "/d/vrijloop-machine-nl?${factory:queryparam}&var-machine=${__value.raw}" in text
 

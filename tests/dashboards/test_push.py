@@ -1,4 +1,4 @@
-"""Pushing into Grafana, against a server that answers as Grafana's HTTP API is documented to (Grafana itself is in no Debian package)."""
+"""Pushing to Grafana, with a server that answers as documented for Grafana's HTTP API (there is no Debian package of Grafana)."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def push(grafana: Grafana, secrets: Path, *more: str) -> str:
     return invoke("dashboards", "push", grafana.url, "--token-file", secrets / "grafana", *more)
 
 
-def test_dashboards_come_into_grafana_and_are_brought_up_to_date(grafana: Grafana, secrets: Path) -> None:
+def test_dashboards_are_created_and_updated_in_grafana(grafana: Grafana, secrets: Path) -> None:
     source = ("--influxdb-url", "http://influx:8086", "--influxdb-token-file", str(secrets / "influx"))
     for language in ("nl", "en", "nl"):
         said = push(grafana, secrets, "--language", language, *source)
@@ -117,12 +117,12 @@ def test_dashboards_come_into_grafana_and_are_brought_up_to_date(grafana: Grafan
     assert held["secureJsonData"]["httpHeaderValue1"] == "Token token-that-may-only-read"
 
 
-def test_what_is_missing_is_said(grafana: Grafana, secrets: Path) -> None:
+def test_missing_keys_are_named(grafana: Grafana, secrets: Path) -> None:
     with pytest.raises(UserError, match="--influxdb-url"):
         push(grafana, secrets)
-    with pytest.raises(UserError, match="is none of"):
+    with pytest.raises(UserError, match="is not one of"):
         push(grafana, secrets, "--language", "de")
-    with pytest.raises(UserError, match="no time zone"):
+    with pytest.raises(UserError, match="not a time zone"):
         push(grafana, secrets, "--zone", "Genk")
     (secrets / "grafana").write_text("another-token-of-length")
     with pytest.raises(UserError, match="needs the role Admin"):

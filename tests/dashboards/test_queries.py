@@ -1,4 +1,4 @@
-"""Every query of every panel and alert rule, on the real engine with known data; the numbers are those of analytics."""
+"""Runs every query of every panel and alert rule on the real engine with known data, and compares the numbers with those of analytics."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from analytics.cycle import CycleResult
-from analytics.policy import Policy
-from analytics.publications import Publications
-from analytics.publisher_state import PublisherState
-from analytics.reconcile import Slot
+from analytics.kpis.utilisation import PeriodUtilisation, utilisation
+from analytics.policy.policy import Policy
+from analytics.policy.slot import Slot
+from analytics.publishing.publications import Publications
+from analytics.publishing.state import PublisherState
 from analytics.summaries.writer import SummaryWriter
-from analytics.utilisation import PeriodUtilisation, utilisation
 from dashboards.alert_rules import RULES
 from stores import ReportBatch
 from stores.influxdb_points import InfluxPoints
@@ -60,7 +60,7 @@ def same_hours(row: dict[str, Any], one: PeriodUtilisation) -> None:
     assert row["unknown"] == pytest.approx(one.losses_h["unknown"], abs=1e-6)
 
 
-def test_weeks_are_those_of_analytics_over_the_change_of_clocks(filled: Filled) -> None:
+def test_weeks_are_those_of_analytics_when_the_clocks_change(filled: Filled) -> None:
     expected = used(filled, "factory", "week")
     found = filled.panel("where-hours-go", "By week", start=datetime(2026, 2, 22, 23, tzinfo=UTC))
     assert len(found) == len(expected) == 6
@@ -101,8 +101,8 @@ def test_groups_are_compared_by_the_ratios_of_analytics(filled: Filled) -> None:
         assert rows[group]["coverage"] == pytest.approx(sum(one.known_h for one in own) / calendar)
 
 
-def test_today_stands_beside_the_four_weeks_before(filled: Filled) -> None:
-    title = "Utilisation: today so far, and the four weeks before (APT / calendar hours)"
+def test_today_is_compared_with_the_four_weeks_before(filled: Filled) -> None:
+    title = "Utilisation: today so far and the four weeks before (APT / calendar hours)"
     today = {row["machine"]: row["today"] for row in filled.panel("factory-now", title)}
     before = {row["machine"]: row["four_weeks"] for row in filled.panel("factory-now", title, 1)}
     days = used(filled, "machine", "day")
@@ -114,7 +114,7 @@ def test_today_stands_beside_the_four_weeks_before(filled: Filled) -> None:
         assert before[machine] == pytest.approx(sum(one.apt_h for one in weeks) / sum(one.calendar_h for one in weeks))
 
 
-def test_free_hours_by_the_clock_add_up(filled: Filled) -> None:
+def test_free_hours_by_hour_of_the_day_add_up(filled: Filled) -> None:
     rows = filled.panel(
         "where-hours-go", "Free hours by weekday and hour of the day", start=datetime(2026, 2, 22, 23, tzinfo=UTC)
     )
@@ -145,51 +145,51 @@ def test_a_late_report_is_in_the_timeline_and_in_the_hours(filled: Filled) -> No
     assert filled.rows(query, begin, begin + timedelta(hours=1))[0]["state"] == "out_of_service"
 
 
-def test_machines_now_and_those_that_nobody_hears(filled: Filled) -> None:
+def test_current_states_and_silent_machines(filled: Filled) -> None:
     found = {row["machine"]: row for row in filled.panel("factory-now", "Now")}
     assert found["m2"]["state"] == "unknown"
     assert found["m2"]["heard_ms"] == (NOW - timedelta(hours=3)).timestamp() * 1000
     last = filled.spells[filled.spells["machine"] == "m1"].iloc[-1]
     assert found["m1"]["state"] == last["state"]
-    assert [row["machine"] for row in filled.panel("factory-now", "Machines that nobody hears")] == ["m2"]
+    assert [row["machine"] for row in filled.panel("factory-now", "Machines without contact")] == ["m2"]
 
 
 def test_capacity_counts_what_is_planned(filled: Filled) -> None:
     found = filled.panel(
-        "spare-capacity", "Hours a day: forecast free, offered, asked for, booked, broken",
+        "spare-capacity", "Hours per day: forecast free, offered, requested, booked, broken",
         start=NOW - timedelta(hours=16), end=NOW + timedelta(days=7),
     )  # fmt: skip
     whole = {name: sum(row[name] or 0 for row in found) for name in ("forecast", "offered", "held", "booked")}
     assert whole == pytest.approx({"forecast": 0.75 * 23 + 0.5 * 23, "offered": 6, "held": 2, "booked": 3})
-    euros = filled.panel("spare-capacity", "Booked, in euros without VAT", end=NOW + timedelta(days=7))
+    euros = filled.panel("spare-capacity", "Booked, in euros excl. VAT", end=NOW + timedelta(days=7))
     assert euros[0]["earned"] == pytest.approx(150)
-    lain = filled.panel("spare-capacity", "Left lying, in euros without VAT")
+    lain = filled.panel("spare-capacity", "Not booked, in euros excl. VAT")
     assert lain[0]["left"] == pytest.approx(100)
 
 
-def test_promises_are_counted_by_what_came_of_them(filled: Filled) -> None:
-    rows = filled.panel("spare-capacity", "Promises by day")
+def test_promises_are_counted_by_outcome(filled: Filled) -> None:
+    rows = filled.panel("spare-capacity", "Promises per day")
     assert {name: sum(row[name] for row in rows) for name in ("kept", "broken", "booked")} == {
         "kept": 2,
         "broken": 1,
         "booked": 1,
     }
-    hours = filled.panel("spare-capacity", "Hours a day: forecast free, offered, asked for, booked, broken", 1)
+    hours = filled.panel("spare-capacity", "Hours per day: forecast free, offered, requested, booked, broken", 1)
     assert sum(row["sum"] for row in hours) == pytest.approx(2), "the one broken slot had two hours"
-    bins = filled.panel("spare-capacity", "Reliability: what was promised, and how often it held")
+    bins = filled.panel("spare-capacity", "Reliability: promised probability and share kept")
     assert [(row["promised"], row["checked"]) for row in bins] == [("0.90", 3)]
     assert bins[0]["kept"] == pytest.approx(2 / 3)
     assert bins[0]["probability"] == pytest.approx(0.92)
 
 
-def test_what_waits_is_shown_until_it_is_answered(filled: Filled) -> None:
-    waiting = filled.panel("spare-capacity", "Waits for your approval")
+def test_a_waiting_approval_is_shown_until_it_is_answered(filled: Filled) -> None:
+    waiting = filled.panel("spare-capacity", "Waiting for your approval")
     assert [(row["machine"], row["probability"]) for row in waiting] == [("m2", 0.88)]
 
 
-def test_forecast_stands_beside_what_came(filled: Filled) -> None:
+def test_forecast_and_actual_are_shown_together(filled: Filled) -> None:
     rows = filled.panel(
-        "machine", "Forecast beside what came", start=NOW - timedelta(days=2), end=NOW + timedelta(days=2), machine="m1"
+        "machine", "Forecast and actual", start=NOW - timedelta(days=2), end=NOW + timedelta(days=2), machine="m1"
     )
     came = [row["came"] for row in rows if row["came"] is not None and row["time"] < NOW.timestamp()]
     assert len(came) > 40
@@ -199,7 +199,7 @@ def test_forecast_stands_beside_what_came(filled: Filled) -> None:
     assert sum(row["offered"] for row in ahead) == pytest.approx(4)
 
 
-def test_the_pipe_shows_what_is_wrong_with_it(filled: Filled) -> None:
+def test_pipeline_health_shows_problems(filled: Filled) -> None:
     gateway = filled.panel("pipe-health", "Gateways")[0]
     assert (gateway["gateway"], gateway["online"], gateway["outbox"], gateway["gaps"]) == ("gw-1", 0, 17, 4)
     assert filled.panel("pipe-health", "In quarantine", end=NOW + timedelta(hours=1))[-1]["max"] == 3
@@ -214,7 +214,7 @@ def _beyond(how: str, value: float | None, bound: float) -> bool:
     return value is not None and (value > bound if how == "gt" else value < bound)
 
 
-def test_other_groups_and_shifts_are_written_anew(influx_url: str, tmp_path: Path) -> None:
+def test_points_are_rewritten_for_other_groups_and_shifts(influx_url: str, tmp_path: Path) -> None:
     database = "other_rules"
     create_influx_database(influx_url, database)
     clock = Standing()
@@ -228,9 +228,9 @@ def test_other_groups_and_shifts_are_written_anew(influx_url: str, tmp_path: Pat
     slot = Slot("m1", before + timedelta(hours=20), before + timedelta(hours=22), 0.9, 3, 0)
     for policy in (POLICY, other):
         writer = SummaryWriter(store, points, state, publications, policy, clock)
-        writer.hours()
+        writer.write_hours()
         if policy is POLICY:
-            writer.round(CycleResult(before, (slot,), aimed_at=0.05))
+            writer.write_round(CycleResult(before, (slot,), target_rate=0.05))
         totals.append(
             points.sums("machine_shift", "genk", ["calendar_h"], NOW - timedelta(days=3), NOW)["m1"]["calendar_h"]
         )

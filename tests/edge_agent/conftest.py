@@ -1,4 +1,4 @@
-"""A report writer, and waiting for what a source makes it say."""
+"""A report writer, and waiting for the states that a source reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Modbus TCP device that misbehaves on demand, as real ones do."""
+"""A Modbus TCP device that can be made to misbehave as real devices do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Behaviour = Literal[
 
 
 class FaultyDevice:
-    """Several units behind one address, each with a behaviour; every register shows `value(unit)`."""
+    """Several units behind one address, each with its own behaviour; every register has the value `value(unit)`."""
 
     def __init__(self, value: Callable[[int], int]) -> None:
         self.behaviour: dict[int, Behaviour] = {}

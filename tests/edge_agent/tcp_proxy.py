@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts connections in mid-frame, or swallows packets with nothing closed."""
+"""A TCP proxy that cuts connections in the middle of a frame, or drops packets without closing the connection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 
 class TcpProxy:
-    """Between a client and `target`, on a port of its own."""
+    """Forwards connections to `target`, from its own port."""
 
     def __init__(self, target: int) -> None:
         self.target = target
@@ -23,7 +23,7 @@ class TcpProxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """End all connections at once."""
+        """Close all connections immediately."""
         pairs, self._pairs = self._pairs, []
         for pair in pairs:
             for one in pair:
@@ -32,7 +32,7 @@ class TcpProxy:
                 one.close()
 
     def cut_after(self, count: int) -> None:
-        """End all connections once so many more bytes have passed: in the middle of a frame."""
+        """Close all connections after `count` more bytes, in the middle of a frame."""
         self._budget = count
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ RUN, WAIT = MachineState.EXECUTING, MachineState.NOT_EXECUTING
 
 
 class SetClock(SystemClock):
-    """The system's clock, set by hand."""
+    """A system clock that the test sets."""
 
     offset = timedelta(0)
 
@@ -52,7 +52,7 @@ async def test_a_gateway_that_boots_in_1970_then_a_year_ahead_then_right(
         {"id": "m1", "host": "127.0.0.1", "port": port, "template": "plc-status-word", "poll_interval": "20ms"}
     )
     clock.offset = datetime(1970, 1, 1, tzinfo=UTC) - SystemClock().now()
-    watching = asyncio.create_task(watch_clock(clock, writer, look_s=0.05))
+    watching = asyncio.create_task(watch_clock(clock, writer, check_every_s=0.05))
     async with running(ModbusSource(device, ModbusLine(device), writer, clock)):
         async with asyncio.timeout(60):
             while "nothing is reported" not in caplog.text:

@@ -1,4 +1,4 @@
-"""Each template against a simulated device of its own: a new YAML file is tested without new code."""
+"""Tests each template with a simulated device, so that a new YAML file is tested without new code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.configuration import ModbusDevice
-from edge_agent.device_templates import DeviceTemplate, Lamp, Register, template_named, templates, templates_page
+from edge_agent.device_templates import DeviceTemplate, Lamp, Register, get_template, templates, templates_page
 from edge_agent.power_state import PowerThresholds
 from edge_agent.register_plan import plan_reads
 from edge_agent.sources.modbus import ModbusReader
@@ -30,7 +30,7 @@ def configured(template: DeviceTemplate, port: int) -> ModbusDevice:
 
 
 def expectations(template: DeviceTemplate) -> list[tuple[dict[int, list[int]], MachineState]]:
-    """What a device of this template shows (address to words), and the state that is to be read from it."""
+    """The registers of a device of this template (address to words), and the state that they stand for."""
     if template.is_meter:
         register = template.values["active_power"]
         states = {0.0: MachineState.NOT_AVAILABLE, 800.0: MachineState.NOT_EXECUTING, 6500.0: MachineState.EXECUTING}
@@ -90,21 +90,21 @@ async def test_every_value_of_a_meter_is_read_in_few_requests(template: DeviceTe
 
 
 def test_the_sdm630_answers_as_its_manual_says() -> None:
-    template = template_named("eastron-sdm630")
+    template = get_template("eastron-sdm630")
     power = template.values["active_power"]
     assert (template.function, power.address, power.size) == ("input", 0x0034, 2)
     # 1234.5 as IEEE 754 single precision, high word first.
     assert power.decode([0x449A, 0x5000]) == 1234.5
 
 
-def test_the_abb_says_that_it_has_no_value() -> None:
-    power = template_named("abb-b23").values["active_power"]
+def test_the_abb_reports_that_it_has_no_value() -> None:
+    power = get_template("abb-b23").values["active_power"]
     assert power.decode([0x7FFF, 0xFFFF]) is None
     assert power.decode([0xFFFF, 0xFFFF]) is None
     assert power.decode([0x0000, 0x3039]) == pytest.approx(123.45)
 
 
-def test_the_documentation_page_is_made_from_the_files() -> None:
+def test_the_documentation_page_is_generated_from_the_files() -> None:
     page = Path(__file__).resolve().parents[2] / "docs" / "device_templates.md"
     assert page.read_text() == templates_page(), "run `vrijloop agent templates --markdown > docs/device_templates.md`"
 
@@ -148,13 +148,13 @@ def test_every_value_is_read_once_and_no_request_is_too_long(
 
 
 def test_close_registers_share_a_request() -> None:
-    template = template_named("eastron-sdm630")
+    template = get_template("eastron-sdm630")
     wanted = {name: template.values[name] for name in ("active_power", "current_l1", "import_energy")}
     assert [(one.address, one.count) for one in plan_reads(wanted, template.max_words)] == [(0x0006, 68)]
     assert len(plan_reads(wanted, template.max_words, max_gap=-1)) == 3
 
 
-def test_a_word_that_no_rule_fits_is_unknown() -> None:
+def test_a_status_word_that_matches_no_rule_is_unknown() -> None:
     template = DeviceTemplate(
         name="x", title="x", products=(), source="x", function="holding",
         status_word=Register(address=0, encoding="uint16"),
@@ -162,6 +162,6 @@ def test_a_word_that_no_rule_fits_is_unknown() -> None:
     assert template.state_of_word(3) == (MachineState.UNKNOWN, None)
 
 
-def test_an_unknown_template_is_answered_with_the_known_ones() -> None:
+def test_the_error_for_an_unknown_template_lists_the_known_ones() -> None:
     with pytest.raises(UserError, match="eastron-sdm630"):
-        template_named("sdm")
+        get_template("sdm")

@@ -1,4 +1,4 @@
-"""Minimum dwell times: laws over any sequence of readings."""
+"""Minimum dwell times: properties for any sequence of readings."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ SECOND = timedelta(seconds=1)
 
 
 def states(readings: str, run_s: int, wait_s: int = 0) -> str:
-    """One reading a second, `r` or `w`; the state that holds after each."""
+    """The state after each of a sequence of readings, one per second, `r` or `w`."""
     kept = DwellFilter({RUN: run_s * SECOND, WAIT: wait_s * SECOND})
     names = {"r": RUN, "w": WAIT}
     settled = [kept.settle(names[one], None, START + place * SECOND) for place, one in enumerate(readings)]
     return "".join("r" if one.state is RUN else "w" for one in settled)
 
 
-def test_by_hand() -> None:
+def test_intervals_worked_out_by_hand() -> None:
     assert states("wwrwwrrrrww", run_s=3) == "wwwwwwwwrww"
     assert states("rrwrrwwwwr", run_s=0, wait_s=2) == "rrrrrrrwwr"
     assert states("wrwr", run_s=0) == "wrwr"
 
 
-def test_what_settles_counts_from_when_it_was_first_seen() -> None:
+def test_an_accepted_state_starts_when_it_was_first_seen() -> None:
     kept = DwellFilter({RUN: 3 * SECOND})
     kept.settle(WAIT, None, START)
     assert kept.settle(RUN, None, START + 1 * SECOND).at == START + 1 * SECOND

@@ -36,7 +36,7 @@ BLACK_HOLE_S = float(os.environ.get("VRIJLOOP_BLACK_HOLE_S", "15"))
 """Longer than a client waits for an acknowledgement."""
 BROKER_AWAY_S = float(os.environ.get("VRIJLOOP_BROKER_AWAY_S", "15"))
 AGENT_KILLS = int(os.environ.get("VRIJLOOP_AGENT_KILLS", "15"))
-"""The short form of the campaign, which is `make campaign-kills`: two minutes, fifty kills."""
+"""The short form of the campaign, which is `make campaign`: two minutes, fifty kills."""
 CHANGES_EVERY = timedelta(milliseconds=200)
 
 
@@ -140,6 +140,7 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
+@pytest.mark.long
 def test_a_black_hole_between_agent_and_broker_loses_nothing(tmp_path: Path, broker: Mosquitto) -> None:
     """Packets vanish and nothing is closed: what counts as delivered is the acknowledgement, and nothing earlier."""
     opcua, proxy = free_port(), TcpProxy(broker.port)
@@ -185,6 +186,7 @@ def seen(agent: Agent) -> MachineState | None:
     return current.state if current else None
 
 
+@pytest.mark.long
 def test_a_broker_that_is_away_for_long_loses_nothing(tmp_path: Path, broker: Mosquitto) -> None:
     opcua = free_port()
     listener = Listener(broker.port)
@@ -202,6 +204,7 @@ def test_a_broker_that_is_away_for_long_loses_nothing(tmp_path: Path, broker: Mo
     listener.close()
 
 
+@pytest.mark.long
 def test_connections_cut_in_mid_frame_lose_nothing(
     tmp_path: Path, broker: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -237,6 +240,7 @@ def test_connections_cut_in_mid_frame_lose_nothing(
     listener.close()
 
 
+@pytest.mark.long
 def test_killed_at_random_moments_it_loses_nothing(tmp_path: Path, broker: Mosquitto) -> None:
     """Against a Modbus server of another maker (npm modbus-serial)."""
     peer = NodePeer("modbus_server.mjs", "0")

@@ -1,4 +1,4 @@
-"""Observations into reports: what is said, when, and what is never said."""
+"""The interval tracker: which observations lead to reports, and when."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def said(reports: list[StateInterval]) -> list[tuple[str, float, float]]:
     return [(one.state.value, (one.since - T0).total_seconds(), (one.until - T0).total_seconds()) for one in reports]
 
 
-def test_a_new_state_is_said_at_once_and_closes_the_old_one() -> None:
+def test_a_new_state_is_reported_at_once_and_closes_the_old_one() -> None:
     tracker = IntervalTracker(HEARTBEAT)
     assert said(tracker.observe(Observation(WAIT, at(0)))) == [("not_executing", 0, 0)]
     assert tracker.observe(Observation(WAIT, at(10))) == []
@@ -44,7 +44,7 @@ def test_heartbeats_repeat_since_with_a_later_until() -> None:
     ]
 
 
-def test_a_gap_that_nobody_vouches_for_stays_uncovered() -> None:
+def test_a_gap_without_observations_is_not_covered() -> None:
     tracker = IntervalTracker(HEARTBEAT)
     tracker.observe(Observation(RUN, at(0)))
     tracker.observe(Observation(RUN, at(60)))
@@ -70,7 +70,7 @@ def test_the_source_time_is_the_boundary_not_the_reception() -> None:
     ]
 
 
-def test_unknown_gives_way_to_what_the_source_knows_better() -> None:
+def test_unknown_is_replaced_by_what_the_source_reports() -> None:
     tracker = IntervalTracker(HEARTBEAT)
     tracker.observe(Observation(RUN, at(10), since=at(0)))
     tracker.observe(Observation(UNKNOWN, at(20), continuous=False))
@@ -78,7 +78,7 @@ def test_unknown_gives_way_to_what_the_source_knows_better() -> None:
     assert said(back) == [("executing", 20, 90)]
 
 
-def test_what_was_reported_is_not_taken_back_by_an_older_stamp() -> None:
+def test_an_older_time_stamp_does_not_shorten_what_was_reported() -> None:
     tracker = IntervalTracker(HEARTBEAT)
     tracker.observe(Observation(RUN, at(100), since=at(50)))
     assert said(tracker.observe(Observation(WAIT, at(110), since=at(20)))) == [("not_executing", 100, 110)]
@@ -92,7 +92,7 @@ def test_a_mode_that_changes_with_the_state_replaces_the_same_interval() -> None
     assert [(one.since, one.mode) for one in with_mode] == [(at(10), OperationMode.PROCESSING)]
 
 
-def test_an_agent_that_starts_again_goes_on_where_it_was() -> None:
+def test_a_restarted_agent_continues_where_it_was() -> None:
     last = StateInterval(RUN, at(0), at(60))
     fresh_enough = IntervalTracker(HEARTBEAT, last).observe(Observation(RUN, at(120)))
     assert said(fresh_enough) == [("executing", 0, 120)]
@@ -122,7 +122,7 @@ steps = st.lists(
 
 @given(steps)
 def test_reports_are_in_order_never_negative_and_keep_their_start(script: list[Step]) -> None:
-    """Also when clocks step back: `since` never falls, `until` never lies before it, one `since` is one interval."""
+    """Also when clocks step back: `since` never decreases, `until` is never before it, and each `since` belongs to one interval."""
     tracker = IntervalTracker(HEARTBEAT)
     now, reports = 0, []
     for step in script:

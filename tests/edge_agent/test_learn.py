@@ -1,4 +1,4 @@
-"""Levels found in a meter's power, or a plain statement that they cannot be told apart."""
+"""Finds the levels of a meter's power, or reports that they cannot be told apart."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STATES = {0: MachineState.NOT_AVAILABLE, 1: MachineState.NOT_EXECUTING, 2: Machi
 def watched(
     levels: list[float], noise: float, drift: float = 0.0, start_up: bool = False, seed: int = 1, count: int = 4000
 ) -> tuple[list[float], list[int]]:
-    """A synthetic meter, and which level it was at."""
+    """A synthetic meter's readings, and the level of each."""
     chance = random.Random(seed)
     power: list[float] = []
     truth: list[int] = []
@@ -71,7 +71,7 @@ def test_levels_are_found(levels: list[float], options: dict[str, float]) -> Non
     assert agreement(power, states, found.thresholds) > 0.995
 
 
-def test_a_start_up_current_that_is_over_at_once_asks_for_a_dwell() -> None:
+def test_a_short_start_up_current_leads_to_a_dwell_time() -> None:
     chance = random.Random(3)
     power: list[float] = []
     for _ in range(40):  # a compressor that kicks in while the machine waits
@@ -91,7 +91,7 @@ def test_a_start_up_current_that_is_over_at_once_asks_for_a_dwell() -> None:
         pytest.param([], id="nothing"),
     ],
 )
-def test_it_does_not_guess(power: list[float]) -> None:
+def test_levels_that_cannot_be_separated_give_no_thresholds(power: list[float]) -> None:
     found = propose(power)
     assert found.thresholds is None
     assert found.remarks
@@ -107,7 +107,7 @@ def test_no_reading_is_an_error(power: list[float]) -> None:
 
 
 def test_the_real_meter() -> None:
-    """Its base load lies below 25 kW to the eye of its README, its production from about 60 kW on."""
+    """According to its README the base load is below 25 kW and production starts at about 60 kW."""
     with shared_file("data", "steel_2018_15min.csv").open() as file:
         power = [float(row["usage_kwh"]) * 4000 for row in csv.DictReader(file)]
     found = propose(power)

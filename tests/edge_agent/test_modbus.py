@@ -1,4 +1,4 @@
-"""Modbus devices as they are: silent, late, answering for others, behind one gateway, on a serial line."""
+"""Modbus devices that are silent, late, or answer for others, behind one gateway or on a serial line."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ async def test_a_device_that_falls_silent_is_unknown_and_comes_back(writer: Repo
 
 
 @pytest.mark.parametrize("behaviour", ["silent", "late", "other_unit", "garbage", "half_a_frame", "refuses"])
-async def test_one_unit_misbehaves_and_the_other_is_read_on(
+async def test_a_misbehaving_unit_does_not_affect_the_other(
     faulty: tuple[FaultyDevice, int], writer: ReportWriter, behaviour: Behaviour
 ) -> None:
-    """Two units behind one gateway, over one connection. Nothing that was meant for one is ever taken for the other."""
+    """Two units behind one gateway, over one connection. An answer of one is never taken for an answer of the other."""
     device, port = faulty
     device.value = lambda unit: {1: WAITING_WORD, 2: EXECUTING_WORD}[unit]
     line = ModbusLine(status_word(port))
@@ -124,14 +124,14 @@ async def test_units_behind_a_gateway_share_one_connection(
     assert min(shares) >= 15
 
 
-async def test_reading_ends_at_whatever_moment_it_is_cancelled(faulty: tuple[FaultyDevice, int]) -> None:
-    """Also in the very turn of the loop in which an answer or a connection comes."""
+async def test_reading_can_be_cancelled_at_any_moment(faulty: tuple[FaultyDevice, int]) -> None:
+    """Even in the same iteration of the event loop in which an answer or a connection arrives."""
     _, port = faulty
     device = status_word(port)
 
     async def for_ever(line: ModbusLine) -> None:
         while True:
-            await line.words(1, "holding", 0, 1, 0.2)
+            await line.read_words(1, "holding", 0, 1, 0.2)
 
     for turns in range(150):
         line = ModbusLine(device)
@@ -146,8 +146,8 @@ async def test_reading_ends_at_whatever_moment_it_is_cancelled(faulty: tuple[Fau
         assert reading.cancelled()
 
 
-async def test_a_request_that_timed_out_takes_its_connection_along(faulty: tuple[FaultyDevice, int]) -> None:
-    """Its answer may still come: over RTU, where nothing numbers the requests, it would be taken for the next one's."""
+async def test_a_request_that_times_out_closes_its_connection(faulty: tuple[FaultyDevice, int]) -> None:
+    """Its answer may still arrive, and with RTU, which has no transaction ids, it would be taken for the next one's."""
     device, port = faulty
     device.behaviour[1] = "late"
     line = ModbusLine(status_word(port))
@@ -174,7 +174,7 @@ async def test_a_device_that_refuses_long_requests_is_read_value_by_value(faulty
     await line.leave()
 
 
-async def test_a_connection_that_is_refused_says_so(writer: ReportWriter) -> None:
+async def test_a_refused_connection_is_reported(writer: ReportWriter) -> None:
     port = free_port()
     reader = ModbusReader(status_word(port), ModbusLine(status_word(port)))
     with pytest.raises(SourceLostError, match=f"no connection to 127.0.0.1:{port}"):
@@ -196,7 +196,7 @@ async def test_rtu_over_tcp() -> None:
 
 @contextlib.contextmanager
 def serial_cable() -> Iterator[tuple[str, str]]:
-    """Two pseudo-terminals whose far ends are joined: the names of the two near ends."""
+    """Two connected pseudo-terminals, as a serial line; yields the names of both ends."""
     ends = [pty.openpty() for _ in range(2)]
     for _, near in ends:
         tty.setraw(near)
@@ -233,8 +233,8 @@ async def test_two_units_on_a_serial_line() -> None:
         await server.shutdown()  # type: ignore[no-untyped-call]
 
 
-async def test_a_start_up_current_is_no_part(writer: ReportWriter) -> None:
-    """With a dwell of 300 ms a spike of some polls is no work; work that lasts counts from when it began."""
+async def test_a_start_up_current_is_not_a_part(writer: ReportWriter) -> None:
+    """With a dwell time of 300 ms a short spike is not work; longer work counts from its beginning."""
     port = free_port()
     power = [500.0]
     meter = MeterServer([sdm630(1, lambda: power[0])], port)

@@ -1,4 +1,4 @@
-"""Against node-opcua, which is not asyncua: every profile, every security policy, restarts, and few sessions."""
+"""The agent with an independent OPC UA server (node-opcua): every profile, every security policy, restarts, and few sessions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MACHINES: dict[str, dict[str, Any]] = {
 
 
 class Peer:
-    """The server, on a port that outlives its restarts."""
+    """The server, on a port that stays the same when it restarts."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
@@ -168,7 +168,7 @@ async def trusted(settings: OpcUaServer, pki: Pki) -> None:
     pki.trust(next((pki.folder / "rejected").glob("*.der")).stem)
 
 
-async def test_a_wrong_password_and_a_missing_certificate_are_said(peer: Peer, pki: Pki, tmp_path: Path) -> None:
+async def test_a_wrong_password_and_a_missing_certificate_are_reported(peer: Peer, pki: Pki, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("wrong\n")
     settings = peer.server(
         "m1", security_policy="Basic256Sha256", username="vrijloop", password_file=str(tmp_path / "password")
@@ -187,7 +187,7 @@ async def test_a_wrong_password_and_a_missing_certificate_are_said(peer: Peer, p
 async def test_security_survives_a_restart_with_other_namespace_indexes(
     peer: Peer, pki: Pki, writer5: ReportWriter
 ) -> None:
-    """Nodes are named by namespace URI, policy and trust are set anew at each connection."""
+    """Nodes are looked up by namespace URI, and policy and trust are checked, at each connection."""
     pki.create_own(default_application_uri("gw-1"), CLOCK.now())
     settings = peer.server("m1", "m4", "m5", security_policy="Aes256Sha256RsaPss")
     await trusted(settings, pki)
@@ -207,7 +207,7 @@ async def test_security_survives_a_restart_with_other_namespace_indexes(
         await peer.tell(set="lathe", value=5007)
 
 
-async def test_one_node_that_is_gone_takes_no_other_machine_along(peer: Peer, pki: Pki, writer5: ReportWriter) -> None:
+async def test_a_missing_node_does_not_affect_other_machines(peer: Peer, pki: Pki, writer5: ReportWriter) -> None:
     tag = {"node": "nsu=urn:test-factory;s=Saw.Nothing", "states": {"1": "executing"}}
     settings = peer.server(
         "m1", "m5", machine=[{"id": "m1"} | MACHINES["m1"], {"id": "m5", "profile": "tags", "tag": [tag]}]
@@ -220,8 +220,8 @@ async def test_one_node_that_is_gone_takes_no_other_machine_along(peer: Peer, pk
         await peer.tell(set="lathe", value=5007)
 
 
-async def test_sessions_are_given_back(peer: Peer, pki: Pki) -> None:
-    """The server allows four: twelve connections one after the other must not run into that."""
+async def test_sessions_are_closed(peer: Peer, pki: Pki) -> None:
+    """The server allows four sessions; twelve consecutive connections must not reach that limit."""
     for _ in range(12):
         session = OpcUaSession(peer.server("m1"), pki, CLOCK)
         assert await session.open() == []
@@ -276,5 +276,5 @@ def test_the_own_certificate(pki: Pki) -> None:
         pki.create_own("urn:here:vrijloop:gw-1", CLOCK.now())
     pki.create_own("urn:here:vrijloop:gw-1", CLOCK.now(), replace=True)
     assert pki.certificate.read_bytes() != before
-    with pytest.raises(UserError, match="fits 0"):
+    with pytest.raises(UserError, match="matches 0"):
         pki.trust("abcdef")

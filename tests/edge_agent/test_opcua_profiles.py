@@ -1,4 +1,4 @@
-"""What the values of a machine mean: tables of the specifications, worked out by hand."""
+"""States derived from a machine's values; the expected results were worked out by hand from the specifications' tables."""
 
 from __future__ import annotations
 
@@ -175,11 +175,11 @@ def test_node_names(text: str, name: NodeName) -> None:
     ("text", "said"),
     [
         ("ns=2;s=Status", "by its index"),
-        ("Machine.Status", "no node"),
-        ("nsu=urn:x;i=five", "no identifier of kind i="),
+        ("Machine.Status", "not a node"),
+        ("nsu=urn:x;i=five", "not an identifier of kind i="),
     ],
 )
-def test_what_is_no_node_name_is_said(text: str, said: str) -> None:
+def test_an_invalid_node_name_is_refused(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         parse_node_name(text)
 

@@ -1,4 +1,4 @@
-"""The outbox: numbers without holes, over restarts, full disks and damaged files; bounded; the present first."""
+"""The outbox: numbers without gaps across restarts, full disks and damaged files; limits; current states first."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def test_messages_hold_one_machine_in_order_and_at_most_500(outbox: Outbox) -> N
     assert sorted(report.seq for _, message in sent for report in message.reports) == list(range(1, 1301))
 
 
-def test_a_heartbeat_extends_the_report_that_waits(outbox: Outbox) -> None:
-    """A backlog of a weekend is one report per change, not one per minute and machine."""
+def test_a_heartbeat_extends_the_waiting_report(outbox: Outbox) -> None:
+    """A weekend's backlog has one report per change, not one per minute and machine."""
     for minutes in range(1, 100):
         outbox.append([("m1", interval(0, seconds=60 * minutes))])
     taken = outbox.take(10)
@@ -85,7 +85,7 @@ def test_a_heartbeat_extends_the_report_that_waits(outbox: Outbox) -> None:
     assert seqs(outbox.take(10)) == [3]
 
 
-def test_the_present_goes_before_the_past(outbox: Outbox) -> None:
+def test_current_states_are_sent_before_the_backlog(outbox: Outbox) -> None:
     outbox.append([(f"m{minute % 3}", interval(minute)) for minute in range(30)])
     outbox.give_back()  # a connection after an outage
     first = outbox.take(5)
@@ -98,7 +98,7 @@ def test_the_present_goes_before_the_past(outbox: Outbox) -> None:
     assert [one.retain for one in messages_of(second, "gw")] == [True, False, False, False]
 
 
-def test_what_was_under_way_when_the_connection_broke_is_sent_again(outbox: Outbox) -> None:
+def test_reports_in_flight_are_sent_again_after_a_lost_connection(outbox: Outbox) -> None:
     outbox.append([("m1", interval(minute)) for minute in range(4)])
     assert len(outbox.take(10)) == 4
     assert outbox.take(10) == []
@@ -106,7 +106,7 @@ def test_what_was_under_way_when_the_connection_broke_is_sent_again(outbox: Outb
     assert sorted(seqs(outbox.take(10))) == [1, 2, 3, 4]
 
 
-def test_over_the_bound_superseded_reports_go_first_then_the_oldest(
+def test_beyond_the_limit_superseded_reports_are_dropped_first_then_the_oldest(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     outbox = Outbox(tmp_path / "outbox.sqlite", Bounds(max_bytes=1_000_000))
@@ -121,14 +121,14 @@ def test_over_the_bound_superseded_reports_go_first_then_the_oldest(
     assert outbox.dropped_oldest > 0
     assert outbox.depth() + outbox.dropped_superseded + outbox.dropped_oldest == outbox.last_seq()
     assert (tmp_path / "outbox.sqlite").stat().st_size < 2 * 1_000_000
-    assert caplog.text.count("has reached its bound") == 1
+    assert caplog.text.count("has reached its limit") == 1
     outbox.give_back()
     assert max(seqs(outbox.take(2))) == outbox.last_seq(), "it never stops accepting what is new"
     outbox.close()
     assert Outbox(tmp_path / "outbox.sqlite").dropped_oldest == outbox.dropped_oldest
 
 
-def test_over_the_age_reports_are_dropped(tmp_path: Path) -> None:
+def test_reports_beyond_the_age_limit_are_dropped(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.sqlite", Bounds(max_age=timedelta(minutes=100)))
     outbox.append([("m1", interval(minute)) for minute in range(1_000)])
     assert outbox.depth() <= 102
@@ -142,6 +142,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield disk
 
 
+@pytest.mark.servers
 def test_a_full_disk_stops_nothing_and_loses_nothing(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     outbox = Outbox(small_disk / "outbox.sqlite")
@@ -166,6 +167,7 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(small_disk: Path, caplog: p
     again.close()
 
 
+@pytest.mark.servers
 def test_memory_is_bounded_while_the_disk_is_full(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox_module, "MAX_MEMORY", 100)
     outbox = Outbox(small_disk / "outbox.sqlite")
@@ -224,7 +226,7 @@ def test_a_second_agent_is_refused(outbox: Outbox, tmp_path: Path) -> None:
         Outbox(tmp_path / "outbox.sqlite")
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="data_dir"):
         Outbox(tmp_path / "file" / "outbox.sqlite")
@@ -244,16 +246,25 @@ _intervals = st.builds(
 
 
 @given(st.lists(_intervals, min_size=1, max_size=5))
-def test_bodies_say_on_the_wire_what_reports_say(intervals: list[StateInterval]) -> None:
+def test_bodies_encode_to_the_same_message_as_reports(intervals: list[StateInterval]) -> None:
     bodies = [(place + 1, report_body(one)) for place, one in enumerate(intervals)]
     reports = [StateReport.of(place + 1, one) for place, one in enumerate(intervals)]
     assert decode(encode_bodies("gw-1", bodies)) == decode(encode("gw-1", reports))
 
 
-def test_what_is_committed_is_on_the_disk(tmp_path: Path) -> None:
+def test_committed_reports_are_on_disk(tmp_path: Path) -> None:
     path = tmp_path / "outbox.sqlite"
     outbox = Outbox(path)
     outbox.append([("m1", interval(0))])
     with sqlite3.connect(path) as other:
         assert other.execute("SELECT count(*) FROM report").fetchone() == (1,)
     outbox.close()
+
+
+def test_a_commit_outlives_a_power_cut(outbox: Outbox) -> None:
+    """SQLite flushes to the disk before a commit returns (`synchronous` FULL, 2); only a deletion need not wait for that."""
+    flushed = "PRAGMA synchronous"
+    outbox.append([("m1", interval(0))])
+    assert outbox._file._connection.execute(flushed).fetchone() == (2,)
+    outbox._file.delete([1])
+    assert outbox._file._connection.execute(flushed).fetchone() == (2,)

@@ -1,4 +1,4 @@
-"""Power into state, with hysteresis."""
+"""States derived from power, with hysteresis."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge_agent.agent import Agent
 from edge_agent.configuration import AgentSettings
 from edge_agent.outbox import Outbox
-from edge_agent.publisher import MAX_RESENT_BYTES, DeliveredLately, Message, Publisher
+from edge_agent.publisher import MAX_RESENT_BYTES, Message, Publisher, RecentDeliveries
 from simulators.modbus_server import MeterServer, plc
 from stores import SequenceRanges
 from telemetry import MachineState, StateInterval, StateMessage, SystemClock, decode, load_settings
@@ -103,6 +103,7 @@ async def test_reports_wait_while_the_broker_is_away(
     listener.close()
 
 
+@pytest.mark.servers
 async def test_what_the_broker_may_not_take_stays_in_the_outbox(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -136,7 +137,7 @@ async def test_reports_wait_until_somebody_has_subscribed(
     broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What nobody has subscribed to, a broker acknowledges and throws away; after its restart, also what had been delivered lately."""
-    monkeypatch.setattr("edge_agent.publisher._NOBODY_AGAIN_S", 0.2)
+    monkeypatch.setattr("edge_agent.publisher._NO_SUBSCRIBER_RETRY_S", 0.2)
     outbox, committed = Outbox(tmp_path / "outbox.sqlite"), asyncio.Event()
     publisher = Publisher(BrokerSettings(url=broker.url), "genk", "gw-1", outbox, committed)
     commit(outbox, committed, 700)
@@ -190,6 +191,7 @@ async def test_an_agent_to_whom_nobody_listens_stops_at_once(
     kept.close()
 
 
+@pytest.mark.long
 async def test_an_agent_killed_again_and_again_loses_nothing(broker: Mosquitto, tmp_path: Path) -> None:
     """SIGKILL at random moments, while the machine changes all the time; then count."""
     listener = Listener(broker.port)
@@ -230,7 +232,7 @@ async def test_an_agent_killed_again_and_again_loses_nothing(broker: Mosquitto, 
 
 
 def test_what_was_delivered_lately_is_bounded_by_time_and_size() -> None:
-    lately = DeliveredLately(60.0)
+    lately = RecentDeliveries(60.0)
     lately.add([Message("m1", b"old", True)], 0.0)
     lately.add([Message("m1", b"new", True)], 50.0)
     assert [(one.payload, one.retain) for one in lately.messages()] == [(b"old", False), (b"new", False)]
@@ -238,6 +240,6 @@ def test_what_was_delivered_lately_is_bounded_by_time_and_size() -> None:
     assert [one.payload for one in lately.messages()] == [b"new", b"newest"]
     lately.add([Message("m1", b"x" * (MAX_RESENT_BYTES - 8), True)], 71.0)
     assert [len(one.payload) for one in lately.messages()] == [6, MAX_RESENT_BYTES - 8]
-    nothing = DeliveredLately(0.0)
+    nothing = RecentDeliveries(0.0)
     nothing.add([Message("m1", b"x", True)], 1.0)
     assert nothing.messages() == []

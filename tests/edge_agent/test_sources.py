@@ -81,7 +81,7 @@ async def test_one_machine_that_is_missing_does_not_stop_the_others(
 
 
 async def test_the_official_example_machine_is_found() -> None:
-    """Its state machines carry BrowseNames in the example's own namespace: only their type definitions tell."""
+    """The BrowseNames of its state machines are in the example's own namespace; they are found by their type definitions."""
     files = [
         shared_file("nodesets", f"Opc.Ua.{name}.NodeSet2.xml")
         for name in ("Di", "IA", "Machinery", "PackML", "Machinery.Examples")
@@ -158,5 +158,5 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
         (datetime(1970, 1, 1, tzinfo=UTC), "received"),
     ],
 )
-def test_which_clock_is_believed(source: datetime | None, believed: str) -> None:
+def test_which_time_stamp_is_used(source: datetime | None, believed: str) -> None:
     assert trusted_time(source, NOW) == (source if believed == "source" else NOW)

@@ -1,4 +1,4 @@
-"""The agent as a technician uses it: discover, certificate, status, metrics, a changed file taken over."""
+"""The agent's commands as used by a technician: discover, certificate, status, metrics, a changed configuration file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HEAD = '[agent]\nfactory = "hal-2"\ngateway = "gw-1"\n'
 
 @contextmanager
 def elsewhere() -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
-    """An event loop in a thread: runs servers beside a test that waits."""
+    """An event loop in a thread, which runs servers while the test waits."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -76,7 +76,7 @@ def test_discover_finds_the_units_behind_a_gateway() -> None:
     assert [line for line in printed.splitlines() if line.startswith("unit")] == ["unit = 2", "unit = 4"]
 
 
-def test_discover_asks_devices_how_they_call_themselves() -> None:
+def test_discover_reads_the_identification_of_devices() -> None:
     port = free_port()
     identity = ModbusDeviceIdentification(  # type: ignore[no-untyped-call]
         info_name={"VendorName": "Eastron", "ProductName": "SDM630"}
@@ -97,7 +97,7 @@ def test_discover_asks_devices_how_they_call_themselves() -> None:
     assert "also fit" not in printed
 
 
-def test_discover_where_nothing_is_says_so() -> None:
+def test_discover_where_nothing_answers_is_an_error() -> None:
     port = free_port()
     with pytest.raises(UserError, match=f"127.0.0.1:{port}"):
         invoke("discover", f"127.0.0.1:{port}")
@@ -191,7 +191,7 @@ def test_status_metrics_and_health(agent: RunningAgent) -> None:
     wait_for(lambda: not agent.status()["broker"]["subscribed"], "the broker to say that nobody is there")
     told = invoke("status", "-c", agent.config)
     assert "executing" in told
-    assert "Nobody there takes reports yet" in told
+    assert "No server has subscribed to the reports" in told
     code, metrics = agent.get("/metrics")
     assert code == 200
     for line in (
@@ -209,20 +209,20 @@ def test_status_metrics_and_health(agent: RunningAgent) -> None:
 
 
 @pytest.mark.servers
-def test_a_changed_file_disturbs_no_machine_that_did_not_change(agent: RunningAgent) -> None:
+def test_a_changed_file_does_not_disturb_unchanged_machines(agent: RunningAgent) -> None:
     wait_for(lambda: agent.states() == {"m1": "executing", "m2": "executing"}, "both machines")
     since = {one["machine"]: one["since"] for one in agent.status()["machines"]}
     agent.write("m1", "m3")
-    wait_for(lambda: agent.states() == {"m1": "executing", "m3": "executing"}, "the changed file to be taken over")
+    wait_for(lambda: agent.states() == {"m1": "executing", "m3": "executing"}, "the changed file to be applied")
     assert agent.status()["machines"][0]["since"] == since["m1"]
     agent.write("m1", "m3", extra="[[modbus]\n")
-    wait_for(lambda: "is not taken over" in agent.log.read_text(), "the broken file to be refused")
+    wait_for(lambda: "is not applied" in agent.log.read_text(), "the broken file to be refused")
     agent.write("m1", "m3")
     wait_for(lambda: agent.states() == {"m1": "executing", "m3": "executing"}, "the mended file")
     assert agent.status()["machines"][0]["since"] == since["m1"], "through all of this m1 was never lost"
 
 
-def test_status_of_no_agent_says_so(tmp_path: Path) -> None:
+def test_status_without_a_running_agent_is_an_error(tmp_path: Path) -> None:
     config = tmp_path / "agent.toml"
     config.write_text(
         HEAD + f'data_dir = "{tmp_path}/data"\n[[modbus]]\nid = "m"\nhost = "h"\ntemplate = "plc-status-word"\n'

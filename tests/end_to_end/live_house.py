@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from simulators.modbus_server import MeterServer, sdm630
-from tests.servers import Mosquitto, answers, wait_for
-from vrijloop.demo.workplace import Ports, Workplace, free_ports
+from tests.servers import Mosquitto, answers, free_port, wait_for
+from vrijloop.demo.workplace import Ports, Workplace
 
 IDLE_W, WORKING_W = 500.0, 5000.0
 MACHINE = "pers-1"
@@ -33,7 +33,7 @@ def live_house(folder: Path, poll_interval: str = "500ms") -> Iterator[LiveHouse
     broker_folder.mkdir()
     broker = Mosquitto(broker_folder)
     broker.start()
-    modbus, server, platform = free_ports(3)
+    modbus, server, platform = (free_port() for _ in range(3))
     place = Workplace(folder, Ports(broker.port, 0, modbus, server, platform), "hal-2", "gw-1", "5")
     machines = (
         f'[[modbus]]\nid = "{MACHINE}"\nhost = "127.0.0.1"\nport = {modbus}\ntemplate = "eastron-sdm630"\n'

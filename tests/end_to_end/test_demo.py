@@ -47,6 +47,7 @@ def run_until_ready(tmp_path: Path, port: int) -> str:
     return log.read_text()
 
 
+@pytest.mark.long
 def test_it_gets_ready_ends_cleanly_and_carries_on(tmp_path: Path) -> None:
     require("mosquitto")
     port = free_port()
@@ -97,6 +98,7 @@ def busy_for_a_month(folder: Path) -> None:
         os.kill(broker, signal.SIGCONT)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("broker", ["mosquitto", "amqtt"])
 def test_a_year_of_a_real_meter_comes_through_whole(tmp_path: Path, broker: str) -> None:
     if broker == "mosquitto":

@@ -1,6 +1,6 @@
 """Agent's publisher, Mosquitto, ingest workers and a store under load, killed at random: nothing missing, nothing twice.
 
-The short form is in the suite; `make campaign-kills` runs 50 rounds.
+The short form is in the suite; `make campaign` runs 50 rounds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from stores.duckdb_store import DuckDBStateStore
 from stores.influxdb_store import InfluxDBStateStore
 from telemetry import MachineState, StateInterval
 from telemetry.broker import BrokerSettings
-from tests.servers import InfluxServer, Mosquitto, create_influx_database, free_port
+from tests.servers import NO_AUTHORITIES, InfluxServer, Mosquitto, create_influx_database, free_port
 
 ROUNDS = int(os.environ.get("VRIJLOOP_KILL_ROUNDS", "8"))
 AWAY_S = float(os.environ.get("VRIJLOOP_STORE_AWAY_S", "6"))
@@ -80,7 +80,7 @@ class Worker:
     def metric(self, name: str) -> float:
         """Summed over its labels; 0 where it is not there."""
         try:
-            text = httpx2.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text
+            text = httpx2.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10, verify=NO_AUTHORITIES).text
         except httpx2.HTTPError:
             return 0.0
         return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE))
@@ -228,6 +228,7 @@ async def nothing_missing_nothing_twice(chain: Chain, load: Load) -> None:
     assert not frame.duplicated(["machine", "since"]).any()
 
 
+@pytest.mark.long
 @pytest.mark.servers
 @pytest.mark.parametrize("kind", ["duckdb", "influxdb"])
 async def test_killed_at_random_under_load(tmp_path: Path, kind: str) -> None:
@@ -240,6 +241,7 @@ async def test_killed_at_random_under_load(tmp_path: Path, kind: str) -> None:
         await nothing_missing_nothing_twice(chain, load)
 
 
+@pytest.mark.long
 @pytest.mark.servers
 @pytest.mark.parametrize("workers", [2, 4])
 async def test_workers_share_one_subscription(tmp_path: Path, workers: int) -> None:
@@ -260,6 +262,7 @@ async def test_workers_share_one_subscription(tmp_path: Path, workers: int) -> N
         await nothing_missing_nothing_twice(chain, load)
 
 
+@pytest.mark.long
 @pytest.mark.servers
 async def test_a_store_that_is_down_for_long_costs_no_memory(tmp_path: Path) -> None:
     async with running(tmp_path, "influxdb") as (chain, load):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
+@pytest.mark.long
 @pytest.mark.servers
 def test_a_machine_that_starts_or_stops_shows_on_an_open_page(tmp_path: Path, browser: Browser) -> None:
     with live_house(tmp_path) as house:

@@ -1,4 +1,4 @@
-"""What is known of gateways: heard from a real broker, said by a real publisher."""
+"""The status of gateways, from a real publisher over a real broker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.outbox import Outbox
 from edge_agent.publisher import Publisher
-from ingest.gateways import GatewayNow, GatewayWatch
+from ingest.gateways import GatewayStatus, GatewayWatch
 from stores import GatewayLedger
 from telemetry import MachineState, StateInterval, SystemClock
 from telemetry.broker import BrokerSettings
@@ -20,11 +20,11 @@ from tests.servers import Mosquitto, wait_for
 CLOCK = SystemClock()
 
 
-def heard(watch: GatewayWatch, gateway: str) -> GatewayNow | None:
+def heard(watch: GatewayWatch, gateway: str) -> GatewayStatus | None:
     return next((one for one in watch.gateways() if one.gateway == gateway), None)
 
 
-async def test_an_agents_outbox_and_its_end_are_heard(broker: Mosquitto, tmp_path: Path) -> None:
+async def test_an_agents_outbox_and_its_end_are_shown(broker: Mosquitto, tmp_path: Path) -> None:
     outbox, committed = Outbox(tmp_path / "outbox.sqlite"), asyncio.Event()
     now = CLOCK.now()
     outbox.append([("m1", StateInterval(MachineState.EXECUTING, now, now))])
@@ -53,7 +53,7 @@ async def test_an_agents_outbox_and_its_end_are_heard(broker: Mosquitto, tmp_pat
     outbox.close()
 
 
-def test_nonsense_is_said_and_harms_nothing(broker: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
+def test_invalid_messages_are_logged_and_ignored(broker: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     watch = GatewayWatch(BrokerSettings(url=broker.url), "test", CLOCK)
     watch.start()
@@ -69,7 +69,7 @@ def test_nonsense_is_said_and_harms_nothing(broker: Mosquitto, caplog: pytest.Lo
     mqtt_publish.multiple([(topic, payload, 1, True) for topic, payload in sent], port=broker.port)
     wait_for(lambda: heard(watch, "gw-3") is not None, "the good one")
     assert [one.gateway for one in watch.gateways()] == ["gw-3"]
-    assert caplog.text.count("says nothing of a gateway") >= 3, "at least what is retained"
+    assert caplog.text.count("Invalid gateway message") >= 3, "at least what is retained"
     watch.stop()
 
 

@@ -1,5 +1,5 @@
-"""An agent that nobody visits for years keeps working: what was ever sent as version 1 is taken, for ever. The files in `wire` are never
-changed; a new form is a new file."""
+"""Agents that are not updated for years keep working: every message that was ever sent as version 1 is accepted. The files in `wire` are never
+changed; a new form is added as a new file."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ WIRE = sorted((Path(__file__).parent / "wire").glob("*.json"))
 CLOCK = SystemClock()
 
 
-def test_the_recorded_forms_are_there() -> None:
+def test_the_recorded_messages_exist() -> None:
     assert len(WIRE) >= 3
 
 
 @pytest.mark.parametrize("path", WIRE, ids=lambda path: path.stem)
-def test_every_form_of_version_1_is_taken(path: Path) -> None:
+def test_every_form_of_version_1_is_accepted(path: Path) -> None:
     message = accept("vrijloop/v1/genk/m1/state", path.read_bytes(), CLOCK.now())
     sent = json.loads(path.read_text())
     assert [one.seq for one in message.reports] == [one["seq"] for one in sent["reports"]]
@@ -34,8 +34,8 @@ def test_every_form_of_version_1_is_taken(path: Path) -> None:
 
 
 def test_an_older_agent_and_a_newer_one_beside_it(broker: Mosquitto, tmp_path: Path) -> None:
-    """Without the health topic, without fields that came later, with fields that this version does not know; and what is version 2 is
-    kept for a person, with a sentence."""
+    """Without the health topic, without fields that were added later, with unknown fields; and a message of version 2 is quarantined with a
+    reason."""
     store, quarantine = DuckDBStateStore(tmp_path / "s.duckdb"), Quarantine(tmp_path / "q.sqlite")
     service = IngestService(BrokerSettings(url=broker.url), store, quarantine, CLOCK)
     service.start()

@@ -1,4 +1,4 @@
-"""What the pipeline does with poison, with stores that refuse, and with ten thousand payloads of any kind."""
+"""The pipeline with invalid messages, with stores that refuse, and with ten thousand arbitrary payloads."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def message(seq: int, machine: str = "m1", **more: Any) -> bytes:
 
 
 class FussyStore:
-    """DuckDB that refuses batches with a reason it dislikes, and everything while it is shut."""
+    """A DuckDB store that refuses batches with certain reasons, and everything while it is shut."""
 
     def __init__(self, store: DuckDBStateStore) -> None:
         self._store = store
@@ -81,7 +81,7 @@ class Line:
             one.wait_for_publish(60)
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """Without waiting."""
+        """Publish without waiting for acknowledgements."""
         self._client.publish(topic, payload, qos=1)
 
     def stored(self) -> int:
@@ -108,18 +108,16 @@ def line(broker: Mosquitto, tmp_path: Path) -> Iterator[Line]:
     line.close()
 
 
-def test_a_defect_costs_one_message_and_no_other(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_quarantines_one_message_and_no_other(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.service._STORE_RETRY_S", (0.01,))
     line.send([message(seq, reason="defect" if seq == 37 else None) for seq in range(1, 201)])
     wait_for(lambda: line.stored() == 199 and line.quarantine.count() == 1, "all but the culprit")
-    assert "a defect of ingest: RuntimeError" in line.quarantine.messages()[0].reason
+    assert "an error in ingest: RuntimeError" in line.quarantine.messages()[0].reason
     line.send([message(201)])
     wait_for(lambda: line.stored() == 200, "what came afterwards")
 
 
-def test_a_defect_that_passes_costs_nothing_even_after_a_long_outage(
-    line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_temporary_error_loses_nothing_even_after_a_long_outage(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.service._STORE_RETRY_S", (0.01,))
     line.store.next = [StoreUnavailableError("the store is away")] * 20 + [RuntimeError("once")]
     line.send([message(1)])
@@ -142,14 +140,14 @@ def test_a_quarantine_on_a_full_disk_waits_and_loses_nothing(
         line.close()
 
 
-def test_of_a_refused_batch_only_the_culprits_are_set_aside(line: Line) -> None:
+def test_only_the_refused_messages_of_a_batch_are_quarantined(line: Line) -> None:
     line.send([message(seq, reason="poison" if seq in (37, 150) else None) for seq in range(1, 201)])
     wait_for(lambda: line.stored() == 198 and line.quarantine.count() == 2, "all but the culprits")
     assert all("the store refuses it: field type conflict" in one.reason for one in line.quarantine.messages())
     assert line.service.counters.store_errors["refused"] > 2
 
 
-def test_a_store_that_shuts_us_out_says_so_and_takes_nothing(line: Line) -> None:
+def test_a_store_that_refuses_all_requests_is_reported_and_stores_nothing(line: Line) -> None:
     line.send([message(1)])
     wait_for(lambda: line.stored() == 1, "the first report")
     line.store.shut = True
@@ -161,7 +159,7 @@ def test_a_store_that_shuts_us_out_says_so_and_takes_nothing(line: Line) -> None
     assert (line.stored(), line.quarantine.count()) == (1, 0)
 
 
-def test_metrics_tell_what_came_how_late_and_what_is_missing(line: Line) -> None:
+def test_metrics_count_messages_latency_and_missing_reports(line: Line) -> None:
     line.send([message(1), message(4), b"no json", b'{"v":1,"gateway":"gw-1","shoe_size":43,' + message(5)[24:]])
     wait_for(lambda: line.stored() == 3 and line.quarantine.count() == 1, "all of it")
     wait_for(lambda: "vrijloop_ingest_waiting_messages 0.0" in line.metrics(), "nothing to wait")
@@ -189,7 +187,7 @@ JSON_VALUES = st.recursive(
 
 @st.composite
 def payloads(draw: st.DrawFn) -> bytes:
-    """Bytes of any kind; messages with a field changed, left out or added; messages cut or with bytes exchanged."""
+    """Arbitrary bytes; messages with a field changed, removed or added; messages that are truncated or have swapped bytes."""
     kind = draw(st.sampled_from(["bytes", "value", "field", "bytes of a message"]))
     if kind == "bytes":
         return draw(st.binary(max_size=100))
@@ -209,7 +207,8 @@ def payloads(draw: st.DrawFn) -> bytes:
     return bytes(body[: draw(st.integers(0, len(body)))])
 
 
-def test_ten_thousand_payloads_of_any_kind_never_stop_it(line: Line) -> None:
+@pytest.mark.long
+def test_ten_thousand_arbitrary_payloads_do_not_stop_it(line: Line) -> None:
     cases: list[tuple[str, bytes]] = []
 
     @settings(max_examples=CASES, database=None)

@@ -1,4 +1,4 @@
-"""Ingest against a real Mosquitto: durable before acknowledged, quarantine, a store that is away, SIGKILL."""
+"""Ingest with a real Mosquitto: durable before acknowledged, quarantine, an unavailable store, SIGKILL."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Sender:
         self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(30)
 
     def reports(self, first: int, count: int, machine: str = "m1", retain: bool = True) -> None:
-        """One message with the reports first, first + 1, …, each of a minute."""
+        """Publish one message with the reports first, first + 1, …, of one minute each."""
         reports = []
         for seq in range(first, first + count):
             since = T0 + timedelta(minutes=seq)
@@ -84,7 +84,7 @@ def stored(store: DuckDBStateStore) -> int:
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
-def test_reports_are_stored_and_what_cannot_be_read_is_quarantined_with_the_reason(
+def test_reports_are_stored_and_invalid_messages_are_quarantined_with_the_reason(
     broker: Mosquitto, sender: Sender, store: DuckDBStateStore, quarantine: Quarantine, protocol: str
 ) -> None:
     settings = BrokerSettings.model_validate({"url": broker.url, "protocol": protocol})
@@ -106,7 +106,7 @@ def test_reports_are_stored_and_what_cannot_be_read_is_quarantined_with_the_reas
 
 
 class StoreThatIsAway:
-    """Refuses the first writes, as a database server that is being restarted."""
+    """Fails the first writes, as a database server that is restarting."""
 
     def __init__(self, store: DuckDBStateStore, failures: int) -> None:
         self._store = store
@@ -122,7 +122,7 @@ class StoreThatIsAway:
         return getattr(self._store, name)
 
 
-def test_nothing_is_acknowledged_while_the_store_is_away(
+def test_nothing_is_acknowledged_while_the_store_is_unavailable(
     broker: Mosquitto, sender: Sender, store: DuckDBStateStore, quarantine: Quarantine
 ) -> None:
     settings = BrokerSettings(url=broker.url)
@@ -140,7 +140,7 @@ def test_nothing_is_acknowledged_while_the_store_is_away(
     again.stop()
 
 
-def test_a_store_that_comes_back_gets_everything(
+def test_a_store_that_is_available_again_gets_everything(
     broker: Mosquitto, sender: Sender, store: DuckDBStateStore, quarantine: Quarantine
 ) -> None:
     away = StoreThatIsAway(store, failures=2)
@@ -153,10 +153,10 @@ def test_a_store_that_comes_back_gets_everything(
     assert store.ledger()[0].missing == 0
 
 
-def test_what_comes_while_broker_and_worker_start_again_is_kept(
+def test_reports_during_a_restart_of_broker_and_worker_are_kept(
     broker: Mosquitto, sender: Sender, store: DuckDBStateStore, quarantine: Quarantine
 ) -> None:
-    """Mosquitto does not write shared subscriptions down: with one, reports that come before the worker is back would be lost."""
+    """Mosquitto does not save shared subscriptions: with one, reports that arrive before the worker is back would be lost."""
     service = IngestService(BrokerSettings(url=broker.url), store, quarantine, SystemClock())
     service.start()
     service.stop()
@@ -170,7 +170,7 @@ def test_what_comes_while_broker_and_worker_start_again_is_kept(
     again.stop()
 
 
-def test_a_worker_may_become_the_only_one_and_one_of_several(
+def test_a_worker_may_change_between_single_and_shared(
     broker: Mosquitto, sender: Sender, store: DuckDBStateStore, quarantine: Quarantine
 ) -> None:
     for turn, shared in enumerate((False, True, False)):
@@ -182,7 +182,7 @@ def test_a_worker_may_become_the_only_one_and_one_of_several(
     assert store.ledger()[0].repeated == 0, "each report came once"
 
 
-def test_a_defect_at_the_connection_costs_a_new_connection(
+def test_an_unexpected_error_at_the_connection_leads_to_a_reconnection(
     broker: Mosquitto,
     sender: Sender,
     store: DuckDBStateStore,
@@ -190,7 +190,7 @@ def test_a_defect_at_the_connection_costs_a_new_connection(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    read, failures = Subscription._read, [ValueError("a packet that nobody foresaw")]
+    read, failures = Subscription._read, [ValueError("an unexpected packet")]
 
     def once_broken(self: Subscription) -> None:
         if failures and self.connected:
@@ -204,9 +204,10 @@ def test_a_defect_at_the_connection_costs_a_new_connection(
     wait_for(lambda: stored(store) == 10, "the reports")
     service.stop()
     assert not failures
-    assert "connecting anew" in caplog.text
+    assert "reconnecting" in caplog.text
 
 
+@pytest.mark.servers
 def test_a_broker_that_is_not_there_or_refuses_is_named(
     tmp_path: Path, store: DuckDBStateStore, quarantine: Quarantine
 ) -> None:
@@ -222,10 +223,11 @@ def test_a_broker_that_is_not_there_or_refuses_is_named(
     strict.stop()
 
 
+@pytest.mark.servers
 def test_a_broker_that_ends_the_connection_without_an_answer_is_named(
     tmp_path: Path, store: DuckDBStateStore, quarantine: Quarantine
 ) -> None:
-    """At once, with what it may expect: it says no more than that itself."""
+    """The error is raised at once and says what the broker may expect, since the broker gives no reason."""
     make_certificates(tmp_path)
     broker = Mosquitto(tmp_path, extra=ask_for_certificate(tmp_path))
     broker.start()
@@ -239,7 +241,7 @@ def test_a_broker_that_ends_the_connection_without_an_answer_is_named(
     broker.stop()
 
 
-def test_the_quarantine_is_bounded_and_the_oldest_go_first(quarantine: Quarantine) -> None:
+def test_the_quarantine_is_bounded_and_drops_the_oldest_first(quarantine: Quarantine) -> None:
     for number in range(MAX_MESSAGES + 5):
         quarantine.add([("topic", str(number).encode(), "reason")], T0)
     kept = quarantine.messages()
@@ -268,10 +270,10 @@ store.close()
 """
 
 
-def test_ingest_killed_again_and_again_loses_and_doubles_nothing(
+def test_ingest_killed_repeatedly_loses_and_duplicates_nothing(
     broker: Mosquitto, sender: Sender, tmp_path: Path
 ) -> None:
-    """SIGKILL at random moments under load; then count what is in the file."""
+    """SIGKILL at random moments under load; then the rows in the file are counted."""
     chance, sent = random.Random(5), 0
 
     def start() -> subprocess.Popen[str]:

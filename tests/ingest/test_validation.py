@@ -1,4 +1,4 @@
-"""Messages into reports, or the reason why not."""
+"""Validation: the reports of a message, or the reason why it is rejected."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_report_knows_where_it_came_from() -> None:
         (state_topic("genk", "m1"), payload() + b" " * 300_000, "the limit is"),
     ],
 )
-def test_the_reason_is_said(topic: str, body: bytes, said: str) -> None:
+def test_the_reason_is_given(topic: str, body: bytes, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         accept(topic, body, NOW)
 
@@ -59,6 +59,6 @@ def test_a_topic_may_be_repeated_in_the_message() -> None:
 
 @settings(max_examples=300)
 @given(st.text(max_size=60), st.binary(max_size=200))
-def test_nothing_but_a_sentence_is_ever_raised(topic: str, body: bytes) -> None:
+def test_errors_are_always_messages(topic: str, body: bytes) -> None:
     with pytest.raises(ValueError, match="."):
         accept(topic, body, NOW)

@@ -8,21 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any, cast
 
 import httpx2
 import pytest
 from fastapi import FastAPI
 
-from analytics.signed_post import post_signed
+from analytics.publishing.webhooks import post_signed
 from sharing_platform.app import PlatformSettings, create_app
-from sharing_platform.scheduler import ScheduledJobs
 from sharing_platform.dependencies import PlatformContext
-from sharing_platform.organisations import accounts
-from sharing_platform.organisations import directory
-from sharing_platform.organisations import api_tokens
-from sharing_platform.organisations.permissions import Kind, Right, Role
+from sharing_platform.organisations import accounts, api_tokens, directory
 from sharing_platform.organisations.models import Organisation
+from sharing_platform.organisations.permissions import Kind, Right, Role
+from sharing_platform.scheduler import ScheduledJobs
+from tests.platform_databases import reset_postgresql, sqlite_copy
 from tests.servers import free_port, serving, wait_for
 
 TOKENS = {"hal-2": "token-of-hal-2", "hal-3": "token-of-hal-3", "start-up": "token-of-start-up"}
@@ -30,9 +30,9 @@ STARTUP = {"Authorization": "Bearer token-of-start-up"}
 NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)  # noon in Brussels, a Monday
 
 
-def client(url: str, **more: Any) -> httpx2.Client:
+def client(url: str, timeout: float = 30, **more: Any) -> httpx2.Client:
     """Reading the world's certificates takes 50 ms, and nothing here speaks TLS."""
-    return httpx2.Client(base_url=url, verify=False, **more)
+    return httpx2.Client(base_url=url, verify=False, timeout=timeout, **more)
 
 
 @dataclass
@@ -58,7 +58,8 @@ class Platform:
 
     def tick(self) -> None:
         """What the platform does by itself, now."""
-        ScheduledJobs(self.context, timedelta(0)).tick()
+        assert self.app is not None
+        ScheduledJobs(self.context, self.app.state.machine_index, timedelta(0)).tick()
 
     def later(self, hours: float) -> None:
         """Time passes, and the platform does what that brings."""
@@ -149,7 +150,7 @@ def platform_over(database_url: str) -> Iterator[Platform]:
     port = free_port()
     settings = PlatformSettings(
         database_url, TOKENS, url=f"http://127.0.0.1:{port}", mailer=Postbox(mails), post=post_signed,
-        private_webhooks=True, clockwork_s=3600,
+        private_webhooks=True, scheduler_interval_s=3600,
     )  # fmt: skip
     app = create_app(settings, lambda: present[0])
     with serving(app, port) as url:
@@ -158,7 +159,12 @@ def platform_over(database_url: str) -> Iterator[Platform]:
         built.close()
 
 
-@pytest.fixture
-def platform(database_url: str) -> Iterator[Platform]:
-    with platform_over(database_url) as built:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platform]:
+    if request.param == "sqlite":
+        url = sqlite_copy(tmp_path / "platform.sqlite")
+    else:
+        url = reset_postgresql(request.getfixturevalue("postgres"))
+    with platform_over(url) as built:
         yield built
+    built.context.sessions.kw["bind"].dispose()

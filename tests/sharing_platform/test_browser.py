@@ -13,8 +13,8 @@ import pytest
 from icalendar import Calendar
 from playwright.sync_api import expect
 
-from sharing_platform.organisations.permissions import Kind, Role
 from sharing_platform.i18n import LANGUAGES
+from sharing_platform.organisations.permissions import Kind, Role
 from tests.sharing_platform.conftest import NOON, Platform
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def _heard(page: Page, message: Any) -> None:
         _problems(page).append(f"{page.url}: {message.text}")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [360, 1100])
 def test_every_page_is_fit_for_everybody(told: dict[str, str], opened: dict[str, Page], width: int) -> None:
     """WCAG 2.2 AA as far as axe can tell, nothing wider than the screen, nothing on the console."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from sharing_platform.i18n import LANGUAGES, Words, texts
+from sharing_platform.i18n import LANGUAGES, Translator, texts
 from tests.sharing_platform.conftest import NOON, Platform
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def test_the_filter_works_without_javascript(browser: Browser, platform: Platfor
     assert [one.get_attribute("data-offer") for one in plain.locator("li.offer").all()] == ["o2"]
 
 
+@pytest.mark.long
 def test_somebody_new_finds_a_machine_and_asks_for_it(page: Page, platform: Platform) -> None:
     """Name, organisation, address; the link in the mail; a password: the factory has the request."""
     page.locator("li.offer[data-offer=o1] a.button").click()
@@ -187,12 +188,12 @@ def test_price_and_operator_are_said_in_every_language(platform: Platform) -> No
 
 
 def test_a_percentage_is_never_rounded_up() -> None:
-    words = Words("nl", "Europe/Brussels")
+    words = Translator("nl", "Europe/Brussels")
     assert [words.percent(share) for share in (0.9999, 0.95, 1.0, 0.8567)] == ["99,9 %", "95 %", "100 %", "85,6 %"]
 
 
 def test_times_are_those_of_the_region() -> None:
-    words = Words("nl", "Europe/Brussels")
+    words = Translator("nl", "Europe/Brussels")
     assert words.day(NOON) == "ma 02/03/2026"
     assert words.end_hour(NOON, NOON + timedelta(hours=11)) == "23:00"
     assert words.end_hour(NOON, NOON + timedelta(hours=12)) == "00:00"

@@ -1,4 +1,4 @@
-"""The simulated factory behaves like one, and the same seed gives the same one."""
+"""The simulated factory has the activities of a real one, and the same seed gives the same factory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def hours(spells: list[Spell], state: MachineState) -> float:
 
 
 @pytest.mark.parametrize("machine", NAMES)
-def test_there_is_no_hole_and_no_overlap_also_over_the_change_of_clocks(machine: str) -> None:
+def test_spells_have_no_gap_and_no_overlap_also_when_the_clocks_change(machine: str) -> None:
     spells = spells_of(machine)
     assert spells[0].start <= START
     assert spells[-1].end >= END
@@ -39,7 +39,7 @@ def test_there_is_no_hole_and_no_overlap_also_over_the_change_of_clocks(machine:
 
 
 @given(st.integers(0, 1000), st.sampled_from(NAMES), st.integers(0, 6 * 7 * 24 * 60))
-def test_what_a_machine_does_at_a_moment_is_in_its_plan(seed: int, machine: str, minute: int) -> None:
+def test_the_spell_at_a_moment_is_in_the_plan(seed: int, machine: str, minute: int) -> None:
     plan = FactoryPlan(MACHINES, seed)
     moment = START + timedelta(minutes=minute)
     spell = plan.spell_at(machine, moment)
@@ -52,7 +52,7 @@ def test_another_seed_is_another_factory() -> None:
     assert spells_of("draaibank-1", 1) != spells_of("draaibank-1", 2)
 
 
-def test_it_has_all_that_happens_in_a_factory() -> None:
+def test_a_plan_has_every_kind_of_activity() -> None:
     everything = [spell for machine in NAMES for spell in spells_of(machine)]
     kinds = Counter((one.state, one.mode) for one in everything)
     for state in (MachineState.EXECUTING, MachineState.OUT_OF_SERVICE, MachineState.NOT_AVAILABLE):
@@ -76,7 +76,7 @@ def test_weekends_and_public_holidays_are_free(machine: str) -> None:
             assert local.date() != easter_monday
 
 
-def test_nobody_starts_a_part_at_lunch() -> None:
+def test_no_part_is_started_during_lunch() -> None:
     for spell in spells_of("kantpers-1"):
         if spell.state is MachineState.EXECUTING:
             assert not time(12, 0) <= spell.start.astimezone(BRUSSELS).time() < time(12, 30)

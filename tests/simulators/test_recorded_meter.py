@@ -1,4 +1,4 @@
-"""A recorded meter: the quirks of the real file, and a sentence for each broken row."""
+"""A recorded meter: the peculiarities of the real file, and an error message for each invalid row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def recording(tmp_path: Path, *rows: str, header: str = "date,usage_kwh") -> Pat
     return path
 
 
-def test_the_midnight_that_carries_the_day_it_closes(tmp_path: Path) -> None:
+def test_midnight_with_the_date_of_the_day_it_ends(tmp_path: Path) -> None:
     path = recording(tmp_path, "01-01-2018 23:45,1.5", "01-01-2018 00:00,2.5", "02-01-2018 00:15,3.5")
     meter = read_recorded_meter(path)
     assert meter.ends == [datetime(2018, 1, 1, 23, 45, tzinfo=UTC) + timedelta(minutes=15 * i) for i in range(3)]
@@ -30,7 +30,7 @@ def test_the_midnight_that_carries_the_day_it_closes(tmp_path: Path) -> None:
     assert meter.power_at(meter.end + timedelta(seconds=1)) is None
 
 
-def test_a_hole_in_the_file_is_no_value(tmp_path: Path) -> None:
+def test_a_gap_in_the_file_has_no_value(tmp_path: Path) -> None:
     path = recording(tmp_path, "01-01-2018 00:15,1", "01-01-2018 00:30,1", "01-01-2018 02:00,1")
     meter = read_recorded_meter(path)
     assert meter.power_at(datetime(2018, 1, 1, 1, 0, tzinfo=UTC)) is None
@@ -66,12 +66,12 @@ def test_a_broken_row_is_named_by_its_line(tmp_path: Path, row: str, said: str) 
         (["x"], "time,power", ":1: the first line must be `date,usage_kwh`"),
     ],
 )
-def test_what_is_no_recording_is_said(tmp_path: Path, rows: list[str], header: str, said: str) -> None:
+def test_a_file_that_is_not_a_recording_is_an_error(tmp_path: Path, rows: list[str], header: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
         read_recorded_meter(recording(tmp_path, *rows, header=header))
 
 
-def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no such file"):
         read_recorded_meter(tmp_path / "none.csv")
 

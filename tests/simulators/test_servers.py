@@ -1,4 +1,4 @@
-"""The simulators are real servers: any client finds the machines, and a port that is in use is said."""
+"""The simulators are real servers: any client finds the machines, and a port in use is an error."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_opcua_machines_folder_as_opc_40001_1_has_it() -> None:
         await server.stop()
 
 
-async def test_modbus_units_answer_each_for_itself_and_refuse_to_be_written() -> None:
+async def test_modbus_units_answer_separately_and_refuse_writes() -> None:
     port = free_port()
     server = MeterServer([sdm630(1, lambda: 4500.0), plc(11, lambda: 3)], port)
     await server.start()
@@ -55,7 +55,7 @@ async def test_modbus_units_answer_each_for_itself_and_refuse_to_be_written() ->
         await server.stop()
 
 
-async def test_a_port_in_use_is_said(taken_port: int) -> None:
+async def test_a_port_in_use_is_an_error(taken_port: int) -> None:
     with pytest.raises(UserError, match=f"port {taken_port}"):
         await MeterServer([plc(1, lambda: 0)], taken_port).start()
     server = MachineryServer(

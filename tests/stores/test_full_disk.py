@@ -1,4 +1,4 @@
-"""The embedded store on a disk that is full: what it took is kept, it says what is wrong, and it goes on by itself when there is room again."""
+"""The embedded store on a full disk: it keeps what is stored, reports the error, and continues by itself when there is space again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def held(store: DuckDBStateStore) -> int:
 
 
 def write_until_full(store: DuckDBStateStore) -> int:
-    """How many reports it took before it said that there is no room."""
+    """Number of reports stored before the disk was full."""
     for taken in range(0, 2_000_000, A_BATCH):
         try:
             store.write(batch(taken + 1))
@@ -36,10 +36,11 @@ def write_until_full(store: DuckDBStateStore) -> int:
     raise AssertionError("the disk is never full")
 
 
-def test_a_full_disk_loses_nothing_and_is_over_when_there_is_room(
+@pytest.mark.servers
+def test_a_full_disk_loses_nothing_and_writing_resumes_when_there_is_space(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A merge on a full disk is a fatal error of DuckDB's: it answers nothing more until the file is opened anew."""
+    """A merge on a full disk is a fatal error for DuckDB, which then refuses everything until the file is reopened."""
     caplog.set_level(logging.INFO)
     with disk_of("12m", tmp_path) as disk:
         ballast, path = disk / "ballast", disk / "states.duckdb"

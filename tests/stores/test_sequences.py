@@ -1,4 +1,4 @@
-"""Which numbers have arrived: the same as a plain set says, however they come."""
+"""Sequence ranges agree with a plain set, whatever the order of the numbers."""
 
 from __future__ import annotations
 

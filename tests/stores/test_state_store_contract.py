@@ -1,4 +1,4 @@
-"""One suite for every store: idempotent writes, reads of what was asked, an honest ledger."""
+"""The contract of every store: idempotent writes, exact reads, a correct ledger."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OpenStore = Callable[[], StateStore]
 
 @pytest.fixture(params=["duckdb", "duckdb-always-merging", "influxdb"])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenStore]:
-    """Opens the same store again and again, as a restarted process does."""
+    """Opens the same store repeatedly, as a restarted process does."""
     opened: list[StateStore] = []
     name = f"contract_{next(_numbers)}"
     if request.param == "influxdb":
@@ -118,7 +118,7 @@ def test_any_order_repetition_and_splitting_gives_the_same_rows(open_store: Open
 
 
 def test_any_permutation_duplication_and_splitting_gives_the_same_rows(open_store: OpenStore) -> None:
-    """A law: what is stored depends on which reports came, not on how."""
+    """What is stored depends only on the set of reports, not on order, repetition or batches."""
     store = open_store()
     numbers = itertools.count()
 
@@ -157,7 +157,7 @@ def test_an_older_report_that_arrives_after_a_restart_changes_nothing(open_store
     assert rows(store) == [("m1", 0, 5, "not_executing")]
 
 
-def test_reads_give_what_touches_the_range_and_no_more(open_store: OpenStore) -> None:
+def test_reads_return_only_intervals_that_touch_the_range(open_store: OpenStore) -> None:
     store = open_store()
     store.write(
         ReportBatch.of([report(1, 0, 10), report(2, 10, 20), report(3, 20, 30), report(4, 5, 15, machine="m2")])
@@ -187,7 +187,7 @@ def test_the_latest_state_of_each_machine(open_store: OpenStore) -> None:
     assert store.latest("hasselt") == []
 
 
-def test_the_ledger_survives_and_says_what_is_missing(open_store: OpenStore) -> None:
+def test_the_ledger_survives_a_restart_and_shows_what_is_missing(open_store: OpenStore) -> None:
     open_store().write(
         ReportBatch.of([report(1, 0, 1), report(2, 0, 2), report(5, 0, 5), report(1, 0, 1, gateway="gw-2")])
     )
@@ -200,7 +200,7 @@ def test_the_ledger_survives_and_says_what_is_missing(open_store: OpenStore) -> 
     assert store.ledger()[0].missing == 0
 
 
-def test_what_a_newer_interval_ended_does_not_touch_a_later_range(open_store: OpenStore) -> None:
+def test_an_interval_ended_by_a_newer_one_is_not_in_a_later_range(open_store: OpenStore) -> None:
     store = open_store()
     store.write(ReportBatch.of([report(1, 0, 100), report(2, 10, 20, MachineState.NOT_EXECUTING)]))
     assert rows(store, 50, 60) == []
@@ -226,7 +226,7 @@ def test_only_what_is_new_comes_after_a_cursor(open_store: OpenStore) -> None:
     assert int(following) >= int(cursor)
 
 
-def test_records_go_out_and_come_back_into_another_store(open_store: OpenStore, tmp_path: Path) -> None:
+def test_records_are_exported_and_imported_into_another_store(open_store: OpenStore, tmp_path: Path) -> None:
     store = open_store()
     first = report(1, 0, 10, mode=OperationMode.SETUP, reason='a "reason", \\ with éverything', power_w=3.5)
     store.write(ReportBatch.of([first, report(2, 10, 20), report(3, 0, 5, machine="m2"), report(9, 20, 21)]))
@@ -247,7 +247,7 @@ def test_records_go_out_and_come_back_into_another_store(open_store: OpenStore, 
     assert len(rows(store)) == 4
 
 
-def test_a_machine_is_forgotten(open_store: OpenStore) -> None:
+def test_a_machine_is_deleted(open_store: OpenStore) -> None:
     store = open_store()
     store.write(ReportBatch.of([report(1, 0, 10), report(2, 10, 20), report(3, 0, 5, machine="m2")]))
     assert store.factories() == ["genk"]
@@ -259,7 +259,7 @@ def test_a_machine_is_forgotten(open_store: OpenStore) -> None:
     assert len(rows(store)) == 2
 
 
-def test_what_is_old_is_forgotten_but_a_machines_newest(open_store: OpenStore) -> None:
+def test_old_intervals_are_deleted_except_a_machines_newest(open_store: OpenStore) -> None:
     store = open_store()
     store.write(
         ReportBatch.of([report(1, 0, 10), report(2, 10, 60), report(3, 60, 70), report(4, 0, 5, machine="idle")])
@@ -269,14 +269,14 @@ def test_what_is_old_is_forgotten_but_a_machines_newest(open_store: OpenStore) -
     assert [one.machine for one in open_store().latest("genk")] == ["idle", "m1"]
 
 
-def test_writing_nothing_is_nothing(open_store: OpenStore) -> None:
+def test_writing_an_empty_batch_does_nothing(open_store: OpenStore) -> None:
     store = open_store()
     store.write(ReportBatch.of([]))
     assert store.ledger() == []
 
 
 def test_the_file_compacts_itself(tmp_path: Path) -> None:
-    """A hundred thousand heartbeats of a thousand intervals take the room of a thousand intervals."""
+    """A hundred thousand heartbeats of a thousand intervals take the space of a thousand intervals."""
     path = tmp_path / "states.duckdb"
     store = DuckDBStateStore(path, compact_rows=10_000)
     for beat in range(100):
@@ -290,7 +290,8 @@ def test_the_file_compacts_itself(tmp_path: Path) -> None:
     assert path.stat().st_size < 6 * (tmp_path / "fresh.duckdb").stat().st_size
 
 
-def test_a_second_process_is_told_that_the_file_is_taken(tmp_path: Path) -> None:
+@pytest.mark.servers
+def test_a_second_process_gets_an_error_that_the_file_is_in_use(tmp_path: Path) -> None:
     import subprocess
     import sys
 
@@ -308,13 +309,13 @@ def test_a_second_process_is_told_that_the_file_is_taken(tmp_path: Path) -> None
     store.close()
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "states.duckdb").write_bytes(b"this is not a database" * 1000)
     with pytest.raises(UserError, match=r"states\.duckdb"):
         DuckDBStateStore(tmp_path / "states.duckdb")
 
 
-def test_an_influxdb_that_is_away_is_unavailable_not_lost() -> None:
+def test_an_influxdb_that_does_not_answer_is_unavailable() -> None:
     store = InfluxDBStateStore("http://127.0.0.1:9", "nowhere", "secret-token-for-the-test")
     with pytest.raises(StoreUnavailableError) as away:
         store.write(ReportBatch.of([report(1, 0, 1)]))

@@ -1,4 +1,4 @@
-"""Simulated time: weeks in moments, standing still while held, and real once it has caught up."""
+"""Simulated time: runs weeks in moments, stops while held, and is real time after catching up."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def test_time_stands_still_while_it_is_held() -> None:
         task.cancel()
 
 
-async def test_it_ends_at_the_end_and_wakes_nobody_after_it() -> None:
+async def test_it_stops_at_the_end_and_wakes_no_later_sleeper() -> None:
     clock = SteppedClock(START, STEP, end=START + timedelta(minutes=12))
     beats = 0
 
@@ -96,7 +96,7 @@ async def test_it_becomes_the_clock_that_it_follows() -> None:
     polling.cancel()
 
 
-def test_a_stepped_clock_needs_a_goal() -> None:
+def test_a_stepped_clock_needs_an_end_or_a_clock_to_follow() -> None:
     with pytest.raises(ValueError, match="follow or an end"):
         SteppedClock(START, STEP)
 

@@ -1,4 +1,4 @@
-"""The wire message: what is taken, what is refused, and that nothing changes on the way."""
+"""The wire message: what is accepted, what is refused, and that encoding and decoding change nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def intervals(draw: st.DrawFn) -> StateInterval:
 
 
 @given(st.lists(intervals(), min_size=1, max_size=20), st.integers(1, 2**40))
-def test_what_is_encoded_is_decoded(sent: list[StateInterval], first: int) -> None:
+def test_an_encoded_message_decodes_to_the_same_values(sent: list[StateInterval], first: int) -> None:
     reports = [StateReport.of(first + place, interval) for place, interval in enumerate(sent)]
     message = decode(encode("gw-hal-2", reports))
     assert message.gateway == "gw-hal-2"
@@ -61,7 +61,7 @@ def valid() -> dict[str, Any]:
     }
 
 
-def test_unknown_extra_fields_are_kept_out_and_counted_not_refused() -> None:
+def test_unknown_fields_are_ignored_and_counted() -> None:
     message = valid()
     assert decode_counting(json.dumps(message).encode())[1] == 0
     message["colour"] = "blue"
@@ -109,13 +109,13 @@ def test_a_wrong_message_is_refused_with_the_field_named(field: str, value: obje
 @pytest.mark.parametrize(
     "payload", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"v": 1}', b"x" * (MAX_PAYLOAD_BYTES + 1)]
 )
-def test_what_is_no_message_is_refused(payload: bytes) -> None:
+def test_an_invalid_message_is_refused(payload: bytes) -> None:
     with pytest.raises(ValueError, match="."):
         decode(payload)
 
 
 @given(st.binary(max_size=300) | st.text(max_size=100).map(str.encode))
-def test_any_payload_is_decoded_or_refused_with_a_sentence(payload: bytes) -> None:
+def test_any_payload_is_decoded_or_refused_with_a_message(payload: bytes) -> None:
     try:
         decode(payload)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The published descriptions of the wire format are those of the types."""
+"""The published descriptions of the wire format match the types."""
 
 from __future__ import annotations
 

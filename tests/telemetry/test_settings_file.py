@@ -1,4 +1,4 @@
-"""Mistakes in a configuration are named with file, line, key and what was expected."""
+"""Errors in a configuration name the file, the line, the key and what was expected."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ('host = "10.0.0.6"', 'hosst = "10.0.0.6"', 15, "Did you mean `host`?"),
     ],
 )
-def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, line: int | None, said: str) -> None:
+def test_an_error_names_the_line(tmp_path: Path, old: str, new: str, line: int | None, said: str) -> None:
     assert old in GOOD
     said_all = error_for(tmp_path, GOOD.replace(old, new))
     assert said in said_all
@@ -71,14 +71,14 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, li
         assert f"agent.toml:{line}:" in said_all
 
 
-def test_text_that_is_no_toml_and_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_invalid_toml_and_a_missing_file(tmp_path: Path) -> None:
     assert "not valid TOML" in error_for(tmp_path, "[agent\n")
     with pytest.raises(UserError, match="no such file"):
         load_settings(tmp_path / "nowhere.toml", AgentSettings)
 
 
 @given(st.integers(1, 10**9))
-def test_durations_are_read_as_they_are_written(milliseconds: int) -> None:
+def test_a_formatted_duration_is_parsed_to_the_same_value(milliseconds: int) -> None:
     length = timedelta(milliseconds=milliseconds)
     assert parse_duration(format_duration(length)) == length
 

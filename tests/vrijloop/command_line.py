@@ -1,4 +1,4 @@
-"""`vrijloop` as a person types it."""
+"""Runs `vrijloop` commands in the test's process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vrijloop.cli import app
 
 
 def invoke(*arguments: str | Path, code: int = 0) -> str:
-    """What it prints on standard output. Errors that a person would read as a sentence are raised."""
+    """Run a command and return its standard output. Errors that would be printed as a sentence are raised."""
     done = CliRunner().invoke(app, [str(one) for one in arguments])
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception

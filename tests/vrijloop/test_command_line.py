@@ -1,4 +1,5 @@
-"""Bad input gets a sentence with file, line or address, what was expected and what to do; an exit code; no traceback."""
+"""Wrong input gives a sentence with file, line or address, what was expected and what to do; an exit code; no
+traceback."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.servers import free_port
+
+pytestmark = pytest.mark.servers
 
 
 def vrijloop(*arguments: str | Path, cwd: Path, seconds: float = 90) -> subprocess.CompletedProcess[str]:
@@ -27,7 +30,7 @@ SERVER = (
 
 
 @pytest.mark.parametrize(
-    ("files", "arguments", "said"),
+    ("files", "arguments", "expected"),
     [
         pytest.param({"a.toml": AGENT + 'gatway = "x"\n'}, ["agent", "run", "-c", "a.toml"], ["a.toml:6", "gatway"], id="wrong key"),
         pytest.param({"a.toml": AGENT + MODBUS + 'pol_interval = "1s"\n'}, ["agent", "run", "-c", "a.toml"], ["a.toml:11", "poll_interval"], id="did you mean"),
@@ -42,7 +45,9 @@ SERVER = (
         pytest.param({"t.json": "{}", "folder": ""}, ["platform", "--tokens-file", "t.json", "--database", "sqlite:////no/such/folder/p.sqlite"], ["/no/such/folder"], id="no database"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said(tmp_path: Path, files: dict[str, str], arguments: list[str], said: list[str]) -> None:
+def test_wrong_input_is_an_error(
+    tmp_path: Path, files: dict[str, str], arguments: list[str], expected: list[str]
+) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(
             text.format(broker=1883, device=502, port=free_port()) if "{}" not in text and text != "{" else text
@@ -50,11 +55,11 @@ def test_what_is_wrong_is_said(tmp_path: Path, files: dict[str, str], arguments:
     done = vrijloop(*arguments, cwd=tmp_path)
     assert done.returncode not in (0, -9), done.stdout
     assert "Traceback" not in done.stdout + done.stderr
-    for words in said:
+    for words in expected:
         assert words in done.stderr, done.stderr
 
 
-def test_a_port_in_use_is_said(tmp_path: Path, taken_port: int) -> None:
+def test_a_port_in_use_is_an_error(tmp_path: Path, taken_port: int) -> None:
     (tmp_path / "tokens.json").write_text('{"hal-2": "0123456789abcdef"}')
     (tmp_path / "token").write_text("0123456789abcdef")
     (tmp_path / "policy.toml").write_text("")
@@ -73,7 +78,7 @@ def test_a_port_in_use_is_said(tmp_path: Path, taken_port: int) -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_check_names_what_does_not_answer_and_goes_on(tmp_path: Path) -> None:
+def test_check_names_devices_that_do_not_answer_and_continues(tmp_path: Path) -> None:
     device, broker = free_port(), free_port()
     (tmp_path / "agent.toml").write_text((AGENT + MODBUS).format(broker=broker, device=device))
     done = vrijloop("agent", "check", "-c", "agent.toml", cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""The documentation is true: its commands run, its samples are accepted and complete, its links lead somewhere."""
+"""The documentation against the code: its commands run, its samples are valid and complete, its links lead to pages."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from analytics.policy import Blackout, OfferedHours, Policy
-from analytics.shifts import Shift
+from analytics.policy.policy import Blackout, OfferedHours, Policy
+from analytics.policy.shifts import Shift
 from edge_agent.configuration import AgentSettings
 from telemetry import load_settings
 from telemetry.settings_file import _model_in
 from tests.servers import free_port, listens, require, wait_for
 from vrijloop.ingest_worker import WorkerSettings
-from vrijloop.server import ServerSettings
+from vrijloop.server_settings import ServerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -38,13 +38,16 @@ def console_lines(page: Path) -> list[str]:
     return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
-# The Dutch pages have the commands of the English ones, which another test holds.
+# The Dutch pages have the same commands as the English ones, which another test checks.
 RUN = [page for page in PAGES if console_lines(page) and not page.name.endswith(".nl.md")]
 
 
+@pytest.mark.long
+@pytest.mark.servers
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
 def test_commands_run(page: Path, tmp_path: Path) -> None:
-    """In order, in an empty folder, on free ports; what ends in `&` runs on in the background until the page is through."""
+    """Run the commands in order, in an empty folder, on free ports. A command that ends in `&` runs in the
+    background until the end of the page."""
     if "mosquitto" in page.read_text():
         require("mosquitto")
     free = {port: str(free_port()) for port in PORTS}
@@ -75,7 +78,7 @@ def test_commands_run(page: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "model"), SAMPLES.items())
-def test_samples_are_accepted_as_they_stand_and_with_every_option_taken(name: str, model: type, tmp_path: Path) -> None:
+def test_samples_are_valid_as_they_are_and_with_every_option_set(name: str, model: type, tmp_path: Path) -> None:
     text = (ROOT / "docs" / name).read_text()
     load_settings(ROOT / "docs" / name, model)
     everything = tmp_path / name
@@ -84,7 +87,7 @@ def test_samples_are_accepted_as_they_stand_and_with_every_option_taken(name: st
 
 
 @pytest.mark.parametrize(("name", "model"), SAMPLES.items())
-def test_samples_name_every_option_there_is(name: str, model: type) -> None:
+def test_samples_list_every_option(name: str, model: type) -> None:
     text = (ROOT / "docs" / name).read_text()
     options = set(re.findall(r"^\s*(?:# )?([a-z_]+) = ", text, re.MULTILINE)) | set(re.findall(r"\[+([a-z_.]+)", text))
     known = {part for option in options for part in option.split(".")} | {"mqtt"}
@@ -109,7 +112,7 @@ def _option_names(model: type) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["technician", "manager", "planner"])
-def test_the_dutch_page_says_the_same(name: str) -> None:
+def test_the_dutch_page_has_the_same_sections_and_commands(name: str) -> None:
     english, dutch = (ROOT / "docs" / f"{name}{ending}" for ending in (".md", ".nl.md"))
     assert console_lines(english) == console_lines(dutch)
     for pattern in (r"^#+ ", r"^!\[", r"^- \*\*", r"^\| "):
@@ -120,7 +123,7 @@ def test_the_dutch_page_says_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["technician", "manager", "planner", "administrator", "developer"])
-def test_a_page_for_people_has_a_picture(name: str) -> None:
+def test_pages_for_users_have_a_picture(name: str) -> None:
     pictures = re.findall(r"!\[[^\]]{8,}\]\((pictures/[^)]+)\)", (ROOT / "docs" / f"{name}.md").read_text())
     assert pictures
     drawn = (ROOT / "docs" / "take_pictures.py").read_text()
@@ -130,13 +133,13 @@ def test_a_page_for_people_has_a_picture(name: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_lead_to_existing_pages(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), target
 
 
-def test_the_first_screen_says_what_it_is_shows_it_and_has_the_two_commands() -> None:
+def test_the_first_screen_has_purpose_picture_and_two_commands() -> None:
     first_screen = "\n".join((ROOT / "README.md").read_text().splitlines()[:24])
     for part in ("finds the hours", "docs/pictures/page.png", "make demo", "make test"):
         assert part in first_screen

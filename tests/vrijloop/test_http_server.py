@@ -1,4 +1,4 @@
-"""The address that services listen on."""
+"""The sockets that services listen on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vrijloop.http_server import listen_on
 
 
 async def test_answers_do_not_wait_for_an_acknowledgement() -> None:
-    """asyncio sets TCP_NODELAY only on sockets that name their protocol; without it, every answer took 40 ms."""
+    """asyncio sets TCP_NODELAY only on sockets whose protocol is given; without it, every answer took 40 ms."""
     seen: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -26,7 +26,7 @@ async def test_answers_do_not_wait_for_an_acknowledgement() -> None:
             writer.close()
 
 
-def test_an_address_that_is_taken_is_said() -> None:
+def test_an_address_in_use_is_an_error() -> None:
     with listen_on("127.0.0.1", 0) as listener:
         listener.listen()
         port = listener.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A manager is told of bookings in danger, signed and again when the other side was away for a moment; the platform's file of webhooks."""
+"""Alerts are posted, signed, and retried; the platform's file of webhooks is validated."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI, Request, Response
 
-from analytics.alert_webhook import alert_webhook
-from analytics.bookings_at_risk import Alert
-from analytics.standard_webhooks import check
+from analytics.publishing.alert_webhook import alert_webhook
+from analytics.publishing.bookings_at_risk import Alert
+from analytics.publishing.webhooks import verify
 from telemetry import SystemClock, UserError
 from tests.servers import serving
 from vrijloop.platform_server import read_targets
@@ -22,13 +22,13 @@ CLOCK = SystemClock()
 
 @pytest.fixture
 def receiver() -> Iterator[tuple[str, list[int], list[str], threading.Event]]:
-    """(url, status codes to answer, ids received, set when one was taken)."""
+    """(url, status codes to answer, ids received, set once a message was accepted)."""
     statuses, ids, taken = [200], list[str](), threading.Event()
     app = FastAPI()
 
     @app.post("/hook")
     async def hook(request: Request) -> Response:
-        ids.append(check(dict(request.headers), await request.body(), SECRET, CLOCK.now()))
+        ids.append(verify(dict(request.headers), await request.body(), SECRET, CLOCK.now()))
         status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
         if status == 200:
             taken.set()
@@ -38,7 +38,7 @@ def receiver() -> Iterator[tuple[str, list[int], list[str], threading.Event]]:
         yield f"{url}/hook", statuses, ids, taken
 
 
-def test_an_alert_is_posted_signed_and_again(
+def test_an_alert_is_signed_and_retried(
     receiver: tuple[str, list[int], list[str], threading.Event], tmp_path: Path
 ) -> None:
     url, statuses, ids, taken = receiver
@@ -52,16 +52,16 @@ def test_an_alert_is_posted_signed_and_again(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ('{"hal-2": {"url": "ftp://x", "secret": "0123456789abcdef"}}', "hal-2.url"),
         ('{"hal-2": {"url": "http://x", "secret": "short-one"}}', "hal-2.secret"),
         ("nonsense", "JSON"),
     ],
 )
-def test_what_is_wrong_in_the_file_is_said_without_its_secrets(text: str, said: str, tmp_path: Path) -> None:
+def test_errors_in_the_file_do_not_contain_its_secrets(text: str, expected: str, tmp_path: Path) -> None:
     path = tmp_path / "webhooks.json"
     path.write_text(text)
-    with pytest.raises(UserError, match=said) as refused:
+    with pytest.raises(UserError, match=expected) as refused:
         read_targets(path)
     assert "short-one" not in str(refused.value)

@@ -1,1 +1,1 @@
-"""Everything at once on embedded parts: simulated factory, agent, broker, ingest, store, analytics, platform."""
+"""Runs the whole chain on embedded parts: simulated factory, agent, broker, ingest, store, analytics and platform."""

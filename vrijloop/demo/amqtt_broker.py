@@ -1,4 +1,4 @@
-"""amqtt in a process of its own: `python -m vrijloop.demo.amqtt_broker CONFIG.json`."""
+"""Runs amqtt in a separate process: `python -m vrijloop.demo.amqtt_broker CONFIG.json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's MQTT broker: Mosquitto where it is installed, else amqtt, which is for a demo only."""
+"""The MQTT broker of the demo: Mosquitto if it is installed, else amqtt, which is suitable for demos only."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from vrijloop.demo.children import Child, Children
 Kind = Literal["mosquitto", "amqtt"]
 
 DEMO_ONLY = (
-    "Mosquitto is not installed, so the broker is amqtt. That is for a demo only: it may lose messages when "
-    "connections break. `apt install mosquitto` gives the real one."
+    "Mosquitto is not installed, so the demo uses amqtt. amqtt is suitable for a demo only: it may lose messages when "
+    "connections break. Install Mosquitto with `apt install mosquitto`."
 )
 
 
 def choose_broker(asked: Literal["auto", "mosquitto", "amqtt"]) -> Kind:
-    """Raises UserError where Mosquitto was asked for by name and is not there."""
+    """Choose the broker to start. Raises UserError if Mosquitto is requested but not installed."""
     if asked == "amqtt":
         return "amqtt"
     if mosquitto_path() is not None:
@@ -34,12 +34,12 @@ def choose_broker(asked: Literal["auto", "mosquitto", "amqtt"]) -> Kind:
 
 
 def mosquitto_path() -> str | None:
-    """Debian puts it where an ordinary user's PATH does not look."""
+    """The path of Mosquitto, which Debian installs outside an ordinary user's PATH; None if it is not installed."""
     return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
 
 def start_broker(kind: Kind, children: Children, folder: Path, port: int) -> Child:
-    """Start it and wait until it listens."""
+    """Start the broker and wait until it accepts connections."""
     path = mosquitto_path()
     if kind == "mosquitto" and path is not None:
         config = folder / "mosquitto.conf"
@@ -54,8 +54,9 @@ def start_broker(kind: Kind, children: Children, folder: Path, port: int) -> Chi
 
 
 def mosquitto_conf(port: int, folder: Path) -> str:
-    """Loopback, kept on disk, and without the default queue bound of 1,000 messages, beyond which Mosquitto drops."""
-    # Started by root, Mosquitto would drop to a user who may not write here.
+    """Configuration of Mosquitto: listens on loopback, persists its queues, and does not apply the default bound of
+    1,000 queued messages, beyond which messages are dropped."""
+    # When started by root, Mosquitto would switch to a user who has no access to this folder.
     user = f"user {getpass.getuser()}\n" if os.getuid() == 0 else ""
     return (
         f"listener {port} 127.0.0.1\nallow_anonymous true\n{user}"
@@ -72,7 +73,7 @@ def _amqtt_config(port: int) -> dict[str, object]:
 
 
 def listens(port: int) -> bool:
-    """Whether something takes connections on 127.0.0.1."""
+    """Whether something accepts connections at this port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,4 +1,4 @@
-"""The demo's processes: started in order, watched, ended in order; none outlives the demo."""
+"""The child processes of the demo: started and stopped in order. None outlives the demo."""
 
 from __future__ import annotations
 
@@ -20,27 +20,28 @@ _POLL_S = 0.05
 
 @dataclass
 class Child:
-    """One process and where it writes what it has to say."""
+    """A process and its log file."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
 
-    def last_words(self) -> str:
-        """The last lines of its log, for the person who must act."""
+    def last_log_lines(self) -> str:
+        """The last lines of the log, for error messages."""
         text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
-        return "\n".join(text.strip().splitlines()[-4:]) or "it said nothing"
+        return "\n".join(text.strip().splitlines()[-4:]) or "its log is empty"
 
 
 @dataclass
 class Children:
-    """Started in order; ended in the reverse order."""
+    """The running children. They are stopped in the reverse order of their start."""
 
     logs: Path
     running: list[Child] = field(default_factory=list)
 
     def start(self, name: str, command: Sequence[str]) -> Child:
-        """In a process group of its own, so that Ctrl-C reaches the demo alone and it can end things in order."""
+        """Start a process in its own process group, so that Ctrl-C reaches only the demo, which then stops its
+        children in order."""
         log = self.logs / f"{name}.log"
         with log.open("wb") as sink:
             process = subprocess.Popen(
@@ -56,27 +57,29 @@ class Children:
         return child
 
     def wait_until(self, ready: Callable[[], bool], child: Child, seconds: float) -> None:
-        """Poll `ready`. Raises UnavailableError where the child ends or takes too long."""
+        """Poll `ready` until it returns true. Raises UnavailableError if the child exits or takes too long."""
         deadline = time.monotonic() + seconds
         while not ready():
             self.check()
             if time.monotonic() > deadline:
-                raise UnavailableError(f"{child.name} was not ready after {seconds:g} s: {child.last_words()}")
+                raise UnavailableError(f"{child.name} was not ready after {seconds:g} s: {child.last_log_lines()}")
             time.sleep(_POLL_S)
 
     def check(self) -> None:
-        """Raises UnavailableError where a child has ended that should run."""
+        """Raises UnavailableError if a child has exited."""
         for child in self.running:
             code = child.process.poll()
             if code is not None:
-                raise UnavailableError(f"{child.name} ended by itself (exit code {code}):\n{child.last_words()}")
+                raise UnavailableError(
+                    f"{child.name} exited unexpectedly (exit code {code}):\n{child.last_log_lines()}"
+                )
 
     def finished(self, child: Child) -> None:
-        """A child that was meant to end has ended."""
+        """Stop watching a child that was expected to exit."""
         self.running.remove(child)
 
     def stop(self, child: Child, seconds: float = 15.0) -> None:
-        """Ask it to end, and make it end where it does not."""
+        """Terminate a child, and kill it if it has not exited after `seconds`."""
         if child.process.poll() is None:
             child.process.send_signal(signal.SIGTERM)
             try:
@@ -93,7 +96,7 @@ class Children:
 
 
 def _die_with_parent() -> None:
-    """Linux: the kernel ends the child where the demo itself is killed."""
+    """Linux: let the kernel terminate the child if the demo is killed."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     os.umask(0o077)

@@ -1,4 +1,4 @@
-"""The demo's policy files: what a factory would write for itself."""
+"""The policy files of the demo."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from simulators.limburg import FACTORY, MACHINES
 
 REPLAY_FACTORY, REPLAY_MACHINE = "recording", "meter-1"
 
-# The recording's base load lies below 25 kW, its production above: no band between, as quarter-hour means do not flicker.
+# In the recording the base load is below 25 kW and production above. One threshold suffices, because means over quarter
+# hours do not flicker.
 REPLAY_THRESHOLD_W = 25_000.0
 
 
 def limburg_policy() -> str:
-    """Evenings and Saturdays are offered, and daytime on days without work."""
+    """Offers evenings, Saturdays, and daytime hours without work."""
     lines = [
         f'factory = "{FACTORY}"',
         'zone = "Europe/Brussels"',
@@ -25,13 +26,13 @@ def limburg_policy() -> str:
         "share_live_state = true",
         "",
     ]
-    for one in MACHINES:
-        lines += [f"[machine.{one.machine}]", f'title = "{one.title}"', f'process = "{one.process}"', ""]
+    for machine in MACHINES:
+        lines += [f"[machine.{machine.machine}]", f'title = "{machine.title}"', f'process = "{machine.process}"', ""]
     return "\n".join(lines)
 
 
 def replay_policy(zone: str) -> str:
-    """All hours may be offered; no holidays, as the recording may come from any country."""
+    """Offers all hours, without holidays, since the recording may come from any country."""
     return "\n".join(
         [
             f'factory = "{REPLAY_FACTORY}"',
@@ -40,7 +41,7 @@ def replay_policy(zone: str) -> str:
             'notice = "0h"',
             "required_probability = 0.85",
             "share_live_state = true",
-            # No country: a policy that names none has no public holidays.
+            # An empty country: no public holidays.
             'holidays = ""',
             "",
             f"[machine.{REPLAY_MACHINE}]",
@@ -51,7 +52,7 @@ def replay_policy(zone: str) -> str:
 
 
 def replay_machines_toml(modbus_port: int, interval_s: float) -> str:
-    """The agent polls once per row of the recording."""
+    """Machines of an agent that polls once per row of the recording."""
     return "\n".join(
         [
             "[[modbus]]",

@@ -1,4 +1,4 @@
-"""`vrijloop demo`: starts everything, shows progress, and ends it in order.
+"""`vrijloop demo`: starts all parts, shows progress, and stops them in order.
 
 shop floor (simulators + agent) ─▶ broker ─▶ server (ingest, store, analytics) ─▶ platform
 """
@@ -18,37 +18,36 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx2
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from simulators.limburg import FACTORY
 from simulators.recorded_meter import RecordedMeter, read_recorded_meter
-from telemetry import SystemClock, UnavailableError, UserError, rfc3339
+from telemetry import SystemClock, UnavailableError, UserError
 from vrijloop.demo.broker import DEMO_ONLY, choose_broker, start_broker
 from vrijloop.demo.children import Child, Children
 from vrijloop.demo.policies import (
     REPLAY_FACTORY,
-    REPLAY_THRESHOLD_W,
     limburg_policy,
     replay_machines_toml,
     replay_policy,
 )
+from vrijloop.demo.requests import answers, ask, list_offers
+from vrijloop.demo.summary import emitted_by_factory, hours_in_file, report_summary, summarise
 from vrijloop.demo.workplace import Ports, Workplace, free_ports
 from vrijloop.http_server import listen_on
-from vrijloop.simulation import agent_machines_toml
+from vrijloop.simulated_factory import agent_machines_toml
 
 DEFAULT_PORT = 8340
 _READY_S = 60.0
 _REPLAY_LIMIT_S = 1800.0
 _HISTORY_LIMIT_S = 900.0
-_STANDSTILL_S = 60.0
 _POLL_S = 0.3
 
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """What was asked for on the command line."""
+    """The options of the command."""
 
     data_dir: Path
     port: int | None = None
@@ -63,11 +62,11 @@ class DemoOptions:
 
 
 class _InterruptedError(Exception):
-    """Ctrl-C or SIGTERM: not an error."""
+    """Ctrl-C or SIGTERM, which are not errors."""
 
 
 def run_demo(options: DemoOptions, console: Console) -> int:
-    """Returns the exit code. Raises UserError with a sentence where something cannot be done."""
+    """Run the demo or a replay. Returns the exit code. Raises UserError."""
     with _interruptible():
         try:
             if options.replay is not None:
@@ -97,7 +96,7 @@ def _run_factory(options: DemoOptions, console: Console) -> int:
             "agent_config": str(place.agent_config),
         }
         shop_floor = _start_shop_floor(place, children, job)
-        console.print(f"Page: [bold]{place.platform_url}[/bold] (it fills as history comes in)")
+        console.print(f"Page: [bold]{place.platform_url}[/bold] (it fills as the history is processed)")
         console.print(
             f"Control room: [bold]{place.server_url}/control[/bold], the token is in {place.folder / 'secrets' / 'server-token'}"
         )
@@ -108,9 +107,11 @@ def _run_factory(options: DemoOptions, console: Console) -> int:
             f"{len(offers)} free slots on [bold]{place.platform_url}[/bold]"
         )
         if options.headless:
-            summary = _summary(place, _factory_emitted(place, children, shop_floor), offers, start, SystemClock().now())
-            return _report(summary, began, options, console)
-        console.print(f"Live now. Ctrl-C ends it; the next start carries on from {place.folder}.")
+            summary = summarise(
+                place, emitted_by_factory(place, children, shop_floor), offers, start, SystemClock().now()
+            )
+            return report_summary(summary, began, options.json_file, console)
+        console.print(f"Live now. Press Ctrl-C to stop; the next start continues from {place.folder}.")
         while True:
             children.check()
             time.sleep(_POLL_S)
@@ -120,7 +121,7 @@ def _run_factory(options: DemoOptions, console: Console) -> int:
 
 def _run_replay(options: DemoOptions, csv: Path, console: Console) -> int:
     recording = read_recorded_meter(csv, options.timezone, options.skip_broken_rows)
-    # A new folder: a replay starts from nothing, so that its counts are its own.
+    # A new folder, so that the counts are those of this replay alone.
     folder, keep = Path(tempfile.mkdtemp(prefix="vrijloop-replay-")), True
     try:
         code = _replay_in(folder, options, csv, recording, console)
@@ -131,7 +132,7 @@ def _run_replay(options: DemoOptions, csv: Path, console: Console) -> int:
         raise
     finally:
         if keep:
-            console.print(f"What was written stays for a look in {folder}.")
+            console.print(f"The files are kept in {folder}.")
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -158,17 +159,18 @@ def _replay_in(folder: Path, options: DemoOptions, csv: Path, recording: Recorde
         shop_floor = _start_shop_floor(place, children, job)
         _watch_replay(place, children, shop_floor, recording, console)
         emitted = json.loads(result.read_text(encoding="utf-8"))["emitted"]
-        _ask(place, "POST", "/api/v1/cycle")
-        offers = _offers(place)
-        summary = _summary(place, emitted, offers, recording.start, recording.end)
-        summary["hours_per_state_in_file"] = _hours_in_file(recording)
-        return _report(summary, began, options, console)
+        ask(place, "POST", "/api/v1/cycle")
+        offers = list_offers(place)
+        summary = summarise(place, emitted, offers, recording.start, recording.end)
+        summary["hours_per_state_in_file"] = hours_in_file(recording)
+        return report_summary(summary, began, options.json_file, console)
     finally:
         children.stop_all()
 
 
 def _page_port(asked: int | None, console: Console) -> int:
-    """The asked port, which must be free; else the default, or another where somebody listens there."""
+    """The requested port, or by default `DEFAULT_PORT`, or a free one if that is in use. Raises UserError if the
+    requested port is in use."""
     try:
         listen_on("127.0.0.1", asked or DEFAULT_PORT).close()
     except UserError:
@@ -193,7 +195,8 @@ def _workplace(
 def _start_services(
     place: Workplace, options: DemoOptions, children: Children, console: Console, as_of: datetime | None
 ) -> None:
-    """Broker, platform, server, in this order: the server's subscription stands before the first report is sent."""
+    """Start broker, platform and server in this order, so that the server has subscribed before the first report is
+    published."""
     with console.status("Starting broker, sharing platform and server …"):
         start_broker(choose_broker(options.broker), children, place.folder / "broker", place.ports.broker)
         command = [sys.executable, "-m", "vrijloop"]
@@ -205,8 +208,8 @@ def _start_services(
             platform += ["--as-of", as_of.isoformat()]
         first = children.start("platform", platform)
         second = children.start("server", server)
-        children.wait_until(lambda: _answers(f"{place.platform_url}/api/v1/offers"), first, _READY_S)
-        children.wait_until(lambda: _answers(f"{place.server_url}/api/v1/status"), second, _READY_S)
+        children.wait_until(lambda: answers(f"{place.platform_url}/api/v1/offers"), first, _READY_S)
+        children.wait_until(lambda: answers(f"{place.server_url}/api/v1/status"), second, _READY_S)
 
 
 def _start_shop_floor(place: Workplace, children: Children, job: dict[str, Any]) -> Child:
@@ -216,21 +219,21 @@ def _start_shop_floor(place: Workplace, children: Children, job: dict[str, Any])
 
 
 def _history_start(place: Workplace, now: datetime, weeks: int) -> datetime:
-    """Where the last run left off, or the asked number of weeks ago."""
+    """Where the previous run ended, but at most `weeks` ago."""
     earliest = now - timedelta(weeks=weeks)
     heard = _heard(place)
     return max(earliest, min(heard)) if heard else earliest
 
 
 def _heard(place: Workplace) -> list[datetime]:
-    machines = _ask(place, "GET", "/api/v1/machines")["machines"]
-    return [datetime.fromisoformat(one["until"]) for one in machines]
+    machines = ask(place, "GET", "/api/v1/machines")["machines"]
+    return [datetime.fromisoformat(machine["until"]) for machine in machines]
 
 
 def _watch_history(
     place: Workplace, children: Children, shop_floor: Child, start: datetime, now: datetime, console: Console
 ) -> None:
-    """Show how far history has come through the whole chain, as the store knows it."""
+    """Show how much of the history has reached the store, until all of it has."""
     deadline = time.monotonic() + _HISTORY_LIMIT_S
     with _progress(console) as progress:
         task = progress.add_task("History through OPC UA, Modbus, MQTT and ingest", total=(now - start).total_seconds())
@@ -242,14 +245,14 @@ def _watch_history(
             if heard and min(heard) >= now - timedelta(minutes=1):
                 return
             if time.monotonic() > deadline:
-                raise UnavailableError(f"history did not come through in time: {shop_floor.last_words()}")
+                raise UnavailableError(f"the history was not stored in time: {shop_floor.last_log_lines()}")
             time.sleep(_POLL_S)
 
 
 def _watch_replay(
     place: Workplace, children: Children, shop_floor: Child, recording: RecordedMeter, console: Console
 ) -> None:
-    """Until the recording is through, sent and stored."""
+    """Show progress until the whole recording is replayed and stored."""
     deadline = time.monotonic() + _REPLAY_LIMIT_S
     total = (recording.end - recording.start).total_seconds()
     with _progress(console) as progress:
@@ -259,119 +262,25 @@ def _watch_replay(
             heard = _heard(place)
             progress.update(task, completed=(max(heard) - recording.start).total_seconds() if heard else 0.0)
             if time.monotonic() > deadline:
-                raise UnavailableError(f"the replay took more than {_REPLAY_LIMIT_S:g} s: {shop_floor.last_words()}")
+                raise UnavailableError(
+                    f"the replay took more than {_REPLAY_LIMIT_S:g} s: {shop_floor.last_log_lines()}"
+                )
             time.sleep(_POLL_S)
         children.finished(shop_floor)
         if code != 0:
-            raise UnavailableError(f"the replay ended with an error: {shop_floor.last_words()}")
+            raise UnavailableError(f"the replay ended with an error: {shop_floor.last_log_lines()}")
         progress.update(task, completed=total)
-
-
-def _factory_emitted(place: Workplace, children: Children, shop_floor: Child) -> int:
-    """End the shop floor, so that all is sent, and ask its outbox for the last number."""
-    from edge_agent.agent import OUTBOX_FILE
-    from edge_agent.outbox import Outbox
-
-    children.stop(shop_floor)
-    outbox = Outbox(place.folder / "agent" / OUTBOX_FILE)
-    try:
-        return outbox.last_seq()
-    finally:
-        outbox.close()
-
-
-def _summary(
-    place: Workplace, emitted: int, offers: list[dict[str, Any]], start: datetime, end: datetime
-) -> dict[str, Any]:
-    status = _settled_status(place, emitted)
-    hours = _ask(place, "GET", "/api/v1/hours", start=rfc3339(start), end=rfc3339(end))["hours"]
-    return {
-        "reports": {
-            "emitted": emitted,
-            "stored": status["stored"],
-            "missing": max(0, emitted - status["stored"]),
-            "duplicate": max(0, status["stored"] - emitted),
-            "redelivered": status["repeated"],
-            "quarantined": status["quarantined"],
-        },
-        "hours_per_state": {state: round(value, 4) for state, value in hours.items()},
-        "slots_offered": len(offers),
-        "from": rfc3339(start),
-        "to": rfc3339(end),
-    }
-
-
-def _settled_status(place: Workplace, emitted: int) -> dict[str, Any]:
-    """The ledger, once all that was emitted is stored, or after a while without progress."""
-    status: dict[str, Any] = _ask(place, "GET", "/api/v1/status")
-    progressed = time.monotonic()
-    while status["stored"] < emitted and time.monotonic() - progressed < _STANDSTILL_S:
-        time.sleep(_POLL_S)
-        before, status = status["stored"], _ask(place, "GET", "/api/v1/status")
-        if status["stored"] > before:
-            progressed = time.monotonic()
-    return status
-
-
-def _hours_in_file(recording: RecordedMeter) -> dict[str, float]:
-    """Computed straight from the file, past all of our parts: what the stored hours are compared with."""
-    hours = recording.interval.total_seconds() / 3600
-    working = sum(power is not None and power >= REPLAY_THRESHOLD_W for power in recording.power_w)
-    waiting = sum(power is not None and power < REPLAY_THRESHOLD_W for power in recording.power_w)
-    return {"executing": working * hours, "not_executing": waiting * hours}
-
-
-def _report(summary: dict[str, Any], began: float, options: DemoOptions, console: Console) -> int:
-    summary["seconds"] = round(time.monotonic() - began, 2)
-    text = json.dumps(summary, indent=2)
-    if options.json_file is not None:
-        try:
-            options.json_file.write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise UserError(f"{options.json_file}: the summary cannot be written ({error.strerror}).") from error
-    else:
-        console.print_json(text)
-    reports = summary["reports"]
-    console.print(
-        f"{reports['emitted']} reports emitted, {reports['stored']} stored, {reports['missing']} missing, "
-        f"{reports['duplicate']} duplicate; {summary['slots_offered']} slots offered; {summary['seconds']} s."
-    )
-    return 0 if reports["missing"] == 0 and reports["duplicate"] == 0 else 1
 
 
 def _wait_for_offers(place: Workplace, children: Children) -> list[dict[str, Any]]:
     deadline = time.monotonic() + _READY_S
-    _ask(place, "POST", "/api/v1/cycle")
-    while not (offers := _offers(place)):
+    ask(place, "POST", "/api/v1/cycle")
+    while not (offers := list_offers(place)):
         children.check()
         if time.monotonic() > deadline:
             raise UnavailableError(f"no free slot was offered; see the logs in {place.logs}.")
         time.sleep(_POLL_S)
     return offers
-
-
-def _offers(place: Workplace) -> list[dict[str, Any]]:
-    answer = httpx2.get(f"{place.platform_url}/api/v1/offers", params={"limit": 1000}, timeout=10)
-    answer.raise_for_status()
-    return list(answer.json()["offers"])
-
-
-def _ask(place: Workplace, method: str, path: str, **params: str) -> Any:
-    headers = {"Authorization": f"Bearer {place.server_token}"}
-    try:
-        answer = httpx2.request(method, place.server_url + path, headers=headers, params=params, timeout=60)
-        answer.raise_for_status()
-    except httpx2.HTTPError as error:
-        raise UnavailableError(f"the demo's server did not answer {path}: {error}. See {place.logs}.") from error
-    return answer.json()
-
-
-def _answers(url: str) -> bool:
-    try:
-        httpx2.get(url, timeout=2)
-    except httpx2.HTTPError:
-        return False
-    return True
 
 
 def _progress(console: Console) -> Progress:
@@ -381,7 +290,7 @@ def _progress(console: Console) -> Progress:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGTERM ends the demo as Ctrl-C does."""
+    """Make SIGTERM stop the demo as Ctrl-C does."""
 
     def on_signal(_number: int, _frame: object) -> None:
         raise _InterruptedError

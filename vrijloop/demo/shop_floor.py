@@ -1,9 +1,10 @@
-"""The demo's shop floor, a process of its own: simulated machines, the edge agent that reads them, and the scaled clock.
+"""The shop floor of the demo in a process of its own: simulated machines, the edge agent that reads them, and the
+scaled clock.
 
     python -m vrijloop.demo.shop_floor JOB.json
 
-History and live telemetry take the same way. Until the clock has caught up with the present it moves in steps, as fast as
-the sockets answer; from then on it is real time. A replay ends when its recording is through.
+History takes the same path as live telemetry. Until the clock has reached the present it moves in steps, as fast
+as the sockets answer; from then on it is real time. A replay ends with its recording.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from simulators.modbus_server import MeterServer, sdm630
 from simulators.recorded_meter import read_recorded_meter
 from telemetry import SteppedClock, SystemClock, UserError, load_settings
 from telemetry.logs import log_to_stderr
-from vrijloop.simulation import SimulatedFactory
+from vrijloop.simulated_factory import SimulatedFactory
 
 HISTORY_STEP = timedelta(minutes=2)
-_LAST_WORDS_S = 10.0
+_FINAL_REPORTS_TIMEOUT_S = 10.0
 
 
 class _World(Protocol):
@@ -36,14 +37,14 @@ class _World(Protocol):
     async def start(self) -> None: ...
 
     async def run(self) -> None:
-        """Move them by the clock, until cancelled."""
+        """Move the machines by the clock, until cancelled."""
         ...
 
     async def stop(self) -> None: ...
 
 
 async def run_factory(job: dict[str, Any], stop: asyncio.Event) -> None:
-    """The Limburg factory from `job["start"]` to the present and on from there; or to `job["end"]`, where that is given."""
+    """Run the Limburg factory from `job["start"]` to the present and on from there, or to `job["end"]` if given."""
     start, end = datetime.fromisoformat(job["start"]), job.get("end")
     if end is None:
         clock = SteppedClock(start, HISTORY_STEP, follow=SystemClock())
@@ -54,7 +55,7 @@ async def run_factory(job: dict[str, Any], stop: asyncio.Event) -> None:
 
 
 async def run_replay(job: dict[str, Any], stop: asyncio.Event) -> None:
-    """A recorded meter from its first row to its last."""
+    """Replay a recorded meter from its first row to its last."""
     recording = read_recorded_meter(Path(job["csv"]), job["timezone"], job["skip_broken_rows"])
     clock = SteppedClock(recording.start, recording.interval, end=recording.end)
     meter = MeterServer([sdm630(1, lambda: recording.power_at(clock.now()))], job["modbus_port"])
@@ -62,7 +63,8 @@ async def run_replay(job: dict[str, Any], stop: asyncio.Event) -> None:
 
 
 async def _run(world: _World, clock: SteppedClock, job: dict[str, Any], stop: asyncio.Event) -> None:
-    """Until told to stop, or until the clock has come to its end and all is sent: then `job["result"]` is written."""
+    """Run until `stop` is set. If the job has a `result` file, run until the clock has reached its end and all
+    reports are delivered, then write that file."""
     await world.start()
     agent = Agent(load_settings(Path(job["agent_config"]), AgentSettings), clock)
     reading = asyncio.create_task(agent.run(stop))
@@ -74,7 +76,7 @@ async def _run(world: _World, clock: SteppedClock, job: dict[str, Any], stop: as
         over.add(ticking)
     await asyncio.wait(over, return_when=asyncio.FIRST_COMPLETED)
     if job.get("result") and ticking.done() and not stop.is_set():
-        await _seen_to_the_end(agent, clock.now() - HISTORY_STEP)
+        await _wait_for_final_reports(agent, clock.now() - HISTORY_STEP)
         await agent.drained()
         result = json.dumps({"emitted": agent.outbox.last_seq()})
         await asyncio.to_thread(Path(job["result"]).write_text, result, encoding="utf-8")
@@ -89,11 +91,11 @@ async def _run(world: _World, clock: SteppedClock, job: dict[str, Any], stop: as
             raise error
 
 
-async def _seen_to_the_end(agent: Agent, end: datetime) -> None:
-    """What the machines' servers have yet to publish when time stands still is part of the recording."""
+async def _wait_for_final_reports(agent: Agent, end: datetime) -> None:
+    """Wait until the agent has read what the machines' servers still have to publish when the clock stops."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(_LAST_WORDS_S):
-            while any(one.interval is None or one.interval.until < end for one in agent.writer.views()):
+        async with asyncio.timeout(_FINAL_REPORTS_TIMEOUT_S):
+            while any(view.interval is None or view.interval.until < end for view in agent.writer.views()):
                 await asyncio.sleep(0.02)
 
 

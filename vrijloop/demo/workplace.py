@@ -1,4 +1,4 @@
-"""The demo's folder: ports, tokens and the configuration files of its parts, as an installation would have them."""
+"""The folder of the demo: ports, tokens and configuration files, as in an installation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from telemetry import UserError
 
 @dataclass(frozen=True)
 class Ports:
-    """All on 127.0.0.1."""
+    """Ports on 127.0.0.1."""
 
     broker: int
     opcua: int
@@ -25,7 +25,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class Workplace:
-    """Files below `folder`; secrets are readable by the owner alone."""
+    """Paths of the files in `folder`, and their contents. Secrets are readable by the owner only."""
 
     folder: Path
     ports: Ports
@@ -70,7 +70,7 @@ class Workplace:
         return f"sqlite:///{self.folder / 'platform.sqlite'}"
 
     def prepare(self, machines_toml: str, policy_toml: str, cycle: str) -> None:
-        """Write everything that the parts read. Raises UserError where the folder cannot be written."""
+        """Write all files. Raises UserError if the folder is not writable."""
         try:
             for folder in (self.folder, self.logs, self.folder / "secrets", self.folder / "broker"):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -80,11 +80,11 @@ class Workplace:
             self.server_config.write_text(self._server_toml(cycle), encoding="utf-8")
         except OSError as error:
             raise UserError(
-                f"{self.folder}: the demo cannot write there ({error.strerror}). Choose another folder with --data-dir."
+                f"{self.folder}: the demo cannot write to this folder ({error.strerror}). Choose another folder with --data-dir."
             ) from error
 
     def _keep_secrets(self) -> None:
-        """Made once, kept over restarts: the platform knows the factory by its token."""
+        """Create the secrets once and keep them, because the platform identifies the factory by its token."""
         folder = self.folder / "secrets"
         folder.chmod(0o700)
         if not self.platform_tokens.exists():
@@ -98,7 +98,7 @@ class Workplace:
         return (
             f'[agent]\nfactory = "{self.factory}"\ngateway = "{self.gateway}"\n'
             f"data_dir = {json.dumps(str(self.folder / 'agent'))}\n"
-            # A month of a replay passes in a second: a broker that was busy for that long must not cost a report.
+            # A replay passes a month in a second: a broker that is slow for a second must not cost reports.
             f'outbox_max_age = "36500d"\n\n{self._mqtt_toml()}\n{machines}'
         )
 
@@ -116,15 +116,15 @@ class Workplace:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on just now."""
+    """Ports of 127.0.0.1 on which nothing listens at the moment."""
     sockets = [socket.socket() for _ in range(count)]
     try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
+        for listener in sockets:
+            listener.bind(("127.0.0.1", 0))
+        return [int(listener.getsockname()[1]) for listener in sockets]
     finally:
-        for one in sockets:
-            one.close()
+        for listener in sockets:
+            listener.close()
 
 
 def _write_private(path: Path, text: str) -> None:

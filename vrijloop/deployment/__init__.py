@@ -1,1 +1,2 @@
-"""What an installation needs before it starts: secrets, certificates, configurations, units. Nothing has a default password."""
+"""Prepares an installation: secrets, certificates, configuration files and systemd units. There are no default
+passwords."""

@@ -1,4 +1,4 @@
-"""Mosquitto's configuration: TLS alone, a user per gateway who may say what that gateway says and nothing else."""
+"""Configuration of Mosquitto: TLS only, and one user per gateway, which may publish only on that gateway's topics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ITERATIONS = 20_000
 
 
 def mosquitto_conf(folder: str, data: str, host: str = "", port: int = 8883) -> str:
-    """`folder`: where the passwords, rights and certificates lie; `data`: what must survive a restart."""
+    """`folder`: where passwords, access list and certificates are; `data`: where messages are persisted."""
     address = f"{port} {host}".strip()
     return f"""# Written by `vrijloop setup`, then yours. Reload with SIGHUP after changes of users or rights.
 listener {address}
@@ -41,7 +41,7 @@ connection_messages true
 
 
 def access_list(factory: str, gateways: Sequence[str]) -> str:
-    """Which user may read and write which topics."""
+    """The topics that each user may read and write."""
     lines = [
         "# ingest: takes what machines say; `vrijloop ingest quarantine retry` sends it again as it came",
         "user ingest",
@@ -61,7 +61,7 @@ def access_list(factory: str, gateways: Sequence[str]) -> str:
 
 
 def password_lines(passwords: Mapping[str, str]) -> str:
-    """As `mosquitto_passwd` writes them: PBKDF2 with SHA-512 ($7$, Mosquitto 2.0)."""
+    """Lines of a password file as `mosquitto_passwd` writes them: PBKDF2 with SHA-512 ($7$, Mosquitto 2.0)."""
     return "".join(f"{user}:{_hashed(password)}\n" for user, password in passwords.items())
 
 

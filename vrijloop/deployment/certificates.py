@@ -1,4 +1,5 @@
-"""A small authority of the installation's own, and certificates for its servers. Replace the proxy's by a public one where there is one."""
+"""Creates a private certificate authority and certificates for the servers of an installation. The certificate of
+the proxy can be replaced by a public one."""
 
 from __future__ import annotations
 
@@ -16,12 +17,12 @@ from vrijloop.deployment.files import write_once
 
 AUTHORITY_LASTS, SERVER_LASTS = timedelta(days=3650), timedelta(days=820)
 _EARLIER = timedelta(hours=1)
-"""Clocks of gateways may be late."""
+"""Allows for gateways whose clocks are slow."""
 
 
 def make_certificates(folder: Path, servers: Mapping[str, Sequence[str]], now: datetime) -> list[Path]:
-    """`ca.pem`, `ca-key.pem`, and for each server (its names) `<server>.pem` and `<server>-key.pem`. What is there stays. Returns what
-    was made."""
+    """Create `ca.pem`, `ca-key.pem`, and `<server>.pem` and `<server>-key.pem` for each server. `servers`: names for
+    the certificate by server. Existing files are kept. Returns the files created."""
     made: list[Path] = []
     authority, key = _authority(folder, now, made)
     for server, names in servers.items():
@@ -30,7 +31,7 @@ def make_certificates(folder: Path, servers: Mapping[str, Sequence[str]], now: d
         own = ec.generate_private_key(ec.SECP256R1())
         builder = (
             _builder(names[0], authority.subject, own.public_key(), now, SERVER_LASTS)
-            .add_extension(x509.SubjectAlternativeName([_name(one) for one in names]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
@@ -44,7 +45,7 @@ def _authority(folder: Path, now: datetime, made: list[Path]) -> tuple[x509.Cert
     if certificate.exists():
         key = serialization.load_pem_private_key(key_file.read_bytes(), None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise TypeError(f"{key_file} is no key on an elliptic curve")
+            raise TypeError(f"{key_file} is not an elliptic-curve key")
         return x509.load_pem_x509_certificate(certificate.read_bytes()), key
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Vrijloop, this installation's authority")])
@@ -92,7 +93,7 @@ def _write(folder: Path, name: str, certificate: x509.Certificate, key: ec.Ellip
     plain = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    # The key first: a certificate without its key would be kept for good.
+    # The key first: a certificate whose key was never written would be kept forever.
     write_once(folder / f"{name}-key.pem", plain.decode(), 0o600)
     write_once(folder / f"{name}.pem", certificate.public_bytes(serialization.Encoding.PEM).decode(), 0o644)
     return [folder / f"{name}.pem", folder / f"{name}-key.pem"]

@@ -1,4 +1,4 @@
-"""Files that a set-up writes once and then leaves to people."""
+"""Writes files once and never overwrites them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_once(path: Path, text: str, mode: int = 0o644) -> bool:
-    """Whether it was written; what is there stays."""
+    """Write the file unless it exists. Returns whether it was written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -21,6 +21,6 @@ def write_once(path: Path, text: str, mode: int = 0o644) -> bool:
 
 
 def secret(path: Path) -> str:
-    """The secret in a file, made where there is none."""
+    """Read the secret in a file, which is created with a random secret if it does not exist."""
     write_once(path, secrets.token_urlsafe(32) + "\n", 0o600)
     return path.read_text(encoding="utf-8").strip()

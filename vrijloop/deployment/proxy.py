@@ -1,4 +1,5 @@
-"""nginx in front: TLS for people, one name for each of platform, control room and, in the compose file, Grafana."""
+"""Configuration of nginx: TLS, with one server name each for platform, control room and, with Docker Compose,
+Grafana."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Mapping
 
 
 def nginx_conf(certificates: str, upstreams: Mapping[str, str], port: int, temporary: str, pid: str) -> str:
-    """A whole configuration. `upstreams`: server name to `host:port`; `temporary`: a folder that may be written."""
+    """The whole configuration. `upstreams`: server name to `host:port`; `temporary`: a writable folder."""
     listen = str(port)
     servers = "\n".join(_server(name, upstream, listen, certificates) for name, upstream in upstreams.items())
     return f"""# Written by `vrijloop setup`, then yours.

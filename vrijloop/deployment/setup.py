@@ -1,4 +1,4 @@
-"""Everything an installation needs before its first start, for the compose file or for one Debian server. What is there stays: run it
+"""Prepares an installation for Docker Compose or for one Debian server. Existing files are kept, so it can be run
 again to add a gateway."""
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from vrijloop.deployment.proxy import nginx_conf
 
 SIMULATOR = "simulator"
 OWN_UID, MOSQUITTO_UID, INFLUXDB_UID, POSTGRES_UID, GRAFANA_UID, NGINX_UID = 10001, 1883, 1000, 999, 472, 101
-"""Of the users in the images; the compose file names the same."""
+"""User ids in the container images, as in docker-compose.yml."""
 
 
 @dataclass(frozen=True)
 class Installation:
-    """Where things are, as its services see them. `folder`: this set-up's; `data`: a service's name to where its data lies."""
+    """Addresses and paths as the services see them. `folder`: configuration and secrets; `data`: parent of the
+    services' data folders."""
 
     factory: str
     name: str
-    """The platform's address, as browsers write it; `control.` and `grafana.` stand before it for the others."""
+    """The platform's host name. The control room and Grafana are at `control.` and `grafana.` of it."""
     folder: str
     broker: str
     platform: str
@@ -63,7 +64,7 @@ def for_compose(factory: str, name: str) -> Installation:
 
 
 def for_debian(factory: str, name: str, folder: Path, ports: Sequence[int], data: Path) -> Installation:
-    """`ports`: MQTT, platform, server, https. One server: DuckDB and SQLite, which need none of their own."""
+    """`ports`: MQTT, platform, server and HTTPS. Uses DuckDB and SQLite, which need no server."""
     local = "127.0.0.1"
     mqtt, platform, server, https = ports
     store = '[store]\nkind = "duckdb"\n'
@@ -73,7 +74,7 @@ def for_debian(factory: str, name: str, folder: Path, ports: Sequence[int], data
 
 
 def set_up(target: Path, plan: Installation, gateways: Sequence[str], now: datetime, compose: bool) -> Iterator[str]:
-    """Says what was made. Raises UserError where the folder cannot be written."""
+    """Create all missing files; yields what was created. Raises UserError if the folder is not writable."""
     try:
         target.mkdir(parents=True, exist_ok=True)
         yield from _secrets(target, plan, gateways, compose)
@@ -90,16 +91,16 @@ def set_up(target: Path, plan: Installation, gateways: Sequence[str], now: datet
             name = f"gateways/{gateway}/agent.toml"
             if write_once(target / name, _agent(plan, gateway)):
                 shutil.copy(target / "certificates" / "ca.pem", target / "gateways" / gateway / "ca.pem")
-                yield f"{name}, with its password and ca.pem: for the gateway"
+                yield f"{name}, with its password and ca.pem, to copy to the gateway"
     except OSError as error:
         raise UserError(f"{target}: cannot be written ({error}).") from error
     if compose and os.getuid() == 0:
-        _give_to_their_users(target)
+        _change_owners(target)
 
 
 def _secrets(target: Path, plan: Installation, gateways: Sequence[str], compose: bool) -> Iterator[str]:
     folder = target / "secrets"
-    fresh = not folder.exists()
+    is_new = not folder.exists()
     folder.mkdir(mode=0o700, exist_ok=True)
     token, hook = secret(folder / "platform-token"), secret(folder / "platform-webhook")
     secret(folder / "server-token")
@@ -116,9 +117,9 @@ def _secrets(target: Path, plan: Installation, gateways: Sequence[str], compose:
             (target / "mosquitto.passwords").write_text(known + password_lines({user: secret(place)}))
             (target / "mosquitto.passwords").chmod(0o600)
             yield f"user {user} of the broker"
-    # Written anew each time: it follows from the users.
+    # Always written anew, because it is derived from the users.
     users = [line.partition(":")[0] for line in (target / "mosquitto.passwords").read_text().splitlines()]
-    (target / "mosquitto.acl").write_text(access_list(plan.factory, [one for one in users if one != "ingest"]))
+    (target / "mosquitto.acl").write_text(access_list(plan.factory, [user for user in users if user != "ingest"]))
     (target / "mosquitto.acl").chmod(0o600)
     if compose:
         for name in ("influxdb-password", "influxdb-admin-token", "postgres-password", "grafana-password"):
@@ -126,8 +127,8 @@ def _secrets(target: Path, plan: Installation, gateways: Sequence[str], compose:
         write_once(folder / "influxdb-user", "vrijloop\n", 0o600)
         password = secret(folder / "postgres-password")
         write_once(folder / "pgpass", f"postgres:5432:vrijloop:vrijloop:{password}\n", 0o600)
-    if fresh:
-        yield "secrets/: tokens and passwords, for nobody else's eyes"
+    if is_new:
+        yield "secrets/: tokens and passwords, readable by their users only"
 
 
 def _configurations(plan: Installation, compose: bool) -> dict[str, str]:
@@ -151,7 +152,7 @@ def _configurations(plan: Installation, compose: bool) -> dict[str, str]:
     )
     policy = f'# What may be offered: docs/policy.sample.toml explains every option. Begin with asking.\nfactory = "{plan.factory}"\napproval = "ask"\n'
     temporary = "/tmp" if compose else f"{plan.data}/vrijloop-proxy"  # noqa: S108 - a memory file system of the container's own
-    # Debian's unit of nginx looks for it there.
+    # Debian's systemd unit of nginx expects it there.
     pid = "/run/nginx.pid" if plan.data == "/var/lib" else f"{temporary}/nginx.pid"
     found = {
         "mosquitto.conf": mosquitto_conf(
@@ -187,8 +188,8 @@ def _platform_environment(plan: Installation) -> str:
 
 
 def _simulator(plan: Installation) -> str:
-    """A gateway that reads the simulated factory beside it."""
-    from vrijloop.simulation import agent_machines_toml
+    """Configuration of the agent that reads the simulated factory."""
+    from vrijloop.simulated_factory import agent_machines_toml
 
     return (
         f'[agent]\nfactory = "{plan.factory}"\ngateway = "{SIMULATOR}"\ndata_dir = "/data"\n\n'
@@ -214,8 +215,8 @@ _USERS = {
 }  # fmt: skip
 
 
-def _give_to_their_users(target: Path) -> None:
-    """Each secret to the one container that reads it."""
+def _change_owners(target: Path) -> None:
+    """Give each secret to the user of the one container that reads it."""
     secrets_folder = target / "secrets"
     secrets_folder.chmod(0o711)
     for path in secrets_folder.iterdir():

@@ -1,4 +1,4 @@
-"""systemd units: where they come from, and where they go."""
+"""Installs the systemd units."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ UNIT_FOLDER = Path("etc/systemd/system")
 
 
 def unit_file(service: str) -> Path:
-    """As it is shipped."""
+    """The unit file in this package."""
     return _FOLDER / (f"vrijloop-{service}@.service" if service == "ingest" else f"vrijloop-{service}.service")
 
 
 def install(services: Sequence[str], program: str, root: Path) -> Iterator[str]:
-    """Write the units under `root`, which is `/` but for tests and images; `program`: what they start. Says what is to be done
-    next. Raises UserError."""
+    """Write the units under `root`, which differs from `/` in tests and images. `program`: the path for `ExecStart`.
+    Yields what was written. Raises UserError."""
     unknown = sorted(set(services) - set(SERVICES))
     if unknown:
-        raise UserError(f"there is no service {unknown[0]!r}; there are {', '.join(SERVICES)}.")
+        raise UserError(f"there is no service {unknown[0]!r}; the services are {', '.join(SERVICES)}.")
     folder = root / UNIT_FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -41,17 +41,17 @@ def install(services: Sequence[str], program: str, root: Path) -> Iterator[str]:
 
 
 def own_program(path: str) -> str:
-    """The absolute path of the program that runs now, for `ExecStart`. Raises UserError."""
+    """The absolute path of the running program, for `ExecStart`. Raises UserError."""
     found = shutil.which(path)
     if found is None:
         raise UserError(
-            "`vrijloop` is not on the path: install it for all users first, such as with pipx install --global."
+            "`vrijloop` is not on the PATH: install it for all users first, for instance with pipx install --global."
         )
     return str(Path(found).resolve()) if not Path(found).is_symlink() else found
 
 
 def make_user() -> None:
-    """The system's user `vrijloop`, where there is none. Raises UserError."""
+    """Create the system user `vrijloop` if it does not exist. Raises UserError."""
     try:
         pwd.getpwnam(USER)
     except KeyError:
@@ -67,16 +67,17 @@ def make_user() -> None:
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - Debian's own tool
         if done.returncode:
-            raise UserError(f"the user {USER} could not be made: {done.stderr.strip()}. Run it as root.") from None
+            raise UserError(f"the user {USER} could not be created: {done.stderr.strip()}. Run it as root.") from None
 
 
-def give_to_services(folder: Path) -> None:
-    """Secrets to the users that read them, where those are there and we may."""
+def change_owners(folder: Path) -> None:
+    """Give configuration files and secrets to the users of the services that read them. Does nothing unless run by
+    root."""
     if os.getuid() != 0:
         return
     for user, names in (
         ("mosquitto", ["mosquitto.conf", "mosquitto.passwords", "mosquitto.acl", "certificates/broker-key.pem"]),
-        (USER, ["secrets", *(f"secrets/{one.name}" for one in (folder / "secrets").iterdir())]),
+        (USER, ["secrets", *(f"secrets/{secret.name}" for secret in (folder / "secrets").iterdir())]),
     ):
         try:
             shutil.chown(folder / names[0], user, user)

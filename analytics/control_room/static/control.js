@@ -1,5 +1,5 @@
 "use strict";
-// The control room: asks the server's own API. Live states come as server-sent events, decisions every few seconds.
+// The control room reads the server's HTTP API: live states as server-sent events, everything else every few seconds.
 
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const words = read("words"), facts = read("facts");
@@ -27,7 +27,7 @@ async function ask(path, method = "GET", body = undefined) {
   return answer.status === 204 ? null : answer.json();
 }
 
-// What came and what did not change is not drawn again: who is about to press a button must not lose it.
+// Elements that have not changed are not rendered again, so that a button does not vanish while it is being pressed.
 const drawn = new Map();
 function draw(id, values, make, empty) {
   const look = JSON.stringify(values);
@@ -136,7 +136,7 @@ function showMachines() {
   }
 }
 
-let clockApart = 0; // the server's clock, which may replay a recording, against the browser's
+let clockApart = 0; // difference of the server's clock, which may replay a recording, from the browser's
 
 function listen() {
   const stream = new EventSource("/api/v1/stream");
@@ -156,7 +156,7 @@ function schedule() {
   requestAnimationFrame(() => { waiting = false; showMachines(); });
 }
 
-// ---- pictures --------------------------------------------------------------------------------------------------------------------
+// ---- charts ----------------------------------------------------------------------------------------------------------------------
 
 const charts = {};
 function picture(id, config) {
@@ -175,7 +175,7 @@ async function drawToday() {
   const start = now - (now - midnightBefore(now));
   const query = names.map((one) => `machine=${encodeURIComponent(one)}`).join("&");
   const found = await ask(`/api/v1/timelines?start=${new Date(start).toISOString()}&end=${new Date(now + 1000).toISOString()}&${query}`);
-  // What was confirmed a moment ago is not unknown yet: the policy says after how long it is.
+  // A state confirmed less than `max_silence` ago is not unknown yet.
   for (const own of Object.values(found.machines)) {
     const last = own[own.length - 1];
     if (last && last[2] === "unknown" && last[1] - last[0] < facts.maxSilenceMs) own.pop();
@@ -197,7 +197,7 @@ function wall(at) { return Object.fromEntries(parts.formatToParts(at).map((one) 
 function midnightBefore(at) {
   const { hour, minute, second } = wall(at);
   let guess = at - ((+hour * 60 + +minute) * 60 + +second) * 1000;
-  const off = +wall(guess).hour; // an hour beside it where the clocks change today
+  const off = +wall(guess).hour; // an hour off on the day of a DST change
   if (off) guess += (off > 12 ? 24 - off : -off) * 3600e3;
   return Math.floor(guess / 1000) * 1000;
 }
@@ -227,7 +227,7 @@ async function drawUsed() {
     options: { ...base(), scales: { x: { stacked: true, ticks: { maxRotation: 0, maxTicksLimit: 7 } }, y: { stacked: true, title: { display: true, text: words.hours } } }, plugins: { legend: { labels: { boxWidth: 12 } } } } });
 }
 
-// ---- all together ----------------------------------------------------------------------------------------------------------------
+// ---- start -----------------------------------------------------------------------------------------------------------------------
 
 async function steadily(step, seconds) {
   for (;;) {

@@ -1,0 +1,1 @@
+"""Which hours will be free, and how often such forecasts were right."""

@@ -1,0 +1,1 @@
+"""What happened: reported intervals, timelines, occupied time and grids of quarter hours."""

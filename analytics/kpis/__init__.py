@@ -1,0 +1,1 @@
+"""Utilisation figures by ISO 22400-2."""

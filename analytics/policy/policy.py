@@ -1,0 +1,246 @@
+"""The factory's policy: which hours may be offered, and how. A TOML file with defaults at the top and exceptions per
+machine."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import holidays as public_holidays
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from analytics.policy.shifts import PATTERNS, Shifts
+from telemetry import Duration, Name
+
+QUARTER = timedelta(minutes=15)
+"""Unit of history grids, prices and slots."""
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HOURS = re.compile(r"^\s*([a-z]{3})(?:\s*-\s*([a-z]{3}))?\s+(\d\d?):(\d\d)\s*-\s*(\d\d?):(\d\d)\s*$")
+
+
+class OfferedHours(BaseModel):
+    """Hours on some weekdays (Monday is 0), local time. An end of 24:00 is minute 1440 of the day."""
+
+    model_config = ConfigDict(frozen=True)
+
+    weekdays: tuple[int, ...]
+    start_minute: int
+    end_minute: int
+
+    def contains(self, local: datetime, length: timedelta) -> bool:
+        """Whether [local, local + length), in local wall-clock time, is inside these hours."""
+        minute = local.hour * 60 + local.minute
+        return (
+            local.weekday() in self.weekdays
+            and self.start_minute <= minute
+            and minute + length.total_seconds() / 60 <= self.end_minute
+        )
+
+
+def parse_offered_hours(text: Any) -> Any:
+    """Parse `"mon-fri 06:00-22:00"` or `"sat 08:00-24:00"`. Raises ValueError."""
+    if not isinstance(text, str):
+        return text
+    match = _HOURS.match(text.lower())
+    first, last = (match.group(1), match.group(2) or match.group(1)) if match else ("", "")
+    if match is None or first not in DAYS or last not in DAYS:
+        raise ValueError(f'{text!r} is not valid; write "mon-fri 06:00-22:00" or "sat 08:00-24:00"')
+    from_minute, to_minute = (int(match.group(h)) * 60 + int(match.group(h + 1)) for h in (3, 5))
+    if not 0 <= from_minute < to_minute <= 1440:
+        raise ValueError(f"{text!r}: hours must be between 00:00 and 24:00, with the start before the end")
+    count = (DAYS.index(last) - DAYS.index(first)) % 7 + 1
+    weekdays = tuple(sorted((DAYS.index(first) + offset) % 7 for offset in range(count)))
+    return OfferedHours(weekdays=weekdays, start_minute=from_minute, end_minute=to_minute)
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError('not a known time zone; write for instance "Europe/Brussels"') from error
+    return name
+
+
+def _known_country(code: str) -> str:
+    if code and code not in public_holidays.list_supported_countries():
+        raise ValueError(
+            'not a country whose public holidays are known; write a country code such as "BE", or "" for none'
+        )
+    return code
+
+
+OfferedHoursText = Annotated[OfferedHours, BeforeValidator(parse_offered_hours)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Blackout(BaseModel):
+    """Local days on which nothing is offered, both included."""
+
+    model_config = ConfigDict(frozen=True)
+
+    first: date
+    last: date
+
+
+def parse_blackout(text: Any) -> Any:
+    """Parse `"2026-12-24"` or `"2026-12-24/2027-01-02"`, both days included. Raises ValueError."""
+    if isinstance(text, date) and not isinstance(text, datetime):
+        return Blackout(first=text, last=text)
+    if not isinstance(text, str):
+        return text
+    first, _, last = text.partition("/")
+    try:
+        found = Blackout(first=date.fromisoformat(first.strip()), last=date.fromisoformat((last or first).strip()))
+    except ValueError:
+        raise ValueError(f'{text!r} is not a day; write "2026-12-24" or "2026-12-24/2027-01-02"') from None
+    if found.last < found.first:
+        raise ValueError(f"{text!r} ends before it begins")
+    return found
+
+
+BlackoutText = Annotated[Blackout, BeforeValidator(parse_blackout)]
+Euros = Annotated[Decimal, Field(ge=0, le=100_000, decimal_places=2)]
+
+
+class DayPartPrice(BaseModel):
+    """A different price per hour at certain times."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hours: OfferedHoursText
+    per_hour: Euros
+
+
+class PriceRule(BaseModel):
+    """Euros without VAT: per hour, with exceptions by time of day, and a minimum per booking."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    per_hour: Euros
+    minimum: Euros = Decimal(0)
+    parts: tuple[DayPartPrice, ...] = ()
+
+
+class MachinePolicy(BaseModel):
+    """Rules for one machine or group. Without `offered` all hours may be offered."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    offer: bool = True
+    title: str | None = None
+    process: str | None = None
+    offered: tuple[OfferedHoursText, ...] | None = None
+    blackout: tuple[BlackoutText, ...] = ()
+    minimum_slot: Annotated[Duration, Field(ge=QUARTER)] = timedelta(hours=2)
+    maximum_slot: Duration = timedelta(hours=12)
+    notice: Duration = timedelta(hours=2)
+    buffer_before: Duration = timedelta(0)
+    buffer_after: Duration = timedelta(0)
+    changeover_gap: Duration = timedelta(minutes=30)
+    required_probability: Probability = 0.85
+    largest_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    operator: Literal["included", "own_allowed", "own_required"] = "included"
+    price: PriceRule | None = None
+    visibility: Literal["public", "members"] | tuple[Name, ...] = "public"
+    anonymous: bool = False
+    round_to: Literal["15min", "30min", "1h", "2h"] = "15min"
+    approval: Literal["auto", "ask", "never"] = "auto"
+    booking: Literal["instant", "on_request"] | None = None
+    parts: bool = True
+    answer_within: Duration = timedelta(hours=24)
+    share_live_state: bool = False
+
+    @property
+    def booking_mode(self) -> str:
+        """By default, hours that need no approval can be booked instantly; others are booked on request."""
+        return self.booking or ("instant" if self.approval == "auto" else "on_request")
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether the machine may be offered at all."""
+        return self.offer and self.approval != "never"
+
+
+class PlannedPeriod(BaseModel):
+    """Hours in which a machine is known to be busy, such as maintenance or an order."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    machine: Name
+    start: AwareDatetime
+    end: AwareDatetime
+    what: str = "planned"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError("`end` must lie after `start`")
+        return self
+
+
+class CalendarFeed(BaseModel):
+    """An iCalendar file or URL whose events are planned busy time: of `machine`, or of the machine that an event
+    names in its location or summary."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: Annotated[str, Field(min_length=1, max_length=1000)]
+    machine: Name | None = None
+    what: str = "planned"
+
+
+class MachineTable(MachinePolicy):
+    """The table of one machine: its exceptions, and the group it belongs to."""
+
+    group: Name | None = None
+
+
+class Policy(MachinePolicy):
+    """The whole policy file."""
+
+    factory: Name = "factory"
+    zone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Brussels"
+    holidays: Annotated[str, AfterValidator(_known_country)] = "BE"
+    horizon: Annotated[Duration, Field(ge=timedelta(hours=1), le=timedelta(days=14))] = timedelta(days=7)
+    max_broken_promises: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    max_silence: Duration = timedelta(minutes=15)
+    coverage_bound: Annotated[float, Field(ge=0, le=1)] = 0.8
+    shifts: Shifts = PATTERNS["2x8"]
+    leave: tuple[BlackoutText, ...] = ()
+    planned: tuple[PlannedPeriod, ...] = ()
+    feed: tuple[CalendarFeed, ...] = ()
+    group: dict[Name, MachinePolicy] = Field(default_factory=dict)
+    machine: dict[Name, MachineTable] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _groups_exist(self) -> Self:
+        unknown = {table.group for table in self.machine.values() if table.group is not None} - set(self.group)
+        if unknown:
+            raise ValueError(f"machines name the group {min(unknown)}, but there is no [group.{min(unknown)}] table")
+        return self
+
+    def group_of(self, machine: str) -> str | None:
+        own = self.machine.get(machine)
+        return own.group if own is not None else None
+
+    def for_machine(self, machine: str) -> MachinePolicy:
+        """The rules for a machine: its own table overrides that of its group, which overrides the defaults."""
+        own, group = self.machine.get(machine), self.group_of(machine)
+        merged = {name: getattr(self, name) for name in MachinePolicy.model_fields}
+        for table in (self.group[group] if group is not None else None, own):
+            if table is not None:
+                merged |= {name: getattr(table, name) for name in table.model_fields_set if name != "group"}
+        return MachinePolicy.model_construct(**merged)
+
+
+def holidays_between(country: str, first: date, last: date) -> set[date]:
+    """Public holidays of a country from `first` to `last`, both included. `country`: ISO 3166 code, or an empty
+    string for none."""
+    if not country:
+        return set()
+    calendar = public_holidays.country_holidays(country, years=range(first.year, last.year + 1))
+    return {day for day in calendar if first <= day <= last}

@@ -1,0 +1,1 @@
+"""Keeps the offers on the sharing platform in line with what should be offered."""

@@ -1,0 +1,208 @@
+"""Client of the sharing platform: the protocol that analytics needs, and its HTTP implementation."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+import httpx2
+
+from analytics.policy.slot import Slot
+from analytics.publishing.reconcile import Offer
+from telemetry import rfc3339
+
+_log = logging.getLogger(__name__)
+
+_TIMEOUT_S = 5.0
+
+
+class PlatformUnavailableError(Exception):
+    """The platform did not answer or answered with an error. The message has the URL and the reason."""
+
+
+class OfferTakenError(Exception):
+    """The offer has been booked in the meantime and can be neither changed nor withdrawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """Hours of a machine that are booked or, if `held`, requested and waiting for the factory's answer."""
+
+    id: str
+    machine: str
+    start: datetime
+    end: datetime
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Terms of an offer. Prices in euros without VAT. `visibility`: public, members or partners (those in `partners`
+    only). `booking`: instant or on_request. `minimum`: shortest part that can be booked, None for the whole only.
+    `buffer`: time between two bookings."""
+
+    operator: str = "included"
+    price_per_hour: Decimal | None = None
+    price_minimum: Decimal | None = None
+    visibility: str = "public"
+    partners: tuple[str, ...] = ()
+    booking: str = "instant"
+    minimum: timedelta | None = None
+    buffer: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class MachineCard:
+    """What the platform shows of a machine: what it is and, if the factory allows, its current state."""
+
+    machine: str
+    title: str
+    process: str
+    now: str
+    since: datetime | None
+
+
+class SharingPlatform(Protocol):
+    """Operations of a sharing platform. All raise PlatformUnavailableError and may be repeated."""
+
+    def offers(self, factory: str) -> Sequence[Offer]:
+        """The factory's open offers that have not ended."""
+        ...
+
+    def bookings(self, factory: str) -> Sequence[Booking]:
+        """The factory's bookings that have not ended."""
+        ...
+
+    def put_offer(self, factory: str, offer: Offer, terms: Terms) -> None:
+        """Create or change an offer. Raises OfferTakenError."""
+        ...
+
+    def withdraw(self, offer_id: str) -> None:
+        """Withdraw an offer; it is no error if it does not exist. Raises OfferTakenError."""
+        ...
+
+    def cancel_request(self, booking_id: str) -> None:
+        """Cancel a request that the factory has not answered; it is no error if it does not exist or was answered in
+        the meantime."""
+        ...
+
+    def put_machine(self, factory: str, card: MachineCard) -> None:
+        """Create or change what is shown of a machine."""
+        ...
+
+
+class HttpSharingPlatform:
+    """Vrijloop's own platform over `/api/v1`. `tests/analytics/publishing/test_platform_contract.py` holds it to the
+    protocol."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = url
+        self._http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT_S)
+
+    def offers(self, factory: str) -> list[Offer]:
+        rows = self._pages("/api/v1/offers", "offers", {"factory": factory, "limit": 1000})
+        return [
+            Offer(
+                row["id"],
+                Slot(
+                    row["machine"],
+                    datetime.fromisoformat(row["start"]),
+                    datetime.fromisoformat(row["end"]),
+                    row["probability"],
+                    row["checked"],
+                    row["broken"],
+                ),
+            )
+            for row in rows
+        ]
+
+    def bookings(self, factory: str) -> list[Booking]:
+        rows = self._pages("/api/v1/bookings", "bookings", {"factory": factory, "limit": 1000})
+        return [
+            Booking(
+                row["id"],
+                row["machine"],
+                datetime.fromisoformat(row["start"]),
+                datetime.fromisoformat(row["end"]),
+                row["state"] == "held",
+            )
+            for row in rows
+            if row["machine"] is not None  # bookings of other things that the factory shares
+        ]
+
+    def put_offer(self, factory: str, offer: Offer, terms: Terms) -> None:
+        slot = offer.slot
+        body = {
+            "factory": factory,
+            "machine": slot.machine,
+            "start": rfc3339(slot.start),
+            "end": rfc3339(slot.end),
+            "probability": slot.probability,
+            "checked": slot.checked,
+            "broken": slot.broken,
+            "operator": terms.operator,
+            "price_per_hour": None if terms.price_per_hour is None else str(terms.price_per_hour),
+            "price_minimum": None if terms.price_minimum is None else str(terms.price_minimum),
+            "visibility": terms.visibility,
+            "partners": list(terms.partners),
+            "booking": terms.booking,
+            "minimum_hours": None if terms.minimum is None else terms.minimum / timedelta(hours=1),
+            "buffer_minutes": round(terms.buffer / timedelta(minutes=1)),
+        }
+        self._send("PUT", f"/api/v1/offers/{offer.id}", json=body, taken=f"offer {offer.id}")
+
+    def withdraw(self, offer_id: str) -> None:
+        self._send("DELETE", f"/api/v1/offers/{offer_id}", taken=f"offer {offer_id}", absent_is_fine=True)
+
+    def cancel_request(self, booking_id: str) -> None:
+        with contextlib.suppress(OfferTakenError):  # answered in the meantime
+            path = f"/api/v1/bookings/{booking_id}/state"
+            self._send("POST", path, json={"state": "withdrawn"}, taken=booking_id, absent_is_fine=True)
+
+    def put_machine(self, factory: str, card: MachineCard) -> None:
+        body = {
+            "title": card.title,
+            "process": card.process,
+            "now": card.now,
+            "since": rfc3339(card.since) if card.since else None,
+        }
+        self._send("PUT", f"/api/v1/machines/{factory}/{card.machine}", json=body)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _pages(self, path: str, key: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        while True:
+            page = self._send("GET", path, params=query).json()
+            rows += page[key]
+            if page["next"] is None:
+                return rows
+            query = {**query, "cursor": page["next"]}
+
+    def _send(
+        self, method: str, path: str, taken: str | None = None, absent_is_fine: bool = False, **request: Any
+    ) -> httpx2.Response:
+        # The id is logged on both sides, so that a decision of analytics can be found in the platform's log.
+        number = uuid.uuid4().hex
+        try:
+            answer = self._http.request(method, path, headers={"X-Request-ID": number}, **request)
+        except httpx2.HTTPError as error:
+            raise PlatformUnavailableError(f"Sharing platform {self._url}: no answer ({error}).") from error
+        if method != "GET":
+            _log.debug("%s %s: %d", method, path, answer.status_code, extra={"request": number})
+        if answer.status_code == 409 and taken is not None:
+            raise OfferTakenError(taken)
+        if answer.status_code == 404 and absent_is_fine:
+            return answer
+        if answer.is_error:
+            raise PlatformUnavailableError(
+                f"Sharing platform {self._url}: {method} {path} was answered {answer.status_code}: {answer.text[:200]}"
+            )
+        return answer

@@ -1,0 +1,244 @@
+"""Persistent state of the publisher: wanted slots, bookings, approvals, vetoes, alerts and the kill switch. SQLite."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from analytics.policy.approvals import Approval
+from analytics.policy.slot import Slot
+from analytics.policy.vetoes import Veto
+from analytics.publishing.bookings_at_risk import Alert
+from analytics.publishing.platform_client import Booking
+from telemetry import rfc3339
+from telemetry.sqlite_file import RESERVE_BYTES, open_sqlite_file
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+DROP TABLE IF EXISTS booking; -- replaced by platform_booking; bookings are read from the platform again
+CREATE TABLE IF NOT EXISTS platform_booking (
+    id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL, held INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS approval (
+    id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL, probability REAL NOT NULL,
+    status TEXT NOT NULL, answer_by TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS veto (id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS alert (
+    key TEXT PRIMARY KEY, kind TEXT NOT NULL, machine TEXT NOT NULL, booking TEXT NOT NULL, sentence TEXT NOT NULL,
+    raised TEXT NOT NULL, cleared TEXT);
+"""
+_TIMES = ("start", "end", "answer_by")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The slots that should stand on the platform, as decided at `at`. Decisions are numbered."""
+
+    at: datetime
+    slots: tuple[Slot, ...]
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class RaisedAlert:
+    """An alert, when it was raised, and when it was cleared."""
+
+    alert: Alert
+    raised: datetime
+    cleared: datetime | None
+
+
+class PublisherState:
+    """Every change is durable when the call returns. Thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file. Raises UserError if it cannot be written."""
+        self._lock = threading.Lock()
+        # A veto and the kill switch must work on a full disk too.
+        self._connection = open_sqlite_file(path, _SCHEMA, "the publisher's state", RESERVE_BYTES)
+        self._connection.row_factory = sqlite3.Row
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
+        with self._lock:
+            found = [dict(row) for row in self._connection.execute(query, parameters).fetchall()]
+        for row in found:
+            row.update({name: datetime.fromisoformat(row[name]) for name in _TIMES if name in row})
+        return found
+
+    def set_wanted(self, slots: Sequence[Slot], at: datetime) -> None:
+        """Replace the slots that should be offered."""
+        rows = [{**asdict(slot), "start": rfc3339(slot.start), "end": rfc3339(slot.end)} for slot in slots]
+        values = {"wanted": {"at": rfc3339(at), "slots": rows}, "wanted_number": self._number("wanted_number") + 1}
+        with self._transaction() as connection:
+            _put(connection, values)
+
+    def wanted(self) -> Wanted | None:
+        number, stored = self._number("wanted_number"), self._setting("wanted")
+        if stored is None:
+            return None
+        slots = (
+            Slot(**{**row, **{name: datetime.fromisoformat(row[name]) for name in ("start", "end")}})
+            for row in stored["slots"]
+        )
+        return Wanted(datetime.fromisoformat(stored["at"]), tuple(slots), number)
+
+    def mark_delivered(self, wanted: Wanted) -> None:
+        """Record that `wanted` is delivered. A later decision stays pending."""
+        with self._transaction() as connection:
+            _put(connection, {"delivered_number": wanted.number})
+
+    @property
+    def pending(self) -> bool:
+        """Whether the newest decision has not been delivered. Called every few seconds, so it reads no slots."""
+        return self._number("wanted_number") != self._number("delivered_number")
+
+    @property
+    def kill_switch(self) -> bool:
+        """While on, nothing of this factory is offered."""
+        return bool(self._setting("kill_switch"))
+
+    @kill_switch.setter
+    def kill_switch(self, on: bool) -> None:
+        with self._transaction() as connection:
+            _put(connection, {"kill_switch": on})
+
+    def note(self, name: str) -> Any:
+        """The value stored under a name, or None."""
+        return self._setting(f"note_{name}")
+
+    def set_note(self, name: str, value: Any) -> None:
+        """Store a JSON value under a name."""
+        with self._transaction() as connection:
+            _put(connection, {f"note_{name}": value})
+
+    def salt(self) -> bytes:
+        """Salt of the public names of anonymous machines; created once."""
+        with self._transaction() as connection:
+            new_salt = json.dumps(secrets.token_hex(16))
+            connection.execute("INSERT OR IGNORE INTO setting VALUES ('salt', ?)", (new_salt,))
+            row = connection.execute("SELECT value FROM setting WHERE name = 'salt'").fetchone()
+        return bytes.fromhex(json.loads(row["value"]))
+
+    def set_bookings(self, bookings: Iterable[Booking]) -> None:
+        """Replace the bookings by those last read from the platform."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM platform_booking")
+            connection.executemany(
+                "INSERT INTO platform_booking VALUES (?, ?, ?, ?, ?)",
+                [
+                    (booking.id, booking.machine, rfc3339(booking.start), rfc3339(booking.end), booking.held)
+                    for booking in bookings
+                ],
+            )
+
+    def bookings(self) -> tuple[Booking, ...]:
+        rows = self._rows("SELECT * FROM platform_booking ORDER BY start, id")
+        return tuple(Booking(**{**row, "held": bool(row["held"])}) for row in rows)
+
+    def approvals(self) -> list[Approval]:
+        return [Approval(**row) for row in self._rows("SELECT * FROM approval ORDER BY start, id")]
+
+    def set_approvals(self, approvals: Iterable[Approval]) -> None:
+        """Replace all approvals, but keep answers given in the meantime."""
+        with self._transaction() as connection:
+            # Read here, inside the transaction: an answer given while a round is computing must not be lost.
+            query = "SELECT id, status FROM approval WHERE status IN ('approved', 'refused')"
+            answered = {row["id"]: row["status"] for row in connection.execute(query)}
+            connection.execute("DELETE FROM approval")
+            for approval in approvals:
+                current = replace(approval, status=answered.get(approval.id, approval.status))
+                connection.execute(
+                    "INSERT INTO approval VALUES (:id, :machine, :start, :end, :probability, :status, :answer_by)",
+                    {**asdict(current), **{name: rfc3339(getattr(current, name)) for name in _TIMES}},
+                )
+
+    def answer(self, approval_id: str, approve: bool, now: datetime) -> Approval | None:
+        """Answer a request. Returns None if no such request is waiting for an answer at `now`."""
+        with self._transaction() as connection:
+            changed = connection.execute(
+                "UPDATE approval SET status = ? WHERE id = ? AND status = 'asked' AND answer_by > ?",
+                ("approved" if approve else "refused", approval_id, rfc3339(now)),
+            ).rowcount
+        return (
+            next((approval for approval in self.approvals() if approval.id == approval_id), None) if changed else None
+        )
+
+    def add_veto(self, veto: Veto) -> None:
+        """Add a veto. Adding it again has no effect."""
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO veto VALUES (?, ?, ?, ?)",
+                (veto.id, veto.machine, rfc3339(veto.start), rfc3339(veto.end)),
+            )
+
+    def lift_veto(self, veto_id: str) -> bool:
+        """Delete a veto. Returns False if there is none."""
+        with self._transaction() as connection:
+            return connection.execute("DELETE FROM veto WHERE id = ?", (veto_id,)).rowcount > 0
+
+    def vetoes(self, now: datetime) -> list[Veto]:
+        """Vetoes that have not ended, ordered by start."""
+        return [
+            Veto(**row) for row in self._rows('SELECT * FROM veto WHERE "end" > ? ORDER BY start, id', rfc3339(now))
+        ]
+
+    def update_alerts(self, alerts: Sequence[Alert], at: datetime) -> list[Alert]:
+        """Set the alerts that hold now: store new ones and clear those that no longer hold. Returns the new ones."""
+        with self._transaction() as connection:
+            open_keys = {row["key"] for row in connection.execute("SELECT key FROM alert WHERE cleared IS NULL")}
+            new_alerts = [alert for alert in alerts if alert.key not in open_keys]
+            for alert in new_alerts:
+                connection.execute(
+                    "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, NULL)",
+                    (alert.key, alert.kind, alert.machine, alert.booking, alert.sentence, rfc3339(at)),
+                )
+            for key in open_keys - {alert.key for alert in alerts}:
+                connection.execute("UPDATE alert SET cleared = ? WHERE key = ?", (rfc3339(at), key))
+        return new_alerts
+
+    def alerts(self, limit: int = 200) -> list[RaisedAlert]:
+        """Open alerts first, then the newest."""
+        rows = self._rows("SELECT * FROM alert ORDER BY cleared IS NOT NULL, raised DESC LIMIT ?", limit)
+        return [
+            RaisedAlert(
+                Alert(row["kind"], row["machine"], row["booking"], row["sentence"]),
+                datetime.fromisoformat(row["raised"]),
+                datetime.fromisoformat(row["cleared"]) if row["cleared"] else None,
+            )
+            for row in rows
+        ]
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def _setting(self, name: str) -> Any:
+        rows = self._rows("SELECT value FROM setting WHERE name = ?", name)
+        return json.loads(rows[0]["value"]) if rows else None
+
+    def _number(self, name: str) -> int:
+        return int(self._setting(name) or 0)
+
+
+def _put(connection: sqlite3.Connection, values: Mapping[str, Any]) -> None:
+    connection.executemany(
+        "INSERT OR REPLACE INTO setting VALUES (?, ?)", [(name, json.dumps(value)) for name, value in values.items()]
+    )

@@ -1,0 +1,277 @@
+"""Forecasts and calibration: no look-ahead, promises that hold for simulated factories, and nothing published
+without a track record."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics.forecast.backtest import Plan, origins_of, run_backtest, wilson_interval
+from analytics.forecast.calibration import MIN_CHECKED, Tally, Trial, calibrate
+from analytics.forecast.features import HALF_HOURS_PER_WEEK, features, half_hours
+from analytics.forecast.forecasters import WEEKLY, BoostedTrees, SameHourLastWeek
+from analytics.forecast.spare_capacity import _trial_origins, adjusted_rate, find_spare_capacity
+from analytics.history.quarter_grid import FREE, NOT_FREE, QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid
+from analytics.history.snapshot import snapshot_at, with_borrowed_weeks
+from analytics.policy.policy import MachinePolicy, MachineTable, Policy, parse_offered_hours
+from tests.analytics.tables import MONDAY, intervals, shift_weeks, utc
+
+RUN, WAIT = "executing", "not_executing"
+START = utc(5)
+
+
+def factory(seed: int, weeks: int, overtime: float, machines: int = 2) -> pd.DataFrame:
+    """Two shifts on weekdays. On each day the machine works through the evening with probability `overtime`."""
+    chance = np.random.default_rng(seed)
+    rows = []
+    for machine in range(machines):
+        for day in range(weeks * 7):
+            midnight = START + timedelta(days=day)
+            busy_until = 0
+            if (day % 7) < 5:
+                busy_until = 24 if chance.random() < overtime else 20
+                rows.append((f"m{machine}", midnight, midnight + timedelta(hours=6), WAIT, None))
+                rows.append(
+                    (f"m{machine}", midnight + timedelta(hours=6), midnight + timedelta(hours=busy_until), RUN, None)
+                )
+            if busy_until < 24:
+                rows.append(
+                    (f"m{machine}", midnight + timedelta(hours=busy_until), midnight + timedelta(days=1), WAIT, None)
+                )
+    return intervals(rows)
+
+
+POLICY = Policy(zone="UTC", holidays="", notice=timedelta(0), minimum_slot=timedelta(hours=2), required_probability=0.5)
+NOW = START + timedelta(weeks=9, hours=3)
+
+
+def spans(
+    history: pd.DataFrame, now: datetime = NOW, policy: Policy = POLICY
+) -> list[tuple[str, datetime, datetime, float]]:
+    found = find_spare_capacity(history, now, policy, {})
+    return [(one.machine, one.start, one.end, one.probability) for one in found.slots]
+
+
+@given(st.integers(0, 10_000), st.integers(0, 3 * HALF_HOURS_PER_WEEK))
+def test_features_use_nothing_at_or_after_the_origin(seed: int, origin: int) -> None:
+    chance = np.random.default_rng(seed)
+    free = chance.choice([0.0, 1.0, np.nan], 4 * HALF_HOURS_PER_WEEK).astype(np.float32)
+    other = free.copy()
+    other[origin:] = chance.choice([0.0, 1.0, np.nan], len(other) - origin)
+    np.testing.assert_array_equal(features(free, origin, 96, 0), features(other, origin, 96, 0))
+
+
+def test_half_hours() -> None:
+    values = np.array([FREE, FREE, FREE, NOT_FREE, UNKNOWN, FREE, UNKNOWN, NOT_FREE, FREE], dtype=np.int8)
+    np.testing.assert_array_equal(half_hours(values), np.array([1, 0, np.nan, 0], dtype=np.float32))
+
+
+def test_the_same_hour_last_week() -> None:
+    grid = shift_weeks(3)
+    scores = SameHourLastWeek().scores(grid, 2 * QUARTERS_PER_WEEK + 10, QUARTERS_PER_WEEK + 40)
+    expected = np.concatenate([grid.values, grid.values])[2 * QUARTERS_PER_WEEK + 10 :][: QUARTERS_PER_WEEK + 40]
+    np.testing.assert_array_equal(scores, expected)
+
+
+@pytest.mark.long
+def test_changing_the_future_does_not_change_the_slots() -> None:
+    history = factory(1, 14, 0.2)
+    now = START + timedelta(weeks=12, hours=3)
+    before = spans(history, now)
+    changed = history.copy()
+    later = changed["since"] >= pd.Timestamp(now)
+    changed.loc[later, "state"] = RUN
+    running = (changed["since"] < pd.Timestamp(now)) & (changed["until"] > pd.Timestamp(now))
+    changed.loc[running, "until"] = pd.Timestamp(now) + pd.Timedelta(hours=90)
+    assert before
+    assert spans(changed, now) == before
+    assert spans(history[history["since"] < pd.Timestamp(now)], now) == before
+    assert spans(history, now) == before, "deterministic"
+
+
+def test_slots_lie_where_the_machine_is_free() -> None:
+    found = spans(factory(2, 10, 0.0))
+    assert {machine for machine, *_ in found} == {"m0", "m1"}
+    for _, start, end, probability in found:
+        assert start >= NOW
+        assert 0.5 <= probability < 1
+        hours = pd.date_range(start, end, freq="15min", inclusive="left")
+        assert all(one.weekday() >= 5 or not 6 <= one.hour < 20 for one in hours)
+    weekend = sum(((end - start) for _, start, end, _ in found if start.weekday() >= 5), timedelta())
+    assert weekend >= timedelta(hours=80)
+
+
+def test_evenings_that_are_often_worked_are_not_promised() -> None:
+    found = spans(factory(3, 10, 0.4), policy=POLICY.model_copy(update={"required_probability": 0.85}))
+    evenings = [one for one in found if one[1].weekday() < 5 and one[1].hour >= 20]
+    assert found
+    assert evenings == []
+
+
+def test_a_stricter_promise_never_offers_more() -> None:
+    history = factory(4, 10, 0.08)
+    offered = []
+    for rate in (0.3, 0.1, 0.05, 0.02):
+        policy = POLICY.model_copy(update={"max_broken_promises": rate})
+        offered.append(sum((end - start for _, start, end, _ in spans(history, policy=policy)), timedelta()))
+    assert offered == sorted(offered, reverse=True)
+
+
+@pytest.mark.parametrize(("weeks", "why"), [(1, "two weeks of history"), (2, "no record")])
+def test_a_new_machine_is_not_offered(weeks: int, why: str) -> None:
+    assert spans(factory(5, weeks, 0.0, machines=1), START + timedelta(weeks=weeks)) == [], why
+
+
+def test_a_machine_that_is_little_known_or_silent_is_not_offered() -> None:
+    history = factory(6, 10, 0.0)
+    gone = (history["machine"] == "m0") & (history["since"] >= pd.Timestamp(NOW - timedelta(days=5)))
+    assert {machine for machine, *_ in spans(history[~gone])} == {"m1"}
+    holes = (
+        (history["machine"] == "m0")
+        & (history["since"].dt.day % 2 == 0)
+        & (history["since"] < pd.Timestamp(NOW - timedelta(hours=5)))
+    )
+    assert {machine for machine, *_ in spans(history[~holes])} == {"m1"}
+
+
+def test_booked_vetoed_and_closed_hours_are_not_offered() -> None:
+    history = factory(7, 10, 0.0)
+    policy = POLICY.model_copy(
+        update={"machine": {"m1": MachineTable(offer=False)}, "offered": (parse_offered_hours("sat-sun 08:00-18:00"),)}
+    )
+    saturday = (NOW + timedelta(days=5)).replace(hour=9)
+    booked = {"m0": [(saturday, saturday + timedelta(hours=3))]}
+    slots = find_spare_capacity(history, NOW, policy, booked).slots
+    assert slots
+    for slot in slots:
+        assert slot.machine == "m0"
+        assert slot.start.weekday() >= 5
+        assert 8 <= slot.start.hour < 18
+        assert not (slot.start < saturday + timedelta(hours=3) and saturday < slot.end)
+
+
+def test_promises_hold_for_a_simulated_factory() -> None:
+    """Twenty-two weeks in which a fifth of the evenings are worked; the weeks after the twelfth are the test."""
+    history = factory(8, 22, 0.2, machines=3)
+    policy = POLICY.model_copy(update={"max_broken_promises": 0.1})
+    plan = Plan(START + timedelta(weeks=12), START + timedelta(weeks=22), refit=timedelta(weeks=5))
+    result = run_backtest(history, policy, plan, ("vrijloop", "weekly profile"))["results"]["vrijloop"]
+    assert result["slots"] > 200
+    assert result["broken_interval_95"][0] <= 0.1
+    assert result["recall"] > 0.75
+    assert result["brier"] < 0.1
+
+
+@pytest.mark.long
+def test_a_pattern_that_changes_stops_the_promises() -> None:
+    """From the fifteenth week on the factory works around the clock: soon nothing is promised any more."""
+    history = factory(9, 22, 0.0)
+    history.loc[history["since"] >= pd.Timestamp(START + timedelta(weeks=14)), "state"] = RUN
+    plan = Plan(START + timedelta(weeks=16), START + timedelta(weeks=22), refit=timedelta(weeks=1))
+    result = run_backtest(history, POLICY, plan, ("vrijloop",))["results"]["vrijloop"]
+    assert result["slots"] <= 10
+
+
+def test_calibration_requires_a_track_record_within_the_rate() -> None:
+    grid = shift_weeks(8)
+    origins = range(3 * QUARTERS_PER_WEEK, 7 * QUARTERS_PER_WEEK, QUARTERS_PER_DAY)
+    trials = [Trial("m", at, WEEKLY.scores(grid, at, QUARTERS_PER_DAY)) for at in origins]
+    policy = Policy(zone="UTC", holidays="")
+    end = 8 * QUARTERS_PER_WEEK
+    assert calibrate(trials[:2], {"m": grid}, end, policy, 0.05) is None
+    record = calibrate(trials, {"m": grid}, end, policy, 0.05)
+    assert record is not None
+    assert record.total.checked >= MIN_CHECKED
+    assert record.total.broken == 0
+    assert 0.9 < record.probability("m", 1.0) < 1.0
+    chance = np.random.default_rng(0)
+    noise = QuarterGrid(chance.choice([FREE, NOT_FREE], len(grid.values)).astype(np.int8), MONDAY, "UTC")
+    assert calibrate(trials, {"m": noise}, end, policy, 0.05) is None
+
+
+def test_broken_promises_lower_the_rate_and_then_stop_publishing() -> None:
+    assert adjusted_rate(0.05, None) == 0.05
+    assert adjusted_rate(0.05, Tally(19, 19)) == 0.05
+    assert adjusted_rate(0.05, Tally(100, 5)) == 0.05
+    assert adjusted_rate(0.05, Tally(100, 10)) == pytest.approx(0.025)
+    assert adjusted_rate(0.05, Tally(100, 16)) is None
+
+
+def test_too_little_to_learn_from() -> None:
+    assert BoostedTrees.train({"m": shift_weeks(3)}, 2 * QUARTERS_PER_WEEK, 0, QUARTERS_PER_DAY) is None
+
+
+def test_origins_are_local_midnights() -> None:
+    plan = Plan(utc(27, 12, month=3), utc(1, 12, month=4))
+    hours = [origin.hour for origin in origins_of(plan, "Europe/Brussels")]
+    assert (len(hours), set(hours)) == (4, {0})
+
+
+def test_wilson() -> None:
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+    low, high = wilson_interval(5, 100)
+    assert (low, high) == (0.0215, 0.1118)
+
+
+def test_a_week_with_a_dst_change() -> None:
+    """Local hours repeat; 25 October 2026 has 25 of them."""
+    grid_start = date(2026, 8, 17)
+    rows = []
+    for day in range(70):
+        midnight = pd.Timestamp(
+            datetime.combine(grid_start + timedelta(days=day), datetime.min.time()), tz="Europe/Brussels"
+        )
+        following = pd.Timestamp(
+            datetime.combine(grid_start + timedelta(days=day + 1), datetime.min.time()), tz="Europe/Brussels"
+        )
+        begin, stop = (midnight.tz_localize(None) + pd.Timedelta(hours=h) for h in (6, 20))
+        begin, stop = (one.tz_localize("Europe/Brussels") for one in (begin, stop))
+        rows += [("m", midnight, begin, WAIT, None), ("m", begin, stop, RUN, None), ("m", stop, following, WAIT, None)]
+    history = intervals([(m, a.tz_convert("UTC"), b.tz_convert("UTC"), s, x) for m, a, b, s, x in rows])
+    now = datetime(2026, 10, 23, 10, tzinfo=utc(5).tzinfo)
+    policy = POLICY.model_copy(update={"zone": "Europe/Brussels"})
+    for _, start, end, _ in spans(history, now, policy):
+        local = pd.date_range(start, end, freq="15min", inclusive="left").tz_convert("Europe/Brussels")
+        assert all(not 6 <= one.hour < 20 for one in local)
+
+
+def test_a_new_machine_borrows_from_its_group_until_it_has_its_own_history() -> None:
+    """The group works late every other week. Two weeks of the new machine are known, without late work."""
+    rows = []
+    for name, first in (("old-1", 0), ("old-2", 0), ("new", 12)):
+        for day in range(first * 7, 15 * 7):
+            midnight = START + timedelta(days=day)
+            late = 23 if (day // 7) % 2 and name != "new" else 16
+            times = (0, 6, late, 24) if day % 7 < 5 else (0, 24)
+            for begin, end, state in zip(times, times[1:], (WAIT, RUN, WAIT), strict=False):
+                rows.append((name, midnight + timedelta(hours=begin), midnight + timedelta(hours=end), state, None))
+    history, now = intervals(rows), START + timedelta(weeks=15)
+    alone = POLICY
+    group = {"turning": MachinePolicy()}
+    machines = {name: MachineTable(group="turning") for name in ("old-1", "old-2", "new")}
+    together = POLICY.model_copy(update={"group": group, "machine": machines})
+    evening = np.arange(18 * 4, 22 * 4)
+
+    def share(policy: Policy) -> float:
+        snapshot = with_borrowed_weeks(snapshot_at(history, now, policy), policy)
+        grid = snapshot.grids["new"]
+        assert grid.own_from in (0, 12 * QUARTERS_PER_WEEK)
+        return float(WEEKLY.scores(grid, snapshot.origin, 96)[evening].mean())
+
+    assert share(alone) == 1.0, "three free evenings of three"
+    assert share(together) == pytest.approx(5.5 / 8, abs=0.07), "and half of five borrowed weeks"
+    assert "new" in {machine for machine, *_ in spans(history, now, together)}
+    early = START + timedelta(weeks=13, hours=5)
+    assert "new" not in {machine for machine, *_ in spans(history, early, together)}, "what is borrowed is no history"
+
+
+def test_borrowed_weeks_count_for_no_promise() -> None:
+    grids = {"new": QuarterGrid(shift_weeks(14).values, MONDAY, "UTC", own_from=12 * QUARTERS_PER_WEEK)}
+    assert _trial_origins(grids, 14 * QUARTERS_PER_WEEK) == []
+    later = {"new": QuarterGrid(shift_weeks(16).values, MONDAY, "UTC", own_from=12 * QUARTERS_PER_WEEK)}
+    assert min(at for _, at in _trial_origins(later, 16 * QUARTERS_PER_WEEK)) >= 14 * QUARTERS_PER_WEEK

@@ -1,0 +1,248 @@
+"""Laws of bookings: random people do random things in random order; nothing forbidden ever comes of it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
+
+from sharing_platform.bookings import requests, transitions
+from sharing_platform.bookings.handlers import BookingHandlers
+from sharing_platform.bookings.lifecycle import LIVE, Party, State, may_step
+from sharing_platform.bookings.models import Booking, BookingEvent
+from sharing_platform.bookings.occupancy import BookedHours
+from sharing_platform.bookings.requests import Seeker
+from sharing_platform.bookings.schemas import AskIn
+from sharing_platform.database import open_database
+from sharing_platform.errors import PlatformError
+from sharing_platform.events import Events
+from sharing_platform.machines import offers
+from sharing_platform.machines.events import OfferWithdrawn
+from sharing_platform.machines.free_hours import free_parts
+from sharing_platform.machines.models import OPEN, Offer
+from sharing_platform.machines.schemas import OfferIn
+from sharing_platform.organisations.models import Account, Organisation
+from tests.platform_databases import sqlite_copy
+from tests.postgres import fresh_database
+
+START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+SEEKERS = ("north", "south", "new")
+_hours = st.integers(0, 30)
+
+
+def notify_nobody(*_: object) -> None:
+    pass
+
+
+OCCUPANCY = BookedHours()
+EVENTS = Events()
+EVENTS.subscribe(OfferWithdrawn, BookingHandlers(notify_nobody).withdraw_requests)
+
+
+class Bookings(RuleBasedStateMachine):
+    """One machine, three seekers (one not approved, who may be a guest), a factory that offers, answers and withdraws, and time."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._url = url
+
+    @initialize()
+    def begin(self) -> None:
+        self.now = START
+        # Ids in order of their making: the same choices must always lead to the same bookings.
+        numbers = itertools.count(1)
+        self.ids = patch.object(uuid, "uuid4", lambda: uuid.UUID(int=next(numbers)))
+        self.ids.start()
+        self.sessions: sessionmaker[Session] = open_database(self._url)
+        self.seen: dict[str, list[tuple[str, str]]] = {}
+        with self.sessions.begin() as session:
+            for table in ("booking_message", "booking", "offer"):
+                if session.get_bind().dialect.name == "postgresql":
+                    session.connection().exec_driver_sql(f"TRUNCATE {table} CASCADE")
+            for name in (*SEEKERS, "factory"):
+                status = "asked" if name == "new" else "approved"
+                session.merge(Organisation(id=name, name=name, kind="seeker", status=status, created=START))
+            session.merge(Account(id="new", email="new@new.be", name="New", language="nl", created=START))
+        for name, start in (("a", 2), ("b", 6), ("c", 20)):
+            self.put(name, start, 8, 1.0, 30, "on_request" if name == "b" else "instant")
+
+    def teardown(self) -> None:
+        if hasattr(self, "ids"):
+            self.ids.stop()
+        if hasattr(self, "sessions"):
+            self.sessions.kw["bind"].dispose()
+
+    @rule(name=st.sampled_from("abc"), start=_hours, hours=st.integers(1, 12), minimum=st.sampled_from([None, 1.0, 2.0]), buffer=st.sampled_from([0, 30, 90]), booking=st.sampled_from(["instant", "on_request"]))  # fmt: skip
+    def put(self, name: str, start: int, hours: int, minimum: float | None, buffer: int, booking: str) -> None:
+        begin = START + timedelta(hours=start)
+        wanted = OfferIn.model_validate(
+            {
+                "factory": "factory", "machine": "mill", "start": begin, "end": begin + timedelta(hours=hours),
+                "probability": 0.9, "checked": 10, "broken": 1, "minimum_hours": minimum, "buffer_minutes": buffer,
+                "booking": booking,
+            }
+        )  # fmt: skip
+        self._try(lambda session: offers.put_offer(session, name, wanted, OCCUPANCY, self.now))
+
+    @rule(data=st.data())
+    def withdraw(self, data: st.DataObject) -> None:
+        chosen = data.draw(st.sampled_from(self._offers() or ["none"]))
+        self._try(lambda session: offers.withdraw_offer(session, chosen, "factory", OCCUPANCY, EVENTS, self.now))
+
+    @rule(data=st.data(), who=st.sampled_from(SEEKERS), confirmed=st.booleans(), part=st.tuples(st.integers(0, 8), st.integers(1, 6)) | st.none())  # fmt: skip
+    def ask(self, data: st.DataObject, who: str, confirmed: bool, part: tuple[int, int] | None) -> None:
+        chosen = data.draw(st.sampled_from(self._offers(OPEN) or self._offers() or ["none"]))
+
+        def asked(session: Session) -> object:
+            account = session.get(Account, "new") if who == "new" else None
+            seeker = Seeker(session.get_one(Organisation, who), account, confirmed or who != "new")
+            wanted = AskIn()
+            offer = session.get(Offer, chosen)
+            if part is not None and offer is not None:
+                begin = offer.start + timedelta(minutes=30 * part[0])
+                wanted = AskIn(start=begin, end=begin + timedelta(minutes=30 * part[1]))
+            return requests.request_offer(session, chosen, seeker, wanted, self.now, notify_nobody, lambda _: True)
+
+        self._try(asked)
+
+    @rule(data=st.data(), to=st.sampled_from(State), party=st.sampled_from(Party))
+    def step(self, data: st.DataObject, to: State, party: Party) -> None:
+        """Anybody tries anything; `platform` cannot be said by anyone outside."""
+        chosen = data.draw(st.sampled_from(sorted(self.seen) or ["none"]))
+        side = Party.SEEKER if party is Party.PLATFORM else party
+
+        def stepped(session: Session) -> None:
+            booking = session.get(Booking, chosen)
+            if booking is not None:
+                transitions.transition(session, booking, to, side, None, self.now, notify_nobody)
+
+        self._try(stepped)
+
+    @rule()
+    def confirm(self) -> None:
+        self._try(
+            lambda session: transitions.confirm_requests(
+                session, session.get_one(Account, "new"), self.now, notify_nobody
+            )
+        )
+
+    @rule(hours=st.sampled_from([0.25, 1, 5, 26, 50]), clockwork=st.booleans())
+    def pass_time(self, hours: float, clockwork: bool) -> None:
+        self.now += timedelta(hours=hours)
+        if clockwork:
+            with self.sessions() as session:
+                due = list(
+                    session.scalars(select(Booking.id).where(Booking.due <= self.now).order_by(Booking.due, Booking.id))
+                )
+            for one in due:
+                self._try(lambda session, one=one: transitions.advance(session, one, self.now, notify_nobody))
+
+    @precondition(lambda self: hasattr(self, "sessions"))
+    @invariant()
+    def nothing_forbidden(self) -> None:
+        with self.sessions() as session:
+            live = session.scalars(select(Booking).where(Booking.state.in_(LIVE)).order_by(Booking.start)).all()
+            for one, other in itertools.pairwise(live):
+                assert one.free_again <= other.start, "two have the same hours"
+            for offer in session.scalars(select(Offer).where(Offer.status == OPEN)):
+                assert offer.offered_start <= offer.start < offer.end <= offer.offered_end
+                assert all(one.end <= offer.start or one.start >= offer.end for one in live), (
+                    "booked hours are on offer"
+                )
+            for booking in session.scalars(select(Booking)):
+                events = select(BookingEvent).where(BookingEvent.booking_id == booking.id).order_by(BookingEvent.id)
+                steps = [(one.state, one.party) for one in session.scalars(events)]
+                before = self.seen.get(booking.id, [])
+                assert steps[: len(before)] == before, "history was rewritten"
+                assert steps[0] == (State.REQUESTED, Party.SEEKER)
+                assert steps[-1][0] == booking.state
+                for (was, _), (now_in, party) in itertools.pairwise(steps):
+                    assert may_step(State(was), State(now_in), Party(party)), (was, now_in, party)
+                self.seen[booking.id] = steps
+
+    def _offers(self, *status: str) -> list[str]:
+        query = select(Offer.id).where(Offer.status.in_(status)) if status else select(Offer.id)
+        with self.sessions() as session:
+            return list(session.scalars(query.order_by(Offer.id)))
+
+    def _try(self, action: object) -> None:
+        try:
+            with self.sessions.begin() as session:
+                action(session)  # type: ignore[operator]
+        except PlatformError:
+            pass
+
+
+def _tried(url: Callable[[], str], examples: int, steps: int) -> None:
+    class Tried(Bookings):
+        def __init__(self) -> None:
+            super().__init__(url())
+
+    quick = settings(
+        max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    run_state_machine_as_test(Tried, settings=quick)
+
+
+@pytest.mark.long
+def test_nothing_forbidden_ever_happens() -> None:
+    """`VRIJLOOP_LAW_EXAMPLES` makes a campaign of it."""
+    numbers = itertools.count()
+    with tempfile.TemporaryDirectory() as folder:
+        examples = int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "60"))
+        _tried(lambda: sqlite_copy(Path(folder) / f"{next(numbers)}.sqlite"), examples, 30)
+
+
+@pytest.mark.long
+def test_nothing_forbidden_ever_happens_on_postgresql(postgres: str) -> None:
+    url = fresh_database(postgres)
+    _tried(lambda: url, int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "60")) // 3, 25)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    offered=st.tuples(st.integers(0, 50), st.integers(1, 50)),
+    taken=st.lists(st.tuples(st.integers(0, 100), st.integers(1, 20)), max_size=6),
+    buffer=st.integers(0, 5),
+    minimum=st.integers(1, 8) | st.none(),
+)
+def test_free_parts_leave_out_what_is_taken(
+    offered: tuple[int, int], taken: list[tuple[int, int]], buffer: int, minimum: int | None
+) -> None:
+    def at(hour: int) -> datetime:
+        return START + timedelta(hours=hour)
+
+    span = (at(offered[0]), at(offered[0] + offered[1]))
+    spans = [(at(a), at(a + length)) for a, length in taken]
+    gap = timedelta(hours=buffer)
+    parts = free_parts(span, spans, gap, timedelta(hours=minimum) if minimum else None)
+    for start, end in parts:
+        assert span[0] <= start < end <= span[1]
+        assert (start, end) == span or end - start >= timedelta(hours=minimum or 0)
+        assert all(b <= start or end + gap <= a for a, b in spans), "a booking of the part would meet another"
+    for (_, end), (start, _) in itertools.pairwise(parts):
+        assert end < start or end == start
+    hours = [at(hour) for hour in range(offered[0], offered[0] + offered[1])]
+    if minimum == 1:
+        for hour in hours:
+            untouched = all(b <= hour or hour + timedelta(hours=1) + gap <= a for a, b in spans)
+            assert untouched == any(start <= hour and hour + timedelta(hours=1) <= end for start, end in parts)

@@ -1,0 +1,246 @@
+"""Every route is tried by everybody. What a route needs is read off it, or stands in the tables here; one that is in neither is a failure."""
+
+from __future__ import annotations
+
+import re
+
+import httpx2
+import pytest
+
+from sharing_platform.app import ROUTERS
+from sharing_platform.openapi import dependants_of, routes_of
+from sharing_platform.organisations.dependencies import RequireRight, require_person
+from sharing_platform.organisations.permissions import (
+    ROLE_RIGHTS,
+    TOKEN_SCOPES,
+    Kind,
+    Right,
+    Role,
+    rights_of,
+    scopes_of,
+)
+from tests.sharing_platform.conftest import Platform
+
+PUBLIC_API = {
+    "GET /api/v1/offers", "GET /api/v1/offers/{offer_id}", "GET /api/v1/machines/{factory}/{machine}", "GET /api/v1/listings",
+    "GET /api/v1/listings/{listing_id}", "GET /api/v1/wanted", "GET /api/v1/wanted/{search_id}", "POST /api/v1/accounts",
+    "POST /api/v1/accounts/welcome", "POST /api/v1/accounts/forgotten", "POST /api/v1/session", "DELETE /api/v1/session",
+}  # fmt: skip
+ASK_API = {"POST /api/v1/offers/{offer_id}/booking", "POST /api/v1/listings/{listing_id}/booking"}
+"""For guests too, who have to say who they are."""
+
+PUBLIC_PAGES = {
+    "GET /", "GET /parts/machines", "GET /parts/offers", "GET /offers/{offer_id}", "POST /offers/{offer_id}", "GET /live",
+    "GET /machines/{factory}/{machine}", "GET /listings", "GET /listings/{listing_id}", "POST /listings/{listing_id}",
+    "GET /wanted", "GET /wanted/{search_id}", "GET /register", "POST /register", "GET /sign-in", "POST /sign-in", "POST /sign-out",
+    "GET /forgotten", "POST /forgotten", "GET /welcome/{secret}", "GET /welcome", "POST /welcome", "GET /calendar/{secret}.ics",
+}  # fmt: skip
+PAGES_FOR_PEOPLE = {
+    "GET /account", "POST /account/password", "POST /account/organisation", "POST /account/erase", "GET /desk",
+}  # fmt: skip
+PAGES = {
+    "GET /machines/{factory}/{machine}/edit": Right.OFFER, "POST /machines/{factory}/{machine}/edit": Right.OFFER,
+    "GET /listings/new": Right.LIST, "POST /listings/new": Right.LIST, "GET /listings/{listing_id}/edit": Right.LIST,
+    "POST /listings/{listing_id}/edit": Right.LIST, "POST /listings/{listing_id}/close": Right.LIST,
+    "POST /listings/{listing_id}/giving": Right.LIST, "GET /wanted/new": Right.ASK, "POST /wanted/new": Right.ASK,
+    "POST /wanted/{search_id}/close": Right.ASK, "GET /searches/{search_id}": Right.READ, "POST /searches": Right.ASK,
+    "POST /searches/{search_id}/close": Right.ASK, "GET /bookings/{booking_id}": Right.READ,
+    "POST /bookings/{booking_id}/state": Right.READ, "POST /bookings/{booking_id}/messages": Right.READ,
+    "GET /organisation": Right.READ, "POST /organisation": Right.GOVERN, "POST /organisation/members": Right.GOVERN,
+    "POST /organisation/members/{account_id}": Right.GOVERN, "POST /organisation/tokens": Right.GOVERN,
+    "POST /organisation/tokens/{token_id}/revoke": Right.GOVERN, "POST /organisation/feeds": Right.INTEGRATE,
+    "POST /organisation/feeds/{feed_id}": Right.INTEGRATE, "POST /organisation/webhooks": Right.INTEGRATE,
+    "POST /organisation/webhooks/{webhook_id}/remove": Right.INTEGRATE, "GET /organisation/webhooks/{webhook_id}": Right.INTEGRATE,
+    "GET /region": Right.REGION, "POST /region/organisations/{organisation_id}": Right.REGION,
+}  # fmt: skip
+
+
+def routes() -> dict[str, Right | str]:
+    """Each route, and what it needs: a right, `person`, `asker` or `anyone`."""
+    found: dict[str, Right | str] = {}
+    for route in routes_of(ROUTERS):
+        for method in route.methods or ():
+            name = f"{method} {route.path}"
+            calls = [one.call for one in dependants_of(route.dependant)]
+            rights = [call.right for call in calls if isinstance(call, RequireRight)]
+            if rights:
+                found[name] = rights[0]
+            elif require_person in calls or name in PAGES_FOR_PEOPLE:
+                found[name] = "person"
+            elif name in ASK_API:
+                found[name] = "asker"
+            elif name in PUBLIC_API or name in PUBLIC_PAGES:
+                found[name] = "anyone"
+            else:
+                assert name in PAGES, f"{name}: who may do that?"
+                found[name] = PAGES[name]
+    assert len(found) > 100, "so many there are"
+    return found
+
+
+def ask(client: httpx2.Client, name: str) -> httpx2.Response:
+    method, path = name.split(" ")
+    for field, value in {
+        "factory": "hal-2",
+        "machine": "mill-1",
+        "organisation_id": "nobody",
+        "offer_id": "none",
+    }.items():
+        path = path.replace("{" + field + "}", value)
+    path = path.replace("{delivery_id}", "msg_" + "0" * 32)
+    path = re.sub(r"\{\w+\}", "00000000-0000-4000-8000-000000000000", path)
+    accept = {"Accept": "text/html"} if not path.startswith("/api/") else {}
+    if method == "GET":
+        return client.get(path, headers=accept)
+    if path.startswith("/api/"):
+        return client.request(method, path, json={})
+    return client.request(method, path, data={"x": "y"}, headers=accept)
+
+
+def callers(platform: Platform) -> dict[str, tuple[httpx2.Client, frozenset[Right], bool]]:
+    """(client, rights, whether it is a person) by a name for the failure's sentence."""
+    made: dict[str, tuple[httpx2.Client, frozenset[Right], bool]] = {
+        "anyone": (platform.anyone, frozenset(), False),
+        "somebody in no organisation": (platform.somebody("alone@x.be"), frozenset(), True),
+    }
+    for role in Role:
+        own = rights_of(role, Kind.FACTORY, approved=True)
+        made[f"a factory's {role}"] = (platform.somebody(f"{role}@hal.be", "hal-2", role), own, True)
+        own = rights_of(role, Kind.SEEKER, approved=False)
+        made[f"the {role} of a seeker that is not approved"] = (
+            platform.somebody(f"{role}@new.be", "newcomer", role, approved=False), own, True,
+        )  # fmt: skip
+        own = rights_of(role, Kind.REGION, approved=True)
+        made[f"the region's {role}"] = (
+            platform.somebody(f"{role}@limburg.be", "limburg", role, Kind.REGION),
+            own,
+            True,
+        )
+    for scope in sorted(TOKEN_SCOPES):
+        own = scopes_of([scope], approved=True)
+        made[f"a token that may {scope}"] = (platform.token("hal-2", scope), own, False)
+    return made
+
+
+@pytest.mark.long
+def test_every_route_by_everybody(platform: Platform) -> None:
+    platform.machine()
+    wrong = []
+    for name, needed in sorted(routes().items()):
+        if name in (
+            "GET /live",
+            "DELETE /api/v1/account",
+            "POST /account/erase",
+            "POST /sign-out",
+            "DELETE /api/v1/session",
+        ):
+            continue  # a stream without end, and what would end the caller's session: tests of their own
+        for who, (client, rights, person) in callers_once(platform).items():
+            answer = ask(client, name)
+            if needed == "anyone":
+                allowed = True
+            elif needed == "person":
+                allowed = person
+            elif needed == "asker":
+                allowed = Right.ASK in rights
+            else:
+                allowed = needed in rights
+            refused = answer.status_code in (401, 403) or answer.headers.get("location", "").startswith("/sign-in?")
+            # Another's machine is not shown to exist, whoever asks.
+            hidden = name.endswith("/{machine}/edit") and answer.status_code == 404
+            if answer.status_code >= 500 or (allowed == refused and not hidden):
+                wrong.append(f"{name} by {who}: {answer.status_code}, needs {needed}")
+    assert not wrong, "\n".join(wrong)
+
+
+_made: dict[int, dict[str, tuple[httpx2.Client, frozenset[Right], bool]]] = {}
+
+
+def callers_once(platform: Platform) -> dict[str, tuple[httpx2.Client, frozenset[Right], bool]]:
+    if id(platform) not in _made:
+        _made.clear()
+        _made[id(platform)] = callers(platform)
+    return _made[id(platform)]
+
+
+def test_a_wrong_token_is_refused_not_ignored(platform: Platform) -> None:
+    client = httpx2.Client(base_url=platform.url, headers={"Authorization": "Bearer nonsense"})
+    for path in ("/api/v1/offers", "/api/v1/bookings", "/api/v1/organisation"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+
+
+def test_rights_only_grow_with_the_role() -> None:
+    assert ROLE_RIGHTS[Role.MEMBER] < ROLE_RIGHTS[Role.PLANNER] < ROLE_RIGHTS[Role.OWNER]
+    assert not {Right.GOVERN, Right.REGION} & TOKEN_SCOPES
+    for kind in Kind:
+        for role in Role:
+            assert (Right.REGION in rights_of(role, kind, True)) == (kind is Kind.REGION and role is not Role.MEMBER)
+            assert Right.OFFER not in rights_of(role, kind, approved=False)
+
+
+def test_what_is_anothers_is_not_there(platform: Platform) -> None:
+    """Each thing of one factory, by the owner of another: 404, as if it did not exist."""
+    owner, other = platform.somebody("o@hal.be", "hal-2"), platform.somebody("x@hal.be", "hal-3")
+    platform.machine()
+    platform.offer()
+    listing = {
+        "kind": "equipment", "title": "Rolbank", "start": "2026-03-01T00:00:00Z", "end": "2026-12-31T00:00:00Z",
+        "details": {"use": "loan"},
+    }  # fmt: skip
+    made = {
+        "listing": owner.post("/api/v1/listings", json=listing).json()["id"],
+        "wanted": owner.post("/api/v1/wanted", json={"title": "Draaiwerk", "wish": {"process": "turning"}}).json()[
+            "id"
+        ],
+        "search": owner.post("/api/v1/searches", json={"title": "Draaiwerk", "wish": {"process": "turning"}}).json()[
+            "id"
+        ],
+        "webhook": owner.post("/api/v1/webhooks", json={"url": "http://127.0.0.1:9/x"}).json()["id"],
+        "feed": owner.post("/api/v1/feeds", json={"subject": "provider"}).json()["id"],
+        "token": owner.post("/api/v1/organisation/tokens", json={"name": "erp", "scopes": ["read"]}).json()["id"],
+        "member": owner.get("/api/v1/organisation/members").json()["members"][0]["id"],
+        "booking": platform.startup.post("/api/v1/offers/o1/booking", json={}).json()["id"],
+    }
+    tries = [
+        ("PUT", f"/api/v1/listings/{made['listing']}", listing), ("DELETE", f"/api/v1/listings/{made['listing']}", None),
+        ("PUT", f"/api/v1/listings/{made['listing']}/giving?agreed=true", None),
+        ("GET", f"/api/v1/wanted/{made['wanted']}/matches", None), ("DELETE", f"/api/v1/wanted/{made['wanted']}", None),
+        ("GET", f"/api/v1/searches/{made['search']}/matches", None), ("DELETE", f"/api/v1/searches/{made['search']}", None),
+        ("DELETE", f"/api/v1/webhooks/{made['webhook']}", None), ("GET", f"/api/v1/webhooks/{made['webhook']}/deliveries", None),
+        ("POST", f"/api/v1/feeds/{made['feed']}/renewal", None), ("DELETE", f"/api/v1/feeds/{made['feed']}", None),
+        ("DELETE", f"/api/v1/organisation/tokens/{made['token']}", None),
+        ("PUT", f"/api/v1/organisation/members/{made['member']}", {"role": "member"}),
+        ("DELETE", f"/api/v1/organisation/members/{made['member']}", None),
+        ("GET", f"/api/v1/bookings/{made['booking']}", None), ("GET", f"/api/v1/bookings/{made['booking']}/messages", None),
+        ("POST", f"/api/v1/bookings/{made['booking']}/messages", {"text": "x"}),
+        ("POST", f"/api/v1/bookings/{made['booking']}/state", {"state": "cancelled"}),
+        ("GET", "/api/v1/machines/hal-2/mill-1/details", None), ("PUT", "/api/v1/machines/hal-2/mill-1/details", {}),
+        ("PUT", "/api/v1/session/organisation", {"organisation": "hal-2"}),
+        ("GET", f"/searches/{made['search']}", None), ("GET", f"/bookings/{made['booking']}", None),
+        ("GET", f"/listings/{made['listing']}/edit", None), ("GET", f"/organisation/webhooks/{made['webhook']}", None),
+        ("GET", "/machines/hal-2/mill-1/edit", None), ("POST", f"/wanted/{made['wanted']}/close", None),
+        ("POST", f"/organisation/feeds/{made['feed']}", None), ("POST", f"/listings/{made['listing']}/close", None),
+    ]  # fmt: skip
+    for method, path, body in tries:
+        answer = other.request(method, path, json=body) if body is not None else other.request(method, path)
+        assert answer.status_code == 404, (method, path, answer.text[:200])
+
+
+@pytest.mark.parametrize(
+    "site",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://["},
+        {},
+    ],
+)
+def test_another_site_does_nothing_in_a_visitors_name(platform: Platform, site: dict[str, str]) -> None:
+    owner = platform.somebody("o@hal.be", "hal-2")
+    client = httpx2.Client(base_url=platform.url, cookies=dict(owner.cookies), headers=site)
+    for path in ("/api/v1/organisation/tokens", "/organisation/tokens", "/sign-out"):
+        assert client.post(path, json={"name": "x", "scopes": ["read"]}).status_code == 403, path
+    assert owner.get("/api/v1/organisation/tokens").json()["tokens"] == []
+    assert owner.get("/api/v1/account").status_code == 200

@@ -1,0 +1,83 @@
+"""How the suite runs: which tests need servers, in which order and in which groups they are handed to parallel workers, and the closing
+lines that say which servers were real. Written down in docs/decisions/0019-suite-in-parallel.md."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from tests import servers
+
+SERVER_FIXTURES = {"broker", "influx_url", "postgres", "browser"}
+SERVER_PARAMETERS = {"postgresql", "influxdb"}
+"""Values of a fixture's or test's parameter for which it asks for a server of that name."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    sys.addaudithook(_refuse_hidden_processes)
+
+
+def _refuse_hidden_processes(event: str, _: tuple[Any, ...]) -> None:
+    if event == "subprocess.Popen" and not servers.allowed:
+        raise AssertionError("This test starts a program: mark it with `@pytest.mark.servers`.")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before `-m` selects, and before xdist reads the groups."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            _mark(item)
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def _mark(item: pytest.Function) -> None:
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    named = {one for one in parameters if isinstance(one, str)}
+    if SERVER_FIXTURES & set(item.fixturenames) or SERVER_PARAMETERS & named:
+        item.add_marker(pytest.mark.servers)
+    shared = _shared_fixtures(item)
+    if shared:
+        item.add_marker(pytest.mark.xdist_group("-".join((item.path.stem, *shared))))
+
+
+def _shared_fixtures(item: pytest.Function) -> list[str]:
+    """The fixtures that are made once per module, with their parameters: tests with the same ones go to the same worker."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    found = []
+    for name, definitions in sorted(item._fixtureinfo.name2fixturedefs.items()):
+        if definitions and definitions[-1].scope in ("module", "package", "class"):
+            found.append(f"{name}-{parameters[name]}" if name in parameters else name)
+    return found
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    servers.allowed = item.get_closest_marker("servers") is not None
+    try:
+        return (yield)
+    finally:
+        servers.allowed = True
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands over what it used."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["servers"] = servers.used
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    servers.used.update(getattr(node, "workeroutput", {}).get("servers", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What of the servers was real in this run."""
+    real = ", ".join(f"{name} {version}" for name, version in sorted(servers.used.items()))
+    terminalreporter.write_line(f"real: {real or 'no server was needed'}")
+    missing = sorted(set(servers.PROGRAMS.values()) - set(servers.used))
+    if missing:
+        terminalreporter.write_line(f"not used in this run: {', '.join(missing)}")

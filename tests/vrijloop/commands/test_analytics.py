@@ -1,0 +1,127 @@
+"""`vrijloop spare`, `vrijloop backtest` and `vrijloop kpis`, with their tables and their JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from telemetry import UserError
+from tests.servers import shared_file
+from tests.vrijloop.command_line import invoke
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+POLICY = 'max_broken_promises = 0.05\nminimum_slot = "2h"\nnotice = "0h"\n'
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    """Sixteen weeks of one machine that works from six to twenty on weekdays."""
+    lines = ["machine,since,until,state"]
+    for day in range(16 * 7):
+        midnight = START + timedelta(days=day)
+        times = [midnight + timedelta(hours=hours) for hours in ((0, 6, 20, 24) if day % 7 < 5 else (0, 24))]
+        states = ("not_executing", "executing", "not_available")
+        lines += [
+            f"saw-1,{a.isoformat()},{b.isoformat()},{state}"
+            for a, b, state in zip(times, times[1:], states, strict=False)
+        ]
+    path = tmp_path / "history.csv"
+    path.write_text("\n".join(lines) + "\n")
+    (tmp_path / "policy.toml").write_text(POLICY + 'zone = "UTC"\n')
+    return path
+
+
+def test_spare_lists_slots(history: Path) -> None:
+    policy = history.parent / "policy.toml"
+    arguments = ("spare", history, "--at", "2026-04-06T12:00:00+02:00", "--horizon", "7d", "--policy", policy)
+    printed = invoke(*arguments, "--json")
+    slots = json.loads(printed)["slots"]
+    assert invoke(*arguments, "--json") == printed, "deterministic"
+    assert slots
+    for slot in slots:
+        assert list(slot) == ["machine", "start", "end", "probability"]
+        start, end = (datetime.fromisoformat(slot[name]) for name in ("start", "end"))
+        assert slot["start"].endswith("Z")
+        assert datetime(2026, 4, 6, 10, tzinfo=UTC) <= start < end <= datetime(2026, 4, 13, 10, tzinfo=UTC)
+        assert end - start >= timedelta(hours=2)
+        assert 0 < slot["probability"] < 1
+    assert "saw-1" in invoke(*arguments)
+
+
+def test_backtest_reports_how_promises_were_kept(history: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "backtest.png"
+    arguments = ("backtest", history, "--policy", history.parent / "policy.toml", "--plot", picture)
+    result = json.loads(invoke(*arguments, "--json"))
+    assert list(result["results"]) == ["vrijloop", "weekly profile", "same hour last week"]
+    own = result["results"]["vrijloop"]
+    assert own["broken_share"] <= 0.05
+    assert own["recall"] > 0.8
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    table = invoke(*arguments[:-2])
+    assert "Recall" in table
+    assert "Reliability" in table
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("machine,since\nm,2026\n", "until, state is missing"),
+        ("machine,since,until,state\nm,yesterday,2026-01-01T00:00:00Z,executing\n", "line 2: `since` 'yesterday'"),
+        ("machine,since,until,state\nm,2026-01-01T00:00:00Z,2026-01-02T00:00:00Z,idle\n", "line 2: `state` 'idle'"),
+        ("machine,since,until,state\nm,2026-01-02T00:00:00Z,2026-01-01T00:00:00Z,executing\n", "is before `since`"),
+        ("machine,since,until,state\n", "contains no history"),
+    ],
+)
+def test_an_invalid_history_is_refused_with_its_line(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "wrong.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=expected):
+        invoke("backtest", path)
+
+
+def test_wrong_arguments_are_errors(history: Path, tmp_path: Path) -> None:
+    for arguments, expected in (
+        (("spare", history, "--at", "2026-04-06"), "no time zone"),
+        (("spare", history, "--at", "noon"), "not a time"),
+        (("spare", history, "--horizon", "60d"), "--horizon"),
+        (("spare", tmp_path / "absent.csv"), "cannot be read"),
+        (("backtest", history, "--first", "2027-01-01T00:00:00Z"), "too short"),
+    ):
+        with pytest.raises(UserError, match=expected):
+            invoke(*arguments)
+
+
+def test_promises_hold_for_the_recorded_meter(tmp_path: Path) -> None:
+    """Six weeks in the middle of the recorded year; `docs/rooms/analytics.md` has the figures of the whole year."""
+    rows = shared_file("data", "steel_2018_15min.csv").read_text().splitlines()[1:]
+    lines, begin = ["machine,since,until,state"], datetime(2017, 12, 31, 15, tzinfo=UTC)
+    states = ["not_executing" if float(row.split(",")[1]) * 4 <= 25 else "executing" for row in rows]
+    first = 0
+    for place in range(1, len(states) + 1):
+        if place == len(states) or states[place] != states[first]:
+            since, until = (begin + timedelta(minutes=15 * one) for one in (first, place))
+            lines.append(f"steel,{since.isoformat()},{until.isoformat()},{states[first]}")
+            first = place
+    path, policy = tmp_path / "steel.csv", tmp_path / "policy.toml"
+    path.write_text("\n".join(lines))
+    policy.write_text(POLICY + 'zone = "Asia/Seoul"\nholidays = "KR"\n')
+    span = ("--first", "2018-07-01T00:00:00+09:00", "--last", "2018-08-12T00:00:00+09:00", "--refit", "3w")
+    own = json.loads(invoke("backtest", path, "--policy", policy, *span, "--json"))["results"]["vrijloop"]
+    assert own["slots"] > 100
+    assert own["broken_interval_95"][0] <= 0.05
+    assert own["precision"] > 0.93
+
+
+def test_kpis_show_how_hours_were_used(history: Path) -> None:
+    policy = history.parent / "policy.toml"
+    arguments = ("kpis", history, "--first", "2026-01-05", "--last", "2026-01-11", "--policy", policy)
+    (row,) = json.loads(invoke(*arguments, "--json"))["rows"]
+    assert (row["of"], row["period"], row["calendar_h"], row["apt_h"]) == ("saw-1", "2026-W02", 168, 70)
+    assert row["losses_h"]["off"] == 20
+    assert row["last_used"] == "2026-01-09T20:00:00Z"
+    assert "saw-1" in invoke(*arguments)
+    with pytest.raises(UserError, match="shift"):
+        invoke(*arguments, "--per", "month")

@@ -1,0 +1,244 @@
+"""Stores, servers and platforms are restored from their backups."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine
+
+from analytics.policy.slot import Slot
+from analytics.publishing.publications import KEPT, Publications
+from analytics.publishing.reconcile import Offer
+from analytics.publishing.state import PublisherState
+from sharing_platform.app import PlatformSettings, create_app
+from sharing_platform.database import migrate
+from stores import ReportBatch, StateStore, StoredReport
+from stores.configuration import open_store
+from telemetry import MachineState, StateInterval, SystemClock, UserError, load_settings
+from tests.postgres import fresh_database
+from tests.servers import answers, create_influx_database, free_port, wait_for
+from tests.vrijloop.command_line import invoke
+from vrijloop.server_settings import ServerSettings
+
+T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
+TOKEN = "token-of-sixteen-or-more"
+
+
+def configuration(folder: Path, store: str = "", platform: str = "http://127.0.0.1:9") -> Path:
+    for name in ("token", "platform-token", "influx-token"):
+        (folder / name).write_text(TOKEN)
+    (folder / "policy.toml").write_text('factory = "genk"\n')
+    path = folder / "server.toml"
+    path.write_text(
+        f'data_dir = "{folder}/server"\nport = {free_port()}\ntoken_file = "{folder}/token"\npolicy = "{folder}/policy.toml"\n'
+        f'ingest = false\n[platform]\nurl = "{platform}"\ntoken_file = "{folder}/platform-token"\n{store}'
+    )
+    return path
+
+
+def opened(config: Path) -> StateStore:
+    settings = load_settings(config, ServerSettings)
+    return open_store(settings.store, settings.data_dir, SystemClock())
+
+
+def fill(config: Path) -> None:
+    store = opened(config)
+    reports = [
+        StoredReport("genk", f"m{n % 3}", "gw-1", n + 1 + (n > 50), StateInterval(list(MachineState)[n % 5], T0 + n * timedelta(hours=1), T0 + (n + 1) * timedelta(hours=1)))
+        for n in range(100)
+    ]  # fmt: skip
+    store.write(ReportBatch.of(reports))
+    store.close()
+    data_dir = load_settings(config, ServerSettings).data_dir
+    publications = Publications(data_dir / "publications.sqlite")
+    slot = Slot("m1", T0, T0 + timedelta(hours=4), 0.93, 30, 1)
+    publications.record(Offer("one", slot), T0, T0)
+    publications.settle(["one"], KEPT)
+    publications.close()
+    state = PublisherState(data_dir / "publisher.sqlite")
+    state.kill_switch = True
+    state.close()
+
+
+def held(config: Path) -> dict[str, Any]:
+    store = opened(config)
+    data_dir = load_settings(config, ServerSettings).data_dir
+    publications, state = Publications(data_dir / "publications.sqlite"), PublisherState(data_dir / "publisher.sqlite")
+    found = {
+        "records": store.records("genk", T0, T0 + timedelta(days=30), ["m0", "m1", "m2"])
+        .fillna({"power_w": -1.0})
+        .to_dict("records"),
+        "ledger": [(one.gateway, one.stored, one.missing, one.gaps) for one in store.ledger()],
+        "tally": publications.tally(),
+        "kill_switch": state.kill_switch,
+    }
+    for part in (store, publications, state):
+        part.close()
+    return found
+
+
+@pytest.fixture(params=["duckdb", "influxdb"])
+def lost(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, Any]]:
+    """Returns a configuration, and a function that deletes its store."""
+    if request.param == "duckdb":
+        config = configuration(tmp_path)
+        yield config, lambda: shutil.rmtree(tmp_path / "server")
+        return
+    url = request.getfixturevalue("influx_url")
+    database = f"backup_{os.getpid()}"
+    create_influx_database(url, database)
+    store = (
+        f'[store]\nkind = "influxdb"\nurl = "{url}"\nbucket = "{database}"\ntoken_file = "{tmp_path}/influx-token"\n'
+    )
+    config = configuration(tmp_path, store)
+
+    def lose() -> None:
+        lonely = opened(config)
+        for machine in ("m0", "m1", "m2"):
+            lonely.delete_machine("genk", machine)
+        lonely._connection.change(["DELETE FROM report_sequence"])  # type: ignore[attr-defined]
+        lonely.close()
+        shutil.rmtree(tmp_path / "server")
+
+    yield config, lose
+
+
+@pytest.mark.servers
+def test_a_lost_store_is_restored_completely(lost: tuple[Path, Any], tmp_path: Path) -> None:
+    config, lose = lost
+    fill(config)
+    before = held(config)
+    assert len(before["records"]) == 100
+    assert before["ledger"] == [("gw-1", 100, 1, ((52, 52),))]
+    assert "MB" in invoke("backup", tmp_path / "b.tar", "-c", config)
+    assert (tmp_path / "b.tar").stat().st_mode & 0o077 == 0
+    lose()
+    output = invoke("restore", tmp_path / "b.tar", "-c", config)
+    assert "100 states and the ledger of 1 gateways are restored" in output
+    assert held(config) == before
+    with pytest.raises(UserError, match="not empty"):
+        invoke("restore", tmp_path / "b.tar", "-c", config)
+    invoke("restore", tmp_path / "b.tar", "-c", config, "--over")
+    assert held(config) == before, "twice is once"
+    assert (tmp_path / "server" / "before-restore-publisher.sqlite").exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
+def test_files_restored_by_root_belong_to_the_service(tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    fill(config)
+    invoke("backup", tmp_path / "b.tar", "-c", config)
+    folder = tmp_path / "server"
+    shutil.rmtree(folder)
+    folder.mkdir()
+    os.chown(folder, 10001, 10001)
+    invoke("restore", tmp_path / "b.tar", "-c", config)
+    assert {(one.name, one.stat().st_uid) for one in folder.iterdir()} >= {
+        ("states.duckdb", 10001),
+        ("publisher.sqlite", 10001),
+    }
+
+
+def test_a_damaged_backup_changes_nothing(tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    fill(config)
+    good = tmp_path / "b.tar"
+    invoke("backup", good, "-c", config)
+    raw = bytearray(good.read_bytes())
+    with tarfile.open(good) as tar:
+        member = tar.getmember("states.parquet")
+    raw[member.offset_data + member.size // 2] ^= 0xFF
+    (tmp_path / "bad.tar").write_bytes(raw)
+    (tmp_path / "cut.tar").write_bytes(raw[: member.offset_data + 100])
+    (tmp_path / "no.tar").write_bytes(b"no tar at all")
+    shutil.rmtree(tmp_path / "server")
+    for name, sentence in (
+        ("bad", "has changed since the backup was made"),
+        ("cut", "is not a Vrijloop backup"),
+        ("no", "is not a Vrijloop backup"),
+        ("absent", "is not a Vrijloop backup"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            invoke("restore", tmp_path / f"{name}.tar", "-c", config)
+    assert not list((tmp_path / "server").glob("publi*"))
+
+
+@pytest.mark.servers
+def test_a_running_server_writes_its_own_backup_and_is_not_overwritten(tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    fill(config)
+    before = held(config)
+    process = subprocess.Popen([sys.executable, "-m", "vrijloop", "server", "-c", config], stderr=subprocess.DEVNULL)
+    try:
+        port = load_settings(config, ServerSettings).port
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}"), "the server to answer")
+        invoke("backup", tmp_path / "b.tar", "-c", config)
+        with pytest.raises(UserError, match="stop it first"):
+            invoke("restore", tmp_path / "b.tar", "-c", config, "--over")
+    finally:
+        process.terminate()
+        process.wait(30)
+    shutil.rmtree(tmp_path / "server")
+    invoke("restore", tmp_path / "b.tar", "-c", config)
+    assert held(config) == before
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_lost_platform_is_restored(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    from fastapi.testclient import TestClient
+
+    urls = [f"sqlite:///{tmp_path}/{name}.sqlite" for name in ("first", "second")]
+    if kind == "postgresql":
+        server = request.getfixturevalue("postgres")
+        urls = [fresh_database(server) for _ in urls]
+    tokens = {"genk": "secret-of-genk-itself"}
+    offer = {
+        "factory": "genk", "machine": "m1", "start": (datetime.now(UTC) + timedelta(days=1)).isoformat(),
+        "end": (datetime.now(UTC) + timedelta(days=2)).isoformat(), "probability": 0.9, "checked": 30, "broken": 1,
+    }  # fmt: skip
+    path = "/api/v1/offers/5f0c8a8e-0000-4000-8000-000000000001"
+
+    def client(url: str) -> TestClient:
+        return TestClient(create_app(PlatformSettings(url, tokens), SystemClock().now))
+
+    with client(urls[0]) as first:
+        first.put(path, json=offer, headers={"Authorization": f"Bearer {tokens['genk']}"}).raise_for_status()
+        shown = first.get(path).json()
+        invoke("backup", tmp_path / "b.tar", "--platform-database", urls[0])
+    invoke("restore", tmp_path / "b.tar", "--platform-database", urls[1])
+    with client(urls[1]) as second:
+        assert second.get(path).json() == shown
+    with pytest.raises(UserError):
+        invoke("restore", tmp_path / "b.tar", "--platform-database", urls[1])
+    invoke("restore", tmp_path / "b.tar", "--platform-database", urls[1], "--over")
+
+
+def test_the_platforms_tables_are_migrated_by_command(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/old.sqlite"
+    with create_engine(url).begin() as connection:
+        migrate(connection, "0002")
+    assert "from 0002 to 0005" in invoke("platform-migrate", "--database", url)
+    assert "at revision 0005" in invoke("platform-migrate", "--database", url)
+    assert "from none to 0005" in invoke("platform-migrate", "--database", f"sqlite:///{tmp_path}/new.sqlite")
+    with pytest.raises(UserError, match="cannot be opened"):
+        invoke("platform-migrate", "--database", "postgresql+psycopg://nobody@127.0.0.1:9/x")
+
+
+def test_what_to_back_up_must_be_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="name what to process"):
+        invoke("backup", tmp_path / "b.tar")
+    for url in ("mysql://x/y", "nonsense", "postgresql://host"):
+        with pytest.raises(UserError, match="the platform's database"):
+            invoke("backup", tmp_path / "b.tar", "--platform-database", url)
+    with pytest.raises(UserError, match="no such database"):
+        invoke("backup", tmp_path / "b.tar", "--platform-database", f"sqlite:///{tmp_path}/none.sqlite")

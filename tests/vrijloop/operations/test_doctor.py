@@ -1,0 +1,232 @@
+"""Findings of `vrijloop doctor` for a healthy installation, and for each problem."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, update
+
+from sharing_platform.app import PlatformSettings, create_app
+from sharing_platform.database import migrate, open_database
+from sharing_platform.notifications.delivery import Channels, DeliveryWorker
+from sharing_platform.notifications.mail import NotSentError, queue_mail
+from sharing_platform.notifications.models import Mail
+from sharing_platform.notifications.webhooks import RETRY_AFTER
+from sharing_platform.organisations.accounts import get_or_create_account
+from telemetry import SystemClock, UserError
+from tests.certificates import ask_for_certificate, make_certificates
+from tests.servers import Mosquitto, free_port, serving
+from tests.vrijloop.command_line import invoke
+from vrijloop.operations.doctor import clocks, disk
+
+TOKEN = "a-token-of-at-least-16"
+
+
+@dataclass
+class Installation:
+    """The configuration of a server in a folder, with broker and platform."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "server.toml"
+
+    def doctor(self, code: int) -> dict[str, list[tuple[str, str]]]:
+        """Findings by area: (level, sentence and remedy)."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for one in json.loads(invoke("doctor", "--config", self.config, "--json", code=code)):
+            found.setdefault(one["area"], []).append((one["level"], f"{one['said']} {one['mend']}"))
+        return found
+
+    def change(self, old: str, new: str) -> None:
+        text = self.config.read_text()
+        assert old in text
+        self.config.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def installation(tmp_path: Path, broker: Mosquitto) -> Iterator[Installation]:
+    app = create_app(PlatformSettings(f"sqlite:///{tmp_path}/p.sqlite", {"hal-2": TOKEN}), SystemClock().now)
+    with serving(app) as url:
+        (tmp_path / "policy.toml").write_text('factory = "hal-2"\n')
+        for name in ("server-token", "platform-token"):
+            (tmp_path / name).write_text(TOKEN)
+            (tmp_path / name).chmod(0o600)
+        (tmp_path / "server.toml").write_text(
+            f'token_file = "{tmp_path}/server-token"\npolicy = "{tmp_path}/policy.toml"\ndata_dir = "{tmp_path}/data"\n'
+            f'port = {free_port()}\n[mqtt]\nurl = "{broker.url}"\n[platform]\nurl = "{url}"\n'
+            f'token_file = "{tmp_path}/platform-token"\n'
+        )
+        yield Installation(tmp_path)
+
+
+def test_a_healthy_installation(installation: Installation) -> None:
+    found = installation.doctor(code=0)
+    assert {area for area, rows in found.items() if all(level == "ok" for level, _ in rows)} >= {
+        "configuration", "secrets", "broker", "store", "platform", "clock",
+    }  # fmt: skip
+    assert found["server"][0][0] == "warning", "it does not run yet"
+    assert TOKEN not in str(found)
+    output = invoke("doctor", "--config", installation.config)
+    assert "✓ broker" in output
+
+
+def _no_broker(one: Installation) -> None:
+    one.change('[mqtt]\nurl = "', f'[mqtt]\nurl = "mqtt://127.0.0.1:{free_port()}" # "')
+
+
+def _no_such_port(one: Installation) -> None:
+    one.change("mqtt://127.0.0.1:", "mqtt://127.0.0.1:99")
+
+
+def _wrong_token(one: Installation) -> None:
+    (one.folder / "platform-token").write_text("another-token-of-at-least-16")
+
+
+def _short_token(one: Installation) -> None:
+    (one.folder / "server-token").write_text("short")
+
+
+def _readable(one: Installation) -> None:
+    (one.folder / "server-token").chmod(0o644)
+
+
+def _no_platform(one: Installation) -> None:
+    one.change("[platform]\nurl = ", f'[platform]\nurl = "http://127.0.0.1:{free_port()}" #')
+
+
+def _no_influxdb(one: Installation) -> None:
+    table = f'[store]\nkind = "influxdb"\nurl = "http://127.0.0.1:{free_port()}"\ntoken_file = "{one.folder}/server-token"\n'
+    one.change("[platform]", f"{table}[platform]")
+
+
+def _bad_policy(one: Installation) -> None:
+    (one.folder / "policy.toml").write_text('factory = "hal-2"\nminimum_slot = "soon"\n')
+
+
+def _no_tls(one: Installation) -> None:
+    one.change("mqtt://", "mqtts://")
+
+
+@pytest.mark.parametrize(
+    ("break_it", "area", "level", "expected"),
+    [
+        (_no_broker, "broker", "wrong", "no answer"), (_no_such_port, "configuration", "wrong", "mqtt://HOST:PORT"), (_wrong_token, "platform", "wrong", "does not accept this factory's token"),
+        (_short_token, "secrets", "wrong", "shorter than 16"), (_readable, "secrets", "warning", "chmod 600"),
+        (_no_platform, "platform", "wrong", "does not answer"), (_no_influxdb, "store", "wrong", "InfluxDB does not answer"),
+        (_bad_policy, "configuration", "wrong", "minimum_slot"), (_no_tls, "broker", "wrong", "certificate is not valid"),
+    ],
+)  # fmt: skip
+def test_problems_are_reported(
+    installation: Installation, break_it: Callable[[Installation], None], area: str, level: str, expected: str
+) -> None:
+    break_it(installation)
+    found = installation.doctor(code=0 if level == "warning" else 1)
+    assert any(one == level and expected in sentence for one, sentence in found[area]), found[area]
+
+
+@pytest.mark.servers
+def test_a_broker_that_asks_for_a_certificate(installation: Installation, tmp_path: Path) -> None:
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    make_certificates(folder)
+    broker = Mosquitto(folder, extra=ask_for_certificate(folder))
+    broker.start()
+    installation.change(
+        '[mqtt]\nurl = "', f'[mqtt]\nca_file = "{folder}/ca.pem"\nurl = "mqtts://localhost:{broker.port}" # "'
+    )
+    found = installation.doctor(code=1)["broker"]
+    assert any("without an answer; it may expect a certificate" in sentence for _, sentence in found), found
+    broker.stop()
+
+
+@pytest.mark.servers
+def test_a_missing_bucket(installation: Installation, influx_url: str) -> None:
+    table = f'[store]\nkind = "influxdb"\nurl = "{influx_url}"\nbucket = "nowhere"\ntoken_file = "{installation.folder}/server-token"\n'
+    installation.change("[platform]", f"{table}[platform]")
+    found = installation.doctor(code=1)["store"]
+    assert [level for level, _ in found] == ["ok", "wrong"]
+    assert "nowhere" in found[1][1]
+
+
+def test_clocks_and_disks() -> None:
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    assert clocks(now, now + timedelta(seconds=2)).level == "ok"
+    apart = clocks(now, now + timedelta(minutes=3))
+    assert (apart.level, "180 s" in apart.said) == ("warning", True)
+    assert disk(Path("/"), (100_000_000_000, 0, 50_000_000_000)).level == "ok"
+    assert disk(Path("/"), (100_000_000_000, 0, 2_000_000_000)).level == "warning"
+    assert disk(Path("/"), (5_000_000_000, 0, 900_000_000)).level == "warning"
+
+
+class Refusing:
+    """A mail server that refuses all mail."""
+
+    def send(self, mail: EmailMessage) -> None:
+        raise NotSentError("550 no such user")
+
+
+def platform_doctor(url: str, code: int = 0) -> dict[str, tuple[str, str]]:
+    """Findings by area: (level, sentence and remedy)."""
+    found = json.loads(invoke("doctor", "--platform-database", url, "--json", code=code))
+    return {one["area"]: (one["level"], f"{one['said']} {one['mend']}") for one in found}
+
+
+def test_a_healthy_platform(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "shutil.disk_usage", lambda _: (10**12, 0, 10**12)
+    )  # the disk of this machine does not matter here
+    open_database(database_url)
+    assert {level for level, _ in platform_doctor(database_url).values()} == {"ok"}
+
+
+def test_a_platform_whose_mails_do_not_arrive(database_url: str) -> None:
+    """A delay of ten minutes is normal; after that there is a warning, which also counts mails that were given up
+    days ago."""
+    present = [SystemClock().now() - timedelta(minutes=9)]
+    sessions = open_database(database_url)
+    courier = DeliveryWorker(sessions, lambda: present[0], Channels(Refusing(), "p@hal.be", lambda *_: None, False))
+    with sessions.begin() as session:
+        account, _ = get_or_create_account(session, "an@startup.be", "An", "nl", present[0])
+        queue_mail(session, account, "message", "UTC", present[0], title="x", link="y")
+    courier.deliver_due()
+    assert platform_doctor(database_url)["e-mails"][0] == "ok"
+    with sessions.begin() as session:
+        session.execute(update(Mail).values(created=present[0] - timedelta(minutes=2)))
+    level, sentence = platform_doctor(database_url)["e-mails"]
+    assert level == "warning"
+    assert (
+        "1 have been waiting for more than ten minutes, 0 were given up. Latest reason: 550 no such user." in sentence
+    )
+    for _ in RETRY_AFTER:
+        present[0] += timedelta(days=1)
+        courier.deliver_due()
+    assert (
+        "0 have been waiting for more than ten minutes, 1 were given up" in platform_doctor(database_url)["e-mails"][1]
+    )
+
+
+def test_a_platform_of_an_older_version_or_none_at_all(tmp_path: Path) -> None:
+    missing = f"sqlite:///{tmp_path}/none.sqlite"
+    assert "there is no such database" in platform_doctor(missing, code=1)["database"][1]
+    assert list(tmp_path.iterdir()) == [], "looking makes nothing"
+    engine = create_engine(f"sqlite:///{tmp_path}/old.sqlite")
+    with engine.begin() as connection:
+        migrate(connection, "0004")
+    found = platform_doctor(str(engine.url), code=1)
+    assert found.keys() == {"database"}
+    assert "platform-migrate" in found["database"][1]
+    away = f"postgresql+psycopg://vrijloop@127.0.0.1:{free_port()}/platform"
+    assert "cannot be read" in platform_doctor(away, code=1)["database"][1]
+
+
+def test_nothing_to_check_is_an_error() -> None:
+    with pytest.raises(UserError, match="--platform-database"):
+        invoke("doctor")

@@ -1,0 +1,64 @@
+"""The source tree: every module can be imported, and none is too long."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = [
+    "telemetry",
+    "stores",
+    "edge_agent",
+    "ingest",
+    "analytics",
+    "sharing_platform",
+    "dashboards",
+    "simulators",
+    "vrijloop",
+]
+NOT_IMPORTED = ("sharing_platform.migrations", "vrijloop.__main__")
+
+
+def modules() -> list[str]:
+    found = []
+    for room in ROOMS:
+        found.append(room)
+        package = importlib.import_module(room)
+        found += [one.name for one in pkgutil.walk_packages(package.__path__, f"{room}.")]
+    return [name for name in found if not name.startswith(NOT_IMPORTED)]
+
+
+def test_every_module_can_be_imported() -> None:
+    for name in modules():
+        importlib.import_module(name)
+
+
+def test_no_module_is_over_400_lines() -> None:
+    sources = []
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [one for one in folders if one != "node_modules" and not one.startswith(".")]
+        sources += [Path(folder, one) for one in files if one.endswith(".py")]
+    assert len(sources) > 100
+    long = {
+        str(path.relative_to(ROOT)): lines for path in sources if (lines := len(path.read_text().splitlines())) > 400
+    }
+    assert long == {}
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("room", ["edge_agent"])
+def test_a_gateway_needs_no_server_packages(room: str) -> None:
+    """The agent is installed with `vrijloop[edge]`, so it must not import what only a server has installed."""
+    forbidden = ["pandas", "duckdb", "fastapi", "sqlalchemy", "influxdb_client", "numpy"]
+    code = (
+        f"import sys; import {room}.commands, {room}.agent, vrijloop.cli; "
+        f"print([name for name in {forbidden} if name in sys.modules])"
+    )
+    done = subprocess.run([".venv/bin/python", "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr

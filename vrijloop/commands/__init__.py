@@ -1,0 +1,1 @@
+"""The commands of `vrijloop`, one module per subject."""

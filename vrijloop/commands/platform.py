@@ -1,0 +1,95 @@
+"""`vrijloop platform`, `vrijloop platform-admin` and `vrijloop platform-migrate`."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from telemetry import ShiftedClock, UserError
+from telemetry.logs import log_to_stderr
+from vrijloop.commands.options import AsOfOption, parse_as_of
+
+DatabaseOption = Annotated[
+    str, typer.Option(help="SQLAlchemy URL.", envvar="VRIJLOOP_PLATFORM_DATABASE", show_envvar=True)
+]
+UrlOption = Annotated[
+    str | None,
+    typer.Option(envvar="VRIJLOOP_PLATFORM_URL", help="Public URL of the platform, for the links in e-mails."),
+]
+_DATABASE = "sqlite:///vrijloop-platform.sqlite"
+
+
+def platform(
+    tokens_file: Annotated[
+        Path | None, typer.Option(envvar="VRIJLOOP_PLATFORM_TOKENS_FILE", help="JSON: factory to bearer token.")
+    ] = None,
+    database: DatabaseOption = _DATABASE,
+    webhooks_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="VRIJLOOP_PLATFORM_WEBHOOKS_FILE",
+            help='JSON: factory to {"url", "secret"}, where it is notified of its bookings.',
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(envvar="VRIJLOOP_PLATFORM_HOST")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="VRIJLOOP_PLATFORM_PORT", min=1, max=65535)] = 8340,
+    url: UrlOption = None,
+    mail: Annotated[
+        str | None,
+        typer.Option(envvar="VRIJLOOP_PLATFORM_MAIL", help="smtp://user@host:587, or a folder to write e-mails to."),
+    ] = None,
+    mail_from: Annotated[
+        str, typer.Option(envvar="VRIJLOOP_PLATFORM_MAIL_FROM", help="The sender of e-mails.")
+    ] = "vrijloop@localhost",
+    mail_password_file: Annotated[
+        Path | None, typer.Option(envvar="VRIJLOOP_PLATFORM_MAIL_PASSWORD_FILE", help="The mail server's password.")
+    ] = None,
+    private_webhooks: Annotated[
+        bool, typer.Option("--private-webhooks", help="Allow webhooks to private networks.")
+    ] = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Run the sharing platform."""
+    from vrijloop.platform_server import PlatformOptions, run_platform
+
+    log_to_stderr()
+    if mail is None:
+        logging.getLogger(__name__).warning("--mail is not set: nobody can register, and e-mails wait until it is.")
+    moment = parse_as_of(as_of)
+    options = PlatformOptions(
+        database, tokens_file, webhooks_file, host, port, url, mail, mail_from, mail_password_file, private_webhooks
+    )
+    run_platform(options, ShiftedClock(moment) if moment else None)
+
+
+def platform_admin(
+    email: Annotated[str, typer.Argument(help="The administrator's e-mail address.")],
+    name: Annotated[str, typer.Option(help="The administrator's name.")] = "Administrator",
+    region: Annotated[
+        str, typer.Option(help="Name of the region, if it does not exist yet.")
+    ] = "Limburg en Sint-Truiden",
+    database: DatabaseOption = _DATABASE,
+    url: UrlOption = None,
+) -> None:
+    """Create an administrator of the region, who approves organisations. Prints a link that works once, within 24
+    hours."""
+    from vrijloop.platform_server import PlatformOptions, add_administrator
+
+    if "@" not in email:
+        raise UserError(f"{email}: not an e-mail address.")
+    print(add_administrator(PlatformOptions(database, url=url), email, name, region))
+
+
+def platform_migrate(database: DatabaseOption = _DATABASE) -> None:
+    """Migrate the platform's tables to this version and print both revisions. Starting the platform does the same."""
+    from vrijloop.platform_server import migrate_platform
+
+    before, after = migrate_platform(database)
+    print(
+        f"The tables are at revision {after}."
+        if before == after
+        else f"The tables were migrated from {before or 'none'} to {after}."
+    )

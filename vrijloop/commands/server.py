@@ -1,0 +1,35 @@
+"""`vrijloop server` and `vrijloop schema`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from telemetry.logs import log_to_stderr
+from vrijloop.commands.options import AsOfOption, ServerConfigOption, parse_as_of
+
+
+def server(config: ServerConfigOption, as_of: AsOfOption = None) -> None:
+    """Run ingest, store and analytics in one process."""
+    from vrijloop.server import run_server
+
+    log_to_stderr()
+    run_server(config, parse_as_of(as_of))
+
+
+def schema(
+    folder: Annotated[Path, typer.Argument(help="Folder to write the files to.")] = Path("docs/schema"),
+) -> None:
+    """Write the JSON Schema and AsyncAPI descriptions of the wire format, and the OpenAPI descriptions of server and platform."""
+    from telemetry.schema import write_schemas
+
+    for path in write_schemas(folder):
+        print(path)
+    from analytics.app import describe
+
+    print(describe(folder))
+    from vrijloop.platform_server import describe_platform
+
+    print(describe_platform(folder))

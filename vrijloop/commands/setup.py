@@ -1,0 +1,111 @@
+"""`vrijloop setup …` and `vrijloop service install`: prepare a new installation."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from telemetry import SystemClock, UserError
+from telemetry.topics import NAME_PATTERN
+
+setup_app = typer.Typer(
+    help="Create secrets, certificates and configuration files. Existing files are kept.", no_args_is_help=True
+)
+service_app = typer.Typer(help="systemd services.", no_args_is_help=True)
+
+NameOption = Annotated[str, typer.Option(help="Host name of the platform; the control room is at control.NAME.")]
+FactoryOption = Annotated[str, typer.Option(help="The factory's name: small letters, digits, - and _.")]
+GatewayOption = Annotated[
+    list[str] | None, typer.Option("--gateway", help="A gateway that may publish; may be repeated.")
+]
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,200}[a-z0-9])?")
+
+
+@setup_app.command("compose")
+def setup_compose(
+    folder: Annotated[Path, typer.Argument(help="Folder that docker-compose.yml refers to.")] = Path("deployed"),
+    name: NameOption = "vrijloop.localhost",
+    factory: FactoryOption = "factory",
+    gateway: GatewayOption = None,
+) -> None:
+    """Prepare the files for docker-compose.yml. Run as root, so that each secret belongs to the one container that
+    reads it."""
+    from vrijloop.deployment.setup import for_compose, set_up
+
+    gateways = _check_names(name, factory, gateway)
+    _print_created(folder, list(set_up(folder, for_compose(factory, name), gateways, _now(), compose=True)))
+
+
+@setup_app.command("debian")
+def setup_debian(
+    folder: Annotated[Path, typer.Argument(help="Folder for configuration and secrets.")] = Path("/etc/vrijloop"),
+    name: NameOption = "vrijloop.localhost",
+    factory: FactoryOption = "factory",
+    gateway: GatewayOption = None,
+    data: Annotated[Path, typer.Option(help="Parent of the services' data folders.")] = Path("/var/lib"),
+    mqtt_port: Annotated[int, typer.Option(min=1, max=65535)] = 8883,
+    platform_port: Annotated[int, typer.Option(min=1, max=65535)] = 8340,
+    server_port: Annotated[int, typer.Option(min=1, max=65535)] = 8341,
+    https_port: Annotated[int, typer.Option(min=1, max=65535)] = 443,
+) -> None:
+    """Prepare one Debian server with Mosquitto and nginx from Debian's packages."""
+    from vrijloop.deployment.setup import for_debian, set_up
+    from vrijloop.deployment.units import change_owners
+
+    gateways = _check_names(name, factory, gateway)
+    ports = (mqtt_port, platform_port, server_port, https_port)
+    _print_created(
+        folder,
+        list(
+            set_up(
+                folder,
+                for_debian(factory, name, folder.resolve(), ports, data.resolve()),
+                gateways,
+                _now(),
+                compose=False,
+            )
+        ),
+    )
+    change_owners(folder)
+
+
+@service_app.command("install")
+def install_service(
+    services: Annotated[list[str], typer.Argument(help="Any of agent, server, platform and ingest.")],
+    root: Annotated[Path, typer.Option(help="Root folder to install into, for images and tests.")] = Path("/"),
+) -> None:
+    """Install the systemd units, create the user `vrijloop` if it does not exist, and print the next steps."""
+    from vrijloop.deployment.units import install, make_user, own_program
+
+    if root == Path("/"):
+        make_user()
+    for sentence in install(services, own_program(sys.argv[0]), root):
+        print(sentence)
+    names = " ".join("vrijloop-ingest@1" if service == "ingest" else f"vrijloop-{service}" for service in services)
+    print(f"Now: systemctl daemon-reload && systemctl enable --now {names}")
+
+
+def _check_names(name: str, factory: str, gateways: list[str] | None) -> list[str]:
+    if not _HOST.fullmatch(name):
+        raise UserError(f"--name {name!r} is not a host name.")
+    for own_name in (factory, *(gateways or [])):
+        if not re.fullmatch(NAME_PATTERN, own_name) or own_name == "ingest":
+            raise UserError(
+                f"{own_name!r} is not a valid name: use small letters, digits, - and _; `ingest` is reserved."
+            )
+    return gateways or ["gw-1"]
+
+
+def _now() -> datetime:
+    return SystemClock().now()
+
+
+def _print_created(folder: Path, made: list[str]) -> None:
+    for created in made:
+        print(f"{folder}/{created}")
+    print("The installation is complete." if made else f"{folder}: all files exist already; nothing was changed.")

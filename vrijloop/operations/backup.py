@@ -1,0 +1,243 @@
+"""Backs up everything that a server or a platform must not lose into one file, and restores it.
+
+backup.tar: manifest.json, states.parquet, ledger.json, publications.sqlite, publisher.sqlite, quarantine.sqlite,
+            platform.sqlite or platform.pgdump
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from stores import GatewayLedger, StateStore, StoreUnavailableError
+from stores.transfer import export_records, import_records, portions
+from telemetry import UserError, rfc3339
+from telemetry.message import EARLIEST
+from telemetry.version import __version__
+
+MANIFEST, STATES, LEDGER = "manifest.json", "states.parquet", "ledger.json"
+SQLITE_FILES = ("publications.sqlite", "publisher.sqlite", "quarantine.sqlite")
+PLATFORM_SQLITE, PLATFORM_DUMP = "platform.sqlite", "platform.pgdump"
+LAYOUT = 1
+
+Progress = Callable[[int, int], None]
+
+
+def no_progress(_: int, __: int) -> None:
+    """Ignores progress."""
+
+
+def back_up(
+    target: Path,
+    now: datetime,
+    store: StateStore | None,
+    data_dir: Path | None,
+    database: str | None,
+    progress: Progress = no_progress,
+) -> int:
+    """Write `target`, readable by its owner only. It is replaced in one step, once complete. Servers may run
+    meanwhile. Returns the number of states. Raises UserError or StoreUnavailableError."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".vrijloop-backup-", dir=target.parent) as name:
+            folder, count = Path(name), 0
+            if store is not None:
+                chosen = portions(store, None, [], EARLIEST, datetime.max.replace(tzinfo=UTC), progress)
+                count = export_records(chosen, folder / STATES)
+                # After the states: then every number in the ledger has its state in the backup, unless the state was
+                # sent again.
+                (folder / LEDGER).write_text(json.dumps([asdict(entry) for entry in store.ledger()]))
+            for file_name in SQLITE_FILES if data_dir is not None else ():
+                if data_dir is not None and (data_dir / file_name).exists():
+                    _copy_sqlite(data_dir / file_name, folder / file_name)
+            if database is not None:
+                _dump_platform(_platform_url(database), folder)
+            files = sorted(folder.iterdir())
+            manifest = {
+                "layout": LAYOUT, "version": __version__, "made": rfc3339(now), "states": count,
+                "files": {file.name: {"bytes": file.stat().st_size, "sha256": _digest(file)} for file in files},
+            }  # fmt: skip
+            (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
+            unfinished = folder / "backup.tar"
+            with (
+                os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file,
+                tarfile.open(fileobj=file, mode="w") as tar,
+            ):
+                for path in (folder / MANIFEST, *files):
+                    tar.add(path, path.name)
+            unfinished.replace(target)
+    except (OSError, sqlite3.Error) as error:
+        raise UserError(
+            f"{target}: the backup could not be written ({error}). The previous file is unchanged."
+        ) from error
+    return count
+
+
+def restore(
+    source: Path,
+    store: StateStore | None,
+    data_dir: Path | None,
+    database: str | None,
+    over: bool,
+    progress: Progress = no_progress,
+) -> Iterator[str]:
+    """Restore the requested parts; yields what was done. Idempotent. `over`: replace what exists; existing files are
+    kept under another name. If the backup is damaged, raises UserError before anything is changed."""
+    with tempfile.TemporaryDirectory(prefix="vrijloop-restore-") as name:
+        folder = Path(name)
+        manifest = _unpack(source, folder)
+        yield f"the backup of {manifest['made']} (version {manifest['version']}) is complete"
+        if database is not None:
+            yield _restore_platform(_platform_url(database), folder, over)
+        if data_dir is not None:
+            if not over and (standing := [file_name for file_name in SQLITE_FILES if (data_dir / file_name).exists()]):
+                raise UserError(
+                    f"{data_dir / standing[0]} exists already: --over replaces it and keeps it under another name."
+                )
+            data_dir.mkdir(parents=True, exist_ok=True)
+            for file_name in SQLITE_FILES:
+                if (folder / file_name).exists():
+                    _move_aside(data_dir / file_name)
+                    shutil.copyfile(folder / file_name, data_dir / file_name)
+                    (data_dir / file_name).chmod(0o600)
+                    _match_owner_of_folder(data_dir / file_name)
+                    yield f"{file_name} is restored"
+        if store is not None and (folder / STATES).exists():
+            try:
+                count = import_records(store, folder / STATES, progress)
+                rows = json.loads((folder / LEDGER).read_text())
+                store.restore_ledger([_ledger_of(row) for row in rows])
+            except StoreUnavailableError as error:
+                raise UserError(f"{error}. Repeat the command; it continues safely.") from error
+            for path in data_dir.iterdir() if data_dir is not None else ():
+                _match_owner_of_folder(path)
+            yield f"{count} states and the ledger of {len(rows)} gateways are restored"
+
+
+def _ledger_of(row: dict[str, Any]) -> GatewayLedger:
+    pairs = {name: tuple((int(first), int(last)) for first, last in row[name]) for name in ("gaps", "ranges")}
+    return GatewayLedger(**{**row, **pairs})
+
+
+def _unpack(source: Path, folder: Path) -> dict[str, Any]:
+    """Unpack the backup and return its manifest. Raises UserError if a file is missing or damaged."""
+    try:
+        with tarfile.open(source) as tar:
+            tar.extractall(folder, filter="data")
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+        for name, known in manifest["files"].items():
+            if Path(name).name != name or _digest(folder / name) != known["sha256"]:
+                raise UserError(f"{source}: {name} has changed since the backup was made. Use another backup.")
+        if manifest["layout"] > LAYOUT:
+            raise UserError(
+                f"{source}: made by version {manifest['version']}, which this version cannot read; install that version first."
+            )
+    except (OSError, tarfile.TarError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{source}: is not a Vrijloop backup, or is incomplete ({error}).") from error
+    return manifest
+
+
+def _match_owner_of_folder(path: Path) -> None:
+    """When run by root, give the file to the owner of its folder, so that the service can use it."""
+    if os.getuid() == 0:
+        folder = path.parent.stat()
+        os.chown(path, folder.st_uid, folder.st_gid)
+
+
+def _move_aside(path: Path) -> None:
+    """Rename a file and its write-ahead log, so that they can be recovered."""
+    for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        if file.exists():
+            file.replace(file.with_name(f"before-restore-{file.name}"))
+
+
+def _copy_sqlite(source: Path, target: Path) -> None:
+    """Copy a database consistently, even while it is being written."""
+    with (
+        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=30)) as database,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        database.backup(copy)
+
+
+def _platform_url(database: str) -> URL:
+    try:
+        url = make_url(database)
+    except ArgumentError:
+        raise UserError(
+            "the platform's database: write sqlite:///file.sqlite or postgresql+psycopg://user@host/name."
+        ) from None
+    if url.get_backend_name() not in ("sqlite", "postgresql") or not url.database:
+        raise UserError("the platform's database: write sqlite:///file.sqlite or postgresql+psycopg://user@host/name.")
+    return url
+
+
+def _dump_platform(url: URL, folder: Path) -> None:
+    if url.get_backend_name() == "sqlite":
+        if not Path(str(url.database)).exists():
+            raise UserError(f"{url.database}: no such database.")
+        _copy_sqlite(Path(str(url.database)), folder / PLATFORM_SQLITE)
+    else:
+        _run("pg_dump", url, "--format=custom", f"--file={folder / PLATFORM_DUMP}")
+
+
+def _restore_platform(url: URL, folder: Path, over: bool) -> str:
+    if url.get_backend_name() == "sqlite":
+        target, saved = Path(str(url.database)), folder / PLATFORM_SQLITE
+        if not saved.exists():
+            raise UserError("this backup contains no platform database of SQLite.")
+        if target.exists() and not over:
+            raise UserError(f"{target} exists already: --over replaces it and keeps it under another name.")
+        _move_aside(target)
+        shutil.copyfile(saved, target)
+        target.chmod(0o600)
+        _match_owner_of_folder(target)
+    else:
+        if not (folder / PLATFORM_DUMP).exists():
+            raise UserError("this backup contains no platform database of PostgreSQL.")
+        clean = ["--clean", "--if-exists"] if over else []
+        _run(
+            "pg_restore",
+            url,
+            "--no-owner",
+            "--exit-on-error",
+            "--single-transaction",
+            *clean,
+            str(folder / PLATFORM_DUMP),
+        )
+    return "the platform's database is restored"
+
+
+def _run(program: str, url: URL, *arguments: str) -> None:
+    """Run one of PostgreSQL's own tools. The password is passed in the environment, because arguments are visible to
+    other users."""
+    path = shutil.which(program)
+    if path is None:
+        raise UserError(f"{program} is not installed; install it with apt-get install postgresql-client.")
+    plain = url.set(drivername="postgresql", password=None).render_as_string()
+    environment = os.environ | ({"PGPASSWORD": url.password} if url.password else {})
+    done = subprocess.run(  # noqa: S603 - PostgreSQL's own tool, with arguments of ours
+        [path, f"--dbname={plain}", *arguments], capture_output=True, text=True, env=environment, check=False
+    )
+    if done.returncode:
+        raise UserError(f"{program}: {done.stderr.strip().splitlines()[0] if done.stderr.strip() else 'it failed'}.")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,304 @@
+"""Checks everything that a server needs, and reports problems and how to correct them. Changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import httpx2
+import paho.mqtt.client as mqtt
+from paho.mqtt.reasoncodes import ReasonCode
+
+from analytics.policy.policy import Policy
+from stores import StoreUnavailableError
+from stores.configuration import DUCKDB_FILE, StoreTable, open_store, read_secret
+from telemetry import Clock, SystemClock, UserError, load_settings
+from telemetry.broker import BrokerSettings
+from telemetry.broker_client import build_client
+from vrijloop.server_client import address_of, request
+from vrijloop.server_settings import ServerSettings
+
+Level = Literal["ok", "warning", "wrong"]
+
+_TIMEOUT_S = 5.0
+_EXPIRES_SOON = timedelta(days=30)
+_CLOCK_APART = timedelta(seconds=5)
+_LEAST_FREE = 1_000_000_000
+_LEAST_FREE_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A result: what was checked, how serious it is, and what to do about it. The field names are keys of `vrijloop doctor --json`."""
+
+    area: str
+    level: Level
+    said: str
+    mend: str = ""
+
+
+def examine(config: Path, clock: Clock) -> Iterator[Finding]:
+    """Yield each finding as soon as it is known. Checks that depend on a failed one are left out."""
+    try:
+        settings = load_settings(config, ServerSettings)
+        policy = load_settings(settings.policy, Policy)
+    except UserError as error:
+        yield Finding(
+            "configuration",
+            "wrong",
+            str(error),
+            "Correct the file; the sample in docs/ explains every option.",
+        )
+        return
+    yield Finding("configuration", "ok", f"{config} and {settings.policy} are valid; factory {policy.factory}.")
+    yield from secrets(settings)
+    yield from broker(settings.mqtt, clock)
+    yield from store(settings.store, settings.data_dir)
+    yield from platform(settings, clock)
+    yield from server(settings)
+    yield disk(settings.data_dir, shutil.disk_usage(_existing(settings.data_dir)))
+
+
+def secrets(settings: ServerSettings) -> Iterator[Finding]:
+    """Check that secrets can be read, are long enough, and are not readable by others."""
+    files = {"server token": settings.token_file, "platform token": settings.platform.token_file}
+    if settings.store.token_file is not None:
+        files["token of the store"] = settings.store.token_file
+    files |= {f"token of {factory}": path for factory, path in settings.tokens.items()}
+    for what, path in files.items():
+        try:
+            read_secret(path, what)
+        except UserError as error:
+            yield Finding("secrets", "wrong", str(error), "")
+            continue
+        if path.stat().st_mode & 0o077:
+            yield Finding("secrets", "warning", f"{path}: the {what} is readable by others.", f"chmod 600 {path}")
+        else:
+            yield Finding("secrets", "ok", f"The {what} is readable by its owner only.")
+
+
+def broker(settings: BrokerSettings, clock: Clock) -> Iterator[Finding]:
+    """Check that the broker answers, accepts the server's credentials, and has a certificate that does not expire
+    soon."""
+    try:
+        context, client = settings.tls_context(), build_client(settings, "")
+    except UserError as error:
+        yield Finding("broker", "wrong", str(error), "")
+        return
+    if context is not None:
+        yield certificate("broker", settings.host, settings.port, context, clock.now())
+    why = _refused(settings, client)
+    if why is None:
+        yield Finding("broker", "ok", f"{settings.address} accepts the server's credentials.")
+    else:
+        yield Finding(
+            "broker",
+            "wrong",
+            f"{settings.address}: {why}.",
+            "Check that the broker runs, and the user and password.",
+        )
+
+
+def _refused(settings: BrokerSettings, client: mqtt.Client) -> str | None:
+    """Connect to the broker without subscribing or keeping a session. Returns the reason of a failure, None on
+    success."""
+    answers: list[str] = []
+    done = threading.Event()
+
+    def answered(why: str) -> None:
+        answers.append(why)
+        done.set()
+
+    def on_connect(_: object, __: object, ___: object, reason: ReasonCode, ____: object) -> None:
+        answered("" if not reason.is_failure else f"it refuses the connection ({reason})")
+
+    client.on_connect = on_connect
+    client.on_disconnect = lambda *_: answered(settings.ended_unanswered)
+    try:
+        client.connect(settings.host, settings.port, keepalive=10)
+    except (OSError, ValueError) as error:
+        return f"no answer ({error})"
+    client.loop_start()
+    done.wait(_TIMEOUT_S)
+    client.disconnect()
+    client.loop_stop()
+    return (answers[0] or None) if answers else "it accepts the connection but does not speak MQTT"
+
+
+def certificate(area: str, host: str, port: int, context: ssl.SSLContext, now: datetime) -> Finding:
+    """Check that the certificate is valid for this name and does not expire within a month."""
+    try:
+        with (
+            socket.create_connection((host, port), timeout=_TIMEOUT_S) as plain,
+            context.wrap_socket(plain, server_hostname=host) as wrapped,
+        ):
+            ends_at = ssl.cert_time_to_seconds(str((wrapped.getpeercert() or {})["notAfter"]))
+    except (OSError, ssl.SSLError, KeyError) as error:
+        return Finding(
+            area,
+            "wrong",
+            f"{host}:{port}: its certificate is not valid ({error}).",
+            "Renew it, or set `ca_file` to the certificate of its issuer.",
+        )
+    ends = datetime.fromtimestamp(ends_at, UTC)
+    if ends - now < _EXPIRES_SOON:
+        return Finding(
+            area, "warning", f"{host}:{port}: its certificate expires on {ends:%d/%m/%Y}.", "Renew it before that day."
+        )
+    return Finding(area, "ok", f"{host}:{port}: its certificate is valid until {ends:%d/%m/%Y}.")
+
+
+def store(table: StoreTable, data_dir: Path) -> Iterator[Finding]:
+    """Check that the store's folder is writable, or that its server answers."""
+    if table.kind == "influxdb":
+        url = f"{(table.url or '').rstrip('/')}/ping"
+        try:
+            answer = httpx2.get(url, timeout=_TIMEOUT_S)
+        except httpx2.HTTPError as error:
+            yield Finding(
+                "store",
+                "wrong",
+                f"{table.url}: InfluxDB does not answer ({type(error).__name__}).",
+                "Start it, or correct `url` in [store].",
+            )
+            return
+        version = answer.headers.get("x-influxdb-version", "unknown version")
+        yield Finding("store", "ok", f"{table.url}: InfluxDB {version} answers.")
+        yield from _bucket(table, data_dir)
+        return
+    folder = _existing(data_dir)
+    try:
+        probe = folder / ".vrijloop-doctor"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        yield Finding(
+            "store",
+            "wrong",
+            f"{folder} cannot be written ({error.strerror}).",
+            f"Make the user that runs the server its owner: chown {folder}",
+        )
+        return
+    file = data_dir / DUCKDB_FILE
+    size = (
+        f"{file.stat().st_size / 1e6:.0f} MB"
+        if file.exists()
+        else "not created yet; the server creates it when it first starts"
+    )
+    yield Finding("store", "ok", f"{file}: {size}.")
+
+
+def _bucket(table: StoreTable, data_dir: Path) -> Iterator[Finding]:
+    """Check that the token can read the bucket."""
+    try:
+        with closing(open_store(table, data_dir, SystemClock())) as opened:
+            factories = opened.factories()
+    except UserError:
+        return  # reported by `secrets`
+    except StoreUnavailableError as error:
+        yield Finding("store", "wrong", f"{error}.", "`vrijloop store init` creates the bucket and a token for it.")
+        return
+    yield Finding(
+        "store", "ok", f"The bucket {table.bucket} can be read; it contains {', '.join(factories) or 'nothing yet'}."
+    )
+
+
+def platform(settings: ServerSettings, clock: Clock) -> Iterator[Finding]:
+    """Check that the platform answers, accepts the token, and has the same time."""
+    url = settings.platform.url
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        yield certificate("platform", parts.hostname, parts.port or 443, ssl.create_default_context(), clock.now())
+    try:
+        token = read_secret(settings.platform.token_file, "platform token")
+        answer = httpx2.get(f"{url}/api/v1/bookings", headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT_S)
+    except UserError:
+        return  # reported by `secrets`
+    except httpx2.HTTPError as error:
+        yield Finding(
+            "platform",
+            "wrong",
+            f"{url} does not answer ({type(error).__name__}).",
+            "Start it, or correct `url` in [platform]. Meanwhile offers are stored and delivered later.",
+        )
+        return
+    if answer.status_code in (401, 403):
+        yield Finding(
+            "platform",
+            "wrong",
+            f"{url} does not accept this factory's token.",
+            "Ask its administrator for a token with the permissions `read` and `offer`.",
+        )
+    elif answer.is_error:
+        yield Finding("platform", "wrong", f"{url} answered {answer.status_code}.", "Look into the platform's log.")
+    else:
+        yield Finding("platform", "ok", f"{url} answers and accepts this factory's token.")
+    there = answer.headers.get("date")
+    if there is not None:
+        yield clocks(parsedate_to_datetime(there), clock.now())
+
+
+def clocks(there: datetime, here: datetime) -> Finding:
+    """Compare the clocks: signatures and promises depend on them."""
+    apart = abs(there - here)
+    if apart > _CLOCK_APART:
+        return Finding(
+            "clock",
+            "warning",
+            f"This machine's clock and the platform's are {apart.total_seconds():.0f} s apart.",
+            "Set both by NTP: timedatectl set-ntp true",
+        )
+    return Finding("clock", "ok", "This machine's clock and the platform's agree.")
+
+
+def server(settings: ServerSettings) -> Iterator[Finding]:
+    """Check that the server runs and that no reports are missing."""
+    address = address_of(settings)
+    try:
+        answer = request(settings, "GET", "/api/v1/status", _TIMEOUT_S)
+    except UserError:
+        return
+    except httpx2.HTTPError:
+        yield Finding("server", "warning", f"{address}: the server is not running.", "vrijloop server --config …")
+        return
+    if answer.is_error:
+        yield Finding(
+            "server",
+            "wrong",
+            f"{address} answered {answer.status_code}; another program may be listening there.",
+            "Choose another `port`.",
+        )
+        return
+    status = answer.json()
+    yield Finding("server", "ok", f"{address} is running; {status.get('stored', 0)} reports are stored.")
+    if status.get("missing"):
+        yield Finding(
+            "server",
+            "warning",
+            f"{status['missing']} reports are missing.",
+            "`vrijloop ingest gaps` shows which gateway they are from.",
+        )
+
+
+def disk(folder: Path, usage: tuple[int, int, int]) -> Finding:
+    """Check the free space. `usage`: total, used and free bytes."""
+    total, _, free = usage
+    sentence = f"{free / 1e9:.1f} GB of {total / 1e9:.0f} GB are free on the disk of {folder}."
+    if free < _LEAST_FREE or free < _LEAST_FREE_SHARE * total:
+        return Finding("disk", "warning", sentence, "Free some space, or set `keep` in [store] to delete old states.")
+    return Finding("disk", "ok", sentence)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or its nearest existing parent."""
+    return next(parent for parent in (folder.resolve(), *folder.resolve().parents) if parent.exists())
