@@ -268,3 +268,11 @@ def test_a_commit_outlives_a_power_cut(outbox: Outbox) -> None:
     assert outbox._file._connection.execute(flushed).fetchone() == (2,)
     outbox._file.delete([1])
     assert outbox._file._connection.execute(flushed).fetchone() == (2,)
+
+
+def test_the_current_state_is_retained_and_a_backlog_is_not() -> None:
+    """A late subscriber gets the retained message: it must be the present, not an hour of last week."""
+    queued = [QueuedReport("m1", 1, "{}", live=False), QueuedReport("m1", 2, "{}", live=True)]
+    retained = {message.retain: message.payload for message in messages_of(queued, "gw-1")}
+    assert b'"seq":2' in retained[True]
+    assert b'"seq":1' in retained[False]

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stores import SequenceRanges
+from stores.influxdb_rows import newest_per_key
 
 
 @given(st.lists(st.lists(st.integers(1, 60), max_size=15), max_size=8))
@@ -32,3 +33,14 @@ def test_a_gap_closes_when_the_late_report_arrives() -> None:
     assert ranges.gaps == [(3, 3)]
     ranges.add([3])
     assert (ranges.gaps, ranges.ranges) == ([], [(1, 5)])
+
+
+def test_the_newest_row_of_a_key_is_the_one_that_reaches_furthest() -> None:
+    """The latest `until` wins, whatever the order of arrival; `seq` decides between rows that reach equally far."""
+    rows = [
+        ("m1", 1, 30, "executing", None, None, 2),
+        ("m1", 1, 20, "executing", None, None, 9),
+        ("m1", 2, 40, "executing", None, None, 3),
+        ("m1", 2, 40, "not_executing", None, None, 4),
+    ]
+    assert [row[6] for row in newest_per_key(rows)] == [2, 4]

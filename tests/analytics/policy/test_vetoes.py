@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from analytics.policy.vetoes import Veto
 from tests.analytics.rig import STARTUP, Rig
@@ -53,3 +55,14 @@ def test_the_same_hours_are_one_veto_and_past_vetoes_are_not_listed(rig: Rig) ->
         rig.state.add_veto(Veto.of("lathe-2", now, now + timedelta(hours=2)))
     assert len(rig.state.vetoes(now)) == 1
     assert rig.state.vetoes(now + timedelta(hours=2)) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "meets"),
+    [(0, 1, False), (0, 2, True), (1, 2, True), (1.5, 1.75, True), (0, 5, True), (2, 4, True), (3, 4, False)],
+)
+def test_a_veto_meets_what_shares_a_moment_with_it(start: float, end: float, meets: bool) -> None:
+    day = datetime(2026, 3, 2, tzinfo=UTC)
+    veto = Veto.of("m1", day + timedelta(hours=1), day + timedelta(hours=3))
+    assert veto.meets("m1", day + timedelta(hours=start), day + timedelta(hours=end)) is meets
+    assert not veto.meets("m2", day + timedelta(hours=start), day + timedelta(hours=end))

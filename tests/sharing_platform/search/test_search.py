@@ -354,3 +354,20 @@ def test_a_change_of_a_machine_is_found_at_once_by_every_process(platform: Platf
     details = {"materials": ["titanium"]}
     platform.hal_3.put("/api/v1/machines/hal-3/mill-9/details", json=details)
     assert len(platform.anyone.get("/api/v1/offers?q=titaan").json()["offers"]) == 1
+
+
+def test_who_else_may_see_an_offer_is_told_to_its_factory_alone(platform: Platform) -> None:
+    platform.offer("secret", visibility="partners", partners=["hal-3", "start-up"])
+    assert platform.anyone.get("/api/v1/offers/secret").status_code == 404
+    assert platform.hal_3.get("/api/v1/offers/secret").json()["partners"] == []
+    assert platform.hal_2.get("/api/v1/offers/secret").json()["partners"] == ["hal-3", "start-up"]
+
+
+def test_a_factory_is_found_by_its_new_name_and_place_at_once(platform: Platform) -> None:
+    platform.machine("mill-1", "Freesbank")
+    platform.offer()
+    assert platform.anyone.get("/api/v1/offers", params={"q": "staalbouw"}).json()["offers"] == []
+    owner = platform.somebody("o@hal.be", "hal-2", Role.OWNER)
+    owner.put("/api/v1/organisation", json={"name": "Staalbouw Peeters", "place": "Genk"})
+    (found,) = platform.anyone.get("/api/v1/offers", params={"q": "staalbouw", "near": "Genk"}).json()["offers"]
+    assert (found["place"], found["distance_km"]) == ("Genk", 0.0)

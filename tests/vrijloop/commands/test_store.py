@@ -96,7 +96,7 @@ def test_a_part_is_exported(duckdb_config: Path, tmp_path: Path) -> None:
     assert set(frame["machine"]) == {"m1"}
     assert set(frame["factory"]) == {"genk"}
     assert (frame["since"].min().month, frame["since"].max().month) == (4, 4)
-    with pytest.raises(UserError, match="nothing is stored of m7"):
+    with pytest.raises(UserError, match="nothing is stored for m7"):
         invoke("store", "export", file, "-c", duckdb_config, "--machine", "m7")
     with pytest.raises(UserError, match=r"\.parquet or \.csv"):
         invoke("store", "export", tmp_path / "states.xlsx", "-c", duckdb_config)
