@@ -179,7 +179,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
 
 
 def _events(notify: BookingNotifier) -> Events:
-    """What a domain does about the events of those that it is built on."""
+    """The subscriptions of each domain to events of the domains below it."""
     events = Events()
     bookings = booking_handlers.BookingHandlers(notify)
 

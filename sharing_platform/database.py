@@ -25,7 +25,7 @@ _TURN = "vrijloop_turn"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError)
-"""What an open database raises when it is away, full or too busy: it may not be in a moment."""
+"""Exceptions of an open database that is unreachable, full or busy. The next attempt may succeed."""
 
 Now = Callable[[], datetime]
 """The platform's clock: aware UTC."""
@@ -36,7 +36,7 @@ class DatabaseError(Exception):
 
 
 def message_of(trouble: Exception) -> str:
-    """What the database says of it, on a line, without the statement and its values."""
+    """The database's own message in one line, without the statement and its values."""
     return " ".join(str(trouble.orig if isinstance(trouble, DBAPIError) else trouble).split())
 
 
@@ -59,7 +59,7 @@ class Base(DeclarativeBase):
 
 @contextmanager
 def read_session(sessions: sessionmaker[Session]) -> Iterator[Session]:
-    """A session that keeps no writer waiting."""
+    """A session that blocks no writer."""
     with sessions() as session:
         session.connection(execution_options={"readonly": True})
         yield session
@@ -89,7 +89,7 @@ def _engine(url: str) -> Engine:
 
 
 def revision_of(url: str) -> str | None:
-    """Of the tables as they stand; None where there are none yet. Raises DatabaseError."""
+    """The revision of the tables in the database; None if there are none yet. Raises DatabaseError."""
     engine = _engine(url)
     try:
         with engine.connect() as connection:
@@ -101,7 +101,7 @@ def revision_of(url: str) -> str | None:
 
 
 def revision_in(connection: Connection) -> str | None:
-    """Of the tables as they stand; None where there are none yet."""
+    """The revision of the tables in the database; None if there are none yet."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
@@ -124,7 +124,7 @@ def inspect_database(url: str) -> Iterator[Session]:
 
 
 def newest_revision() -> str | None:
-    """Of the tables, as this version has them."""
+    """The revision of the tables that this version needs."""
     return ScriptDirectory(str(_MIGRATIONS)).get_current_head()
 
 
@@ -141,7 +141,7 @@ def _make_sqlite_strict(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _: Any) -> None:
-        # The driver's own transactions begin late and allow two writers to read the same state first.
+        # The driver begins its transactions late, so that two writers could read the same state first.
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA foreign_keys=ON")
@@ -149,11 +149,11 @@ def _make_sqlite_strict(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        # Writers are serialised from their first statement on; readers are not kept waiting by WAL.
+        # Writers are serialised from their first statement on; in WAL mode they do not block readers.
         if connection.get_execution_options().get("readonly"):
             connection.exec_driver_sql("BEGIN")
             return
-        # SQLite lets writers try again and again, and some never come to it: the threads of this process wait in turn instead.
+        # SQLite's busy handler retries without order, and some writers starve: within the process, a lock queues them.
         turn = writing.acquire(timeout=_WRITER_WAITS_S)
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")

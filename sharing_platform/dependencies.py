@@ -1,5 +1,5 @@
-"""What every route needs, built once per application, and the FastAPI dependencies that hand it out. Who makes the request is found
-out by `organisations.dependencies`."""
+"""The context that every route needs, built once per application, and the FastAPI dependencies for it. Dependencies for the caller are in
+`organisations.dependencies`."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def problem(
     members: Mapping[str, object] | None = None,
     detail: str | None = None,
 ) -> JSONResponse:
-    """Problem details. `members`: beside the standard ones; `detail`: the sentence, where it is not that of `code`."""
+    """A response with problem details. `members`: additional members; `detail`: replaces the sentence of `code`."""
     said = texts("en")[f"error_{code}"] if detail is None else detail
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": said, "code": code}
     return JSONResponse(

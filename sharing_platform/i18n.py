@@ -1,4 +1,4 @@
-"""Texts of the pages: one TOML file per language, the same keys in each."""
+"""Translations: one TOML file per language with the same keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def texts(language: str) -> Mapping[str, str]:
 
 
 class Translator:
-    """What a template needs to speak one language: texts, dates and numbers as Belgium writes them."""
+    """Texts, dates and numbers in one language, as they are written in Belgium."""
 
     def __init__(self, language: str, zone: str) -> None:
         self.language = language
@@ -83,7 +83,7 @@ class Translator:
         )
 
     def reason(self, code: str, values: Mapping[str, Any], process_name: Callable[[str, str], str]) -> str:
-        """Why something fits."""
+        """A reason for a match."""
         shown: dict[str, object] = dict(values)
         if "process" in shown:
             shown["process"] = process_name(str(shown["process"]), self.language)
@@ -92,7 +92,7 @@ class Translator:
         return self(f"reason_{code}", **{name: self.format_value(value) for name, value in shown.items()})
 
     def format_value(self, value: object) -> str:
-        """Any value in a sentence."""
+        """A value as part of a sentence."""
         if isinstance(value, datetime):
             return self.moment(value)
         if isinstance(value, Decimal):
@@ -103,5 +103,5 @@ class Translator:
         return number if self.language == "en" else number.replace(".", ",")
 
     def percent(self, share: float) -> str:
-        """Rounded down: a promise is never made to look better than it is."""
+        """Rounded down, so that a promise never looks better than it is."""
         return f"{self.number(int(share * 1000) / 10)} %"

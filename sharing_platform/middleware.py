@@ -36,8 +36,8 @@ _NUMBER = "request_number"
 
 
 class RequestMiddleware:
-    """ASGI middleware. `url`: the platform's own, whose host counts beside the one in the request. `refuse` answers a request that came from
-    another site, `broken` one that met a defect of ours."""
+    """ASGI middleware. `url`: the platform's public address, whose host is accepted beside the request's `Host`. `refuse` answers requests
+    from other sites, `broken` those that raised an unexpected exception."""
 
     def __init__(self, app: App, url: str, refuse: App, too_long: App, unreadable: App, broken: App) -> None:
         self._app = app
@@ -55,7 +55,7 @@ class RequestMiddleware:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         app = self._app
         if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
-            app = self._unreadable  # no name of ours has it, and databases choke on it
+            app = self._unreadable  # no identifier contains it, and PostgreSQL refuses it
         elif scope["method"] not in _SAFE:
             if self._is_cross_site(headers):
                 app = self._refuse
@@ -72,31 +72,31 @@ class RequestMiddleware:
         try:
             await app(scope, _bounded(receive), answer.send)
         except ClientDisconnect:
-            # What `_bounded` says of a body that is too long; to who really left this is said in vain.
+            # `_bounded` raises this for a body that is too long. A client that has really gone does not see the answer.
             if not answer.begun:
                 await self._too_long(scope, receive, answer.send)
         except Exception:
             if answer.begun:
-                raise  # too late to say anything else
+                raise  # the answer has already begun
             _log.exception("A defect at %s %s (request %s).", scope["method"], _route(scope), number)
             await self._broken(scope, receive, answer.send)
 
     def _is_cross_site(self, headers: dict[str, str]) -> bool:
-        """Fetch metadata and Origin, which every browser sends with a form (OWASP: CSRF prevention). A request with a token of its own
-        needs no such guard: no other site can make a browser add that."""
+        """Fetch metadata and Origin, which every browser sends with a form (OWASP: CSRF prevention). A request with an
+        `Authorization` header is exempt: another site cannot make a browser add it."""
         if "authorization" in headers:
             return False
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if site is not None and site not in ("same-origin", "none"):
             return True
         if origin is not None:
-            host = origin.partition("://")[2]  # RFC 6454, 6.2: nothing follows it; of `null` nothing is left
+            host = origin.partition("://")[2]  # RFC 6454, 6.2: the origin ends after the host; `null` has none
             return not host or host not in (headers.get("host"), self._host)
         return site is None and "session=" in headers.get("cookie", "")
 
 
 class _SecuredResponse:
-    """Adds guards and the request's number to an answer."""
+    """Adds the security headers and the request id to an answer."""
 
     def __init__(self, send: Send, scope: Scope, secure: bool) -> None:
         self._send = send
@@ -119,29 +119,29 @@ class _SecuredResponse:
             if not self._scope["path"].startswith("/static/") and not any(
                 name == b"cache-control" for name, _ in message["headers"]
             ):
-                # What one person sees must not be kept by a proxy for another.
+                # A proxy must not serve one person's answer to another.
                 message["headers"].append((b"cache-control", b"private, no-cache"))
         await self._send(message)
 
 
 def request_number(scope: Scope) -> str:
-    """The request's, as the answer and the log name it."""
+    """The request id, as in the answer's `X-Request-ID` and in the log."""
     return str(scope["state"][_NUMBER])
 
 
 def _route(scope: Scope) -> str:
-    """Not the path: paths of e-mailed links are secrets."""
+    """The route, not the path: the paths of mailed links contain secrets."""
     return str(getattr(scope.get("route"), "path", "no route of ours"))
 
 
 def _log_change(scope: Scope, status: int) -> None:
-    """What changed something."""
+    """Log a request that may have changed something."""
     ids = {name: value for name, value in scope.get("path_params", {}).items() if name in _NAMED}
     _log.debug("%s %s: %d", scope["method"], _route(scope), status, extra={"request": request_number(scope), **ids})
 
 
 class _ETagged:
-    """Gives an answer an ETag (RFC 9110, 8.8.3), unless it has one, and says 304 where the asker has it already."""
+    """Adds an ETag (RFC 9110, 8.8.3) to an answer without one, and answers 304 if the client already has it."""
 
     def __init__(self, send: Send, known: str | None) -> None:
         self._send = send
@@ -176,7 +176,7 @@ class _ETagged:
 
 
 def _bounded(receive: Receive) -> Receive:
-    """A body without a length is cut off at the bound; the route then finds it unreadable."""
+    """Cuts a body without a stated length off at the limit; the route then finds it unreadable."""
     read = 0
 
     async def bounded() -> Received:

@@ -1,4 +1,4 @@
-"""What bookings have taken, as the domains see it that bookings are built on. `bookings.occupancy` implements it."""
+"""Which hours and places are taken, for the domains below bookings. Implemented by `bookings.occupancy`."""
 
 from __future__ import annotations
 

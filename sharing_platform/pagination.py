@@ -1,4 +1,4 @@
-"""Where a list goes on: opaque to callers, so that what is in it may change."""
+"""Cursors of paginated lists. They are opaque to callers, so that their content can change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 
 
 class _Placed(Protocol):
-    """What has a place in a list by start, then id."""
+    """A row of a list that is ordered by start, then id."""
 
     @property
     def id(self) -> str: ...
@@ -35,7 +35,7 @@ _PLACE = TypeAdapter(tuple[Moment, str])
 def after(
     start: InstrumentedAttribute[datetime], own_id: InstrumentedAttribute[str], place: tuple[datetime, str]
 ) -> ColumnElement[bool]:
-    """What follows a place in a list by start, then id: a comparison of rows, which both databases answer from an index in its order."""
+    """Condition for the rows after a place in a list ordered by start, then id: a row comparison, which both databases answer from an index."""
     return tuple_(start, own_id) > tuple_(literal(place[0], UtcDateTime()), literal(place[1]))
 
 
@@ -45,7 +45,7 @@ def parse_place(cursor: str) -> tuple[datetime, str]:
 
 
 def next_cursor(found: Sequence[_Placed], limit: int) -> str | None:
-    """The cursor of what follows the first `limit`; None where nothing does."""
+    """The cursor of the next page; None on the last one."""
     return to_cursor(found[limit - 1].start.isoformat(), found[limit - 1].id) if len(found) > limit else None
 
 

@@ -24,7 +24,7 @@ class ProblemOut(BaseModel):
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For `responses`: what may go wrong."""
+    """Values for `responses` of a route: the problems with these statuses."""
     one = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}}
     return {status: {"description": _WHEN[status], **one} for status in statuses}
 

@@ -31,7 +31,7 @@ _FORGET_EVERY = timedelta(hours=1)
 
 
 class PeriodicThread:
-    """Calls a step again and again in a thread of its own, until it is stopped. A step that fails is told once in the log, and
+    """Calls a function periodically in a thread until it is stopped. A failure is logged once and the call is
     tried again."""
 
     def __init__(self, name: str, step: Callable[[], None], every_s: float) -> None:
@@ -45,7 +45,7 @@ class PeriodicThread:
         self._thread.start()
 
     def wake(self) -> None:
-        """Do not wait for the next time."""
+        """Run now instead of waiting for the interval."""
         self._woken.set()
 
     def stop(self) -> None:
@@ -74,7 +74,7 @@ class PeriodicThread:
 
 
 class ScheduledJobs:
-    """The steps themselves; `tick` may be called by hand (in tests)."""
+    """The jobs themselves. Tests call `tick` directly."""
 
     def __init__(self, context: PlatformContext, index: MachineIndex, match_every: timedelta = MATCH_EVERY) -> None:
         self._context = context
@@ -114,7 +114,7 @@ class ScheduledJobs:
             context.wake_workers()
 
     def _each(self, which: Select[str], step: Callable[[Session, str], int]) -> list[int]:
-        """Each in a transaction of its own: one that fails is told in the log and keeps no other waiting."""
+        """Process each id in its own transaction. A failure is logged and does not affect the others."""
         with read_session(self._context.sessions) as session:
             ids = list(session.scalars(which))
         done = []
@@ -123,7 +123,7 @@ class ScheduledJobs:
                 with self._context.sessions.begin() as session:
                     done.append(step(session, one))
             except UNAVAILABLE:
-                raise  # no other would fare better
+                raise  # the database is unavailable for the others, too
             except Exception:  # noqa: BLE001 - one bad row must not stop what all others wait for
                 _log.exception("%s could not be brought forward.", one)
         return done
@@ -139,7 +139,7 @@ class ScheduledJobs:
 def start_background_threads(
     context: PlatformContext, index: MachineIndex, channels: Channels, every: timedelta
 ) -> list[PeriodicThread]:
-    """Two threads: what time brings, and deliveries, so that a slow mail server keeps no booking from its next step."""
+    """Start two threads, one for jobs and one for deliveries, so that a slow mail server delays no booking."""
     jobs = ScheduledJobs(context, index)
     worker = DeliveryWorker(context.sessions, context.now, channels)
     running = [

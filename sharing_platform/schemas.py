@@ -23,7 +23,7 @@ _Time = TypeVar("_Time", date, datetime)
 
 
 def _printable(text: str) -> str:
-    """Texts come from people, and go into pages, mails and calendars: control characters do not belong there."""
+    """Texts go into pages, mails and calendars, which must not contain control characters."""
     if any(ord(one) < 32 and one not in "\n\r\t" for one in text) or "\x7f" in text:
         raise ValueError("control characters are not allowed")
     return text
@@ -73,7 +73,7 @@ def _iso_moment(value: object) -> object:
 
 
 def _of_our_time(value: _Time) -> _Time:
-    """Beyond it, zones and databases have no common notion of time."""
+    """Outside these years, time zones and databases disagree."""
     if not 2000 <= value.year <= 2200:
         raise ValueError("between the years 2000 and 2200")
     return value

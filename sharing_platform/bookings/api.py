@@ -45,7 +45,7 @@ def get_bookings(
     limit: Limit = 1000,
     cursor: Cursor = None,
 ) -> BookingPage:
-    """One's own bookings, in order of their start; without `state` those that keep hours and are not over."""
+    """The bookings of the caller's organisation, in order of their start; without `state`, those that occupy hours and are not over."""
     if factory is not None and factory != actor.organisation:
         raise NotFoundError
     states = frozenset(state) if state else FIRM | {State.HELD}
@@ -61,28 +61,28 @@ def get_booking(booking_id: Uuid, session: ReadSession, actor: Reader, context: 
 
 @router.post("/{booking_id}/state", responses=problems(401, 403, 404, 409, 422))
 def post_state(booking_id: Uuid, wanted: StepIn, actor: Reader, context: Context) -> BookingOut:
-    """Accept, decline, cancel, or take back what is held. The same step again changes nothing; one that is not open to the caller
-    is answered 409."""
+    """Accept, decline, cancel or withdraw. Repeating a step changes nothing; a step that is not open to the caller is
+    answered with 409."""
     return service.change_state(context, actor, booking_id, wanted.state, wanted.message)
 
 
 @router.get("/{booking_id}/history", responses=problems(401, 403, 404))
 def get_history(booking_id: Uuid, session: ReadSession, actor: Reader) -> HistoryOut:
-    """Every step that was made; none is ever changed or removed."""
+    """All steps of a booking. Steps are never changed or removed."""
     booking, _ = service.own_booking(session, booking_id, actor)
     return HistoryOut(events=service.events_out(transitions.history(session, booking)))
 
 
 @router.get("/{booking_id}/messages", responses=problems(401, 403, 404))
 def get_messages(booking_id: Uuid, session: ReadSession, actor: Reader) -> MessagesOut:
-    """What the two parties wrote to each other; nobody else sees it."""
+    """The messages between the parties, which nobody else sees."""
     booking, _ = service.own_booking(session, booking_id, actor)
     return MessagesOut(messages=service.messages_out(session, booking))
 
 
 @router.post("/{booking_id}/messages", status_code=201, responses=problems(401, 403, 404, 422, 429))
 def post_message(booking_id: Uuid, wanted: MessageIn, actor: Asker, context: Context) -> MessageOut:
-    """Write to the other party."""
+    """Send a message to the other party."""
     return service.send_message(context, actor, booking_id, wanted.text)
 
 
@@ -104,10 +104,10 @@ def post_booking(
     wanted: AskIn | None = None,
     idempotency_key: IdempotencyKey = None,
 ) -> BookingOut:
-    """Ask for an offer's hours, or a part of them. Where booking is instant and the organisation approved: `accepted` at once;
-    else `held` until the factory answers. Without a token, `guest` says who asks; the request counts once their address is confirmed.
+    """Request an offer's hours, or a part of them. Where booking is instant and the organisation approved: `accepted` at once;
+    else `held` until the factory answers. Without a token, `guest` names the seeker; the request counts once their address is confirmed.
 
-    409 where somebody was first, with `alternatives`: what else is free, nearest first.
+    409 if the hours are taken, with `alternatives`: other open offers, the nearest first.
     """
     try:
         booking = service.request_booking(
@@ -147,7 +147,7 @@ def post_listing_booking(
     response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> BookingOut:
-    """Ask for it: for a period, or for places in a training. Its owner answers."""
+    """Request a listing for a period, or places in a training. Its owner answers."""
     booking = service.request_booking(
         context, actor, person, wanted, listing_id=listing_id, key=idempotency_key, address=client_address(request)
     )

@@ -26,7 +26,7 @@ _SHOWN = {
 
 
 def new_feed(session: Session, organisation: str, subject: str, now: datetime) -> tuple[CalendarFeed, str]:
-    """`subject`: provider, seeker, or `machine:<name>`. The secret is known here for the only time. Raises ConflictError beyond fifty."""
+    """`subject`: provider, seeker, or `machine:<name>`. The secret is returned once and not stored. Raises ConflictError beyond fifty."""
     if len(feeds(session, organisation)) >= _MAX_FEEDS:
         raise ConflictError("too_many_feeds")
     secret, kept = new_secret()
@@ -36,7 +36,7 @@ def new_feed(session: Session, organisation: str, subject: str, now: datetime) -
 
 
 def renew(session: Session, organisation: str, feed_id: str) -> tuple[CalendarFeed, str]:
-    """Another secret; the old address answers no more. Raises NotFoundError."""
+    """Replace the secret; the old address stops working. Raises NotFoundError."""
     feed = _feed_of(session, organisation, feed_id)
     secret, feed.hash = new_secret()
     return feed, secret
@@ -68,7 +68,7 @@ def feed_with(session: Session, secret: str) -> CalendarFeed:
 
 
 def bookings_in(session: Session, feed: CalendarFeed, now: datetime) -> list[Booking]:
-    """From a quarter of a year ago on."""
+    """The bookings of a feed that ended less than 90 days ago or are to come."""
     whose: ColumnElement[bool] = Booking.provider == feed.organisation_id
     if feed.subject == SEEKER:
         whose = Booking.seeker == feed.organisation_id
@@ -79,7 +79,7 @@ def bookings_in(session: Session, feed: CalendarFeed, now: datetime) -> list[Boo
 
 
 def as_calendar(bookings: Iterable[Booking], name: str, words: Translator, url: str, for_seeker: bool) -> bytes:
-    """The feed's content. Times are UTC, which every calendar program shows as its own."""
+    """The content of the feed. Times are UTC, which calendar programs convert to local time."""
     calendar = Calendar()
     calendar.add("prodid", "-//Vrijloop//sharing platform//NL")
     calendar.add("version", "2.0")

@@ -1,4 +1,4 @@
-"""What bookings do about events of the domains they are built on. `app.py` subscribes these."""
+"""Handlers for events of the domains below. `app.py` subscribes them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from sharing_platform.organisations.personal_data import ERASED_NAME, erased_add
 
 
 class BookingHandlers:
-    """`notify` queues what the parties are told of each step."""
+    """`notify` queues the notifications of each step."""
 
     def __init__(self, notify: Notify) -> None:
         self._notify = notify
 
     def confirm_requests(self, event: AddressConfirmed) -> None:
-        """What the account requested as a guest counts from now on."""
+        """Make the requests count that the account sent as a guest."""
         for booking in transitions.confirm_requests(event.session, event.account, event.now, self._notify):
             log(event.session, event.now, None, f"booking.{booking.state}", booking.id, organisation=booking.seeker)
 
@@ -31,7 +31,8 @@ class BookingHandlers:
 
 
 def erase_person(event: AccountErasing) -> None:
-    """Raises ConflictError while something that was agreed is still to come: the other party relies on it."""
+    """Anonymise the person in bookings and messages. Raises ConflictError while a booking is pending or still to come, on which the other
+    party relies."""
     account = event.account
     pending = select(func.count()).where(Booking.account_id == account.id, Booking.state.in_(FIRM | PENDING))
     if event.session.scalar(pending):

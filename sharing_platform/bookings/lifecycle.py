@@ -1,4 +1,4 @@
-"""The life of a booking, as a table. Pure."""
+"""The states of a booking and the steps between them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """`requested` keeps no hours: the person's address is not confirmed yet. `held` keeps them until the provider has answered."""
+    """`requested`: the seeker's address is not confirmed yet; holds no hours. `held`: holds the hours until the provider has answered."""
 
     REQUESTED = "requested"
     HELD = "held"
@@ -29,7 +29,7 @@ class Party(StrEnum):
 
 
 LIVE = frozenset({State.HELD, State.ACCEPTED, State.IN_USE, State.COMPLETED})
-"""Keep their hours. A completed one too: they were used."""
+"""States that occupy their hours, including completed bookings, whose hours were used."""
 PENDING = frozenset({State.REQUESTED, State.HELD})
 FIRM = frozenset({State.ACCEPTED, State.IN_USE})
 ENDED = frozenset(State) - PENDING - FIRM
@@ -61,13 +61,13 @@ _STEPS: dict[State, dict[State, frozenset[Party]]] = {
 
 
 def may_step(now_in: State, to: State, party: Party) -> bool:
-    """Whether this party may bring a booking from one state to the other; time is for `steps_open_to`."""
+    """Whether this party may bring a booking from one state to the other, regardless of time limits (see `steps_open_to`)."""
     return party in _STEPS.get(now_in, {}).get(to, frozenset())
 
 
 def steps_open_to(party: Party, now_in: State, cancel_until: datetime, now: datetime) -> frozenset[State]:
-    """What a party may do at this moment. A seeker cancels an accepted booking until `cancel_until`; afterwards only the provider
-    can, whose machine it is."""
+    """What a party may do at this moment. A seeker may cancel an accepted booking until `cancel_until`; after that
+    only the provider may."""
     steps = {to for to, parties in _STEPS.get(now_in, {}).items() if party in parties}
     if party is Party.SEEKER and now_in is State.ACCEPTED and now >= cancel_until:
         steps.discard(State.CANCELLED)

@@ -1,4 +1,4 @@
-"""Whom a step is told, by e-mail, in the thread of the booking, and by webhook."""
+"""Notifies the parties of each step of a booking, by e-mail and webhook."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOST = frozenset({State.DECLINED, State.EXPIRED, State.WITHDRAWN, State.CANCELL
 
 @dataclass(frozen=True)
 class BookingNotifier:
-    """`url`: where the platform is found, for the links in e-mails."""
+    """`url`: the platform's public address, for links in e-mails."""
 
     url: str
     zone: str
@@ -38,7 +38,7 @@ class BookingNotifier:
             "seeker": booking.organisation,
             "link": f"{self.url}/bookings/{booking.id}",
         }
-        # Who made a step knows of it; but what a program takes back, nobody in the factory has seen.
+        # A party is not notified of its own step, except of withdrawals, which the factory's server makes.
         others_step = party is not Party.PROVIDER and state in {State.ACCEPTED, *_LOST}
         if others_step or state in (State.HELD, State.WITHDRAWN):
             for planner in members_with_roles(session, booking.provider, _WHO_ANSWERS):

@@ -1,4 +1,4 @@
-"""What goes over the HTTP API about bookings."""
+"""Requests and answers of the HTTP API about bookings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Step = Literal["accepted", "declined", "cancelled", "withdrawn"]
 
 
 class Guest(ApiModel):
-    """Somebody without an account who asks: one is made, and the request counts once the address is confirmed."""
+    """A seeker without an account. One is created, and the request counts once the address is confirmed."""
 
     organisation: OrganisationName
     name: OrganisationName
@@ -24,7 +24,7 @@ class Guest(ApiModel):
 
 
 class AskIn(ApiModel):
-    """A request. Without `start` and `end`: all that is free. `places`: of a training."""
+    """A request. Without `start` and `end`, all free hours are requested. `places`: for a training."""
 
     start: Moment | None = None
     end: Moment | None = None
@@ -40,7 +40,7 @@ class AskIn(ApiModel):
 
 
 class BookingOut(ApiModel):
-    """A booking, for its two parties. `address` and `email` of the other are told once it is accepted. `cancel_until`: until then
+    """A booking, for its two parties. `address` and `email` of the other party are included once it is accepted. `cancel_until`: how long
     the seeker may cancel."""
 
     id: str
@@ -71,14 +71,14 @@ class BookingPage(ApiModel):
 
 
 class StepIn(ApiModel):
-    """Accept, decline, cancel, or take back; with a word to the other party."""
+    """Accept, decline, cancel or withdraw, with an optional message to the other party."""
 
     state: Step
     message: LongText = ""
 
 
 class EventOut(ApiModel):
-    """A step that was made."""
+    """A step of a booking."""
 
     at: datetime
     state: State
@@ -86,13 +86,13 @@ class EventOut(ApiModel):
 
 
 class HistoryOut(ApiModel):
-    """Every step, the first first."""
+    """All steps, the oldest first."""
 
     events: list[EventOut]
 
 
 class MessageIn(ApiModel):
-    """A word to the other party."""
+    """A message to the other party."""
 
     text: Text
 
@@ -106,13 +106,13 @@ class MessageOut(ApiModel):
 
 
 class MessagesOut(ApiModel):
-    """What the two parties wrote, the first first."""
+    """The messages between the parties, the oldest first."""
 
     messages: list[MessageOut]
 
 
 class FeedIn(ApiModel):
-    """Which bookings the calendar shows: what others have of us, what we have of others, or those of one machine."""
+    """Which bookings the calendar shows: as provider, as seeker, or those of one machine."""
 
     subject: Annotated[str, StringConstraints(pattern=r"^(provider|seeker|machine:[a-z0-9][a-z0-9_-]{0,62})$")]
 

@@ -1,4 +1,4 @@
-"""What API and pages do with bookings, each as one transaction: who asks is found out, bounds are kept, everybody is told."""
+"""Operations on bookings for API and pages, each in one transaction."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def request_booking(
     key: str | None = None,
     address: str = "",
 ) -> BookingOut:
-    """Ask for an offer or a listing, signed in or as a guest. Raises what `requests.ask_for_offer` raises, NotSignedInError where
-    nobody says who asks, TooManyError."""
+    """Request an offer or a listing, signed in or as a guest. Raises what `requests.request_offer` raises, NotSignedInError if there is
+    neither a caller nor a guest, TooManyError."""
     now = context.now()
     if actor is not None:
         require(actor, Right.ASK)
@@ -114,7 +114,7 @@ def _seeker(
 
 
 def alternatives(context: PlatformContext, offer_id: str, actor: Actor | None) -> list[Offer]:
-    """What else is free, nearest first; nothing where the caller may not know of the offer."""
+    """Other open offers, the nearest first; none if the caller may not know of the offer."""
     viewer = actor.viewer if actor is not None else None
     with read_session(context.sessions) as session:
         offer = session.get(Offer, offer_id)
@@ -124,7 +124,7 @@ def alternatives(context: PlatformContext, offer_id: str, actor: Actor | None) -
 
 
 def change_state(context: PlatformContext, actor: Actor, booking_id: str, to: Step, message: str) -> BookingOut:
-    """Accept, decline, cancel or take back, with a word. Raises NotFoundError, NotAllowedError, ConflictError."""
+    """Accept, decline, cancel or withdraw a booking, with an optional message. Raises NotFoundError, NotAllowedError, ConflictError."""
     now = context.now()
     with context.sessions.begin() as session:
         booking, party = own_booking(session, booking_id, actor)
@@ -142,7 +142,7 @@ def change_state(context: PlatformContext, actor: Actor, booking_id: str, to: St
 
 
 def send_message(context: PlatformContext, actor: Actor, booking_id: str, text: str) -> MessageOut:
-    """A word to the other party, who is told. Raises NotFoundError, TooManyError."""
+    """Send a message to the other party, who is notified. Raises NotFoundError, TooManyError."""
     now = context.now()
     rate_limits.count_attempt(context.sessions, rate_limits.MESSAGES_BY_ORGANISATION, actor.organisation, now)
     with context.sessions.begin() as session:
@@ -160,7 +160,7 @@ def send_message(context: PlatformContext, actor: Actor, booking_id: str, text: 
 def _notify_of_message(
     context: PlatformContext, session: Session, booking: Booking, party: Party, now: datetime
 ) -> None:
-    """That there is one; what it says stays on the platform."""
+    """The notification contains no text of the message."""
     if party is Party.SEEKER:
         told = members_with_roles(session, booking.provider, (Role.OWNER, Role.PLANNER))
     else:
@@ -172,7 +172,7 @@ def _notify_of_message(
 
 
 def own_booking(session: Session, booking_id: str, actor: Actor) -> tuple[Booking, Party]:
-    """Raises NotFoundError for all but its two parties."""
+    """A booking and the caller's side of it. Raises NotFoundError for everybody but its two parties."""
     booking = session.get(Booking, booking_id)
     if booking is None:
         raise NotFoundError
@@ -195,13 +195,13 @@ def list_bookings(
 
 
 def waiting_for_answer(session: Session, organisation: str, now: datetime) -> list[Booking]:
-    """What a planner should answer, the one that runs out first first."""
+    """Requests that wait for an answer, in order of their deadline."""
     query = select(Booking).where(Booking.provider == organisation, Booking.state == State.HELD, Booking.due > now)
     return list(session.scalars(query.order_by(Booking.due, Booking.id)))
 
 
 def booking_out(session: Session, booking: Booking, party: Party, now: datetime) -> BookingOut:
-    """For one of its parties. Where to go, and whom to write to, is told once it is agreed."""
+    """A booking as shown to one of its parties. Address and e-mail are included once it is accepted."""
     agreed = booking.state in FIRM or booking.state == State.COMPLETED
     state = State(booking.state)
     return BookingOut(
@@ -240,7 +240,7 @@ def events_out(events: list[BookingEvent]) -> list[EventOut]:
 
 
 def messages_out(session: Session, booking: Booking) -> list[MessageOut]:
-    """What the two wrote, the first first."""
+    """The messages between the parties, the oldest first."""
     query = select(BookingMessage).where(BookingMessage.booking_id == booking.id).order_by(BookingMessage.id)
     return [MessageOut(at=one.at, organisation=one.organisation_id, text=one.text) for one in session.scalars(query)]
 

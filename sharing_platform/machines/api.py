@@ -35,7 +35,7 @@ def get_offers(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> OfferPage:
-    """Open offers that fit, in order of their start, or (`sort=fit`) of how well the soonest five hundred fit."""
+    """Open offers that match, in order of their start; with `sort=fit`, the soonest five hundred in order of their score."""
     viewer = actor.viewer if actor else None
     results = find_offers(
         session, index, prepare_criteria(wish), context.now(), context.zone, viewer, limit, sort, cursor
@@ -51,7 +51,7 @@ def get_offer(offer_id: OfferPath, session: ReadSession, actor: MaybeActor, resp
         raise NotFoundError
     shown = service.offer_out(offer)
     if actor is None or actor.organisation != offer.factory:
-        shown.partners = []  # who else may see it is the factory's own affair
+        shown.partners = []  # only the factory sees who else may see it
     set_etag(response, shown)
     return shown
 
@@ -60,7 +60,7 @@ def get_offer(offer_id: OfferPath, session: ReadSession, actor: MaybeActor, resp
 def put_offer(
     offer_id: OfferPath, wanted: OfferIn, actor: Offerer, context: Context, response: Response, if_match: IfMatch = None
 ) -> OfferOut:
-    """Create or change an offer; the same request again changes nothing. 409 where hours of it are booked or asked for."""
+    """Create or change an offer; the same request again changes nothing. 409 if hours of it are booked or requested."""
     offer, new = service.put_offer(context, actor, offer_id, wanted, if_match)
     response.status_code = 201 if new else 200
     shown = service.offer_out(offer)
@@ -70,7 +70,7 @@ def put_offer(
 
 @offers_router.delete("/offers/{offer_id}", status_code=204, responses=problems(401, 403, 404, 409, 412))
 def delete_offer(offer_id: OfferPath, actor: Offerer, context: Context, if_match: IfMatch = None) -> None:
-    """Withdraw an offer; whoever is asking for its hours is told. 409 once they are booked."""
+    """Withdraw an offer. Seekers with pending requests are notified. 409 if it is booked."""
     service.withdraw_offer(context, actor, offer_id, if_match)
 
 
@@ -78,13 +78,13 @@ def delete_offer(offer_id: OfferPath, actor: Offerer, context: Context, if_match
 def get_machine(
     factory: NamePath, machine: NamePath, session: ReadSession, context: Context, index: Index, actor: MaybeActor
 ) -> MachineOut:
-    """What may be known of a machine."""
+    """The public description of a machine."""
     return service.machine_out(context, index, session, factory, machine, actor.organisation if actor else None)
 
 
 @machines_router.put("/machines/{factory}/{machine}", status_code=204, responses=problems(401, 403, 404, 422))
 def put_machine(factory: NamePath, machine: NamePath, card: MachineIn, actor: Offerer, context: Context) -> None:
-    """Create or change what is shown of a machine, and how it is now."""
+    """Create or change the description and live state of a machine."""
     service.put_machine(context, actor, factory, machine, card)
 
 
@@ -97,7 +97,7 @@ def put_details(
     context: Context,
     if_match: IfMatch = None,
 ) -> MachineDetails:
-    """What the machine is and can do, and where it stands; analytics never overwrites that."""
+    """Set the properties and the location of a machine. Analytics never overwrites them."""
     return service.put_details(context, actor, factory, machine, details, if_match)
 
 
@@ -105,7 +105,7 @@ def put_details(
 def get_details(
     factory: NamePath, machine: NamePath, session: ReadSession, actor: Reader, response: Response
 ) -> MachineDetails:
-    """All that the factory wrote of its machine, its address too: for itself."""
+    """All properties of a machine including its address, for its own factory."""
     known = session.get(Machine, (factory, machine)) if factory == actor.organisation else None
     if known is None:
         raise NotFoundError

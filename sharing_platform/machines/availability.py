@@ -1,4 +1,4 @@
-"""What of an offer is free, kept up to date in the transaction of each step of a booking."""
+"""Keeps the free hours of offers up to date, in the transaction of each step of a booking."""
 
 from __future__ import annotations
 

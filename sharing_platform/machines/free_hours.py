@@ -1,4 +1,4 @@
-"""What of offered hours is free beside bookings. Pure."""
+"""Computes what bookings leave free of offered hours."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def free_parts(offered: Span, taken: Iterable[Span], buffer: timedelta, minimum:
         return []
     parts = []
     for began, ended in inside:
-        # Whoever books the part before needs its buffer to be over when this one begins.
+        # A booking of the part before this one needs its buffer to end before this one begins.
         parts.append((start, min(end, began - buffer)))
         start = max(start, ended)
     parts.append((start, end))

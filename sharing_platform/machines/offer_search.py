@@ -1,4 +1,4 @@
-"""Finding free hours. Functions over a session and the present moment."""
+"""Queries for offers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sharing_platform.search.ranking import PreparedCriteria, Ranking, rank, ran
 Sort = Literal["start", "fit"]
 
 RANKED = 500
-"""So many of the earliest times that fit are put in order of how well they do."""
+"""How many of the earliest matching offers are ranked."""
 _FEW_MACHINES = 60
 _PORTION, _WIDEST_PORTION = 250, 4000
 
@@ -30,7 +30,7 @@ _RANK = TypeAdapter(tuple[int])
 
 @dataclass(frozen=True)
 class RankedOffer:
-    """A free time, whose it is, and how well it fits."""
+    """An offer, the index entry of its machine, and its ranking."""
 
     offer: Offer
     entry: IndexEntry | None
@@ -86,7 +86,7 @@ def find_offers(
 def _first_that_fit(
     session: Session, query: Select[Offer], fitting: Collection[tuple[str, str]] | None, count: int
 ) -> list[Offer]:
-    """In order of their start. Only names are read, in portions, until so many fit; then those that do, whole."""
+    """The first `count` matching offers in order of their start. Ids are read in batches until enough match; then the offers themselves."""
     names = query.with_only_columns(Offer.id, Offer.factory, Offer.machine, Offer.start)
     names = names.order_by(Offer.start, Offer.id)
     chosen: list[str] = []
@@ -108,7 +108,7 @@ def _first_that_fit(
 def _fitting(
     entries: dict[tuple[str, str], IndexEntry], wanted: PreparedCriteria
 ) -> dict[tuple[str, str], Ranking] | None:
-    """The machines that fit; None where the wish is not about machines."""
+    """The rankings of matching machines; None if no criterion concerns machines."""
     if not wanted.narrows_machines and wanted.origin is None:
         return None
     compared = ((key, rank(wanted, entry.document)) for key, entry in entries.items())
@@ -116,7 +116,7 @@ def _fitting(
 
 
 def _of_machines(keys: Collection[tuple[str, str]]) -> ColumnElement[bool]:
-    """Few machines are named, so that the database goes by them; of many it goes by time, and finds enough soon."""
+    """A condition on a few machines, which the database answers from the index by machine. For many, the index by time finds enough sooner."""
     return or_(*(and_(Offer.factory == factory, Offer.machine == machine) for factory, machine in sorted(keys)))
 
 
@@ -130,7 +130,7 @@ def _query(session: Session, wish: Wish, now: datetime, zone: str, viewer: str |
         query = query.where(_between(session, wish.first_day, wish.last_day, zone))
     if wish.hours is not None:
         shortest = timedelta(hours=wish.hours)
-        # Said as a sum, so that the database goes by time and not by length: most offers are long enough.
+        # Written as a sum to keep the planner from the index by length: most offers are long enough.
         query = query.where(Offer.length_s + 0 >= shortest.total_seconds(), Offer.end >= now + shortest)
     if wish.operator is not None:
         query = query.where(Offer.operator == wish.operator)
@@ -143,7 +143,7 @@ def _between(session: Session, first: date | None, last: date | None, zone: str)
     conditions: list[ColumnElement[bool]] = [true()]
     if first is not None:
         midnight = datetime.combine(first, time(0), ZoneInfo(zone))
-        # What ended before that day began well before it: with the longest offer known, the index finds where to begin.
+        # The longest open offer bounds how early an offer that reaches into the day can start, which an index on start can use.
         longest = session.scalar(select(func.max(Offer.length_s)).where(Offer.status == OPEN)) or 0
         conditions += [Offer.start >= midnight - timedelta(seconds=longest), Offer.end > midnight]
     if last is not None:
@@ -153,7 +153,7 @@ def _between(session: Session, first: date | None, last: date | None, zone: str)
 
 
 def nearest_offers(session: Session, offer: Offer, now: datetime, viewer: str | None, count: int = 3) -> list[Offer]:
-    """What else is free: of the same machine, then of the same process, nearest in time first."""
+    """Other open offers, of the same machine and then of the same process, the nearest in time first."""
     found: dict[str, Offer] = {}
     machine = session.get(Machine, (offer.factory, offer.machine))
     own = select(Offer).where(Offer.factory == offer.factory, Offer.machine == offer.machine)
@@ -174,7 +174,7 @@ def nearest_offers(session: Session, offer: Offer, now: datetime, viewer: str | 
 
 
 def visible_condition(viewer: str | None) -> ColumnElement[bool]:
-    """`service.visible_to` as a condition of a query."""
+    """`offers.visible_to` as a condition of a query."""
     if viewer is None:
         return Offer.visibility == "public"
     named = cast(Offer.partners, String).contains(f'"{viewer}"', autoescape=True)
@@ -190,7 +190,7 @@ def all_machines(session: Session) -> list[Machine]:
 def offers_by_day(
     found: Iterable[Offer], first_day: date, zone: str
 ) -> list[tuple[date, list[tuple[Offer, float, float]]]]:
-    """Seven days, each with the offers that touch it, and from which to which share of the day (0 to 1)."""
+    """Seven days, each with the offers that overlap it and the part of the day they cover (start and end, 0 to 1)."""
     local = ZoneInfo(zone)
     kept = list(found)
     days = []

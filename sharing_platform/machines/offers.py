@@ -44,7 +44,7 @@ def put_offer(
         offer = Offer(id=offer_id)
     for name in type(wanted).model_fields:
         setattr(offer, name, getattr(wanted, name))
-    # It may have been a part of another offer, left free by a booking; from now on it is an offer of its own.
+    # The id may be that of a part of another offer; from now on it is an offer of its own.
     offer.parent_id = None
     offer.offered_start, offer.offered_end = wanted.start, wanted.end
     offer.length_s = int((wanted.end - wanted.start).total_seconds())

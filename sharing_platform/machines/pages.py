@@ -105,7 +105,7 @@ def offer_and_machine(page: PageRequest, offer_id: str) -> tuple[Offer | None, M
 
 
 def markup_of(page: PageRequest, offer: Offer, machine: MachineOut | None) -> str | None:
-    """schema.org/Offer, for what anybody may see. No `<` gets out: it could end the script."""
+    """JSON-LD (schema.org/Offer) of a public offer. `<` is escaped, because it could end the script element."""
     if offer.visibility != "public":
         return None
     item: dict[str, object] = {

@@ -52,7 +52,7 @@ class OfferIn(ApiModel):
 
 
 class OfferOut(OfferIn):
-    """An offer as it stands; `start` and `end` are what of it is free."""
+    """An offer in its present state; `start` and `end` are what is free of it."""
 
     id: str
     status: Literal["open", "held", "booked", "withdrawn"]
@@ -60,7 +60,7 @@ class OfferOut(OfferIn):
 
 
 class FoundOffer(OfferOut):
-    """An offer that was searched for. `score`: how well it fits, 0 to 1, and why."""
+    """An offer found by a search. `score`: how well it matches, 0 to 1, with the reasons."""
 
     title: str
     process: str
@@ -71,14 +71,14 @@ class FoundOffer(OfferOut):
 
 
 class OfferPage(ApiModel):
-    """Offers in order of their start, or of their fit. `next`, given as `cursor`, leads to what follows; null at the end."""
+    """Offers in order of their start or of their score. `next`, given as `cursor`, leads to what follows; null at the end."""
 
     offers: list[FoundOffer]
     next: str | None
 
 
 class MachineIn(ApiModel):
-    """What a machine is, and how it is now where its factory lets that be shown."""
+    """What a machine is, and its live state if the factory allows it to be shown."""
 
     title: Annotated[OneLine, Field(max_length=200)]
     process: Annotated[OneLine, Field(max_length=100)] = ""
@@ -87,7 +87,7 @@ class MachineIn(ApiModel):
 
 
 class MachineOut(ApiModel):
-    """What may be known of a machine."""
+    """The public description of a machine."""
 
     factory: Name
     factory_name: str

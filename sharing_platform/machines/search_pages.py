@@ -40,7 +40,7 @@ def get_offers_part(page: Page) -> HTMLResponse:
 
 
 def listing_page(page: PageRequest, template: str, status: int = 200, notice: str | None = None) -> HTMLResponse:
-    """The list, or the week; with what is wrong with the search, if something is."""
+    """The list or the week, with the problems of the search form."""
     asked = page.request.query_params
     wish, problems = wish_of_form(page)
     week, sort = asked.get("view") == "week", "fit" if asked.get("sort") == "fit" else "start"
@@ -87,12 +87,12 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
 
 
 def _unlisted(processes: set[str]) -> set[str]:
-    """What factories call processes that the vocabulary does not know."""
+    """Names of processes that are not in the vocabulary."""
     return {one for one in processes if one and one not in BY_CODE and one.casefold() not in BY_NAME}
 
 
 def _first_day(page: PageRequest, asked: str | None) -> date:
-    """Of the seven that are shown: today, where none is asked for. On a Friday nobody looks for last Monday."""
+    """The first of the seven days shown; today by default."""
     today = page.now.astimezone(ZoneInfo(page.context.zone)).date()
     try:
         day = date.fromisoformat(asked or "")

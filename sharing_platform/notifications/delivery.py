@@ -1,4 +1,4 @@
-"""Delivers what waits: e-mails and webhooks. One thread; several processes may do it side by side."""
+"""Delivers queued e-mails and webhook messages. One thread per process; several processes can share the queue."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ PostWebhook = Callable[[str, str, str, str, Mapping[str, object], datetime], str
 _Due = TypeVar("_Due", Delivery, Mail)
 
 _CLAIM = timedelta(minutes=2)
-"""Whoever takes something to deliver has so long; then another process may."""
+"""How long a process may take for a delivery before another process may try it."""
 
 
 @dataclass(frozen=True)
 class Channels:
-    """How things leave the platform. `mailer` None: e-mails wait until there is one."""
+    """How messages leave the platform. Without a `mailer`, e-mails stay queued."""
 
     mailer: Mailer | None
     sender: str
@@ -54,10 +54,10 @@ class DeliveryWorker:
             self._send(self._channels.mailer, mail)
 
     def _claim(self, table: type[_Due]) -> _Due | None:
-        """The next that is due, which no other process takes for a while; None where there is none."""
+        """Claim the next due message, so that no other process takes it for a while; None if there is none."""
         due = select(table).where(table.next_attempt <= self._now()).order_by(table.next_attempt).limit(1)
         with read_session(self._sessions) as session:
-            # Asked without keeping a writer waiting: mostly nothing is due.
+            # Checked in a read transaction first, because usually nothing is due.
             if session.scalars(due).first() is None:
                 return None
         with self._sessions.begin() as session:
@@ -110,6 +110,6 @@ class DeliveryWorker:
 
 
 def forget_delivered(session: Session, now: datetime) -> None:
-    """Deliveries and mails of over a month ago."""
+    """Delete deliveries and mails that are older than a month."""
     for table in (Delivery, Mail):
         session.execute(delete(table).where(table.created < now - KEPT, table.next_attempt.is_(None)))

@@ -1,4 +1,4 @@
-"""E-mail: written in the transaction of what it is about, sent later by a `Mailer`."""
+"""E-mail: queued in the transaction that causes it, sent later by a `Mailer`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TIMEOUT_S = 20.0
 
 
 class NotSentError(Exception):
-    """The mail could not be handed over; says why, without what is in it."""
+    """The mail could not be handed over. The message gives the reason and none of its content."""
 
 
 class Recipient(Protocol):
@@ -53,8 +53,8 @@ class Mailer(Protocol):
 
 @dataclass(frozen=True)
 class SmtpMailer:
-    """A mail server. TLS is asked for where the port is 465, and used on others where the server offers it; a password is
-    never sent without."""
+    """Sends over SMTP. TLS is required on port 465 and used on other ports if the server offers it. A password is never
+    sent without TLS."""
 
     host: str
     port: int
@@ -86,7 +86,7 @@ class SmtpMailer:
 
 @dataclass(frozen=True)
 class FolderMailer:
-    """Writes each mail into a folder, as `.eml`, which mail programs open: for the demo and for trying out."""
+    """Writes each mail into a folder as an `.eml` file, which mail programs open. For the demo and for trials."""
 
     folder: Path
 
@@ -102,8 +102,8 @@ class FolderMailer:
 
 
 def queue_mail(session: Session, account: Recipient, key: str, zone: str, now: datetime, **values: object) -> None:
-    """Put `mail_<key>_subject` and `mail_<key>_text`, in the account's language, among what is to be sent. An account that was
-    erased is not written to."""
+    """Queue a mail with the texts `mail_<key>_subject` and `mail_<key>_text` in the recipient's language. Accounts that were
+    erased get none."""
     if account.erased is not None:
         return
     translator = Translator(account.language, zone)

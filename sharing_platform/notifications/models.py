@@ -1,4 +1,4 @@
-"""Tables of what waits to be delivered, and of what became of it."""
+"""Tables of mails, webhooks and their deliveries."""
 
 from __future__ import annotations
 

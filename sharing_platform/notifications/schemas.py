@@ -11,7 +11,7 @@ from sharing_platform.schemas import ApiModel
 
 
 class WebhookIn(ApiModel):
-    """Where events go; the secret is made here and shown once."""
+    """Where events are posted. The secret is generated and shown once."""
 
     url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=500)]
 
@@ -38,7 +38,7 @@ class WebhooksOut(ApiModel):
 
 
 class DeliveryOut(ApiModel):
-    """One message to a webhook, and what became of it."""
+    """One message to a webhook and its delivery status."""
 
     id: str
     kind: str

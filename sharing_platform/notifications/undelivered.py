@@ -1,4 +1,4 @@
-"""What should have been delivered and was not: for the platform's administrator."""
+"""Mails and webhook messages that were not delivered, for the platform's administrator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from sharing_platform.notifications.models import Delivery, Mail
 
 LATE = timedelta(minutes=10)
-"""What has been waiting for longer ought to be there by now."""
+"""A message that has waited for longer counts as late."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Webhooks: events written down with what they are about, posted later, signed (Standard Webhooks), with retries and a log."""
+"""Webhooks: events queued in the transaction that causes them, posted later with a signature (Standard Webhooks), retries and a log."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
 from sharing_platform.notifications.models import Delivery, Webhook
 
 RETRY_AFTER = tuple(timedelta(seconds=s) for s in (1, 5, 30, 300, 1800, 7200, 36_000))
-"""After each failure; beyond the last it is given up, and the log says so."""
+"""Delays after each failed attempt. After the last one the message is given up, with a line in the log."""
 _MAX_WEBHOOKS = 20
 KEPT = timedelta(days=30)
-"""So long the log remembers a delivery."""
+"""How long the log keeps a delivery."""
 
 
 def add_webhook(session: Session, organisation: str, url: str, secret: str, now: datetime) -> Webhook:
@@ -33,7 +33,7 @@ def add_webhook(session: Session, organisation: str, url: str, secret: str, now:
 
 
 def configure(session: Session, targets: Mapping[str, tuple[str, str]], now: datetime) -> None:
-    """The webhooks that the platform's operator gave factories, (url, secret) each: made to be just these."""
+    """Set the webhooks that the platform's operator configured for factories, (url, secret) each; others that were configured are removed."""
     known = select(Webhook).where(Webhook.configured.is_(True), Webhook.removed.is_(None))
     standing = {one.organisation_id: one for one in session.scalars(known)}
     for organisation, (url, secret) in targets.items():
@@ -68,7 +68,7 @@ def deliveries(session: Session, webhook_id: str, limit: int = 100) -> list[Deli
 def queue_event(
     session: Session, organisations: Iterable[str | None], kind: str, data: Mapping[str, object], now: datetime
 ) -> None:
-    """Write down an event for each organisation's webhooks. It names what changed; what it is now is asked for with a token."""
+    """Queue an event for the webhooks of organisations. It names what changed; receivers ask for the present state with a token."""
     wanted = {one for one in organisations if one is not None}
     query = select(Webhook).where(Webhook.organisation_id.in_(wanted), Webhook.removed.is_(None))
     for webhook in session.scalars(query):
@@ -94,7 +94,7 @@ def send_again(session: Session, organisation: str, webhook_id: str, delivery_id
 
 
 def next_attempt_after(attempts: int, now: datetime) -> datetime | None:
-    """None: no more."""
+    """When to try again; None if it is given up."""
     return now + RETRY_AFTER[attempts - 1] if attempts <= len(RETRY_AFTER) else None
 
 
@@ -114,7 +114,7 @@ def check_url(url: str, private_allowed: bool) -> None:
 
 
 def reachable_outside(host: str) -> bool:
-    """Whether all its addresses are the internet's. Asked again before each delivery: a name can be moved after it was accepted."""
+    """Whether all addresses of a host are public. Checked again before each delivery, because a name may point elsewhere by then."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

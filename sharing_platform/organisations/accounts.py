@@ -1,4 +1,4 @@
-"""People: registering, proving the address, signing in and out, a new password."""
+"""Accounts: registration, confirmation of the address, sign-in and sign-out, passwords."""
 
 from __future__ import annotations
 

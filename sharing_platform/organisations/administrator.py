@@ -1,4 +1,4 @@
-"""The region's first administrator, whom nobody could approve."""
+"""Creates the region's first administrator."""
 
 from __future__ import annotations
 

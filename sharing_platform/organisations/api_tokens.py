@@ -1,4 +1,4 @@
-"""API tokens: made, shown once, revoked, recognised."""
+"""API tokens: creation, revocation, authentication."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sharing_platform.organisations.models import ApiToken, Organisation
 from sharing_platform.organisations.permissions import APPROVED, Actor, Kind, Right, scopes_of
 
 PREFIX = "vrijloop_"
-"""So that tools that look for lost secrets can find one."""
+"""Lets secret scanners recognise a token."""
 _MAX_TOKENS = 50
 _NOTED_EVERY = timedelta(minutes=5)
 
@@ -62,5 +62,5 @@ def actor_of(token: ApiToken, organisation: Organisation) -> Actor:
 
 
 def last_use_outdated(token: ApiToken, now: datetime) -> bool:
-    """Whether it is time to write down that the token is used: not at each request, which would make every reader a writer."""
+    """Whether the token's last use should be recorded again. Not at each request, because that would turn every read into a write."""
     return token.last_used is None or now - token.last_used >= _NOTED_EVERY

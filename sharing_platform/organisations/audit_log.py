@@ -1,4 +1,4 @@
-"""The audit log: who did what, kept for ever, without secrets and without what people wrote to each other."""
+"""The audit log: who did what. Kept permanently, without secrets and messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sharing_platform.organisations.permissions import Actor
 
 
 def log(session: Session, now: datetime, actor: Actor | None, action: str, subject: str, **details: Any) -> None:
-    """In the transaction of what is logged: both happen or neither."""
+    """Add an entry in the caller's transaction."""
     session.add(
         AuditEntry(
             at=now,

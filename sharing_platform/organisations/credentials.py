@@ -1,4 +1,4 @@
-"""Passwords (argon2id) and random secrets of which only a hash is kept."""
+"""Passwords (argon2id) and random secrets. Only hashes are stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOBODY = _HASHER.hash(secrets.token_urlsafe())
 
 
 def hash_password(password: str, *personal: str) -> str:
-    """Raises InvalidError for one that is too short, or is the person's own name or address (NIST SP 800-63B, 3.1.1.2)."""
+    """Raises InvalidError for a password that is too short or is the person's name or address (NIST SP 800-63B, 3.1.1.2)."""
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise InvalidError("password_length", "password")
     folded = password.casefold()
@@ -26,7 +26,7 @@ def hash_password(password: str, *personal: str) -> str:
 
 
 def verify_password(kept: str | None, given: str) -> bool:
-    """Takes as long where there is no account, so that the time does not tell whether there is one."""
+    """Takes equally long without an account, so that timing does not reveal whether there is one."""
     try:
         return _HASHER.verify(kept or _NOBODY, given[:MAX_PASSWORD]) and kept is not None
     except (VerificationError, InvalidHashError):
@@ -34,11 +34,11 @@ def verify_password(kept: str | None, given: str) -> bool:
 
 
 def new_secret(prefix: str = "") -> tuple[str, str]:
-    """A secret to show once, and what is kept of it."""
+    """A secret to show once, and the hash to store."""
     secret = prefix + secrets.token_urlsafe(32)
     return secret, hash_secret(secret)
 
 
 def hash_secret(secret: str) -> str:
-    """A fast hash will do: the secret is random and long."""
+    """A fast hash is sufficient, because the secret is long and random."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Organisations, their approval by the region, and their members."""
+"""Records of organisations and their members."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _free_id(session: Session, name: str) -> str:
 
 
 def ensure_configured(session: Session, ids: Iterable[str], now: datetime) -> None:
-    """The organisations that the platform's operator gave tokens to: known, and approved."""
+    """Create the organisations for which the platform's operator configured tokens, as approved."""
     for one in ids:
         if session.get(Organisation, one) is None:
             session.add(Organisation(id=one, name=one, kind=Kind.FACTORY, status=APPROVED, created=now, decided=now))
@@ -76,7 +76,7 @@ def members(session: Session, organisation: str) -> list[tuple[Account, Membersh
 
 
 def members_with_roles(session: Session, organisation: str, roles: Iterable[Role]) -> list[Account]:
-    """Whom to write to. Those whose address is not confirmed are left out: it may be somebody else's."""
+    """Members to notify. Accounts with an unconfirmed address are left out, because it may be somebody else's."""
     wanted = set(roles)
     return [
         account
@@ -93,7 +93,7 @@ def memberships(session: Session, account: str) -> list[tuple[Organisation, str]
 
 
 def put_member(session: Session, organisation: str, account: str, role: Role, now: datetime) -> None:
-    """Take in, or give another role. Raises ConflictError where that left no owner."""
+    """Add a member or change the role. Raises ConflictError if no owner would be left."""
     membership = session.get(Membership, (account, organisation))
     if membership is None:
         session.add(Membership(account_id=account, organisation_id=organisation, role=role, created=now))

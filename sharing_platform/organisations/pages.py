@@ -1,4 +1,4 @@
-"""Coming in and going out; one's own account."""
+"""Pages for sign-up, sign-in, sign-out and account settings."""
 
 from __future__ import annotations
 

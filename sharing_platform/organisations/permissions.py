@@ -1,4 +1,4 @@
-"""What roles and tokens may do. Pure."""
+"""Rights of roles and tokens."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Role(StrEnum):
 
 
 class Right(StrEnum):
-    """What may be done, and at the same time the scopes of API tokens."""
+    """Rights, which are also the scopes of API tokens."""
 
     READ = "read"
     """See what members see, and the organisation's own requests."""

@@ -1,4 +1,4 @@
-"""How often somebody may try. Counted in the database, so that the bound holds over all processes of the platform."""
+"""Rate limits, counted in the database so that they hold over all processes of the platform."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ REQUESTS_BY_ORGANISATION = Bound("requests", 300, timedelta(hours=1))
 
 
 def count_attempt(sessions: sessionmaker[Session], bound: Bound, whose: str, now: datetime) -> None:
-    """In a transaction of its own, so that it counts also where what follows fails. Raises TooManyError."""
+    """Count an attempt in its own transaction, so that it counts even if the request fails. Raises TooManyError."""
     try:
         _count(sessions, bound, whose, now)
     except IntegrityError:
-        _count(sessions, bound, whose, now)  # somebody else began the same window at the same moment
+        _count(sessions, bound, whose, now)  # another process began the same window at the same moment
 
 
 def _count(sessions: sessionmaker[Session], bound: Bound, whose: str, now: datetime) -> None:
@@ -45,7 +45,7 @@ def _count(sessions: sessionmaker[Session], bound: Bound, whose: str, now: datet
 
 
 def count_in_transaction(session: Session, bound: Bound, whose: str, now: datetime) -> None:
-    """In the transaction of what is bounded: only what succeeds counts. Raises TooManyError."""
+    """Count in the caller's transaction: only what succeeds counts. Raises TooManyError."""
     key = hashlib.sha256(f"{bound.name}/{whose}".encode()).hexdigest()
     window = session.get(RateWindow, key, with_for_update=True)
     if window is None or now - window.began >= bound.window:
@@ -57,5 +57,5 @@ def count_in_transaction(session: Session, bound: Bound, whose: str, now: dateti
 
 
 def forget_old(session: Session, now: datetime) -> None:
-    """Windows that bound nothing any more."""
+    """Delete windows that are over."""
     session.execute(delete(RateWindow).where(RateWindow.began < now - timedelta(hours=2)))

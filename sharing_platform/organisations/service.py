@@ -1,4 +1,4 @@
-"""What API and pages do with people and organisations, each as one transaction: bounds are kept, and it is written down."""
+"""Operations on accounts and organisations for API and pages, each in one transaction and recorded in the audit log."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def forgot(context: PlatformContext, email: str, address: str) -> None:
 
 
 def welcome(context: PlatformContext, link: str, password: str | None) -> tuple[str, Account]:
-    """Use a mailed link: the address is confirmed, requests count. Returns a new session's secret. Raises NotFoundError, InvalidError."""
+    """Redeem a mailed link: the address is confirmed, and the account's requests count. Returns a new session's secret. Raises NotFoundError, InvalidError."""
     now = context.now()
     with context.sessions.begin() as session:
         account = accounts.redeem_link(session, link, password, now)
@@ -110,7 +110,7 @@ def put_organisation(context: PlatformContext, actor: Actor, wanted: Organisatio
 
 
 def decide(context: PlatformContext, actor: Actor, organisation_id: str, approved: bool) -> Organisation:
-    """The region's word, told to the organisation's owners; what a refused one offers is withdrawn. Raises NotFoundError, ConflictError."""
+    """Record the region's decision and notify the organisation's owners. Offers of a refused organisation are withdrawn. Raises NotFoundError, ConflictError."""
     now = context.now()
     with context.sessions.begin() as session:
         organisation = directory.decide(session, organisation_id, approved, now)

@@ -1,4 +1,4 @@
-"""Coming in: an account with its organisation, an invitation, a request by somebody who has neither yet."""
+"""Creates accounts: at registration, by invitation, or for a guest's first request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sharing_platform.organisations.permissions import Kind, Role
 
 @dataclass(frozen=True)
 class SignUp:
-    """Where the links in e-mails lead."""
+    """`url`: the platform's public address, for links in e-mails."""
 
     url: str
     zone: str
@@ -24,8 +24,8 @@ class SignUp:
     def register(
         self, session: Session, name: str, email: str, organisation: str, kind: Kind, language: str, now: datetime
     ) -> None:
-        """Make account and organisation, and send the link that confirms the address. Whether there was an account is told to
-        nobody but the owner of the address."""
+        """Create account and organisation, and send the link that confirms the address. Only the owner of the address learns
+        whether there already was an account."""
         account, new = accounts.get_or_create_account(session, email, name, language, now)
         if not new and account.confirmed is not None:
             self.write(session, account, "known", now, link=f"{self.url}/sign-in")

@@ -1,4 +1,4 @@
-"""One's organisation: particulars, members, tokens, webhooks, calendar feeds."""
+"""The settings of an organisation: particulars, members, tokens, webhooks, calendar feeds."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def post_member(page: Page, form: FormData) -> Response:
 
 @router.post("/organisation/members/{account_id}")
 def post_role(account_id: str, page: Page, form: FormData) -> Response:
-    """Another role, or out."""
+    """Change the role of a member, or remove the member."""
     actor = require(page.actor, Right.GOVERN)
     try:
         if form.get("role") == "remove":
@@ -112,7 +112,7 @@ def post_feed(page: Page, form: FormData) -> Response:
 
 @router.post("/organisation/feeds/{feed_id}")
 def post_feed_change(feed_id: str, page: Page, form: FormData) -> Response:
-    """Another address, or none."""
+    """Renew the address of a feed, or remove the feed."""
     actor = require(page.actor, Right.INTEGRATE)
     if form.get("what") == "renew":
         return _page(page, actor, secret=booking_service.renew_feed(page.context, actor, feed_id).url)
@@ -155,7 +155,7 @@ def _page(
     form: Form | None = None,
     secret: str | None = None,
 ) -> HTMLResponse:
-    """`secret`: what is shown this once."""
+    """`secret`: a new secret, shown only on this page."""
     with read_session(page.context.sessions) as session:
         governs, integrates = actor.may(Right.GOVERN), actor.may(Right.INTEGRATE)
         own = organisation_out(session.get_one(Organisation, actor.organisation))

@@ -1,4 +1,4 @@
-"""What needs an answer, what is coming, and all that is one's own."""
+"""The overview of an organisation: requests to answer, bookings, machines, listings, searches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody looks for. The same for a search, a saved search and a wanted notice."""
+"""Search criteria, the same for a search, a saved search and a wanted notice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Subject = Literal["machine", "operator", "equipment", "know_how", "training"]
 
 
 class Wish(ApiModel):
-    """Each field narrows what fits; what is left out does not matter. `workpiece_mm` may be turned to fit. `within_km` needs `near` or
+    """Each field narrows the search; fields that are left out do not matter. `workpiece_mm` matches in any orientation. `within_km` needs `near` or
     degrees. `first_day` and `last_day` are local days."""
 
     subject: Subject = "machine"

@@ -1,4 +1,4 @@
-"""The search form of the pages: the criteria that stand in the address."""
+"""The search form of the pages: criteria from the query string."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sharing_platform.search.criteria import Wish
 
 
 def wish_of_form(page: PageRequest) -> tuple[Wish, dict[str, str]]:
-    """What the form asks for; what in it cannot be understood is left out, and said."""
+    """The criteria of the form, and the fields that were invalid and left out."""
     asked = page.request.query_params
     factory, _, machine = asked.get("machine", "").partition("/")
     sides = [decimal_point(asked.get(name)) for name in ("x", "y", "z")]

@@ -1,4 +1,4 @@
-"""What can be found, kept in memory: read once, and again after something about it has changed."""
+"""In-memory index of what can be found. Read once, and again after a change."""
 
 from __future__ import annotations
 

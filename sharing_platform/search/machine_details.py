@@ -1,4 +1,4 @@
-"""What a factory writes of its machine, and a search compares with its criteria."""
+"""The properties of a machine, which its factory describes and a search compares with its criteria."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sharing_platform.schemas import ApiModel, Latitude, Longitude, LongText, Mi
 
 
 class MachineDetails(ApiModel):
-    """What a machine is and can do, as its factory describes it. `din_8580`: the class of its process, where it is another than the
-    one its process has. `place` without degrees is looked up; `address` is told after acceptance alone."""
+    """What a machine is and can do, as its factory describes it. `din_8580`: the class of its process, if it differs from the usual
+    one. `place` without coordinates is looked up; `address` is disclosed only after a booking is accepted."""
 
     make: Annotated[OneLine, StringConstraints(max_length=60)] = ""
     model: Annotated[OneLine, StringConstraints(max_length=60)] = ""

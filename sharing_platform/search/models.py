@@ -9,7 +9,7 @@ from sharing_platform.database import Base
 
 
 class IndexVersion(Base):
-    """Grows by one with each change to what can be found of machines, so that every process knows when to read them again."""
+    """Incremented with each change of what can be found, so that every process knows when to read it again."""
 
     __tablename__ = "catalogue_version"
 

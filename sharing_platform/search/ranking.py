@@ -1,4 +1,4 @@
-"""Whether something fits what somebody looks for, how well, and why. Pure."""
+"""Decides whether something matches search criteria, how well, and why."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Degrees = tuple[float, float]
 
 @dataclass(frozen=True)
 class MatchReason:
-    """A reason, to be put into words by `reason_<code>`."""
+    """A reason for a match; its sentence is the translation `reason_<code>`."""
 
     code: str
     values: dict[str, Any] = field(default_factory=dict)
@@ -37,8 +37,8 @@ class Ranking:
 
 @dataclass(frozen=True)
 class SearchDocument:
-    """What can be found of a machine or listing. `stems` of all its texts, `process_stems` of what it says of its processes, or of its
-    title where it says nothing; `place` its name, `at` its degrees."""
+    """What can be found of a machine or listing. `stems`: of all its texts; `process_stems`: of its processes, or of its title if it
+    names none; `place`: the name of its place, `at`: latitude and longitude."""
 
     subject: str
     title: str
@@ -52,7 +52,7 @@ class SearchDocument:
 
 @dataclass(frozen=True)
 class PreparedCriteria:
-    """A wish made ready to be compared with many: its words as stems, its place in degrees."""
+    """Criteria prepared for comparison with many documents: words as stems, the place as coordinates."""
 
     wish: Wish
     words: tuple[frozenset[str], ...]
@@ -63,7 +63,7 @@ class PreparedCriteria:
 
     @property
     def narrows_machines(self) -> bool:
-        """Whether anything in it is about machines, and not about hours alone."""
+        """Whether any criterion concerns the machine, not only its hours."""
         wish = self.wish
         near = self.origin is not None and wish.within_km is not None
         sizes = (wish.workpiece_mm, wish.axes, wish.tolerance_mm, wish.load_kg)
@@ -71,7 +71,7 @@ class PreparedCriteria:
 
 
 def prepare(wish: Wish, origin: Degrees | None) -> PreparedCriteria:
-    """`origin`: the degrees of the wish's place."""
+    """`origin`: latitude and longitude of the place in the criteria."""
     process = BY_CODE.get(wish.process)
     names = " ".join(process.names.values()) if process else wish.process
     return PreparedCriteria(
@@ -108,7 +108,7 @@ def document_of(
     at: Degrees | None = None,
     place: str = "",
 ) -> SearchDocument:
-    """`at` and `place`: its organisation's, where it has none of its own."""
+    """`at` and `place`: those of its organisation, used if it has none of its own."""
     known = [BY_CODE[one] for one in (process, *details.processes) if one in BY_CODE]
     names = [name for one in known for name in (*one.names.values(), *one.words)]
     processes = text_stems(process, *details.processes, *names) or text_stems(title)
@@ -128,8 +128,8 @@ def document_of(
 
 
 def rank(wanted: PreparedCriteria, document: SearchDocument) -> Ranking | None:
-    """None where it does not fit. What a factory did not say of its machine is no reason to leave it out, except for words, process and place:
-    it lowers the score."""
+    """None if the document does not match. A property that a factory has not described does not exclude its machine, except words, process and
+    place; it lowers the score."""
     reasons: list[MatchReason] = []
     scores: list[float] = []
     checks = (_words, _process, _materials, _certificates, _envelope, _axes, _tolerance, _load, _distance)
@@ -149,7 +149,7 @@ def rank(wanted: PreparedCriteria, document: SearchDocument) -> Ranking | None:
 def rank_hours(
     wish: Wish, machine: Ranking, start: datetime, end: datetime, probability: float, price: Decimal | None
 ) -> Ranking:
-    """A machine's fit, and that of one of its free times. A time that is as long as was asked for fits better than one ten times as
+    """Combine the ranking of a machine with that of one of its free times. A time as long as requested ranks higher than one ten times as
     long, which somebody else may need."""
     hours = (end - start).total_seconds() / 3600
     scores = [machine.score, probability]
@@ -167,7 +167,7 @@ def rank_hours(
 
 
 _Checked = tuple[float | None, MatchReason | None]
-"""A score, 0 where it does not fit, None where nothing was asked or the answer is no matter of degree; and why it fits."""
+"""A score and the reason for it. 0: does not match. None: the criterion is not set, or has no degrees."""
 _UNASKED: _Checked = (None, None)
 _DOES_NOT: _Checked = (0.0, None)
 _NOT_SAID: _Checked = (0.4, None)
@@ -210,7 +210,7 @@ def _among(
 
 
 def _envelope(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
-    """Sorted from smallest to largest: a workpiece can be turned."""
+    """Compares sorted sides, because a workpiece can be turned."""
     needed, given = wanted.wish.workpiece_mm, document.details.envelope_mm
     if needed is None:
         return _UNASKED

@@ -8,7 +8,7 @@ from sharing_platform.schemas import ApiModel
 
 
 class Reason(ApiModel):
-    """Why something fits: `code` names it, `values` are what it is about."""
+    """A reason for a match: `code` identifies it, `values` fill in its sentence."""
 
     code: str
     values: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it

@@ -1,4 +1,4 @@
-"""Words as they are searched: folded, stemmed (Snowball: Dutch, French, English), with their synonyms. Pure."""
+"""Normalisation of words for the search: case folding, stemming (Snowball: Dutch, French, English), synonyms."""
 
 from __future__ import annotations
 
@@ -78,22 +78,22 @@ STOP_WORDS = frozenset(
 
 
 def folded(text: str) -> list[str]:
-    """Words in small letters without accents; `5-axis` stays one."""
+    """Words in lower case without accents; `5-axis` stays one word."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     return _WORD.findall("".join(one for one in plain if not unicodedata.combining(one)).replace("'", " "))
 
 
 @lru_cache(maxsize=50_000)
 def stems_of(word: str) -> frozenset[str]:
-    """The word and its stem in each language: nobody says in which language they write. Short stems are left out, where one language
-    meets another by chance: the Dutch `lassen` and the French `laser` are both `las`."""
+    """The word and its stem in each language, since the language is not known. Short stems are left out, because they coincide by chance: the Dutch
+    `lassen` and the French `laser` both become `las`."""
     stems = (stemmer.stemWord(word) for stemmer in _STEMMERS)
     return frozenset({word, *(stem for stem in stems if len(stem) >= _SHORTEST_STEM)})
 
 
 @cache
 def _groups() -> tuple[tuple[frozenset[str], ...], ...]:
-    """For each group of synonyms: each member as its words' stems."""
+    """Each group of synonyms, with the words of each member."""
     groups: list[Iterable[str]] = [(*one.names.values(), *one.words) for one in PROCESSES]
     groups += SYNONYMS
     return tuple(tuple(frozenset(folded(member)) for member in group) for group in groups)
@@ -101,7 +101,7 @@ def _groups() -> tuple[tuple[frozenset[str], ...], ...]:
 
 @cache
 def _synonyms() -> dict[str, frozenset[str]]:
-    """A stem to all stems that mean the same; members of one word alone: `centre` alone is no milling."""
+    """From a stem to all stems with the same meaning. Members of several words are left out: `centre` alone does not mean milling."""
     found: dict[str, set[str]] = {}
     for group in _groups():
         single = [next(iter(member)) for member in group if len(member) == 1]
@@ -113,7 +113,7 @@ def _synonyms() -> dict[str, frozenset[str]]:
 
 
 def text_stems(*texts: str) -> frozenset[str]:
-    """What can be found of texts. A phrase such as "centre d'usinage" or "5 axes" counts as what it means."""
+    """The stems under which texts are found. A phrase such as "centre d'usinage" or "5 axes" counts as what it means."""
     words = [word for text in texts for word in folded(text)]
     stems = {stem for word in words for one in (word, *_parts(word)) for stem in stems_of(one)}
     present = set(words)
@@ -126,7 +126,7 @@ def text_stems(*texts: str) -> frozenset[str]:
 
 
 def query_stems(query: str) -> list[frozenset[str]]:
-    """For each word that is looked for: the stems any of which will do."""
+    """For each word of a query: the stems that match it."""
     words = [word for word in folded(query) if word not in STOP_WORDS]
     wanted = []
     for word in dict.fromkeys(words):
@@ -138,7 +138,7 @@ def query_stems(query: str) -> list[frozenset[str]]:
 
 
 def phrase_stems(phrase: str) -> tuple[frozenset[str], ...]:
-    """What a text must meet to speak of the phrase: each of its words, or what the whole means (roestvast staal: inox)."""
+    """What a text must contain to match a phrase: each of its words, or a synonym of the whole (roestvast staal: inox)."""
     whole = frozenset(folded(phrase))
     for group in _groups():
         if len(whole) > 1 and whole in group:

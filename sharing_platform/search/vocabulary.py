@@ -52,7 +52,7 @@ PROCESSES = (
 BY_CODE = {one.code: one for one in PROCESSES}
 
 BY_NAME = {name.casefold(): one for one in PROCESSES for name in one.names.values()}
-"""What factories write instead of a code."""
+"""Processes by the names that factories write instead of a code."""
 
 SYNONYMS = (
     ("aluminium", "alu", "aluminum"),
@@ -71,7 +71,7 @@ SYNONYMS = (
     ("lasser", "soudeur", "welder"),
     ("ingenieur", "ingénieur", "engineer"),
 )
-"""Groups that mean the same, beside those of `PROCESSES`."""
+"""Groups of synonyms, in addition to those of `PROCESSES`."""
 
 
 def process_name(process: str, language: str) -> str:

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/v1", tags=["searches"])
 
 @router.get("/wanted", responses=problems(401, 404, 422))
 def get_wanted(session: ReadSession, limit: Limit = 100, cursor: Cursor = None) -> SearchPage:
-    """What others look for, the newest first."""
+    """Wanted notices, the newest first."""
     found = matching.wanted_notices(session, cursor, limit + 1)
     following = found[limit - 1][0].id if len(found) > limit else None
     return SearchPage(searches=[service.search_out(*one) for one in found[:limit]], next=following)
@@ -27,7 +27,7 @@ def get_wanted(session: ReadSession, limit: Limit = 100, cursor: Cursor = None) 
 
 @router.post("/wanted", status_code=201, responses=problems(401, 403, 409, 422))
 def post_wanted(wanted: SearchIn, actor: Asker, person: MaybePerson, context: Context, index: Index) -> SearchOut:
-    """Say what is needed. It is matched at once, and again with everything new; others see it once the organisation is approved."""
+    """Post a wanted notice. It is matched at once, and again with new offers and listings; others see it once the organisation is approved."""
     return service.add(context, index, actor, person, WANTED, wanted)
 
 
@@ -39,20 +39,20 @@ def get_one_wanted(search_id: Uuid, session: ReadSession, actor: MaybeActor) -> 
 
 @router.get("/wanted/{search_id}/matches", responses=problems(401, 403, 404))
 def get_wanted_matches(search_id: Uuid, session: ReadSession, actor: Reader) -> MatchesOut:
-    """What fits one's own notice, the best first, and why."""
+    """The matches of a notice of the caller's, the best first, with the reasons."""
     matching.own_search(session, actor.organisation, WANTED, search_id)
     return service.matches_out(matching.matches(session, search_id))
 
 
 @router.delete("/wanted/{search_id}", status_code=204, responses=problems(401, 403, 404))
 def delete_wanted(search_id: Uuid, actor: Asker, context: Context) -> None:
-    """Take one's notice back."""
+    """Close a notice of the caller's."""
     service.close(context, actor, WANTED, search_id)
 
 
 @router.get("/searches", responses=problems(401, 403))
 def get_searches(session: ReadSession, actor: Reader) -> SearchPage:
-    """One's saved searches."""
+    """The saved searches of the caller's organisation."""
     own = session.get_one(Organisation, actor.organisation)
     found = matching.searches_of(session, actor.organisation, SAVED)
     return SearchPage(searches=[service.search_out(one, own) for one in found], next=None)
@@ -60,18 +60,18 @@ def get_searches(session: ReadSession, actor: Reader) -> SearchPage:
 
 @router.post("/searches", status_code=201, responses=problems(401, 403, 409, 422))
 def post_search(wanted: SearchIn, actor: Asker, person: MaybePerson, context: Context, index: Index) -> SearchOut:
-    """Save a search: what is new is told by e-mail or webhook."""
+    """Save a search. New matches are notified by e-mail or webhook."""
     return service.add(context, index, actor, person, SAVED, wanted)
 
 
 @router.get("/searches/{search_id}/matches", responses=problems(401, 403, 404))
 def get_search_matches(search_id: Uuid, session: ReadSession, actor: Reader) -> MatchesOut:
-    """What it found."""
+    """The matches of a saved search, the best first."""
     matching.own_search(session, actor.organisation, SAVED, search_id)
     return service.matches_out(matching.matches(session, search_id))
 
 
 @router.delete("/searches/{search_id}", status_code=204, responses=problems(401, 403, 404))
 def delete_search(search_id: Uuid, actor: Asker, context: Context) -> None:
-    """Forget it."""
+    """Delete a saved search."""
     service.close(context, actor, SAVED, search_id)

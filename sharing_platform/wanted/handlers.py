@@ -1,4 +1,4 @@
-"""What wanted notices and saved searches do about events of the domains they are built on. `app.py` subscribes these."""
+"""Handlers for events of the domains below. `app.py` subscribes them."""
 
 from __future__ import annotations
 

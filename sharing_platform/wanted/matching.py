@@ -1,4 +1,4 @@
-"""Wanted notices and saved searches, and what fits them: found again and again, told once."""
+"""Wanted notices and saved searches, and their matches. Matching runs periodically; each match is notified once."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def close(search: Search) -> None:
 
 
 def wanted_notice(session: Session, search_id: str, viewer: str | None) -> tuple[Search, Organisation]:
-    """A notice that all may read. Raises NotFoundError."""
+    """A notice that is visible to the viewer. Raises NotFoundError."""
     search = session.get(Search, search_id)
     if search is None or search.kind != WANTED:
         raise NotFoundError
@@ -69,7 +69,7 @@ def wanted_notice(session: Session, search_id: str, viewer: str | None) -> tuple
 
 
 def wanted_notices(session: Session, after: str | None, limit: int) -> list[tuple[Search, Organisation]]:
-    """Open ones of approved organisations, the newest first."""
+    """Open notices of approved organisations, the newest first."""
     query = select(Search, Organisation).join(Organisation, Organisation.id == Search.organisation_id)
     query = query.where(Search.kind == WANTED, Search.status == OPEN, Organisation.status == APPROVED)
     if after is not None:
@@ -95,7 +95,7 @@ def matches(session: Session, search_id: str) -> list[Match]:
 
 
 def match_one(session: Session, index: MachineIndex, search: Search, now: datetime, zone: str, url: str) -> int:
-    """For one search; its owner is told of what is new, all in one message."""
+    """Update the matches of one search, and notify its owner of all new ones in one message. Returns how many are new."""
     criteria = prepare_criteria(Wish.model_validate(search.wish))
     organisation = session.get_one(Organisation, search.organisation_id)
     viewer = organisation.id if organisation.status == APPROVED else None

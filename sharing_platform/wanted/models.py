@@ -15,7 +15,7 @@ OPEN, CLOSED = "open", "closed"
 
 
 class Search(Base):
-    """What somebody looks for, and wants to hear of: a wanted notice, which all may read, or a saved search, which is their own.
+    """A wanted notice, which everybody may read, or a saved search, which is private. Its owner is notified of matches.
     `wish`: a `Wish`."""
 
     __tablename__ = "search"
@@ -34,7 +34,7 @@ class Search(Base):
 
 
 class Match(Base):
-    """What was found for a search, and why; told once."""
+    """A match of a search and the reasons for it; notified once."""
 
     __tablename__ = "search_match"
 

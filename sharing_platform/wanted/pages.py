@@ -1,4 +1,4 @@
-"""What people look for: wanted notices and saved searches."""
+"""Pages of wanted notices and saved searches."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def post_close(search_id: str, page: Page) -> Response:
 
 @router.post("/searches")
 def post_search(page: Page, form: FormData) -> Response:
-    """The search in the address, saved."""
+    """Save the search in the query string."""
     actor = require(page.actor, Right.ASK)
     wish, problems = wish_of_form(page)
     title = (
@@ -122,7 +122,7 @@ def post_forget(search_id: str, page: Page) -> Response:
 
 
 def _what(session: Session, match: Match) -> tuple[str, Offer | Listing | None]:
-    """The page of what was found, and itself."""
+    """The path of the page of a match, and the offer or listing itself."""
     kind, _, own_id = match.subject.partition(":")
     found = session.get(Offer, own_id) if kind == "offer" else session.get(Listing, own_id)
     return f"/{kind}s/{own_id}", found

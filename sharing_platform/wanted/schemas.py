@@ -11,7 +11,7 @@ from sharing_platform.search.schemas import Reason
 
 
 class SearchIn(ApiModel):
-    """A wanted notice or a saved search. `notify`: how its owner is told of what fits."""
+    """A wanted notice or a saved search. `notify`: how its owner is notified of matches."""
 
     title: Title
     text: LongText = ""
@@ -37,7 +37,7 @@ class SearchPage(ApiModel):
 
 
 class MatchOut(ApiModel):
-    """What fits a wanted notice or saved search: an offer (`offer:…`) or a listing (`listing:…`), how well, and why."""
+    """A match of a wanted notice or saved search: an offer (`offer:…`) or a listing (`listing:…`), its score and the reasons."""
 
     subject: str
     score: float

@@ -27,7 +27,7 @@ def add(
     with context.sessions.begin() as session:
         account = person.account.id if person is not None and actor.account is not None else None
         search = matching.add_search(session, actor.organisation, account, kind, wanted, now)
-        # What is there already is shown on its page; a message is for what comes later.
+        # Matches that exist already are shown on its page; only later ones are notified.
         notify, search.notify = search.notify, "none"
         matching.match_one(session, index, search, now, context.zone, context.url)
         search.notify = notify
