@@ -239,8 +239,8 @@ def test_a_slot_that_is_withdrawn_while_somebody_asks(platform: Platform) -> Non
     made = ask(seeker)
     assert platform.hal_2.delete("/api/v1/offers/o1").status_code == 204
     assert state(seeker, made["id"]) == "withdrawn"
-    assert "/offers/o2" in platform.mail("an@startup.be", "Teruggenomen").get_content()
-    platform.mail("p@hal.be", "Teruggenomen")
+    assert "/offers/o2" in platform.mail("an@startup.be", "Ingetrokken").get_content()
+    platform.mail("p@hal.be", "Ingetrokken")
     assert history(planner, made["id"])[-1] == ("withdrawn", "provider")
     assert step(platform.hal_2, made["id"], "accepted").status_code == 409
 
