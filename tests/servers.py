@@ -96,7 +96,7 @@ def answers(url: str) -> bool:
     return True
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 180.0) -> None:
     """Poll until it holds; the bound is for a hang, not for speed."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -88,12 +88,12 @@ def busy_for_a_month(folder: Path) -> None:
                 return float(span or 0) / 86_400_000
         return 0.0
 
-    wait_for(lambda: waiting_days() > 0, "the first reports", 120)
+    wait_for(lambda: waiting_days() > 0, "the first reports", 400)
     (config,) = folder.glob("vrijloop-replay-*/broker/mosquitto.conf")
     broker = process_with(str(config))
     os.kill(broker, signal.SIGSTOP)
     try:
-        wait_for(lambda: waiting_days() > 40, "a month to pass", 120)
+        wait_for(lambda: waiting_days() > 40, "a month to pass", 400)
     finally:
         os.kill(broker, signal.SIGCONT)
 

@@ -37,7 +37,7 @@ T0 = datetime(2026, 1, 1, tzinfo=UTC)
 MACHINES = 5
 
 
-async def until(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
+async def until(condition: Callable[[], bool], what: str, seconds: float = 400) -> None:
     try:
         async with asyncio.timeout(seconds):
             while not await asyncio.to_thread(condition):

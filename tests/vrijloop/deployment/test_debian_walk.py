@@ -107,7 +107,7 @@ def test_one_debian_server_runs_everything(tmp_path: Path) -> None:
                 except OSError:
                     return 0
 
-            wait_for(lambda: seen() >= 5, "states to be stored", seconds=120)
+            wait_for(lambda: seen() >= 5, "states to be stored", seconds=400)
             wait_for(lambda: listens(https), "the proxy to listen")
             authority = etc / "certificates" / "ca.pem"
             assert "Vrijloop" in behind_tls(f"https://localhost:{https}/", "localhost", authority)
