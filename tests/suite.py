@@ -51,7 +51,8 @@ def _shared_fixtures(item: pytest.Function) -> list[str]:
     for name, definitions in sorted(item._fixtureinfo.name2fixturedefs.items()):
         if definitions and definitions[-1].scope in ("module", "package", "class"):
             found.append(f"{name}-{parameters[name]}" if name in parameters else name)
-    return found
+    # A browser is cheap beside the factory of the end-to-end tests, which must not be built once more for the tests that look at its pages.
+    return [name for name in found if name != "browser"] or found
 
 
 @pytest.hookimpl(wrapper=True)
