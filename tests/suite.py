@@ -34,6 +34,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """In a worker: xdist hands tests out by what stands behind the @ of their names. Without it, it would tear groups apart and say nothing."""
+    if not getattr(session.config.option, "loadgroup", False):
+        return
+    torn = [one.nodeid for one in session.items if one.get_closest_marker("xdist_group") and "@" not in one.nodeid]
+    if torn:
+        raise pytest.UsageError(f"pytest-xdist does not keep groups of tests together here, for example {torn[0]}.")
+
+
 def _mark(item: pytest.Function) -> None:
     parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
     named = {one for one in parameters if isinstance(one, str)}
