@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from telemetry import Clock, UserError, load_settings, rfc3339
 _log = logging.getLogger(__name__)
 
 STATUS_SOCKET = "agent.socket"
+_MAX_SOCKET_PATH_BYTES = 107
 _CHECK_FILE_EVERY_S = 2.0
 _REQUEST_S = 5.0
 _MAX_REQUEST_BYTES = 8_192
@@ -32,10 +33,14 @@ async def supervise(agent: Agent, config: Path, clock: Clock, stop: asyncio.Even
     async with contextlib.AsyncExitStack() as servers:
         table = agent.settings.agent
         path = table.data_dir / STATUS_SOCKET
-        path.unlink(missing_ok=True)
-        status_server = await asyncio.start_unix_server(_status_handler(agent, clock), path)
-        path.chmod(0o600)
-        servers.push_async_callback(_closed, status_server)
+        try:
+            path.unlink(missing_ok=True)
+            address = servers.enter_context(_socket_address(table.data_dir))
+            status_server = await asyncio.start_unix_server(_status_handler(agent, clock), address)
+            servers.push_async_callback(_closed, status_server)
+            path.chmod(0o600)
+        except OSError as error:
+            _log.error("%s cannot be created (%s): `agent status` cannot reach this agent.", path, error)
         if table.metrics is not None:
             host, _, port = table.metrics.rpartition(":")
             try:
@@ -54,20 +59,37 @@ async def supervise(agent: Agent, config: Path, clock: Clock, stop: asyncio.Even
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
 
 
 async def ask_status(data_dir: Path) -> dict[str, Any]:
     """The running agent's status. Raises UserError if none is running."""
     path = data_dir / STATUS_SOCKET
     try:
-        reader, writer = await asyncio.open_unix_connection(path)
+        with _socket_address(data_dir) as address:
+            reader, writer = await asyncio.open_unix_connection(address)
         async with asyncio.timeout(_REQUEST_S):
             answer = await reader.read()
         writer.close()
         return dict(json.loads(answer))
     except (OSError, TimeoutError, ValueError):
         raise UserError(f"no agent is running with {data_dir} as its `data_dir` (nothing answers at {path}).") from None
+
+
+@contextlib.contextmanager
+def _socket_address(data_dir: Path) -> Iterator[str]:
+    """An address of the status socket that is short enough: `sun_path` has room for 107 bytes (unix(7)). A longer path is reached through
+    the open folder. Raises OSError."""
+    path = str(data_dir / STATUS_SOCKET)
+    if len(os.fsencode(path)) <= _MAX_SOCKET_PATH_BYTES:
+        yield path
+        return
+    folder = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{STATUS_SOCKET}"
+    finally:
+        os.close(folder)
 
 
 def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 _EXAMPLE: dict[str, JsonValue] = {
-    "type": "about:blank", "title": "Not Found", "status": 404, "code": "missing", "detail": "There is no such thing, or it is gone."
+    "type": "about:blank", "title": "Not Found", "status": 404, "code": "missing", "detail": "This does not exist, or no longer does."
 }  # fmt: skip
 
 

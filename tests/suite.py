@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +17,16 @@ SERVER_PARAMETERS = {"postgresql", "influxdb"}
 """Values of a fixture's or test's parameter for which it asks for a server of that name."""
 
 
+HARMLESS_PROGRAMS = {"fc-list"}
+"""Matplotlib asks for the system's fonts when it draws for the first time on a machine."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(_refuse_hidden_processes)
 
 
-def _refuse_hidden_processes(event: str, _: tuple[Any, ...]) -> None:
-    if event == "subprocess.Popen" and not servers.allowed:
+def _refuse_hidden_processes(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "subprocess.Popen" and not servers.allowed and Path(arguments[1][0]).name not in HARMLESS_PROGRAMS:
         raise AssertionError("This test starts a program: mark it with `@pytest.mark.servers`.")
 
 

@@ -130,10 +130,10 @@ def test_certificate(tmp_path: Path) -> None:
 class RunningAgent:
     """`vrijloop agent run` with two PLCs behind one gateway."""
 
-    def __init__(self, folder: Path, broker: Mosquitto, port: int) -> None:
+    def __init__(self, folder: Path, broker: Mosquitto, port: int, data: str) -> None:
         self.config, self.port, self.metrics = folder / "agent.toml", port, free_port()
         self.head = HEAD + (
-            f'data_dir = "{folder}/data"\nmetrics = "127.0.0.1:{self.metrics}"\n[mqtt]\nurl = "{broker.url}"\n'
+            f'data_dir = "{folder / data}"\nmetrics = "127.0.0.1:{self.metrics}"\n[mqtt]\nurl = "{broker.url}"\n'
         )
         self.write("m1", "m2")
         self.log = folder / "agent.log"
@@ -141,9 +141,14 @@ class RunningAgent:
         self.systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.systemd.bind(str(notify))
         self.systemd.settimeout(30)
-        environment = os.environ | {"NOTIFY_SOCKET": str(notify), "WATCHDOG_USEC": "200000"}
+        self.environment = os.environ | {"NOTIFY_SOCKET": str(notify), "WATCHDOG_USEC": "200000"}
+        self.start()
+
+    def start(self) -> None:
         command = [sys.executable, "-m", "vrijloop", "agent", "run", "-c", str(self.config)]
-        self.process = subprocess.Popen(command, stdout=self.log.open("wb"), stderr=subprocess.STDOUT, env=environment)
+        self.process = subprocess.Popen(
+            command, stdout=self.log.open("wb"), stderr=subprocess.STDOUT, env=self.environment
+        )
 
     def write(self, *machines: str, extra: str = "") -> None:
         parts = [
@@ -170,18 +175,44 @@ class RunningAgent:
             return error.code, ""
 
 
-@pytest.fixture
-def agent(tmp_path: Path, broker: Mosquitto) -> Iterator[RunningAgent]:
+@contextmanager
+def agent_in(folder: Path, broker: Mosquitto, data: str = "data") -> Iterator[RunningAgent]:
     port = free_port()
     with elsewhere() as run:
         server = MeterServer([SimulatedDevice(unit, 8, lambda: {0: [3]}) for unit in (1, 2, 3)], port)
         run(server.start())
-        running = RunningAgent(tmp_path, broker, port)
+        running = RunningAgent(folder, broker, port, data)
         yield running
         running.process.terminate()
         assert running.process.wait(30) == 0, running.log.read_text()
         running.systemd.close()
         run(server.stop())
+
+
+@pytest.fixture
+def agent(tmp_path: Path, broker: Mosquitto) -> Iterator[RunningAgent]:
+    with agent_in(tmp_path, broker) as running:
+        yield running
+
+
+@pytest.mark.servers
+def test_an_agent_whose_folder_has_a_long_path_can_be_asked(tmp_path: Path, broker: Mosquitto) -> None:
+    """The address of a socket has room for 107 bytes; this path is longer."""
+    with agent_in(tmp_path, broker, "halle-" * 20) as agent:
+        wait_for(lambda: agent.states() == {"m1": "executing", "m2": "executing"}, "both machines")
+
+
+@pytest.mark.servers
+def test_an_agent_without_a_status_socket_still_reports(tmp_path: Path, broker: Mosquitto) -> None:
+    """As on a file system that has no sockets."""
+    with agent_in(tmp_path, broker) as agent:
+        wait_for(lambda: agent.states() == {"m1": "executing", "m2": "executing"}, "both machines")
+        agent.process.terminate()
+        assert agent.process.wait(30) == 0
+        (tmp_path / "data" / "agent.socket").mkdir()
+        agent.start()
+        wait_for(lambda: "`agent status` cannot reach this agent" in agent.log.read_text(), "the sentence in the log")
+        wait_for(lambda: "vrijloop_agent_broker_connected 1.0" in agent.get("/metrics")[1], "the broker")
 
 
 @pytest.mark.servers

@@ -251,6 +251,7 @@ def test_an_administrator_approves_and_a_factory_shares(browser: Browser, platfo
     factory.goto("/sign-in")
     factory.get_by_role("link", name="Piet Maes").click()
     factory.get_by_role("button", name="Afmelden").click()
+    expect(factory.get_by_role("link", name="Aanmelden")).to_be_visible()
     factory.goto("/desk")
     assert factory.url.endswith("/sign-in?next=%2Fdesk")
     factory.get_by_label("E-mail").fill("piet@maes.be")

@@ -45,7 +45,7 @@ def test_the_page_says_what_when_how_sure_and_how_often_wrong(page: Page) -> Non
 
 def test_english_is_a_click_away_and_stays(page: Page) -> None:
     page.get_by_role("link", name="English").click()
-    assert "2 of 40 times not free" in page.locator("li.offer").first.inner_text()
+    expect(page.locator("li.offer").first).to_contain_text("2 of 40 times not free")
     page.goto("/")
     assert page.locator("html").get_attribute("lang") == "en"
 
@@ -55,7 +55,7 @@ def test_the_filter_narrows_the_list_without_a_reload(page: Page) -> None:
     page.get_by_text("Meer filters").click()
     page.locator("select[name=machine]").select_option(label="Draaibank <CTX>")
     expect(page.locator("li.offer")).to_have_count(1)
-    assert page.locator("li.offer").get_attribute("data-offer") == "o2"
+    expect(page.locator("li.offer")).to_have_attribute("data-offer", "o2")
     page.locator("input[name=hours]").fill("3")
     page.locator("input[name=hours]").blur()
     expect(page.locator("li.offer")).to_have_count(0)
@@ -67,7 +67,8 @@ def test_the_filter_works_without_javascript(browser: Browser, platform: Platfor
     plain.goto("/")
     plain.locator("input[name=day]").fill("2026-03-03")
     plain.get_by_role("button", name="Zoek").click()
-    assert [one.get_attribute("data-offer") for one in plain.locator("li.offer").all()] == ["o2"]
+    expect(plain.locator("li.offer")).to_have_count(1)
+    expect(plain.locator("li.offer")).to_have_attribute("data-offer", "o2")
 
 
 @pytest.mark.long
@@ -177,7 +178,7 @@ def test_price_and_operator_are_said_in_every_language(platform: Platform) -> No
     said = {
         "nl": ("€ 45,50 per uur excl. btw", "minstens € 90,00", "eigen operator mag", "prijs af te spreken"),
         "fr": ("€ 45,50 par heure hors TVA", "au moins € 90,00", "votre propre opérateur est admis", "prix à convenir"),
-        "en": ("€ 45.50 an hour excl. VAT", "at least € 90.00", "your own operator may", "price to be agreed"),
+        "en": ("€ 45.50 per hour excl. VAT", "at least € 90.00", "you may bring your own operator", "price to be agreed"),
     }
     for language, (price, minimum, operator, agree) in said.items():
         listing = platform.anyone.get(f"/?lang={language}").text
