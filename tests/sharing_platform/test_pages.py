@@ -178,7 +178,12 @@ def test_price_and_operator_are_said_in_every_language(platform: Platform) -> No
     said = {
         "nl": ("€ 45,50 per uur excl. btw", "minstens € 90,00", "eigen operator mag", "prijs af te spreken"),
         "fr": ("€ 45,50 par heure hors TVA", "au moins € 90,00", "votre propre opérateur est admis", "prix à convenir"),
-        "en": ("€ 45.50 per hour excl. VAT", "at least € 90.00", "you may bring your own operator", "price to be agreed"),
+        "en": (
+            "€ 45.50 per hour excl. VAT",
+            "at least € 90.00",
+            "you may bring your own operator",
+            "price to be agreed",
+        ),
     }
     for language, (price, minimum, operator, agree) in said.items():
         listing = platform.anyone.get(f"/?lang={language}").text
