@@ -72,7 +72,7 @@ def _shoot_control_room(browser: Browser, url: str, token: str) -> None:
         page = browser.new_context(viewport={"width": 1280, "height": 1100}).new_page()
         page.goto(f"{url}?lang={language}")
         page.fill("#token", token)
-        page.click("form.door button")
+        page.click("form.sign-in button")
         for picture in ("today", "forecast", "used"):
             page.wait_for_function(
                 "id => window.Chart && Chart.getChart(id)?.data.datasets.some(one => one.data.length)", arg=picture

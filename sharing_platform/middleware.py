@@ -145,7 +145,7 @@ class _ETagged:
 
     def __init__(self, send: Send, known: str | None) -> None:
         self._send = send
-        self._known = {one.strip().removeprefix("W/") for one in known.split(",")} if known else set()
+        self._known = {tag.strip().removeprefix("W/") for tag in known.split(",")} if known else set()
         self._start: Received | None = None
         self._body = b""
 

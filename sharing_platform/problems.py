@@ -25,8 +25,8 @@ class ProblemOut(BaseModel):
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Values for `responses` of a route: the problems with these statuses."""
-    one = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}}
-    return {status: {"description": _WHEN[status], **one} for status in statuses}
+    response = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}}
+    return {status: {"description": _WHEN[status], **response} for status in statuses}
 
 
 _WHEN = {

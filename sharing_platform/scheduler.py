@@ -98,7 +98,7 @@ class ScheduledJobs:
 
     def _advance(self, now: datetime) -> None:
         due = select(Booking.id).where(Booking.due <= now).order_by(Booking.due).limit(_PORTION)
-        moved = sum(self._each(due, lambda session, one: transitions.advance(session, one, now, self._notify)))
+        moved = sum(self._each(due, lambda session, booking: transitions.advance(session, booking, now, self._notify)))
         if moved:
             self._context.live.publish("offers")
             self._context.wake_workers()
@@ -118,14 +118,14 @@ class ScheduledJobs:
         with read_session(self._context.sessions) as session:
             ids = list(session.scalars(which))
         done = []
-        for one in ids:
+        for identifier in ids:
             try:
                 with self._context.sessions.begin() as session:
-                    done.append(step(session, one))
+                    done.append(step(session, identifier))
             except UNAVAILABLE:
                 raise  # the database is unavailable for the others, too
-            except Exception:  # noqa: BLE001 - one bad row must not stop what all others wait for
-                _log.exception("%s could not be brought forward.", one)
+            except Exception:  # noqa: BLE001 - identifier bad row must not stop what all others wait for
+                _log.exception("%s could not be brought forward.", identifier)
         return done
 
     def _forget(self, now: datetime) -> None:
@@ -146,6 +146,6 @@ def start_background_threads(
         PeriodicThread("platform-scheduler", jobs.tick, every.total_seconds()),
         PeriodicThread("platform-delivery", worker.deliver_due, every.total_seconds()),
     ]
-    for one in running:
-        one.start()
+    for thread in running:
+        thread.start()
     return running

@@ -24,7 +24,7 @@ _Time = TypeVar("_Time", date, datetime)
 
 def _printable(text: str) -> str:
     """Texts go into pages, mails and calendars, which must not contain control characters."""
-    if any(ord(one) < 32 and one not in "\n\r\t" for one in text) or "\x7f" in text:
+    if any(ord(character) < 32 and character not in "\n\r\t" for character in text) or "\x7f" in text:
         raise ValueError("control characters are not allowed")
     return text
 

@@ -121,7 +121,7 @@ def post_booking(
         )
     except TakenError as problem:
         found = service.alternatives(context, offer_id, actor)
-        problem.members["alternatives"] = [offer_out(one).model_dump(mode="json") for one in found]
+        problem.members["alternatives"] = [offer_out(offer).model_dump(mode="json") for offer in found]
         raise
     if actor is None:
         response.status_code = 202

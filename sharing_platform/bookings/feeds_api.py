@@ -22,7 +22,7 @@ feed_router = APIRouter(include_in_schema=False)
 @router.get("/feeds", responses=problems(401, 403))
 def get_feeds(actor: Integrator, session: ReadSession) -> FeedsOut:
     """The organisation's calendar feeds, without their addresses."""
-    return FeedsOut(feeds=[service.feed_out(one) for one in calendar_feeds.feeds(session, actor.organisation)])
+    return FeedsOut(feeds=[service.feed_out(feed) for feed in calendar_feeds.feeds(session, actor.organisation)])
 
 
 @router.post("/feeds", status_code=201, responses=problems(401, 403, 409, 422))

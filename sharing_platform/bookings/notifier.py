@@ -57,7 +57,7 @@ class BookingNotifier:
         seeker = session.get(Organisation, booking.seeker) if booking.seeker else None
         viewer = seeker.id if seeker is not None and seeker.status == APPROVED else None
         found = nearest_offers(session, offer, now, viewer)
-        return "\n".join(f"{self.url}/offers/{one.id}" for one in found) or f"{self.url}/"
+        return "\n".join(f"{self.url}/offers/{offer.id}" for offer in found) or f"{self.url}/"
 
     @staticmethod
     def _by_webhook(session: Session, booking: Booking, state: State, now: datetime) -> None:

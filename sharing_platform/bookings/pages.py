@@ -68,7 +68,7 @@ def _request_of(page: PageRequest, form: Form) -> tuple[AskIn | None, dict[str, 
     try:
         wanted = AskIn.model_validate(fields)
     except ValidationError as error:
-        problems |= {str(one["loc"][-1] if one["loc"] else "start"): "field" for one in error.errors()}
+        problems |= {str(detail["loc"][-1] if detail["loc"] else "start"): "field" for detail in error.errors()}
         return None, problems
     return (None, problems) if problems else (wanted, {})
 

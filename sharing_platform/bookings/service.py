@@ -190,7 +190,7 @@ def list_bookings(
     if cursor is not None:
         query = query.where(after(Booking.start, Booking.id, parse_place(cursor)))
     found = list(session.scalars(query.order_by(Booking.start, Booking.id).limit(limit + 1)))
-    shown = [booking_out(session, one, side, now) for one in found[:limit]]
+    shown = [booking_out(session, booking, side, now) for booking in found[:limit]]
     return BookingPage(bookings=shown, next=next_cursor(found, limit))
 
 
@@ -236,13 +236,16 @@ def _address(session: Session, booking: Booking) -> str:
 
 
 def events_out(events: list[BookingEvent]) -> list[EventOut]:
-    return [EventOut(at=one.at, state=State(one.state), party=Party(one.party)) for one in events]
+    return [EventOut(at=event.at, state=State(event.state), party=Party(event.party)) for event in events]
 
 
 def messages_out(session: Session, booking: Booking) -> list[MessageOut]:
     """The messages between the parties, the oldest first."""
     query = select(BookingMessage).where(BookingMessage.booking_id == booking.id).order_by(BookingMessage.id)
-    return [MessageOut(at=one.at, organisation=one.organisation_id, text=one.text) for one in session.scalars(query)]
+    return [
+        MessageOut(at=message.at, organisation=message.organisation_id, text=message.text)
+        for message in session.scalars(query)
+    ]
 
 
 def _notifier(context: PlatformContext) -> BookingNotifier:

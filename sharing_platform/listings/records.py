@@ -112,7 +112,7 @@ def find_listings(session: Session, wanted: PreparedCriteria, now: datetime) -> 
         own = rank(wanted, listing_facts(listing, owner))
         if own is not None:
             found.append(FoundListing(listing, owner, own))
-    return sorted(found, key=lambda one: (-one.ranking.score, one.listing.start, one.listing.id))
+    return sorted(found, key=lambda result: (-result.ranking.score, result.listing.start, result.listing.id))
 
 
 def own_listings(session: Session, owner: str) -> list[Listing]:

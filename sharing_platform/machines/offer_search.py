@@ -73,7 +73,7 @@ def find_offers(
 
     if sort == "fit":
         candidates = [shown(offer) for offer in _first_that_fit(session, query, fitting, RANKED)]
-        candidates.sort(key=lambda one: (-one.ranking.score, one.offer.start, one.offer.id))
+        candidates.sort(key=lambda candidate: (-candidate.ranking.score, candidate.offer.start, candidate.offer.id))
         (begin,) = from_cursor(cursor, _RANK) if cursor else (0,)
         rest = to_cursor(begin + limit) if begin + limit < len(candidates) else None
         return OfferResults(candidates[max(0, begin) : begin + limit], rest)
@@ -165,9 +165,9 @@ def nearest_offers(session: Session, offer: Offer, now: datetime, viewer: str | 
         free = query.where(Offer.status == OPEN, Offer.end > now, visible_condition(viewer))
         later = free.where(Offer.start >= offer.start).order_by(Offer.start, Offer.id)
         earlier = free.where(Offer.start < offer.start).order_by(Offer.start.desc(), Offer.id)
-        near = [one for side in (later, earlier) for one in session.scalars(side.limit(count))]
-        for one in sorted(near, key=lambda one: (abs(one.start - offer.start), one.id)):
-            found.setdefault(one.id, one)
+        near = [neighbour for side in (later, earlier) for neighbour in session.scalars(side.limit(count))]
+        for neighbour in sorted(near, key=lambda neighbour: (abs(neighbour.start - offer.start), neighbour.id)):
+            found.setdefault(neighbour.id, neighbour)
         if len(found) >= count:
             break
     return list(found.values())[:count]

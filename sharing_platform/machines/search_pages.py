@@ -48,7 +48,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
     if week:
         wish = wish.model_copy(update={"first_day": first_day, "last_day": first_day + timedelta(days=6)})
     with read_session(page.context.sessions) as session:
-        machines = {(one.factory, one.machine): one for one in all_machines(session)}
+        machines = {(machine.factory, machine.machine): machine for machine in all_machines(session)}
         try:
             results = find_offers(
                 session, get_machine_index(page.request), prepare_criteria(wish), page.now, page.context.zone, page.viewer,
@@ -72,8 +72,8 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         first_day=first_day,
         earlier=urlencode([*kept, ("week", str(first_day - timedelta(days=7)))]),
         later=urlencode([*kept, ("week", str(first_day + timedelta(days=7)))]),
-        as_list=urlencode([one for one in kept if one[0] != "view"]),
-        as_week=urlencode([*(one for one in kept if one[0] != "view"), ("view", "week")]),
+        as_list=urlencode([parameter for parameter in kept if parameter[0] != "view"]),
+        as_week=urlencode([*(parameter for parameter in kept if parameter[0] != "view"), ("view", "week")]),
         saveable=urlencode(kept),
         more_used=bool(set(used) - {"q", "machine", "process", "day", "hours"}),
         filtered=bool(used),
@@ -82,13 +82,15 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         given=asked,
         problems=problems,
         notice=notice,
-        other_processes=sorted(_unlisted({one.process for one in machines.values()})),
+        other_processes=sorted(_unlisted({machine.process for machine in machines.values()})),
     )
 
 
 def _unlisted(processes: set[str]) -> set[str]:
     """Names of processes that are not in the vocabulary."""
-    return {one for one in processes if one and one not in BY_CODE and one.casefold() not in BY_NAME}
+    return {
+        process for process in processes if process and process not in BY_CODE and process.casefold() not in BY_NAME
+    }
 
 
 def _first_day(page: PageRequest, asked: str | None) -> date:
@@ -106,6 +108,6 @@ def _first_day(page: PageRequest, asked: str | None) -> date:
 def _week(
     page: PageRequest, found: list[RankedOffer], first_day: date
 ) -> list[tuple[date, list[tuple[RankedOffer, float, float]]]]:
-    by_id = {one.offer.id: one for one in found}
-    days = offers_by_day([one.offer for one in found], first_day, page.context.zone)
+    by_id = {result.offer.id: result for result in found}
+    days = offers_by_day([result.offer for result in found], first_day, page.context.zone)
     return [(day, [(by_id[offer.id], first, last) for offer, first, last in spans]) for day, spans in days]

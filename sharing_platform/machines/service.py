@@ -110,15 +110,15 @@ def offer_out(offer: Offer) -> OfferOut:
     return OfferOut.model_validate({name: getattr(offer, name) for name in OfferOut.model_fields})
 
 
-def found_out(one: RankedOffer) -> FoundOffer:
+def found_out(result: RankedOffer) -> FoundOffer:
     """An offer with what is known of its machine."""
-    shown = offer_out(one.offer).model_dump(exclude={"partners"})
+    shown = offer_out(result.offer).model_dump(exclude={"partners"})
     return FoundOffer(
         **shown,
-        title=one.entry.document.title if one.entry else one.offer.machine,
-        process=one.entry.document.process if one.entry else "",
-        place=one.entry.document.place if one.entry else "",
-        distance_km=round(one.ranking.distance, 1) if one.ranking.distance is not None else None,
-        score=round(one.ranking.score, 4),
-        reasons=[Reason(code=why.code, values=why.values) for why in one.ranking.reasons],
+        title=result.entry.document.title if result.entry else result.offer.machine,
+        process=result.entry.document.process if result.entry else "",
+        place=result.entry.document.place if result.entry else "",
+        distance_km=round(result.ranking.distance, 1) if result.ranking.distance is not None else None,
+        score=round(result.ranking.score, 4),
+        reasons=[Reason(code=why.code, values=why.values) for why in result.ranking.reasons],
     )

@@ -35,7 +35,7 @@ def add_webhook(session: Session, organisation: str, url: str, secret: str, now:
 def configure(session: Session, targets: Mapping[str, tuple[str, str]], now: datetime) -> None:
     """Set the webhooks that the platform's operator configured for factories, (url, secret) each; others that were configured are removed."""
     known = select(Webhook).where(Webhook.configured.is_(True), Webhook.removed.is_(None))
-    standing = {one.organisation_id: one for one in session.scalars(known)}
+    standing = {endpoint.organisation_id: endpoint for endpoint in session.scalars(known)}
     for organisation, (url, secret) in targets.items():
         held = standing.pop(organisation, None)
         if held is not None:
@@ -69,7 +69,7 @@ def queue_event(
     session: Session, organisations: Iterable[str | None], kind: str, data: Mapping[str, object], now: datetime
 ) -> None:
     """Queue an event for the webhooks of organisations. It names what changed; receivers ask for the present state with a token."""
-    wanted = {one for one in organisations if one is not None}
+    wanted = {organisation for organisation in organisations if organisation is not None}
     query = select(Webhook).where(Webhook.organisation_id.in_(wanted), Webhook.removed.is_(None))
     for webhook in session.scalars(query):
         session.add(

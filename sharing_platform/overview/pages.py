@@ -35,7 +35,7 @@ def get_desk(page: Page) -> HTMLResponse:
         return page.render(
             "desk.html",
             organisation=session.get_one(Organisation, own),
-            waiting=[service.booking_out(session, one, Party.PROVIDER, now) for one in waiting],
+            waiting=[service.booking_out(session, booking, Party.PROVIDER, now) for booking in waiting],
             given=service.list_bookings(session, actor, Party.PROVIDER, FIRM, _SHOWN, None, now).bookings,
             asked=service.list_bookings(session, actor, Party.SEEKER, FIRM | PENDING, _SHOWN, None, now).bookings,
             over=service.list_bookings(session, actor, Party.SEEKER, ended, _SHOWN, None, now).bookings[-5:],

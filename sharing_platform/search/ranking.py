@@ -78,8 +78,8 @@ def prepare(wish: Wish, origin: Degrees | None) -> PreparedCriteria:
         wish,
         tuple(query_stems(wish.words)),
         frozenset(stem for word in query_stems(names) for stem in word),
-        tuple(phrase_stems(one) for one in wish.materials),
-        tuple(phrase_stems(one) for one in wish.certificates),
+        tuple(phrase_stems(material) for material in wish.materials),
+        tuple(phrase_stems(certificate) for certificate in wish.certificates),
         origin,
     )
 
@@ -109,8 +109,8 @@ def document_of(
     place: str = "",
 ) -> SearchDocument:
     """`at` and `place`: those of its organisation, used if it has none of its own."""
-    known = [BY_CODE[one] for one in (process, *details.processes) if one in BY_CODE]
-    names = [name for one in known for name in (*one.names.values(), *one.words)]
+    known = [BY_CODE[code] for code in (process, *details.processes) if code in BY_CODE]
+    names = [name for known_process in known for name in (*known_process.names.values(), *known_process.words)]
     processes = text_stems(process, *details.processes, *names) or text_stems(title)
     described = (
         details.make,
@@ -204,7 +204,7 @@ def _among(
     if not given:
         return _NOT_SAID
     stems = text_stems(*given)
-    if any(not word & stems for one in needed for word in one):
+    if any(not word & stems for group in needed for word in group):
         return _DOES_NOT
     return 1.0, MatchReason(code, {"what": ", ".join(asked)})
 

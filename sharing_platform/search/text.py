@@ -12,7 +12,7 @@ import snowballstemmer
 from sharing_platform.search.vocabulary import PROCESSES, SYNONYMS
 
 _WORD = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
-_STEMMERS = tuple(snowballstemmer.stemmer(one) for one in ("dutch", "french", "english"))
+_STEMMERS = tuple(snowballstemmer.stemmer(language) for language in ("dutch", "french", "english"))
 _MAX_QUERY_WORDS = 12
 _SHORTEST_STEM = 4
 
@@ -80,7 +80,9 @@ STOP_WORDS = frozenset(
 def folded(text: str) -> list[str]:
     """Words in lower case without accents; `5-axis` stays one word."""
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return _WORD.findall("".join(one for one in plain if not unicodedata.combining(one)).replace("'", " "))
+    return _WORD.findall(
+        "".join(character for character in plain if not unicodedata.combining(character)).replace("'", " ")
+    )
 
 
 @lru_cache(maxsize=50_000)
@@ -94,7 +96,7 @@ def stems_of(word: str) -> frozenset[str]:
 @cache
 def _groups() -> tuple[tuple[frozenset[str], ...], ...]:
     """Each group of synonyms, with the words of each member."""
-    groups: list[Iterable[str]] = [(*one.names.values(), *one.words) for one in PROCESSES]
+    groups: list[Iterable[str]] = [(*process.names.values(), *process.words) for process in PROCESSES]
     groups += SYNONYMS
     return tuple(tuple(frozenset(folded(member)) for member in group) for group in groups)
 
@@ -115,7 +117,7 @@ def _synonyms() -> dict[str, frozenset[str]]:
 def text_stems(*texts: str) -> frozenset[str]:
     """The stems under which texts are found. A phrase such as "centre d'usinage" or "5 axes" counts as what it means."""
     words = [word for text in texts for word in folded(text)]
-    stems = {stem for word in words for one in (word, *_parts(word)) for stem in stems_of(one)}
+    stems = {stem for word in words for part in (word, *_parts(word)) for stem in stems_of(part)}
     present = set(words)
     for group in _groups():
         for member in group:

@@ -49,9 +49,9 @@ PROCESSES = (
     Process("measuring", "", {"nl": "meten", "fr": "mesure", "en": "measuring"}, ("meetkamer", "meetmachine", "meetbank", "cmm", "métrologie", "metrology", "inspection")),
 )  # fmt: skip
 
-BY_CODE = {one.code: one for one in PROCESSES}
+BY_CODE = {process.code: process for process in PROCESSES}
 
-BY_NAME = {name.casefold(): one for one in PROCESSES for name in one.names.values()}
+BY_NAME = {name.casefold(): process for process in PROCESSES for name in process.names.values()}
 """Processes by the names that factories write instead of a code."""
 
 SYNONYMS = (

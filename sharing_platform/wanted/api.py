@@ -22,7 +22,7 @@ def get_wanted(session: ReadSession, limit: Limit = 100, cursor: Cursor = None) 
     """Wanted notices, the newest first."""
     found = matching.wanted_notices(session, cursor, limit + 1)
     following = found[limit - 1][0].id if len(found) > limit else None
-    return SearchPage(searches=[service.search_out(*one) for one in found[:limit]], next=following)
+    return SearchPage(searches=[service.search_out(*search) for search in found[:limit]], next=following)
 
 
 @router.post("/wanted", status_code=201, responses=problems(401, 403, 409, 422))
@@ -55,7 +55,7 @@ def get_searches(session: ReadSession, actor: Reader) -> SearchPage:
     """The saved searches of the caller's organisation."""
     own = session.get_one(Organisation, actor.organisation)
     found = matching.searches_of(session, actor.organisation, SAVED)
-    return SearchPage(searches=[service.search_out(one, own) for one in found], next=None)
+    return SearchPage(searches=[service.search_out(search, own) for search in found], next=None)
 
 
 @router.post("/searches", status_code=201, responses=problems(401, 403, 409, 422))

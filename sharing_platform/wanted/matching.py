@@ -102,11 +102,15 @@ def match_one(session: Session, index: MachineIndex, search: Search, now: dateti
     found: dict[str, Ranking] = {}
     if criteria.wish.subject == "machine":
         results = find_offers(session, index, criteria, now, zone, viewer, _MOST_MATCHES, "fit")
-        found = {f"offer:{one.offer.id}": one.ranking for one in results.found if one.offer.factory != organisation.id}
+        found = {
+            f"offer:{result.offer.id}": result.ranking
+            for result in results.found
+            if result.offer.factory != organisation.id
+        }
     else:
-        listings = [one for one in find_listings(session, criteria, now) if one.owner.id != organisation.id]
-        found = {f"listing:{one.listing.id}": one.ranking for one in listings[:_MOST_MATCHES]}
-    known = {one.subject: one for one in session.scalars(select(Match).where(Match.search_id == search.id))}
+        listings = [result for result in find_listings(session, criteria, now) if result.owner.id != organisation.id]
+        found = {f"listing:{result.listing.id}": result.ranking for result in listings[:_MOST_MATCHES]}
+    known = {match.subject: match for match in session.scalars(select(Match).where(Match.search_id == search.id))}
     fresh = [subject for subject in found if subject not in known]
     for subject in fresh:
         own = found[subject]
@@ -122,7 +126,7 @@ def match_one(session: Session, index: MachineIndex, search: Search, now: dateti
 def _notify(session: Session, search: Search, fresh: list[str], now: datetime, zone: str, url: str) -> None:
     account = session.get(Account, search.account_id) if search.account_id else None
     if search.notify in ("mail", "both") and account is not None and account.confirmed is not None:
-        links = "\n".join(f"{url}/{one.replace(':', 's/', 1)}" for one in fresh[:_TOLD_IN_A_MAIL])
+        links = "\n".join(f"{url}/{subject.replace(':', 's/', 1)}" for subject in fresh[:_TOLD_IN_A_MAIL])
         queue_mail(
             session, account, "match", zone, now, title=search.title, count=len(fresh), links=links, link=f"{url}/"
         )

@@ -34,7 +34,7 @@ SUBJECTS = ("machine", "operator", "equipment", "know_how", "training")
 @router.get("/wanted")
 def get_wanted(page: Page) -> HTMLResponse:
     with read_session(page.context.sessions) as session:
-        found = [service.search_out(*one) for one in matching.wanted_notices(session, None, _MAX_SHOWN)]
+        found = [service.search_out(*notice) for notice in matching.wanted_notices(session, None, _MAX_SHOWN)]
     return page.render("wanted.html", found=found)
 
 
@@ -76,7 +76,7 @@ def get_one(search_id: str, page: Page) -> HTMLResponse:
     with read_session(page.context.sessions) as session:
         notice, organisation = matching.wanted_notice(session, search_id, viewer)
         own = viewer == organisation.id
-        matches = [(one, _what(session, one)) for one in matching.matches(session, search_id)] if own else []
+        matches = [(match, _what(session, match)) for match in matching.matches(session, search_id)] if own else []
         return page.render(
             "wanted_one.html", search=service.search_out(notice, organisation), matches=matches, own=own, saved=False
         )
@@ -87,7 +87,7 @@ def get_saved(search_id: str, page: Page) -> HTMLResponse:
     actor = require(page.actor, Right.READ)
     with read_session(page.context.sessions) as session:
         search = matching.own_search(session, actor.organisation, SAVED, search_id)
-        matches = [(one, _what(session, one)) for one in matching.matches(session, search_id)]
+        matches = [(match, _what(session, match)) for match in matching.matches(session, search_id)]
         organisation = session.get_one(Organisation, actor.organisation)
         return page.render(
             "wanted_one.html", search=service.search_out(search, organisation), matches=matches, own=True, saved=True

@@ -56,11 +56,11 @@ def matches_out(found: list[Match]) -> MatchesOut:
     return MatchesOut(
         matches=[
             MatchOut(
-                subject=one.subject,
-                score=round(one.score, 4),
-                reasons=[Reason.model_validate(why) for why in one.reasons],
-                found=one.found,
+                subject=match.subject,
+                score=round(match.score, 4),
+                reasons=[Reason.model_validate(why) for why in match.reasons],
+                found=match.found,
             )
-            for one in found
+            for match in found
         ]
     )
