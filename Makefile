@@ -76,12 +76,14 @@ campaign: $(INSTALLED) campaign-kills
 	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_API_EXAMPLES=200 \
 		$(BIN)/pytest --timeout 7200 tests/sharing_platform -k "nothing_forbidden or keeps_to_the_description"
 
-# Fifty kills of agent and worker at random moments under load, a broker that is away for two minutes, a store for three.
+# Fifty kills of agent and worker at random moments under load, a broker that is away for two minutes, a store for three, a year through
+# the demo's own broker.
 campaign-kills: $(INSTALLED)
 	@scripts/servers mosquitto influxdb nodejs npm
 	@scripts/peers
 	@VRIJLOOP_KILL_ROUNDS=50 VRIJLOOP_STORE_AWAY_S=180 VRIJLOOP_BROKER_AWAY_S=120 VRIJLOOP_BLACK_HOLE_S=60 VRIJLOOP_AGENT_KILLS=50 \
-		$(BIN)/pytest --timeout 900 tests/end_to_end/test_kills.py tests/edge_agent/test_faults.py
+		VRIJLOOP_WORKER_COUNTS="2 4" VRIJLOOP_AMQTT_DAYS=365 \
+		$(BIN)/pytest --timeout 900 tests/end_to_end/test_kills.py tests/edge_agent/test_faults.py tests/end_to_end/test_demo.py
 
 $(INSTALLED): pyproject.toml constraints.txt scripts/venv
 	@scripts/venv "$(PYTHON)"

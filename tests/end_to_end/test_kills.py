@@ -32,6 +32,7 @@ from telemetry.broker import BrokerSettings
 from tests.servers import NO_AUTHORITIES, InfluxServer, Mosquitto, create_influx_database, free_port
 
 ROUNDS = int(os.environ.get("VRIJLOOP_KILL_ROUNDS", "8"))
+WORKER_COUNTS = [int(count) for count in os.environ.get("VRIJLOOP_WORKER_COUNTS", "3").split()]
 AWAY_S = float(os.environ.get("VRIJLOOP_STORE_AWAY_S", "6"))
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 MACHINES = 5
@@ -243,7 +244,7 @@ async def test_killed_at_random_under_load(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.servers
-@pytest.mark.parametrize("workers", [2, 4])
+@pytest.mark.parametrize("workers", WORKER_COUNTS)
 async def test_workers_share_one_subscription(tmp_path: Path, workers: int) -> None:
     async with running(tmp_path, "influxdb", workers) as (chain, load):
         await until(lambda: load.outbox.last_seq() > 1500, "some load")

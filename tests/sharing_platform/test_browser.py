@@ -114,7 +114,7 @@ def _heard(page: Page, message: Any) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("width", [360, 1100])
+@pytest.mark.parametrize(("platform", "width"), [("sqlite", 1100), ("postgresql", 360)], indirect=["platform"])
 def test_every_page_is_fit_for_everybody(told: dict[str, str], opened: dict[str, Page], width: int) -> None:
     """WCAG 2.2 AA as far as axe can tell, nothing wider than the screen, nothing on the console."""
     if not AXE.exists():
