@@ -26,9 +26,9 @@ test: $(INSTALLED)
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/pytest $(PARALLEL) $(if $(ROOM),tests/$(ROOM)) $(PYTEST)
 
-# What needs no server, browser or other program, in less than a minute.
+# What needs no server, browser or other program, in less than a minute: processes that share two cores evenly, as nothing waits.
 test-fast: $(INSTALLED)
-	@$(BIN)/pytest $(PARALLEL) -m "not servers and not long" $(if $(ROOM),tests/$(ROOM)) $(PYTEST)
+	@$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not servers and not long" $(if $(ROOM),tests/$(ROOM)) $(PYTEST)
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check --quiet .

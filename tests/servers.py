@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -200,18 +201,42 @@ def influxdb(folder: Path) -> Iterator[str]:
         server.close()
 
 
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn looks ten times a second whether it should end; hundreds of tests would wait for that."""
+
+    def __init__(self, app: FastAPI, port: int) -> None:
+        super().__init__(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical"))
+        self.listening = threading.Event()
+        self._ending: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, *arguments: Any, **options: Any) -> None:
+        await super().startup(*arguments, **options)
+        self.listening.set()
+
+    async def main_loop(self) -> None:
+        self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
+        if not self.should_exit:
+            await self._ending.wait()
+
+    def end(self) -> None:
+        self.should_exit = self.force_exit = True
+        if self._loop is not None and self._ending is not None:
+            self._loop.call_soon_threadsafe(self._ending.set)
+
+
 @contextmanager
 def serving(app: FastAPI, port: int | None = None) -> Iterator[str]:
     """An application on a real socket; yields its URL."""
     port = port or free_port()
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical"))
+    server = _Uvicorn(app, port)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        wait_for(lambda: server.started, "the application to listen")
+        assert server.listening.wait(60), "the application does not listen"
         yield f"http://127.0.0.1:{port}"
     finally:
-        server.should_exit = server.force_exit = True
+        server.end()
         thread.join(20)
 
 

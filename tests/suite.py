@@ -12,7 +12,8 @@ import pytest
 
 from tests import servers
 
-SERVER_FIXTURES = {"broker", "influx_url", "postgres", "browser"}
+SERVER_FIXTURES = {"broker", "influx_url", "postgres", "browser", "platform", "rig", "served"}
+"""The last three serve an application of ours on a socket."""
 SERVER_PARAMETERS = {"postgresql", "influxdb"}
 """Values of a fixture's or test's parameter for which it asks for a server of that name."""
 

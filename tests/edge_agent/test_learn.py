@@ -130,6 +130,7 @@ def test_the_command_reads_a_csv_and_draws(tmp_path: Path) -> None:
     assert json.loads(told.output)["thresholds"]["idle_below_w"] > 1000
 
 
+@pytest.mark.long
 def test_the_command_watches_a_machine_that_has_no_thresholds_yet(tmp_path: Path) -> None:
     port, loop, chance = free_port(), asyncio.new_event_loop(), random.Random(1)
     threading.Thread(target=loop.run_forever, daemon=True).start()

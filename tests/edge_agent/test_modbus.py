@@ -82,6 +82,7 @@ async def test_a_device_that_falls_silent_is_unknown_and_comes_back(writer: Repo
     await meter.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("behaviour", ["silent", "late", "other_unit", "garbage", "half_a_frame", "refuses"])
 async def test_a_misbehaving_unit_does_not_affect_the_other(
     faulty: tuple[FaultyDevice, int], writer: ReportWriter, behaviour: Behaviour

@@ -106,6 +106,7 @@ def test_reports_in_flight_are_sent_again_after_a_lost_connection(outbox: Outbox
     assert sorted(seqs(outbox.take(10))) == [1, 2, 3, 4]
 
 
+@pytest.mark.long
 def test_beyond_the_limit_superseded_reports_are_dropped_first_then_the_oldest(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

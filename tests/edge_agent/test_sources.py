@@ -52,6 +52,7 @@ async def test_opcua_states_carry_the_source_time_of_the_change(writer: ReportWr
     await server.stop()
 
 
+@pytest.mark.long
 async def test_opcua_server_that_restarts_is_followed_again_and_unknown_meanwhile(writer: ReportWriter) -> None:
     port = free_port()
     long_ago = CLOCK.now() - timedelta(days=3)
@@ -80,6 +81,7 @@ async def test_one_machine_that_is_missing_does_not_stop_the_others(
     assert "no machine 'M2' under Objects/Machines (there are: M1)" in caplog.text
 
 
+@pytest.mark.long
 async def test_the_official_example_machine_is_found() -> None:
     """The BrowseNames of its state machines are in the example's own namespace; they are found by their type definitions."""
     files = [

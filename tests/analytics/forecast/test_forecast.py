@@ -155,6 +155,7 @@ def test_booked_vetoed_and_closed_hours_are_not_offered() -> None:
         assert not (slot.start < saturday + timedelta(hours=3) and saturday < slot.end)
 
 
+@pytest.mark.long
 def test_promises_hold_for_a_simulated_factory() -> None:
     """Twenty-two weeks in which a fifth of the evenings are worked; the weeks after the twelfth are the test."""
     history = factory(8, 22, 0.2, machines=3)
@@ -240,6 +241,7 @@ def test_a_week_with_a_dst_change() -> None:
         assert all(not 6 <= one.hour < 20 for one in local)
 
 
+@pytest.mark.long
 def test_a_new_machine_borrows_from_its_group_until_it_has_its_own_history() -> None:
     """The group works late every other week. Two weeks of the new machine are known, without late work."""
     rows = []

@@ -34,6 +34,7 @@ def history(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_spare_lists_slots(history: Path) -> None:
     policy = history.parent / "policy.toml"
     arguments = ("spare", history, "--at", "2026-04-06T12:00:00+02:00", "--horizon", "7d", "--policy", policy)
@@ -51,6 +52,7 @@ def test_spare_lists_slots(history: Path) -> None:
     assert "saw-1" in invoke(*arguments)
 
 
+@pytest.mark.long
 def test_backtest_reports_how_promises_were_kept(history: Path, tmp_path: Path) -> None:
     picture = tmp_path / "backtest.png"
     arguments = ("backtest", history, "--policy", history.parent / "policy.toml", "--plot", picture)
@@ -94,6 +96,7 @@ def test_wrong_arguments_are_errors(history: Path, tmp_path: Path) -> None:
             invoke(*arguments)
 
 
+@pytest.mark.long
 def test_promises_hold_for_the_recorded_meter(tmp_path: Path) -> None:
     """Six weeks in the middle of the recorded year; `docs/rooms/analytics.md` has the figures of the whole year."""
     rows = shared_file("data", "steel_2018_15min.csv").read_text().splitlines()[1:]
