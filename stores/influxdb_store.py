@@ -26,7 +26,7 @@ from stores.influxdb_connection import InfluxConnection, Series, and_machine_in,
 from stores.influxdb_rows import frame, newest_per_key, newest_per_machine
 from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with_ledger
 from stores.report_batch import MODES, STATES, ReportBatch, from_milliseconds, interval_of, to_epoch_milliseconds
-from stores.sequences import SequenceRanges
+from stores.sequences import MAX_RANGES, SequenceRanges
 from stores.state_store import (
     INTERVAL_COLUMNS,
     RECORD_COLUMNS,
@@ -43,6 +43,8 @@ _REMEMBERED_KEYS = 100_000
 _LINES_PER_REQUEST = 25_000
 _STATEMENTS_PER_REQUEST = 100
 _MERGE_EVERY = timedelta(minutes=1)
+_MERGE_AFTER_RANGES = MAX_RANGES // 4
+"""New ranges of one gateway after which the other workers' are merged at once: what looks missing here has mostly been stored there."""
 _CURSOR_OVERLAP = timedelta(minutes=1)
 """Allowance for the difference between workers' clocks and for the duration of a write, so that a cursor misses nothing."""
 
@@ -74,6 +76,7 @@ class InfluxDBStateStore:
         self._newest: dict[Machine, int] = {}
         self._sequences: dict[Gateway, LedgerEntry] | None = None
         self._merged_at = datetime.min.replace(tzinfo=UTC)
+        self._ranges_after_merge: dict[Gateway, int] = {}
         self._last_written_ms = 0
 
     def write(self, batch: ReportBatch) -> None:
@@ -164,11 +167,14 @@ class InfluxDBStateStore:
         return from_milliseconds(found[0].values[0][0]) if found else None
 
     def ledger(self) -> list[GatewayLedger]:
+        found: dict[Gateway, list[LedgerEntry]] = defaultdict(list)
+        for (factory, gateway, _), entry in self._all_ledgers().items():
+            found[factory, gateway].append(entry)
         merged: dict[Gateway, LedgerEntry] = {}
-        for (factory, gateway, _), (ranges, repeated) in self._all_ledgers().items():
-            held, before = merged.setdefault((factory, gateway), (SequenceRanges(), 0))
-            held.join(ranges)
-            merged[factory, gateway] = (held, before + repeated)
+        for key, entries in found.items():
+            held = SequenceRanges()
+            held.join(*(ranges for ranges, _ in entries))
+            merged[key] = (held, sum(repeated for _, repeated in entries))
         return [GatewayLedger.of(key, *one) for key, one in sorted(merged.items())]
 
     def restore_ledger(self, ledger: Sequence[GatewayLedger]) -> None:
@@ -317,14 +323,27 @@ class InfluxDBStateStore:
     def _held_sequences(self) -> dict[Gateway, LedgerEntry]:
         """The ledger entries known to this worker; those of the other workers are merged periodically."""
         now = self._clock.now()
-        if self._sequences is None or now - self._merged_at > _MERGE_EVERY:
+        if self._sequences is None or now - self._merged_at > _MERGE_EVERY or self._many_new_ranges(self._sequences):
             held = self._sequences or {}
+            found: dict[Gateway, list[SequenceRanges]] = defaultdict(list)
+            repeats: dict[Gateway, int] = {}
             for (factory, gateway, worker), (ranges, repeated) in self._all_ledgers().items():
-                known, before = held.setdefault((factory, gateway), (SequenceRanges(), 0))
-                known.join(ranges)
-                held[factory, gateway] = (known, repeated if worker == self._worker else before)
+                found[factory, gateway].append(ranges)
+                if worker == self._worker:
+                    repeats[factory, gateway] = repeated
+            for key, others in found.items():
+                known, before = held.get(key, (SequenceRanges(), 0))
+                known.join(*others)
+                held[key] = (known, repeats.get(key, before))
             self._sequences, self._merged_at = held, now
+            self._ranges_after_merge = {key: len(ranges.ranges) for key, (ranges, _) in held.items()}
         return self._sequences
+
+    def _many_new_ranges(self, held: dict[Gateway, LedgerEntry]) -> bool:
+        return any(
+            len(ranges.ranges) > self._ranges_after_merge.get(key, 0) + _MERGE_AFTER_RANGES
+            for key, (ranges, _) in held.items()
+        )
 
     def _record(self, changed: dict[Gateway, LedgerEntry]) -> None:
         self._connection.write([self._ledger_line(gateway, entry) for gateway, entry in changed.items()])

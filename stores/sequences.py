@@ -39,6 +39,11 @@ class SequenceRanges:
 
     def add_range(self, first: int, last: int) -> int:
         """Add an inclusive range. Returns how many of its numbers had been received before."""
+        known = self._merge(first, last)
+        self._limit()
+        return known
+
+    def _merge(self, first: int, last: int) -> int:
         # Ranges that overlap or adjoin it are merged with it.
         begin = bisect_left(self.ranges, first - 1, key=lambda existing: existing[1])
         end = bisect_right(self.ranges, last + 1, key=lambda existing: existing[0])
@@ -47,16 +52,20 @@ class SequenceRanges:
         low = min(first, merged[0][0]) if merged else first
         high = max(last, merged[-1][1]) if merged else last
         self.ranges[begin:end] = [(low, high)]
+        return known
+
+    def _limit(self) -> None:
         while len(self.ranges) > MAX_RANGES:
             self.given_up += self.ranges[1][0] - self.ranges[0][1] - 1
             self.ranges[:2] = [(self.ranges[0][0], self.ranges[1][1])]
-        return known
 
-    def join(self, other: SequenceRanges) -> None:
-        """Add all numbers of another instance."""
-        for first, last in other.ranges:
-            self.add_range(first, last)
-        self.given_up = max(self.given_up, other.given_up)
+    def join(self, *others: SequenceRanges) -> None:
+        """Add all numbers of other instances. Gaps are given up only where all of them together leave too many."""
+        for other in others:
+            for first, last in other.ranges:
+                self._merge(first, last)
+            self.given_up = max(self.given_up, other.given_up)
+        self._limit()
 
     def copy(self) -> SequenceRanges:
         return SequenceRanges(list(self.ranges), self.given_up)

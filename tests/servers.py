@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -216,8 +217,13 @@ class _Uvicorn(uvicorn.Server):
 
     async def main_loop(self) -> None:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
-        if not self.should_exit:
-            await self._ending.wait()
+        ticks = 0
+        while not self.should_exit:
+            await self.on_tick(ticks)  # it keeps the date of the answers
+            ticks += 1
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await self._ending.wait()
 
     def end(self) -> None:
         self.should_exit = self.force_exit = True

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from stores import SequenceRanges
 from stores.influxdb_rows import newest_per_key
+from stores.sequences import MAX_RANGES
 
 
 @given(st.lists(st.lists(st.integers(1, 60), max_size=15), max_size=8))
@@ -33,6 +34,22 @@ def test_a_gap_closes_when_the_late_report_arrives() -> None:
     assert ranges.gaps == [(3, 3)]
     ranges.add([3])
     assert (ranges.gaps, ranges.ranges) == ([], [(1, 5)])
+
+
+def test_workers_that_have_everything_between_them_miss_nothing() -> None:
+    """Three workers in turn: two of them together have more gaps than are kept, and the third has what fills them."""
+    last = 3 * MAX_RANGES
+    workers = [SequenceRanges([(seq, seq) for seq in range(first, last + 1, 3)]) for first in (1, 2, 3)]
+    union = SequenceRanges()
+    union.join(*workers)
+    assert (union.ranges, union.missing, union.given_up) == ([(1, last)], 0, 0)
+
+
+def test_too_many_gaps_are_given_up_from_the_oldest_on() -> None:
+    ranges = SequenceRanges()
+    ranges.add(range(1, 2 * MAX_RANGES + 3, 2))
+    assert len(ranges.ranges) == MAX_RANGES
+    assert (ranges.missing, ranges.given_up) == (MAX_RANGES, 1)
 
 
 def test_the_newest_row_of_a_key_is_the_one_that_reaches_furthest() -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from stores import ReportBatch, StateStore, StoredReport, StoreUnavailableError
 from stores.duckdb_store import DuckDBStateStore
 from stores.influxdb_store import InfluxDBStateStore
+from stores.sequences import MAX_RANGES
 from telemetry import MachineState, OperationMode, StateInterval, UserError
 from tests.servers import create_influx_database
 
@@ -313,6 +314,22 @@ def test_a_file_that_is_not_a_database_is_named_in_the_error(tmp_path: Path) -> 
     (tmp_path / "states.duckdb").write_bytes(b"this is not a database" * 1000)
     with pytest.raises(UserError, match=r"states\.duckdb"):
         DuckDBStateStore(tmp_path / "states.duckdb")
+
+
+def test_two_workers_that_take_turns_within_a_minute_miss_nothing(influx_url: str) -> None:
+    """Each of them has every other number alone: far more gaps than a ledger keeps, which the other one fills."""
+    name = f"contract_{next(_numbers)}"
+    create_influx_database(influx_url, name)
+    workers = [InfluxDBStateStore(influx_url, name, "a-token-that-1.x-ignores", worker=worker) for worker in "12"]
+    numbers = range(1, 3 * MAX_RANGES + 1)
+    for first in range(0, len(numbers), 200):
+        for offset, worker in enumerate(workers):
+            some = numbers[first + offset : first + 200 : 2]
+            worker.write(ReportBatch.of([report(seq, seq, seq + 1) for seq in some]))
+    (ledger,) = workers[0].ledger()
+    for worker in workers:
+        worker.close()
+    assert (ledger.stored, ledger.missing, ledger.given_up) == (len(numbers), 0, 0)
 
 
 def test_an_influxdb_that_does_not_answer_is_unavailable() -> None:
