@@ -11,7 +11,7 @@ PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-fast lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics bench-platform bench-panels campaign campaign-kills
+.PHONY: demo test test-fast lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics bench-windows bench-platform bench-panels campaign campaign-kills
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -59,6 +59,10 @@ bench-ingest: $(INSTALLED)
 # A thousand machines with a year of history: read, fitted, forecast, and an hour later, as JSON.
 bench-analytics: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.analytics
+
+# The forecast of windows on recorded machines, day by day, beside counting weekdays, as JSON: RECORDINGS='steel.csv:KR toolmaker.csv:DE'.
+bench-windows: $(INSTALLED)
+	@$(BIN)/python -m benchmarks.windows $(RECORDINGS) $(if $(AHEAD),--ahead $(AHEAD))
 
 # The sharing platform with 100,000 open offers on SQLite and PostgreSQL: search, page, booking, as JSON.
 bench-platform: $(INSTALLED)

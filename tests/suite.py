@@ -18,8 +18,8 @@ SERVER_PARAMETERS = {"postgresql", "influxdb"}
 """Values of a fixture's or test's parameter for which it asks for a server of that name."""
 
 
-HARMLESS_PROGRAMS = {"fc-list"}
-"""Matplotlib asks for the system's fonts when it draws for the first time on a machine."""
+HARMLESS_PROGRAMS = {"fc-list", "lscpu"}
+"""Matplotlib asks for the system's fonts when it draws for the first time on a machine, scikit-learn for the number of cores."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,0 +1,88 @@
+"""The probability that a window is free throughout, learnt directly from windows of the past.
+
+A regularised logistic model and small trees, averaged: one machine's year is a small sample, in which trees without constraints do worse
+than counting. In both, a window whose like were free more often is never less likely to be free. Measured in decision 20.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import ThreadpoolController
+
+from analytics.forecast.window_shares import FEATURES, SHARES
+
+SEED = 20_260
+MIN_ROWS = 1_000
+
+_SHARE_COLUMNS = len(SHARES)
+_LINEAR_COLUMNS = [
+    place for place, name in enumerate(FEATURES) if place >= _SHARE_COLUMNS and name not in ("start", "days ahead")
+]
+_LEAST_SHARE = 0.004
+"""Shares are cut off here before the logit is taken: the most that a year of days can tell."""
+_SMALLEST_LEAF = 0.006
+"""Share of all rows: windows that overlap are no independent evidence."""
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+class WindowModel:
+    """Fitted to windows of all machines of a factory."""
+
+    def __init__(self, linear: LogisticRegression, trees: HistGradientBoostingClassifier) -> None:
+        self._linear, self._trees = linear, trees
+
+    @classmethod
+    def fit(cls, features: np.ndarray, free: np.ndarray, weights: np.ndarray) -> WindowModel | None:
+        """`features`: shape (windows, len(FEATURES)); `free`: which of them were free throughout; `weights`: how much each counts. None
+        where there is too little to learn from."""
+        if len(free) < MIN_ROWS or len(np.unique(free)) < 2:
+            return None
+        trees = HistGradientBoostingClassifier(
+            max_iter=100, learning_rate=0.06, max_leaf_nodes=8, min_samples_leaf=max(20, int(_SMALLEST_LEAF * len(free))),
+            l2_regularization=10.0, monotonic_cst=[1] * _SHARE_COLUMNS + [0] * (len(FEATURES) - _SHARE_COLUMNS),
+            early_stopping=False, random_state=SEED,
+        )  # fmt: skip
+        linear = LogisticRegression(C=0.002, max_iter=200)
+        with _controller().limit(limits=1):
+            return cls(
+                linear.fit(_linear_features(features), free, sample_weight=weights),
+                trees.fit(features, free, sample_weight=weights),
+            )
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """`features`: shape (…, len(FEATURES)). The probabilities have the shape before the last axis."""
+        rows = features.reshape(-1, features.shape[-1])
+        with _controller().limit(limits=1):
+            linear = self._linear.predict_proba(_linear_features(rows))[:, 1]
+            trees = self._trees.predict_proba(rows)[:, 1]
+        return np.asarray((linear + trees) / 2).reshape(features.shape[:-1])
+
+
+def _linear_features(features: np.ndarray) -> np.ndarray:
+    shares = np.clip(features[:, :_SHARE_COLUMNS], _LEAST_SHARE, 1 - _LEAST_SHARE)
+    return np.concatenate([np.log(shares / (1 - shares)), features[:, _LINEAR_COLUMNS]], axis=1)
+
+
+def never_growing(probabilities: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
+    """The probabilities, lowered where a window would be likelier than one inside it.
+
+    `probabilities`: shape (…, starts, lengths), starts on successive half hours. `lengths`: in quarter hours, ascending and even.
+    """
+    found = np.array(probabilities, dtype=float)
+    for place in range(1, len(lengths)):
+        reach = (lengths[place] - lengths[place - 1]) // 2
+        inner = found[..., place - 1]
+        padding = [(0, 0)] * (inner.ndim - 1) + [(0, reach)]
+        padded = np.pad(inner, padding, constant_values=1.0)
+        least = np.lib.stride_tricks.sliding_window_view(padded, reach + 1, axis=-1).min(axis=-1)
+        found[..., place] = np.minimum(found[..., place], least)
+    return found
