@@ -6,7 +6,7 @@ SERVERS := mosquitto influxdb chromium nodejs npm postgresql nginx-light
 
 # Tests run in this many processes. Three keep two cores busy, as many tests wait; `make test WORKERS=0` runs them one by one.
 WORKERS ?= 3
-PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 # Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -26,9 +26,10 @@ test: $(INSTALLED)
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/pytest $(PARALLEL) $(if $(ROOM),tests/$(ROOM)) $(PYTEST)
 
-# What needs no server, browser or other program, in less than a minute: processes that share two cores evenly, as nothing waits.
+# What needs no server, browser or other program, in less than a minute. Hardly anything waits, so there is a process for each of two cores.
+test-fast: WORKERS = 2
 test-fast: $(INSTALLED)
-	@$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not servers and not long" $(if $(ROOM),tests/$(ROOM)) $(PYTEST)
+	@$(BIN)/pytest $(PARALLEL) -m "not servers and not long" $(if $(ROOM),tests/$(ROOM)) $(PYTEST)
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check --quiet .

@@ -167,14 +167,11 @@ class InfluxDBStateStore:
         return from_milliseconds(found[0].values[0][0]) if found else None
 
     def ledger(self) -> list[GatewayLedger]:
-        found: dict[Gateway, list[LedgerEntry]] = defaultdict(list)
-        for (factory, gateway, _), entry in self._all_ledgers().items():
-            found[factory, gateway].append(entry)
         merged: dict[Gateway, LedgerEntry] = {}
-        for key, entries in found.items():
+        for key, entries in self._all_ledgers().items():
             held = SequenceRanges()
-            held.join(*(ranges for ranges, _ in entries))
-            merged[key] = (held, sum(repeated for _, repeated in entries))
+            held.join(*(ranges for ranges, _ in entries.values()))
+            merged[key] = (held, sum(repeated for _, repeated in entries.values()))
         return [GatewayLedger.of(key, *one) for key, one in sorted(merged.items())]
 
     def restore_ledger(self, ledger: Sequence[GatewayLedger]) -> None:
@@ -306,35 +303,30 @@ class InfluxDBStateStore:
         while len(self._versions) > _REMEMBERED_KEYS:
             self._versions.popitem(last=False)
 
-    def _all_ledgers(self) -> dict[tuple[str, str, str], LedgerEntry]:
-        found = self._connection.ask(
+    def _all_ledgers(self) -> dict[Gateway, dict[str, LedgerEntry]]:
+        """The newest entry of each worker, by gateway."""
+        found: dict[Gateway, dict[str, LedgerEntry]] = defaultdict(dict)
+        answer = self._connection.ask(
             f"SELECT ranges, given_up, repeated FROM {LEDGER} GROUP BY factory, gateway, worker "
             "ORDER BY time DESC LIMIT 1"
         )
-        return {
-            (series.tags["factory"], series.tags["gateway"], series.tags["worker"]): (
-                SequenceRanges.from_json(ranges, int(given_up)),
-                int(repeated),
-            )
-            for series in found
-            for _, ranges, given_up, repeated in series.values
-        }
+        for series in answer:
+            for _, ranges, given_up, repeated in series.values:
+                found[series.tags["factory"], series.tags["gateway"]][series.tags["worker"]] = (
+                    SequenceRanges.from_json(ranges, int(given_up)),
+                    int(repeated),
+                )
+        return found
 
     def _held_sequences(self) -> dict[Gateway, LedgerEntry]:
         """The ledger entries known to this worker; those of the other workers are merged periodically."""
         now = self._clock.now()
         if self._sequences is None or now - self._merged_at > _MERGE_EVERY or self._many_new_ranges(self._sequences):
             held = self._sequences or {}
-            found: dict[Gateway, list[SequenceRanges]] = defaultdict(list)
-            repeats: dict[Gateway, int] = {}
-            for (factory, gateway, worker), (ranges, repeated) in self._all_ledgers().items():
-                found[factory, gateway].append(ranges)
-                if worker == self._worker:
-                    repeats[factory, gateway] = repeated
-            for key, others in found.items():
-                known, before = held.get(key, (SequenceRanges(), 0))
-                known.join(*others)
-                held[key] = (known, repeats.get(key, before))
+            for key, entries in self._all_ledgers().items():
+                known, repeated = held.get(key, (SequenceRanges(), 0))
+                known.join(*(ranges for ranges, _ in entries.values()))
+                held[key] = (known, entries[self._worker][1] if self._worker in entries else repeated)
             self._sequences, self._merged_at = held, now
             self._ranges_after_merge = {key: len(ranges.ranges) for key, (ranges, _) in held.items()}
         return self._sequences

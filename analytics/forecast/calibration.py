@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
 from analytics.forecast.slots import KNOWN_SHARE, CutRules, Window, cut_spans, cut_windows, open_quarters
-from analytics.history.quarter_grid import NOT_FREE, QUARTERS_PER_DAY, UNKNOWN, QuarterGrid
+from analytics.history.quarter_grid import NOT_FREE, QUARTERS_PER_DAY, UNKNOWN, QuarterGrid, running_counts
 from analytics.policy.policy import MachinePolicy, Policy
 
 MIN_CHECKED = 20
@@ -155,8 +155,8 @@ class _Outcomes:
             self._usable[row, :count] = open_quarters(grids[trial.machine], trial.origin, trial.origin + count, own)
             seen = grids[trial.machine].values[trial.origin : trial.origin + count]
             values[row, : len(seen)] = seen
-        self._busy = _sums(values == NOT_FREE)
-        self._known = _sums(values != UNKNOWN)
+        self._busy = running_counts(values == NOT_FREE)
+        self._known = running_counts(values != UNKNOWN)
 
     def count(self, record: TrackRecord) -> None:
         """Add the slots to the total of the record, and their quarters to `kept_quarters` where they were kept."""
@@ -179,13 +179,6 @@ class _Outcomes:
         busy = self._busy[trial, stops] - self._busy[trial, begins]
         known = self._known[trial, stops] - self._known[trial, begins]
         return trial, begins, stops, busy == 0, (busy > 0) | (known >= KNOWN_SHARE * (stops - begins))
-
-
-def _sums(flags: np.ndarray) -> np.ndarray:
-    """Cumulative sums along the rows, beginning with 0: shape (rows, columns + 1)."""
-    sums = np.zeros((flags.shape[0], flags.shape[1] + 1), dtype=np.int32)
-    np.cumsum(flags, axis=1, out=sums[:, 1:])
-    return sums
 
 
 def _within(total: Tally, rate: float) -> bool:

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Protocol
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
-from threadpoolctl import ThreadpoolController
 
 from analytics.forecast.features import HALF_HOURS_PER_WEEK, features, half_hours, weeks_to_skip
+from analytics.forecast.one_thread import one_thread
 from analytics.forecast.weekly_profile import quarter_shares
 from analytics.history.quarter_grid import (
     FREE,
@@ -39,13 +38,6 @@ SEED = 20_260
 
 _CASES_PER_CALL = 50
 """Forecasts predicted in one call of the model: 10 MB of features."""
-
-
-@cache
-def _controller() -> ThreadpoolController:
-    """Limits the trees to one thread: with small models, threads that wait for each other on a busy machine cost far
-    more than they gain. Created once, because it inspects all libraries of the process."""
-    return ThreadpoolController()
 
 
 class Forecaster(Protocol):
@@ -156,7 +148,7 @@ class BoostedTrees:
             random_state=SEED,
             early_stopping=False,
         )
-        with _controller().limit(limits=1, user_api="openmp"):
+        with one_thread():
             return cls(model.fit(np.concatenate(rows), np.concatenate(labels)))
 
     def scores(self, grid: QuarterGrid, origin: int, count: int) -> np.ndarray:
@@ -168,7 +160,7 @@ class BoostedTrees:
         for first in range(0, len(cases), _CASES_PER_CALL):
             some = cases[first : first + _CASES_PER_CALL]
             seen = [_seen(grid, origin, count) for grid, origin in some]
-            with _controller().limit(limits=1, user_api="openmp"):
+            with one_thread():
                 answers = self._model.predict_proba(np.concatenate(seen))[:, 1]
             ends = np.cumsum([len(features_of_case) for features_of_case in seen])[:-1]
             for (_, origin), own in zip(some, np.split(answers, ends), strict=True):

@@ -1,22 +1,22 @@
 """The probability that a window is free throughout, learnt directly from windows of the past.
 
 A regularised logistic model and small trees, averaged: one machine's year is a small sample, in which trees without constraints do worse
-than counting. In both, a window whose like were free more often is never less likely to be free. Measured in decision 20.
+than counting. In the trees, a window whose like were free more often is never less likely to be free; the logistic model is not held to
+that, so `never_growing` keeps the order of the windows. Measured in decision 20.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import ThreadpoolController
 
+from analytics.forecast.forecasters import SEED
+from analytics.forecast.one_thread import one_thread
 from analytics.forecast.window_shares import FEATURES, SHARES
 
-SEED = 20_260
 MIN_ROWS = 1_000
 
 _SHARE_COLUMNS = len(SHARES)
@@ -27,11 +27,6 @@ _LEAST_SHARE = 0.004
 """Shares are cut off here before the logit is taken: the most that a year of days can tell."""
 _SMALLEST_LEAF = 0.006
 """Share of all rows: windows that overlap are no independent evidence."""
-
-
-@cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 class WindowModel:
@@ -52,7 +47,7 @@ class WindowModel:
             early_stopping=False, random_state=SEED,
         )  # fmt: skip
         linear = LogisticRegression(C=0.002, max_iter=200)
-        with _controller().limit(limits=1):
+        with one_thread():
             return cls(
                 linear.fit(_linear_features(features), free, sample_weight=weights),
                 trees.fit(features, free, sample_weight=weights),
@@ -61,7 +56,7 @@ class WindowModel:
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """`features`: shape (…, len(FEATURES)). The probabilities have the shape before the last axis."""
         rows = features.reshape(-1, features.shape[-1])
-        with _controller().limit(limits=1):
+        with one_thread():
             linear = self._linear.predict_proba(_linear_features(rows))[:, 1]
             trees = self._trees.predict_proba(rows)[:, 1]
         return np.asarray((linear + trees) / 2).reshape(features.shape[:-1])

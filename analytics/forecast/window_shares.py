@@ -3,7 +3,7 @@
 A window is a start on the half hour and a length; it is free where every quarter hour in it is free. For every window of a coming day,
 shares of the past are kept that fade with different half-lives: on days of its kind, on its weekday, on all days; and the same
 shares of windows that are an hour wider, or half an hour narrower, on either side. A window inside another one was free at least as
-often, so each share never grows with the window.
+often, so shares of windows that have ended and are known throughout never grow with the window.
 
 Arrays have the axes (machines, starts, lengths); days count from the first day of the grids.
 """
@@ -16,7 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.history.day_kinds import KINDS, DayKind
-from analytics.history.quarter_grid import FREE, NOT_FREE, QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN
+from analytics.history.quarter_grid import (
+    FREE,
+    NOT_FREE,
+    QUARTERS_PER_DAY,
+    QUARTERS_PER_WEEK,
+    UNKNOWN,
+    running_counts,
+)
 
 STARTS_PER_DAY = 48
 LENGTHS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 144, 192, 288)
@@ -38,6 +45,8 @@ _OF_PARENT = 2.0
 _MOST_UNKNOWN = 0.2
 """A window of which more is unknown, and none of the rest busy, counts as unknown."""
 _REMEMBERED = QUARTERS_PER_WEEK
+_GROWN = (0, 4, -2)
+"""Quarters by which windows are widened on either side."""
 
 _PARENT = {
     DayKind.HOLIDAY: DayKind.SUNDAY, DayKind.LEAVE: DayKind.HOLIDAY, DayKind.BRIDGE: DayKind.WORKDAY, DayKind.BESIDE: DayKind.WORKDAY,
@@ -53,7 +62,7 @@ def window_states(values: np.ndarray, lengths: Sequence[int], grow: int = 0) -> 
     """
     machines, quarters = values.shape
     days = quarters // QUARTERS_PER_DAY
-    busy, unknown = _sums(values == NOT_FREE), _sums(values == UNKNOWN)
+    busy, unknown = running_counts(values == NOT_FREE), running_counts(values == UNKNOWN)
     starts = np.arange(days * STARTS_PER_DAY) * 2
     found = np.empty((machines, len(starts), len(lengths)), dtype=np.int8)
     for place, length in enumerate(lengths):
@@ -64,12 +73,6 @@ def window_states(values: np.ndarray, lengths: Sequence[int], grow: int = 0) -> 
         state = np.where(unknown_quarters > _MOST_UNKNOWN * (end - begin), UNKNOWN, FREE)
         found[:, :, place] = np.where(busy[:, inside[1]] > busy[:, inside[0]], NOT_FREE, state)
     return found.reshape(machines, days, STARTS_PER_DAY, len(lengths))
-
-
-def _sums(flags: np.ndarray) -> np.ndarray:
-    sums = np.zeros((flags.shape[0], flags.shape[1] + 1), dtype=np.int32)
-    np.cumsum(flags, axis=1, out=sums[:, 1:])
-    return sums
 
 
 class _FadingShare:
@@ -138,10 +141,6 @@ class PastWindows:
         self._day = 0
         self._drift: list[np.ndarray] = []
 
-    @property
-    def days(self) -> int:
-        return int(self._values.shape[1] // QUARTERS_PER_DAY)
-
     def outcomes(self, day: int) -> np.ndarray:
         """What became of the windows of a day: FREE, NOT_FREE or UNKNOWN."""
         return np.asarray(self._states[0][:, day])
@@ -150,16 +149,16 @@ class PastWindows:
         """Take in what had ended by the midnight at which `day` begins. Days can only go forward."""
         while self._day < day:
             self._drift.append(self._surprise(self._day, QUARTERS_PER_DAY))
-            self._take_in(self._day, 0, QUARTERS_PER_DAY)
+            self._take_in(self._day)
             self._day += 1
 
-    def _take_in(self, day: int, first: int, last: int) -> None:
-        """Add the windows that ended in the quarters (first, last] of a day. Long ones began days before."""
+    def _take_in(self, day: int) -> None:
+        """Add the windows that ended on a day. Long ones began days before."""
         for began in range(day, max(-1, day - 1 - max(self.lengths) // QUARTERS_PER_DAY - 1), -1):
             passed = (day - began) * QUARTERS_PER_DAY
             kind, weekday = int(self._kinds[began]), int(self._weekdays[began])
             for grow in _GROWN:
-                ended = (self._ends[grow] > passed + first) & (self._ends[grow] <= passed + last)
+                ended = (self._ends[grow] > passed) & (self._ends[grow] <= passed + QUARTERS_PER_DAY)
                 if not ended.any():
                     continue
                 states = self._states[grow][:, began]
@@ -188,7 +187,7 @@ class PastWindows:
         if parent is not None:
             of_parent = self._like(parent, _SUNDAY if parent == DayKind.SUNDAY else weekday, every)
             return [self._by_kind[60].share(kind, now, belief, _OF_PARENT) for belief in of_parent]
-        like_60 = self._by_kind[60].share(kind, now, every, 1.0)
+        like_60 = self._like_60(kind, now, every)
         like_10 = self._by_kind[10].share(kind, now, like_60, 0.5)
         like_4 = self._by_kind[4].share(kind, now, like_10, 0.3)
         weekday_84 = self._by_weekday[84].share(weekday, now, like_60, 1.0)
@@ -205,6 +204,7 @@ class PastWindows:
         return [weekday_21, weekday_84, like_4, like_10, like_60, *grown]
 
     def _like_60(self, kind: int, now: int, every: np.ndarray) -> np.ndarray:
+        """The slowest share of days of a kind, as `_like` has it too, without the cost of the others."""
         parent = _PARENT.get(DayKind(kind))
         if parent is None:
             return self._by_kind[60].share(kind, now, every, 1.0)
@@ -253,9 +253,6 @@ class PastWindows:
             *(np.mean(self._drift[-days:], axis=0) if self._drift else np.zeros(len(before)) for days in (3, 7)),
         ]
         return np.column_stack(columns).astype(np.float32)
-
-
-_GROWN = (0, 4, -2)
 
 
 def _since(flags: np.ndarray) -> np.ndarray:

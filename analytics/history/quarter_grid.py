@@ -119,3 +119,10 @@ def _values(axis: TimeBins, spells: pd.DataFrame, occupied: pd.DataFrame) -> np.
     values = np.where(free_s >= known_s - _TOLERANCE_S, FREE, NOT_FREE).astype(np.int8)
     values[known_s < QUARTER.total_seconds() / 2] = UNKNOWN
     return values
+
+
+def running_counts(flags: np.ndarray) -> np.ndarray:
+    """Cumulative sums along the rows, beginning with 0: shape (rows, columns + 1)."""
+    sums = np.zeros((flags.shape[0], flags.shape[1] + 1), dtype=np.int32)
+    np.cumsum(flags, axis=1, out=sums[:, 1:])
+    return sums
