@@ -78,17 +78,18 @@ bench-panels: $(INSTALLED)
 # The long forms of what the suite has in a short form: made-up requests, laws of bookings, faults and kills.
 campaign: $(INSTALLED) campaign-kills
 	@scripts/servers postgresql
-	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_API_EXAMPLES=200 \
-		$(BIN)/pytest --timeout 7200 tests/sharing_platform -k "nothing_forbidden or keeps_to_the_description"
+	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_API_EXAMPLES=200 VRIJLOOP_TEST_DATABASES="sqlite postgresql" \
+		$(BIN)/pytest --timeout 7200 tests/sharing_platform -k "nothing_forbidden or keeps_to_the_description or every_route_by_everybody"
 
 # Fifty kills of agent and worker at random moments under load, a broker that is away for two minutes, a store for three, a year through
-# the demo's own broker.
+# either of the demo's brokers, ten thousand arbitrary payloads.
 campaign-kills: $(INSTALLED)
 	@scripts/servers mosquitto influxdb nodejs npm
 	@scripts/peers
 	@VRIJLOOP_KILL_ROUNDS=50 VRIJLOOP_STORE_AWAY_S=180 VRIJLOOP_BROKER_AWAY_S=120 VRIJLOOP_BLACK_HOLE_S=60 VRIJLOOP_AGENT_KILLS=50 \
-		VRIJLOOP_WORKER_COUNTS="2 4" VRIJLOOP_AMQTT_DAYS=365 \
-		$(BIN)/pytest --timeout 900 tests/end_to_end/test_kills.py tests/edge_agent/test_faults.py tests/end_to_end/test_demo.py
+		VRIJLOOP_WORKER_COUNTS="2 4" VRIJLOOP_METER_DAYS=365 VRIJLOOP_AMQTT_DAYS=365 VRIJLOOP_PAYLOADS=10000 \
+		$(BIN)/pytest --timeout 900 tests/end_to_end/test_kills.py tests/edge_agent/test_faults.py tests/end_to_end/test_demo.py \
+			tests/ingest/test_pipeline.py
 
 $(INSTALLED): pyproject.toml constraints.txt scripts/venv
 	@scripts/venv "$(PYTHON)"

@@ -1,8 +1,9 @@
-"""The pipeline with invalid messages, with stores that refuse, and with ten thousand arbitrary payloads."""
+"""The pipeline with invalid messages, with stores that refuse, and with thousands of arbitrary payloads."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +26,7 @@ from tests.disks import disk_of, fill
 from tests.servers import Mosquitto, wait_for
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
-CASES = 10_000
+CASES = int(os.environ.get("VRIJLOOP_PAYLOADS", "2500"))
 CASES_AT_ONCE = 250
 
 
@@ -208,7 +209,7 @@ def payloads(draw: st.DrawFn) -> bytes:
 
 
 @pytest.mark.long
-def test_ten_thousand_arbitrary_payloads_do_not_stop_it(line: Line) -> None:
+def test_arbitrary_payloads_do_not_stop_it(line: Line) -> None:
     cases: list[tuple[str, bytes]] = []
 
     @settings(max_examples=CASES, database=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ from tests.servers import free_port, serving, wait_for
 
 TOKENS = {"hal-2": "token-of-hal-2", "hal-3": "token-of-hal-3", "start-up": "token-of-start-up"}
 STARTUP = {"Authorization": "Bearer token-of-start-up"}
+ONE_DATABASE = os.environ.get("VRIJLOOP_TEST_DATABASES", "postgresql").split()
+"""For long tests of what databases hardly differ in: the short form asks the stricter one alone."""
 NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)  # noon in Brussels, a Monday
 
 

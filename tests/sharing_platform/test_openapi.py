@@ -30,7 +30,7 @@ from sharing_platform.notifications import models as notice_tables
 from sharing_platform.organisations.permissions import Kind, Role
 from tests.postgres import fresh_database
 from tests.servers import free_port, serving
-from tests.sharing_platform.conftest import NOON, TOKENS, Platform
+from tests.sharing_platform.conftest import NOON, ONE_DATABASE, TOKENS, Platform
 
 DESCRIPTION: dict[str, Any] = create_app(PlatformSettings("sqlite://", {}), lambda: NOON).openapi()
 ENDS_THE_SESSION = r"^/api/v1/(session|account)$"
@@ -38,7 +38,7 @@ SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION).exclude(method="DELETE", pa
 EXAMPLES = int(os.environ.get("VRIJLOOP_API_EXAMPLES", "10"))
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=ONE_DATABASE)
 def described(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, dict[str, str]]]:
