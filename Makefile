@@ -61,9 +61,9 @@ bench-ingest: $(INSTALLED)
 bench-analytics: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.analytics
 
-# The forecast of windows on recorded machines, day by day, beside counting weekdays, as JSON: RECORDINGS='steel.csv:KR toolmaker.csv:DE'.
+# The forecast of windows on recorded machines, day by day, beside counting weekdays, as JSON: RECORDINGS='steel.csv toolmaker.csv' RATES=0.01,0.05.
 bench-windows: $(INSTALLED)
-	@$(BIN)/python -m benchmarks.windows $(RECORDINGS) $(if $(AHEAD),--ahead $(AHEAD))
+	@$(BIN)/python -m benchmarks.windows $(RECORDINGS) $(if $(AHEAD),--ahead $(AHEAD)) $(if $(EVERY),--every $(EVERY)) $(if $(RATES),--rates $(RATES))
 
 # The sharing platform with 100,000 open offers on SQLite and PostgreSQL: search, page, booking, as JSON.
 bench-platform: $(INSTALLED)

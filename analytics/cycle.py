@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from analytics.executors import Executor, InlineExecutor
-from analytics.forecast.calibration import Tally
 from analytics.forecast.hourly import ForecastHours, hourly
-from analytics.forecast.slots import was_kept
+from analytics.forecast.promise import parts_kept, was_kept
 from analytics.forecast.spare_capacity import Fitted, Proposal, adjusted_rate, fit, propose
+from analytics.forecast.tally import Tally
 from analytics.history.snapshot import Snapshot, advance_snapshot, read_snapshot
 from analytics.policy.approvals import apply_approvals
 from analytics.policy.calendar_feeds import CalendarFeeds, PlannedPeriods
@@ -20,6 +22,7 @@ from analytics.policy.slot import BusyHours, Slot
 from analytics.policy.vetoes import Veto
 from analytics.publishing import publications as outcomes
 from analytics.publishing.bookings_at_risk import Alert, bookings_at_risk
+from analytics.publishing.pieces import pieces
 from analytics.publishing.platform_client import Booking, PlatformUnavailableError
 from analytics.publishing.publications import Publications
 from analytics.publishing.publisher import Delivery, Publisher
@@ -31,6 +34,9 @@ _log = logging.getLogger(__name__)
 
 RECENT_PROMISES = timedelta(weeks=8)
 """How far back published slots count as evidence of how well promises hold now."""
+
+CYCLE = timedelta(hours=1)
+"""About how often a round is run: the forecast learns from origins all day long."""
 
 REFIT = timedelta(days=1)
 """How often all history is read again and the forecast trained anew. In between, only new intervals are read."""
@@ -90,12 +96,14 @@ class Analytics:
         bookings = self._state.bookings()
         snapshot = self._current_snapshot(now)
         self.planned = self._feeds.read(now, list(snapshot.grids))
-        rate = adjusted_rate(self._policy.max_broken_promises, self._publications.tally(since=now - RECENT_PROMISES))
+        rate = adjusted_rate(self._policy.max_broken_promises, self._publications.windows(since=now - RECENT_PROMISES))
         fitted = self._fitted_for(snapshot, rate) if snapshot.grids and rate is not None else None
         busy = _busy(bookings, self.planned, self._state.vetoes(now))
         found = propose(fitted, snapshot, self._policy, busy, self._executor) if fitted is not None else Proposal()
         self._check_promises(snapshot, now, bookings)
-        slots, approvals = apply_approvals(found.slots, self._state.approvals(), self._policy, now)
+        slots, approvals = apply_approvals(
+            pieces(found.slots, self._policy), self._state.approvals(), self._policy, now
+        )
         self._state.set_approvals(approvals)
         self._publisher.set_wanted(slots)
         done = Delivery()
@@ -123,6 +131,7 @@ class Analytics:
             self._publisher.set_wanted(())
             self.deliver()
             self._publisher.cancel_requests(booking for booking in self._publisher.refresh_bookings() if booking.held)
+            self.deliver()  # an offer whose request is cancelled stands open again
 
     def veto(self, veto: Veto) -> None:
         """Add a veto: withdraw what is offered of these hours and cancel requests for them. Bookings stay, because
@@ -135,6 +144,7 @@ class Analytics:
         self._publisher.cancel_requests(
             booking for booking in bookings if booking.held and veto.meets(booking.machine, booking.start, booking.end)
         )
+        self.deliver()
 
     def check_bookings(self, latest: list[LatestState]) -> list[Alert]:
         """Update the alerts for bookings that may not be kept, and cancel requests that may not be kept. Returns the
@@ -175,7 +185,7 @@ class Analytics:
     def _fitted_for(self, snapshot: Snapshot, rate: float) -> Fitted | None:
         fitted = self._fitted
         if fitted is None or snapshot.now - fitted.now >= REFIT or fitted.rate != rate:
-            self._fitted = fit(snapshot, self._policy, rate, self._executor)
+            self._fitted = fit(snapshot, self._policy, rate, self._executor, every=CYCLE)
         return self._fitted
 
     def _check_promises(self, snapshot: Snapshot, now: datetime, bookings: tuple[Booking, ...]) -> None:
@@ -185,16 +195,15 @@ class Analytics:
                 b.machine == publication.machine and b.start < publication.end and publication.start < b.end
                 for b in bookings
             ):
-                self._publications.settle([publication.id], outcomes.BOOKED)
+                self._publications.settle(publication.id, outcomes.BOOKED)
                 continue
             grid = snapshot.grids.get(publication.machine)
-            kept = None
+            values = np.empty(0, dtype=np.int8)
             if grid is not None:
-                kept = was_kept(
-                    grid.values[max(0, grid.index_of(publication.start)) : max(0, grid.index_of(publication.end))]
-                )
+                values = grid.values[max(0, grid.index_of(publication.start)) : max(0, grid.index_of(publication.end))]
+            kept = was_kept(values)
             verdict = outcomes.UNKNOWN if kept is None else outcomes.KEPT if kept else outcomes.BROKEN
-            self._publications.settle([publication.id], verdict)
+            self._publications.settle(publication.id, verdict, parts_kept(values) if kept is not None else None)
 
 
 def _busy(bookings: tuple[Booking, ...], planned: PlannedPeriods, vetoes: Sequence[Veto]) -> BusyHours:

@@ -109,7 +109,7 @@ def rounds(store: DuckDBStateStore, executor: Executor, hour: int) -> tuple[dict
         "hourly_s": round(update + again, 2),
         "hourly_reading_s": update,
         "slots": len(slots),
-        "forecast": fitted.forecast.name,
+        "forecast": fitted.name,
     }, list(slots)
 
 

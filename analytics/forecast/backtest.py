@@ -11,30 +11,40 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
-from analytics.forecast.forecasters import BASELINES, SHARED, BoostedTrees
-from analytics.forecast.slots import open_quarters, was_kept
-from analytics.forecast.spare_capacity import Fitted, fit, propose
+from analytics.forecast.promise import was_kept
+from analytics.forecast.spare_capacity import COUNTING, MODEL, Fitted, fit, propose
+from analytics.history.offered_quarters import open_quarters
 from analytics.history.quarter_grid import FREE, NOT_FREE, QuarterGrid
 from analytics.history.snapshot import Snapshot, snapshot_at, with_borrowed_weeks
 from analytics.policy.policy import QUARTER, Policy
 from telemetry import rfc3339
 
-CONTENDERS: dict[str, tuple[str, ...]] = {
-    "vrijloop": (SHARED.name, BoostedTrees.name),
-    BASELINES[1].name: (BASELINES[1].name,),
-    BASELINES[0].name: (BASELINES[0].name,),
-}
-"""The forecasts compared. Each may choose its own threshold, at the same promised rate."""
+CONTENDERS = {"vrijloop": MODEL, COUNTING: COUNTING}
+"""The forecasts compared. Each chooses its own thresholds, at the same promised rate."""
+
+ASKED_HOURS = (2, 4, 8)
+"""Lengths that people ask for, alike until the platform's own requests say otherwise."""
 
 BINS = (0.0, 0.5, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 1.0)
 
 
 @dataclass
-class Score:
-    """Results of one contender."""
+class Asked:
+    """Windows of one length, begun on a half hour: those that could be booked, those of them that were kept, and all that were free."""
 
+    bookable: int = 0
+    kept: int = 0
+    free: int = 0
+
+
+@dataclass
+class Score:
+    """Results of one contender. Slots are its maximal windows."""
+
+    windows: dict[int, Asked] = field(default_factory=lambda: {hours: Asked() for hours in ASKED_HOURS})
     slots: int = 0
     broken: int = 0
     offered_h: float = 0.0
@@ -48,6 +58,15 @@ class Score:
         """The figures as JSON values. Ratios are None where nothing was offered, or nothing was free."""
         low, high = wilson_interval(self.broken, self.slots)
         return {
+            "windows": {
+                f"{hours}h": {
+                    "bookable": asked.bookable,
+                    "kept": _ratio(asked.kept, asked.bookable),
+                    "kept_interval_95": list(wilson_interval(asked.kept, asked.bookable)),
+                    "found": _ratio(asked.kept, asked.free),
+                }
+                for hours, asked in self.windows.items()
+            },
             "slots": self.slots,
             "offered_h": round(self.offered_h, 2),
             "free_h": round(self.free_h, 2),
@@ -124,7 +143,7 @@ def run_backtest(
             continue
         if origin >= due:
             fitted = {
-                name: fit(snapshot, policy, policy.max_broken_promises, names=CONTENDERS[name]) for name in contenders
+                name: fit(snapshot, policy, policy.max_broken_promises, name=CONTENDERS[name]) for name in contenders
             }
             due = origin + plan.refit
         truth = snapshot_at(intervals, origin + plan.horizon, policy).grids
@@ -146,28 +165,53 @@ def run_backtest(
 def _add_origin(
     score: Score, fitted: Fitted | None, snapshot: Snapshot, truth: Mapping[str, QuarterGrid], policy: Policy
 ) -> None:
-    """Add the slots of one origin to the score."""
+    """Add what one origin offered to the score."""
+    slots = propose(fitted, snapshot, policy, {}).slots if fitted is not None else ()
+    if fitted is not None:
+        score.used[fitted.name] = score.used.get(fitted.name, 0) + 1
     for machine in snapshot.grids:
         own, real = policy.for_machine(machine), truth[machine]
         begin = real.index_of(snapshot.now + own.notice)
         end = real.index_of(snapshot.now + policy.horizon)
-        usable = open_quarters(real, begin, end, own)
-        score.free_h += float(((real.values[begin:end] == FREE) & usable[: len(real.values[begin:end])]).sum()) / 4
-    if fitted is None:
-        return
-    score.used[fitted.forecast.name] = score.used.get(fitted.forecast.name, 0) + 1
-    for slot in propose(fitted, snapshot, policy, {}).slots:
-        real = truth[slot.machine]
-        values = real.values[real.index_of(slot.start) : real.index_of(slot.end)]
-        kept = was_kept(values)
+        values = real.values[begin:end]
+        usable = open_quarters(real, begin, end, own)[: len(values)]
+        places = [
+            (real.index_of(slot.start) - begin, real.index_of(slot.end) - begin, slot.probability)
+            for slot in slots
+            if slot.machine == machine
+        ]
+        _add_machine(score, values, usable, places)
+
+
+def _add_machine(score: Score, values: np.ndarray, usable: np.ndarray, slots: Sequence[tuple[int, int, float]]) -> None:
+    """`values`, `usable`: the quarters of the horizon. `slots`: (begin, end, probability) in it."""
+    quarter_h = QUARTER / timedelta(hours=1)
+    score.free_h += float(((values == FREE) & usable).sum()) * quarter_h
+    offered = np.zeros(len(values), dtype=bool)
+    bookable = {hours: np.zeros(len(values), dtype=bool) for hours in ASKED_HOURS}
+    for begin, end, probability in slots:
+        kept = was_kept(values[max(0, begin) : end])
         if kept is None:
             continue
         score.slots += 1
         score.broken += not kept
-        score.offered_h += float((values >= NOT_FREE).sum()) * (QUARTER / timedelta(hours=1))
-        score.offered_free_h += float((values == FREE).sum()) * (QUARTER / timedelta(hours=1))
-        score.squares += (slot.probability - kept) ** 2
-        score.promises.append((slot.probability, kept))
+        score.squares += (probability - kept) ** 2
+        score.promises.append((probability, kept))
+        offered[max(0, begin) : end] = True
+        for hours, starts in bookable.items():
+            starts[max(0, begin) : max(0, end - 4 * hours + 1)] = True
+    score.offered_h += float((offered & (values >= NOT_FREE)).sum()) * quarter_h
+    score.offered_free_h += float((offered & (values == FREE)).sum()) * quarter_h
+    for hours, asked in score.windows.items():
+        for begin in range(0, len(values) - 4 * hours + 1, 2):
+            span = slice(begin, begin + 4 * hours)
+            kept = was_kept(values[span])
+            if kept is None:
+                continue
+            asked.free += kept and bool(usable[span].all())
+            if bookable[hours][begin]:
+                asked.bookable += 1
+                asked.kept += kept
 
 
 def wilson_interval(count: int, total: int, z: float = 1.96) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Charts of a back-test: reliability, and share of free hours offered against share of broken promises."""
+"""Charts of a back-test: reliability, and which share of free windows could be booked against which share was broken."""
 
 from __future__ import annotations
 
@@ -27,10 +27,17 @@ def plot_backtest(result: dict[str, Any], path: Path) -> None:
         title="Reliability", xlabel="promised probability", ylabel="share kept", xlim=(0.6, 1.01), ylim=(0.6, 1.01)
     )
     for name, score in result["results"].items():
-        if score["slots"]:
-            right.scatter([score["broken_share"]], [score["recall"]], s=60, label=name)
+        asked = [window for window in score["windows"].values() if window["bookable"]]
+        if asked:
+            broken, found = [1 - window["kept"] for window in asked], [window["found"] for window in asked]
+            right.plot(broken, found, marker="o", label=name)
     right.axvline(result["max_broken_promises"], color="0.7", linewidth=1)
-    right.set(title="Trade-off", xlabel="share of broken promises", ylabel="share of free hours offered", ylim=(0, 1))
+    right.set(
+        title="Windows of 2, 4 and 8 hours",
+        xlabel="share broken of what could be booked",
+        ylabel="share found of what was free",
+        ylim=(0, 1),
+    )
     if right.get_legend_handles_labels()[0]:
         right.legend()
     try:

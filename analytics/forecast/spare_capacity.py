@@ -1,7 +1,7 @@
-"""From stored intervals to the slots that may be offered now. Pure: moment, intervals and policy are arguments.
+"""From stored intervals to the windows that may be offered now. Pure: moment, intervals and policy are arguments.
 
-intervals ─▶ timeline ─▶ occupied, free ─▶ quarter grid ─▶ forecasts ─▶ scores ─▶ slots with a probability
-                                             └──▶ trials in past weeks ─▶ track record ──┘
+intervals ─▶ timeline ─▶ occupied, free ─▶ quarter grid ─▶ shares of free windows ─▶ model ─▶ P(free throughout) ─▶ maximal windows
+                                             └──▶ trials in past weeks ─▶ thresholds, record ────────────────────┘
 """
 
 from __future__ import annotations
@@ -14,10 +14,15 @@ import numpy as np
 import pandas as pd
 
 from analytics.executors import Executor, InlineExecutor, map_in_order
-from analytics.forecast.calibration import Tally, TrackRecord, Trial, calibrate
-from analytics.forecast.forecasters import PROFILES, SEED, SHARED, BoostedTrees, Forecaster, score_all
-from analytics.forecast.slots import Window, open_quarters
-from analytics.history.quarter_grid import QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid
+from analytics.forecast.bookable import Rules, maximal_windows
+from analytics.forecast.counting import CountedWeekdays
+from analytics.forecast.promise import Promise, promise
+from analytics.forecast.tally import Tally
+from analytics.forecast.window_model import WindowModel, never_growing
+from analytics.forecast.window_shares import LENGTHS, Origin, PastWindows
+from analytics.forecast.window_trials import Teachers, before, calendar, days_ahead, learnt
+from analytics.history.offered_quarters import open_quarters
+from analytics.history.quarter_grid import QUARTERS_PER_DAY, UNKNOWN, QuarterGrid
 from analytics.history.snapshot import Snapshot, snapshot_at, with_borrowed_weeks
 from analytics.policy.policy import QUARTER, Policy
 from analytics.policy.slot import BusyHours, Slot
@@ -26,29 +31,28 @@ MIN_KNOWN = timedelta(weeks=2)
 MIN_COVERAGE = 0.8
 """A machine known for less than this share of two weeks is not offered."""
 
-CHECKED_WEEKS = 12
-REFIT_WEEKS = 4
-MIN_WEEKS_TO_LEARN = 10
-"""With less history the trees can be neither trained nor checked, and only the profiles compete."""
-MAX_TRIALS = 1_500
-"""Forecasts in the past, over all machines and days, on which a forecaster is judged; more would change little."""
+MODEL, COUNTING = "windows", "counting weekdays"
+"""What can forecast: the model, or the share of the last such weekdays in which the window was free."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The forecaster that kept most hours in past weeks, with its track record. It was fitted at `now` to break at
-    most `rate` of its promises."""
+    """What forecasts, and the promise it can keep: fitted at `now` to break at most `rate` of what people can book."""
 
-    forecast: Forecaster
-    record: TrackRecord
+    forecast: WindowModel | CountedWeekdays
+    promise: Promise
     rate: float
     now: datetime
+
+    @property
+    def name(self) -> str:
+        return COUNTING if isinstance(self.forecast, CountedWeekdays) else MODEL
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Slots, and per machine the probability that each quarter from the snapshot's `now` on is free: shape
-    (quarters,), NaN where unknown."""
+    """Maximal windows, and per machine the probability that each quarter from the snapshot's `now` on is free: shape
+    (quarters,)."""
 
     slots: tuple[Slot, ...] = ()
     shares: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -56,7 +60,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class SpareCapacity:
-    """The slots that may be offered, the fitted forecaster, and the grids they were derived from."""
+    """The maximal windows that may be offered, what was fitted, and the grids they were derived from."""
 
     slots: tuple[Slot, ...]
     fitted: Fitted | None
@@ -71,9 +75,9 @@ def find_spare_capacity(
     recent: Tally | None = None,
     executor: Executor | None = None,
 ) -> SpareCapacity:
-    """Find the slots that may be offered at `now`. `intervals`: up to `HISTORY` before `now`, as
-    `StateStore.intervals` returns them. `booked`: busy hours per machine. `recent`: outcome of recently published
-    slots; if it is worse than promised, the forecaster is fitted to a lower rate."""
+    """Find what may be offered at `now`. `intervals`: up to `HISTORY` before `now`, as
+    `StateStore.intervals` returns them. `booked`: busy hours per machine. `recent`: outcome of what was promised
+    lately; if it is worse than promised, thresholds are chosen for a lower rate."""
     executor = executor or InlineExecutor()
     snapshot = with_borrowed_weeks(snapshot_at(intervals, now, policy), policy)
     if not snapshot.grids:
@@ -89,42 +93,35 @@ def fit(
     policy: Policy,
     rate: float,
     executor: Executor | None = None,
-    names: Sequence[str] = (SHARED.name, BoostedTrees.name),
+    name: str = MODEL,
+    every: timedelta | None = None,
 ) -> Fitted | None:
-    """Try the named forecasters on past weeks and return the best; None if none stays within the rate."""
-    executor = executor or InlineExecutor()
+    """Learn from what is before the snapshot's `now`; None if no promise can be kept. `every`: forecasts will be made so often until the
+    next fit; by default only at this time of day."""
     grids = {machine: grid for machine, grid in snapshot.grids.items() if policy.for_machine(machine).is_offered}
     if not grids:
         return None
-    origin, count = snapshot.origin, policy.horizon // QUARTER
-    pairs = _trial_origins(grids, origin)
-    under_way = []
-    for baseline in (profile for profile in PROFILES if profile.name in names):
-        trials = _trials(baseline, grids, pairs, count)
-        under_way.append((baseline, executor.submit(_calibrated, grids, origin, policy, rate, trials)))
-    learner: Forecaster | None = None
-    learners_trials: list[Trial] = []
-    if origin // QUARTERS_PER_WEEK >= MIN_WEEKS_TO_LEARN and BoostedTrees.name in names:
-        span = REFIT_WEEKS * QUARTERS_PER_WEEK
-        ends = [end for end in range(origin - CHECKED_WEEKS * QUARTERS_PER_WEEK, origin, span) if end > 0]
-        pieces: list[tuple[object, ...]] = [(grids, origin, policy, origin, [])]
-        pieces += [
-            (grids, end, policy, origin, [pair for pair in pairs if end <= pair[1] < end + span]) for end in ends
-        ]
-        (learner, _), *tried = map_in_order(executor, _train_with_trials, pieces)
-        learners_trials = [trial for _, trials in tried for trial in trials]
-    contenders: list[tuple[Forecaster, TrackRecord | None]] = []
-    if learner is not None and learners_trials:
-        contenders.append((learner, _calibrated(grids, origin, policy, rate, learners_trials)))
-    contenders = [(baseline, done.result()) for baseline, done in under_way] + contenders
-    found = [Fitted(forecast, record, rate, snapshot.now) for forecast, record in contenders if record is not None]
-    return max(found, key=lambda fitted: fitted.record.kept_quarters, default=None)
+    origin = snapshot.origin
+    teachers = Teachers.of(grids, origin, policy)
+    forecast, trials = learnt(
+        teachers,
+        origin,
+        policy,
+        MIN_KNOWN // QUARTER,
+        executor or InlineExecutor(),
+        _times_of_day(origin, every),
+        CountedWeekdays() if name == COUNTING else None,
+    )
+    if forecast is None:
+        return None
+    kept = promise(trials, teachers.names, [policy.for_machine(machine) for machine in teachers.names], rate)
+    return Fitted(forecast, kept, rate, snapshot.now) if kept is not None else None
 
 
 def propose(
     fitted: Fitted, snapshot: Snapshot, policy: Policy, booked: BusyHours, executor: Executor | None = None
 ) -> Proposal:
-    """The slots that may be offered at the snapshot's `now`, ordered by machine and start, and the forecasts they
+    """The maximal windows that may be offered at the snapshot's `now`, ordered by machine and start, and the forecasts they
     are based on."""
     portions = snapshot.portions()
     if executor is None or len(portions) < 2:
@@ -139,41 +136,86 @@ def propose(
 
 
 def _proposed(fitted: Fitted, snapshot: Snapshot, policy: Policy, booked: BusyHours) -> Proposal:
+    names = [name for name in snapshot.grids if _may_be_offered(name, snapshot, policy)]
+    if not names:
+        return Proposal()
+    place = snapshot.origin
+    origin = Origin(place // QUARTERS_PER_DAY, place % QUARTERS_PER_DAY)
+    forecast = _forecast(fitted, snapshot, names, origin, policy)
+    midnight, last = origin.day * QUARTERS_PER_DAY, snapshot.last_quarter(policy.horizon)
+    usable = np.stack([_usable(snapshot, name, policy, booked, midnight, forecast.shape[1] * 2) for name in names])
+    usable[:, last - midnight :] = False
+    policies = [policy.for_machine(name) for name in names]
+    thresholds = np.stack([fitted.promise.thresholds_from(own.required_probability) for own in policies])
+    windows = maximal_windows(forecast, thresholds, usable, Rules.of(policies))
+    said = fitted.promise.probabilities(windows.probability)
     slots: list[Slot] = []
-    machines = [name for name in snapshot.grids if _may_be_offered(name, snapshot, policy)]
-    count = snapshot.last_quarter(policy.horizon) - snapshot.origin if machines else 0
-    all_scores = score_all(fitted.forecast, [(snapshot.grids[name], snapshot.origin) for name in machines], count)
-    for machine, scores in zip(machines, all_scores, strict=True):
-        own, grid = policy.for_machine(machine), snapshot.grids[machine]
-        wait = own.notice if snapshot.free_now[machine] else max(own.notice, own.minimum_slot)
-        first = grid.index_of(snapshot.now + wait)
-        if grid.moment(first) < snapshot.now + wait:
-            first += 1
-        usable = open_quarters(grid, snapshot.origin, snapshot.origin + count, own, booked.get(machine, ()))
-        usable[: first - snapshot.origin] = False
-        tally = fitted.record.per_machine.get(machine, Tally())
-        likely = [
-            (min(0.999, round(fitted.record.probability(machine, window.score), 3)), window)
-            for window in fitted.record.windows(scores, usable, own, snapshot.origin)
-        ]
-        enough = [(sure, window) for sure, window in likely if sure >= own.required_probability]
-        for sure, window in _largest_share(enough, own.largest_share * int(usable.sum())):
-            start, end = (grid.moment(snapshot.origin + place) for place in (window.first, window.last))
-            if end - start < own.minimum_slot:
-                continue  # the clocks go forward within it
-            slots.append(Slot(machine, start, end, sure, tally.checked, tally.broken))
-    return Proposal(tuple(slots), dict(zip(machines, all_scores, strict=True)))
+    for number, name in enumerate(names):
+        own, grid = policies[number], snapshot.grids[name]
+        of_machine = np.flatnonzero(windows.row == number)
+        of_machine = _largest_share(of_machine, windows.begin, windows.end, said, own.largest_share, usable[number])
+        tally = fitted.promise.per_machine.get(name, fitted.promise.total)
+        for window in of_machine.tolist():
+            start, end = (grid.moment(midnight + int(edge[window])) for edge in (windows.begin, windows.end))
+            # The hour that is skipped in spring makes windows shorter, and those that begin in it the same.
+            if slots and slots[-1].machine == name and slots[-1].start == start:
+                slots.pop()
+            if end - start >= own.minimum_slot:
+                slots.append(Slot(name, start, end, float(said[window]), tally.checked, tally.broken))
+    half_hours = forecast[:, :, 0].repeat(2, axis=1)[:, origin.quarter : last - midnight]
+    return Proposal(tuple(slots), dict(zip(names, half_hours, strict=True)))
 
 
-def _largest_share(likely: Sequence[tuple[float, Window]], quarters: float) -> list[tuple[float, Window]]:
-    """The most probable windows that fit into `quarters`, ordered by time."""
-    chosen = []
-    for sure, window in sorted(likely, key=lambda pair: (-pair[0], pair[1].first)):
-        quarters -= window.last - window.first
-        if quarters < 0:
+def _forecast(fitted: Fitted, snapshot: Snapshot, names: Sequence[str], origin: Origin, policy: Policy) -> np.ndarray:
+    """P(free throughout) of the windows of the coming days: shape (machines, starts, lengths)."""
+    values = before(snapshot.grids, names, origin.place)
+    count = days_ahead(origin, policy.horizon)
+    kinds, weekdays = calendar(next(iter(snapshot.grids.values())).first_day, origin.day + count, policy)
+    past = PastWindows(values, kinds, weekdays)
+    days = range(origin.day, origin.day + count)
+    said = [fitted.forecast.of_day(past, origin, day, seen) for day, seen in past.looking_ahead(origin, days)]
+    return never_growing(np.concatenate(said, axis=1), LENGTHS)
+
+
+def _usable(
+    snapshot: Snapshot, machine: str, policy: Policy, booked: BusyHours, midnight: int, count: int
+) -> np.ndarray:
+    """The quarters from `midnight` on that may be booked: shape (count,)."""
+    own, grid = policy.for_machine(machine), snapshot.grids[machine]
+    wait = own.notice if snapshot.free_now[machine] else max(own.notice, own.minimum_slot)
+    first = grid.index_of(snapshot.now + wait)
+    if grid.moment(first) < snapshot.now + wait:
+        first += 1
+    usable = open_quarters(grid, midnight, midnight + count, own, booked.get(machine, ()))
+    usable[: first - midnight] = False
+    return usable
+
+
+def _largest_share(
+    chosen: np.ndarray, begin: np.ndarray, end: np.ndarray, said: np.ndarray, share: float, usable: np.ndarray
+) -> np.ndarray:
+    """The surest of the chosen windows that together cover at most a share of the usable quarters, ordered by time."""
+    if share >= 1:
+        return chosen
+    left = share * int(usable.sum())
+    covered = np.zeros(len(usable), dtype=bool)
+    found = []
+    for window in sorted(chosen.tolist(), key=lambda window: (-said[window], begin[window])):
+        more = covered.copy()
+        more[begin[window] : end[window]] = True
+        if more.sum() > left:
             break
-        chosen.append((sure, window))
-    return sorted(chosen, key=lambda pair: pair[1].first)
+        covered = more
+        found.append(window)
+    return np.array(sorted(found), dtype=int)
+
+
+def _times_of_day(origin: int, every: timedelta | None) -> tuple[int, ...]:
+    """The times of day of past origins, in quarters: the origin's own, and others where forecasts are made all day."""
+    own = origin % QUARTERS_PER_DAY
+    if every is None or every >= timedelta(days=1):
+        return (own,)
+    return tuple((own + 24 * place) % QUARTERS_PER_DAY for place in range(4))
 
 
 def _may_be_offered(machine: str, snapshot: Snapshot, policy: Policy) -> bool:
@@ -187,47 +229,8 @@ def _may_be_offered(machine: str, snapshot: Snapshot, policy: Policy) -> bool:
     )
 
 
-def _trial_origins(grids: Mapping[str, QuarterGrid], origin: int) -> list[tuple[str, int]]:
-    """(machine, origin) of the forecasts to judge: every day of the checked weeks, or a random `MAX_TRIALS` of them.
-    For a machine with borrowed weeks, only from when it could have been offered."""
-    earliest = max(2 * QUARTERS_PER_WEEK + 1, origin - CHECKED_WEEKS * QUARTERS_PER_WEEK)
-    origins = range(origin - QUARTERS_PER_DAY, earliest - 1, -QUARTERS_PER_DAY)
-    need = MIN_KNOWN // QUARTER
-    pairs = [
-        (name, at) for name, grid in grids.items() for at in origins if not grid.own_from or at >= grid.own_from + need
-    ]
-    if len(pairs) <= MAX_TRIALS:
-        return pairs
-    chosen = np.random.default_rng(SEED).choice(len(pairs), MAX_TRIALS, replace=False)
-    return [pairs[place] for place in np.sort(chosen)]
-
-
-def _calibrated(
-    grids: Mapping[str, QuarterGrid], origin: int, policy: Policy, rate: float, trials: Sequence[Trial]
-) -> TrackRecord | None:
-    return calibrate(trials, grids, origin, policy, rate)
-
-
-def _train_with_trials(
-    grids: Mapping[str, QuarterGrid], end: int, policy: Policy, origin: int, pairs: Sequence[tuple[str, int]]
-) -> tuple[BoostedTrees | None, list[Trial]]:
-    """Trees trained on what is before `end`, and their scores at the given later origins."""
-    count = policy.horizon // QUARTER
-    learner = BoostedTrees.train(grids, end, origin % QUARTERS_PER_DAY, count)
-    if learner is None:
-        return None, []
-    return learner, _trials(learner, grids, pairs, count)
-
-
-def _trials(
-    forecast: Forecaster, grids: Mapping[str, QuarterGrid], pairs: Sequence[tuple[str, int]], count: int
-) -> list[Trial]:
-    scores = score_all(forecast, [(grids[machine], at) for machine, at in pairs], count)
-    return [Trial(machine, at, own) for (machine, at), own in zip(pairs, scores, strict=True)]
-
-
 def adjusted_rate(rate: float, recent: Tally | None) -> float | None:
-    """The rate to fit to, given the outcome of recently published slots. None stops publishing."""
+    """The rate to fit to, given the outcome of what was promised lately. None stops publishing."""
     if recent is None or recent.checked < 20:
         return rate
     achieved = recent.broken / recent.checked

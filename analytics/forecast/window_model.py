@@ -13,11 +13,11 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from analytics.forecast.forecasters import SEED
 from analytics.forecast.one_thread import one_thread
-from analytics.forecast.window_shares import FEATURES, SHARES
+from analytics.forecast.window_shares import FEATURES, SHARES, Origin, PastWindows
 
 MIN_ROWS = 1_000
+SEED = 20_260
 
 _SHARE_COLUMNS = len(SHARES)
 _LINEAR_COLUMNS = [
@@ -36,9 +36,9 @@ class WindowModel:
         self._linear, self._trees = linear, trees
 
     @classmethod
-    def fit(cls, features: np.ndarray, free: np.ndarray, weights: np.ndarray) -> WindowModel | None:
-        """`features`: shape (windows, len(FEATURES)); `free`: which of them were free throughout; `weights`: how much each counts. None
-        where there is too little to learn from."""
+    def fit(cls, features: np.ndarray, free: np.ndarray) -> WindowModel | None:
+        """`features`: shape (windows, len(FEATURES)); `free`: which of them were free throughout. None where there is too little to learn
+        from."""
         if len(free) < MIN_ROWS or len(np.unique(free)) < 2:
             return None
         trees = HistGradientBoostingClassifier(
@@ -49,9 +49,13 @@ class WindowModel:
         linear = LogisticRegression(C=0.002, max_iter=200)
         with one_thread():
             return cls(
-                linear.fit(_linear_features(features), free, sample_weight=weights),
-                trees.fit(features, free, sample_weight=weights),
+                linear.fit(_linear_features(features), free),
+                trees.fit(features, free),
             )
+
+    def of_day(self, past: PastWindows, origin: Origin, day: int, features: np.ndarray) -> np.ndarray:
+        """The probabilities of the windows of a day: shape (machines, starts, lengths)."""
+        return self.probabilities(features)
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """`features`: shape (…, len(FEATURES)). The probabilities have the shape before the last axis."""

@@ -26,7 +26,7 @@ from analytics.history.quarter_grid import (
 )
 
 STARTS_PER_DAY = 48
-LENGTHS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 144, 192, 288)
+LENGTHS = (2, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 96, 144, 192, 288)
 """Lengths of windows in quarter hours, from half an hour to three days. The first must be a half hour."""
 
 SHARES = (
@@ -140,6 +140,11 @@ class PastWindows:
         self._weekday_grown = {grow: _FadingShare(7, 40, shape) for grow in _GROWN if grow}
         self._day = 0
         self._drift: list[np.ndarray] = []
+
+    @property
+    def quarters(self) -> int:
+        """Quarters of the grids, of whole days."""
+        return int(self._values.shape[1])
 
     def outcomes(self, day: int) -> np.ndarray:
         """What became of the windows of a day: FREE, NOT_FREE or UNKNOWN."""

@@ -8,7 +8,8 @@ from enum import IntEnum
 
 import numpy as np
 
-from analytics.policy.policy import Blackout, holidays_between
+from analytics.policy.policy import Blackout
+from analytics.policy.public_holidays import holidays_between
 
 _SATURDAY = 5
 

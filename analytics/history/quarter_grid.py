@@ -7,7 +7,6 @@ free both times.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -79,12 +78,10 @@ def quarter_grids(
     first_day: date,
     days: int,
     zone: str,
-    masked_days: Collection[date] = (),
 ) -> dict[str, QuarterGrid]:
     """One grid for every machine of a timeline, ordered by machine.
 
-    `occupied`: the occupied spells of the same timeline. Days in `masked_days` count as unknown: a public holiday
-    is no evidence for other days of the same weekday.
+    `occupied`: the occupied spells of the same timeline.
     """
     machines = list(spells["machine"].cat.categories)
     walls = pd.date_range(datetime.combine(first_day, time(0)), periods=days * QUARTERS_PER_DAY, freq=QUARTER)
@@ -97,10 +94,6 @@ def quarter_grids(
     found[(once == NOT_FREE) | (again == NOT_FREE)] = NOT_FREE
     skipped = walls.tz_localize(zone, ambiguous=np.ones(len(walls), dtype=bool), nonexistent="NaT").isna()
     found[:, skipped] = UNKNOWN
-    for day in masked_days:
-        start = (day - first_day).days * QUARTERS_PER_DAY
-        if 0 <= start < len(walls):
-            found[:, start : start + QUARTERS_PER_DAY] = UNKNOWN
     return {machine: QuarterGrid(own, first_day, zone) for machine, own in zip(machines, found, strict=True)}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -15,7 +15,7 @@ from analytics.history.newest_states import machine_names
 from analytics.history.occupied_time import idle_spells, occupied_spells
 from analytics.history.quarter_grid import QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid, quarter_grids
 from analytics.history.timeline import timeline
-from analytics.policy.policy import QUARTER, Policy, holidays_between
+from analytics.policy.policy import QUARTER, Policy
 from stores import StateStore
 from telemetry import MachineState
 
@@ -80,7 +80,7 @@ def snapshot_at(intervals: pd.DataFrame, now: datetime, policy: Policy, begin: d
     spells = timeline(intervals, start, now)
     gaps = {name: policy.for_machine(name).changeover_gap for name in spells["machine"].cat.categories}
     occupied = occupied_spells(spells, gaps)
-    grids = quarter_grids(spells, occupied, first_day, days, policy.zone, _masked(policy, first_day, days))
+    grids = quarter_grids(spells, occupied, first_day, days, policy.zone)
     known = spells[spells["state"] != MachineState.UNKNOWN.value]
     last = known.groupby("machine", observed=True)["end"].max()
     last_heard = {name: last[name].to_pydatetime() if name in last.index else start for name in grids}
@@ -176,14 +176,3 @@ def _joined(now: datetime, pasts: Iterable[Snapshot]) -> Snapshot:
             {**whole.free_now, **part.free_now},
         )
     return whole
-
-
-def _masked(policy: Policy, first_day: date, days: int) -> set[date]:
-    """Days that are no evidence for other days: public holidays and collective leave."""
-    last_day = first_day + timedelta(days=days)
-    leave = {
-        period.first + timedelta(days=offset)
-        for period in policy.leave
-        for offset in range((period.last - period.first).days + 1)
-    }
-    return holidays_between(policy.holidays, first_day, last_day) | leave

@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import holidays as public_holidays
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from analytics.policy.public_holidays import country_of_zone, is_supported
 from analytics.policy.shifts import PATTERNS, Shifts
 from telemetry import Duration, Name
 
@@ -66,7 +66,7 @@ def _known_zone(name: str) -> str:
 
 
 def _known_country(code: str) -> str:
-    if code and code not in public_holidays.list_supported_countries():
+    if code and not is_supported(code):
         raise ValueError(
             'not a country whose public holidays are known; write a country code such as "BE", or "" for none'
         )
@@ -141,7 +141,7 @@ class MachinePolicy(BaseModel):
     buffer_before: Duration = timedelta(0)
     buffer_after: Duration = timedelta(0)
     changeover_gap: Duration = timedelta(minutes=30)
-    required_probability: Probability = 0.85
+    required_probability: Probability = 0.75
     largest_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     operator: Literal["included", "own_allowed", "own_required"] = "included"
     price: PriceRule | None = None
@@ -204,7 +204,7 @@ class Policy(MachinePolicy):
 
     factory: Name = "factory"
     zone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Brussels"
-    holidays: Annotated[str, AfterValidator(_known_country)] = "BE"
+    holidays: Annotated[str, AfterValidator(_known_country)] | None = None
     horizon: Annotated[Duration, Field(ge=timedelta(hours=1), le=timedelta(days=14))] = timedelta(days=7)
     max_broken_promises: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     max_silence: Duration = timedelta(minutes=15)
@@ -223,6 +223,11 @@ class Policy(MachinePolicy):
             raise ValueError(f"machines name the group {min(unknown)}, but there is no [group.{min(unknown)}] table")
         return self
 
+    @property
+    def country(self) -> str:
+        """Whose public holidays are kept: as `holidays` says, else of the time zone's country."""
+        return country_of_zone(self.zone) if self.holidays is None else self.holidays
+
     def group_of(self, machine: str) -> str | None:
         own = self.machine.get(machine)
         return own.group if own is not None else None
@@ -235,12 +240,3 @@ class Policy(MachinePolicy):
             if table is not None:
                 merged |= {name: getattr(table, name) for name in table.model_fields_set if name != "group"}
         return MachinePolicy.model_construct(**merged)
-
-
-def holidays_between(country: str, first: date, last: date) -> set[date]:
-    """Public holidays of a country from `first` to `last`, both included. `country`: ISO 3166 code, or an empty
-    string for none."""
-    if not country:
-        return set()
-    calendar = public_holidays.country_holidays(country, years=range(first.year, last.year + 1))
-    return {day for day in calendar if first <= day <= last}

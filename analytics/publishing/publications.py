@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from analytics.forecast.calibration import Tally
+from analytics.forecast.tally import Tally
 from analytics.policy.slot import Slot
 from analytics.publishing.reconcile import Offer
 from telemetry import rfc3339
@@ -19,8 +19,10 @@ from telemetry.sqlite_file import RESERVE_BYTES, open_sqlite_file
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS publication (
     id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL, probability REAL NOT NULL,
-    published TEXT NOT NULL, outcome TEXT);
+    published TEXT NOT NULL, outcome TEXT, windows INTEGER, windows_broken INTEGER);
 """
+_ADDED = ("windows", "windows_broken")
+"""Columns that files of earlier versions lack."""
 
 KEPT, BROKEN, WITHDRAWN, BOOKED, UNKNOWN = "kept", "broken", "withdrawn", "booked", "unknown"
 OUTCOMES = (KEPT, BROKEN, WITHDRAWN, BOOKED, UNKNOWN)
@@ -67,6 +69,10 @@ class Publications:
         """Open or create the file. Raises UserError if it cannot be written."""
         self._lock = threading.Lock()
         self._connection = open_sqlite_file(path, _SCHEMA, "the record of publications", RESERVE_BYTES)
+        columns = {row[1] for row in self._select("PRAGMA table_info(publication)")}
+        for name in _ADDED:
+            if name not in columns:
+                self._connection.execute(f"ALTER TABLE publication ADD COLUMN {name} INTEGER")
 
     def record(self, offer: Offer, at: datetime, bound: datetime) -> None:
         """Record an offer as it now stands. An offer that was withdrawn and is made again is open again.
@@ -77,7 +83,7 @@ class Publications:
         slot: Slot = offer.slot
         with self._lock:
             self._connection.execute(
-                "INSERT INTO publication VALUES (?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET "
+                "INSERT INTO publication VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL) ON CONFLICT (id) DO UPDATE SET "
                 "start = CASE WHEN publication.start <= ? AND publication.outcome IS NULL "
                 "THEN min(publication.start, excluded.start) ELSE excluded.start END, "
                 '"end" = excluded."end", probability = excluded.probability, outcome = NULL',
@@ -107,7 +113,9 @@ class Publications:
             for offer in offers
         ]
         with self._lock:
-            self._connection.executemany("INSERT OR IGNORE INTO publication VALUES (?, ?, ?, ?, ?, ?, NULL)", rows)
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO publication VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL)", rows
+            )
 
     def withdraw(self, offer_id: str, bound: datetime) -> None:
         """Record a withdrawal. An offer that begins after `bound` was withdrawn in time; any other stays open and
@@ -118,12 +126,13 @@ class Publications:
                 (WITHDRAWN, offer_id, rfc3339(bound)),
             )
 
-    def settle(self, ids: Sequence[str], outcome: str) -> None:
-        """Set the outcome of open publications."""
+    def settle(self, publication_id: str, outcome: str, windows: Tally | None = None) -> None:
+        """Set the outcome of an open publication. `windows`: those that people could have booked of it."""
+        counts = (None, None) if windows is None else (windows.checked, windows.broken)
         with self._lock:
-            self._connection.executemany(
-                "UPDATE publication SET outcome = ? WHERE id = ? AND outcome IS NULL",
-                [(outcome, publication_id) for publication_id in ids],
+            self._connection.execute(
+                "UPDATE publication SET outcome = ?, windows = ?, windows_broken = ? WHERE id = ? AND outcome IS NULL",
+                (outcome, *counts, publication_id),
             )
 
     def due_for_check(self, now: datetime) -> list[Publication]:
@@ -166,6 +175,16 @@ class Publications:
         query = "SELECT outcome, count(*) FROM publication WHERE start >= ? GROUP BY outcome"
         counts = dict(self._select(query, rfc3339(since)))
         return Tally(counts.get(KEPT, 0) + counts.get(BROKEN, 0), counts.get(BROKEN, 0))
+
+    def windows(self, since: datetime = EARLIEST) -> Tally:
+        """The windows that people could have booked of what `tally` counts. A publication that an earlier version checked counts as
+        one."""
+        query = (
+            "SELECT total(coalesce(windows, 1)), total(coalesce(windows_broken, outcome = ?)) FROM publication "
+            "WHERE start >= ? AND outcome IN (?, ?)"
+        )
+        ((checked, broken),) = self._select(query, BROKEN, rfc3339(since), KEPT, BROKEN)
+        return Tally(int(checked), int(broken))
 
     def _select(self, query: str, *parameters: str | int) -> list[Any]:
         with self._lock:

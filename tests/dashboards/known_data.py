@@ -128,7 +128,7 @@ def fill(influx_url: str, folder: Path) -> Iterator[Filled]:
         start = day - timedelta(days=days_ago) + timedelta(hours=2 * number)
         slot = Slot("m1", start, start + timedelta(hours=2), 0.92, 10, 1)
         publications.record(Offer(str(number), slot), start - timedelta(days=1), start)
-        publications.settle([str(number)], outcome)
+        publications.settle(str(number), outcome)
     start = NOW.replace(minute=0) + timedelta(hours=6)
     slots = (
         Slot("m1", start, start + timedelta(hours=4), 0.95, 3, 1),

@@ -43,7 +43,8 @@ def spare(
     policy: PolicyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the slots that would be published at a moment, from what was known then."""
+    """List what could be booked at a moment, from what was known then: the longest windows. Any part of one can be booked, and is at least as
+    sure."""
     from analytics.forecast.spare_capacity import find_spare_capacity
     from analytics.history.snapshot import HISTORY
 
@@ -73,10 +74,10 @@ def spare(
         console.print(table)
     elif found.fitted is None:
         console.print(
-            f"No slots: no forecast has a track record of at most {rules.max_broken_promises:.0%} broken promises yet."
+            f"Nothing: in the weeks that are known, no forecast would have kept a promise of at most {rules.max_broken_promises:.0%} broken."
         )
     else:
-        console.print("No slots: no hours that may be offered are likely enough to be free.")
+        console.print("Nothing: no hours that may be offered are likely enough to be free.")
 
 
 def backtest(
@@ -95,7 +96,7 @@ def backtest(
     as_json: JsonOption = False,
 ) -> None:
     """Back-test the forecast on a history: propose slots at rolling origins, from what was known at each, and
-    compare them with what happened. Two simple forecasts are run beside it at the same promised rate."""
+    compare them with what happened. Counting weekdays is run beside it at the same promised rate."""
     from analytics.forecast.backtest import Plan, run_backtest
 
     rules = _policy(policy, None)
@@ -194,18 +195,12 @@ def _print_kpis(rows: Sequence[Kpis], bound: float) -> None:
 
 
 def _print(result: dict[str, Any]) -> None:
-    table = Table("", "Slots", "Offered h", "Free h", "Precision", "Recall", "Broken", "95 % of it", "Brier")
+    lengths = list(result["results"]["vrijloop"]["windows"])
+    headings = [f"{length[:-1]} h {what}" for length in lengths for what in ("kept", "found")]
+    table = Table("", "Windows", *headings, "Brier")
     for name, score in result["results"].items():
-        low, high = score["broken_interval_95"]
-        table.add_row(
-            name,
-            str(score["slots"]),
-            f"{score['offered_h']:.0f}",
-            f"{score['free_h']:.0f}",
-            *(_share(score[key]) for key in ("precision", "recall", "broken_share")),
-            f"{low:.1%}-{high:.1%}",
-            "-" if score["brier"] is None else f"{score['brier']:.4f}",
-        )
+        shares = [_share(score["windows"][length][what]) for length in lengths for what in ("kept", "found")]
+        table.add_row(name, str(score["slots"]), *shares, "-" if score["brier"] is None else f"{score['brier']:.4f}")
     console = Console()
     console.print(
         f"{result['origins']} origins from {result['first']} to {result['last']}, {result['machines']} machines, "
@@ -214,7 +209,11 @@ def _print(result: dict[str, Any]) -> None:
     console.print(table)
     rows = result["results"]["vrijloop"]["reliability"]
     if rows:
-        reliability = Table("Promised", "Slots", "Mean promise", "Kept", title="Reliability")
+        console.print(
+            "Kept: of the windows of that length that could have been booked, those that were free throughout. Found: of all windows that were "
+            "free, those that could have been booked."
+        )
+        reliability = Table("Said", "Windows", "Mean", "Kept", title="Reliability")
         for row in rows:
             between = f"{row['from']:.3f}-{row['to']:.3f}"
             reliability.add_row(between, str(row["slots"]), f"{row['promised']:.3f}", f"{row['kept']:.3f}")

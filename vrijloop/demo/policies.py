@@ -22,7 +22,7 @@ def limburg_policy() -> str:
         'maximum_slot = "8h"',
         'notice = "1h"',
         'changeover_gap = "30min"',
-        "required_probability = 0.85",
+        "required_probability = 0.75",
         "share_live_state = true",
         "",
     ]
@@ -32,17 +32,15 @@ def limburg_policy() -> str:
 
 
 def replay_policy(zone: str) -> str:
-    """Offers all hours, without holidays, since the recording may come from any country."""
+    """Offers all hours; the holidays are those of the recording's zone."""
     return "\n".join(
         [
             f'factory = "{REPLAY_FACTORY}"',
             f'zone = "{zone}"',
             'minimum_slot = "2h"',
             'notice = "0h"',
-            "required_probability = 0.85",
+            "required_probability = 0.75",
             "share_live_state = true",
-            # An empty country: no public holidays.
-            'holidays = ""',
             "",
             f"[machine.{REPLAY_MACHINE}]",
             'title = "Recorded power meter"',

@@ -1,9 +1,9 @@
-"""Properties of proposals for any scores: the factory's rules hold for every slot, and stricter rules never offer
+"""Properties of proposals for any history: the factory's rules hold for every window, and stricter rules never offer
 more."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -11,9 +11,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.forecast.calibration import Tally, TrackRecord
-from analytics.forecast.forecasters import WEEKLY
+from analytics.forecast.counting import CountedWeekdays
+from analytics.forecast.promise import Promise
 from analytics.forecast.spare_capacity import Fitted, propose
+from analytics.forecast.tally import Tally
+from analytics.forecast.window_shares import LENGTHS
 from analytics.history.quarter_grid import FREE, NOT_FREE, UNKNOWN, QuarterGrid
 from analytics.history.snapshot import Snapshot
 from analytics.policy.policy import QUARTER, Blackout, Policy, parse_offered_hours
@@ -25,7 +27,9 @@ LOCAL = ZoneInfo(ZONE)
 # Four weeks and a morning: the horizon includes the DST change on 29 March.
 NOW = datetime(2026, 3, 26, 9, 7, tzinfo=LOCAL)
 SKIPPED = [datetime(2026, 3, 29, 3, minute, tzinfo=LOCAL) for minute in (0, 15, 30, 45)]
-FITTED = Fitted(WEEKLY, TrackRecord(0.5, 1, None, 100, Tally(100, 2)), 0.05, NOW)
+FITTED = Fitted(
+    CountedWeekdays(), Promise(np.full(len(LENGTHS), 0.5), days=200, total=Tally(100, 2)), rate=0.05, now=NOW
+)
 
 policies = st.builds(
     lambda offered, blackout, shortest, more, notice, before, after, share, step: Policy(
@@ -95,11 +99,17 @@ def test_every_slot_keeps_every_rule(seed: int, policy: Policy, booked: list[tup
             assert not any(one.first <= moment.date() <= one.last for one in policy.blackout)
             moment += QUARTER
     for earlier, later in pairwise(slots):
-        assert earlier.end <= later.start
+        assert earlier.start < later.start
+        assert earlier.end < later.end, "no window lies inside another one"
 
 
 def hours(found: tuple[Slot, ...]) -> timedelta:
-    return sum((one.end - one.start for one in found), timedelta(0))
+    """Hours inside any of the windows, which are ordered."""
+    covered, reached = timedelta(0), NOW.astimezone(UTC)
+    for window in found:
+        covered += max(timedelta(0), window.end - max(window.start, reached))
+        reached = max(reached, window.end)
+    return covered
 
 
 @settings(max_examples=50)
@@ -129,8 +139,8 @@ def test_no_more_than_the_share_is_offered(seed: int, policy: Policy) -> None:
 def test_a_stricter_policy_never_offers_more(
     seed: int, policy: Policy, booked: list[tuple[datetime, datetime]], stricter: dict[str, object]
 ) -> None:
-    if stricter.keys() & {"notice", "blackout"}:
-        # Without `largest_share`: whole slots are chosen up to the share, so that fewer slots to choose from may add
+    if stricter.keys() & {"notice", "blackout", "required_probability"}:
+        # Without `largest_share`: whole windows are chosen up to the share, so that fewer windows to choose from may add
         # up to more hours. Another test checks the share.
         policy = policy.model_copy(update={"largest_share": 1.0})
     assert hours(slots_of(seed, policy.model_copy(update=stricter), booked)) <= hours(slots_of(seed, policy, booked))

@@ -135,7 +135,7 @@ def test_the_model_learns_what_was_free_and_keeps_the_order_of_shares() -> None:
     chance = np.random.default_rng(3)
     features = chance.random((4 * MIN_ROWS, len(FEATURES))).astype(np.float32)
     free = chance.random(len(features)) < features[:, 0]
-    model = WindowModel.fit(features, free, np.ones(len(free)))
+    model = WindowModel.fit(features, free)
     assert model is not None
     found = model.probabilities(features)
     assert np.mean((found - free) ** 2) < np.mean((free.mean() - free) ** 2) - 0.04
@@ -148,4 +148,4 @@ def test_the_model_learns_what_was_free_and_keeps_the_order_of_shares() -> None:
 def test_too_little_to_learn_from(rows: int, share: float) -> None:
     chance = np.random.default_rng(0)
     free = chance.random(rows) < share
-    assert WindowModel.fit(chance.random((rows, len(FEATURES))), free, np.ones(rows)) is None
+    assert WindowModel.fit(chance.random((rows, len(FEATURES))), free) is None

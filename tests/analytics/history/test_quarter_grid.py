@@ -25,12 +25,11 @@ def grid_of(
     first: date,
     days: int,
     zone: str = "UTC",
-    masked: tuple[date, ...] = (),
 ) -> QuarterGrid:
     start = datetime(first.year, first.month, first.day, tzinfo=ZoneInfo(zone))
     spells = timeline(intervals(rows), start, start + timedelta(days=days))
     occupied = occupied_spells(spells, timedelta(minutes=30))
-    return quarter_grids(spells, occupied, first, days, zone, masked)["m"]
+    return quarter_grids(spells, occupied, first, days, zone)["m"]
 
 
 def test_free_busy_and_unknown_quarters() -> None:
@@ -72,13 +71,6 @@ def test_the_repeated_hour_is_free_only_if_it_was_free_both_times() -> None:
     assert grid.values[8:12].tolist() == [NOT_FREE] * 4
     assert grid.values[4:8].tolist() == [FREE] * 4
     assert grid.values[12:16].tolist() == [FREE] * 4
-
-
-def test_a_public_holiday_is_no_evidence_for_other_days() -> None:
-    rows = [("m", utc(5), utc(8), "not_executing", None)]
-    grid = grid_of(rows, date(2026, 1, 5), 3, masked=(date(2026, 1, 6),))
-    assert (grid.values[96:192] == UNKNOWN).all()
-    assert (grid.values[[*range(96), *range(192, 288)]] == FREE).all()
 
 
 @given(st.integers(0, 365 * 96 - 1))

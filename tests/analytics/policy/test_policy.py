@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from analytics.policy.policy import Policy, holidays_between, parse_offered_hours
+from analytics.policy.policy import Policy, parse_offered_hours
+from analytics.policy.public_holidays import country_of_zone, holidays_between
 from telemetry import UserError, load_settings
 
 
@@ -78,6 +79,16 @@ def test_offered_hours(text: str, inside: datetime, outside: datetime) -> None:
     hours = parse_offered_hours(text)
     assert hours.contains(inside, timedelta(minutes=15))
     assert not hours.contains(outside, timedelta(minutes=15))
+
+
+@pytest.mark.parametrize(
+    ("zone", "country"), [("Europe/Brussels", "BE"), ("Asia/Seoul", "KR"), ("Europe/Berlin", "DE"), ("UTC", "")]
+)
+def test_the_holidays_are_those_of_the_zone_unless_others_are_named(zone: str, country: str) -> None:
+    assert country_of_zone(zone) == country
+    assert Policy(zone=zone).country == country
+    assert Policy(zone=zone, holidays="NL").country == "NL"
+    assert Policy(zone=zone, holidays="").country == ""
 
 
 def test_belgian_public_holidays() -> None:

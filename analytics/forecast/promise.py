@@ -1,0 +1,218 @@
+"""Which windows may be promised, and with which probability. Pure.
+
+For each length the threshold is the lowest probability from which on, in forecasts of the past, at most the promised share of the windows
+was broken; recent days count more, and a part of a day on which everything broke is added (conformal risk control on days). The
+probability beside a window is calibrated on the maximal windows that these thresholds would have given in the past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from analytics.forecast.bookable import Rules, maximal_windows
+from analytics.forecast.tally import Tally
+from analytics.forecast.window_shares import LENGTHS, STARTS_PER_DAY
+from analytics.history.quarter_grid import NOT_FREE, UNKNOWN, running_counts
+from analytics.policy.policy import MachinePolicy
+
+MIN_DAYS = 10
+"""Without as many forecasts of the past (of a machine and day) in which a window was asked for, it is not promised."""
+HALF_LIFE_DAYS = 40.0
+"""Of the days on which thresholds are chosen. Decided on the first half of two recordings (decision 20)."""
+ADDED_DAYS = 0.1
+"""What is added for the days that have not been seen: so much of a day on which every window was broken."""
+KNOWN_SHARE = 0.8
+"""Share of a window that must be known, and free, before it counts as kept."""
+ASKED_LENGTHS = (8, 16, 32, 48, 96, 192, 288)
+"""Lengths, in quarters, for which thresholds are chosen; between them they are interpolated. People ask for two, four and eight hours."""
+NEVER = 2.0
+"""A threshold that no window reaches."""
+
+_PULL = 2.5
+"""How strongly the calibration is drawn towards leaving the forecast as it is: as by some fifty windows of 95 %."""
+_STEPS = 40
+_ROUNDS = 3
+"""What the policy requires shortens windows by their calibrated probability, and the calibration is of the windows that are left."""
+_HALF_A_PERCENT = 0.005
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Forecasts of the past: one row for each machine, origin and day ahead. `said`: shape (rows, starts, lengths). `values`: FREE,
+    NOT_FREE or UNKNOWN from the midnight of that day on, as far as the longest window reaches, UNKNOWN from now on; `usable`: the
+    quarters that could have been booked; both of shape (rows, quarters). `weight`: how many days of the horizon a row stands for."""
+
+    machine: np.ndarray
+    age_days: np.ndarray
+    weight: np.ndarray
+    said: np.ndarray
+    values: np.ndarray
+    usable: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.machine)
+
+    def outcomes(self, row: np.ndarray, begin: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(kept, known) of windows: each of shape (windows,)."""
+        busy, sure = running_counts(self.values == NOT_FREE), running_counts(self.values != UNKNOWN)
+        broken = busy[row, end] > busy[row, begin]
+        known = broken | (sure[row, end] - sure[row, begin] >= KNOWN_SHARE * (end - begin))
+        return ~broken, known
+
+
+@dataclass(frozen=True)
+class Promise:
+    """The thresholds of each length, ascending, and the record of the maximal windows that they would have given."""
+
+    thresholds: np.ndarray
+    calibration: tuple[float, float] = (0.0, 1.0)
+    days: int = 0
+    total: Tally = field(default_factory=Tally)
+    per_machine: Mapping[str, Tally] = field(default_factory=dict)
+
+    def probabilities(self, forecast: np.ndarray) -> np.ndarray:
+        """What is said of windows with such a forecast: in whole percents, and no surer than the days of the record can tell (Laplace's
+        rule of succession: even a record without a broken promise gives no certainty)."""
+        shift, slope = self.calibration
+        said = 1 / (1 + np.exp(-(shift + slope * _logit(forecast))))
+        most = np.floor(100 * (self.days + 1) / (self.days + 2)) / 100
+        return np.asarray(np.minimum(np.round(said, 2), most))
+
+    def thresholds_from(self, required: float) -> np.ndarray:
+        """The thresholds, raised to where windows are said to be at least `required` sure: shape (lengths,)."""
+        shift, slope = self.calibration
+        if slope <= 0 or self.probabilities(np.array([1.0]))[0] < required:
+            return np.full(len(self.thresholds), NEVER)
+        least = 1 / (1 + np.exp(-(_logit(np.array(required - _HALF_A_PERCENT)) - shift) / slope))
+        return np.asarray(np.maximum(self.thresholds, float(least)))
+
+
+def promise(
+    trials: Trials,
+    names: Sequence[str],
+    policies: Sequence[MachinePolicy],
+    rate: float,
+    lengths: Sequence[int] = LENGTHS,
+) -> Promise | None:
+    """The promise that can be kept, or None if there is none. `names`, `policies`: of the machines that the trials number."""
+    thresholds = lowest_thresholds(trials, rate, lengths)
+    if (thresholds >= NEVER).all():
+        return None
+    rules = Rules(*(rule[trials.machine] for rule in Rules.of(policies)))
+    weights = trials.weight * np.exp2(-trials.age_days / HALF_LIFE_DAYS)
+    found = Promise(thresholds, days=len(trials))
+    for _ in range(_ROUNDS):
+        of_machine = np.stack([found.thresholds_from(policy.required_probability) for policy in policies])
+        windows = maximal_windows(trials.said, of_machine[trials.machine], trials.usable, rules, lengths)
+        kept, known = trials.outcomes(windows.row, windows.begin, windows.end)
+        row, forecast, kept = windows.row[known], windows.probability[known], kept[known]
+        if not len(kept):
+            return None
+        machine = trials.machine[row]
+        found = Promise(
+            thresholds,
+            calibrated(forecast, kept, weights[row]),
+            len(np.unique(row)),
+            _tally(kept),
+            {name: _tally(kept[machine == place]) for place, name in enumerate(names)},
+        )
+    return found
+
+
+def _tally(kept: np.ndarray) -> Tally:
+    return Tally(len(kept), int((~kept).sum()))
+
+
+def lowest_thresholds(trials: Trials, rate: float, lengths: Sequence[int] = LENGTHS) -> np.ndarray:
+    """The lowest threshold of each length at which the promise was kept, ascending: shape (lengths,). `NEVER` where there is none."""
+    known = np.array(lengths)
+    found = np.full(len(lengths), NEVER)
+    asked = [place for place, length in enumerate(lengths) if length in ASKED_LENGTHS]
+    # Longer windows are never easier to promise than those inside them.
+    found[asked] = np.maximum.accumulate([_threshold(trials, rate, place, lengths[place]) for place in asked])
+    for place, length in enumerate(lengths):
+        shorter = [other for other in asked if lengths[other] < length]
+        longer = [other for other in asked if lengths[other] > length]
+        if place in asked:
+            continue
+        if shorter and longer and found[longer[0]] < NEVER:
+            found[place] = np.interp(length, known[asked], found[asked])
+            continue
+        # What people ask for is what counts: shorter windows give way.
+        least = found[shorter[-1]] if shorter else 0.0
+        most = found[longer[0]] if longer else NEVER
+        found[place] = min(most, max(least, _threshold(trials, rate, place, length)))
+    for place in range(len(lengths) - 2, -1, -1):
+        found[place] = min(found[place], found[place + 1])
+    return found
+
+
+def _threshold(trials: Trials, rate: float, place: int, length: int) -> float:
+    """The lowest threshold of one length, in the order of the trials' lengths at `place`."""
+    begin = 2 * np.arange(STARTS_PER_DAY)
+    begin = begin[begin + length <= trials.usable.shape[1]]
+    row, begin = np.repeat(np.arange(len(trials)), len(begin)), np.tile(begin, len(trials))
+    closed = running_counts(~trials.usable)
+    asked = np.flatnonzero(closed[row, begin + length] == closed[row, begin])
+    kept, known = trials.outcomes(row[asked], begin[asked], begin[asked] + length)
+    asked, kept = asked[known], kept[known]
+    days = len(np.unique(row[asked]))
+    if days < MIN_DAYS:
+        return NEVER
+    row, begin = row[asked], begin[asked]
+    weight = (trials.weight * np.exp2(-trials.age_days / HALF_LIFE_DAYS))[row]
+    said = trials.said[row, begin // 2, place]
+    return lowest_threshold(said, kept, weight, rate, ADDED_DAYS * len(asked) / days)
+
+
+def lowest_threshold(said: np.ndarray, kept: np.ndarray, weights: np.ndarray, rate: float, added: float = 0.0) -> float:
+    """The lowest probability from which on at most `rate` of the windows, by weight, was broken, with `added` broken ones beside them;
+    `NEVER` if there is none."""
+    order = np.argsort(-said, kind="stable")
+    broken = np.cumsum((weights * ~kept)[order]) + added
+    asked = np.cumsum(weights[order]) + added
+    last_of_its_value = np.append(said[order][1:] != said[order][:-1], True)
+    within = np.flatnonzero((broken <= rate * asked) & last_of_its_value)
+    return float(said[order][within[-1]]) if len(within) else NEVER
+
+
+def calibrated(forecast: np.ndarray, kept: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """(shift, slope) of the logits of a forecast that fit what came best (Platt's scaling), drawn towards leaving it as it is."""
+    logits = _logit(forecast)
+    shift, slope = 0.0, 1.0
+    design = np.column_stack([np.ones_like(logits), logits])
+    for _ in range(_STEPS):
+        said = 1 / (1 + np.exp(-(shift + slope * logits)))
+        gradient = design.T @ (weights * (kept - said)) - _PULL * np.array([shift, slope - 1.0])
+        curvature = (design * (weights * said * (1 - said))[:, None]).T @ design + _PULL * np.eye(2)
+        change = np.linalg.solve(curvature, gradient)
+        shift, slope = shift + change[0], slope + change[1]
+        if np.abs(change).max() < 1e-8:
+            break
+    return float(shift), float(max(0.0, slope))
+
+
+def was_kept(values: np.ndarray) -> bool | None:
+    """Whether a window was free throughout; None if too little is known. `values`: the quarters of the window."""
+    if (values == NOT_FREE).any():
+        return False
+    return True if len(values) and (values != UNKNOWN).mean() >= KNOWN_SHARE else None
+
+
+def parts_kept(values: np.ndarray, lengths: Sequence[int] = (8, 16, 32)) -> Tally:
+    """The windows of two, four and eight hours inside a window, begun on its half hours, as people book them: checked and broken. A window
+    that is shorter counts as a whole. `values`: its quarters."""
+    found = Tally()
+    for length in [length for length in lengths if length <= len(values)] or [len(values)]:
+        for begin in range(0, len(values) - length + 1, 2):
+            kept = was_kept(values[begin : begin + length])
+            found.add(Tally(kept is not None, kept is False))
+    return found
+
+
+def _logit(shares: np.ndarray) -> np.ndarray:
+    clipped = np.clip(shares, 1e-4, 1 - 1e-4)
+    return np.asarray(np.log(clipped / (1 - clipped)))

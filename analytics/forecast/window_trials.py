@@ -1,0 +1,284 @@
+"""Forecasts of the past weeks, made with models that knew nothing of what came after, and the model of today. Pure.
+
+Every four weeks of the past a model is fitted to the windows that had ended by then, and forecasts the weeks that follow. From these
+trials the promise is derived; the last model, fitted to all windows, makes the forecast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import numpy as np
+
+from analytics.executors import Executor, map_in_order
+from analytics.forecast.counting import CountedWeekdays
+from analytics.forecast.promise import Trials
+from analytics.forecast.window_model import SEED, WindowModel, never_growing
+from analytics.forecast.window_shares import LENGTHS, STARTS_PER_DAY, Origin, PastWindows
+from analytics.history.day_kinds import day_kinds
+from analytics.history.offered_quarters import open_quarters
+from analytics.history.quarter_grid import FREE, QUARTERS_PER_DAY, UNKNOWN, QuarterGrid
+from analytics.policy.policy import QUARTER, Policy
+
+TRIED_DAYS = 26 * 7
+"""How far back the past is forecast: with their half-life, older days would weigh next to nothing."""
+REFIT_DAYS = 28
+LEARNT_DAYS = 21
+"""The first weeks of a history, in which the shares are still beliefs, are not learnt from."""
+MAX_MACHINES = 64
+"""Machines that teach the model and the promise, at random: more would cost much time and change little."""
+MAX_TRIALS = 1_500
+MAX_ROWS = 30_000
+FADING_DAYS = 200.0
+"""Half-life of the windows to which a model is fitted."""
+
+_ROWS_PER_DAY = 240
+_REACH = max(LENGTHS) // QUARTERS_PER_DAY + 1
+"""Days that the longest window reaches into."""
+
+
+@dataclass
+class _Rows:
+    """Windows to learn from."""
+
+    features: list[np.ndarray] = field(default_factory=list)
+    free: list[np.ndarray] = field(default_factory=list)
+    begun_on: list[np.ndarray] = field(default_factory=list)
+    ended: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, features: np.ndarray, free: np.ndarray, begun_on: np.ndarray, ended: np.ndarray) -> None:
+        self.features.append(features)
+        self.free.append(free)
+        self.begun_on.append(begun_on)
+        self.ended.append(ended)
+
+    def ended_by(self, place: int, chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray] | None:
+        """(features, free) of windows that had ended, older ones more rarely: at most `MAX_ROWS` of them."""
+        if not self.free:
+            return None
+        known = np.flatnonzero(np.concatenate(self.ended) <= place)
+        # Drawn by weight instead of weighted in the fit: scikit-learn's trees take four times as long with weights.
+        weights = np.exp2(-(place // QUARTERS_PER_DAY - np.concatenate(self.begun_on)[known]) / FADING_DAYS)
+        wanted = min(MAX_ROWS, int(weights.sum()))
+        known = np.sort(chance.choice(known, wanted, replace=False, p=weights / weights.sum())) if wanted else known[:0]
+        return np.concatenate(self.features)[known], np.concatenate(self.free)[known]
+
+
+@dataclass
+class _Tried:
+    """Features of the windows to be forecast in one block, and which machine, origin and day each row belongs to."""
+
+    machine: list[int] = field(default_factory=list)
+    origin: list[Origin] = field(default_factory=list)
+    day: list[int] = field(default_factory=list)
+    weight: list[float] = field(default_factory=list)
+    features: list[np.ndarray] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Teachers:
+    """The machines that teach, their grids on one axis, and the kinds of their days and of those ahead."""
+
+    names: tuple[str, ...]
+    grids: tuple[QuarterGrid, ...]
+    values: np.ndarray
+    kinds: np.ndarray
+    weekdays: np.ndarray
+
+    @classmethod
+    def of(cls, grids: Mapping[str, QuarterGrid], origin: int, policy: Policy) -> Teachers:
+        names = sorted(grids)
+        if len(names) > MAX_MACHINES:
+            names = sorted(np.random.default_rng(SEED).choice(names, MAX_MACHINES, replace=False).tolist())
+        values = before(grids, names, origin)
+        days = values.shape[1] // QUARTERS_PER_DAY + policy.horizon // timedelta(days=1) + _REACH + 2
+        first_day = next(iter(grids.values())).first_day
+        kinds, weekdays = calendar(first_day, days, policy)
+        return cls(tuple(names), tuple(grids[name] for name in names), values, kinds, weekdays)
+
+
+def before(grids: Mapping[str, QuarterGrid], names: Sequence[str], origin: int) -> np.ndarray:
+    """What is known before the origin, on whole days: shape (machines, quarters)."""
+    values = np.full((len(names), (origin // QUARTERS_PER_DAY + 1) * QUARTERS_PER_DAY), UNKNOWN, dtype=np.int8)
+    for place, name in enumerate(names):
+        known = grids[name].values[:origin]
+        values[place, : len(known)] = known
+    return values
+
+
+def calendar(first_day: date, days: int, policy: Policy) -> tuple[np.ndarray, np.ndarray]:
+    """(kind, weekday) of each day: each of shape (days,)."""
+    return day_kinds(first_day, days, policy.country, policy.leave), (np.arange(days) + first_day.weekday()) % 7
+
+
+def days_ahead(origin: Origin, horizon: timedelta) -> int:
+    """How many local days a forecast touches, the origin's included."""
+    return -(-(origin.quarter + horizon // QUARTER) // QUARTERS_PER_DAY)
+
+
+def learnt(
+    teachers: Teachers,
+    origin: int,
+    policy: Policy,
+    need: int,
+    executor: Executor,
+    hours: Sequence[int],
+    counting: CountedWeekdays | None = None,
+) -> tuple[WindowModel | CountedWeekdays | None, Trials]:
+    """The model of today and the trials of the past weeks. `need`: quarters of its own that a machine must have before it is tried;
+    `hours`: the times of day of the origins, in quarters, in turn from day to day; `counting`: forecasts in the model's place."""
+    models: list[WindowModel | None] = []
+    said: list[np.ndarray] = []
+    tried = _Tried()
+    if counting is not None:
+        said = [answers for _, answers in _pieces(teachers, origin, policy, need, hours, tried, counting)]
+        return counting, _trials(teachers, origin, policy, tried, _joined(said))
+    pieces = _pieces(teachers, origin, policy, need, hours, tried)
+    for model, answers in map_in_order(executor, _fit_and_forecast, pieces):
+        models.append(model)
+        said.append(answers)
+    return (models[-1] if models else None), _trials(teachers, origin, policy, tried, _joined(said))
+
+
+def _joined(said: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([some for some in said if len(some)]) if any(map(len, said)) else _NOTHING
+
+
+_NOTHING = np.empty((0, STARTS_PER_DAY, len(LENGTHS)), dtype=np.float32)
+_Piece = tuple[tuple[np.ndarray, np.ndarray] | None, np.ndarray]
+
+
+def _pieces(
+    teachers: Teachers,
+    origin: int,
+    policy: Policy,
+    need: int,
+    hours: Sequence[int],
+    tried: _Tried,
+    counting: CountedWeekdays | None = None,
+) -> Iterator[_Piece]:
+    """What each model is fitted to and what it has to forecast: one for each block of the past, and the model of today at the end."""
+    chance, horizon = np.random.default_rng(SEED), policy.horizon // QUARTER
+    past = PastWindows(teachers.values, teachers.kinds, teachers.weekdays)
+    today = origin // QUARTERS_PER_DAY
+    rows, block = _Rows(), _Tried()
+    fitted_to = None
+    first_tried = max(LEARNT_DAYS + 7, today - TRIED_DAYS)
+    per_day = max(1, MAX_TRIALS // max(1, min(TRIED_DAYS, today - first_tried)))
+    for day in range(LEARNT_DAYS, today):
+        at = Origin(day, hours[day % len(hours)])
+        count = days_ahead(at, policy.horizon)
+        if (day >= first_tried and (today - day) % REFIT_DAYS == 0) or day == first_tried:
+            if block.machine:
+                yield _closed(tried, block, fitted_to)
+                block = _Tried()
+            fitted_to = rows.ended_by(at.place, chance)
+        ahead = _days_tried(day, count)
+        for on_day, seen in past.looking_ahead(at, [day + offset for offset, _ in ahead]):
+            said = seen
+            if counting is not None:
+                said = never_growing(counting.of_day(past, at, on_day, seen), LENGTHS)
+            else:
+                _collect(rows, past, at, on_day, seen, origin, at.place + horizon, chance)
+            if day >= first_tried:
+                weight = dict(ahead)[on_day - day]
+                able = [place for place, grid in enumerate(teachers.grids) if _may_be_tried(grid, at.place, need)]
+                for place in able if len(able) <= per_day else chance.choice(able, per_day, replace=False).tolist():
+                    block.machine.append(place)
+                    block.origin.append(at)
+                    block.day.append(on_day)
+                    block.weight.append(weight)
+                    block.features.append(said[place])
+    if block.machine:
+        yield _closed(tried, block, fitted_to)
+    yield rows.ended_by(origin, chance), np.empty((0, 0))
+
+
+def _closed(tried: _Tried, block: _Tried, fitted_to: tuple[np.ndarray, np.ndarray] | None) -> _Piece:
+    tried.machine += block.machine
+    tried.origin += block.origin
+    tried.day += block.day
+    tried.weight += block.weight
+    return fitted_to, np.stack(block.features)
+
+
+def _fit_and_forecast(
+    fitted_to: tuple[np.ndarray, np.ndarray] | None, features: np.ndarray
+) -> tuple[WindowModel | None, np.ndarray]:
+    model = WindowModel.fit(*fitted_to) if fitted_to is not None else None
+    if not len(features):
+        return model, _NOTHING
+    if model is None:
+        return None, np.full(features.shape[:-1], np.nan, dtype=np.float32)
+    return model, never_growing(model.probabilities(features), LENGTHS).astype(np.float32)
+
+
+def _days_tried(day: int, count: int) -> list[tuple[int, float]]:
+    """(days ahead, for how many days of the horizon it stands): the first two, and one of the others in turn."""
+    if count <= 3:
+        return [(ahead, 1.0) for ahead in range(count)]
+    return [(0, 1.0), (1, 1.0), (2 + day % (count - 2), float(count - 2))]
+
+
+def _may_be_tried(grid: QuarterGrid, place: int, need: int) -> bool:
+    """Whether the machine could have been offered then: not on weeks that are borrowed from others."""
+    return not grid.own_from or place >= grid.own_from + need
+
+
+def _collect(
+    rows: _Rows,
+    past: PastWindows,
+    at: Origin,
+    day: int,
+    features: np.ndarray,
+    now: int,
+    until: int,
+    chance: np.random.Generator,
+) -> None:
+    """Add some windows of a day that lie between the origin and the end of its horizon, and have ended by now."""
+    if (day + 1) * QUARTERS_PER_DAY > past.quarters:
+        return
+    begin = day * QUARTERS_PER_DAY + 2 * np.arange(STARTS_PER_DAY)
+    end = begin[:, None] + np.array(LENGTHS)[None, :]
+    states = past.outcomes(day)
+    able = np.flatnonzero((states != UNKNOWN) & (begin[:, None] >= at.place)[None] & (end <= min(now, until))[None])
+    if not len(able):
+        return
+    chosen = np.sort(chance.choice(able, min(len(able), _ROWS_PER_DAY), replace=False))
+    rows.add(
+        features.reshape(-1, features.shape[-1])[chosen],
+        states.ravel()[chosen] == FREE,
+        np.full(len(chosen), at.day),
+        np.broadcast_to(end, states.shape).ravel()[chosen],
+    )
+
+
+def _trials(teachers: Teachers, origin: int, policy: Policy, tried: _Tried, said: np.ndarray) -> Trials:
+    """The rows for which there was a model, with what became of their windows."""
+    kept = np.flatnonzero(~np.isnan(said).all(axis=(1, 2))) if len(said) else np.empty(0, dtype=int)
+    span = _REACH * QUARTERS_PER_DAY + QUARTERS_PER_DAY
+    values = np.full((len(kept), span), UNKNOWN, dtype=np.int8)
+    usable = np.zeros((len(kept), span), dtype=bool)
+    policies = [policy.for_machine(name) for name in teachers.names]
+    horizon = policy.horizon // QUARTER
+    for row, place in enumerate(kept.tolist()):
+        machine, at = tried.machine[place], tried.origin[place]
+        begin = tried.day[place] * QUARTERS_PER_DAY
+        known = teachers.values[machine, begin : min(begin + span, origin)]
+        values[row, : len(known)] = known
+        own = policies[machine]
+        usable[row] = open_quarters(teachers.grids[machine], begin, begin + span, own)
+        usable[row, : max(0, at.place - begin + own.notice // QUARTER)] = False
+        usable[row, max(0, at.place + horizon - begin) :] = False
+        usable[row, max(0, origin - begin) :] = False
+    today = origin // QUARTERS_PER_DAY
+    return Trials(
+        np.array([tried.machine[place] for place in kept], dtype=int),
+        np.array([today - tried.origin[place].day for place in kept], dtype=float),
+        np.array([tried.weight[place] for place in kept], dtype=float),
+        said[kept],
+        values,
+        usable,
+    )
