@@ -11,6 +11,7 @@ import numpy as np
 
 from analytics.executors import Executor, InlineExecutor
 from analytics.forecast.hourly import ForecastHours, hourly
+from analytics.forecast.outlook import Outlook
 from analytics.forecast.promise import parts_kept, was_kept
 from analytics.forecast.spare_capacity import Fitted, Proposal, adjusted_rate, fit, propose
 from analytics.forecast.tally import Tally
@@ -86,6 +87,7 @@ class Analytics:
         self._cursor = ""
         self._fitted: Fitted | None = None
         self._taken: tuple[Alert, ...] = ()
+        self._outlooks: tuple[Outlook, ...] = ()
         self.planned = PlannedPeriods((), {})
 
     def run_cycle(self) -> CycleResult:
@@ -99,7 +101,10 @@ class Analytics:
         rate = adjusted_rate(self._policy.max_broken_promises, self._publications.windows(since=now - RECENT_PROMISES))
         fitted = self._fitted_for(snapshot, rate) if snapshot.grids and rate is not None else None
         busy = _busy(bookings, self.planned, self._state.vetoes(now))
-        found = propose(fitted, snapshot, self._policy, busy, self._executor) if fitted is not None else Proposal()
+        found = Proposal()
+        if fitted is not None:
+            found = propose(fitted, snapshot, self._policy, busy, self._executor, self._outlooks)
+        self._outlooks = found.outlooks
         self._check_promises(snapshot, now, bookings)
         slots, approvals = apply_approvals(
             pieces(found.slots, self._policy), self._state.approvals(), self._policy, now

@@ -90,7 +90,8 @@ def rounds(store: DuckDBStateStore, executor: Executor, hour: int) -> tuple[dict
     fitted = fit(snapshot, POLICY, POLICY.max_broken_promises, executor)
     clock.append(time.perf_counter())
     assert fitted is not None
-    slots = propose(fitted, snapshot, POLICY, {}, executor).slots
+    proposal = propose(fitted, snapshot, POLICY, {}, executor)
+    slots = proposal.slots
     clock.append(time.perf_counter())
     fill(store, now, now + timedelta(hours=1))
     clock.append(time.perf_counter())
@@ -98,7 +99,7 @@ def rounds(store: DuckDBStateStore, executor: Executor, hour: int) -> tuple[dict
     later = advance_snapshot(snapshot, store, changed, now + timedelta(hours=1), POLICY)
     assert later is not None
     clock.append(time.perf_counter())
-    propose(fitted, later, POLICY, {}, executor)
+    propose(fitted, later, POLICY, {}, executor, proposal.outlooks)
     clock.append(time.perf_counter())
     read, fitting, forecast, _, update, again = (round(b - a, 2) for a, b in pairwise(clock))
     return {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -16,11 +17,12 @@ import pandas as pd
 from analytics.executors import Executor, InlineExecutor, map_in_order
 from analytics.forecast.bookable import Rules, maximal_windows
 from analytics.forecast.counting import CountedWeekdays
+from analytics.forecast.outlook import Outlook, outlook
 from analytics.forecast.promise import Promise, promise
 from analytics.forecast.tally import Tally
-from analytics.forecast.window_model import WindowModel, never_growing
-from analytics.forecast.window_shares import LENGTHS, Origin, PastWindows
-from analytics.forecast.window_trials import Teachers, before, calendar, days_ahead, learnt
+from analytics.forecast.window_model import WindowModel
+from analytics.forecast.window_shares import Origin
+from analytics.forecast.window_trials import Teachers, learnt
 from analytics.history.offered_quarters import open_quarters
 from analytics.history.quarter_grid import QUARTERS_PER_DAY, UNKNOWN, QuarterGrid
 from analytics.history.snapshot import Snapshot, snapshot_at, with_borrowed_weeks
@@ -52,10 +54,11 @@ class Fitted:
 @dataclass(frozen=True)
 class Proposal:
     """Maximal windows, and per machine the probability that each quarter from the snapshot's `now` on is free: shape
-    (quarters,)."""
+    (quarters,). `outlooks`: for the next round."""
 
     slots: tuple[Slot, ...] = ()
     shares: Mapping[str, np.ndarray] = field(default_factory=dict)
+    outlooks: tuple[Outlook, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,62 +122,60 @@ def fit(
 
 
 def propose(
-    fitted: Fitted, snapshot: Snapshot, policy: Policy, booked: BusyHours, executor: Executor | None = None
+    fitted: Fitted,
+    snapshot: Snapshot,
+    policy: Policy,
+    booked: BusyHours,
+    executor: Executor | None = None,
+    last: Sequence[Outlook] = (),
 ) -> Proposal:
     """The maximal windows that may be offered at the snapshot's `now`, ordered by machine and start, and the forecasts they
-    are based on."""
-    portions = snapshot.portions()
-    if executor is None or len(portions) < 2:
-        return _proposed(fitted, snapshot, policy, booked)
-    pieces = [
-        (fitted, portion, policy, {name: booked[name] for name in portion.grids if name in booked})
-        for portion in portions
-    ]
-    found = list(map_in_order(executor, _proposed, pieces))
+    are based on. `last`: the outlooks of the round before."""
+    kept = {outlook.names: outlook for outlook in last}
+    pieces = []
+    for portion in snapshot.portions():
+        names = tuple(name for name in portion.grids if _may_be_offered(name, portion, policy))
+        if names:
+            busy = {name: booked[name] for name in names if name in booked}
+            pieces.append((fitted, portion.of(names), policy, busy, kept.get(names)))
+    chosen = executor if executor is not None and len(pieces) > 1 else InlineExecutor()
+    found = list(map_in_order(chosen, _proposed, pieces))
     shares = {name: own for proposal in found for name, own in proposal.shares.items()}
-    return Proposal(tuple(slot for proposal in found for slot in proposal.slots), shares)
+    outlooks = tuple(outlook for proposal in found for outlook in proposal.outlooks)
+    return Proposal(tuple(slot for proposal in found for slot in proposal.slots), shares, outlooks)
 
 
-def _proposed(fitted: Fitted, snapshot: Snapshot, policy: Policy, booked: BusyHours) -> Proposal:
-    names = [name for name in snapshot.grids if _may_be_offered(name, snapshot, policy)]
-    if not names:
-        return Proposal()
-    place = snapshot.origin
+def _proposed(fitted: Fitted, snapshot: Snapshot, policy: Policy, booked: BusyHours, last: Outlook | None) -> Proposal:
+    names, place = list(snapshot.grids), snapshot.origin
     origin = Origin(place // QUARTERS_PER_DAY, place % QUARTERS_PER_DAY)
-    forecast = _forecast(fitted, snapshot, names, origin, policy)
-    midnight, last = origin.day * QUARTERS_PER_DAY, snapshot.last_quarter(policy.horizon)
+    coming = outlook(fitted.forecast, fitted.now, snapshot, names, origin, policy, last)
+    forecast = coming.said
+    midnight, horizon_end = origin.day * QUARTERS_PER_DAY, snapshot.last_quarter(policy.horizon)
     usable = np.stack([_usable(snapshot, name, policy, booked, midnight, forecast.shape[1] * 2) for name in names])
-    usable[:, last - midnight :] = False
+    usable[:, horizon_end - midnight :] = False
     policies = [policy.for_machine(name) for name in names]
     thresholds = np.stack([fitted.promise.thresholds_from(own.required_probability) for own in policies])
     windows = maximal_windows(forecast, thresholds, usable, Rules.of(policies))
     said = fitted.promise.probabilities(windows.probability)
     slots: list[Slot] = []
+    moment = cache(snapshot.grids[names[0]].moment)  # the grids of all machines have one axis
     for number, name in enumerate(names):
-        own, grid = policies[number], snapshot.grids[name]
+        own = policies[number]
         of_machine = np.flatnonzero(windows.row == number)
         of_machine = _largest_share(of_machine, windows.begin, windows.end, said, own.largest_share, usable[number])
         tally = fitted.promise.per_machine.get(name, fitted.promise.total)
         for window in of_machine.tolist():
-            start, end = (grid.moment(midnight + int(edge[window])) for edge in (windows.begin, windows.end))
-            # The hour that is skipped in spring makes windows shorter, and those that begin in it the same.
-            if slots and slots[-1].machine == name and slots[-1].start == start:
+            start, end = (moment(midnight + int(edge[window])) for edge in (windows.begin, windows.end))
+            # The hour that is skipped in spring makes windows shorter, and what begins or ends in it the same.
+            before = slots[-1] if slots and slots[-1].machine == name else None
+            if before is not None and before.start == start:
                 slots.pop()
+            elif before is not None and before.end == end:
+                continue
             if end - start >= own.minimum_slot:
                 slots.append(Slot(name, start, end, float(said[window]), tally.checked, tally.broken))
-    half_hours = forecast[:, :, 0].repeat(2, axis=1)[:, origin.quarter : last - midnight]
-    return Proposal(tuple(slots), dict(zip(names, half_hours, strict=True)))
-
-
-def _forecast(fitted: Fitted, snapshot: Snapshot, names: Sequence[str], origin: Origin, policy: Policy) -> np.ndarray:
-    """P(free throughout) of the windows of the coming days: shape (machines, starts, lengths)."""
-    values = before(snapshot.grids, names, origin.place)
-    count = days_ahead(origin, policy.horizon)
-    kinds, weekdays = calendar(next(iter(snapshot.grids.values())).first_day, origin.day + count, policy)
-    past = PastWindows(values, kinds, weekdays)
-    days = range(origin.day, origin.day + count)
-    said = [fitted.forecast.of_day(past, origin, day, seen) for day, seen in past.looking_ahead(origin, days)]
-    return never_growing(np.concatenate(said, axis=1), LENGTHS)
+    half_hours = forecast[:, :, 0].repeat(2, axis=1)[:, origin.quarter : horizon_end - midnight]
+    return Proposal(tuple(slots), dict(zip(names, half_hours, strict=True)), (coming,))
 
 
 def _usable(

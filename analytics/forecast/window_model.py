@@ -25,6 +25,8 @@ _LINEAR_COLUMNS = [
 ]
 _LEAST_SHARE = 0.004
 """Shares are cut off here before the logit is taken: the most that a year of days can tell."""
+_HOPELESS = 0.05
+"""What the logistic model gives less is left at that: nobody will be promised it, and the trees are what takes time."""
 _SMALLEST_LEAF = 0.006
 """Share of all rows: windows that overlap are no independent evidence."""
 
@@ -42,7 +44,7 @@ class WindowModel:
         if len(free) < MIN_ROWS or len(np.unique(free)) < 2:
             return None
         trees = HistGradientBoostingClassifier(
-            max_iter=100, learning_rate=0.06, max_leaf_nodes=8, min_samples_leaf=max(20, int(_SMALLEST_LEAF * len(free))),
+            max_iter=60, learning_rate=0.1, max_leaf_nodes=8, min_samples_leaf=max(20, int(_SMALLEST_LEAF * len(free))),
             l2_regularization=10.0, monotonic_cst=[1] * _SHARE_COLUMNS + [0] * (len(FEATURES) - _SHARE_COLUMNS),
             early_stopping=False, random_state=SEED,
         )  # fmt: skip
@@ -61,9 +63,11 @@ class WindowModel:
         """`features`: shape (…, len(FEATURES)). The probabilities have the shape before the last axis."""
         rows = features.reshape(-1, features.shape[-1])
         with one_thread():
-            linear = self._linear.predict_proba(_linear_features(rows))[:, 1]
-            trees = self._trees.predict_proba(rows)[:, 1]
-        return np.asarray((linear + trees) / 2).reshape(features.shape[:-1])
+            found = self._linear.predict_proba(_linear_features(rows))[:, 1]
+            likely = np.flatnonzero(found >= _HOPELESS)
+            if len(likely):
+                found[likely] = (found[likely] + self._trees.predict_proba(rows[likely])[:, 1]) / 2
+        return np.asarray(found).reshape(features.shape[:-1])
 
 
 def _linear_features(features: np.ndarray) -> np.ndarray:

@@ -5,12 +5,13 @@ shares of the past are kept that fade with different half-lives: on days of its 
 shares of windows that are an hour wider, or half an hour narrower, on either side. A window inside another one was free at least as
 often, so shares of windows that have ended and are known throughout never grow with the window.
 
-Arrays have the axes (machines, starts, lengths); days count from the first day of the grids.
+Features have the axes (machines, starts, lengths); what is kept has the lengths first, since days add some lengths at a time. Days count
+from the first day of the grids.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,8 @@ _OF_PARENT = 2.0
 _MOST_UNKNOWN = 0.2
 """A window of which more is unknown, and none of the rest busy, counts as unknown."""
 _REMEMBERED = QUARTERS_PER_WEEK
+_DOUBLINGS = 40
+"""Single precision counts days that far apart."""
 _GROWN = (0, 4, -2)
 """Quarters by which windows are widened on either side."""
 
@@ -55,53 +58,61 @@ _PARENT = {
 
 
 def window_states(values: np.ndarray, lengths: Sequence[int], grow: int = 0) -> np.ndarray:
-    """FREE, NOT_FREE or UNKNOWN for each window: shape (machines, days, starts, lengths), int8.
+    """FREE, NOT_FREE or UNKNOWN for each window: shape (days, lengths, machines, starts), int8.
 
     `values`: quarters of whole days, shape (machines, quarters). `grow`: quarters by which windows are widened on either side. What
     lies outside the grid is unknown.
     """
     machines, quarters = values.shape
     days = quarters // QUARTERS_PER_DAY
-    busy, unknown = running_counts(values == NOT_FREE), running_counts(values == UNKNOWN)
-    starts = np.arange(days * STARTS_PER_DAY) * 2
-    found = np.empty((machines, len(starts), len(lengths)), dtype=np.int8)
+    left, right = max(0, grow), max(lengths) + max(0, grow)
+    padded = np.pad(values, ((0, 0), (left, right)), constant_values=UNKNOWN)
+    busy, unknown = running_counts(padded == NOT_FREE), running_counts(padded == UNKNOWN)
+    starts = days * STARTS_PER_DAY
+    begin = slice(left - grow, left - grow + 2 * starts, 2)
+    found = np.empty((days, len(lengths), machines, STARTS_PER_DAY), dtype=np.int8)
     for place, length in enumerate(lengths):
-        begin, end = starts - grow, starts + length + grow
-        inside = np.clip(begin, 0, quarters), np.clip(np.maximum(end, begin), 0, quarters)
-        missing = (end - begin) - (inside[1] - inside[0])
-        unknown_quarters = unknown[:, inside[1]] - unknown[:, inside[0]] + missing
-        state = np.where(unknown_quarters > _MOST_UNKNOWN * (end - begin), UNKNOWN, FREE)
-        found[:, :, place] = np.where(busy[:, inside[1]] > busy[:, inside[0]], NOT_FREE, state)
-    return found.reshape(machines, days, STARTS_PER_DAY, len(lengths))
+        whole = length + 2 * grow
+        if whole <= 0:
+            found[:, place] = FREE
+            continue
+        end = slice(begin.start + whole, begin.stop + whole, 2)
+        states = np.where(unknown[:, end] - unknown[:, begin] > _MOST_UNKNOWN * whole, UNKNOWN, FREE).astype(np.int8)
+        states[busy[:, end] > busy[:, begin]] = NOT_FREE
+        found[:, place] = np.moveaxis(states.reshape(machines, days, STARTS_PER_DAY), 1, 0)
+    return found
 
 
 class _FadingShare:
-    """Shares of free windows, one for each group of days. A day's weight halves with every `half_life` days."""
+    """Shares of free windows, one for each group of days. A day's weight halves with every `half_life` days: relative to the day of
+    reference, later days weigh more, so that nothing has to be faded when a day is added."""
 
     def __init__(self, groups: int, half_life: float, shape: tuple[int, ...]) -> None:
         self._half_life = half_life
         self._free = np.zeros((groups, *shape), dtype=np.float32)
         self._known = np.zeros((groups, *shape), dtype=np.float32)
-        self._day = np.zeros(groups)
+        self._reference = 0
 
-    def add(self, group: int, day: int, free: np.ndarray, known: np.ndarray) -> None:
-        """Add one day's windows: 1 where free, where known."""
-        if day > self._day[group]:
-            fading = self._fading(day - self._day[group])
-            self._free[group] *= fading
-            self._known[group] *= fading
-            self._day[group] = day
-        weight = self._fading(self._day[group] - day)
-        self._free[group] += weight * free
-        self._known[group] += weight * known
+    def add(self, group: int, day: int, free: np.ndarray, known: np.ndarray, lengths: slice) -> None:
+        """Add windows of one day, of some of the lengths: 1 where free, where known."""
+        if day - self._reference > _DOUBLINGS * self._half_life:
+            faded = self._weight(self._reference - day)
+            self._free *= faded
+            self._known *= faded
+            self._reference = day
+        weight = self._weight(day - self._reference)
+        self._free[group, lengths] += weight * free
+        self._known[group, lengths] += weight * known
 
-    def share(self, group: int, day: int, belief: np.ndarray | np.float32, weight: float) -> np.ndarray:
-        """The share at a later day, drawn towards `belief` as by `weight` days."""
-        fading = self._fading(day - self._day[group])
-        return np.asarray((self._free[group] * fading + weight * belief) / (self._known[group] * fading + weight))
+    def share(
+        self, group: int, day: int, belief: np.ndarray | np.float32, weight: float, machines: np.ndarray | slice
+    ) -> np.ndarray:
+        """The share of some machines at a later day, drawn towards `belief` as by `weight` days."""
+        pull = np.float32(weight) * self._weight(day - self._reference)
+        return np.asarray((self._free[group][:, machines] + pull * belief) / (self._known[group][:, machines] + pull))
 
-    def _fading(self, days: float) -> np.float32:
-        return np.float32(2.0 ** (-days / self._half_life))
+    def _weight(self, days: float) -> np.float32:
+        return np.float32(2.0 ** (days / self._half_life))
 
 
 @dataclass(frozen=True)
@@ -130,9 +141,9 @@ class PastWindows:
         self._values[:, : values.shape[1]] = values
         self.lengths, self._kinds, self._weekdays = tuple(lengths), kinds, weekdays
         self._states = {grow: window_states(self._values, lengths, grow) for grow in _GROWN}
-        starts = np.arange(STARTS_PER_DAY)[:, None] * 2
-        self._ends = {grow: starts + np.array(lengths)[None, :] + max(grow, 0) for grow in _GROWN}
-        shape = (len(values), STARTS_PER_DAY, len(lengths))
+        starts = np.arange(STARTS_PER_DAY)[None, :] * 2
+        self._ends = {grow: starts + np.array(lengths)[:, None] + max(grow, 0) for grow in _GROWN}
+        shape = (len(lengths), len(values), STARTS_PER_DAY)
         self._all = {half_life: _FadingShare(1, half_life, shape) for half_life in (2, 30)}
         self._by_kind = {half_life: _FadingShare(KINDS, half_life, shape) for half_life in (4, 10, 60)}
         self._by_weekday = {half_life: _FadingShare(7, half_life, shape) for half_life in (21, 84)}
@@ -147,13 +158,13 @@ class PastWindows:
         return int(self._values.shape[1])
 
     def outcomes(self, day: int) -> np.ndarray:
-        """What became of the windows of a day: FREE, NOT_FREE or UNKNOWN."""
-        return np.asarray(self._states[0][:, day])
+        """What became of the windows of a day: FREE, NOT_FREE or UNKNOWN: shape (machines, starts, lengths)."""
+        return np.moveaxis(self._states[0][day], 0, -1)
 
     def advance(self, day: int) -> None:
         """Take in what had ended by the midnight at which `day` begins. Days can only go forward."""
         while self._day < day:
-            self._drift.append(self._surprise(self._day, QUARTERS_PER_DAY))
+            self._drift.append(surprise(self._states[0][self._day, 0], self._usual(self._day)))
             self._take_in(self._day)
             self._day += 1
 
@@ -164,100 +175,144 @@ class PastWindows:
             kind, weekday = int(self._kinds[began]), int(self._weekdays[began])
             for grow in _GROWN:
                 ended = (self._ends[grow] > passed) & (self._ends[grow] <= passed + QUARTERS_PER_DAY)
-                if not ended.any():
+                some = np.flatnonzero(ended.any(axis=1))
+                if not len(some):
                     continue
-                states = self._states[grow][:, began]
-                known = (states != UNKNOWN) & ended
-                free = (states == FREE) & ended
-                shares = [*self._by_kind.values()] if grow == 0 else [self._kind_grown[grow]]
-                for share in shares:
-                    share.add(kind, began, free, known)
+                lengths = slice(int(some[0]), int(some[-1]) + 1)
+                states = self._states[grow][began, lengths]
+                known = ((states != UNKNOWN) & ended[lengths, None]).astype(np.float32)
+                free = ((states == FREE) & ended[lengths, None]).astype(np.float32)
+                for share in self._by_kind.values() if grow == 0 else [self._kind_grown[grow]]:
+                    share.add(kind, began, free, known, lengths)
                 if kind <= DayKind.SUNDAY:
                     for share in self._by_weekday.values() if grow == 0 else [self._weekday_grown[grow]]:
-                        share.add(weekday, began, free, known)
+                        share.add(weekday, began, free, known, lengths)
                 if grow == 0:
                     for share in self._all.values():
-                        share.add(0, began, free, known)
+                        share.add(0, began, free, known, lengths)
 
-    def shares(self, day: int) -> np.ndarray:
-        """The shares for the windows of a day: shape (len(SHARES), machines, starts, lengths)."""
-        every = self._all[30].share(0, self._day, np.float32(0.5), 1.0)
-        recent = self._all[2].share(0, self._day, every, 0.3)
-        like = self._like(int(self._kinds[day]), int(self._weekdays[day]), every)
-        return np.stack([*like[:5], recent, every, *like[5:]])
+    def shares(self, day: int, machines: np.ndarray | slice = slice(None)) -> Iterator[np.ndarray]:
+        """The shares for the windows of a day, in the order of `SHARES`: each of shape (lengths, machines, starts)."""
+        every = self._all[30].share(0, self._day, np.float32(0.5), 1.0, machines)
+        recent = self._all[2].share(0, self._day, every, 0.3, machines)
+        like = self._like(int(self._kinds[day]), int(self._weekdays[day]), every, machines)
+        yield from (*like[:5], recent, every, *like[5:])
 
-    def _like(self, kind: int, weekday: int, every: np.ndarray) -> list[np.ndarray]:
+    def _like(self, kind: int, weekday: int, every: np.ndarray, machines: np.ndarray | slice) -> list[np.ndarray]:
         """Shares of days of a kind and weekday. A kind with a parent is believed to be like it until it has a record of its own."""
         now, parent = self._day, _PARENT.get(DayKind(kind))
         if parent is not None:
-            of_parent = self._like(parent, _SUNDAY if parent == DayKind.SUNDAY else weekday, every)
-            return [self._by_kind[60].share(kind, now, belief, _OF_PARENT) for belief in of_parent]
-        like_60 = self._like_60(kind, now, every)
-        like_10 = self._by_kind[10].share(kind, now, like_60, 0.5)
-        like_4 = self._by_kind[4].share(kind, now, like_10, 0.3)
-        weekday_84 = self._by_weekday[84].share(weekday, now, like_60, 1.0)
-        weekday_21 = self._by_weekday[21].share(weekday, now, weekday_84, 0.5)
+            of_parent = self._like(parent, _SUNDAY if parent == DayKind.SUNDAY else weekday, every, machines)
+            return [self._by_kind[60].share(kind, now, belief, _OF_PARENT, machines) for belief in of_parent]
+        like_60 = self._like_60(kind, now, every, machines)
+        like_10 = self._by_kind[10].share(kind, now, like_60, 0.5, machines)
+        like_4 = self._by_kind[4].share(kind, now, like_10, 0.3, machines)
+        weekday_84 = self._by_weekday[84].share(weekday, now, like_60, 1.0, machines)
+        weekday_21 = self._by_weekday[21].share(weekday, now, weekday_84, 0.5, machines)
         grown = [
             share
             for grow in _GROWN
             if grow
             for share in (
-                self._kind_grown[grow].share(kind, now, like_60, 0.5),
-                self._weekday_grown[grow].share(weekday, now, weekday_84, 0.5),
+                self._kind_grown[grow].share(kind, now, like_60, 0.5, machines),
+                self._weekday_grown[grow].share(weekday, now, weekday_84, 0.5, machines),
             )
         ]
         return [weekday_21, weekday_84, like_4, like_10, like_60, *grown]
 
-    def _like_60(self, kind: int, now: int, every: np.ndarray) -> np.ndarray:
+    def _like_60(self, kind: int, now: int, every: np.ndarray, machines: np.ndarray | slice) -> np.ndarray:
         """The slowest share of days of a kind, as `_like` has it too, without the cost of the others."""
         parent = _PARENT.get(DayKind(kind))
         if parent is None:
-            return self._by_kind[60].share(kind, now, every, 1.0)
-        return self._by_kind[60].share(kind, now, self._like_60(parent, now, every), _OF_PARENT)
+            return self._by_kind[60].share(kind, now, every, 1.0, machines)
+        of_parent = self._like_60(parent, now, every, machines)
+        return self._by_kind[60].share(kind, now, of_parent, _OF_PARENT, machines)
 
-    def _surprise(self, day: int, quarters: int) -> np.ndarray:
-        """How much more of the first `quarters` of a day was free than on days like it: shape (machines,)."""
-        every = self._all[30].share(0, day, np.float32(0.5), 1.0)
-        usual = self._like_60(int(self._kinds[day]), day, every)[:, : quarters // 2, 0]
-        states = self._states[0][:, day, : quarters // 2, 0]
-        known = states != UNKNOWN
-        more = np.where(known, (states == FREE) - usual, 0.0).sum(axis=1)
-        return np.asarray(more / np.maximum(known.sum(axis=1), 1), dtype=np.float32)
+    def _usual(self, day: int) -> np.ndarray:
+        """How often the half hours of a day were free on days like it: shape (machines, starts)."""
+        every = self._all[30].share(0, day, np.float32(0.5), 1.0, slice(None))
+        return np.asarray(self._like_60(int(self._kinds[day]), day, every, slice(None))[0])
 
-    def looking_ahead(self, origin: Origin, days: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
-        """For each of the days from the origin's on, the features of its windows: shape (machines, starts, lengths, len(FEATURES)).
+    def looking_ahead(
+        self, origin: Origin, days: Sequence[int], machines: np.ndarray | slice = slice(None)
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """For each of the days from the origin's on, the features of some machines' windows: shape (machines, starts, lengths,
+        len(FEATURES)).
 
         Nothing that ended after the origin is used.
         """
         self.advance(origin.day)
-        states = self._origin_states(origin)
-        shape = (len(self._values), STARTS_PER_DAY, len(self.lengths))
         for day in days:
-            features = np.empty((*shape, len(FEATURES)), dtype=np.float32)
-            features[..., : len(SHARES)] = np.moveaxis(self.shares(day), 0, -1)
-            features[..., len(SHARES) : -3] = states[:, None, None, :]
-            starts = np.arange(STARTS_PER_DAY) / STARTS_PER_DAY
-            ahead = day - origin.day + starts - origin.quarter / QUARTERS_PER_DAY
-            features[..., -3] = np.log1p(np.maximum(ahead, 0.0))[None, :, None]
-            features[..., -2] = starts[None, :, None]
-            features[..., -1] = np.log2(self.lengths)[None, None, :]
-            yield day, features
+            yield day, self.known([day], machines).features(self._values[machines], origin, day)
 
-    def _origin_states(self, origin: Origin) -> np.ndarray:
+    def known(self, days: Sequence[int], machines: np.ndarray | slice = slice(None)) -> KnownAtMidnight:
+        """What is known of the coming days at the midnight that was advanced to."""
+        shares = {day: np.stack(list(self.shares(day, machines))) for day in days}
+        usual = self._usual(self._day)[machines]
+        drift = [
+            np.mean(self._drift[-days:], axis=0) if self._drift else np.zeros(len(self._values)) for days in (3, 7)
+        ]
+        return KnownAtMidnight(self._day, self.lengths, shares, usual, np.stack(drift)[:, machines])
+
+
+@dataclass(frozen=True)
+class KnownAtMidnight:
+    """What the past says of the windows of some coming days. `shares`: of each day, shape (len(SHARES), lengths, machines, starts).
+    `usual`: how often the half hours of `day` were free on days like it, shape (machines, starts). `drift`: how much freer than usual the
+    last three and seven days were, shape (2, machines)."""
+
+    day: int
+    lengths: tuple[int, ...]
+    shares: Mapping[int, np.ndarray]
+    usual: np.ndarray
+    drift: np.ndarray
+
+    def features(self, values: np.ndarray, origin: Origin, day: int) -> np.ndarray:
+        """The features of the windows of a day: shape (machines, starts, lengths, len(FEATURES)). `values`: the quarters of these machines,
+        of which nothing from the origin on is used."""
+        states = self._origin_states(values, origin)
+        features = np.empty((len(states), STARTS_PER_DAY, len(self.lengths), len(FEATURES)), dtype=np.float32)
+        for place, share in enumerate(self.shares[day]):
+            features[..., place] = np.moveaxis(share, 0, -1)
+        features[..., len(SHARES) : -3] = states[:, None, None, :]
+        starts = np.arange(STARTS_PER_DAY) / STARTS_PER_DAY
+        ahead = day - origin.day + starts - origin.quarter / QUARTERS_PER_DAY
+        features[..., -3] = np.log1p(np.maximum(ahead, 0.0))[None, :, None]
+        features[..., -2] = starts[None, :, None]
+        features[..., -1] = np.log2(self.lengths)[None, None, :]
+        return features
+
+    def _origin_states(self, values: np.ndarray, origin: Origin) -> np.ndarray:
         """The machines at the origin, as `STATES` without the days ahead: shape (machines, states)."""
-        before = self._values[:, max(0, origin.place - _REMEMBERED) : origin.place]
+        before = values[:, max(0, origin.place - _REMEMBERED) : origin.place]
         if not before.shape[1]:
-            return np.zeros((len(self._values), len(STATES) - 1), dtype=np.float32)
+            return np.zeros((len(values), len(STATES) - 1), dtype=np.float32)
+        today = values[:, origin.day * QUARTERS_PER_DAY : origin.place]
         columns = [
             before[:, -1] == FREE,
             np.log1p(_since(before == NOT_FREE) / 4),
             np.log1p(_since(before == FREE) / 4),
             _free_share(before[:, -QUARTERS_PER_DAY:]),
             _free_share(before),
-            self._surprise(origin.day, origin.quarter) if origin.quarter >= 2 else np.zeros(len(before)),
-            *(np.mean(self._drift[-days:], axis=0) if self._drift else np.zeros(len(before)) for days in (3, 7)),
+            surprise(_half_hours(today), self.usual),
+            *self.drift,
         ]
         return np.column_stack(columns).astype(np.float32)
+
+
+def surprise(states: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """How much more of the half hours of a day was free than usual: shape (machines,). `states`: of those that are over, shape (machines,
+    half hours)."""
+    known = states != UNKNOWN
+    more = np.where(known, (states == FREE) - usual[:, : states.shape[1]], 0.0).sum(axis=1)
+    return np.asarray(more / np.maximum(known.sum(axis=1), 1), dtype=np.float32)
+
+
+def _half_hours(quarters: np.ndarray) -> np.ndarray:
+    """FREE, NOT_FREE or UNKNOWN for each whole half hour, as `window_states` has it: shape (machines, half hours)."""
+    pairs = quarters[:, : quarters.shape[1] // 2 * 2].reshape(len(quarters), -1, 2)
+    states = np.where((pairs == UNKNOWN).any(axis=2), UNKNOWN, FREE)
+    return np.asarray(np.where((pairs == NOT_FREE).any(axis=2), NOT_FREE, states))
 
 
 def _since(flags: np.ndarray) -> np.ndarray:

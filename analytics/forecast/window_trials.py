@@ -29,7 +29,7 @@ LEARNT_DAYS = 21
 """The first weeks of a history, in which the shares are still beliefs, are not learnt from."""
 MAX_MACHINES = 64
 """Machines that teach the model and the promise, at random: more would cost much time and change little."""
-MAX_TRIALS = 1_500
+MAX_TRIALS = 1_000
 MAX_ROWS = 30_000
 FADING_DAYS = 200.0
 """Half-life of the windows to which a model is fitted."""
@@ -175,22 +175,22 @@ def _pieces(
                 yield _closed(tried, block, fitted_to)
                 block = _Tried()
             fitted_to = rows.ended_by(at.place, chance)
-        ahead = _days_tried(day, count)
-        for on_day, seen in past.looking_ahead(at, [day + offset for offset, _ in ahead]):
+        able = [place for place, grid in enumerate(teachers.grids) if _may_be_tried(grid, at.place, need)]
+        if len(able) > per_day:
+            able = np.sort(chance.choice(able, per_day, replace=False)).tolist()
+        machines, ahead = np.array(able, dtype=int), _days_tried(day, count)
+        for on_day, seen in past.looking_ahead(at, [day + offset for offset, _ in ahead], machines):
             said = seen
             if counting is not None:
-                said = never_growing(counting.of_day(past, at, on_day, seen), LENGTHS)
+                said = never_growing(counting.of_day(past, at, on_day, seen, machines), LENGTHS)
             else:
-                _collect(rows, past, at, on_day, seen, origin, at.place + horizon, chance)
+                _collect(rows, past, machines, at, on_day, seen, min(origin, at.place + horizon), chance)
             if day >= first_tried:
-                weight = dict(ahead)[on_day - day]
-                able = [place for place, grid in enumerate(teachers.grids) if _may_be_tried(grid, at.place, need)]
-                for place in able if len(able) <= per_day else chance.choice(able, per_day, replace=False).tolist():
-                    block.machine.append(place)
-                    block.origin.append(at)
-                    block.day.append(on_day)
-                    block.weight.append(weight)
-                    block.features.append(said[place])
+                block.machine += able
+                block.origin += [at] * len(able)
+                block.day += [on_day] * len(able)
+                block.weight += [dict(ahead)[on_day - day]] * len(able)
+                block.features += list(said)
     if block.machine:
         yield _closed(tried, block, fitted_to)
     yield rows.ended_by(origin, chance), np.empty((0, 0))
@@ -230,20 +230,20 @@ def _may_be_tried(grid: QuarterGrid, place: int, need: int) -> bool:
 def _collect(
     rows: _Rows,
     past: PastWindows,
+    machines: np.ndarray,
     at: Origin,
     day: int,
     features: np.ndarray,
-    now: int,
     until: int,
     chance: np.random.Generator,
 ) -> None:
-    """Add some windows of a day that lie between the origin and the end of its horizon, and have ended by now."""
+    """Add some windows of a day that begin after the origin and end by `until`: the end of its horizon, or now."""
     if (day + 1) * QUARTERS_PER_DAY > past.quarters:
         return
     begin = day * QUARTERS_PER_DAY + 2 * np.arange(STARTS_PER_DAY)
     end = begin[:, None] + np.array(LENGTHS)[None, :]
-    states = past.outcomes(day)
-    able = np.flatnonzero((states != UNKNOWN) & (begin[:, None] >= at.place)[None] & (end <= min(now, until))[None])
+    states = past.outcomes(day)[machines]
+    able = np.flatnonzero((states != UNKNOWN) & (begin[:, None] >= at.place)[None] & (end <= until)[None])
     if not len(able):
         return
     chosen = np.sort(chance.choice(able, min(len(able), _ROWS_PER_DAY), replace=False))

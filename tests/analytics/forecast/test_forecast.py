@@ -12,7 +12,7 @@ import pytest
 from analytics.executors import InlineExecutor
 from analytics.forecast.backtest import Plan, origins_of, run_backtest, wilson_interval
 from analytics.forecast.counting import CountedWeekdays
-from analytics.forecast.spare_capacity import adjusted_rate, find_spare_capacity
+from analytics.forecast.spare_capacity import adjusted_rate, find_spare_capacity, fit, propose
 from analytics.forecast.tally import Tally
 from analytics.forecast.window_shares import Origin, PastWindows
 from analytics.forecast.window_trials import Teachers, before, calendar, learnt
@@ -258,3 +258,28 @@ def test_borrowed_weeks_count_for_no_promise() -> None:
         _, trials = learnt(teachers, origin, POLICY, need, InlineExecutor(), (0,), CountedWeekdays())
         assert set(trials.machine.tolist()) == machines
         assert trials.age_days[trials.machine == 1].max(initial=0) <= (weeks - 14) * 7
+
+
+@pytest.mark.long
+def test_an_hour_later_only_the_near_days_are_forecast_anew() -> None:
+    """From what was kept, it is as it would be from the whole history; beyond tomorrow, as it was an hour before."""
+    history = factory(10, 12, 0.2)
+    now = START + timedelta(weeks=11, hours=9)
+    rounds = [snapshot_at(history, now + timedelta(hours=hour), POLICY) for hour in range(2)]
+    fitted = fit(rounds[0], POLICY, 0.1)
+    assert fitted is not None
+    first = propose(fitted, rounds[0], POLICY, {})
+    again = propose(fitted, rounds[1], POLICY, {}, last=first.outlooks)
+    anew = propose(fitted, rounds[1], POLICY, {})
+    tomorrow = 39 * 4
+    for machine in ("m0", "m1"):
+        near = slice(0, tomorrow)
+        np.testing.assert_allclose(again.shares[machine][near], anew.shares[machine][near], atol=0.02)
+        assert np.abs(anew.shares[machine][near] - first.shares[machine][4:][near]).max() > 0.001, "an hour matters"
+        np.testing.assert_array_equal(again.shares[machine][tomorrow:-4], first.shares[machine][tomorrow + 4 :])
+    (kept,) = first.outlooks
+    day = kept.known.day
+    assert kept.holds_for(("m0", "m1"), fitted.now, Origin(day, 95))
+    assert not kept.holds_for(("m0", "m1"), fitted.now, Origin(day + 1)), "at midnight there is more to know"
+    assert not kept.holds_for(("m0",), fitted.now, Origin(day))
+    assert not kept.holds_for(("m0", "m1"), now + timedelta(days=1), Origin(day))

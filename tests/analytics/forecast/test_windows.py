@@ -46,7 +46,7 @@ def test_a_window_is_free_where_all_of_it_is(seed: int, grow: int) -> None:
         unknown = (own == UNKNOWN).sum() + max(0, end - begin) - len(own)
         free = FREE if unknown <= 0.2 * max(0, end - begin) else UNKNOWN
         expected = NOT_FREE if (own == NOT_FREE).any() else free
-        assert states[0, day, start, place] == expected
+        assert states[day, place, 0, start] == expected
 
 
 @settings(max_examples=15, deadline=None)
