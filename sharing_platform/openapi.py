@@ -22,6 +22,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "OfferIn": {
         "factory": "hal-2", "machine": "mill-1", "start": _START, "end": _END, "probability": 0.97, "checked": 60, "broken": 1,
         "price_per_hour": "60.00", "minimum_hours": 2, "buffer_minutes": 30, "booking": "on_request",
+        "windows": [
+            {"start": _START, "end": "2026-12-07T12:00:00Z", "probability": 0.98},
+            {"start": "2026-12-07T09:00:00Z", "end": _END, "probability": 0.97},
+        ],
     },
     "AskIn": {
         "message": "40 brackets, drawing follows",

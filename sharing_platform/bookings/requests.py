@@ -30,6 +30,7 @@ from sharing_platform.listings.models import OPEN as LISTING_OPEN
 from sharing_platform.listings.models import Listing
 from sharing_platform.machines.availability import lock_resource, resource_of
 from sharing_platform.machines.models import BOOKED, HELD, OPEN, Machine, Offer
+from sharing_platform.machines.windows import longest, surest
 from sharing_platform.organisations.models import Account, Organisation
 from sharing_platform.organisations.permissions import APPROVED
 
@@ -198,16 +199,27 @@ def _check_pending_limit(session: Session, seeker: Seeker) -> None:
 
 
 def _part_of(offer: Offer, wanted: AskIn, now: datetime) -> tuple[datetime, datetime]:
-    whole = (max(offer.start, now), offer.end)
-    start, end = wanted.start or whole[0], wanted.end or whole[1]
-    if start < whole[0] or end > whole[1] or end <= start:
+    """Without a start and an end, the longest window. Raises NotFoundError where nothing of it can be booked any more."""
+    windows = offer.free_windows(now)
+    if not windows:
+        raise NotFoundError
+    whole = longest(windows)
+    at_most = timedelta(hours=offer.maximum_hours) if offer.maximum_hours is not None else None
+    if wanted.start is None and wanted.end is None:
+        return whole.start, whole.end if at_most is None else min(whole.end, whole.start + at_most)
+    start, end = wanted.start or max(offer.start, now), wanted.end or offer.end
+    if start < max(offer.start, now) or end > offer.end or end <= start:
         raise InvalidError("part_outside", "start")
-    if (start, end) == whole:
-        return whole
+    if at_most is not None and end - start > at_most:
+        raise InvalidError("part_too_long", "end")
+    if any((window.start, window.end) == (start, end) for window in windows):
+        return start, end
     if offer.minimum_hours is None:
         raise InvalidError("whole_only", "start")
     if end - start < timedelta(hours=offer.minimum_hours):
         raise InvalidError("part_too_short", "end")
+    if surest(windows, start, end) is None:
+        raise InvalidError("part_not_sure", "end")
     return start, end
 
 

@@ -40,6 +40,7 @@ def recut(session: Session, root: Offer, occupancy: Occupancy, now: datetime) ->
         minimum = timedelta(hours=root.minimum_hours) if root.minimum_hours is not None else None
         spans = [(hours.start, hours.free_again) for hours in taken]
         parts = free_parts((root.offered_start, root.offered_end), spans, buffer, minimum)
+        parts = [part for part in parts if root.windows_inside(part)]
         if parts:
             _set(root, parts[0], OPEN, now)
             wanted = {_part_id(root, part): part for part in parts[1:]}
@@ -83,7 +84,8 @@ def _part_id(root: Offer, part: tuple[datetime, datetime]) -> str:
 def _copy_terms(root: Offer, child: Offer) -> None:
     for name in (
         "factory", "machine", "offered_start", "offered_end", "probability", "checked", "broken", "operator", "price_per_hour",
-        "price_minimum", "visibility", "partners", "booking", "minimum_hours", "buffer_minutes", "cancellation_hours",
+        "price_minimum", "visibility", "partners", "booking", "windows", "minimum_hours", "maximum_hours", "buffer_minutes",
+        "cancellation_hours",
     ):  # fmt: skip
         setattr(child, name, getattr(root, name))
 
@@ -91,4 +93,14 @@ def _copy_terms(root: Offer, child: Offer) -> None:
 def _set(offer: Offer, part: tuple[datetime, datetime], status: str, now: datetime) -> None:
     if (offer.start, offer.end, offer.status) != (*part, status):
         offer.start, offer.end, offer.status, offer.changed = *part, status, now
-        offer.length_s = int((part[1] - part[0]).total_seconds())
+        set_lengths(offer)
+
+
+def set_lengths(offer: Offer) -> None:
+    """Keep what the search needs of the lengths."""
+    offer.length_s = int((offer.end - offer.start).total_seconds())
+    windows = offer.windows_inside((offer.start, offer.end))
+    length = max((window.length for window in windows), default=timedelta(0))
+    if offer.maximum_hours is not None:
+        length = min(length, timedelta(hours=offer.maximum_hours))
+    offer.longest_s = int(length.total_seconds())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, Numeric, String,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sharing_platform.database import Base, UtcDateTime
+from sharing_platform.machines.windows import Span, Window, windows_from, windows_within
 
 OPEN, HELD, BOOKED, WITHDRAWN = "open", "held", "booked", "withdrawn"
 """What `Offer.status` can be."""
@@ -34,7 +35,8 @@ class Machine(Base):
 class Offer(Base):
     """Hours of a machine that are offered, with the promise that goes with them.
 
-    `offered_start` to `offered_end` is what the factory put; `start` to `end` is what of it is free. Where bookings leave more
+    `offered_start` to `offered_end` is what the factory put, `windows` which hours of it can be booked (`Window.as_row`; empty: all
+    of it); `start` to `end` is what of it is free. Where bookings leave more
     than one part free, the others are rows of their own, whose `parent_id` names this one.
     """
 
@@ -57,6 +59,8 @@ class Offer(Base):
     end: Mapped[datetime] = mapped_column(UtcDateTime)
     length_s: Mapped[int] = mapped_column(Integer)
     """`end` - `start`, for the search: databases differ in how they subtract times."""
+    longest_s: Mapped[int] = mapped_column(Integer)
+    """Of the longest booking that is possible."""
     probability: Mapped[float] = mapped_column(Float)
     checked: Mapped[int] = mapped_column(Integer)
     broken: Mapped[int] = mapped_column(Integer)
@@ -66,8 +70,23 @@ class Offer(Base):
     visibility: Mapped[str] = mapped_column(String(10), default="public")
     partners: Mapped[list[str]] = mapped_column(JSON, default=list)
     booking: Mapped[str] = mapped_column(String(10), default="instant")
+    windows: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list, server_default="[]")
     minimum_hours: Mapped[float | None] = mapped_column(Float)
+    maximum_hours: Mapped[float | None] = mapped_column(Float)
     buffer_minutes: Mapped[int] = mapped_column(Integer, default=0)
     cancellation_hours: Mapped[int] = mapped_column(Integer, default=24)
     status: Mapped[str] = mapped_column(String(10), default=OPEN)
     changed: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    def free_windows(self, now: datetime) -> list[Window]:
+        """What can be booked from `now` on."""
+        return self.windows_inside((max(self.start, now), self.end))
+
+    def windows_inside(self, part: Span) -> list[Window]:
+        """What of the windows lies inside a part of the offer and is long enough."""
+        whole = Window(self.offered_start, self.offered_end, self.probability)
+        minimum = timedelta(hours=self.minimum_hours) if self.minimum_hours is not None else None
+        if not self.windows:
+            # What is left of an offer that has begun is one window, however short.
+            minimum = timedelta(0)
+        return windows_within(windows_from(self.windows, whole), part, minimum)

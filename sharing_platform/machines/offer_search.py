@@ -131,7 +131,7 @@ def _query(session: Session, wish: Wish, now: datetime, zone: str, viewer: str |
     if wish.hours is not None:
         shortest = timedelta(hours=wish.hours)
         # Written as a sum to keep the planner from the index by length: most offers are long enough.
-        query = query.where(Offer.length_s + 0 >= shortest.total_seconds(), Offer.end >= now + shortest)
+        query = query.where(Offer.longest_s + 0 >= shortest.total_seconds(), Offer.end >= now + shortest)
     if wish.operator is not None:
         query = query.where(Offer.operator == wish.operator)
     if wish.max_price_per_hour is not None:

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from sharing_platform.errors import NotFoundError, TakenError
 from sharing_platform.events import Events
 from sharing_platform.geography import place_named
-from sharing_platform.machines.availability import lock_resource, recut, resource_of
+from sharing_platform.machines.availability import lock_resource, recut, resource_of, set_lengths
 from sharing_platform.machines.events import OfferWithdrawn
 from sharing_platform.machines.models import BOOKED, HELD, OPEN, WITHDRAWN, Machine, Offer
 from sharing_platform.machines.schemas import MachineIn, OfferIn
+from sharing_platform.machines.windows import Window
 from sharing_platform.occupancy import Occupancy
 from sharing_platform.search.index import mark_index_changed
 from sharing_platform.search.machine_details import MachineDetails
@@ -44,10 +45,11 @@ def put_offer(
         offer = Offer(id=offer_id)
     for name in type(wanted).model_fields:
         setattr(offer, name, getattr(wanted, name))
+    offer.windows = [Window(window.start, window.end, window.probability).as_row() for window in wanted.windows]
     # The id may be that of a part of another offer; from now on it is an offer of its own.
     offer.parent_id = None
     offer.offered_start, offer.offered_end = wanted.start, wanted.end
-    offer.length_s = int((wanted.end - wanted.start).total_seconds())
+    set_lengths(offer)
     offer.status, offer.changed = OPEN, now
     session.add(offer)
     session.flush()

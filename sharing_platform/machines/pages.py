@@ -117,7 +117,7 @@ def markup_of(page: PageRequest, offer: Offer, machine: MachineOut | None) -> st
         "availabilityEnds": offer.end.isoformat(),
         "businessFunction": "http://purl.org/goodrelations/v1#LeaseOut",
         "eligibleDuration": {
-            "@type": "QuantitativeValue", "value": round(offer.length_s / 3600, 2), "unitCode": "HUR"
+            "@type": "QuantitativeValue", "value": round(offer.longest_s / 3600, 2), "unitCode": "HUR"
         },
         "itemOffered": {"@type": "Service", "name": machine.title if machine else offer.machine},
         "seller": {"@type": "Organization", "name": machine.factory_name if machine else offer.factory},

@@ -15,6 +15,14 @@ LiveState = Literal["in_use", "standing_still", "out_of_service", "unknown", "no
 MAX_SLOT = timedelta(days=31)
 
 
+class OfferedWindow(ApiModel):
+    """Hours that are free throughout with a probability. Any part of them can be booked, and is at least as sure."""
+
+    start: Moment
+    end: Moment
+    probability: Annotated[float, Field(ge=0, le=1)]
+
+
 class OfferIn(ApiModel):
     """Hours of a machine, how sure they are, and the record behind that: of `checked` such slots `broken` were not free."""
 
@@ -37,6 +45,11 @@ class OfferIn(ApiModel):
     minimum_hours: Annotated[
         float | None, Field(gt=0, le=744, description="The shortest part that can be had; null: only the whole.")
     ] = None
+    maximum_hours: Annotated[float | None, Field(gt=0, le=744, description="The longest booking; null: any.")] = None
+    windows: Annotated[
+        list[OfferedWindow],
+        Field(max_length=1000, description="What can be booked, which may overlap; empty: the whole is one window."),
+    ] = []  # noqa: RUF012 - pydantic copies it
     buffer_minutes: Annotated[int, Field(ge=0, le=1440, description="Between two bookings.")] = 0
     cancellation_hours: Annotated[
         int, Field(ge=0, le=744, description="Until so long before its start may a seeker cancel.")
@@ -46,13 +59,17 @@ class OfferIn(ApiModel):
     def _consistent(self) -> Self:
         if not timedelta(0) < self.end - self.start <= MAX_SLOT:
             raise ValueError(f"`end` must lie after `start`, by at most {MAX_SLOT.days} days")
+        if not all(self.start <= window.start < window.end <= self.end for window in self.windows):
+            raise ValueError("`windows` must lie between `start` and `end`, and end after they start")
+        if None not in (self.minimum_hours, self.maximum_hours) and self.maximum_hours < self.minimum_hours:  # type: ignore[operator]
+            raise ValueError("`maximum_hours` cannot be less than `minimum_hours`")
         if self.broken > self.checked:
             raise ValueError("`broken` cannot be more than `checked`")
         return self
 
 
 class OfferOut(OfferIn):
-    """An offer in its present state; `start` and `end` are what is free of it."""
+    """An offer in its present state; `start` and `end` are what is free of it, `windows` which of that can be booked."""
 
     id: str
     status: Literal["open", "held", "booked", "withdrawn"]

@@ -107,7 +107,9 @@ def machine_out(
 
 
 def offer_out(offer: Offer) -> OfferOut:
-    return OfferOut.model_validate({name: getattr(offer, name) for name in OfferOut.model_fields})
+    shown = {name: getattr(offer, name) for name in OfferOut.model_fields}
+    windows = offer.windows_inside((offer.start, offer.end))
+    return OfferOut.model_validate(shown | {"windows": [window.as_row() for window in windows]})
 
 
 def found_out(result: RankedOffer) -> FoundOffer:

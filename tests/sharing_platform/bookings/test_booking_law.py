@@ -83,7 +83,7 @@ class Bookings(RuleBasedStateMachine):
                 session.merge(Organisation(id=name, name=name, kind="seeker", status=status, created=START))
             session.merge(Account(id="new", email="new@new.be", name="New", language="nl", created=START))
         for name, start in (("a", 2), ("b", 6), ("c", 20)):
-            self.put(name, start, 8, 1.0, 30, "on_request" if name == "b" else "instant")
+            self.put(name, start, 8, 1.0, 30, "on_request" if name == "b" else "instant", [(0, 5), (3, 8)])
 
     def teardown(self) -> None:
         if hasattr(self, "ids"):
@@ -91,14 +91,23 @@ class Bookings(RuleBasedStateMachine):
         if hasattr(self, "sessions"):
             self.sessions.kw["bind"].dispose()
 
-    @rule(name=st.sampled_from("abc"), start=_hours, hours=st.integers(1, 12), minimum=st.sampled_from([None, 1.0, 2.0]), buffer=st.sampled_from([0, 30, 90]), booking=st.sampled_from(["instant", "on_request"]))  # fmt: skip
-    def put(self, name: str, start: int, hours: int, minimum: float | None, buffer: int, booking: str) -> None:
+    @rule(name=st.sampled_from("abc"), start=_hours, hours=st.integers(1, 12), minimum=st.sampled_from([None, 1.0, 2.0]), buffer=st.sampled_from([0, 30, 90]), booking=st.sampled_from(["instant", "on_request"]), windows=st.lists(st.tuples(_hours, _hours), max_size=4))  # fmt: skip
+    def put(self, name: str, start: int, hours: int, minimum: float | None, buffer: int, booking: str, windows: list[tuple[int, int]]) -> None:  # fmt: skip
         begin = START + timedelta(hours=start)
+        inside = [
+            {
+                "start": begin + timedelta(hours=min(span)),
+                "end": begin + timedelta(hours=max(span)),
+                "probability": 1 - len(windows) / 10,
+            }
+            for span in windows
+            if min(span) < max(span) <= hours
+        ]
         wanted = OfferIn.model_validate(
             {
                 "factory": "factory", "machine": "mill", "start": begin, "end": begin + timedelta(hours=hours),
                 "probability": 0.9, "checked": 10, "broken": 1, "minimum_hours": minimum, "buffer_minutes": buffer,
-                "booking": booking,
+                "booking": booking, "windows": inside, "maximum_hours": minimum and 3 * minimum,
             }
         )  # fmt: skip
         self._try(lambda session: offers.put_offer(session, name, wanted, OCCUPANCY, self.now))
@@ -117,10 +126,13 @@ class Bookings(RuleBasedStateMachine):
             seeker = Seeker(session.get_one(Organisation, who), account, confirmed or who != "new")
             wanted = AskIn()
             offer = session.get(Offer, chosen)
+            windows = offer.free_windows(self.now) if offer is not None else []
             if part is not None and offer is not None:
                 begin = offer.start + timedelta(minutes=30 * part[0])
                 wanted = AskIn(start=begin, end=begin + timedelta(minutes=30 * part[1]))
-            return requests.request_offer(session, chosen, seeker, wanted, self.now, notify_nobody, lambda _: True)
+            made = requests.request_offer(session, chosen, seeker, wanted, self.now, notify_nobody, lambda _: True)
+            assert any(window.start <= made.start and made.end <= window.end for window in windows), "nobody said so"
+            return made
 
         self._try(asked)
 
@@ -165,6 +177,7 @@ class Bookings(RuleBasedStateMachine):
                 assert one.free_again <= other.start, "two have the same hours"
             for offer in session.scalars(select(Offer).where(Offer.status == OPEN)):
                 assert offer.offered_start <= offer.start < offer.end <= offer.offered_end
+                assert offer.windows_inside((offer.start, offer.end)), "nothing of it can be booked"
                 assert all(one.end <= offer.start or one.start >= offer.end for one in live), (
                     "booked hours are on offer"
                 )

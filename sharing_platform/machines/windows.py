@@ -1,0 +1,60 @@
+"""The windows of an offer that can be booked: which may overlap, and any part of which is at least as sure. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+Span = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Hours that are free throughout with a probability."""
+
+    start: datetime
+    end: datetime
+    probability: float
+
+    @property
+    def length(self) -> timedelta:
+        return self.end - self.start
+
+    def as_row(self) -> dict[str, Any]:
+        """As the table of offers keeps it."""
+        return {"start": self.start.isoformat(), "end": self.end.isoformat(), "probability": self.probability}
+
+
+def windows_from(rows: Sequence[Mapping[str, Any]], whole: Window) -> list[Window]:
+    """As the table of offers keeps them; an offer without windows is one."""
+    times = datetime.fromisoformat
+    return [Window(times(row["start"]), times(row["end"]), row["probability"]) for row in rows] or [whole]
+
+
+def windows_within(windows: Iterable[Window], part: Span, minimum: timedelta | None) -> list[Window]:
+    """What of the windows lies inside a part of the offer, in order of their start, at least `minimum` long: none inside another one that is as
+    sure. `minimum` None: only whole windows can be had."""
+    found: list[Window] = []
+    for window in windows:
+        inside = replace(window, start=max(window.start, part[0]), end=min(window.end, part[1]))
+        if inside.length >= (minimum if minimum is not None else window.length) and inside.length > timedelta(0):
+            found.append(inside)
+    found.sort(key=lambda window: (window.start, -window.length, -window.probability))
+    kept: list[Window] = []
+    for window in found:
+        if not any(other.end >= window.end and other.probability >= window.probability for other in kept):
+            kept.append(window)
+    return kept
+
+
+def surest(windows: Iterable[Window], start: datetime, end: datetime) -> Window | None:
+    """The surest window that contains these hours; None if none does."""
+    containing = [window for window in windows if window.start <= start and end <= window.end]
+    return max(containing, key=lambda window: window.probability, default=None)
+
+
+def longest(windows: Sequence[Window]) -> Window:
+    """The first of the longest."""
+    return max(windows, key=lambda window: (window.length, -window.start.timestamp()))

@@ -1,0 +1,156 @@
+"""Offers with windows: what is left of them is inside what was there, and nothing that can be booked is lost."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sharing_platform.machines.windows import Window, surest, windows_within
+from tests.sharing_platform.conftest import NOON, Platform
+
+HOUR = timedelta(hours=1)
+
+
+def at(hour: float) -> datetime:
+    return NOON + hour * HOUR
+
+
+windows = st.lists(
+    st.builds(
+        lambda start, length, percent: Window(at(start), at(start + length), percent / 100),
+        st.integers(0, 20), st.integers(1, 12), st.integers(80, 99),
+    ),
+    max_size=6,
+)  # fmt: skip
+
+
+@given(windows, st.tuples(st.integers(0, 24), st.integers(1, 12)), st.integers(1, 4))
+def test_what_is_left_is_inside_what_was_there_and_nothing_is_lost(
+    there: list[Window], part: tuple[int, int], shortest: int
+) -> None:
+    span = (at(part[0]), at(sum(part)))
+    left = windows_within(there, span, shortest * HOUR)
+    for window in left:
+        before = surest(there, window.start, window.end)
+        assert before is not None
+        assert before.probability == window.probability
+        assert span[0] <= window.start < window.end <= span[1]
+        assert window.length >= shortest * HOUR
+        assert not any(
+            other.start <= window.start and window.end <= other.end and other.probability >= window.probability
+            for other in left
+            if other != window
+        )
+    for start in range(part[0], sum(part) - shortest + 1):
+        hours = (at(start), at(start + shortest))
+        was, now = surest(there, *hours), surest(left, *hours)
+        assert (was and was.probability) == (now and now.probability)
+
+
+def test_only_whole_windows() -> None:
+    there = [Window(at(0), at(4), 0.9), Window(at(2), at(8), 0.8)]
+    assert windows_within(there, (at(0), at(8)), None) == there
+    assert windows_within(there, (at(1), at(8)), None) == [there[1]]
+
+
+def stretch(platform: Platform, **more: Any) -> dict[str, Any]:
+    """Free from 3 to 13 hours after noon: until 9 with 96 %, from 5 on with 95.5 %."""
+    spans = ((3, 9, 0.96), (5, 13, 0.955))
+    rows = [{"start": at(a).isoformat(), "end": at(b).isoformat(), "probability": p} for a, b, p in spans]
+    return platform.offer("o1", 3, 10, minimum_hours=2, windows=rows, price_per_hour="40", **more)
+
+
+def shown(windows: list[dict[str, Any]]) -> list[tuple[float, float, float]]:
+    hours = [
+        tuple((datetime.fromisoformat(window[name]) - NOON) / HOUR for name in ("start", "end")) for window in windows
+    ]
+    return [(start, end, window["probability"]) for (start, end), window in zip(hours, windows, strict=True)]
+
+
+def test_an_offer_keeps_its_windows(platform: Platform) -> None:
+    assert shown(stretch(platform)["windows"]) == [(3, 9, 0.96), (5, 13, 0.955)]
+    whole = platform.offer("o2", 3, 4, machine="mill-2")
+    assert shown(whole["windows"]) == [(3, 7, 0.937)], "an offer without windows is one"
+
+
+@pytest.mark.parametrize(
+    ("hours", "code"),
+    [
+        ((3, 9), None), ((5, 13), None), ((6, 12.5), None), ((4, 12), "part_not_sure"), ((3, 13), "part_not_sure"),
+        ((8, 9), "part_too_short"), ((2, 6), "part_outside"), ((9, 14), "part_outside"),
+    ],
+)  # fmt: skip
+def test_any_part_of_a_window_can_be_booked(platform: Platform, hours: tuple[float, float], code: str | None) -> None:
+    stretch(platform)
+    body = {"start": at(hours[0]).isoformat(), "end": at(hours[1]).isoformat()}
+    answer = platform.startup.post("/api/v1/offers/o1/booking", json=body)
+    assert answer.json().get("code") == code
+    if code is None:
+        assert answer.json()["price"] == f"{40 * (hours[1] - hours[0]):.2f}"
+
+
+def test_what_a_booking_leaves_keeps_its_windows(platform: Platform) -> None:
+    """Booked from 6 to 8: what is left is from 3 to 6 and from 8 to 13, which is bookable though neither was said of it before."""
+    stretch(platform)
+    body = {"start": at(6).isoformat(), "end": at(8).isoformat()}
+    assert platform.startup.post("/api/v1/offers/o1/booking", json=body).status_code == 201
+    offers = platform.anyone.get("/api/v1/offers").json()["offers"]
+    assert [shown(offer["windows"]) for offer in offers] == [[(3, 6, 0.96)], [(8, 13, 0.955)]]
+
+
+def test_without_hours_the_longest_window_is_asked_for(platform: Platform) -> None:
+    stretch(platform)
+    made = platform.startup.post("/api/v1/offers/o1/booking", json={}).json()
+    assert [datetime.fromisoformat(made[name]) for name in ("start", "end")] == [at(5), at(13)]
+
+
+def test_nobody_books_longer_than_the_factory_wants(platform: Platform) -> None:
+    stretch(platform, maximum_hours=3)
+    body = {"start": at(3).isoformat(), "end": at(7).isoformat()}
+    assert platform.startup.post("/api/v1/offers/o1/booking", json=body).json()["code"] == "part_too_long"
+    made = platform.startup.post("/api/v1/offers/o1/booking", json={}).json()
+    assert [datetime.fromisoformat(made[name]) for name in ("start", "end")] == [at(5), at(8)]
+    assert platform.anyone.get("/api/v1/offers", params={"hours": 3}).json()["offers"]
+    assert not platform.anyone.get("/api/v1/offers", params={"hours": 3.5}).json()["offers"]
+
+
+def test_a_search_finds_what_has_a_window_that_long(platform: Platform) -> None:
+    stretch(platform)
+
+    def found(hours: float) -> bool:
+        return bool(platform.anyone.get("/api/v1/offers", params={"hours": hours}).json()["offers"])
+
+    assert found(8)
+    assert not found(9), "ten hours are on offer, but not in one window"
+
+
+def test_a_search_for_a_day_finds_a_stretch_that_began_days_before(platform: Platform) -> None:
+    rows = [
+        {"start": at(24 * day).isoformat(), "end": at(24 * day + 12).isoformat(), "probability": 0.9}
+        for day in range(6)
+    ]
+    platform.offer("o1", 0, 24 * 6, minimum_hours=2, windows=rows)
+    day = at(24 * 4).date().isoformat()
+    assert platform.anyone.get("/api/v1/offers", params={"first_day": day, "last_day": day}).json()["offers"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"windows": [{"start": at(2).isoformat(), "end": at(5).isoformat(), "probability": 0.9}]},
+        {"windows": [{"start": at(5).isoformat(), "end": at(5).isoformat(), "probability": 0.9}]},
+        {"windows": [{"start": at(5).isoformat(), "end": at(14).isoformat(), "probability": 0.9}]},
+        {"windows": [{"start": at(5).isoformat(), "end": at(6).isoformat(), "probability": 1.1}]},
+        {"minimum_hours": 4, "maximum_hours": 3},
+    ],
+)
+def test_windows_that_cannot_be(platform: Platform, wrong: dict[str, Any]) -> None:
+    body = {
+        "factory": "hal-2", "machine": "mill-1", "start": at(3).isoformat(), "end": at(13).isoformat(), "probability": 0.9,
+        "checked": 40, "broken": 2,
+    }  # fmt: skip
+    assert platform.hal_2.put("/api/v1/offers/o1", json=body | wrong).status_code == 422
