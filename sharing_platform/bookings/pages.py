@@ -20,7 +20,7 @@ from sharing_platform.errors import ConflictError, InvalidError, NotFoundError, 
 from sharing_platform.listings.pages import find_shown
 from sharing_platform.machines.models import Offer
 from sharing_platform.machines.offer_search import nearest_offers
-from sharing_platform.machines.pages import offer_and_machine
+from sharing_platform.machines.pages import choice_asked, offer_and_machine, start_and_length
 from sharing_platform.machines.search_pages import listing_page
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.models import Organisation
@@ -35,8 +35,10 @@ def post_offer(offer_id: str, page: Page, form: FormData) -> Response:
     offer, machine = offer_and_machine(page, offer_id)
     if offer is None:
         return listing_page(page, "offers.html", 404, notice="missing")
-    values = {"offer": offer, "machine": machine, "markup": None}
-    wanted, problems = _request_of(page, form)
+    values = {"offer": offer, "machine": machine, "markup": None, "choice": choice_asked(page, offer, form)}
+    if values["choice"] is None:
+        return listing_page(page, "offers.html", 404, notice="taken")
+    wanted, problems = _request_of(page, _with_end(page, form))
     if wanted is None:
         return page.render_form("offer.html", None, form, problems, **values)
     try:
@@ -52,6 +54,14 @@ def post_offer(offer_id: str, page: Page, form: FormData) -> Response:
     return page.redirect(f"/bookings/{booking.id}", "asked")
 
 
+def _with_end(page: PageRequest, form: Form) -> Form:
+    """The form with the end that the chosen start and hours make."""
+    start, length = start_and_length(form, page.context.zone)
+    if start is None or length is None:
+        return form
+    return {**form, "start": start.isoformat(), "end": (start + length).isoformat()}
+
+
 def _request_of(page: PageRequest, form: Form) -> tuple[AskIn | None, dict[str, str]]:
     """The request that a form makes, or the fields that are wrong. Times are the region's."""
     problems: dict[str, str] = {}
@@ -59,7 +69,8 @@ def _request_of(page: PageRequest, form: Form) -> tuple[AskIn | None, dict[str, 
     for name in ("start", "end"):
         if form.get(name):
             try:
-                fields[name] = datetime.fromisoformat(form[name]).replace(tzinfo=ZoneInfo(page.context.zone))
+                moment = datetime.fromisoformat(form[name])
+                fields[name] = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(page.context.zone))
             except ValueError:
                 problems[name] = "field"
     if page.actor is None:

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -29,6 +28,7 @@ from sharing_platform.errors import ConflictError, InvalidError, NotFoundError, 
 from sharing_platform.listings.models import OPEN as LISTING_OPEN
 from sharing_platform.listings.models import Listing
 from sharing_platform.machines.availability import lock_resource, resource_of
+from sharing_platform.machines.choices import price_of
 from sharing_platform.machines.models import BOOKED, HELD, OPEN, Machine, Offer
 from sharing_platform.machines.windows import longest, surest
 from sharing_platform.organisations.models import Account, Organisation
@@ -105,7 +105,7 @@ def request_offer(
         email=seeker.email,
         state=State.REQUESTED,
         cancel_until=start - timedelta(hours=offer.cancellation_hours),
-        price=_price(offer, end - start),
+        price=price_of(offer, end - start),
         booked=now,
         request_key=request_key,
     )
@@ -228,14 +228,6 @@ def _period_in(listing: Listing, wanted: AskIn, now: datetime) -> tuple[datetime
     if start < max(listing.start, now) or end > listing.end or end <= start:
         raise InvalidError("part_outside", "start")
     return start, end
-
-
-def _price(offer: Offer, length: timedelta) -> Decimal | None:
-    if offer.price_per_hour is None:
-        return None
-    hours = Decimal(int(length.total_seconds())) / 3600
-    price = (offer.price_per_hour * hours).quantize(Decimal("0.01"), ROUND_HALF_UP)
-    return max(price, offer.price_minimum or Decimal(0))
 
 
 def _find_repeated(session: Session, request_key: str | None) -> Booking | None:

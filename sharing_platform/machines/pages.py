@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
@@ -11,6 +15,7 @@ from fastapi.responses import HTMLResponse, Response
 from sharing_platform.database import read_session
 from sharing_platform.errors import NotFoundError, PlatformError
 from sharing_platform.machines import service
+from sharing_platform.machines.choices import Choice, choice_of
 from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.models import BOOKED, HELD, OPEN, Machine, Offer
 from sharing_platform.machines.offer_search import find_offers
@@ -32,9 +37,40 @@ def get_offer(offer_id: str, page: Page) -> HTMLResponse:
     offer, machine = offer_and_machine(page, offer_id)
     if offer is None:
         return listing_page(page, "offers.html", 404, notice="missing")
-    if offer.status != OPEN or offer.end <= page.now:
+    choice = choice_asked(page, offer, page.request.query_params)
+    if offer.status != OPEN or choice is None:
         return listing_page(page, "offers.html", 409 if offer.status in (BOOKED, HELD) else 404, notice="taken")
-    return page.render("offer.html", offer=offer, machine=machine, markup=markup_of(page, offer, machine))
+    markup = markup_of(page, offer, machine)
+    return page.render("offer.html", offer=offer, machine=machine, markup=markup, choice=choice)
+
+
+@router.get("/offers/{offer_id}/choice")
+def get_choice(offer_id: str, page: Page) -> HTMLResponse:
+    """The part of the page that follows what is chosen."""
+    offer, _ = offer_and_machine(page, offer_id)
+    choice = choice_asked(page, offer, page.request.query_params) if offer is not None else None
+    if offer is None or offer.status != OPEN or choice is None:
+        raise NotFoundError
+    return page.render("offer_choice.html", offer=offer, choice=choice)
+
+
+def choice_asked(page: PageRequest, offer: Offer, fields: Mapping[str, str]) -> Choice | None:
+    """The choice nearest to the `start` and `hours`, or the `day` and `hours`, of a form or an address; what cannot be read is not asked
+    for."""
+    start, length = start_and_length(fields, page.context.zone)
+    earliest, _ = start_and_length({"start": fields.get("day", "")}, page.context.zone)
+    return choice_of(offer, page.now, start, length, earliest)
+
+
+def start_and_length(fields: Mapping[str, str], zone: str) -> tuple[datetime | None, timedelta | None]:
+    """The `start` and the `hours` of a form, None where they are missing or make no sense. Without an offset, `start` is local time."""
+    start = length = None
+    with suppress(ValueError, OverflowError):
+        start = datetime.fromisoformat(fields.get("start", ""))
+        start = (start if start.tzinfo is not None else start.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    with suppress(ValueError, OverflowError):
+        length = timedelta(hours=float(decimal_point(fields.get("hours")) or ""))
+    return start, length if length is not None and length > timedelta(0) else None
 
 
 @router.get("/machines/{factory}/{machine}")

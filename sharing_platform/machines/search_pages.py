@@ -75,6 +75,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         as_list=urlencode([parameter for parameter in kept if parameter[0] != "view"]),
         as_week=urlencode([*(parameter for parameter in kept if parameter[0] != "view"), ("view", "week")]),
         saveable=urlencode(kept),
+        chosen=urlencode([(key, value) for key, value in kept if key in ("day", "hours")]),
         more_used=bool(set(used) - {"q", "machine", "process", "day", "hours"}),
         filtered=bool(used),
         sort=sort,

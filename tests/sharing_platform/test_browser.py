@@ -173,6 +173,43 @@ def test_the_keyboard_is_enough(told: dict[str, str], opened: dict[str, Page]) -
     assert reached[reached.index("message") + 1] == "submit"
 
 
+def test_five_hours_on_thursday_from_half_past_three(browser: Browser, platform: Platform) -> None:
+    """Free from noon to midnight, with two windows that overlap: what is chosen follows, and what is not booked stays bookable."""
+    platform.machine("mill-1", "Freesbank DMU 50", process="milling")
+    day = timedelta(days=3)
+    spans = [
+        (NOON + day, NOON + day + timedelta(hours=8), 0.96),
+        (NOON + day + timedelta(hours=3), NOON + day + timedelta(hours=12), 0.955),
+    ]
+    windows = [{"start": a.isoformat(), "end": b.isoformat(), "probability": sure} for a, b, sure in spans]
+    platform.offer("o1", 72, 12, minimum_hours=2, windows=windows, price_per_hour="50")
+    platform.somebody("an@startup.be", "startup", Role.OWNER)
+    seeker = _page(browser, platform, "an@startup.be")
+    seeker.goto("/")
+    seeker.get_by_label("Dag").first.fill("2026-03-05")
+    seeker.get_by_label("Minstens (uren)").fill("5")
+    seeker.get_by_role("button", name="Zoeken").click()
+    expect(seeker.locator("li.offer a.button")).to_have_attribute("href", "/offers/o1?day=2026-03-05&hours=5")
+    seeker.locator("li.offer a.button").click()
+    expect(seeker.get_by_text("do 05/03/2026, 12:00 – 17:00")).to_be_visible()
+    seeker.get_by_label("Begin").select_option("do 05/03/2026 15:30")
+    expect(seeker.get_by_text("do 05/03/2026, 15:30 – 20:30")).to_be_visible()
+    said = seeker.locator("#choice .said")
+    expect(said).to_contain_text("95,5 %")
+    expect(said).to_contain_text("€ 250,00")
+    seeker.get_by_label("Hoelang").select_option("4,5 uur, tot 20:00")
+    expect(said).to_contain_text("96 %")
+    seeker.get_by_label("Hoelang").select_option("5 uur, tot 20:30")
+    expect(said).to_contain_text("€ 250,00")
+    seeker.get_by_role("button", name="Boek deze uren").click()
+    expect(seeker.locator("[data-state=accepted]")).to_be_visible()
+    seeker.goto("/")
+    shown = [" ".join(one.inner_text().split()) for one in seeker.locator("li.offer .when").all()]
+    assert [text.split("2026 ")[1].split(" uur")[0] for text in shown] == ["12:00 – 15:30 3,5", "20:30 – 00:00 3,5"]
+    assert _problems(seeker) == []
+    seeker.context.close()
+
+
 def test_a_startup_asks_and_a_planner_lends(browser: Browser, platform: Platform) -> None:
     """Found, asked for, accepted, in the calendar; the factory's hours shrink."""
     platform.machine("mill-1", "Freesbank DMU 50", process="milling")
@@ -187,9 +224,10 @@ def test_a_startup_asks_and_a_planner_lends(browser: Browser, platform: Platform
     seeker.get_by_role("button", name="Zoeken").click()
     expect(seeker.locator("li.offer")).to_have_count(1)
     seeker.locator("li.offer a.button").click()
-    seeker.get_by_text("Een deel van deze uren").click()
-    seeker.get_by_label("Van").fill("2026-03-02T16:00")
-    seeker.get_by_label("Tot").fill("2026-03-02T20:00")
+    seeker.get_by_label("Begin").select_option("ma 02/03/2026 16:00")
+    expect(seeker.get_by_label("Hoelang").locator("option").last).to_have_text("7 uur, tot 23:00")
+    seeker.get_by_label("Hoelang").select_option("4 uur, tot 20:00")
+    expect(seeker.get_by_text("Prijs van deze uren: € 240,00")).to_be_visible()
     seeker.get_by_label("Bericht").fill("Hebt u een spanplaat?")
     seeker.get_by_role("button", name="Vraag deze uren aan").click()
     expect(seeker.locator("[data-state=held]")).to_be_visible()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sharing_platform.machines.choices import choice_of
+from sharing_platform.machines.models import Offer
 from sharing_platform.machines.windows import Window, surest, windows_within
 from tests.sharing_platform.conftest import NOON, Platform
 
@@ -154,3 +158,60 @@ def test_windows_that_cannot_be(platform: Platform, wrong: dict[str, Any]) -> No
         "checked": 40, "broken": 2,
     }  # fmt: skip
     assert platform.hal_2.put("/api/v1/offers/o1", json=body | wrong).status_code == 422
+
+
+def offered(spans: Sequence[tuple[float, float, float]], **more: Any) -> Offer:
+    """Hours after noon and probabilities; parts from two hours on, at 40 euros an hour."""
+    rows = [Window(at(start), at(end), sure).as_row() for start, end, sure in spans]
+    edges = min(start for start, _, _ in spans), max(end for _, end, _ in spans)
+    terms = {
+        "minimum_hours": 2.0,
+        "maximum_hours": None,
+        "price_per_hour": Decimal(40),
+        "price_minimum": None,
+        "probability": 0.9,
+    }
+    return Offer(
+        windows=rows, offered_start=at(edges[0]), offered_end=at(edges[1]), start=at(edges[0]), end=at(edges[1]),
+        **(terms | more),
+    )  # fmt: skip
+
+
+TWO = [(3, 9, 0.96), (5, 13, 0.955)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, (5, 8, 0.955)),  # the longest window
+        ({"length": 5 * HOUR}, (3, 5, 0.96)),  # the first that is long enough
+        ({"length": 7 * HOUR}, (5, 7, 0.955)),
+        ({"length": 5 * HOUR, "earliest": at(6.2)}, (6.5, 5, 0.955)),
+        ({"length": 5 * HOUR, "earliest": at(12)}, (3, 5, 0.96)),  # none that late
+        ({"start": at(4), "length": 8 * HOUR}, (4, 5, 0.96)),  # as much as there is from that start
+        ({"start": at(6.6), "length": 2 * HOUR}, (6.5, 2, 0.96)),
+        ({"start": at(-50)}, (3, 6, 0.96)),
+    ],
+)
+def test_the_choice_nearest_to_what_is_asked_for(asked: dict[str, Any], expected: tuple[float, float, float]) -> None:
+    choice = choice_of(offered(TWO), NOON, **asked)
+    assert choice is not None
+    assert ((choice.start - NOON) / HOUR, (choice.end - choice.start) / HOUR, choice.probability) == expected
+    assert choice.price == 40 * Decimal(expected[1])
+
+
+def test_what_can_be_chosen_can_be_booked() -> None:
+    for offer in (
+        offered(TWO),
+        offered(TWO, minimum_hours=None),
+        offered(TWO, maximum_hours=4.0),
+        offered([(0, 1, 0.9)]),
+    ):
+        for start in getattr(choice_of(offer, NOON), "starts", ()):
+            choice = choice_of(offer, NOON, start)
+            assert choice is not None
+            assert choice.start == start
+            for length in choice.lengths:
+                assert surest(offer.free_windows(NOON), start, start + length) is not None
+                assert length <= (offer.maximum_hours or 99) * HOUR
+    assert choice_of(offered(TWO), at(12.5)) is None, "too late for two hours"

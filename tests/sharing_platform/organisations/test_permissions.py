@@ -30,7 +30,7 @@ ASK_API = {"POST /api/v1/offers/{offer_id}/booking", "POST /api/v1/listings/{lis
 """For guests too, who have to say who they are."""
 
 PUBLIC_PAGES = {
-    "GET /", "GET /parts/machines", "GET /parts/offers", "GET /offers/{offer_id}", "POST /offers/{offer_id}", "GET /live",
+    "GET /", "GET /parts/machines", "GET /parts/offers", "GET /offers/{offer_id}", "GET /offers/{offer_id}/choice", "POST /offers/{offer_id}", "GET /live",
     "GET /machines/{factory}/{machine}", "GET /listings", "GET /listings/{listing_id}", "POST /listings/{listing_id}",
     "GET /wanted", "GET /wanted/{search_id}", "GET /register", "POST /register", "GET /sign-in", "POST /sign-in", "POST /sign-out",
     "GET /forgotten", "POST /forgotten", "GET /welcome/{secret}", "GET /welcome", "POST /welcome", "GET /calendar/{secret}.ics",
