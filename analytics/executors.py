@@ -10,6 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar, cast
 
+import numpy as np
 import pandas as pd
 
 from telemetry import UnavailableError
@@ -87,7 +88,7 @@ class DaskExecutor:
         # Large arguments are sent to a worker directly, not through the scheduler as part of the task.
         sent = [
             self._client.scatter([argument], hash=False)[0]
-            if isinstance(argument, (pd.DataFrame, Mapping, list))
+            if isinstance(argument, (pd.DataFrame, np.ndarray, Mapping, list, tuple))
             else argument
             for argument in arguments
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from analytics.api.metrics import AnalyticsCollector
 from analytics.cycle import CycleResult
+from analytics.forecast.tally import Tally
 from analytics.policy.approvals import Approval, Status, apply_approvals
 from analytics.policy.policy import MachinePolicy, MachineTable, PlannedPeriod, Policy, PriceRule
 from analytics.policy.prices import price_per_hour
@@ -21,11 +23,11 @@ from analytics.policy.slot import Slot
 from analytics.policy.vetoes import Veto
 from analytics.publishing.bookings_at_risk import bookings_at_risk
 from analytics.publishing.platform_client import Booking, HttpSharingPlatform, PlatformUnavailableError, Terms
-from analytics.publishing.publications import Publications
+from analytics.publishing.publications import BROKEN, KEPT, UNKNOWN, Publications
 from analytics.publishing.reconcile import Offer
 from analytics.publishing.state import PublisherState
 from stores import LatestState
-from telemetry import MachineState, StateInterval
+from telemetry import MachineState, StateInterval, rfc3339
 from tests.analytics.publishing.samples import NOW, SLOT, policy
 from tests.analytics.rig import POLICY, STARTUP, Rig
 from tests.analytics.tables import utc
@@ -312,3 +314,25 @@ def test_pages_do_not_show_offers_for_members(rig: Rig) -> None:
     rig.platform.put_offer("hal-2", Offer("offer-1", SLOT), Terms(visibility="members"))
     page = httpx2.get(f"{rig.url}/").text
     assert "offer-1" not in page
+
+
+def test_what_people_could_have_booked_is_counted_also_beside_an_earlier_versions_record(tmp_path: Path) -> None:
+    """A publication counts by its windows of two, four and eight hours; one that an earlier version checked counts as one."""
+    path = tmp_path / "publications.sqlite"
+    with sqlite3.connect(path) as earlier:
+        earlier.execute(
+            "CREATE TABLE publication (id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "
+            '"end" TEXT NOT NULL, probability REAL NOT NULL, published TEXT NOT NULL, outcome TEXT)'
+        )
+        row = ("old", "m", rfc3339(NOW), rfc3339(NOW + timedelta(hours=4)), 0.9, rfc3339(NOW), "broken")
+        earlier.execute("INSERT INTO publication VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    earlier.close()
+    publications = Publications(path)
+    assert publications.windows() == Tally(1, 1)
+    for name, counted, outcome in (("a", Tally(6, 0), KEPT), ("b", Tally(10, 3), BROKEN), ("c", None, UNKNOWN)):
+        publications.record(Offer(name, SLOT), NOW, NOW)
+        publications.settle(name, outcome, counted)
+    assert publications.windows() == Tally(17, 4)
+    assert publications.tally() == Tally(3, 2)
+    assert publications.windows(since=SLOT.start) == Tally(16, 3)
+    publications.close()

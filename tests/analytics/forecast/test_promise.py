@@ -1,0 +1,115 @@
+"""The promise: thresholds that would have kept it, and probabilities that the record supports."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analytics.forecast.promise import (
+    ADDED_DAYS,
+    MIN_DAYS,
+    NEVER,
+    Promise,
+    Trials,
+    calibrated,
+    lowest_threshold,
+    lowest_thresholds,
+    promise,
+)
+from analytics.forecast.window_shares import LENGTHS, STARTS_PER_DAY
+from analytics.history.quarter_grid import FREE, NOT_FREE
+from analytics.policy.policy import MachinePolicy
+
+SPAN = 5 * 96
+
+
+def trials(days: int, broken_days: int = 0, said: float = 0.9) -> Trials:
+    """Days on which every window is said to be free with the same probability; on some of them the machine was busy."""
+    values = np.full((days, SPAN), FREE, dtype=np.int8)
+    values[:broken_days] = NOT_FREE
+    forecast = np.full((days, STARTS_PER_DAY, len(LENGTHS)), said)
+    usable = np.zeros((days, SPAN), dtype=bool)
+    usable[:, :96] = True
+    return Trials(np.zeros(days, dtype=int), np.zeros(days), np.ones(days), forecast, values, usable)
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0.5, 0.7, 0.8, 0.9, 0.99]), st.booleans(), st.floats(0.1, 1)),
+        min_size=1,
+        max_size=60,
+    ),
+    st.sampled_from([0.02, 0.1, 0.3]),
+)
+def test_the_threshold_is_the_lowest_that_would_have_kept_the_promise(
+    windows: list[tuple[float, bool, float]], rate: float
+) -> None:
+    said, kept, weights = (np.array(column) for column in zip(*windows, strict=True))
+    found = lowest_threshold(said, kept, weights, rate)
+
+    def broken_share(threshold: float) -> float:
+        chosen = said >= threshold
+        return float((weights * ~kept)[chosen].sum() / weights[chosen].sum()) if chosen.any() else 0.0
+
+    assert broken_share(found) <= rate + 1e-9
+    assert all(broken_share(lower) > rate - 1e-9 for lower in set(said.tolist()) if lower < found)
+
+
+def test_days_that_were_not_seen_count_a_little() -> None:
+    """A record without a broken window is believed only as far as its days can tell."""
+    for days, rate in ((MIN_DAYS, 0.05), (40, 0.05)):
+        least = ADDED_DAYS / (days + ADDED_DAYS)
+        found = lowest_thresholds(trials(days), rate)
+        assert (found[LENGTHS.index(8)] < NEVER) == (least <= rate)
+        assert (lowest_thresholds(trials(days), least / 2) == NEVER).all()
+    assert (lowest_thresholds(trials(MIN_DAYS - 1), 0.3) == NEVER).all(), "too few days"
+    assert (lowest_thresholds(trials(0), 0.3) == NEVER).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 1000))
+def test_thresholds_never_fall_with_the_length(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    made = trials(30)
+    made.said[:] = np.sort(chance.random(made.said.shape), axis=-1)[..., ::-1]
+    made.values[:] = chance.choice([FREE, NOT_FREE], (30, SPAN // 16), p=[0.9, 0.1]).repeat(16, axis=1)
+    assert (np.diff(lowest_thresholds(made, 0.2)) >= 0).all()
+
+
+def test_record_and_probability_speak_of_the_same_windows() -> None:
+    """One day in twenty was busy: its windows are counted once each, and nothing is said to be surer than sixty days can tell."""
+    kept = promise(trials(60, 3), ["m"], [MachinePolicy(required_probability=0.5)], 0.1)
+    assert kept is not None
+    assert kept.days == 60
+    assert kept.total.broken / kept.total.checked == pytest.approx(0.05)
+    assert kept.per_machine == {"m": kept.total}
+    assert kept.probabilities(np.array([0.9]))[0] == pytest.approx(0.94, abs=0.02)
+    assert promise(trials(60, 30), ["m"], [MachinePolicy()], 0.1) is None
+
+
+@pytest.mark.parametrize(("days", "most"), [(10, 0.91), (60, 0.98), (1000, 0.99)])
+def test_nothing_is_surer_than_the_record(days: int, most: float) -> None:
+    said = Promise(np.zeros(len(LENGTHS)), days=days).probabilities(np.array([0.5, 0.9, 0.99999]))
+    assert said.tolist() == [0.5, 0.9, most]
+
+
+@given(st.floats(-1, 1), st.floats(0.2, 2), st.sampled_from([0.5, 0.75, 0.9]))
+def test_what_the_policy_requires_is_what_is_said(shift: float, slope: float, required: float) -> None:
+    own = Promise(np.full(len(LENGTHS), 0.1), (shift, slope), days=500)
+    least = own.thresholds_from(required)[0]
+    assert own.probabilities(np.array([min(1.0, least + 1e-6)]))[0] >= required or least >= 0.9998
+    assert (own.thresholds_from(0.995) == NEVER).all(), "five hundred days tell no more than 99 %"
+
+
+def test_calibration() -> None:
+    chance = np.random.default_rng(1)
+    forecast = chance.uniform(0.5, 0.99, 20_000)
+    logits = np.log(forecast / (1 - forecast))
+    kept = chance.random(20_000) < 1 / (1 + np.exp(-(0.4 + 0.6 * logits)))
+    assert calibrated(forecast, kept, np.ones(20_000)) == pytest.approx((0.4, 0.6), abs=0.06)
+    shift, slope = calibrated(forecast[:5], kept[:5], np.ones(5))
+    assert abs(shift) < 0.7
+    assert 0.6 < slope < 1.6, "five windows change little"
