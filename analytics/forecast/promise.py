@@ -34,6 +34,9 @@ NEVER = 2.0
 _PULL = 2.5
 """How strongly the calibration is drawn towards leaving the forecast as it is: as by some fifty windows of 95 %."""
 _STEPS = 40
+_FAR, _CLOSE = 500.0, 1e-7
+_FLAT = 1e-3
+"""With a smaller slope the forecast says nothing of which of the windows that reach their threshold are surer."""
 _ROUNDS = 3
 """What the policy requires shortens windows by their calibrated probability, and the calibration is of the windows that are left."""
 _HALF_A_PERCENT = 0.005
@@ -84,8 +87,10 @@ class Promise:
     def thresholds_from(self, required: float) -> np.ndarray:
         """The thresholds, raised to where windows are said to be at least `required` sure: shape (lengths,)."""
         shift, slope = self.calibration
-        if slope <= 0 or self.probabilities(np.array([1.0]))[0] < required:
+        if self.probabilities(np.array([1.0]))[0] < required:
             return np.full(len(self.thresholds), NEVER)
+        if slope < _FLAT:
+            return self.thresholds  # all windows are said to be equally sure, and sure enough
         least = 1 / (1 + np.exp(-(_logit(np.array(required - _HALF_A_PERCENT)) - shift) / slope))
         return np.asarray(np.maximum(self.thresholds, float(least)))
 
@@ -182,17 +187,29 @@ def lowest_threshold(said: np.ndarray, kept: np.ndarray, weights: np.ndarray, ra
 def calibrated(forecast: np.ndarray, kept: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
     """(shift, slope) of the logits of a forecast that fit what came best (Platt's scaling), drawn towards leaving it as it is."""
     logits = _logit(forecast)
-    shift, slope = 0.0, 1.0
     design = np.column_stack([np.ones_like(logits), logits])
+    before = np.array([0.0, 1.0])
+
+    def loss(found: np.ndarray) -> float:
+        wrong = np.logaddexp(0.0, np.where(kept, -1.0, 1.0) * (design @ found))
+        return float(weights @ wrong + _PULL / 2 * ((found - before) ** 2).sum())
+
+    found, least = before, loss(before)
     for _ in range(_STEPS):
-        said = 1 / (1 + np.exp(-(shift + slope * logits)))
-        gradient = design.T @ (weights * (kept - said)) - _PULL * np.array([shift, slope - 1.0])
+        said = 1 / (1 + np.exp(-np.clip(design @ found, -_FAR, _FAR)))
+        gradient = design.T @ (weights * (kept - said)) - _PULL * (found - before)
         curvature = (design * (weights * said * (1 - said))[:, None]).T @ design + _PULL * np.eye(2)
         change = np.linalg.solve(curvature, gradient)
-        shift, slope = shift + change[0], slope + change[1]
-        if np.abs(change).max() < 1e-8:
+        # Newton's step goes too far where nearly all windows are sure: halved until it is one for the better.
+        while (better := loss(found + change)) > least and np.abs(change).max() > _CLOSE:
+            change = change / 2
+        if np.abs(change).max() <= _CLOSE:
             break
-    return float(shift), float(max(0.0, slope))
+        found, least = found + change, better
+    if found[1] < 0:
+        # The likelier windows broke more often: then all are as sure as the record (Laplace's rule of succession).
+        return float(_logit((weights @ kept + 1) / (weights.sum() + 2))), 0.0
+    return float(found[0]), float(found[1])
 
 
 def was_kept(values: np.ndarray) -> bool | None:

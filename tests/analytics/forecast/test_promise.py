@@ -104,12 +104,42 @@ def test_what_the_policy_requires_is_what_is_said(shift: float, slope: float, re
     assert (own.thresholds_from(0.995) == NEVER).all(), "five hundred days tell no more than 99 %"
 
 
+def test_a_forecast_that_cannot_tell_windows_apart_still_promises_what_the_record_supports() -> None:
+    """Of the windows that reach their threshold, the likelier ones broke no more rarely: all are as sure as the record says."""
+    flat = Promise(np.full(len(LENGTHS), 0.4), (2.2, 0.0), days=500)
+    assert flat.probabilities(np.array([0.4, 0.9])).tolist() == [0.9, 0.9]
+    assert flat.thresholds_from(0.75).tolist() == [0.4] * len(LENGTHS)
+    assert (flat.thresholds_from(0.95) == NEVER).all()
+
+
 def test_calibration() -> None:
     chance = np.random.default_rng(1)
     forecast = chance.uniform(0.5, 0.99, 20_000)
     logits = np.log(forecast / (1 - forecast))
     kept = chance.random(20_000) < 1 / (1 + np.exp(-(0.4 + 0.6 * logits)))
     assert calibrated(forecast, kept, np.ones(20_000)) == pytest.approx((0.4, 0.6), abs=0.06)
+    inverted = np.repeat([0.9, 0.99], 500), np.repeat([True, False], 500), np.ones(1000)
+    assert calibrated(*inverted) == pytest.approx((0.0, 0.0)), "half of them were kept, and that is what is said"
     shift, slope = calibrated(forecast[:5], kept[:5], np.ones(5))
     assert abs(shift) < 0.7
     assert 0.6 < slope < 1.6, "five windows change little"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 3000), st.floats(0.5, 0.9999), st.floats(0.01, 3))
+def test_calibration_fits_what_came_at_least_as_well_as_the_forecast(
+    seed: int, count: int, sure: float, weight: float
+) -> None:
+    """Also where nearly all windows are sure and some surprise: Newton's step alone went astray there, and nothing was promised."""
+    chance = np.random.default_rng(seed)
+    forecast = np.append(np.full(count, sure), chance.uniform(0, 1, 5))
+    kept = chance.random(len(forecast)) < chance.choice([0.02, 0.5, 0.9, 1.0])
+    weights = np.full(len(forecast), weight)
+    shift, slope = calibrated(forecast, kept, weights)
+    logits = np.log(np.clip(forecast, 1e-4, 1 - 1e-4) / (1 - np.clip(forecast, 1e-4, 1 - 1e-4)))
+
+    def loss(constant: float, factor: float) -> float:
+        return float((weights * np.logaddexp(0.0, np.where(kept, -1, 1) * (constant + factor * logits))).sum())
+
+    assert np.isfinite([shift, slope]).all()
+    assert loss(shift, slope) <= loss(0.0, 1.0) + 1e-6 or slope == 0.0
