@@ -36,9 +36,6 @@ _log = logging.getLogger(__name__)
 RECENT_PROMISES = timedelta(weeks=8)
 """How far back published slots count as evidence of how well promises hold now."""
 
-CYCLE = timedelta(hours=1)
-"""About how often a round is run: the forecast learns from origins all day long."""
-
 REFIT = timedelta(days=1)
 """How often all history is read again and the forecast trained anew. In between, only new intervals are read."""
 
@@ -190,7 +187,7 @@ class Analytics:
     def _fitted_for(self, snapshot: Snapshot, rate: float) -> Fitted | None:
         fitted = self._fitted
         if fitted is None or snapshot.now - fitted.now >= REFIT or fitted.rate != rate:
-            self._fitted = fit(snapshot, self._policy, rate, self._executor, every=CYCLE)
+            self._fitted = fit(snapshot, self._policy, rate, self._executor, all_day=True)
         return self._fitted
 
     def _check_promises(self, snapshot: Snapshot, now: datetime, bookings: tuple[Booking, ...]) -> None:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from analytics.forecast.promise import was_kept
+from analytics.forecast.promise import ASKED_HOURS, was_kept
 from analytics.forecast.spare_capacity import COUNTING, MODEL, Fitted, fit, propose
 from analytics.history.offered_quarters import open_quarters
 from analytics.history.quarter_grid import FREE, NOT_FREE, QuarterGrid
@@ -24,9 +24,6 @@ from telemetry import rfc3339
 
 CONTENDERS = {"vrijloop": MODEL, COUNTING: COUNTING}
 """The forecasts compared. Each chooses its own thresholds, at the same promised rate."""
-
-ASKED_HOURS = (2, 4, 8)
-"""Lengths that people ask for, alike until the platform's own requests say otherwise."""
 
 BINS = (0.0, 0.5, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 1.0)
 

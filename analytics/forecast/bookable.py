@@ -60,9 +60,9 @@ def maximal_windows(
     rules: Rules,
     lengths: Sequence[int] = LENGTHS,
 ) -> Windows:
-    """`probabilities`: of windows of the `lengths`, never growing with a window. `thresholds`: of each row, ascending with the
-    length, shape (rows, lengths). `usable`: the
-    quarters that may be booked, shape (rows, quarters), from the first start until at least a half hour after the last."""
+    """`probabilities`: of windows of the `lengths`, never growing with a window. `thresholds`: of each row, ascending with the length,
+    shape (rows, lengths). `usable`: the quarters that may be booked, from the first start until at least a half hour after the last,
+    shape (rows, quarters)."""
     rows, starts = probabilities.shape[:2]
     quarters = np.arange(2 * starts)
     free_for = longest_bookable(probabilities, thresholds, lengths)

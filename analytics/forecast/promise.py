@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -26,8 +27,10 @@ ADDED_DAYS = 0.1
 """What is added for the days that have not been seen: so much of a day on which every window was broken."""
 KNOWN_SHARE = 0.8
 """Share of a window that must be known, and free, before it counts as kept."""
-ASKED_LENGTHS = (8, 16, 32, 48, 96, 192, 288)
-"""Lengths, in quarters, for which thresholds are chosen; between them they are interpolated. People ask for two, four and eight hours."""
+ASKED_HOURS = (2, 4, 8)
+"""Lengths that people ask for, alike until the platform's own requests say otherwise."""
+THRESHOLD_LENGTHS = (8, 16, 32, 48, 96, 192, 288)
+"""Lengths, in quarters, for which thresholds are chosen: what people ask for, and longer ones. Between them they are interpolated."""
 NEVER = 2.0
 """A threshold that no window reaches."""
 
@@ -60,10 +63,30 @@ class Trials:
 
     def outcomes(self, row: np.ndarray, begin: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(kept, known) of windows: each of shape (windows,)."""
-        busy, sure = running_counts(self.values == NOT_FREE), running_counts(self.values != UNKNOWN)
-        broken = busy[row, end] > busy[row, begin]
-        known = broken | (sure[row, end] - sure[row, begin] >= KNOWN_SHARE * (end - begin))
+        broken = self._busy[row, end] > self._busy[row, begin]
+        known = broken | (self._known[row, end] - self._known[row, begin] >= KNOWN_SHARE * (end - begin))
         return ~broken, known
+
+    def could_be_booked(self, row: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+        """Whether all of each window was usable: shape (windows,)."""
+        return np.asarray(self._closed[row, end] == self._closed[row, begin])
+
+    @cached_property
+    def recent_weight(self) -> np.ndarray:
+        """How much each row counts: days of the horizon, fading with its age."""
+        return np.asarray(self.weight * np.exp2(-self.age_days / HALF_LIFE_DAYS))
+
+    @cached_property
+    def _busy(self) -> np.ndarray:
+        return running_counts(self.values == NOT_FREE)
+
+    @cached_property
+    def _known(self) -> np.ndarray:
+        return running_counts(self.values != UNKNOWN)
+
+    @cached_property
+    def _closed(self) -> np.ndarray:
+        return running_counts(~self.usable)
 
 
 @dataclass(frozen=True)
@@ -107,7 +130,6 @@ def promise(
     if (thresholds >= NEVER).all():
         return None
     rules = Rules(*(rule[trials.machine] for rule in Rules.of(policies)))
-    weights = trials.weight * np.exp2(-trials.age_days / HALF_LIFE_DAYS)
     found = Promise(thresholds, days=len(trials))
     for _ in range(_ROUNDS):
         of_machine = np.stack([found.thresholds_from(policy.required_probability) for policy in policies])
@@ -119,7 +141,7 @@ def promise(
         machine = trials.machine[row]
         found = Promise(
             thresholds,
-            calibrated(forecast, kept, weights[row]),
+            calibrated(forecast, kept, trials.recent_weight[row]),
             len(np.unique(row)),
             _tally(kept),
             {name: _tally(kept[machine == place]) for place, name in enumerate(names)},
@@ -135,7 +157,7 @@ def lowest_thresholds(trials: Trials, rate: float, lengths: Sequence[int] = LENG
     """The lowest threshold of each length at which the promise was kept, ascending: shape (lengths,). `NEVER` where there is none."""
     known = np.array(lengths)
     found = np.full(len(lengths), NEVER)
-    asked = [place for place, length in enumerate(lengths) if length in ASKED_LENGTHS]
+    asked = [place for place, length in enumerate(lengths) if length in THRESHOLD_LENGTHS]
     # Longer windows are never easier to promise than those inside them.
     found[asked] = np.maximum.accumulate([_threshold(trials, rate, place, lengths[place]) for place in asked])
     for place, length in enumerate(lengths):
@@ -160,17 +182,15 @@ def _threshold(trials: Trials, rate: float, place: int, length: int) -> float:
     begin = 2 * np.arange(STARTS_PER_DAY)
     begin = begin[begin + length <= trials.usable.shape[1]]
     row, begin = np.repeat(np.arange(len(trials)), len(begin)), np.tile(begin, len(trials))
-    closed = running_counts(~trials.usable)
-    asked = np.flatnonzero(closed[row, begin + length] == closed[row, begin])
+    asked = np.flatnonzero(trials.could_be_booked(row, begin, begin + length))
     kept, known = trials.outcomes(row[asked], begin[asked], begin[asked] + length)
     asked, kept = asked[known], kept[known]
     days = len(np.unique(row[asked]))
     if days < MIN_DAYS:
         return NEVER
     row, begin = row[asked], begin[asked]
-    weight = (trials.weight * np.exp2(-trials.age_days / HALF_LIFE_DAYS))[row]
     said = trials.said[row, begin // 2, place]
-    return lowest_threshold(said, kept, weight, rate, ADDED_DAYS * len(asked) / days)
+    return lowest_threshold(said, kept, trials.recent_weight[row], rate, ADDED_DAYS * len(asked) / days)
 
 
 def lowest_threshold(said: np.ndarray, kept: np.ndarray, weights: np.ndarray, rate: float, added: float = 0.0) -> float:
@@ -219,10 +239,11 @@ def was_kept(values: np.ndarray) -> bool | None:
     return True if len(values) and (values != UNKNOWN).mean() >= KNOWN_SHARE else None
 
 
-def parts_kept(values: np.ndarray, lengths: Sequence[int] = (8, 16, 32)) -> Tally:
-    """The windows of two, four and eight hours inside a window, begun on its half hours, as people book them: checked and broken. A window
-    that is shorter counts as a whole. `values`: its quarters."""
+def parts_kept(values: np.ndarray) -> Tally:
+    """The windows inside a window that are as long as people ask for, begun on its half hours: checked and broken. A window that is
+    shorter counts as a whole. `values`: its quarters."""
     found = Tally()
+    lengths = [4 * hours for hours in ASKED_HOURS]
     for length in [length for length in lengths if length <= len(values)] or [len(values)]:
         for begin in range(0, len(values) - length + 1, 2):
             kept = was_kept(values[begin : begin + length])

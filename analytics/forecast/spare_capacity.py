@@ -97,10 +97,10 @@ def fit(
     rate: float,
     executor: Executor | None = None,
     name: str = MODEL,
-    every: timedelta | None = None,
+    all_day: bool = False,
 ) -> Fitted | None:
-    """Learn from what is before the snapshot's `now`; None if no promise can be kept. `every`: forecasts will be made so often until the
-    next fit; by default only at this time of day."""
+    """Learn from what is before the snapshot's `now`; None if no promise can be kept. `all_day`: forecasts will be made at all times of
+    day until the next fit; by default only at this one."""
     grids = {machine: grid for machine, grid in snapshot.grids.items() if policy.for_machine(machine).is_offered}
     if not grids:
         return None
@@ -112,7 +112,7 @@ def fit(
         policy,
         MIN_KNOWN // QUARTER,
         executor or InlineExecutor(),
-        _times_of_day(origin, every),
+        _times_of_day(origin, all_day),
         CountedWeekdays() if name == COUNTING else None,
     )
     if forecast is None:
@@ -211,12 +211,9 @@ def _largest_share(
     return np.array(sorted(found), dtype=int)
 
 
-def _times_of_day(origin: int, every: timedelta | None) -> tuple[int, ...]:
+def _times_of_day(origin: int, all_day: bool) -> tuple[int, ...]:
     """The times of day of past origins, in quarters: the origin's own, and others where forecasts are made all day."""
-    own = origin % QUARTERS_PER_DAY
-    if every is None or every >= timedelta(days=1):
-        return (own,)
-    return tuple((own + 24 * place) % QUARTERS_PER_DAY for place in range(4))
+    return tuple((origin + 24 * place) % QUARTERS_PER_DAY for place in range(4 if all_day else 1))
 
 
 def _may_be_offered(machine: str, snapshot: Snapshot, policy: Policy) -> bool:

@@ -242,8 +242,9 @@ class PastWindows:
         Nothing that ended after the origin is used.
         """
         self.advance(origin.day)
+        known, values = self.known(days, machines), self._values[machines]
         for day in days:
-            yield day, self.known([day], machines).features(self._values[machines], origin, day)
+            yield day, known.features(values, origin, day)
 
     def known(self, days: Sequence[int], machines: np.ndarray | slice = slice(None)) -> KnownAtMidnight:
         """What is known of the coming days at the midnight that was advanced to."""

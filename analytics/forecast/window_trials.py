@@ -68,13 +68,12 @@ class _Rows:
 
 @dataclass
 class _Tried:
-    """Features of the windows to be forecast in one block, and which machine, origin and day each row belongs to."""
+    """Which machine, origin and day each row of the trials belongs to, and for how many days of the horizon it stands."""
 
     machine: list[int] = field(default_factory=list)
     origin: list[Origin] = field(default_factory=list)
     day: list[int] = field(default_factory=list)
     weight: list[float] = field(default_factory=list)
-    features: list[np.ndarray] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -124,18 +123,18 @@ def learnt(
     policy: Policy,
     need: int,
     executor: Executor,
-    hours: Sequence[int],
+    times_of_day: Sequence[int],
     counting: CountedWeekdays | None = None,
 ) -> tuple[WindowModel | CountedWeekdays | None, Trials]:
     """The model of today and the trials of the past weeks. `need`: quarters of its own that a machine must have before it is tried;
-    `hours`: the times of day of the origins, in quarters, in turn from day to day; `counting`: forecasts in the model's place."""
+    `times_of_day`: of the origins, in quarters, in turn from day to day; `counting`: forecasts in the model's place."""
     models: list[WindowModel | None] = []
     said: list[np.ndarray] = []
     tried = _Tried()
     if counting is not None:
-        said = [answers for _, answers in _pieces(teachers, origin, policy, need, hours, tried, counting)]
+        said = [answers for _, answers in _pieces(teachers, origin, policy, need, times_of_day, tried, counting)]
         return counting, _trials(teachers, origin, policy, tried, _joined(said))
-    pieces = _pieces(teachers, origin, policy, need, hours, tried)
+    pieces = _pieces(teachers, origin, policy, need, times_of_day, tried)
     for model, answers in map_in_order(executor, _fit_and_forecast, pieces):
         models.append(model)
         said.append(answers)
@@ -155,7 +154,7 @@ def _pieces(
     origin: int,
     policy: Policy,
     need: int,
-    hours: Sequence[int],
+    times_of_day: Sequence[int],
     tried: _Tried,
     counting: CountedWeekdays | None = None,
 ) -> Iterator[_Piece]:
@@ -163,17 +162,17 @@ def _pieces(
     chance, horizon = np.random.default_rng(SEED), policy.horizon // QUARTER
     past = PastWindows(teachers.values, teachers.kinds, teachers.weekdays)
     today = origin // QUARTERS_PER_DAY
-    rows, block = _Rows(), _Tried()
+    rows, block = _Rows(), list[np.ndarray]()
     fitted_to = None
     first_tried = max(LEARNT_DAYS + 7, today - TRIED_DAYS)
     per_day = max(1, MAX_TRIALS // max(1, min(TRIED_DAYS, today - first_tried)))
     for day in range(LEARNT_DAYS, today):
-        at = Origin(day, hours[day % len(hours)])
+        at = Origin(day, times_of_day[day % len(times_of_day)])
         count = days_ahead(at, policy.horizon)
         if (day >= first_tried and (today - day) % REFIT_DAYS == 0) or day == first_tried:
-            if block.machine:
-                yield _closed(tried, block, fitted_to)
-                block = _Tried()
+            if block:
+                yield fitted_to, np.stack(block)
+                block = []
             fitted_to = rows.ended_by(at.place, chance)
         able = [place for place, grid in enumerate(teachers.grids) if _may_be_tried(grid, at.place, need)]
         if len(able) > per_day:
@@ -186,22 +185,14 @@ def _pieces(
             else:
                 _collect(rows, past, machines, at, on_day, seen, min(origin, at.place + horizon), chance)
             if day >= first_tried:
-                block.machine += able
-                block.origin += [at] * len(able)
-                block.day += [on_day] * len(able)
-                block.weight += [dict(ahead)[on_day - day]] * len(able)
-                block.features += list(said)
-    if block.machine:
-        yield _closed(tried, block, fitted_to)
+                tried.machine += able
+                tried.origin += [at] * len(able)
+                tried.day += [on_day] * len(able)
+                tried.weight += [dict(ahead)[on_day - day]] * len(able)
+                block += list(said)
+    if block:
+        yield fitted_to, np.stack(block)
     yield rows.ended_by(origin, chance), np.empty((0, 0))
-
-
-def _closed(tried: _Tried, block: _Tried, fitted_to: tuple[np.ndarray, np.ndarray] | None) -> _Piece:
-    tried.machine += block.machine
-    tried.origin += block.origin
-    tried.day += block.day
-    tried.weight += block.weight
-    return fitted_to, np.stack(block.features)
 
 
 def _fit_and_forecast(
