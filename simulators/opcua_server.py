@@ -145,7 +145,7 @@ class MachineryServer:
     async def _build(self) -> None:
         di = await self._server.register_namespace(DI_URI)
         self._machinery = await self._server.register_namespace(MACHINERY_URI)
-        own = await self._server.register_namespace("urn:vrijloop:simulator")
+        namespace = await self._server.register_namespace("urn:vrijloop:simulator")
         objects = self._server.nodes.objects
         machines = await objects.add_folder(
             ua.NodeId(_MACHINES_FOLDER, self._machinery), ua.QualifiedName("Machines", self._machinery)
@@ -163,15 +163,15 @@ class MachineryServer:
         )
         for character in self._characters:
             machine = await machines.add_object(
-                ua.NodeId(character.machine, own), ua.QualifiedName(character.browse_name, own)
+                ua.NodeId(character.machine, namespace), ua.QualifiedName(character.browse_name, namespace)
             )
-            await self._identify(machine, character, identification, di, own)
+            await self._identify(machine, character, identification, di, namespace)
             blocks = await machine.add_folder(
-                ua.NodeId(f"{character.machine}/blocks", own),
+                ua.NodeId(f"{character.machine}/blocks", namespace),
                 ua.QualifiedName("MachineryBuildingBlocks", self._machinery),
             )
-            state = await self._state_machine(blocks, character, "MachineryItemState", state_type, own)
-            mode = await self._state_machine(blocks, character, "MachineryOperationMode", mode_type, own)
+            state = await self._state_machine(blocks, character, "MachineryItemState", state_type, namespace)
+            mode = await self._state_machine(blocks, character, "MachineryOperationMode", mode_type, namespace)
             self._nodes.append(_MachineNodes(character, state, mode))
 
     async def _state_machine_type(self, identifier: int, name: str, states: Iterable[tuple[int, str, int]]) -> Node:

@@ -97,12 +97,12 @@ class ReportBatch:
         codes = [places.setdefault((factory, gateway), len(places)) for factory, _, gateway in self.sources]
         if not len(self.seq):
             return
-        own = np.array(codes, dtype=np.int32)[self.source]
-        order = np.lexsort((self.seq, own))
-        ends = np.append(np.flatnonzero(np.diff(own[order])) + 1, len(order)).tolist()
+        code = np.array(codes, dtype=np.int32)[self.source]
+        order = np.lexsort((self.seq, code))
+        ends = np.append(np.flatnonzero(np.diff(code[order])) + 1, len(order)).tolist()
         gateways = list(places)
         for first, last in zip([0, *ends], ends, strict=False):
-            yield gateways[own[order[first]]], self.seq[order[first:last]]
+            yield gateways[code[order[first]]], self.seq[order[first:last]]
 
     def interval(self, place: int) -> StateInterval:
         """The interval of the report at index `place`."""

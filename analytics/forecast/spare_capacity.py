@@ -139,10 +139,10 @@ def propose(
             busy = {name: booked[name] for name in names if name in booked}
             pieces.append((fitted, portion.of(names), policy, busy, kept.get(names)))
     chosen = executor if executor is not None and len(pieces) > 1 else InlineExecutor()
-    found = list(map_in_order(chosen, _proposed, pieces))
-    shares = {name: own for proposal in found for name, own in proposal.shares.items()}
-    outlooks = tuple(outlook for proposal in found for outlook in proposal.outlooks)
-    return Proposal(tuple(slot for proposal in found for slot in proposal.slots), shares, outlooks)
+    proposals = list(map_in_order(chosen, _proposed, pieces))
+    shares = {name: share for proposal in proposals for name, share in proposal.shares.items()}
+    outlooks = tuple(outlook for proposal in proposals for outlook in proposal.outlooks)
+    return Proposal(tuple(slot for proposal in proposals for slot in proposal.slots), shares, outlooks)
 
 
 def _proposed(fitted: Fitted, snapshot: Snapshot, policy: Policy, booked: BusyHours, last: Outlook | None) -> Proposal:
@@ -182,12 +182,12 @@ def _usable(
     snapshot: Snapshot, machine: str, policy: Policy, booked: BusyHours, midnight: int, count: int
 ) -> np.ndarray:
     """The quarters from `midnight` on that may be booked: shape (count,)."""
-    own, grid = policy.for_machine(machine), snapshot.grids[machine]
-    wait = own.notice if snapshot.free_now[machine] else max(own.notice, own.minimum_slot)
+    rules, grid = policy.for_machine(machine), snapshot.grids[machine]
+    wait = rules.notice if snapshot.free_now[machine] else max(rules.notice, rules.minimum_slot)
     first = grid.index_of(snapshot.now + wait)
     if grid.moment(first) < snapshot.now + wait:
         first += 1
-    usable = open_quarters(grid, midnight, midnight + count, own, booked.get(machine, ()))
+    usable = open_quarters(grid, midnight, midnight + count, rules, booked.get(machine, ()))
     usable[: first - midnight] = False
     return usable
 

@@ -259,9 +259,9 @@ def _trials(teachers: Teachers, origin: int, policy: Policy, tried: _Tried, said
         begin = tried.day[place] * QUARTERS_PER_DAY
         known = teachers.values[machine, begin : min(begin + span, origin)]
         values[row, : len(known)] = known
-        own = policies[machine]
-        usable[row] = open_quarters(teachers.grids[machine], begin, begin + span, own)
-        usable[row, : max(0, at.place - begin + own.notice // QUARTER)] = False
+        rules = policies[machine]
+        usable[row] = open_quarters(teachers.grids[machine], begin, begin + span, rules)
+        usable[row, : max(0, at.place - begin + rules.notice // QUARTER)] = False
         usable[row, max(0, at.place + horizon - begin) :] = False
         usable[row, max(0, origin - begin) :] = False
     today = origin // QUARTERS_PER_DAY

@@ -113,7 +113,7 @@ def with_borrowed_weeks(snapshot: Snapshot, policy: Policy) -> Snapshot:
     grids = dict(snapshot.grids)
     for names in groups.values():
         known = {name: snapshot.grids[name].values != UNKNOWN for name in names}
-        begins = {name: int(own.argmax()) // QUARTERS_PER_WEEK * QUARTERS_PER_WEEK for name, own in known.items()}
+        begins = {name: int(mask.argmax()) // QUARTERS_PER_WEEK * QUARTERS_PER_WEEK for name, mask in known.items()}
         for name in names:
             values, turn = snapshot.grids[name].values.copy(), 0
             for week in range(0, begins[name], QUARTERS_PER_WEEK):

@@ -229,14 +229,14 @@ class Policy(MachinePolicy):
         return country_of_zone(self.zone) if self.holidays is None else self.holidays
 
     def group_of(self, machine: str) -> str | None:
-        own = self.machine.get(machine)
-        return own.group if own is not None else None
+        table = self.machine.get(machine)
+        return table.group if table is not None else None
 
     def for_machine(self, machine: str) -> MachinePolicy:
         """The rules for a machine: its own table overrides that of its group, which overrides the defaults."""
-        own, group = self.machine.get(machine), self.group_of(machine)
+        own_table, group = self.machine.get(machine), self.group_of(machine)
         merged = {name: getattr(self, name) for name in MachinePolicy.model_fields}
-        for table in (self.group[group] if group is not None else None, own):
+        for table in (self.group[group] if group is not None else None, own_table):
             if table is not None:
                 merged |= {name: getattr(table, name) for name in table.model_fields_set if name != "group"}
         return MachinePolicy.model_construct(**merged)

@@ -112,12 +112,12 @@ def _by_the_hour(
 def _free_by_the_clock(hours: Sequence[datetime], free: np.ndarray, zone: ZoneInfo) -> dict[date, np.ndarray]:
     """Free hours per local day and hour of the day: shape (machines, 24). An hour that occurs twice may have two
     hours."""
-    found: dict[date, np.ndarray] = {}
+    days: dict[date, np.ndarray] = {}
     for place, hour in enumerate(hours):
         local = hour.astimezone(zone)
-        own = found.setdefault(local.date(), np.zeros((len(free), 24)))
-        own[:, local.hour] += free[:, place]
-    return found
+        hours_of_day = days.setdefault(local.date(), np.zeros((len(free), 24)))
+        hours_of_day[:, local.hour] += free[:, place]
+    return days
 
 
 def _hour_points(

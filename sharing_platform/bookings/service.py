@@ -162,11 +162,11 @@ def _notify_of_message(
 ) -> None:
     """The notification contains no text of the message."""
     if party is Party.SEEKER:
-        told = members_with_roles(session, booking.provider, (Role.OWNER, Role.PLANNER))
+        recipients = members_with_roles(session, booking.provider, (Role.OWNER, Role.PLANNER))
     else:
         account = session.get(Account, booking.account_id) if booking.account_id else None
-        told = [account] if account is not None and account.confirmed is not None else []
-    for account in told:
+        recipients = [account] if account is not None and account.confirmed is not None else []
+    for account in recipients:
         link = f"{context.url}/bookings/{booking.id}"
         queue_mail(session, account, "message", context.zone, now, title=booking.title, link=link)
 
@@ -230,9 +230,9 @@ def booking_out(session: Session, booking: Booking, party: Party, now: datetime)
 
 def _address(session: Session, booking: Booking) -> str:
     machine = session.get(Machine, (booking.provider, booking.machine)) if booking.machine else None
-    own = str(machine.details.get("address", "")) if machine is not None else ""
+    address = str(machine.details.get("address", "")) if machine is not None else ""
     provider = session.get(Organisation, booking.provider)
-    return own or (provider.address if provider is not None else "")
+    return address or (provider.address if provider is not None else "")
 
 
 def events_out(events: list[BookingEvent]) -> list[EventOut]:

@@ -109,9 +109,9 @@ def find_listings(session: Session, wanted: PreparedCriteria, now: datetime) -> 
             continue
         if wish.last_day is not None and listing.start.date() > wish.last_day:
             continue
-        own = rank(wanted, listing_facts(listing, owner))
-        if own is not None:
-            found.append(FoundListing(listing, owner, own))
+        ranking = rank(wanted, listing_facts(listing, owner))
+        if ranking is not None:
+            found.append(FoundListing(listing, owner, ranking))
     return sorted(found, key=lambda result: (-result.ranking.score, result.listing.start, result.listing.id))
 
 

@@ -68,8 +68,8 @@ def find_offers(
     def shown(offer: Offer) -> RankedOffer:
         key = (offer.factory, offer.machine)
         machine = fitting[key] if fitting is not None else Ranking(1.0)
-        own = rank_hours(wanted.wish, machine, offer.start, offer.end, offer.probability, offer.price_per_hour)
-        return RankedOffer(offer, entries.get(key), own)
+        ranking = rank_hours(wanted.wish, machine, offer.start, offer.end, offer.probability, offer.price_per_hour)
+        return RankedOffer(offer, entries.get(key), ranking)
 
     if sort == "fit":
         candidates = [shown(offer) for offer in _first_that_fit(session, query, fitting, RANKED)]
@@ -156,8 +156,8 @@ def nearest_offers(session: Session, offer: Offer, now: datetime, viewer: str | 
     """Other open offers, of the same machine and then of the same process, the nearest in time first."""
     found: dict[str, Offer] = {}
     machine = session.get(Machine, (offer.factory, offer.machine))
-    own = select(Offer).where(Offer.factory == offer.factory, Offer.machine == offer.machine)
-    queries = [own]
+    same_machine = select(Offer).where(Offer.factory == offer.factory, Offer.machine == offer.machine)
+    queries = [same_machine]
     if machine is not None and machine.process:
         same = (Machine.factory == Offer.factory) & (Machine.machine == Offer.machine)
         queries.append(select(Offer).join(Machine, same).where(Machine.process == machine.process))

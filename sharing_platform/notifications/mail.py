@@ -107,16 +107,16 @@ def queue_mail(session: Session, account: Recipient, key: str, zone: str, now: d
     if account.erased is not None:
         return
     translator = Translator(account.language, zone)
-    told = {name: translator.format_value(value) for name, value in values.items()}
+    texts = {name: translator.format_value(value) for name, value in values.items()}
     session.add(
         Mail(
             id=str(uuid.uuid4()),
             account_id=account.id,
             to=account.email,
-            subject=" ".join(translator(f"mail_{key}_subject", **told).split()),
+            subject=" ".join(translator(f"mail_{key}_subject", **texts).split()),
             text=translator("mail_hello", name=account.name)
             + "\n\n"
-            + translator(f"mail_{key}_text", **told)
+            + translator(f"mail_{key}_text", **texts)
             + "\n\n"
             + translator("site"),
             created=now,

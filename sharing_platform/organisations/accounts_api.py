@@ -91,7 +91,7 @@ def delete_account(person: Person, context: Context, request: Request, response:
 
 
 def account_out(session: ReadSession, person: SignedIn) -> AccountOut:
-    own = [
+    organisations = [
         MembershipOut(organisation=one.id, name=one.name, role=Role(role))
         for one, role in memberships(session, person.account.id)
     ]
@@ -102,7 +102,7 @@ def account_out(session: ReadSession, person: SignedIn) -> AccountOut:
         name=account.name,
         language=account.language,
         speaks_for=organisation.id if organisation else None,
-        memberships=own,
+        memberships=organisations,
     )
 
 

@@ -17,10 +17,10 @@ def make_administrator(sessions: sessionmaker[Session], email: str, name: str, r
     """An owner of the region's organisation, which is made if there is none. Returns the secret of a link to choose a password."""
     with sessions.begin() as session:
         account, _ = accounts.get_or_create_account(session, email, name, "nl", now)
-        own = session.scalars(select(Organisation).where(Organisation.kind == Kind.REGION)).first()
-        if own is None:
-            own = directory.create_organisation(session, region, Kind.REGION, now)
-            own.status, own.decided = APPROVED, now
-        directory.put_member(session, own.id, account.id, Role.OWNER, now)
-        log(session, now, None, "region.administrator", account.id, organisation=own.id)
+        organisation = session.scalars(select(Organisation).where(Organisation.kind == Kind.REGION)).first()
+        if organisation is None:
+            organisation = directory.create_organisation(session, region, Kind.REGION, now)
+            organisation.status, organisation.decided = APPROVED, now
+        directory.put_member(session, organisation.id, account.id, Role.OWNER, now)
+        log(session, now, None, "region.administrator", account.id, organisation=organisation.id)
         return accounts.create_link(session, account, now)

@@ -167,11 +167,11 @@ def _account(
     page: PageRequest, person: SignedIn, error: PlatformError | None = None, status: int = 200
 ) -> HTMLResponse:
     with read_session(page.context.sessions) as session:
-        own = memberships(session, person.account.id)
+        organisations = memberships(session, person.account.id)
     if error is not None:
-        none: Form = {}
-        return page.render_form("account.html", error, none, {}, memberships=own)
-    return page.render("account.html", status, memberships=own)
+        empty: Form = {}
+        return page.render_form("account.html", error, empty, {}, memberships=organisations)
+    return page.render("account.html", status, memberships=organisations)
 
 
 def _person(page: PageRequest) -> SignedIn:

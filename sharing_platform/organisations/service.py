@@ -98,15 +98,20 @@ def erase(context: PlatformContext, person: SignedIn) -> None:
 def put_organisation(context: PlatformContext, actor: Actor, wanted: OrganisationIn) -> Organisation:
     """Raises InvalidError for half a location."""
     with context.sessions.begin() as session:
-        own = session.get_one(Organisation, actor.organisation)
-        own.name, own.vat, own.place, own.address = wanted.name, wanted.vat, wanted.place, wanted.address
+        organisation = session.get_one(Organisation, actor.organisation)
+        organisation.name, organisation.vat, organisation.place, organisation.address = (
+            wanted.name,
+            wanted.vat,
+            wanted.place,
+            wanted.address,
+        )
         place = place_named(wanted.place) if wanted.place and wanted.latitude is None else None
         latitude = place.latitude if place else wanted.latitude
-        directory.set_location(own, latitude, place.longitude if place else wanted.longitude)
-        context.events.publish(OrganisationChanged(session, own))
-        log(session, context.now(), actor, "organisation.changed", own.id)
+        directory.set_location(organisation, latitude, place.longitude if place else wanted.longitude)
+        context.events.publish(OrganisationChanged(session, organisation))
+        log(session, context.now(), actor, "organisation.changed", organisation.id)
     context.live.publish("machines")
-    return own
+    return organisation
 
 
 def decide(context: PlatformContext, actor: Actor, organisation_id: str, approved: bool) -> Organisation:

@@ -41,9 +41,9 @@ class SignUp:
         """Who asks without having signed in: their account, made if need be, and the organisation they ask for. An account that
         exists speaks for its own organisation, whatever was typed."""
         account, new = accounts.get_or_create_account(session, email, name, language, now)
-        own = [] if new else directory.memberships(session, account.id)
-        if own:
-            return account, own[0][0]
+        existing = [] if new else directory.memberships(session, account.id)
+        if existing:
+            return account, existing[0][0]
         made = directory.create_organisation(session, organisation, Kind.SEEKER, now, owner=account)
         log(session, now, None, "organisation.founded", made.id, organisation=made.id)
         return account, made

@@ -158,17 +158,20 @@ def _page(
     """`secret`: a new secret, shown only on this page."""
     with read_session(page.context.sessions) as session:
         governs, integrates = actor.may(Right.GOVERN), actor.may(Right.INTEGRATE)
-        own = organisation_out(session.get_one(Organisation, actor.organisation))
-        people = directory.members(session, own.id) if governs else []
-        given = {**{name: str(value) for name, value in own.model_dump().items() if value is not None}, **(form or {})}
+        organisation = organisation_out(session.get_one(Organisation, actor.organisation))
+        people = directory.members(session, organisation.id) if governs else []
+        given = {
+            **{name: str(value) for name, value in organisation.model_dump().items() if value is not None},
+            **(form or {}),
+        }
         values: dict[str, Any] = {
-            "organisation": own,
+            "organisation": organisation,
             "members": [member_out(account, Role(membership.role)) for account, membership in people],
-            "tokens": directory.tokens(session, own.id) if governs else [],
-            "feeds": calendar_feeds.feeds(session, own.id) if integrates else [],
-            "webhooks": webhooks.webhooks(session, own.id) if integrates else [],
-            "machines": list(session.scalars(select(Machine.machine).where(Machine.factory == own.id))),
-            "audit": audit_log.entries(session, own.id, None, _AUDIT_SHOWN) if governs else [],
+            "tokens": directory.tokens(session, organisation.id) if governs else [],
+            "feeds": calendar_feeds.feeds(session, organisation.id) if integrates else [],
+            "webhooks": webhooks.webhooks(session, organisation.id) if integrates else [],
+            "machines": list(session.scalars(select(Machine.machine).where(Machine.factory == organisation.id))),
+            "audit": audit_log.entries(session, organisation.id, None, _AUDIT_SHOWN) if governs else [],
             "scopes": sorted(TOKEN_SCOPES),
             "roles": list(Role),
             "secret": secret,

@@ -132,10 +132,10 @@ def query_stems(query: str) -> list[frozenset[str]]:
     words = [word for word in folded(query) if word not in STOP_WORDS]
     wanted = []
     for word in dict.fromkeys(words):
-        own = set(stems_of(word))
+        stems = set(stems_of(word))
         for stem in stems_of(word):
-            own |= _synonyms().get(stem, frozenset())
-        wanted.append(frozenset(own))
+            stems |= _synonyms().get(stem, frozenset())
+        wanted.append(frozenset(stems))
     return wanted[:_MAX_QUERY_WORDS]
 
 

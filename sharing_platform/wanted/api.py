@@ -53,9 +53,9 @@ def delete_wanted(search_id: Uuid, actor: Asker, context: Context) -> None:
 @router.get("/searches", responses=problems(401, 403))
 def get_searches(session: ReadSession, actor: Reader) -> SearchPage:
     """The saved searches of the caller's organisation."""
-    own = session.get_one(Organisation, actor.organisation)
+    organisation = session.get_one(Organisation, actor.organisation)
     found = matching.searches_of(session, actor.organisation, SAVED)
-    return SearchPage(searches=[service.search_out(search, own) for search in found], next=None)
+    return SearchPage(searches=[service.search_out(search, organisation) for search in found], next=None)
 
 
 @router.post("/searches", status_code=201, responses=problems(401, 403, 409, 422))

@@ -10,8 +10,8 @@ from sharing_platform.wanted.models import CLOSED, Search
 
 
 def erase_person(event: AccountErasing) -> None:
-    own = update(Search).where(Search.account_id == event.account.id)
-    event.session.execute(own.values(title=ERASED_NAME, text="", status=CLOSED, account_id=None))
+    searches = update(Search).where(Search.account_id == event.account.id)
+    event.session.execute(searches.values(title=ERASED_NAME, text="", status=CLOSED, account_id=None))
 
 
 def export_person(event: PersonalDataRequested) -> None:

@@ -113,9 +113,9 @@ def match_one(session: Session, index: MachineIndex, search: Search, now: dateti
     known = {match.subject: match for match in session.scalars(select(Match).where(Match.search_id == search.id))}
     fresh = [subject for subject in found if subject not in known]
     for subject in fresh:
-        own = found[subject]
-        reasons = [{"code": why.code, "values": why.values} for why in own.reasons]
-        session.add(Match(search_id=search.id, subject=subject, score=own.score, reasons=reasons, found=now))
+        ranking = found[subject]
+        reasons = [{"code": why.code, "values": why.values} for why in ranking.reasons]
+        session.add(Match(search_id=search.id, subject=subject, score=ranking.score, reasons=reasons, found=now))
     for subject in known.keys() - found.keys():
         session.delete(known[subject])
     if fresh:

@@ -75,10 +75,10 @@ def get_one(search_id: str, page: Page) -> HTMLResponse:
     viewer = page.organisation
     with read_session(page.context.sessions) as session:
         notice, organisation = matching.wanted_notice(session, search_id, viewer)
-        own = viewer == organisation.id
-        matches = [(match, _what(session, match)) for match in matching.matches(session, search_id)] if own else []
+        is_own = viewer == organisation.id
+        matches = [(match, _what(session, match)) for match in matching.matches(session, search_id)] if is_own else []
         return page.render(
-            "wanted_one.html", search=service.search_out(notice, organisation), matches=matches, own=own, saved=False
+            "wanted_one.html", search=service.search_out(notice, organisation), matches=matches, own=is_own, saved=False
         )
 
 

@@ -28,15 +28,15 @@ def make_certificates(folder: Path, servers: Mapping[str, Sequence[str]], now: d
     for server, names in servers.items():
         if (folder / f"{server}.pem").exists():
             continue
-        own = ec.generate_private_key(ec.SECP256R1())
+        server_key = ec.generate_private_key(ec.SECP256R1())
         builder = (
-            _builder(names[0], authority.subject, own.public_key(), now, SERVER_LASTS)
+            _builder(names[0], authority.subject, server_key.public_key(), now, SERVER_LASTS)
             .add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
         )
-        made += _write(folder, server, builder.sign(key, hashes.SHA256()), own)
+        made += _write(folder, server, builder.sign(key, hashes.SHA256()), server_key)
     return made
 
 
