@@ -61,6 +61,16 @@ def recut(session: Session, root: Offer, occupancy: Occupancy, now: datetime) ->
     session.flush()
 
 
+def separate_parts(session: Session, root: Offer) -> None:
+    """Make every part of an offer one of its own. Needed before one of them is changed: the next booking would bring back what it was."""
+    children = list(session.scalars(select(Offer).where(Offer.parent_id == root.id)))
+    for offer in (root, *children):
+        if offer.status == OPEN:
+            offer.offered_start, offer.offered_end = offer.start, offer.end
+        offer.parent_id = None
+    session.flush()
+
+
 def recut_around(
     session: Session, factory: str, machine: str, start: datetime, end: datetime, occupancy: Occupancy, now: datetime
 ) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sharing_platform.errors import NotFoundError, TakenError
 from sharing_platform.events import Events
 from sharing_platform.geography import place_named
-from sharing_platform.machines.availability import lock_resource, recut, resource_of, set_lengths
+from sharing_platform.machines.availability import lock_resource, recut, resource_of, separate_parts, set_lengths
 from sharing_platform.machines.events import OfferWithdrawn
 from sharing_platform.machines.models import BOOKED, HELD, OPEN, WITHDRAWN, Machine, Offer
 from sharing_platform.machines.schemas import MachineIn, OfferIn
@@ -43,11 +43,11 @@ def put_offer(
     new = offer is None
     if offer is None:
         offer = Offer(id=offer_id)
+    elif offer.parent_id is not None:
+        separate_parts(session, session.get_one(Offer, offer.parent_id, with_for_update=True))
     for name in type(wanted).model_fields:
         setattr(offer, name, getattr(wanted, name))
     offer.windows = [Window(window.start, window.end, window.probability).as_row() for window in wanted.windows]
-    # The id may be that of a part of another offer; from now on it is an offer of its own.
-    offer.parent_id = None
     offer.offered_start, offer.offered_end = wanted.start, wanted.end
     set_lengths(offer)
     offer.status, offer.changed = OPEN, now
@@ -72,14 +72,10 @@ def withdraw_offer(
     if offer.status == WITHDRAWN:
         return  # a repeated request changes nothing, above all nothing that was put since
     was_held = offer.status == HELD
-    if offer.parent_id is None:
-        offer.status, offer.changed = WITHDRAWN, now
-        recut(session, offer, occupancy, now)
-    else:
-        # A part alone: the offer must end before it, or the next booking would bring the part back.
-        root = session.get_one(Offer, offer.parent_id, with_for_update=True)
-        root.offered_end = min(root.offered_end, offer.start)
-        recut(session, root, occupancy, now)
+    if offer.parent_id is not None:
+        separate_parts(session, session.get_one(Offer, offer.parent_id, with_for_update=True))
+    offer.status, offer.changed = WITHDRAWN, now
+    recut(session, offer, occupancy, now)
     # After the offer is gone, so that the seekers are not told of it as an alternative.
     events.publish(OfferWithdrawn(session, offer_id, was_held, now))
 

@@ -215,3 +215,37 @@ def test_what_can_be_chosen_can_be_booked() -> None:
                 assert surest(offer.free_windows(NOON), start, start + length) is not None
                 assert length <= (offer.maximum_hours or 99) * HOUR
     assert choice_of(offered(TWO), at(12.5)) is None, "too late for two hours"
+
+
+def book(platform: Platform, offer: str, start: float, end: float) -> None:
+    body = {"start": at(start).isoformat(), "end": at(end).isoformat()}
+    assert platform.startup.post(f"/api/v1/offers/{offer}/booking", json=body).status_code == 201
+
+
+def spans(platform: Platform) -> dict[str, tuple[float, float]]:
+    offers = platform.anyone.get("/api/v1/offers").json()["offers"]
+    times = datetime.fromisoformat
+    return {
+        offer["id"]: ((times(offer["start"]) - NOON) / HOUR, (times(offer["end"]) - NOON) / HOUR) for offer in offers
+    }
+
+
+@pytest.mark.parametrize("said", ["put", "withdrawn"])
+def test_what_a_booking_leaves_is_an_offer_of_its_own_once_the_factory_speaks_of_it(
+    platform: Platform, said: str
+) -> None:
+    """Two bookings leave three parts. The factory says something else of the middle one; the first is then booked."""
+    platform.offer("o1", 3, 21, minimum_hours=2)
+    book(platform, "o1", 6, 8)
+    (second,) = [name for name, span in spans(platform).items() if span == (8, 24)]
+    book(platform, second, 14, 16)
+    assert sorted(spans(platform).values()) == [(3, 6), (8, 14), (16, 24)]
+    (middle,) = [name for name, span in spans(platform).items() if span == (8, 14)]
+    if said == "put":
+        platform.offer(middle, 9, 4, minimum_hours=2)
+    else:
+        assert platform.hal_2.delete(f"/api/v1/offers/{middle}").status_code == 204
+    left = [(9, 13)] if said == "put" else []
+    assert sorted(spans(platform).values()) == [(3, 6), *left, (16, 24)]
+    book(platform, "o1", 3, 6)
+    assert sorted(spans(platform).values()) == [*left, (16, 24)]
