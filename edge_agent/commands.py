@@ -1,4 +1,7 @@
-"""`vrijloop agent …`"""
+"""`vrijloop agent …`
+
+What needs OPC UA is imported inside the functions: it takes most of a second to load, and all other commands wait for it too.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,24 @@ import logging
 import signal
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from edge_agent import discover as finding
 from edge_agent import learn as learning
-from edge_agent.agent import PKI_FOLDER, Agent
-from edge_agent.check import CheckResult, check_broker, check_machines
 from edge_agent.configuration import AgentSettings, ModbusDevice
 from edge_agent.device_templates import templates, templates_page
 from edge_agent.power_levels import propose
-from edge_agent.sources.opcua_security import Pki, default_application_uri
-from edge_agent.supervision import ask_status, supervise
 from telemetry import SystemClock, UnavailableError, UserError, load_settings
 from telemetry.duration import parse_duration
 from telemetry.logs import log_to_stderr
+
+if TYPE_CHECKING:
+    from edge_agent.check import CheckResult
+    from edge_agent.sources.opcua_security import Pki
 
 app = typer.Typer(help="The edge agent that reads machines and publishes their states.", no_args_is_help=True)
 
@@ -72,6 +74,8 @@ def check(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = False
 
 
 async def _check(settings: AgentSettings) -> tuple[list[CheckResult], str | None]:
+    from edge_agent.check import check_broker, check_machines
+
     return await asyncio.gather(check_machines(settings, SystemClock()), check_broker(settings))
 
 
@@ -100,6 +104,8 @@ def discover(
     timeout: Annotated[str, typer.Option(help="Time-out for each Modbus unit.")] = "500ms",
 ) -> None:
     """Search an address for machines and print a configuration for them."""
+    from edge_agent import discover as finding
+
     if finding.is_opcua(target):
         print(asyncio.run(finding.discover_opcua(target)), end="")
         return
@@ -137,8 +143,10 @@ def create_certificate(
     replace: Annotated[bool, typer.Option("--replace", help="Replace an existing certificate.")] = False,
 ) -> None:
     """Create the agent's own key and certificate for OPC UA."""
+    from edge_agent.sources.opcua_security import default_application_uri
+
     table = load_settings(config, AgentSettings).agent
-    pki = Pki(table.data_dir / PKI_FOLDER)
+    pki = _pki(table.data_dir)
     uri = application_uri or default_application_uri(table.gateway)
     print(pki.create_own(uri, SystemClock().now(), replace))
     print(f"Add this certificate to the trust list of each machine's server: {pki.certificate}")
@@ -152,13 +160,21 @@ def trust_certificate(
     config: ConfigOption = Path("agent.toml"),
 ) -> None:
     """Trust the certificate of an OPC UA server that was rejected."""
-    table = load_settings(config, AgentSettings).agent
-    print("Trusted: " + Pki(table.data_dir / PKI_FOLDER).trust(thumbprint))
+    print("Trusted: " + _pki(load_settings(config, AgentSettings).agent.data_dir).trust(thumbprint))
+
+
+def _pki(data_dir: Path) -> Pki:
+    from edge_agent.agent import PKI_FOLDER
+    from edge_agent.sources.opcua_security import Pki
+
+    return Pki(data_dir / PKI_FOLDER)
 
 
 @app.command()
 def status(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = False) -> None:
     """Show the status of the running agent: machines, last contact, outbox, broker."""
+    from edge_agent.supervision import ask_status
+
     answer = asyncio.run(ask_status(load_settings(config, AgentSettings).agent.data_dir))
     if as_json:
         print(json.dumps(answer, indent=2))
@@ -247,6 +263,9 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 async def _run(settings: AgentSettings, config: Path) -> None:
+    from edge_agent.agent import Agent
+    from edge_agent.supervision import supervise
+
     stop, clock = _stop_on_signals(), SystemClock()
     agent = Agent(settings, clock)
     running = asyncio.create_task(agent.run(stop))

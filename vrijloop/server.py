@@ -36,7 +36,7 @@ from ingest.quarantine import Quarantine
 from ingest.service import IngestService
 from stores import Point, StateStore, StoreRefusedError, StoreUnavailableError
 from stores.configuration import StoreTable, open_points, open_store, read_secret
-from telemetry import Clock, ShiftedClock, SystemClock, UserError, load_settings, rfc3339
+from telemetry import Clock, ShiftedClock, SystemClock, UserError, rfc3339
 from vrijloop.http_server import listen_on, serve
 from vrijloop.operations.backup import back_up
 from vrijloop.server_settings import QUARANTINE_FILE, ServerSettings
@@ -50,10 +50,8 @@ class SupportsClose(Protocol):
     def close(self) -> None: ...
 
 
-def run_server(config: Path, as_of: datetime | None = None) -> None:
+def run_server(settings: ServerSettings, policy: Policy, as_of: datetime | None = None) -> None:
     """Serve until SIGINT or SIGTERM. `as_of`: start the clock at this time, to replay a recording. Raises UserError."""
-    settings = load_settings(config, ServerSettings)
-    policy = load_settings(settings.policy, Policy)
     clock = ShiftedClock(as_of) if as_of is not None else SystemClock()
     # Listen first: a second server must not open the store of the first.
     listener = listen_on(settings.host, settings.port)

@@ -8,13 +8,16 @@ that, so `never_growing` keeps the order of the windows. Measured in decision 20
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 
 from analytics.forecast.one_thread import one_thread
 from analytics.forecast.window_shares import FEATURES, SHARES, Origin, PastWindows
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
 
 MIN_ROWS = 1_000
 SEED = 20_260
@@ -43,6 +46,10 @@ class WindowModel:
         from."""
         if len(free) < MIN_ROWS or len(np.unique(free)) < 2:
             return None
+        # scikit-learn takes a second to load, which a server that has nothing to forecast yet can do without.
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        from sklearn.linear_model import LogisticRegression
+
         trees = HistGradientBoostingClassifier(
             max_iter=60, learning_rate=0.1, max_leaf_nodes=8, min_samples_leaf=max(20, int(_SMALLEST_LEAF * len(free))),
             l2_regularization=10.0, monotonic_cst=[1] * _SHARE_COLUMNS + [0] * (len(FEATURES) - _SHARE_COLUMNS),

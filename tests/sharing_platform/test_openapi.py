@@ -35,7 +35,7 @@ from tests.sharing_platform.conftest import NOON, ONE_DATABASE, TOKENS, Platform
 DESCRIPTION: dict[str, Any] = create_app(PlatformSettings("sqlite://", {}), lambda: NOON).openapi()
 ENDS_THE_SESSION = r"^/api/v1/(session|account)$"
 SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION).exclude(method="DELETE", path_regex=ENDS_THE_SESSION)
-EXAMPLES = int(os.environ.get("VRIJLOOP_API_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("VRIJLOOP_API_EXAMPLES", "6"))
 
 
 @pytest.fixture(scope="module", params=ONE_DATABASE)

@@ -7,16 +7,24 @@ from typing import Annotated
 
 import typer
 
+from telemetry import load_settings
 from telemetry.logs import log_to_stderr
 from vrijloop.commands.options import AsOfOption, ServerConfigOption, parse_as_of
 
 
 def server(config: ServerConfigOption, as_of: AsOfOption = None) -> None:
     """Run ingest, store and analytics in one process."""
+    from analytics.policy.policy import Policy
+    from vrijloop.server_settings import ServerSettings
+
+    start = parse_as_of(as_of)
+    settings = load_settings(config, ServerSettings)
+    policy = load_settings(settings.policy, Policy)
+    # What is wrong in the files is said at once: the server's libraries take seconds to load.
     from vrijloop.server import run_server
 
     log_to_stderr()
-    run_server(config, parse_as_of(as_of))
+    run_server(settings, policy, start)
 
 
 def schema(

@@ -221,14 +221,14 @@ def test_nothing_forbidden_ever_happens() -> None:
     """`VRIJLOOP_LAW_EXAMPLES` makes a campaign of it."""
     numbers = itertools.count()
     with tempfile.TemporaryDirectory() as folder:
-        examples = int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "60"))
+        examples = int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "40"))
         _tried(lambda: sqlite_copy(Path(folder) / f"{next(numbers)}.sqlite"), examples, 30)
 
 
 @pytest.mark.long
 def test_nothing_forbidden_ever_happens_on_postgresql(postgres: str) -> None:
     url = fresh_database(postgres)
-    _tried(lambda: url, int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "60")) // 3, 25)
+    _tried(lambda: url, int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "40")) // 3, 25)
 
 
 @settings(max_examples=300, deadline=None)
