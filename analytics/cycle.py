@@ -23,10 +23,10 @@ from analytics.policy.slot import BusyHours, Slot
 from analytics.policy.vetoes import Veto
 from analytics.publishing import publications as outcomes
 from analytics.publishing.bookings_at_risk import Alert, bookings_at_risk
-from analytics.publishing.pieces import pieces
 from analytics.publishing.platform_client import Booking, PlatformUnavailableError
 from analytics.publishing.publications import Publications
 from analytics.publishing.publisher import Delivery, Publisher
+from analytics.publishing.slots_to_offer import slots_to_offer
 from analytics.publishing.state import PublisherState
 from stores import LatestState, StateStore
 from telemetry import Clock
@@ -34,7 +34,9 @@ from telemetry import Clock
 _log = logging.getLogger(__name__)
 
 RECENT_PROMISES = timedelta(weeks=8)
-"""How far back published slots count as evidence of how well promises hold now."""
+"""How far back what was published counts as evidence of how well promises hold now."""
+ENOUGH_DAYS = 20
+"""From so many days of a machine on: a single bad night is no trend."""
 
 REFIT = timedelta(days=1)
 """How often all history is read again and the forecast trained anew. In between, only new intervals are read."""
@@ -95,7 +97,7 @@ class Analytics:
         bookings = self._state.bookings()
         snapshot = self._current_snapshot(now)
         self.planned = self._feeds.read(now, list(snapshot.grids))
-        rate = adjusted_rate(self._policy.max_broken_promises, self._publications.windows(since=now - RECENT_PROMISES))
+        rate = adjusted_rate(self._policy.max_broken_promises, self._recent_promises(now))
         fitted = self._fitted_for(snapshot, rate) if snapshot.grids and rate is not None else None
         busy = _busy(bookings, self.planned, self._state.vetoes(now))
         found = Proposal()
@@ -104,7 +106,7 @@ class Analytics:
         self._outlooks = found.outlooks
         self._check_promises(snapshot, now, bookings)
         slots, approvals = apply_approvals(
-            pieces(found.slots, self._policy), self._state.approvals(), self._policy, now
+            slots_to_offer(found.slots, self._policy), self._state.approvals(), self._policy, now
         )
         self._state.set_approvals(approvals)
         self._publisher.set_wanted(slots)
@@ -190,22 +192,26 @@ class Analytics:
             self._fitted = fit(snapshot, self._policy, rate, self._executor, all_day=True)
         return self._fitted
 
+    def _recent_promises(self, now: datetime) -> Tally | None:
+        """None where too few days can tell."""
+        since = now - RECENT_PROMISES
+        return self._publications.tally(since) if self._publications.checked_days(since) >= ENOUGH_DAYS else None
+
     def _check_promises(self, snapshot: Snapshot, now: datetime, bookings: tuple[Booking, ...]) -> None:
         """Compare promises whose time has passed with what happened."""
+        self._publications.settle_booked((b.machine, b.start, b.end) for b in bookings if not b.held)
         for publication in self._publications.due_for_check(now):
-            if any(
-                b.machine == publication.machine and b.start < publication.end and publication.start < b.end
-                for b in bookings
-            ):
-                self._publications.settle(publication.id, outcomes.BOOKED)
-                continue
             grid = snapshot.grids.get(publication.machine)
-            values = np.empty(0, dtype=np.int8)
+            values, counted = np.empty(0, dtype=np.int8), []
             if grid is not None:
-                values = grid.values[max(0, grid.index_of(publication.start)) : max(0, grid.index_of(publication.end))]
+                begin, end = (max(0, grid.index_of(moment)) for moment in (publication.start, publication.end))
+                values = grid.values[begin:end]
+                earlier = self._publications.counted(publication.machine, publication.start, publication.end)
+                counted = [(grid.index_of(start) - begin, grid.index_of(stop) - begin) for start, stop in earlier]
             kept = was_kept(values)
             verdict = outcomes.UNKNOWN if kept is None else outcomes.KEPT if kept else outcomes.BROKEN
-            self._publications.settle(publication.id, verdict, parts_kept(values) if kept is not None else None)
+            parts = parts_kept(values, counted) if kept is not None else None
+            self._publications.settle(publication.id, verdict, parts)
 
 
 def _busy(bookings: tuple[Booking, ...], planned: PlannedPeriods, vetoes: Sequence[Veto]) -> BusyHours:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from telemetry.errors import UserError
@@ -31,6 +33,18 @@ def open_sqlite_file(path: Path, schema: str, what: str, reserve_bytes: int = 0)
     if reserve_bytes:
         _reserve(connection, reserve_bytes, path)
     return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
 
 def _reserve(connection: sqlite3.Connection, size: int, path: Path) -> None:

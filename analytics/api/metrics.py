@@ -32,8 +32,12 @@ class AnalyticsCollector(Collector):
             return
         yield _gauge("round_timestamp_seconds", "Time of the last round.", result.at.timestamp())
         yield _gauge("slots", "Slots that should be offered.", len(result.slots))
-        yield _gauge("promises_checked", "Published slots that have ended without a booking.", result.promised.checked)
-        yield _gauge("promises_broken", "Of these, slots that were not free.", result.promised.broken)
+        yield _gauge(
+            "promises_checked",
+            "Windows of 2, 4 and 8 hours that could be booked and have ended without a booking.",
+            result.promised.checked,
+        )
+        yield _gauge("promises_broken", "Of these, windows that were not free.", result.promised.broken)
         yield _gauge(
             "publishing_stopped",
             "1: publishing has stopped because too many promises were broken lately.",

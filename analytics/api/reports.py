@@ -56,7 +56,7 @@ def get_report(
 
 def _offer(promise: DatedPromise) -> dict[str, Any]:
     return {
-        "id": promise.id, "start": rfc3339(promise.start), "end": rfc3339(promise.end), "probability": promise.probability,
+        "id": promise.offer, "start": rfc3339(promise.start), "end": rfc3339(promise.end), "probability": promise.probability,
         "published": rfc3339(promise.published), "outcome": promise.outcome,
     }  # fmt: skip
 

@@ -114,4 +114,8 @@ def _slot(slot: Slot) -> dict[str, Any]:
         "probability": slot.probability,
         "checked": slot.checked,
         "broken": slot.broken,
+        "windows": [
+            {"start": rfc3339(window.start), "end": rfc3339(window.end), "probability": window.probability}
+            for window in slot.bookable
+        ],
     }

@@ -49,6 +49,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "from": ("Van", "From"),
     "until": ("Tot", "Until"),
     "sure": ("Kans", "Probability"),
+    "at_least": ("ten minste", "at least"),
+    "windows": ("tijdvakken om te boeken", "windows that can be booked"),
     "record": ("Eerder niet nagekomen", "Broken before"),
     "of": ("van", "of"),
     "veto": ("Intrekken", "Withdraw"),

@@ -17,7 +17,6 @@ import numpy as np
 from analytics.forecast.window_shares import LENGTHS
 from analytics.policy.policy import QUARTER, MachinePolicy
 
-_ROUNDING = {"15min": 1, "30min": 2, "1h": 4, "2h": 8}
 _COARSER = ((193, 32), (97, 16), (49, 4))
 """Windows of at least so many quarters end on multiples of so many: without this, a machine that is free for a fortnight has hundreds of
 windows. Nothing of up to twelve hours is lost, since a window that begins later reaches the end."""
@@ -48,7 +47,7 @@ class Windows(NamedTuple):
 
 
 def _rules(policy: MachinePolicy) -> tuple[int, ...]:
-    step = _ROUNDING[policy.round_to]
+    step = policy.step // QUARTER
     before, after = (-(-buffer // QUARTER) for buffer in (policy.buffer_before, policy.buffer_after))
     return -(-policy.minimum_slot // (step * QUARTER)) * step, before, after, step
 

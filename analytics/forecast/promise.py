@@ -239,13 +239,16 @@ def was_kept(values: np.ndarray) -> bool | None:
     return True if len(values) and (values != UNKNOWN).mean() >= KNOWN_SHARE else None
 
 
-def parts_kept(values: np.ndarray) -> Tally:
+def parts_kept(values: np.ndarray, counted: Sequence[tuple[int, int]] = ()) -> Tally:
     """The windows inside a window that are as long as people ask for, begun on its half hours: checked and broken. A window that is
-    shorter counts as a whole. `values`: its quarters."""
+    shorter counts as a whole. `values`: its quarters. `counted`: other windows, as (first, last) of these quarters; what lies inside one
+    of them is left out."""
     found = Tally()
     lengths = [4 * hours for hours in ASKED_HOURS]
     for length in [length for length in lengths if length <= len(values)] or [len(values)]:
         for begin in range(0, len(values) - length + 1, 2):
+            if any(first <= begin and begin + length <= last for first, last in counted):
+                continue
             kept = was_kept(values[begin : begin + length])
             found.add(Tally(kept is not None, kept is False))
     return found

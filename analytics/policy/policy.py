@@ -125,6 +125,9 @@ class PriceRule(BaseModel):
     parts: tuple[DayPartPrice, ...] = ()
 
 
+_ROUNDING = {"15min": QUARTER, "30min": 2 * QUARTER, "1h": 4 * QUARTER, "2h": 8 * QUARTER}
+
+
 class MachinePolicy(BaseModel):
     """Rules for one machine or group. Without `offered` all hours may be offered."""
 
@@ -158,6 +161,11 @@ class MachinePolicy(BaseModel):
     def booking_mode(self) -> str:
         """By default, hours that need no approval can be booked instantly; others are booked on request."""
         return self.booking or ("instant" if self.approval == "auto" else "on_request")
+
+    @property
+    def step(self) -> timedelta:
+        """Slots begin and end at multiples of this in local time."""
+        return _ROUNDING[self.round_to]
 
     @property
     def is_offered(self) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from analytics.policy.slot import Slot
+from analytics.policy.policy import Policy
+from analytics.policy.slot import Slot, without
 from telemetry import rfc3339
 
 _NAMESPACE = uuid.UUID("0c0f6c57-7a0e-5f3c-9a52-7a5f9e6f4d20")
@@ -31,6 +33,28 @@ class Veto:
         return self.machine == machine and self.start < end and start < self.end
 
 
-def without_vetoed(slots: Sequence[Slot], vetoes: Sequence[Veto]) -> tuple[Slot, ...]:
-    """The slots that overlap no veto. The rest of an overlapping slot is offered again by the next round."""
-    return tuple(slot for slot in slots if not any(veto.meets(slot.machine, slot.start, slot.end) for veto in vetoes))
+def without_vetoed(slots: Sequence[Slot], vetoes: Sequence[Veto], policy: Policy) -> tuple[Slot, ...]:
+    """What of the slots meets no veto, nor the time for setting up beside it."""
+    left: list[Slot] = []
+    for slot in slots:
+        rules = policy.for_machine(slot.machine)
+        taken = [
+            (
+                _rounded(veto.start - rules.buffer_after, rules.step, policy.zone, up=False),
+                _rounded(veto.end + rules.buffer_before, rules.step, policy.zone, up=True),
+            )
+            for veto in vetoes
+            if veto.machine == slot.machine
+        ]
+        left += without(slot, taken, rules.minimum_slot)
+    return tuple(left)
+
+
+def _rounded(moment: datetime, step: timedelta, zone: str, up: bool) -> datetime:
+    """To a multiple of the step since local midnight."""
+    local = moment.astimezone(ZoneInfo(zone))
+    over = (
+        timedelta(hours=local.hour, minutes=local.minute, seconds=local.second, microseconds=local.microsecond) % step
+    )
+    # In UTC, because Python's arithmetic on aware times of one zone is local.
+    return moment.astimezone(UTC) - over + (step if up and over else timedelta(0))

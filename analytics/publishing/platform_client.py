@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import httpx2
 
-from analytics.policy.slot import Slot
+from analytics.policy.slot import Slot, Window
 from analytics.publishing.reconcile import Offer
 from telemetry import rfc3339
 
@@ -45,7 +45,7 @@ class Booking:
 class Terms:
     """Terms of an offer. Prices in euros without VAT. `visibility`: public, members or partners (those in `partners`
     only). `booking`: instant or on_request. `minimum`: shortest part that can be booked, None for the whole only.
-    `buffer`: time between two bookings."""
+    `maximum`: longest part. `buffer`: time between two bookings."""
 
     operator: str = "included"
     price_per_hour: Decimal | None = None
@@ -54,6 +54,7 @@ class Terms:
     partners: tuple[str, ...] = ()
     booking: str = "instant"
     minimum: timedelta | None = None
+    maximum: timedelta | None = None
     buffer: timedelta = timedelta(0)
 
 
@@ -107,20 +108,7 @@ class HttpSharingPlatform:
 
     def offers(self, factory: str) -> list[Offer]:
         rows = self._pages("/api/v1/offers", "offers", {"factory": factory, "limit": 1000})
-        return [
-            Offer(
-                row["id"],
-                Slot(
-                    row["machine"],
-                    datetime.fromisoformat(row["start"]),
-                    datetime.fromisoformat(row["end"]),
-                    row["probability"],
-                    row["checked"],
-                    row["broken"],
-                ),
-            )
-            for row in rows
-        ]
+        return [Offer(row["id"], _slot(row)) for row in rows]
 
     def bookings(self, factory: str) -> list[Booking]:
         rows = self._pages("/api/v1/bookings", "bookings", {"factory": factory, "limit": 1000})
@@ -141,8 +129,7 @@ class HttpSharingPlatform:
         body = {
             "factory": factory,
             "machine": slot.machine,
-            "start": rfc3339(slot.start),
-            "end": rfc3339(slot.end),
+            **_span(slot),
             "probability": slot.probability,
             "checked": slot.checked,
             "broken": slot.broken,
@@ -153,6 +140,8 @@ class HttpSharingPlatform:
             "partners": list(terms.partners),
             "booking": terms.booking,
             "minimum_hours": None if terms.minimum is None else terms.minimum / timedelta(hours=1),
+            "maximum_hours": None if terms.maximum is None else terms.maximum / timedelta(hours=1),
+            "windows": [{**_span(window), "probability": window.probability} for window in slot.windows],
             "buffer_minutes": round(terms.buffer / timedelta(minutes=1)),
         }
         self._send("PUT", f"/api/v1/offers/{offer.id}", json=body, taken=f"offer {offer.id}")
@@ -206,3 +195,19 @@ class HttpSharingPlatform:
                 f"Sharing platform {self._url}: {method} {path} was answered {answer.status_code}: {answer.text[:200]}"
             )
         return answer
+
+
+def _slot(row: dict[str, Any]) -> Slot:
+    times = datetime.fromisoformat
+    start, end = times(row["start"]), times(row["end"])
+    windows = tuple(
+        Window(times(window["start"]), times(window["end"]), window["probability"]) for window in row["windows"]
+    )
+    if len(windows) == 1 and (windows[0].start, windows[0].end) == (start, end):
+        # A booking may have left one window of a stretch, whose probability is its own.
+        return Slot(row["machine"], start, end, windows[0].probability, row["checked"], row["broken"])
+    return Slot(row["machine"], start, end, row["probability"], row["checked"], row["broken"], windows)
+
+
+def _span(span: Slot | Window) -> dict[str, str]:
+    return {"start": rfc3339(span.start), "end": rfc3339(span.end)}

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from analytics.policy.policy import QUARTER, Policy
 from analytics.policy.prices import price_per_hour
-from analytics.policy.slot import Slot
+from analytics.policy.slot import Slot, without
 from analytics.policy.vetoes import without_vetoed
 from analytics.publishing.bookings_at_risk import Alert
 from analytics.publishing.platform_client import (
@@ -24,6 +24,7 @@ from analytics.publishing.platform_client import (
 )
 from analytics.publishing.publications import Publications
 from analytics.publishing.reconcile import Offer, reconcile
+from analytics.publishing.slots_to_offer import offered_as_stretches
 from analytics.publishing.state import PublisherState
 from telemetry import Clock, rfc3339
 
@@ -95,7 +96,7 @@ class Publisher:
             standing = [
                 _renamed(offer, self._machine_named(offer.slot.machine)) for offer in self._platform.offers(factory)
             ]
-            changes = reconcile(factory, standing, slots)
+            changes = reconcile(factory, standing, slots, {booking.machine for booking in self._state.bookings()})
             slots_by_id = {offer.id: offer.slot for offer in standing}
             gone = set(changes.withdraw)
             self._publications.record_missing([offer for offer in standing if offer.id not in gone], now)
@@ -142,20 +143,18 @@ class Publisher:
         self._platform.put_machine(self._policy.factory, card)
 
     def _permitted(self, slots: Sequence[Slot], now: datetime) -> tuple[Slot, ...]:
-        """The slots that neither the kill switch nor a veto forbids."""
-        return () if self._state.kill_switch else without_vetoed(slots, self._state.vetoes(now))
+        """What of the slots neither the kill switch nor a veto forbids."""
+        return () if self._state.kill_switch else without_vetoed(slots, self._state.vetoes(now), self._policy)
 
     def _still_offerable(self, slots: Sequence[Slot], now: datetime) -> tuple[Slot, ...]:
-        """The parts of slots that can still be kept if delivery was delayed: the time before the end of the notice
-        period is cut off."""
-        left = []
+        """What of the slots can still be kept if delivery was delayed: the time before the end of the notice period is cut off."""
+        left: list[Slot] = []
         for slot in slots:
             rules = self._policy.for_machine(slot.machine)
             earliest = now + rules.notice
-            late = -(-(earliest - slot.start) // QUARTER) if slot.start < earliest - QUARTER else 0
-            start = slot.start + max(0, late) * QUARTER
-            if slot.end - start >= rules.minimum_slot:
-                left.append(replace(slot, start=start))
+            # A round and its delivery take a while, which is no reason to cut.
+            late = max(0, -(-(earliest - slot.start) // QUARTER)) if slot.start < earliest - QUARTER else 0
+            left += without(slot, [(slot.start, slot.start + late * QUARTER)] if late else [], rules.minimum_slot)
         return tuple(left)
 
     def _terms(self, slot: Slot) -> Terms:
@@ -173,6 +172,7 @@ class Publisher:
             partners,
             rules.booking_mode,
             rules.minimum_slot if rules.parts else None,
+            rules.maximum_slot if offered_as_stretches(rules) else None,
             rules.buffer_before + rules.buffer_after,
         )
 

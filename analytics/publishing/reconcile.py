@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from analytics.policy.slot import Slot
+from analytics.policy.slot import Slot, Window
 from telemetry import rfc3339
 
 _NAMESPACE = uuid.UUID("6f1c4a9e-54b1-5c8e-9d0b-0d7c7e1c2f55")
@@ -37,8 +37,9 @@ def offer_id(factory: str, slot: Slot, taken: Collection[str] = ()) -> str:
     return next(candidate for candidate in ids if candidate not in taken)
 
 
-def reconcile(factory: str, offered: Sequence[Offer], wanted: Sequence[Slot]) -> Changes:
-    """Compare the offers on the platform with the wanted slots.
+def reconcile(factory: str, offered: Sequence[Offer], wanted: Sequence[Slot], booked: Collection[str] = ()) -> Changes:
+    """Compare the offers on the platform with the wanted slots. `booked`: machines with bookings. Their offers may be what a booking left of
+    one offer, which the platform changes together: if one of them changes, all are put.
 
     A wanted slot that overlaps an offer of the same machine keeps its id. A slot that is shortened, moved or
     forecast with another probability therefore stays the same offer and is never offered twice. Offers without a
@@ -49,18 +50,21 @@ def reconcile(factory: str, offered: Sequence[Offer], wanted: Sequence[Slot]) ->
         left[offer.slot.machine][offer.id] = offer
     # An offer that has moved keeps its id, so a new slot at its former start must not take it.
     taken = {offer.id for offer in offered}
-    put = []
+    put: list[Offer] = []
+    unchanged: list[Offer] = []
     for slot in sorted(wanted, key=lambda slot: (slot.machine, slot.start)):
         match = _best_match(slot, left[slot.machine].values())
         if match is not None:
             del left[slot.machine][match.id]
-            if _differs(match.slot, slot):
-                put.append(replace(match, slot=slot))
+            (put if _differs(match.slot, slot) else unchanged).append(replace(match, slot=slot))
         else:
             new = Offer(offer_id(factory, slot, taken), slot)
             taken.add(new.id)
             put.append(new)
-    return Changes(tuple(put), tuple(sorted(offer_id for own in left.values() for offer_id in own)))
+    withdrawn = [offer for of_machine in left.values() for offer in of_machine.values()]
+    changing = {offer.slot.machine for offer in (*put, *withdrawn)} & set(booked)
+    put += [offer for offer in unchanged if offer.slot.machine in changing]
+    return Changes(tuple(put), tuple(sorted(offer.id for offer in withdrawn)))
 
 
 def _best_match(slot: Slot, offers: Iterable[Offer]) -> Offer | None:
@@ -74,9 +78,12 @@ def _best_match(slot: Slot, offers: Iterable[Offer]) -> Offer | None:
 
 
 def _differs(one: Slot, other: Slot) -> bool:
-    return (one.start, one.end, one.checked, one.broken) != (
-        other.start,
-        other.end,
-        other.checked,
-        other.broken,
-    ) or abs(one.probability - other.probability) >= 0.0005
+    return (
+        (one.checked, one.broken) != (other.checked, other.broken)
+        or len(one.bookable) != len(other.bookable)
+        or any(map(_window_differs, one.bookable, other.bookable))
+    )
+
+
+def _window_differs(one: Window, other: Window) -> bool:
+    return (one.start, one.end) != (other.start, other.end) or abs(one.probability - other.probability) >= 0.0005

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from analytics.policy.approvals import Approval
-from analytics.policy.slot import Slot
+from analytics.policy.slot import Slot, Window
 from analytics.policy.vetoes import Veto
 from analytics.publishing.bookings_at_risk import Alert
 from analytics.publishing.platform_client import Booking
 from telemetry import rfc3339
-from telemetry.sqlite_file import RESERVE_BYTES, open_sqlite_file
+from telemetry.sqlite_file import RESERVE_BYTES, open_sqlite_file, transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -67,14 +67,8 @@ class PublisherState:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+        with self._lock, transaction(self._connection):
+            yield self._connection
 
     def _rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
         with self._lock:
@@ -85,7 +79,7 @@ class PublisherState:
 
     def set_wanted(self, slots: Sequence[Slot], at: datetime) -> None:
         """Replace the slots that should be offered."""
-        rows = [{**asdict(slot), "start": rfc3339(slot.start), "end": rfc3339(slot.end)} for slot in slots]
+        rows = [_slot_row(slot) for slot in slots]
         values = {"wanted": {"at": rfc3339(at), "slots": rows}, "wanted_number": self._number("wanted_number") + 1}
         with self._transaction() as connection:
             _put(connection, values)
@@ -94,10 +88,7 @@ class PublisherState:
         number, stored = self._number("wanted_number"), self._setting("wanted")
         if stored is None:
             return None
-        slots = (
-            Slot(**{**row, **{name: datetime.fromisoformat(row[name]) for name in ("start", "end")}})
-            for row in stored["slots"]
-        )
+        slots = [_slot_from(row) for row in stored["slots"]]
         return Wanted(datetime.fromisoformat(stored["at"]), tuple(slots), number)
 
     def mark_delivered(self, wanted: Wanted) -> None:
@@ -242,3 +233,22 @@ def _put(connection: sqlite3.Connection, values: Mapping[str, Any]) -> None:
     connection.executemany(
         "INSERT OR REPLACE INTO setting VALUES (?, ?)", [(name, json.dumps(value)) for name, value in values.items()]
     )
+
+
+def _slot_row(slot: Slot) -> dict[str, Any]:
+    row = {**asdict(slot), **_span_row(slot)}
+    return {**row, "windows": [{"probability": window.probability, **_span_row(window)} for window in slot.windows]}
+
+
+def _span_row(span: Slot | Window) -> dict[str, str]:
+    return {"start": rfc3339(span.start), "end": rfc3339(span.end)}
+
+
+def _slot_from(row: Mapping[str, Any]) -> Slot:
+    """Earlier versions wrote no windows."""
+    windows = tuple(Window(**{**window, **_span_from(window)}) for window in row.get("windows", ()))
+    return Slot(**{**row, **_span_from(row), "windows": windows})
+
+
+def _span_from(row: Mapping[str, Any]) -> dict[str, datetime]:
+    return {name: datetime.fromisoformat(row[name]) for name in ("start", "end")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from analytics.cycle import CycleResult
@@ -89,18 +90,21 @@ def capacity_points(sums: Mapping[str, Mapping[str, float]], policy: Policy, mid
 
 def promise_points(settled: Iterable[SettledPromise], policy: Policy) -> list[Point]:
     """`PROMISES` and `RELIABILITY` points of every local day on which one of these promises begins. `settled` must
-    contain all promises of such a day."""
+    contain all promises of such a day. An hour of several broken windows counts once in `broken_h`."""
     zone = ZoneInfo(policy.zone)
     days: dict[tuple[str, datetime], dict[str, float]] = {}
     bins: dict[tuple[str, datetime], dict[str, float]] = {}
-    for promise in settled:
+    broken_until: dict[str, datetime] = {}
+    for promise in sorted(settled, key=attrgetter("start", "end")):
         midnight = promise.start.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
         own = days.setdefault(
             (promise.machine, midnight), dict.fromkeys((*outcomes.OUTCOMES, "promised", "broken_h"), 0.0)
         )
         own[promise.outcome] += 1
         if promise.outcome == outcomes.BROKEN:
-            own["broken_h"] += (promise.end - promise.start) / _HOUR
+            reached = max(promise.start, broken_until.get(promise.machine, promise.start))
+            own["broken_h"] += max(promise.end - reached, timedelta(0)) / _HOUR
+            broken_until[promise.machine] = max(reached, promise.end)
         if promise.outcome in (outcomes.KEPT, outcomes.BROKEN):
             own["promised"] += promise.probability
             name = f"{int(promise.probability * 20 + 1e-9) / 20:.2f}"

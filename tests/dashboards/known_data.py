@@ -128,7 +128,8 @@ def fill(influx_url: str, folder: Path) -> Iterator[Filled]:
         start = day - timedelta(days=days_ago) + timedelta(hours=2 * number)
         slot = Slot("m1", start, start + timedelta(hours=2), 0.92, 10, 1)
         publications.record(Offer(str(number), slot), start - timedelta(days=1), start)
-        publications.settle(str(number), outcome)
+        (publication,) = publications.due_for_check(slot.end)
+        publications.settle(publication.id, outcome)
     start = NOW.replace(minute=0) + timedelta(hours=6)
     slots = (
         Slot("m1", start, start + timedelta(hours=4), 0.95, 3, 1),

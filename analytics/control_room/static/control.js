@@ -67,6 +67,20 @@ const span = (one) => `${moment.format(new Date(one.start))} – ${
 
 let slots = [];
 
+const withdraw = (machine, one) => button(words.veto, "second", async () => {
+  if (confirm(words.veto_sure)) await ask("/api/v1/vetoes", "POST", { machine, start: one.start, end: one.end });
+});
+
+const opened = new Set(); // what is drawn anew every few seconds stays open
+
+function windowsOf(slot) {
+  const key = `${slot.machine} ${slot.end}`;
+  const made = element("details", opened.has(key) ? { open: "" } : {}, element("summary", {}, `${slot.windows.length} ${words.windows}`),
+    element("ul", {}, ...slot.windows.map((one) => element("li", {}, element("span", {}, `${span(one)} · ${percent.format(one.probability)}`), withdraw(slot.machine, one)))));
+  made.addEventListener("toggle", () => made.open ? opened.add(key) : opened.delete(key));
+  return made;
+}
+
 async function decisions() {
   const [kill, approvals, alerts, offered, vetoes, status] = await Promise.all(
     ["kill-switch", "approvals", "alerts", "slots", "vetoes", "status"].map((one) => ask(`/api/v1/${one}`)));
@@ -81,10 +95,9 @@ async function decisions() {
   slots = offered.slots;
   draw("slots", slots, (one) => element("li", {},
     element("div", {}, element("b", {}, one.machine), ` ${span(one)}`, element("p", { class: "soft" },
-      `${words.sure} ${percent.format(one.probability)} · ${words.record} ${one.broken} ${words.of} ${one.checked}`)),
-    element("div", { class: "actions" }, button(words.veto, "second", async () => {
-      if (confirm(words.veto_sure)) await ask("/api/v1/vetoes", "POST", { machine: one.machine, start: one.start, end: one.end });
-    }))), words.no_slots);
+      `${words.sure} ${one.windows.length > 1 ? `${words.at_least} ` : ""}${percent.format(one.probability)} · ${words.record} ${one.broken} ${words.of} ${one.checked}`),
+    one.windows.length > 1 ? windowsOf(one) : null),
+    element("div", { class: "actions" }, withdraw(one.machine, one))), words.no_slots);
   byId("vetoes-title").hidden = !vetoes.vetoes.length;
   draw("vetoes", vetoes.vetoes, (one) => element("li", {},
     element("div", {}, element("b", {}, one.machine), ` ${span(one)}`),

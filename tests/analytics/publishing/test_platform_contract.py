@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from analytics.policy.policy import PlannedPeriod
+from analytics.policy.slot import stretches
 from analytics.publishing.platform_client import HttpSharingPlatform, OfferTakenError, Terms
 from analytics.publishing.reconcile import Offer
 from stores import LatestState
@@ -35,6 +36,20 @@ def test_contract_put_change_withdraw_and_again(platform: HttpSharingPlatform) -
     platform.withdraw("never-there")
     platform.put_offer("hal-2", offer, TERMS)
     assert platform.offers("hal-2") == [offer], "what was withdrawn may be offered again"
+
+
+def test_contract_a_stretch_keeps_its_windows(platform: HttpSharingPlatform) -> None:
+    windows = [
+        replace(SLOT, end=NOW + timedelta(hours=9)),
+        replace(SLOT, start=NOW + timedelta(hours=7), probability=0.9),
+    ]
+    (stretch,) = stretches(windows)
+    offer = Offer("offer-1", stretch)
+    assert len(stretch.windows) == 2
+    platform.put_offer("hal-2", offer, Terms(minimum=timedelta(hours=2), maximum=timedelta(hours=3)))
+    assert platform.offers("hal-2") == [offer]
+    platform.put_offer("hal-2", Offer("offer-1", SLOT), Terms(minimum=timedelta(hours=2)))
+    assert platform.offers("hal-2") == [Offer("offer-1", SLOT)]
 
 
 def test_contract_a_booked_offer_can_be_neither_changed_nor_withdrawn(rig: Rig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +20,7 @@ from analytics.forecast.tally import Tally
 from analytics.policy.approvals import Approval, Status, apply_approvals
 from analytics.policy.policy import MachinePolicy, MachineTable, PlannedPeriod, Policy, PriceRule
 from analytics.policy.prices import price_per_hour
-from analytics.policy.slot import Slot
+from analytics.policy.slot import Slot, stretches
 from analytics.policy.vetoes import Veto
 from analytics.publishing.bookings_at_risk import bookings_at_risk
 from analytics.publishing.platform_client import Booking, HttpSharingPlatform, PlatformUnavailableError, Terms
@@ -79,7 +80,7 @@ def test_a_promise_counts_even_if_the_process_ended_before_recording_it(rig: Rig
     rig.publications = Publications(rig.folder / "publications.sqlite")
     rig.cycle()
     last = max(datetime.fromisoformat(end) for _, _, end in offered.values())
-    assert {one.id for one in rig.publications.due_for_check(last)} == set(offered)
+    assert {one.offer for one in rig.publications.due_for_check(last)} == set(offered)
 
 
 def test_the_kill_switch_withdraws_everything_and_stays_on(rig: Rig) -> None:
@@ -328,11 +329,27 @@ def test_what_people_could_have_booked_is_counted_also_beside_an_earlier_version
         earlier.execute("INSERT INTO publication VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     earlier.close()
     publications = Publications(path)
-    assert publications.windows() == Tally(1, 1)
+    assert publications.tally() == Tally(1, 1)
     for name, counted, outcome in (("a", Tally(6, 0), KEPT), ("b", Tally(10, 3), BROKEN), ("c", None, UNKNOWN)):
         publications.record(Offer(name, SLOT), NOW, NOW)
-        publications.settle(name, outcome, counted)
-    assert publications.windows() == Tally(17, 4)
-    assert publications.tally() == Tally(3, 2)
-    assert publications.windows(since=SLOT.start) == Tally(16, 3)
+        (publication,) = publications.due_for_check(SLOT.end)
+        publications.settle(publication.id, outcome, counted)
+    assert publications.tally() == Tally(17, 4)
+    assert publications.tally(since=SLOT.start) == Tally(16, 3)
     publications.close()
+
+
+def test_what_should_be_offered_outlives_a_restart_with_its_windows(tmp_path: Path) -> None:
+    windows = [
+        replace(SLOT, end=NOW + timedelta(hours=9)),
+        replace(SLOT, start=NOW + timedelta(hours=7), probability=0.9),
+    ]
+    slots = (*stretches(windows), replace(SLOT, machine="mill-1"))
+    state = PublisherState(tmp_path / "publisher.sqlite")
+    state.set_wanted(slots, NOW)
+    state.close()
+    state = PublisherState(tmp_path / "publisher.sqlite")
+    wanted = state.wanted()
+    assert wanted is not None
+    assert wanted.slots == slots
+    state.close()

@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.policy.slot import Slot
+from analytics.policy.slot import Slot, stretches
 from analytics.publishing.reconcile import Offer, reconcile
 from tests.analytics.tables import utc
 
@@ -60,3 +60,20 @@ def test_a_tiny_change_of_probability_is_not_written() -> None:
     standing = reconcile("f", [], [slot(8, 12)]).put
     assert reconcile("f", standing, [slot(8, 12, probability=0.9002)]).put == ()
     assert len(reconcile("f", standing, [slot(8, 12, probability=0.91)]).put) == 1
+
+
+def test_what_a_booking_left_is_put_together() -> None:
+    """The platform changes the parts of one offer together, so that one that stays the same must be put again."""
+    standing = reconcile("f", [], [slot(8, 12), slot(14, 18), slot(8, 12, "n"), slot(14, 18, "n")]).put
+    wanted = [slot(9, 12), slot(14, 18), slot(9, 12, "n"), slot(14, 18, "n")]
+    put = [(offer.slot.machine, offer.slot) for offer in reconcile("f", standing, wanted, {"n", "o"}).put]
+    assert put == [("m", wanted[0]), ("n", wanted[2]), ("n", wanted[3])]
+    assert reconcile("f", standing, [offer.slot for offer in standing], {"n"}).put == ()
+
+
+def test_a_stretch_is_put_when_one_of_its_windows_changes() -> None:
+    (stretch,) = stretches([slot(8, 12), slot(10, 16)])
+    standing = reconcile("f", [], [stretch]).put
+    assert reconcile("f", standing, [stretch]).put == ()
+    (other,) = stretches([slot(8, 13), slot(10, 16)])
+    assert [offer.slot for offer in reconcile("f", standing, [other]).put] == [other]

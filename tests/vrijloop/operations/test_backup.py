@@ -62,7 +62,7 @@ def fill(config: Path) -> None:
     publications = Publications(data_dir / "publications.sqlite")
     slot = Slot("m1", T0, T0 + timedelta(hours=4), 0.93, 30, 1)
     publications.record(Offer("one", slot), T0, T0)
-    publications.settle("one", KEPT)
+    publications.settle(publications.due_for_check(slot.end)[0].id, KEPT)
     publications.close()
     state = PublisherState(data_dir / "publisher.sqlite")
     state.kill_switch = True
