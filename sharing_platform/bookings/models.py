@@ -28,6 +28,7 @@ class Booking(Base):
         Index("booking_by_listing", "listing_id"),
         Index("booking_due", "due"),
         Index("booking_by_request", "request_key", unique=True),
+        Index("booking_by_parts", "request_id"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -51,6 +52,8 @@ class Booking(Base):
     price: Mapped[Decimal | None] = mapped_column(Numeric(12, 2))
     booked: Mapped[datetime] = mapped_column(UtcDateTime)
     request_key: Mapped[str | None] = mapped_column(String(64))
+    request_id: Mapped[str | None] = mapped_column(String(36))
+    """Of a request with several parts: the parts share it, and are answered together."""
 
 
 class BookingEvent(Base):

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.bookings.lifecycle import Party, State
 from sharing_platform.bookings.models import Booking
+from sharing_platform.bookings.transitions import spans_of
 from sharing_platform.machines.models import Offer
 from sharing_platform.machines.offer_search import nearest_offers
 from sharing_platform.notifications import webhooks
@@ -19,6 +20,8 @@ from sharing_platform.organisations.permissions import APPROVED, Role
 
 _WHO_ANSWERS = (Role.OWNER, Role.PLANNER)
 _LOST = frozenset({State.DECLINED, State.EXPIRED, State.WITHDRAWN, State.CANCELLED})
+_OF_ALL_PARTS = frozenset({State.HELD, State.ACCEPTED, State.DECLINED, State.EXPIRED, State.WITHDRAWN})
+"""What happens to all parts of a request at once. A cancellation may be of an agreed part alone."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class BookingNotifier:
     def __call__(self, session: Session, booking: Booking, state: State, party: Party, now: datetime) -> None:
         """In the transaction of the step."""
         self._by_webhook(session, booking, state, now)
+        parts = spans_of(session, booking) if state in _OF_ALL_PARTS else []
+        if parts and (booking.start, booking.end) != parts[0]:
+            return  # one mail for all parts
         values: dict[str, object] = {
             "title": booking.title,
             "start": booking.start,
@@ -42,13 +48,13 @@ class BookingNotifier:
         others_step = party is not Party.PROVIDER and state in {State.ACCEPTED, *_LOST}
         if others_step or state in (State.HELD, State.WITHDRAWN):
             for planner in members_with_roles(session, booking.provider, _WHO_ANSWERS):
-                queue_mail(session, planner, f"provider_{state}", self.zone, now, **values)
+                queue_mail(session, planner, f"provider_{state}", self.zone, now, parts, **values)
         account = session.get(Account, booking.account_id) if booking.account_id else None
         if account is None or state in (State.IN_USE, State.COMPLETED) or party is Party.SEEKER:
             return
         if state in _LOST:
             values["alternatives"] = self._alternatives(session, booking, now)
-        queue_mail(session, account, f"seeker_{state}", self.zone, now, **values)
+        queue_mail(session, account, f"seeker_{state}", self.zone, now, parts, **values)
 
     def _alternatives(self, session: Session, booking: Booking, now: datetime) -> str:
         offer = session.get(Offer, booking.offer_id) if booking.offer_id else None
@@ -68,5 +74,6 @@ class BookingNotifier:
             "listing": booking.listing_id,
             "start": booking.start.isoformat(),
             "end": booking.end.isoformat(),
+            "request": booking.request_id,
         }
         webhooks.queue_event(session, (booking.provider, booking.seeker), f"booking.{state}", data, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,9 +19,10 @@ from sharing_platform.database import read_session
 from sharing_platform.dependencies import client_address
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError, PlatformError, TakenError
 from sharing_platform.listings.pages import find_shown
+from sharing_platform.machines.choices import FurtherChoice
 from sharing_platform.machines.models import Offer
 from sharing_platform.machines.offer_search import nearest_offers
-from sharing_platform.machines.pages import choice_asked, offer_and_machine, start_and_length
+from sharing_platform.machines.pages import choice_asked, chosen_of, offer_and_machine, start_and_length
 from sharing_platform.machines.search_pages import listing_page
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.models import Organisation
@@ -35,10 +37,12 @@ def post_offer(offer_id: str, page: Page, form: FormData) -> Response:
     offer, machine = offer_and_machine(page, offer_id)
     if offer is None:
         return listing_page(page, "offers.html", 404, notice="missing")
-    values = {"offer": offer, "machine": machine, "markup": None, "choice": choice_asked(page, offer, form)}
-    if values["choice"] is None:
+    choice = choice_asked(page, offer, form)
+    if choice is None:
         return listing_page(page, "offers.html", 404, notice="taken")
-    wanted, problems = _request_of(page, _with_end(page, form))
+    chosen = chosen_of(page, offer, choice, form)
+    values = {"offer": offer, "machine": machine, "markup": None, **chosen}
+    wanted, problems = _request_of(page, _with_end(page, form), _further_parts(page, form, chosen["further"]))
     if wanted is None:
         return page.render_form("offer.html", None, form, problems, **values)
     try:
@@ -62,10 +66,26 @@ def _with_end(page: PageRequest, form: Form) -> Form:
     return {**form, "start": start.isoformat(), "end": (start + length).isoformat()}
 
 
-def _request_of(page: PageRequest, form: Form) -> tuple[AskIn | None, dict[str, str]]:
+def _further_parts(page: PageRequest, form: Form, further: list[FurtherChoice]) -> list[dict[str, Any]]:
+    """The further parts that a form asks for; where it names no hours, those that were shown."""
+    parts: list[dict[str, Any]] = []
+    shown = {one.offer.id: one.choice for one in further}
+    for offer_id in (name.removeprefix("more-") for name, value in form.items() if name.startswith("more-") and value):
+        own = {name: form.get(f"{name}-{offer_id}", "") for name in ("start", "hours")}
+        start, length = start_and_length(own, page.context.zone)
+        if start is not None and length is not None:
+            parts.append({"offer_id": offer_id, "start": start, "end": start + length})
+        elif offer_id in shown:
+            parts.append({"offer_id": offer_id, "start": shown[offer_id].start, "end": shown[offer_id].end})
+    return parts
+
+
+def _request_of(
+    page: PageRequest, form: Form, more: Sequence[dict[str, Any]] = ()
+) -> tuple[AskIn | None, dict[str, str]]:
     """The request that a form makes, or the fields that are wrong. Times are the region's."""
     problems: dict[str, str] = {}
-    fields: dict[str, Any] = {"message": form.get("message", ""), "places": form.get("places") or 1}
+    fields: dict[str, Any] = {"message": form.get("message", ""), "places": form.get("places") or 1, "more": list(more)}
     for name in ("start", "end"):
         if form.get(name):
             try:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.bookings.lifecycle import PENDING, Party, State, due_after
 from sharing_platform.bookings.models import Booking
-from sharing_platform.bookings.schemas import AskIn
+from sharing_platform.bookings.schemas import AskIn, PartIn
 from sharing_platform.bookings.transitions import (
     Notify,
     add_message,
@@ -64,8 +64,9 @@ def request_offer(
     visible: Callable[[Offer], bool],
     idempotency_key: str | None = None,
 ) -> Booking:
-    """Request the offer's free hours, or the part of them that `wanted` names; of an offer that has begun, the rest. Repeating a request
-    with the same key returns the booking that it made the first time.
+    """Request the offer's longest free window, or the part that `wanted` names; of an offer that has begun, the rest. With `wanted.more`, parts of
+    other offers of the machine as well, all or none; the first part is returned. Repeating a request with the same key returns the booking
+    that it made the first time.
 
     Raises NotFoundError where the offer does not exist, was withdrawn or is over; TakenError where somebody was first; InvalidError
     for a part that cannot be booked.
@@ -86,11 +87,50 @@ def request_offer(
         raise TakenError
     if offer.status != OPEN or offer.end <= now:
         raise NotFoundError
-    _check_pending_limit(session, seeker)
-    start, end = _part_of(offer, wanted, now)
+    _check_pending_limit(session, seeker, 1 + len(wanted.more))
+    # All parts are looked at before the first takes its hours, which cuts the offers of the others.
+    parts = [
+        (offer, *_part_of(offer, wanted.start, wanted.end, now)),
+        *(_further_part(session, offer, part, now, visible) for part in wanted.more),
+    ]
+    request_id = str(uuid.uuid4()) if len(parts) > 1 else None
+    instant = all(of.booking == "instant" for of, _, _ in parts)
+    first, *others = [_booking_of(session, *part, seeker, now, request_id) for part in parts]
+    first.request_key = request_key
+    _begin(session, [first, *others], wanted, seeker, instant, now, notify)
+    return first
+
+
+def _further_part(
+    session: Session, first: Offer, part: PartIn, now: datetime, visible: Callable[[Offer], bool]
+) -> tuple[Offer, datetime, datetime]:
+    """Raises what `request_offer` raises, and InvalidError for another machine's offer."""
+    offer = session.get(Offer, part.offer_id)
+    if offer is None or not visible(offer):
+        raise NotFoundError
+    session.refresh(offer, with_for_update=True)
+    if (offer.factory, offer.machine) != (first.factory, first.machine):
+        raise InvalidError("part_of_another", "more")
+    if offer.status in (BOOKED, HELD):
+        raise TakenError
+    if offer.status != OPEN or offer.end <= now:
+        raise NotFoundError
+    return (offer, *_part_of(offer, part.start, part.end, now))
+
+
+def _booking_of(
+    session: Session,
+    offer: Offer,
+    start: datetime,
+    end: datetime,
+    seeker: Seeker,
+    now: datetime,
+    request_id: str | None,
+) -> Booking:
     machine = session.get(Machine, (offer.factory, offer.machine))
-    booking = Booking(
+    return Booking(
         id=str(uuid.uuid4()),
+        request_id=request_id,
         offer_id=offer.id,
         provider=offer.factory,
         machine=offer.machine,
@@ -107,10 +147,7 @@ def request_offer(
         cancel_until=start - timedelta(hours=offer.cancellation_hours),
         price=price_of(offer, end - start),
         booked=now,
-        request_key=request_key,
     )
-    _begin(session, booking, wanted, seeker, offer.booking == "instant", now, notify)
-    return booking
 
 
 def request_listing(
@@ -134,6 +171,8 @@ def request_listing(
         raise ConflictError("own")
     if listing.status != LISTING_OPEN or listing.end <= now:
         raise NotFoundError
+    if wanted.more:
+        raise InvalidError("part_of_another", "more")
     _check_pending_limit(session, seeker)
     several = listing.places is not None
     start, end = (listing.start, listing.end) if several else _period_in(listing, wanted, now)
@@ -159,25 +198,33 @@ def request_listing(
         booked=now,
         request_key=request_key,
     )
-    _begin(session, booking, wanted, seeker, False, now, notify)
+    _begin(session, [booking], wanted, seeker, False, now, notify)
     return booking
 
 
 def _begin(
-    session: Session, booking: Booking, wanted: AskIn, seeker: Seeker, instant: bool, now: datetime, notify: Notify
+    session: Session,
+    parts: list[Booking],
+    wanted: AskIn,
+    seeker: Seeker,
+    instant: bool,
+    now: datetime,
+    notify: Notify,
 ) -> None:
-    booking.due = due_after(State.REQUESTED, booking.start, booking.end, now + CONFIRM)
-    session.add(booking)
-    session.flush()
     account = seeker.account.id if seeker.account else None
-    record_event(session, booking, Party.SEEKER, account, now)
-    if wanted.message:
-        add_message(session, booking, seeker.organisation.id, account, wanted.message, now)
+    for booking in parts:
+        booking.due = due_after(State.REQUESTED, booking.start, booking.end, now + CONFIRM)
+        session.add(booking)
+        session.flush()
+        record_event(session, booking, Party.SEEKER, account, now)
+        if wanted.message:
+            add_message(session, booking, seeker.organisation.id, account, wanted.message, now)
     if not seeker.confirmed:
         return
-    accepted = instant and seeker.organisation.status == APPROVED
+    to = State.ACCEPTED if instant and seeker.organisation.status == APPROVED else State.HELD
     try:
-        apply_step(session, booking, State.ACCEPTED if accepted else State.HELD, Party.PLATFORM, now, notify, None)
+        for booking in parts:
+            apply_step(session, booking, to, Party.PLATFORM, now, notify, None)
     except IntegrityError as error:
         raise TakenError from error
 
@@ -191,23 +238,25 @@ def _expire_overdue_holds(session: Session, offer: Offer, now: datetime, notify:
         apply_due_steps(session, booking, now, notify)
 
 
-def _check_pending_limit(session: Session, seeker: Seeker) -> None:
+def _check_pending_limit(session: Session, seeker: Seeker, more: int = 1) -> None:
     """So that nobody can block a region's hours by requesting all of them."""
     waiting = select(func.count()).where(Booking.seeker == seeker.organisation.id, Booking.state.in_(PENDING))
-    if (session.scalar(waiting) or 0) >= _MAX_PENDING:
+    if (session.scalar(waiting) or 0) + more > _MAX_PENDING:
         raise ConflictError("too_many_pending")
 
 
-def _part_of(offer: Offer, wanted: AskIn, now: datetime) -> tuple[datetime, datetime]:
+def _part_of(
+    offer: Offer, wanted_start: datetime | None, wanted_end: datetime | None, now: datetime
+) -> tuple[datetime, datetime]:
     """Without a start and an end, the longest window. Raises NotFoundError where nothing of it can be booked any more."""
     windows = offer.free_windows(now)
     if not windows:
         raise NotFoundError
     whole = longest(windows)
     at_most = timedelta(hours=offer.maximum_hours) if offer.maximum_hours is not None else None
-    if wanted.start is None and wanted.end is None:
+    if wanted_start is None and wanted_end is None:
         return whole.start, whole.end if at_most is None else min(whole.end, whole.start + at_most)
-    start, end = wanted.start or max(offer.start, now), wanted.end or offer.end
+    start, end = wanted_start or max(offer.start, now), wanted_end or offer.end
     if start < max(offer.start, now) or end > offer.end or end <= start:
         raise InvalidError("part_outside", "start")
     if at_most is not None and end - start > at_most:

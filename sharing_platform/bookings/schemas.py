@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from sharing_platform.bookings.lifecycle import Party, State
-from sharing_platform.schemas import ApiModel, Email, LongText, Moment, OrganisationName, Text
+from sharing_platform.schemas import ApiModel, Email, LongText, Moment, OfferId, OrganisationName, Text
 
 Step = Literal["accepted", "declined", "cancelled", "withdrawn"]
 
@@ -23,11 +23,27 @@ class Guest(ApiModel):
     language: Literal["nl", "fr", "en"] = "nl"
 
 
+class PartIn(ApiModel):
+    """A further part of a request: hours of an offer of the same machine."""
+
+    offer_id: OfferId
+    start: Moment
+    end: Moment
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError("`end` must lie after `start`")
+        return self
+
+
 class AskIn(ApiModel):
-    """A request. Without `start` and `end`, all free hours are requested. `places`: for a training."""
+    """A request. Without `start` and `end`, the longest free window is requested. `places`: for a training. `more`: further parts, of the same
+    machine; either all parts are had or none."""
 
     start: Moment | None = None
     end: Moment | None = None
+    more: Annotated[list[PartIn], Field(max_length=9)] = []  # noqa: RUF012 - pydantic copies it
     places: Annotated[int, Field(ge=1, le=100)] = 1
     message: LongText = ""
     guest: Guest | None = None
@@ -39,9 +55,20 @@ class AskIn(ApiModel):
         return self
 
 
+class PartOut(ApiModel):
+    """A part of a request."""
+
+    id: str
+    start: datetime
+    end: datetime
+    state: State
+    price: Decimal | None
+
+
 class BookingOut(ApiModel):
     """A booking, for its two parties. `address` and `email` of the other party are included once it is accepted. `cancel_until`: how long
-    the seeker may cancel."""
+    the seeker may cancel. `parts`: of a request with several parts, all of them; they are answered together, and once accepted they are
+    bookings of their own."""
 
     id: str
     offer_id: str | None
@@ -61,6 +88,7 @@ class BookingOut(ApiModel):
     price: Decimal | None
     booked: datetime
     steps: list[State] = Field(description="What the caller may bring it to now.")
+    parts: list[PartOut]
 
 
 class BookingPage(ApiModel):

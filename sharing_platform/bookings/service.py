@@ -20,6 +20,7 @@ from sharing_platform.bookings.schemas import (
     FeedOut,
     MessageOut,
     NewFeedOut,
+    PartOut,
     Step,
 )
 from sharing_platform.bookings.transitions import party_of
@@ -82,6 +83,7 @@ def request_booking(
                 title=booking.title,
                 start=booking.start,
                 end=booking.end,
+                parts=transitions.spans_of(session, booking),
             )
         if actor is not None:
             rate_limits.count_in_transaction(session, rate_limits.REQUESTS_BY_ORGANISATION, actor.organisation, now)
@@ -225,6 +227,10 @@ def booking_out(session: Session, booking: Booking, party: Party, now: datetime)
         steps=sorted(
             steps_open_to(party, state, booking.cancel_until, now) & {"accepted", "declined", "cancelled", "withdrawn"}
         ),
+        parts=[
+            PartOut(id=part.id, start=part.start, end=part.end, state=State(part.state), price=part.price)
+            for part in (transitions.parts_of(session, booking) if booking.request_id is not None else ())
+        ],
     )
 
 

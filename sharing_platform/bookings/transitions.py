@@ -50,30 +50,60 @@ def transition(
         return
     if to not in steps_open_to(party, State(booking.state), booking.cancel_until, now):
         raise ConflictError("step", state=booking.state)
-    apply_step(session, booking, to, party, now, notify, actor.account if actor else None)
+    for part in _answered_together(session, booking):
+        apply_step(session, part, to, party, now, notify, actor.account if actor else None)
 
 
 def confirm_requests(session: Session, account: Account, now: datetime, notify: Notify) -> list[Booking]:
     """Make the requests of an account count whose address is confirmed now. Those whose hours are gone meanwhile expire."""
     waiting = select(Booking).where(Booking.account_id == account.id, Booking.state == State.REQUESTED)
-    done = []
+    done: list[Booking] = []
     for booking in session.scalars(waiting.order_by(Booking.booked, Booking.id)).all():
         _lock(session, booking)
         if booking.state != State.REQUESTED:
             continue
-        organisation = session.get_one(Organisation, booking.seeker)
-        offer = session.get(Offer, booking.offer_id) if booking.offer_id else None
-        instant = offer is not None and offer.booking == "instant" and organisation.status == APPROVED
+        parts = _answered_together(session, booking)
+        to = State.ACCEPTED if all(_is_instant(session, part) for part in parts) else State.HELD
+        # Looked at before the first part takes its hours, which cuts the offer of the others.
+        there = all(part.end > now and _still_there(session, part) for part in parts)
         try:
             with session.begin_nested():
-                there = booking.end > now and _still_there(session, booking)
-                to = (State.ACCEPTED if instant else State.HELD) if there else State.EXPIRED
-                apply_step(session, booking, to, Party.PLATFORM, now, notify, None)
+                for part in parts:
+                    apply_step(session, part, to if there else State.EXPIRED, Party.PLATFORM, now, notify, None)
         except IntegrityError:
-            session.refresh(booking)
-            apply_step(session, booking, State.EXPIRED, Party.PLATFORM, now, notify, None)
-        done.append(booking)
+            for part in parts:
+                session.refresh(part)
+                apply_step(session, part, State.EXPIRED, Party.PLATFORM, now, notify, None)
+        done += parts
     return done
+
+
+def parts_of(session: Session, booking: Booking) -> list[Booking]:
+    """All parts of the request that it belongs to, in order of their start; itself alone where it has no others."""
+    if booking.request_id is None:
+        return [booking]
+    parts = select(Booking).where(Booking.request_id == booking.request_id)
+    return list(session.scalars(parts.order_by(Booking.start, Booking.id)))
+
+
+def spans_of(session: Session, booking: Booking) -> list[tuple[datetime, datetime]]:
+    """When the parts of a request with several begin and end; none for any other."""
+    if booking.request_id is None:
+        return []
+    return [(part.start, part.end) for part in parts_of(session, booking)]
+
+
+def _answered_together(session: Session, booking: Booking) -> list[Booking]:
+    """Until it is answered, a step of one part is a step of all. They are of one machine, whose lock is held."""
+    if booking.state not in PENDING:
+        return [booking]
+    return [part for part in parts_of(session, booking) if part.state in PENDING]
+
+
+def _is_instant(session: Session, booking: Booking) -> bool:
+    organisation = session.get_one(Organisation, booking.seeker)
+    offer = session.get(Offer, booking.offer_id) if booking.offer_id else None
+    return offer is not None and offer.booking == "instant" and organisation.status == APPROVED
 
 
 def advance(session: Session, booking_id: str, now: datetime, notify: Notify) -> int:
@@ -92,8 +122,9 @@ def withdraw_requests(session: Session, offer_id: str, was_held: bool, now: date
     family = select(Offer.id).where((Offer.id == offer_id) | (Offer.parent_id == offer_id))
     waiting = select(Booking).where(Booking.offer_id.in_(family), Booking.state.in_(PENDING)).with_for_update()
     for booking in session.scalars(waiting).all():
-        if booking.state == State.REQUESTED or was_held:
-            apply_step(session, booking, State.WITHDRAWN, Party.PROVIDER, now, notify, None)
+        if booking.state == State.REQUESTED or (booking.state == State.HELD and was_held):
+            for part in _answered_together(session, booking):
+                apply_step(session, part, State.WITHDRAWN, Party.PROVIDER, now, notify, None)
 
 
 def party_of(booking: Booking, actor: Actor) -> Party:
@@ -153,21 +184,24 @@ def record_event(session: Session, booking: Booking, party: Party, account: str 
 def apply_due_steps(session: Session, booking: Booking, now: datetime, notify: Notify) -> None:
     # Several steps may be due after the platform was down.
     while booking.due is not None and booking.due <= now:
-        apply_step(session, booking, step_of_time(State(booking.state)), Party.PLATFORM, now, notify, None)
+        to = step_of_time(State(booking.state))
+        for part in _answered_together(session, booking):
+            apply_step(session, part, to, Party.PLATFORM, now, notify, None)
 
 
 def _still_there(session: Session, booking: Booking) -> bool:
     if booking.listing_id is not None:
         listing = session.get_one(Listing, booking.listing_id)
         return listing.status == LISTING_OPEN and has_room(session, listing, booking.places)
-    root = session.get_one(Offer, booking.offer_id)
-    family = select(func.count()).where(
-        (Offer.id == root.id) | (Offer.parent_id == (root.parent_id or root.id)) | (Offer.id == root.parent_id),
+    # What a booking left of the offer may be an offer of its own by now.
+    offers = select(func.count()).where(
+        Offer.factory == booking.provider,
+        Offer.machine == booking.machine,
         Offer.status == OPEN,
         Offer.start <= booking.start,
         Offer.end >= booking.end,
     )
-    return bool(session.scalar(family))
+    return bool(session.scalar(offers))
 
 
 def has_room(session: Session, listing: Listing, places: int) -> bool:

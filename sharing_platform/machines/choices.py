@@ -51,6 +51,33 @@ def choice_of(
     return Choice(starts, lengths, chosen, end, probability, price_of(offer, hours))
 
 
+@dataclass(frozen=True)
+class FurtherChoice:
+    """Another offer of the same machine, whether its hours are wanted as well, and which of them."""
+
+    offer: Offer
+    wanted: bool
+    choice: Choice
+
+
+@dataclass(frozen=True)
+class Together:
+    """All that is chosen. `price`: None where any of it is to be agreed."""
+
+    length: timedelta
+    price: Decimal | None
+
+
+def together(first: Choice, further: Sequence[FurtherChoice]) -> Together | None:
+    """What the chosen hours make together; None where only the first are chosen."""
+    chosen = [first, *(one.choice for one in further if one.wanted)]
+    if len(chosen) == 1:
+        return None
+    prices = [choice.price for choice in chosen]
+    agreed = None if None in prices else sum((price for price in prices if price is not None), Decimal(0))
+    return Together(sum((choice.end - choice.start for choice in chosen), timedelta(0)), agreed)
+
+
 def price_of(offer: Offer, length: timedelta) -> Decimal | None:
     """Of so many hours of an offer, at least its minimum; None where it is to be agreed."""
     if offer.price_per_hour is None:

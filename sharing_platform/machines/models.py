@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -85,8 +86,15 @@ class Offer(Base):
     def windows_inside(self, part: Span) -> list[Window]:
         """What of the windows lies inside a part of the offer and is long enough."""
         whole = Window(self.offered_start, self.offered_end, self.probability)
-        minimum = timedelta(hours=self.minimum_hours) if self.minimum_hours is not None else None
-        if not self.windows:
-            # What is left of an offer that has begun is one window, however short.
-            minimum = timedelta(0)
-        return windows_within(windows_from(self.windows, whole), part, minimum)
+        return bookable_windows(self.windows, whole, part, self.minimum_hours)
+
+
+def bookable_windows(
+    rows: Sequence[Mapping[str, Any]], whole: Window, part: Span, minimum_hours: float | None
+) -> list[Window]:
+    """The windows of an offer, as the table keeps them, inside a part of it."""
+    minimum = timedelta(hours=minimum_hours) if minimum_hours is not None else None
+    if not rows:
+        # What is left of an offer that has begun is one window, however short.
+        minimum = timedelta(0)
+    return windows_within(windows_from(rows, whole), part, minimum)

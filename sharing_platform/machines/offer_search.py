@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from typing import Literal
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select, true
+from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from sharing_platform.machines.index import IndexEntry, MachineIndex
-from sharing_platform.machines.models import OPEN, Machine, Offer
+from sharing_platform.machines.models import OPEN, Machine, Offer, bookable_windows
+from sharing_platform.machines.windows import Span, Window, best_window
 from sharing_platform.pagination import after, from_cursor, next_cursor, parse_place, to_cursor
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.ranking import PreparedCriteria, Ranking, rank, rank_hours
@@ -26,15 +27,20 @@ _FEW_MACHINES = 60
 _PORTION, _WIDEST_PORTION = 250, 4000
 
 _RANK = TypeAdapter(tuple[int])
+_READ = (
+    Offer.id, Offer.factory, Offer.machine, Offer.start, Offer.end, Offer.offered_start, Offer.offered_end, Offer.probability, Offer.windows,
+    Offer.minimum_hours,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class RankedOffer:
-    """An offer, the index entry of its machine, and its ranking."""
+    """An offer, the index entry of its machine, its ranking, and the window of it that fits best."""
 
     offer: Offer
     entry: IndexEntry | None
     ranking: Ranking
+    window: Window
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ def find_offers(
     sort: Sort = "start",
     cursor: str | None = None,
 ) -> OfferResults:
-    """Open offers that are not over. Raises InvalidError for a cursor that is none."""
+    """Open offers that are not over. Where hours are asked for: those with a window in which so many can begin on the days asked for. Raises
+    InvalidError for a cursor that is none."""
     entries = index.entries(session)
     fitting = _fitting(entries, wanted)
     if fitting is not None and not fitting:
@@ -65,38 +72,55 @@ def find_offers(
     if fitting is not None and len(fitting) <= _FEW_MACHINES:
         query = query.where(_of_machines(fitting))
 
+    length = timedelta(hours=wanted.wish.hours) if wanted.wish.hours is not None else None
+    days = _days(wanted.wish, zone)
+
     def shown(offer: Offer) -> RankedOffer:
         key = (offer.factory, offer.machine)
         machine = fitting[key] if fitting is not None else Ranking(1.0)
-        ranking = rank_hours(wanted.wish, machine, offer.start, offer.end, offer.probability, offer.price_per_hour)
-        return RankedOffer(offer, entries.get(key), ranking)
+        window = best_window(offer.free_windows(now), _at_least(length, offer.minimum_hours), days)
+        window = window or Window(offer.start, offer.end, offer.probability)
+        ranking = rank_hours(wanted.wish, machine, window.start, window.end, window.probability, offer.price_per_hour)
+        return RankedOffer(offer, entries.get(key), ranking, window)
+
+    def fits(row: Row[Any]) -> bool:
+        if fitting is not None and (row.factory, row.machine) not in fitting:
+            return False
+        if length is None:
+            return True
+        whole = Window(row.offered_start, row.offered_end, row.probability)
+        free = bookable_windows(row.windows, whole, (max(row.start, now), row.end), row.minimum_hours)
+        return best_window(free, _at_least(length, row.minimum_hours), days) is not None
+
+    narrows = fitting is not None or length is not None
 
     if sort == "fit":
-        candidates = [shown(offer) for offer in _first_that_fit(session, query, fitting, RANKED)]
+        candidates = [shown(offer) for offer in _first_that_fit(session, query, fits, RANKED, narrows)]
         candidates.sort(key=lambda candidate: (-candidate.ranking.score, candidate.offer.start, candidate.offer.id))
         (begin,) = from_cursor(cursor, _RANK) if cursor else (0,)
         rest = to_cursor(begin + limit) if begin + limit < len(candidates) else None
         return OfferResults(candidates[max(0, begin) : begin + limit], rest)
     if cursor is not None:
         query = query.where(after(Offer.start, Offer.id, parse_place(cursor)))
-    found = _first_that_fit(session, query, fitting, limit + 1)
+    found = _first_that_fit(session, query, fits, limit + 1, narrows)
     return OfferResults([shown(offer) for offer in found[:limit]], next_cursor(found, limit))
 
 
 def _first_that_fit(
-    session: Session, query: Select[Offer], fitting: Collection[tuple[str, str]] | None, count: int
+    session: Session, query: Select[Offer], fits: Callable[[Row[Any]], bool], count: int, narrows: bool
 ) -> list[Offer]:
-    """The first `count` matching offers in order of their start. Ids are read in batches until enough match; then the offers themselves."""
-    names = query.with_only_columns(Offer.id, Offer.factory, Offer.machine, Offer.start)
+    """The first `count` matching offers in order of their start. What `fits` reads is read in batches until enough match; then the offers
+    themselves. `narrows`: whether not all fit."""
+    names = query.with_only_columns(*_READ)
     names = names.order_by(Offer.start, Offer.id)
     chosen: list[str] = []
-    portion = count if fitting is None else max(count, _PORTION)
+    portion = max(count, _PORTION) if narrows else count
     place: tuple[datetime, str] | None = None
     while len(chosen) < count:
         rows = session.execute(
             (names if place is None else names.where(after(Offer.start, Offer.id, place))).limit(portion)
         ).all()
-        chosen += [row.id for row in rows if fitting is None or (row.factory, row.machine) in fitting]
+        chosen += [row.id for row in rows if fits(row)]
         if len(rows) < portion:
             break
         place = (rows[-1].start, rows[-1].id)
@@ -139,6 +163,22 @@ def _query(session: Session, wish: Wish, now: datetime, zone: str, viewer: str |
     return query
 
 
+def _at_least(length: timedelta | None, minimum_hours: float | None) -> timedelta | None:
+    """What must be booked to have the hours asked for."""
+    return length if length is None or minimum_hours is None else max(length, timedelta(hours=minimum_hours))
+
+
+def _days(wish: Wish, zone: str) -> Span | None:
+    """From the first midnight of the days asked for to the last."""
+    if wish.first_day is None and wish.last_day is None:
+        return None
+    local = ZoneInfo(zone)
+    first, last = wish.first_day or date.min + timedelta(days=1), wish.last_day or date.max - timedelta(days=2)
+    midnights = (datetime.combine(day, time(0), local) for day in (first, last + timedelta(days=1)))
+    begin, end = (midnight.astimezone(UTC) for midnight in midnights)
+    return begin, end
+
+
 def _between(session: Session, first: date | None, last: date | None, zone: str) -> ColumnElement[bool]:
     conditions: list[ColumnElement[bool]] = [true()]
     if first is not None:
@@ -171,6 +211,13 @@ def nearest_offers(session: Session, offer: Offer, now: datetime, viewer: str | 
         if len(found) >= count:
             break
     return list(found.values())[:count]
+
+
+def other_offers(session: Session, offer: Offer, now: datetime, viewer: str | None, count: int = 5) -> list[Offer]:
+    """The next open offers of the same machine, in order of their start."""
+    same_machine = select(Offer).where(Offer.factory == offer.factory, Offer.machine == offer.machine)
+    free = same_machine.where(Offer.id != offer.id, Offer.status == OPEN, Offer.end > now, visible_condition(viewer))
+    return list(session.scalars(free.order_by(Offer.start, Offer.id).limit(count)))
 
 
 def visible_condition(viewer: str | None) -> ColumnElement[bool]:

@@ -15,10 +15,10 @@ from fastapi.responses import HTMLResponse, Response
 from sharing_platform.database import read_session
 from sharing_platform.errors import NotFoundError, PlatformError
 from sharing_platform.machines import service
-from sharing_platform.machines.choices import Choice, choice_of
+from sharing_platform.machines.choices import Choice, FurtherChoice, choice_of, together
 from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.models import BOOKED, HELD, OPEN, Machine, Offer
-from sharing_platform.machines.offer_search import find_offers
+from sharing_platform.machines.offer_search import find_offers, other_offers
 from sharing_platform.machines.offers import visible_to
 from sharing_platform.machines.schemas import MachineOut
 from sharing_platform.machines.search_pages import listing_page
@@ -41,7 +41,8 @@ def get_offer(offer_id: str, page: Page) -> HTMLResponse:
     if offer.status != OPEN or choice is None:
         return listing_page(page, "offers.html", 409 if offer.status in (BOOKED, HELD) else 404, notice="taken")
     markup = markup_of(page, offer, machine)
-    return page.render("offer.html", offer=offer, machine=machine, markup=markup, choice=choice)
+    chosen = chosen_of(page, offer, choice, page.request.query_params)
+    return page.render("offer.html", offer=offer, machine=machine, markup=markup, **chosen)
 
 
 @router.get("/offers/{offer_id}/choice")
@@ -51,7 +52,7 @@ def get_choice(offer_id: str, page: Page) -> HTMLResponse:
     choice = choice_asked(page, offer, page.request.query_params) if offer is not None else None
     if offer is None or offer.status != OPEN or choice is None:
         raise NotFoundError
-    return page.render("offer_choice.html", offer=offer, choice=choice)
+    return page.render("offer_choice.html", offer=offer, **chosen_of(page, offer, choice, page.request.query_params))
 
 
 def choice_asked(page: PageRequest, offer: Offer, fields: Mapping[str, str]) -> Choice | None:
@@ -60,6 +61,19 @@ def choice_asked(page: PageRequest, offer: Offer, fields: Mapping[str, str]) -> 
     start, length = start_and_length(fields, page.context.zone)
     earliest, _ = start_and_length({"start": fields.get("day", "")}, page.context.zone)
     return choice_of(offer, page.now, start, length, earliest)
+
+
+def chosen_of(page: PageRequest, offer: Offer, choice: Choice, fields: Mapping[str, str]) -> dict[str, Any]:
+    """What the pages show of all that is chosen: of this offer, and of others of the machine, whose fields end in their ids."""
+    further = []
+    with read_session(page.context.sessions) as session:
+        for other in other_offers(session, offer, page.now, page.viewer):
+            own = {name: fields.get(f"{name}-{other.id}", "") for name in ("start", "hours")}
+            start, length = start_and_length(own, page.context.zone)
+            of_other = choice_of(other, page.now, start, length or choice.end - choice.start)
+            if of_other is not None:
+                further.append(FurtherChoice(other, bool(fields.get(f"more-{other.id}")), of_other))
+    return {"choice": choice, "further": further, "together": together(choice, further)}
 
 
 def start_and_length(fields: Mapping[str, str], zone: str) -> tuple[datetime | None, timedelta | None]:

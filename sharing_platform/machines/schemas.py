@@ -77,12 +77,14 @@ class OfferOut(OfferIn):
 
 
 class FoundOffer(OfferOut):
-    """An offer found by a search. `score`: how well it matches, 0 to 1, with the reasons."""
+    """An offer found by a search. `score`: how well it matches, 0 to 1, with the reasons. `window`: the surest one in which the hours asked for can
+    begin on the days asked for; without hours, the longest."""
 
     title: str
     process: str
     place: str
     distance_km: float | None
+    window: OfferedWindow
     score: float
     reasons: list[Reason]
 

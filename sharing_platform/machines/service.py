@@ -12,7 +12,15 @@ from sharing_platform.machines import offers
 from sharing_platform.machines.index import MachineIndex
 from sharing_platform.machines.models import Machine, Offer
 from sharing_platform.machines.offer_search import RankedOffer
-from sharing_platform.machines.schemas import FoundOffer, LiveState, MachineIn, MachineOut, OfferIn, OfferOut
+from sharing_platform.machines.schemas import (
+    FoundOffer,
+    LiveState,
+    MachineIn,
+    MachineOut,
+    OfferedWindow,
+    OfferIn,
+    OfferOut,
+)
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.permissions import Actor
 from sharing_platform.search.machine_details import MachineDetails
@@ -121,6 +129,7 @@ def found_out(result: RankedOffer) -> FoundOffer:
         process=result.entry.document.process if result.entry else "",
         place=result.entry.document.place if result.entry else "",
         distance_km=round(result.ranking.distance, 1) if result.ranking.distance is not None else None,
+        window=OfferedWindow.model_validate(result.window.as_row()),
         score=round(result.ranking.score, 4),
         reasons=[Reason(code=why.code, values=why.values) for why in result.ranking.reasons],
     )

@@ -58,3 +58,17 @@ def surest(windows: Iterable[Window], start: datetime, end: datetime) -> Window 
 def longest(windows: Sequence[Window]) -> Window:
     """The first of the longest."""
     return max(windows, key=lambda window: (window.length, -window.start.timestamp()))
+
+
+def best_window(windows: Sequence[Window], length: timedelta | None, days: Span | None) -> Window | None:
+    """The surest window in which `length` can begin on one of the days; the longest of those that are as sure. Without a length, the longest
+    window. None if none fits. `days`: from the first midnight to the last."""
+    if length is None:
+        return longest(windows) if windows else None
+    fitting = [window for window in windows if _begins(window, length, days)]
+    return max(fitting, key=lambda window: (window.probability, window.length, -window.start.timestamp()), default=None)
+
+
+def _begins(window: Window, length: timedelta, days: Span | None) -> bool:
+    earliest = window.start if days is None else max(window.start, days[0])
+    return earliest + length <= window.end and (days is None or earliest < days[1])

@@ -6,6 +6,7 @@ import os
 import smtplib
 import ssl
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -101,13 +102,22 @@ class FolderMailer:
             raise NotSentError(f"{self.folder}: {error.strerror}") from error
 
 
-def queue_mail(session: Session, account: Recipient, key: str, zone: str, now: datetime, **values: object) -> None:
-    """Queue a mail with the texts `mail_<key>_subject` and `mail_<key>_text` in the recipient's language. Accounts that were
-    erased get none."""
+def queue_mail(
+    session: Session,
+    account: Recipient,
+    key: str,
+    zone: str,
+    now: datetime,
+    parts: Sequence[tuple[datetime, datetime]] = (),
+    **values: object,
+) -> None:
+    """Queue a mail with the texts `mail_<key>_subject` and `mail_<key>_text` in the recipient's language. `parts`: of a request with several, when
+    they begin and end. Accounts that were erased get none."""
     if account.erased is not None:
         return
     translator = Translator(account.language, zone)
     texts = {name: translator.format_value(value) for name, value in values.items()}
+    periods = "\n".join(" – ".join(translator.format_value(moment) for moment in part) for part in parts)
     session.add(
         Mail(
             id=str(uuid.uuid4()),
@@ -117,6 +127,7 @@ def queue_mail(session: Session, account: Recipient, key: str, zone: str, now: d
             text=translator("mail_hello", name=account.name)
             + "\n\n"
             + translator(f"mail_{key}_text", **texts)
+            + (f"\n\n{translator('mail_parts', parts=periods)}" if periods else "")
             + "\n\n"
             + translator("site"),
             created=now,

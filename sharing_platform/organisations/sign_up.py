@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -73,10 +74,18 @@ class SignUp:
         if account is not None and account.erased is None:
             self.send_link(session, account, "reset", now)
 
-    def send_link(self, session: Session, account: Account, key: str, now: datetime, **values: object) -> None:
-        """The secret works once; the page that it leads to moves it out of the address at once."""
+    def send_link(
+        self,
+        session: Session,
+        account: Account,
+        key: str,
+        now: datetime,
+        parts: Sequence[tuple[datetime, datetime]] = (),
+        **values: object,
+    ) -> None:
+        """The secret works once; the page that it leads to moves it out of the address at once. `parts`: as `queue_mail` takes them."""
         link = f"{self.url}/welcome/{accounts.create_link(session, account, now)}"
-        self.write(session, account, key, now, link=link, **values)
+        queue_mail(session, account, key, self.zone, now, parts, link=link, **values)
 
     def write(self, session: Session, account: Account, key: str, now: datetime, **values: object) -> None:
-        queue_mail(session, account, key, self.zone, now, **values)
+        queue_mail(session, account, key, self.zone, now, (), **values)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from playwright.sync_api import expect
 
 from sharing_platform.machines.choices import choice_of
 from sharing_platform.machines.models import Offer
 from sharing_platform.machines.windows import Window, surest, windows_within
 from tests.sharing_platform.conftest import NOON, Platform
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 HOUR = timedelta(hours=1)
 
@@ -215,6 +219,57 @@ def test_what_can_be_chosen_can_be_booked() -> None:
                 assert surest(offer.free_windows(NOON), start, start + length) is not None
                 assert length <= (offer.maximum_hours or 99) * HOUR
     assert choice_of(offered(TWO), at(12.5)) is None, "too late for two hours"
+
+
+@pytest.mark.parametrize(
+    ("query", "best"),
+    [
+        ("", (5, 13, 0.955)),
+        ("hours=4", (3, 9, 0.96)),
+        ("hours=7", (5, 13, 0.955)),
+        ("hours=9", None),
+        ("hours=4&day=2026-03-02", (3, 9, 0.96)),
+        ("hours=1&first_day=2026-03-03", None),
+        ("first_day=2026-03-03", (5, 13, 0.955)),
+        ("hours=4&last_day=2026-03-02&sort=fit", (3, 9, 0.96)),
+    ],
+)
+def test_a_search_finds_the_window_that_fits(
+    platform: Platform, query: str, best: tuple[float, float, float] | None
+) -> None:
+    """From 3 to 13 hours after noon is from three in the afternoon to one at night of the next day, which has but an hour of it; two must be booked."""
+    stretch(platform)
+    found = platform.anyone.get(f"/api/v1/offers?{query}").json()["offers"]
+    assert [shown([offer["window"]]) for offer in found] == ([[best]] if best else [])
+    for offer in found:
+        sure = [reason["values"]["probability"] for reason in offer["reasons"] if reason["code"] == "sure"]
+        assert sure == [offer["window"]["probability"]]
+
+
+def test_every_machine_of_a_process_that_fits_is_found_and_pages_follow_each_other(platform: Platform) -> None:
+    for number in range(12):
+        platform.machine(f"mill-{number}", process="milling")
+        rows = [(3, 9, 0.9), (5, 13 if number % 3 else 8, 0.95)]
+        windows = [{"start": at(a).isoformat(), "end": at(b).isoformat(), "probability": p} for a, b, p in rows]
+        platform.offer(f"o{number:02}", 3, 10, machine=f"mill-{number}", minimum_hours=2, windows=windows)
+    found: list[str] = []
+    cursor = ""
+    while True:
+        page = platform.anyone.get(f"/api/v1/offers?process=milling&hours=8&day=2026-03-02&limit=3{cursor}").json()
+        found += [offer["id"] for offer in page["offers"]]
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    assert found == [f"o{number:02}" for number in range(12) if number % 3]
+
+
+def test_the_list_shows_the_window_that_fits(platform: Platform, browser: Browser) -> None:
+    stretch(platform)
+    page = browser.new_page(base_url=platform.url, locale="nl-BE")
+    page.goto("/?hours=4")
+    expect(page.locator("li.offer .window")).to_have_text("Te boeken, bijvoorbeeld: ma 02/03/2026, 15:00 – 21:00")
+    expect(page.locator("li.offer .sure strong")).to_have_text("96 % zeker")
+    page.close()
 
 
 def book(platform: Platform, offer: str, start: float, end: float) -> None:

@@ -27,11 +27,11 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from sharing_platform.bookings import requests, transitions
 from sharing_platform.bookings.handlers import BookingHandlers
-from sharing_platform.bookings.lifecycle import LIVE, Party, State, may_step
+from sharing_platform.bookings.lifecycle import LIVE, PENDING, Party, State, may_step
 from sharing_platform.bookings.models import Booking, BookingEvent
 from sharing_platform.bookings.occupancy import BookedHours
 from sharing_platform.bookings.requests import Seeker
-from sharing_platform.bookings.schemas import AskIn
+from sharing_platform.bookings.schemas import AskIn, PartIn
 from sharing_platform.database import open_database
 from sharing_platform.errors import PlatformError
 from sharing_platform.events import Events
@@ -136,6 +136,24 @@ class Bookings(RuleBasedStateMachine):
 
         self._try(asked)
 
+    @rule(data=st.data(), who=st.sampled_from(SEEKERS), parts=st.lists(st.tuples(st.integers(0, 8), st.integers(1, 6)), min_size=2, max_size=3))  # fmt: skip
+    def ask_together(self, data: st.DataObject, who: str, parts: list[tuple[int, int]]) -> None:
+        """Several parts at once, all or none."""
+        chosen = [data.draw(st.sampled_from(self._offers(OPEN) or ["none"])) for _ in parts]
+
+        def asked(session: Session) -> None:
+            account = session.get(Account, "new") if who == "new" else None
+            seeker = Seeker(session.get_one(Organisation, who), account, who != "new")
+            spans = []
+            for name, (begin, length) in zip(chosen, parts, strict=True):
+                offer = session.get(Offer, name)
+                start = (offer.start if offer is not None else self.now) + timedelta(minutes=30 * begin)
+                spans.append(PartIn(offer_id=name, start=start, end=start + timedelta(minutes=30 * length)))
+            wanted = AskIn(start=spans[0].start, end=spans[0].end, more=spans[1:])
+            requests.request_offer(session, chosen[0], seeker, wanted, self.now, notify_nobody, lambda _: True)
+
+        self._try(asked)
+
     @rule(data=st.data(), to=st.sampled_from(State), party=st.sampled_from(Party))
     def step(self, data: st.DataObject, to: State, party: Party) -> None:
         """Anybody tries anything; `platform` cannot be said by anyone outside."""
@@ -181,6 +199,10 @@ class Bookings(RuleBasedStateMachine):
                 assert all(one.end <= offer.start or one.start >= offer.end for one in live), (
                     "booked hours are on offer"
                 )
+            together: dict[str, set[str]] = {}
+            for booking in session.scalars(select(Booking).where(Booking.request_id.is_not(None))):
+                together.setdefault(str(booking.request_id), set()).add(booking.state)
+            assert not any(len(states) > 1 and states & PENDING for states in together.values()), "parts answered apart"
             for booking in session.scalars(select(Booking)):
                 events = select(BookingEvent).where(BookingEvent.booking_id == booking.id).order_by(BookingEvent.id)
                 steps = [(one.state, one.party) for one in session.scalars(events)]
