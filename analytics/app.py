@@ -11,7 +11,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from analytics.api import machines, publishing, reports, server
+from analytics.api import explanations, machines, publishing, reports, server
 from analytics.api.context import AnalyticsContext
 from analytics.control_room import page as control_room
 from stores import StoreRefusedError, StoreUnavailableError
@@ -38,7 +38,14 @@ def build_app(
     app.state.analytics = context
     for error in (StoreUnavailableError, StoreRefusedError):
         app.exception_handler(error)(_store_unavailable)
-    for router in (machines.router, reports.router, publishing.router, server.router, server.metrics_router):
+    for router in (
+        machines.router,
+        reports.router,
+        publishing.router,
+        explanations.router,
+        server.router,
+        server.metrics_router,
+    ):
         app.include_router(router)
     control_room.add_to(app)
     return app

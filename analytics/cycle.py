@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from analytics.executors import Executor, InlineExecutor
+from analytics.forecast.explanation import Condition, TakenHours, explain
 from analytics.forecast.hourly import ForecastHours, hourly
 from analytics.forecast.outlook import Outlook
 from analytics.forecast.promise import parts_kept, was_kept
+from analytics.forecast.promise_cost import PromiseCost, promise_costs
 from analytics.forecast.spare_capacity import Fitted, Proposal, adjusted_rate, fit, propose
 from analytics.forecast.tally import Tally
 from analytics.history.snapshot import Snapshot, advance_snapshot, read_snapshot
-from analytics.policy.approvals import apply_approvals
+from analytics.policy.approvals import Approval, apply_approvals
 from analytics.policy.calendar_feeds import CalendarFeeds, PlannedPeriods
 from analytics.policy.policy import Policy
 from analytics.policy.slot import BusyHours, Slot
@@ -59,6 +61,15 @@ class CycleResult:
     forecast: ForecastHours = field(default_factory=ForecastHours)
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """Whether hours are on offer, and every condition for it, as of the round at `at`."""
+
+    at: datetime
+    offered: bool
+    conditions: tuple[Condition, ...]
+
+
 class Analytics:
     """The state kept between rounds. `run_cycle` must not run twice at the same time."""
 
@@ -87,6 +98,8 @@ class Analytics:
         self._fitted: Fitted | None = None
         self._taken: tuple[Alert, ...] = ()
         self._outlooks: tuple[Outlook, ...] = ()
+        self._last: tuple[Snapshot, Fitted | None, tuple[Outlook, ...]] | None = None
+        self._costs: tuple[datetime, list[PromiseCost]] | None = None
         self.planned = PlannedPeriods((), {})
 
     def run_cycle(self) -> CycleResult:
@@ -104,6 +117,7 @@ class Analytics:
         if fitted is not None:
             found = propose(fitted, snapshot, self._policy, busy, self._executor, self._outlooks)
         self._outlooks = found.outlooks
+        self._last = (snapshot, fitted, found.outlooks)
         self._check_promises(snapshot, now, bookings)
         slots, approvals = apply_approvals(
             slots_to_offer(found.slots, self._policy), self._state.approvals(), self._policy, now
@@ -120,6 +134,38 @@ class Analytics:
             _log.info("%d slots are free; %d offered or changed, %d withdrawn.", len(slots), done.put, done.withdrawn)
         tally, forecast = self._publications.tally(), hourly(snapshot, found.shares)
         return CycleResult(now, slots, done.put, done.withdrawn, bookings, tally, rate, platform_error, forecast)
+
+    def explain(self, machine: str, start: datetime, end: datetime) -> Explanation | None:
+        """Why these hours of a machine are on offer, or not, as of the last round. None for a machine that it did not know."""
+        if self._last is None or machine not in self._last[0].grids:
+            return None
+        snapshot, fitted, outlooks = self._last
+        now, wanted = self._clock.now(), self._state.wanted()
+        taken = [
+            *(TakenHours("planned", entry.start, entry.end, entry.what) for entry in self.planned.entries if entry.machine == machine),
+            *(TakenHours("booked", b.start, b.end) for b in self._state.bookings() if b.machine == machine),
+            *(TakenHours("vetoed", veto.start, veto.end) for veto in self._state.vetoes(now) if veto.machine == machine),
+        ]  # fmt: skip
+        conditions = explain(machine, start, end, snapshot, fitted, outlooks, self._policy, taken)
+        if self._policy.for_machine(machine).approval == "ask":
+            conditions.append(_approved(self._state.approvals(), machine, start, end))
+        conditions.append(Condition("kill_switch", not self._state.kill_switch))
+        offered = any(
+            slot.machine == machine and any(window.start <= start and end <= window.end for window in slot.bookable)
+            for slot in (wanted.slots if wanted is not None else ())
+        )
+        return Explanation(snapshot.now, offered, tuple(conditions))
+
+    def promise_costs(self) -> list[PromiseCost]:
+        """What stricter and laxer promises cost, in the trials of the last fit; none before it."""
+        fitted = self._fitted
+        if fitted is None or fitted.trials is None:
+            return []
+        if self._costs is None or self._costs[0] != fitted.now:
+            trials, names = fitted.trials
+            found = promise_costs(trials, names, [self._policy.for_machine(name) for name in names])
+            self._costs = (fitted.now, found)
+        return self._costs[1]
 
     def deliver(self) -> Delivery:
         """Make the platform show what should be offered. Raises PlatformUnavailableError."""
@@ -212,6 +258,12 @@ class Analytics:
             verdict = outcomes.UNKNOWN if kept is None else outcomes.KEPT if kept else outcomes.BROKEN
             parts = parts_kept(values, counted) if kept is not None else None
             self._publications.settle(publication.id, verdict, parts)
+
+
+def _approved(approvals: Sequence[Approval], machine: str, start: datetime, end: datetime) -> Condition:
+    near = [one for one in approvals if one.machine == machine and one.start <= start and end <= one.end]
+    status = next((one.status for one in near if one.status == "approved"), near[0].status if near else "not_asked")
+    return Condition("approval", status == "approved", {"status": status})
 
 
 def _busy(bookings: tuple[Booking, ...], planned: PlannedPeriods, vetoes: Sequence[Veto]) -> BusyHours:

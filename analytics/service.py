@@ -8,7 +8,8 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from analytics.cycle import Analytics, CycleResult
+from analytics.cycle import Analytics, CycleResult, Explanation
+from analytics.forecast.promise_cost import PromiseCost
 from analytics.history.newest_states import NewestStates
 from analytics.policy.policy import Policy
 from analytics.policy.vetoes import Veto
@@ -81,6 +82,14 @@ class AnalyticsService:
             self.result = await asyncio.to_thread(self._analytics.run_cycle)
             self._bookings = frozenset(self.result.bookings)
             return self.result
+
+    def explain(self, machine: str, start: datetime, end: datetime) -> Explanation | None:
+        """As `Analytics.explain`."""
+        return self._analytics.explain(machine, start, end)
+
+    def promise_costs(self) -> list[PromiseCost]:
+        """As `Analytics.promise_costs`; takes seconds after each fit."""
+        return self._analytics.promise_costs()
 
     async def set_kill_switch(self, on: bool) -> None:
         """Set the kill switch and request a round. Raises PlatformUnavailableError; the switch is set nevertheless."""

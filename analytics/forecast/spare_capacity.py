@@ -7,7 +7,7 @@ intervals ─▶ timeline ─▶ occupied, free ─▶ quarter grid ─▶ share
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -18,7 +18,7 @@ from analytics.executors import Executor, InlineExecutor, map_in_order
 from analytics.forecast.bookable import Rules, maximal_windows
 from analytics.forecast.counting import CountedWeekdays
 from analytics.forecast.outlook import Outlook, outlook
-from analytics.forecast.promise import Promise, promise
+from analytics.forecast.promise import Promise, Trials, promise
 from analytics.forecast.tally import Tally
 from analytics.forecast.window_model import WindowModel
 from analytics.forecast.window_shares import Origin
@@ -26,7 +26,7 @@ from analytics.forecast.window_trials import Teachers, learnt
 from analytics.history.offered_quarters import open_quarters
 from analytics.history.quarter_grid import QUARTERS_PER_DAY, UNKNOWN, QuarterGrid
 from analytics.history.snapshot import Snapshot, snapshot_at, with_borrowed_weeks
-from analytics.policy.policy import QUARTER, Policy
+from analytics.policy.policy import QUARTER, MachinePolicy, Policy
 from analytics.policy.slot import BusyHours, Slot
 
 MIN_KNOWN = timedelta(weeks=2)
@@ -39,12 +39,14 @@ MODEL, COUNTING = "windows", "counting weekdays"
 
 @dataclass(frozen=True)
 class Fitted:
-    """What forecasts, and the promise it can keep: fitted at `now` to break at most `rate` of what people can book."""
+    """What forecasts, and the promise it can keep: fitted at `now` to break at most `rate` of what people can book. `trials`: from which the promise
+    was made, and the machines that they number."""
 
     forecast: WindowModel | CountedWeekdays
     promise: Promise
     rate: float
     now: datetime
+    trials: tuple[Trials, tuple[str, ...]] | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -118,7 +120,10 @@ def fit(
     if forecast is None:
         return None
     kept = promise(trials, teachers.names, [policy.for_machine(machine) for machine in teachers.names], rate)
-    return Fitted(forecast, kept, rate, snapshot.now) if kept is not None else None
+    if kept is None:
+        return None
+    lasting = replace(trials, said=trials.said.astype(np.float32))
+    return Fitted(forecast, kept, rate, snapshot.now, (lasting, tuple(teachers.names)))
 
 
 def propose(
@@ -131,6 +136,7 @@ def propose(
 ) -> Proposal:
     """The maximal windows that may be offered at the snapshot's `now`, ordered by machine and start, and the forecasts they
     are based on. `last`: the outlooks of the round before."""
+    fitted = replace(fitted, trials=None)  # other processes need no trials
     kept = {outlook.names: outlook for outlook in last}
     pieces = []
     for portion in snapshot.portions():
@@ -183,13 +189,19 @@ def _usable(
 ) -> np.ndarray:
     """The quarters from `midnight` on that may be booked: shape (count,)."""
     rules, grid = policy.for_machine(machine), snapshot.grids[machine]
-    wait = rules.notice if snapshot.free_now[machine] else max(rules.notice, rules.minimum_slot)
-    first = grid.index_of(snapshot.now + wait)
-    if grid.moment(first) < snapshot.now + wait:
+    earliest = first_bookable(snapshot, machine, rules)
+    first = grid.index_of(earliest)
+    if grid.moment(first) < earliest:
         first += 1
     usable = open_quarters(grid, midnight, midnight + count, rules, booked.get(machine, ()))
     usable[: first - midnight] = False
     return usable
+
+
+def first_bookable(snapshot: Snapshot, machine: str, rules: MachinePolicy) -> datetime:
+    """The end of the notice. A machine that works now may go on for a while: nothing of it is offered at once."""
+    wait = rules.notice if snapshot.free_now[machine] else max(rules.notice, rules.minimum_slot)
+    return snapshot.now + wait
 
 
 def _largest_share(
@@ -221,9 +233,7 @@ def _may_be_offered(machine: str, snapshot: Snapshot, policy: Policy) -> bool:
     not idle."""
     last_heard = snapshot.now - snapshot.last_heard[machine] <= policy.max_silence
     return (
-        policy.for_machine(machine).is_offered
-        and last_heard
-        and _known_enough(snapshot.grids[machine], snapshot.origin)
+        policy.for_machine(machine).is_offered and last_heard and known_enough(snapshot.grids[machine], snapshot.origin)
     )
 
 
@@ -237,7 +247,12 @@ def adjusted_rate(rate: float, recent: Tally | None) -> float | None:
     return rate if achieved <= rate else rate * rate / achieved
 
 
-def _known_enough(grid: QuarterGrid, origin: int) -> bool:
-    """Whether enough of the last two weeks is known."""
-    lately = grid.values[max(grid.own_from, origin - MIN_KNOWN // QUARTER) : origin]
-    return len(lately) >= MIN_KNOWN // QUARTER and bool((lately != UNKNOWN).mean() >= MIN_COVERAGE)
+def known_enough(grid: QuarterGrid, origin: int) -> bool:
+    """Whether the machine has two weeks of its own, of which enough is known."""
+    return origin - grid.own_from >= MIN_KNOWN // QUARTER and known_share(grid, origin) >= MIN_COVERAGE
+
+
+def known_share(grid: QuarterGrid, origin: int) -> float:
+    """How much of the last two weeks is known of the machine itself, not borrowed."""
+    lately = grid.values[max(grid.own_from, origin - MIN_KNOWN // QUARTER, 0) : origin]
+    return float((lately != UNKNOWN).sum() / (MIN_KNOWN // QUARTER))

@@ -141,11 +141,12 @@ function showMachines() {
     return item;
   }, words.no_machines);
   const names = shown.map((one) => one.machine);
-  const choice = byId("machine");
-  if (choice.options.length - 1 !== names.length) {
+  for (const [id, first] of [["machine", 1], ["why-machine", 0]]) {
+    const choice = byId(id);
+    if (choice.options.length - first === names.length) continue;
     const chosen = choice.value;
-    choice.replaceChildren(choice.options[0], ...names.map((one) => element("option", { value: one }, one)));
-    choice.value = chosen;
+    choice.replaceChildren(...[...choice.options].slice(0, first), ...names.map((one) => element("option", { value: one }, one)));
+    choice.value = chosen || (first ? "" : names[0]);
   }
 }
 
@@ -231,6 +232,64 @@ async function drawForecast() {
     options: { ...base(), scales: { x: { ticks: { maxTicksLimit: 8, maxRotation: 0 } }, y: { min: 0, max: 1, ticks: { callback: (value) => percent.format(value) } } } } });
 }
 
+// ---- why hours are on offer or not -------------------------------------------------------------------------------------------------
+
+function instant(local) { // of a time on the factory's clock
+  const meant = Date.parse(`${local}Z`);
+  let at = meant;
+  for (let tries = 0; tries < 2; tries += 1) {
+    const one = wall(at);
+    at += meant - Date.UTC(one.year, one.month - 1, one.day, one.hour, one.minute, one.second);
+  }
+  return new Date(at).toISOString();
+}
+
+const SHARES = ["share", "rate", "probability", "required"], TIMES = ["at", "from", "until", "start", "end"];
+const shares = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
+const numbers = new Intl.NumberFormat(language, { maximumFractionDigits: 3 });
+function sentence(code, values) {
+  const known = Object.keys(values).length || code !== "forecast";
+  return (words[`why_${code}${known ? "" : "_none"}`] || code).replace(/\{(\w+)\}/g, (_, name) => {
+    const value = values[name];
+    if (TIMES.includes(name)) return moment.format(new Date(value));
+    if (SHARES.includes(name)) return shares.format(value);
+    return typeof value === "number" ? numbers.format(value) : value || "";
+  });
+}
+
+async function explain(event) {
+  event.preventDefault();
+  const given = new FormData(event.target), start = instant(given.get("start"));
+  const end = new Date(Date.parse(start) + given.get("hours") * 3600e3).toISOString();
+  const said = byId("why-said"), list = byId("why-conditions");
+  said.textContent = "";
+  list.replaceChildren();
+  try {
+    const found = await ask(`/api/v1/explanation?${new URLSearchParams({ machine: given.get("machine"), start, end })}`);
+    const unmet = found.conditions.some((one) => one.met === false);
+    said.textContent = found.offered ? words.why_yes : unmet ? words.why_no : words.why_not_quite;
+    list.replaceChildren(...[...found.conditions].sort((a, b) => (a.met === false ? 0 : 1) - (b.met === false ? 0 : 1)).map((one) =>
+      element("li", { class: one.met === null ? "told" : one.met ? "met" : "unmet" },
+        element("span", { class: "hidden" }, one.met === null ? "" : one.met ? `${words.why_met}: ` : `${words.why_unmet}: `), sentence(one.code, one.values))));
+  } catch (error) {
+    if (error instanceof SignedOut) return;
+    said.textContent = `${words.failed} ${error.message}`;
+  }
+}
+
+async function drawCosts() {
+  const found = await ask("/api/v1/promise-costs");
+  byId("costs-box").hidden = !found.costs.length;
+  const cell = (one) => element("td", {}, one.kept === null ? words.costs_none : `${shares.format(one.kept)} · ${shares.format(one.found)}`);
+  draw("costs", [...new Set(found.costs.map((one) => one.rate))].map((rate) => ({ rate, now: rate === found.rate, cells: found.costs.filter((one) => one.rate === rate) })),
+    (row) => element("tr", row.now ? { "aria-current": "true" } : {}, element("th", { scope: "row" }, shares.format(row.rate)), ...row.cells.map(cell)));
+}
+
+function proposeStart() {
+  const one = wall(Math.ceil((Date.now() + clockApart) / 3600e3) * 3600e3 + 3 * 3600e3);
+  byId("why").elements.start.value = `${one.year}-${one.month}-${one.day}T${one.hour}:00`;
+}
+
 async function drawUsed() {
   const now = Date.now() + clockApart, first = localDay(now - 13 * 86400e3);
   const page = await ask(`/api/v1/kpis?first=${first}&last=${localDay(now)}&by=factory&per=day`);
@@ -259,3 +318,6 @@ steadily(drawForecast, 20);
 steadily(drawUsed, 300);
 setInterval(showMachines, 10000);
 byId("machine").addEventListener("change", () => drawForecast().catch(() => {}));
+steadily(drawCosts, 60);
+proposeStart();
+byId("why").addEventListener("submit", explain);

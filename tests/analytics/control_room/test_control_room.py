@@ -212,6 +212,58 @@ def _check(page: Page, width: int, name: str) -> None:
         page.screenshot(path=f"{PICTURES}/control-{width}-{name}.png", full_page=True)
 
 
+def _why(page: Page, machine: str, start: str, hours: str) -> list[str]:
+    """What the page says is not met."""
+    page.locator("#why-machine").select_option(machine)
+    page.locator("#why input[name=start]").fill(start)
+    page.locator("#why input[name=hours]").fill(hours)
+    page.get_by_role("button", name="Toon waarom").click()
+    expect(page.locator("#why-conditions li").first).to_be_visible()
+    return [one.inner_text() for one in page.locator("#why-conditions .unmet").all()]
+
+
+def test_people_see_why_hours_are_on_offer_or_not(room: Room, page: Page) -> None:
+    """The lathe works from seven in the morning to eleven at night in Brussels, and is free at night."""
+    sign_in(page)
+    expect(page.locator("#why-machine option")).to_have_count(2)
+    assert _why(page, "lathe-2", "2026-03-04T00:00", "4") == []
+    expect(page.locator("#why-said")).to_have_text("Deze uren worden aangeboden.")
+    expect(page.locator("#why-conditions")).to_contain_text("Nagerekend: 0 van de")
+    unmet = _why(page, "lathe-2", "2026-03-04T21:00", "4")
+    expect(page.locator("#why-said")).to_have_text("Deze uren worden niet aangeboden, en wel hierom:")
+    assert len(unmet) == 1
+    assert "waarschijnlijk genoeg" in unmet[0]
+    veto = room.ask(
+        "POST",
+        "/api/v1/vetoes",
+        json={"machine": "lathe-2", "start": "2026-03-04T01:00:00Z", "end": "2026-03-04T02:00:00Z"},
+    )
+    assert veto.status_code in (200, 201), veto.text
+    unmet = _why(page, "lathe-2", "2026-03-04T00:00", "4")
+    assert any("Voor eigen gebruik gehouden van wo 4 mrt" in said for said in unmet)
+    room.ask("DELETE", f"/api/v1/vetoes/{veto.json()['id']}").raise_for_status()
+    room.ask("POST", "/api/v1/cycle").raise_for_status()
+    costs = page.locator("#costs tr")
+    expect(costs).to_have_count(4)
+    expect(page.locator("#costs tr[aria-current]")).to_contain_text("5")
+    if PICTURES:
+        page.screenshot(path=f"{PICTURES}/why.png", full_page=True)
+
+
+def test_only_coming_hours_of_a_machine_are_explained(room: Room) -> None:
+    def asked(**query: str) -> int:
+        return room.ask("GET", "/api/v1/explanation", params=query).status_code
+
+    start, end = "2026-03-04T00:00:00Z", "2026-03-04T04:00:00Z"
+    assert asked(machine="lathe-2", start=start, end=end) == 200
+    assert asked(machine="lathe-9", start=start, end=end) == 404
+    assert asked(machine="lathe-2", start=end, end=start) == 422
+    assert asked(machine="lathe-2", start=start, end="2026-03-14T00:00:00Z") == 422
+    assert asked(machine="lathe-2", start="2036-03-04T00:00:00Z", end="2036-03-04T04:00:00Z") == 422
+    assert asked(machine="lathe-2", start="0001-01-01T00:00:00+14:00", end=end) == 422
+    assert httpx2.get(f"{room.url}/api/v1/explanation", params={"machine": "lathe-2"}, timeout=20).status_code == 401
+
+
 def test_signing_in_requires_the_token(room: Room) -> None:
     with httpx2.Client(base_url=room.url, timeout=20) as http:
         own = {"Sec-Fetch-Site": "same-origin"}
