@@ -11,7 +11,7 @@ PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-fast lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics bench-windows bench-platform bench-panels campaign campaign-kills
+.PHONY: demo test test-fast lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics bench-windows bench-time-of-day bench-platform bench-panels campaign campaign-kills
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -65,6 +65,10 @@ bench-analytics: $(INSTALLED)
 bench-windows: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.windows $(RECORDINGS) $(if $(AHEAD),--ahead $(AHEAD)) $(if $(EVERY),--every $(EVERY)) $(if $(RATES),--rates $(RATES))
 
+# How much better the same evening is forecast at noon than at midnight, on recorded machines, as JSON: RECORDINGS='steel.csv toolmaker.csv'.
+bench-time-of-day: $(INSTALLED)
+	@$(BIN)/python -m benchmarks.time_of_day $(RECORDINGS)
+
 # The sharing platform with 100,000 open offers on SQLite and PostgreSQL: search, page, booking, as JSON.
 bench-platform: $(INSTALLED)
 	@scripts/servers postgresql
@@ -78,7 +82,7 @@ bench-panels: $(INSTALLED)
 # The long forms of what the suite has in a short form: made-up requests, laws of bookings, faults and kills.
 campaign: $(INSTALLED) campaign-kills
 	@scripts/servers postgresql
-	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_API_EXAMPLES=200 VRIJLOOP_TEST_DATABASES="sqlite postgresql" \
+	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_API_EXAMPLES=200 VRIJLOOP_API_EDGES=1 VRIJLOOP_TEST_DATABASES="sqlite postgresql" \
 		$(BIN)/pytest --timeout 7200 tests/sharing_platform -k "nothing_forbidden or keeps_to_the_description or every_route_by_everybody"
 
 # Fifty kills of agent and worker at random moments under load, a broker that is away for two minutes, a store for three, a year through

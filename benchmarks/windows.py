@@ -15,6 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from analytics.forecast.backtest import Plan, run_backtest
 from analytics.history.csv_file import read_history
 from analytics.policy.policy import Policy
@@ -23,13 +25,17 @@ from benchmarks.machine import described
 WARM = timedelta(weeks=13)
 
 
-def measured(path: Path, ahead: timedelta, rate: float, every: timedelta) -> dict[str, Any]:
+def recorded(path: Path) -> tuple[pd.DataFrame, str]:
+    """The intervals of a recording, and its time zone."""
     head, _, rows = path.read_text().partition("\n")
-    zone = head.partition("zone=")[2].strip() or "UTC"
     with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
         file.write(rows)
         file.flush()
-        history = read_history(Path(file.name))
+        return read_history(Path(file.name)), head.partition("zone=")[2].strip() or "UTC"
+
+
+def measured(path: Path, ahead: timedelta, rate: float, every: timedelta) -> dict[str, Any]:
+    history, zone = recorded(path)
     policy = Policy(zone=zone, notice=timedelta(0), max_broken_promises=rate)
     begin, end = (history[column].agg(edge).to_pydatetime() for column, edge in (("since", "min"), ("until", "max")))
     plan = Plan(begin + WARM, end, every, ahead, refit=timedelta(weeks=4))
