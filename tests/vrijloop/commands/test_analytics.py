@@ -113,7 +113,7 @@ def test_promises_hold_for_the_recorded_meter(tmp_path: Path) -> None:
     path, policy = tmp_path / "steel.csv", tmp_path / "policy.toml"
     path.write_text("\n".join(lines))
     policy.write_text(POLICY + 'zone = "Asia/Seoul"\nholidays = "KR"\n')
-    span = ("--first", "2018-07-01T00:00:00+09:00", "--last", "2018-08-12T00:00:00+09:00", "--refit", "3w")
+    span = ("--first", "2018-07-01T00:00:00+09:00", "--last", "2018-08-12T00:00:00+09:00", "--refit", "6w")
     own = json.loads(invoke("backtest", path, "--policy", policy, *span, "--json"))["results"]["vrijloop"]
     for length, found in (("2h", 0.7), ("4h", 0.6)):
         assert own["windows"][length]["kept_interval_95"][1] >= 0.95
