@@ -38,7 +38,7 @@ pytestmark = pytest.mark.servers
 SEED = 11
 # Over the change of clocks of 29 March and over Easter Monday; it ends on a Thursday evening.
 START, END = datetime(2026, 3, 12, tzinfo=UTC), datetime(2026, 4, 16, 20, tzinfo=UTC)
-STEP = timedelta(minutes=2)
+STEP = timedelta(minutes=5)
 PLAN = FactoryPlan(MACHINES, SEED)
 
 

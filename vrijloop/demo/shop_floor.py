@@ -27,7 +27,8 @@ from telemetry import SteppedClock, SystemClock, UserError, load_settings
 from telemetry.logs import log_to_stderr
 from vrijloop.simulated_factory import SimulatedFactory
 
-HISTORY_STEP = timedelta(minutes=2)
+HISTORY_STEP = timedelta(minutes=5)
+"""Meters are read as often; OPC UA machines tell every change with its time."""
 _FINAL_REPORTS_TIMEOUT_S = 10.0
 
 
