@@ -97,7 +97,6 @@ class Analytics:
         self._cursor = ""
         self._fitted: Fitted | None = None
         self._taken: tuple[Alert, ...] = ()
-        self._outlooks: tuple[Outlook, ...] = ()
         self._last: tuple[Snapshot, Fitted | None, tuple[Outlook, ...]] | None = None
         self._costs: tuple[datetime, list[PromiseCost]] | None = None
         self.planned = PlannedPeriods((), {})
@@ -115,8 +114,8 @@ class Analytics:
         busy = _busy(bookings, self.planned, self._state.vetoes(now))
         found = Proposal()
         if fitted is not None:
-            found = propose(fitted, snapshot, self._policy, busy, self._executor, self._outlooks)
-        self._outlooks = found.outlooks
+            outlooks = self._last[2] if self._last is not None else ()
+            found = propose(fitted, snapshot, self._policy, busy, self._executor, outlooks)
         self._last = (snapshot, fitted, found.outlooks)
         self._check_promises(snapshot, now, bookings)
         slots, approvals = apply_approvals(

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from telemetry import rfc3339
-from telemetry.sqlite_file import open_sqlite_file
+from telemetry.sqlite_file import open_sqlite_file, transaction
 
 MAX_MESSAGES = 10_000
 MAX_KEPT_BYTES = 64 * 1024
@@ -44,8 +44,7 @@ class Quarantine:
 
     def add(self, refused: Sequence[tuple[str, bytes, str]], received: datetime) -> None:
         """Add (topic, payload, reason) rows; durable on return. At the limit the oldest messages are dropped."""
-        with self._lock, self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._lock, transaction(self._connection):
             self._connection.executemany(
                 "INSERT INTO quarantine (topic, payload, reason, received) VALUES (?, ?, ?, ?)",
                 [(topic, payload[:MAX_KEPT_BYTES], reason, rfc3339(received)) for topic, payload, reason in refused],
@@ -67,8 +66,7 @@ class Quarantine:
 
     def drop(self, ids: Sequence[int]) -> None:
         """Delete messages; unknown ids are ignored."""
-        with self._lock, self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._lock, transaction(self._connection):
             self._connection.executemany("DELETE FROM quarantine WHERE id = ?", [(number,) for number in ids])
 
     def count(self) -> int:

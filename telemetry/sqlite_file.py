@@ -38,13 +38,9 @@ def open_sqlite_file(path: Path, schema: str, what: str, reserve_bytes: int = 0)
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All of it or nothing."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
         yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def _reserve(connection: sqlite3.Connection, size: int, path: Path) -> None:

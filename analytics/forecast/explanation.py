@@ -53,13 +53,12 @@ def explain(
     """The conditions under which [start, end) of a machine is on offer, in the order in which they are looked at. `fitted`, `outlooks`: of the
     last round, `snapshot`: what it knew; the machine is one of its."""
     rules, grid, now = policy.for_machine(machine), snapshot.grids[machine], snapshot.now
+    last_heard, earliest = snapshot.last_heard[machine], first_bookable(snapshot, machine, rules)
     conditions = [
         Condition("offer", rules.is_offered),
-        Condition(
-            "heard", now - snapshot.last_heard[machine] <= policy.max_silence, {"at": snapshot.last_heard[machine]}
-        ),
+        Condition("heard", now - last_heard <= policy.max_silence, {"at": last_heard}),
         Condition("known", known_enough(grid, snapshot.origin), {"share": known_share(grid, snapshot.origin)}),
-        Condition("notice", start >= first_bookable(snapshot, machine, rules), {"from": first_bookable(snapshot, machine, rules)}),
+        Condition("notice", start >= earliest, {"from": earliest}),
         Condition("horizon", end <= now + policy.horizon, {"until": now + policy.horizon}),
         Condition(
             "length", rules.minimum_slot <= end - start <= rules.maximum_slot,

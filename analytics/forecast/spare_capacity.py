@@ -122,7 +122,7 @@ def fit(
     kept = promise(trials, teachers.names, [policy.for_machine(machine) for machine in teachers.names], rate)
     if kept is None:
         return None
-    lasting = replace(trials, said=trials.said.astype(np.float32))
+    lasting = replace(trials, said=trials.said.astype(np.float32, copy=False))
     return Fitted(forecast, kept, rate, snapshot.now, (lasting, tuple(teachers.names)))
 
 

@@ -71,8 +71,7 @@ def _further_parts(page: PageRequest, form: Form, further: list[FurtherChoice]) 
     parts: list[dict[str, Any]] = []
     shown = {one.offer.id: one.choice for one in further}
     for offer_id in (name.removeprefix("more-") for name, value in form.items() if name.startswith("more-") and value):
-        own = {name: form.get(f"{name}-{offer_id}", "") for name in ("start", "hours")}
-        start, length = start_and_length(own, page.context.zone)
+        start, length = start_and_length(form, page.context.zone, f"-{offer_id}")
         if start is not None and length is not None:
             parts.append({"offer_id": offer_id, "start": start, "end": start + length})
         elif offer_id in shown:

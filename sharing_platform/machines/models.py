@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +10,7 @@ from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, Numeric, String,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sharing_platform.database import Base, UtcDateTime
-from sharing_platform.machines.windows import Span, Window, windows_from, windows_within
+from sharing_platform.machines.windows import Span, Window, bookable_windows
 
 OPEN, HELD, BOOKED, WITHDRAWN = "open", "held", "booked", "withdrawn"
 """What `Offer.status` can be."""
@@ -87,14 +86,3 @@ class Offer(Base):
         """What of the windows lies inside a part of the offer and is long enough."""
         whole = Window(self.offered_start, self.offered_end, self.probability)
         return bookable_windows(self.windows, whole, part, self.minimum_hours)
-
-
-def bookable_windows(
-    rows: Sequence[Mapping[str, Any]], whole: Window, part: Span, minimum_hours: float | None
-) -> list[Window]:
-    """The windows of an offer, as the table keeps them, inside a part of it."""
-    minimum = timedelta(hours=minimum_hours) if minimum_hours is not None else None
-    if not rows:
-        # What is left of an offer that has begun is one window, however short.
-        minimum = timedelta(0)
-    return windows_within(windows_from(rows, whole), part, minimum)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, func, or_, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from sharing_platform.machines.index import IndexEntry, MachineIndex
-from sharing_platform.machines.models import OPEN, Machine, Offer, bookable_windows
-from sharing_platform.machines.windows import Span, Window, best_window
+from sharing_platform.machines.models import OPEN, Machine, Offer
+from sharing_platform.machines.windows import Span, Window, best_window, bookable_windows
 from sharing_platform.pagination import after, from_cursor, next_cursor, parse_place, to_cursor
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.ranking import PreparedCriteria, Ranking, rank, rank_hours
@@ -27,9 +27,9 @@ _FEW_MACHINES = 60
 _PORTION, _WIDEST_PORTION = 250, 4000
 
 _RANK = TypeAdapter(tuple[int])
-_READ = (
-    Offer.id, Offer.factory, Offer.machine, Offer.start, Offer.end, Offer.offered_start, Offer.offered_end, Offer.probability, Offer.windows,
-    Offer.minimum_hours,
+_NAMES = (Offer.id, Offer.factory, Offer.machine, Offer.start)
+_WITH_WINDOWS = (
+    *_NAMES, Offer.end, Offer.offered_start, Offer.offered_end, Offer.probability, Offer.windows, Offer.minimum_hours,
 )  # fmt: skip
 
 
@@ -92,35 +92,40 @@ def find_offers(
         free = bookable_windows(row.windows, whole, (max(row.start, now), row.end), row.minimum_hours)
         return best_window(free, _at_least(length, row.minimum_hours), days) is not None
 
-    narrows = fitting is not None or length is not None
+    # What people see without a search reads no windows.
+    read = _WITH_WINDOWS if length is not None else _NAMES
+    narrowing = fits if fitting is not None or length is not None else None
 
     if sort == "fit":
-        candidates = [shown(offer) for offer in _first_that_fit(session, query, fits, RANKED, narrows)]
+        candidates = [shown(offer) for offer in _first_that_fit(session, query, read, RANKED, narrowing)]
         candidates.sort(key=lambda candidate: (-candidate.ranking.score, candidate.offer.start, candidate.offer.id))
         (begin,) = from_cursor(cursor, _RANK) if cursor else (0,)
         rest = to_cursor(begin + limit) if begin + limit < len(candidates) else None
         return OfferResults(candidates[max(0, begin) : begin + limit], rest)
     if cursor is not None:
         query = query.where(after(Offer.start, Offer.id, parse_place(cursor)))
-    found = _first_that_fit(session, query, fits, limit + 1, narrows)
+    found = _first_that_fit(session, query, read, limit + 1, narrowing)
     return OfferResults([shown(offer) for offer in found[:limit]], next_cursor(found, limit))
 
 
 def _first_that_fit(
-    session: Session, query: Select[Offer], fits: Callable[[Row[Any]], bool], count: int, narrows: bool
+    session: Session,
+    query: Select[Offer],
+    read: Sequence[InstrumentedAttribute[Any]],
+    count: int,
+    fits: Callable[[Row[Any]], bool] | None,
 ) -> list[Offer]:
-    """The first `count` matching offers in order of their start. What `fits` reads is read in batches until enough match; then the offers
-    themselves. `narrows`: whether not all fit."""
-    names = query.with_only_columns(*_READ)
-    names = names.order_by(Offer.start, Offer.id)
+    """The first `count` matching offers in order of their start. The columns that `fits` needs are read in batches until enough match; then the
+    offers themselves. `fits` is None where all do."""
+    names = query.with_only_columns(*read).order_by(Offer.start, Offer.id)
     chosen: list[str] = []
-    portion = max(count, _PORTION) if narrows else count
+    portion = count if fits is None else max(count, _PORTION)
     place: tuple[datetime, str] | None = None
     while len(chosen) < count:
         rows = session.execute(
             (names if place is None else names.where(after(Offer.start, Offer.id, place))).limit(portion)
         ).all()
-        chosen += [row.id for row in rows if fits(row)]
+        chosen += [row.id for row in rows if fits is None or fits(row)]
         if len(rows) < portion:
             break
         place = (rows[-1].start, rows[-1].id)
@@ -145,7 +150,7 @@ def _of_machines(keys: Collection[tuple[str, str]]) -> ColumnElement[bool]:
 
 
 def _query(session: Session, wish: Wish, now: datetime, zone: str, viewer: str | None) -> Select[Offer]:
-    query = select(Offer).where(Offer.status == OPEN, Offer.end > now, visible_condition(viewer))
+    query = select(Offer).where(_is_open(now, viewer))
     if wish.factory is not None:
         query = query.where(Offer.factory == wish.factory)
     if wish.machine is not None:
@@ -202,7 +207,7 @@ def nearest_offers(session: Session, offer: Offer, now: datetime, viewer: str | 
         same = (Machine.factory == Offer.factory) & (Machine.machine == Offer.machine)
         queries.append(select(Offer).join(Machine, same).where(Machine.process == machine.process))
     for query in queries:
-        free = query.where(Offer.status == OPEN, Offer.end > now, visible_condition(viewer))
+        free = query.where(_is_open(now, viewer))
         later = free.where(Offer.start >= offer.start).order_by(Offer.start, Offer.id)
         earlier = free.where(Offer.start < offer.start).order_by(Offer.start.desc(), Offer.id)
         near = [neighbour for side in (later, earlier) for neighbour in session.scalars(side.limit(count))]
@@ -216,8 +221,13 @@ def nearest_offers(session: Session, offer: Offer, now: datetime, viewer: str | 
 def other_offers(session: Session, offer: Offer, now: datetime, viewer: str | None, count: int = 5) -> list[Offer]:
     """The next open offers of the same machine, in order of their start."""
     same_machine = select(Offer).where(Offer.factory == offer.factory, Offer.machine == offer.machine)
-    free = same_machine.where(Offer.id != offer.id, Offer.status == OPEN, Offer.end > now, visible_condition(viewer))
+    free = same_machine.where(Offer.id != offer.id, _is_open(now, viewer))
     return list(session.scalars(free.order_by(Offer.start, Offer.id).limit(count)))
+
+
+def _is_open(now: datetime, viewer: str | None) -> ColumnElement[bool]:
+    """Free hours of it are to come, and this member, or anybody, may know of it."""
+    return and_(Offer.status == OPEN, Offer.end > now, visible_condition(viewer))
 
 
 def visible_condition(viewer: str | None) -> ColumnElement[bool]:

@@ -68,22 +68,24 @@ def chosen_of(page: PageRequest, offer: Offer, choice: Choice, fields: Mapping[s
     further = []
     with read_session(page.context.sessions) as session:
         for other in other_offers(session, offer, page.now, page.viewer):
-            own = {name: fields.get(f"{name}-{other.id}", "") for name in ("start", "hours")}
-            start, length = start_and_length(own, page.context.zone)
+            start, length = start_and_length(fields, page.context.zone, f"-{other.id}")
             of_other = choice_of(other, page.now, start, length or choice.end - choice.start)
             if of_other is not None:
                 further.append(FurtherChoice(other, bool(fields.get(f"more-{other.id}")), of_other))
     return {"choice": choice, "further": further, "together": together(choice, further)}
 
 
-def start_and_length(fields: Mapping[str, str], zone: str) -> tuple[datetime | None, timedelta | None]:
-    """The `start` and the `hours` of a form, None where they are missing or make no sense. Without an offset, `start` is local time."""
+def start_and_length(
+    fields: Mapping[str, str], zone: str, of_other: str = ""
+) -> tuple[datetime | None, timedelta | None]:
+    """The `start` and the `hours` of a form, None where they are missing or make no sense. Without an offset, `start` is local time. `of_other`: what
+    the names of the fields end in."""
     start = length = None
     with suppress(ValueError, OverflowError):
-        start = datetime.fromisoformat(fields.get("start", ""))
+        start = datetime.fromisoformat(fields.get(f"start{of_other}", ""))
         start = (start if start.tzinfo is not None else start.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
     with suppress(ValueError, OverflowError):
-        length = timedelta(hours=float(decimal_point(fields.get("hours")) or ""))
+        length = timedelta(hours=float(decimal_point(fields.get(f"hours{of_other}")) or ""))
     return start, length if length is not None and length > timedelta(0) else None
 
 

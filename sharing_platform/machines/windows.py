@@ -49,6 +49,17 @@ def windows_within(windows: Iterable[Window], part: Span, minimum: timedelta | N
     return kept
 
 
+def bookable_windows(
+    rows: Sequence[Mapping[str, Any]], whole: Window, part: Span, minimum_hours: float | None
+) -> list[Window]:
+    """The windows of an offer, as the table keeps them, inside a part of it."""
+    minimum = timedelta(hours=minimum_hours) if minimum_hours is not None else None
+    if not rows:
+        # What is left of an offer that has begun is one window, however short.
+        minimum = timedelta(0)
+    return windows_within(windows_from(rows, whole), part, minimum)
+
+
 def surest(windows: Iterable[Window], start: datetime, end: datetime) -> Window | None:
     """The surest window that contains these hours; None if none does."""
     containing = [window for window in windows if window.start <= start and end <= window.end]

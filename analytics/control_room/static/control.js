@@ -245,14 +245,13 @@ function instant(local) { // of a time on the factory's clock
 }
 
 const SHARES = ["share", "rate", "probability", "required"], TIMES = ["at", "from", "until", "start", "end"];
-const shares = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
 const numbers = new Intl.NumberFormat(language, { maximumFractionDigits: 3 });
 function sentence(code, values) {
   const known = Object.keys(values).length || code !== "forecast";
   return (words[`why_${code}${known ? "" : "_none"}`] || code).replace(/\{(\w+)\}/g, (_, name) => {
     const value = values[name];
     if (TIMES.includes(name)) return moment.format(new Date(value));
-    if (SHARES.includes(name)) return shares.format(value);
+    if (SHARES.includes(name)) return percent.format(value);
     return typeof value === "number" ? numbers.format(value) : value || "";
   });
 }
@@ -280,9 +279,9 @@ async function explain(event) {
 async function drawCosts() {
   const found = await ask("/api/v1/promise-costs");
   byId("costs-box").hidden = !found.costs.length;
-  const cell = (one) => element("td", {}, one.kept === null ? words.costs_none : `${shares.format(one.kept)} · ${shares.format(one.found)}`);
+  const cell = (one) => element("td", {}, one.kept === null ? words.costs_none : `${percent.format(one.kept)} · ${percent.format(one.found)}`);
   draw("costs", [...new Set(found.costs.map((one) => one.rate))].map((rate) => ({ rate, now: rate === found.rate, cells: found.costs.filter((one) => one.rate === rate) })),
-    (row) => element("tr", row.now ? { "aria-current": "true" } : {}, element("th", { scope: "row" }, shares.format(row.rate)), ...row.cells.map(cell)));
+    (row) => element("tr", row.now ? { "aria-current": "true" } : {}, element("th", { scope: "row" }, percent.format(row.rate)), ...row.cells.map(cell)));
 }
 
 function proposeStart() {
