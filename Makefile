@@ -11,7 +11,7 @@ PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-fast lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics bench-windows bench-time-of-day bench-platform bench-panels campaign campaign-kills
+.PHONY: demo test test-fast lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -68,6 +68,10 @@ bench-windows: $(INSTALLED)
 # How much better the same evening is forecast at noon than at midnight, on recorded machines, as JSON: RECORDINGS='steel.csv toolmaker.csv'.
 bench-time-of-day: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.time_of_day $(RECORDINGS)
+
+# What factories that have just begun are taught, learnt anew from public recordings (decision 23): RECORDINGS='steel.csv toolmaker.csv'.
+prior: $(INSTALLED)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.prior $(RECORDINGS)
 
 # The sharing platform with 100,000 open offers on SQLite and PostgreSQL: search, page, booking, as JSON.
 bench-platform: $(INSTALLED)

@@ -97,6 +97,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "The machine is likely enough to be free throughout: forecast {forecast}, threshold {threshold}. Probability shown: {probability}; the policy asks for {required} (required_probability).",
     ),
     "why_forecast_none": ("Voor deze uren is er een voorspelling.", "There is a forecast for these hours."),
+    "why_habits": (
+        "De machine was de laatste dagen veel vaker bezet dan voorspeld: haar gewoonten zijn veranderd. Wat daarvoor was, telt nog weinig mee, en er wordt voorzichtiger aangeboden.",
+        "The machine has lately been busy far more often than forecast: its habits have changed. What was before counts for little now, and less is offered.",
+    ),
     "why_record": ("Nagerekend: {broken} van de {checked} tijdvakken waren niet vrij.", "Checked: {broken} of {checked} windows were not free."),
     "why_approval": ("Een verantwoordelijke heeft deze uren goedgekeurd.", "An operations manager has approved these hours."),
     "why_kill_switch": ("De noodstop staat uit.", "The kill switch is off."),

@@ -69,6 +69,8 @@ def explain(
     ]  # fmt: skip
     conditions.append(_forecast(machine, start, end, snapshot, fitted, outlooks, policy))
     if fitted is not None:
+        if machine in fitted.promise.raised:
+            conditions.append(Condition("habits", None))
         tally = fitted.promise.per_machine.get(machine, fitted.promise.total)
         conditions.append(Condition("record", None, {"checked": tally.checked, "broken": tally.broken}))
     return conditions
@@ -116,7 +118,7 @@ def _forecast(
     said, of_rules = outlook.said[row : row + 1], Rules.of([rules])
     before, after = int(of_rules.before[0]), int(of_rules.after[0])
     first = max(0, begin - before) // 2
-    thresholds = fitted.promise.thresholds_from(rules.required_probability)[None]
+    thresholds = fitted.promise.thresholds_from(rules.required_probability, machine)[None]
     length = stop + after - 2 * first
     if first >= said.shape[1] or length > max(LENGTHS):
         return Condition("forecast", False)

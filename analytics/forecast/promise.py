@@ -8,7 +8,7 @@ probability beside a window is calibrated on the maximal windows that these thre
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +23,8 @@ MIN_DAYS = 10
 """Without as many forecasts of the past (of a machine and day) in which a window was asked for, it is not promised."""
 HALF_LIFE_DAYS = 40.0
 """Of the days on which thresholds are chosen. Decided on the first half of two recordings (decision 20)."""
+CHANGED_HALF_LIFE_DAYS = 10.0
+"""Of the days of a machine whose habits have changed (decision 24)."""
 ADDED_DAYS = 0.1
 """What is added for the days that have not been seen: so much of a day on which every window was broken."""
 KNOWN_SHARE = 0.8
@@ -49,7 +51,9 @@ _HALF_A_PERCENT = 0.005
 class Trials:
     """Forecasts of the past: one row for each machine, origin and day ahead. `said`: shape (rows, starts, lengths). `values`: FREE,
     NOT_FREE or UNKNOWN from the midnight of that day on, as far as the longest window reaches, UNKNOWN from now on; `usable`: the
-    quarters that could have been booked; both of shape (rows, quarters). `weight`: how many days of the horizon a row stands for."""
+    quarters that could have been booked; both of shape (rows, quarters). `weight`: how many days of the horizon a row stands for. `borrowed`: so
+    many rows at the end are of other factories' recordings and weigh as much as `borrowed_days` of a machine's own: they count in what is
+    promised, and not in the record. `changed`: numbers of the machines whose habits have changed."""
 
     machine: np.ndarray
     age_days: np.ndarray
@@ -57,6 +61,9 @@ class Trials:
     said: np.ndarray
     values: np.ndarray
     usable: np.ndarray
+    borrowed: int = 0
+    borrowed_days: float = 0.0
+    changed: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self.machine)
@@ -71,10 +78,21 @@ class Trials:
         """Whether all of each window was usable: shape (windows,)."""
         return np.asarray(self._closed[row, end] == self._closed[row, begin])
 
+    def own(self, row: np.ndarray) -> np.ndarray:
+        """Which of these rows are the factory's own: shape (rows,)."""
+        return np.asarray(row < len(self) - self.borrowed)
+
     @cached_property
     def recent_weight(self) -> np.ndarray:
-        """How much each row counts: days of the horizon, fading with its age."""
-        return np.asarray(self.weight * np.exp2(-self.age_days / HALF_LIFE_DAYS))
+        """How much each row counts: days of the horizon, fading with its age, and faster where habits have changed."""
+        half_life = np.where(np.isin(self.machine, list(self.changed)), CHANGED_HALF_LIFE_DAYS, HALF_LIFE_DAYS)
+        return np.asarray(self.weight * np.exp2(-self.age_days / half_life))
+
+    def of(self, machine: int) -> Trials:
+        """The machine's own rows."""
+        rows = np.flatnonzero((self.machine == machine) & self.own(np.arange(len(self))))
+        fields = ("machine", "age_days", "weight", "said", "values", "usable")
+        return replace(self, borrowed=0, borrowed_days=0.0, **{name: getattr(self, name)[rows] for name in fields})
 
     @cached_property
     def _busy(self) -> np.ndarray:
@@ -91,31 +109,35 @@ class Trials:
 
 @dataclass(frozen=True)
 class Promise:
-    """The thresholds of each length, ascending, and the record of the maximal windows that they would have given."""
+    """The thresholds of each length, ascending, and the record of the maximal windows that they would have given. `raised`: the thresholds of
+    machines whose habits have changed, which are never lower."""
 
     thresholds: np.ndarray
     calibration: tuple[float, float] = (0.0, 1.0)
     days: int = 0
     total: Tally = field(default_factory=Tally)
     per_machine: Mapping[str, Tally] = field(default_factory=dict)
+    raised: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def probabilities(self, forecast: np.ndarray) -> np.ndarray:
         """What is said of windows with such a forecast: in whole percents, and no surer than the days of the record can tell (Laplace's
         rule of succession: even a record without a broken promise gives no certainty)."""
         shift, slope = self.calibration
-        said = 1 / (1 + np.exp(-(shift + slope * _logit(forecast))))
+        # In double precision: what is said is read by people, and 0.86 is not 0.8600000143.
+        said = 1 / (1 + np.exp(-(shift + slope * _logit(np.asarray(forecast, dtype=float)))))
         most = np.floor(100 * (self.days + 1) / (self.days + 2)) / 100
         return np.asarray(np.minimum(np.round(said, 2), most))
 
-    def thresholds_from(self, required: float) -> np.ndarray:
-        """The thresholds, raised to where windows are said to be at least `required` sure: shape (lengths,)."""
+    def thresholds_from(self, required: float, machine: str | None = None) -> np.ndarray:
+        """The thresholds of a machine, raised to where windows are said to be at least `required` sure: shape (lengths,)."""
         shift, slope = self.calibration
+        thresholds = self.raised.get(machine, self.thresholds) if machine is not None else self.thresholds
         if self.probabilities(np.array([1.0]))[0] < required:
-            return np.full(len(self.thresholds), NEVER)
+            return np.full(len(thresholds), NEVER)
         if slope < _FLAT:
-            return self.thresholds  # all windows are said to be equally sure, and sure enough
+            return thresholds  # all windows are said to be equally sure, and sure enough
         least = 1 / (1 + np.exp(-(_logit(np.array(required - _HALF_A_PERCENT)) - shift) / slope))
-        return np.asarray(np.maximum(self.thresholds, float(least)))
+        return np.asarray(np.maximum(thresholds, float(least)))
 
 
 def promise(
@@ -130,23 +152,39 @@ def promise(
     if (thresholds >= NEVER).all():
         return None
     rules = Rules(*(rule[trials.machine] for rule in Rules.of(policies)))
-    found = Promise(thresholds, days=len(trials))
+    raised = {
+        names[machine]: np.maximum(thresholds, lowest_thresholds(trials.of(machine), rate, lengths))
+        for machine in sorted(trials.changed)
+    }
+    found = Promise(thresholds, days=len(trials), raised=raised)
     for _ in range(_ROUNDS):
-        of_machine = np.stack([found.thresholds_from(policy.required_probability) for policy in policies])
+        required = zip(names, policies, strict=True)
+        of_machine = np.stack([found.thresholds_from(policy.required_probability, name) for name, policy in required])
         windows = maximal_windows(trials.said, of_machine[trials.machine], trials.usable, rules, lengths)
         kept, known = trials.outcomes(windows.row, windows.begin, windows.end)
         row, forecast, kept = windows.row[known], windows.probability[known], kept[known]
         if not len(kept):
             return None
-        machine = trials.machine[row]
+        calibration = calibrated(forecast, kept, trials.recent_weight[row])
+        days = _days(trials, row)
+        own = trials.own(row)
+        machine, kept = trials.machine[row[own]], kept[own]
         found = Promise(
             thresholds,
-            calibrated(forecast, kept, trials.recent_weight[row]),
-            len(np.unique(row)),
+            calibration,
+            days,
             _tally(kept),
             {name: _tally(kept[machine == place]) for place, name in enumerate(names)},
+            raised,
         )
     return found
+
+
+def _days(trials: Trials, row: np.ndarray) -> int:
+    """How many forecasts of the past these rows are of: borrowed ones count as the days that they weigh."""
+    rows = np.unique(row)
+    own = int(trials.own(rows).sum())
+    return own + round(trials.borrowed_days * (len(rows) - own) / max(1, trials.borrowed))
 
 
 def _tally(kept: np.ndarray) -> Tally:
@@ -185,12 +223,12 @@ def _threshold(trials: Trials, rate: float, place: int, length: int) -> float:
     asked = np.flatnonzero(trials.could_be_booked(row, begin, begin + length))
     kept, known = trials.outcomes(row[asked], begin[asked], begin[asked] + length)
     asked, kept = asked[known], kept[known]
-    days = len(np.unique(row[asked]))
-    if days < MIN_DAYS:
-        return NEVER
     row, begin = row[asked], begin[asked]
+    if _days(trials, row) < MIN_DAYS:
+        return NEVER
+    per_day = len(row) / len(np.unique(row))
     said = trials.said[row, begin // 2, place]
-    return lowest_threshold(said, kept, trials.recent_weight[row], rate, ADDED_DAYS * len(asked) / days)
+    return lowest_threshold(said, kept, trials.recent_weight[row], rate, ADDED_DAYS * per_day)
 
 
 def lowest_threshold(said: np.ndarray, kept: np.ndarray, weights: np.ndarray, rate: float, added: float = 0.0) -> float:

@@ -40,16 +40,22 @@ def promise_costs(
             bookable = np.zeros(len(row), dtype=bool)
             if kept_promise is not None:
                 place = LENGTHS.index(length)
-                least = [kept_promise.thresholds_from(rules.required_probability)[place] for rules in policies]
+                least = [
+                    kept_promise.thresholds_from(rules.required_probability, name)[place]
+                    for name, rules in zip(names, policies, strict=True)
+                ]
                 bookable = trials.said[row, begin // 2, place] >= np.array(least)[trials.machine[row]]
             costs.append(PromiseCost(rate, hours, _share(free[bookable]), _share(bookable[free])))
     return costs
 
 
 def _windows(trials: Trials, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """(row, begin) of the windows of a length that the policy would have let people book."""
+    """(row, begin) of the factory's own windows of a length that the policy would have let people book."""
     begin = 2 * np.arange(STARTS_PER_DAY)
-    row, begin = np.repeat(np.arange(len(trials)), len(begin)), np.tile(begin, len(trials))
+    row, begin = (
+        np.repeat(np.arange(len(trials) - trials.borrowed), len(begin)),
+        np.tile(begin, len(trials) - trials.borrowed),
+    )
     usable = trials.could_be_booked(row, begin, begin + length)
     return row[usable], begin[usable]
 

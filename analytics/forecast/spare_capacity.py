@@ -16,8 +16,10 @@ import pandas as pd
 
 from analytics.executors import Executor, InlineExecutor, map_in_order
 from analytics.forecast.bookable import Rules, maximal_windows
+from analytics.forecast.changed_habits import changed_machines
 from analytics.forecast.counting import CountedWeekdays
 from analytics.forecast.outlook import Outlook, outlook
+from analytics.forecast.prior import Prior, shipped
 from analytics.forecast.promise import Promise, Trials, promise
 from analytics.forecast.tally import Tally
 from analytics.forecast.window_model import WindowModel
@@ -100,9 +102,10 @@ def fit(
     executor: Executor | None = None,
     name: str = MODEL,
     all_day: bool = False,
+    prior: Prior | None = None,
 ) -> Fitted | None:
     """Learn from what is before the snapshot's `now`; None if no promise can be kept. `all_day`: forecasts will be made at all times of
-    day until the next fit; by default only at this one."""
+    day until the next fit; by default only at this one. `prior`: what the model begins with; by default the one that is shipped."""
     grids = {machine: grid for machine, grid in snapshot.grids.items() if policy.for_machine(machine).is_offered}
     if not grids:
         return None
@@ -116,9 +119,11 @@ def fit(
         executor or InlineExecutor(),
         _times_of_day(origin, all_day),
         CountedWeekdays() if name == COUNTING else None,
+        None if name == COUNTING else prior or shipped(),
     )
     if forecast is None:
         return None
+    trials = replace(trials, changed=changed_machines(trials))
     kept = promise(trials, teachers.names, [policy.for_machine(machine) for machine in teachers.names], rate)
     if kept is None:
         return None
@@ -160,7 +165,8 @@ def _proposed(fitted: Fitted, snapshot: Snapshot, policy: Policy, booked: BusyHo
     usable = np.stack([_usable(snapshot, name, policy, booked, midnight, forecast.shape[1] * 2) for name in names])
     usable[:, horizon_end - midnight :] = False
     policies = [policy.for_machine(name) for name in names]
-    thresholds = np.stack([fitted.promise.thresholds_from(own.required_probability) for own in policies])
+    required = zip(names, policies, strict=True)
+    thresholds = np.stack([fitted.promise.thresholds_from(own.required_probability, name) for name, own in required])
     windows = maximal_windows(forecast, thresholds, usable, Rules.of(policies))
     said = fitted.promise.probabilities(windows.probability)
     slots: list[Slot] = []

@@ -14,6 +14,7 @@ import numpy as np
 
 from analytics.executors import Executor, map_in_order
 from analytics.forecast.counting import CountedWeekdays
+from analytics.forecast.prior import WEIGHT_DAYS, Prior, left
 from analytics.forecast.promise import Trials
 from analytics.forecast.window_model import SEED, WindowModel, never_growing
 from analytics.forecast.window_shares import LENGTHS, STARTS_PER_DAY, Origin, PastWindows
@@ -27,6 +28,8 @@ TRIED_DAYS = 26 * 7
 REFIT_DAYS = 28
 LEARNT_DAYS = 21
 """The first weeks of a history, in which the shares are still beliefs, are not learnt from."""
+YOUNG_DAYS = 7
+"""Beside a prior, which is learnt from young histories, only the first week is left out, and the days from then on are forecast."""
 MAX_MACHINES = 64
 """Machines that teach the model and the promise, at random: more would cost much time and change little."""
 MAX_TRIALS = 1_000
@@ -35,14 +38,17 @@ FADING_DAYS = 200.0
 """Half-life of the windows to which a model is fitted."""
 
 _ROWS_PER_DAY = 240
+_ALL_TRIED = 3
+"""With a horizon of so many days each of them is tried."""
 _REACH = max(LENGTHS) // QUARTERS_PER_DAY + 1
 """Days that the longest window reaches into."""
 
 
 @dataclass
 class _Rows:
-    """Windows to learn from."""
+    """Windows to learn from, of so many machines."""
 
+    machines: int
     features: list[np.ndarray] = field(default_factory=list)
     free: list[np.ndarray] = field(default_factory=list)
     begun_on: list[np.ndarray] = field(default_factory=list)
@@ -54,16 +60,23 @@ class _Rows:
         self.begun_on.append(begun_on)
         self.ended.append(ended)
 
-    def ended_by(self, place: int, chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray] | None:
-        """(features, free) of windows that had ended, older ones more rarely: at most `MAX_ROWS` of them."""
+    def ended_by(
+        self, place: int, chance: np.random.Generator, prior: Prior | None
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """(features, free) of windows that had ended, older ones more rarely: at most `MAX_ROWS` of them, and what is left of the prior."""
         if not self.free:
-            return None
+            return prior.windows(0.0, chance) if prior is not None else None
         known = np.flatnonzero(np.concatenate(self.ended) <= place)
         # Drawn by weight instead of weighted in the fit: scikit-learn's trees take four times as long with weights.
         weights = np.exp2(-(place // QUARTERS_PER_DAY - np.concatenate(self.begun_on)[known]) / FADING_DAYS)
         wanted = min(MAX_ROWS, int(weights.sum()))
         known = np.sort(chance.choice(known, wanted, replace=False, p=weights / weights.sum())) if wanted else known[:0]
-        return np.concatenate(self.features)[known], np.concatenate(self.free)[known]
+        features, free = np.concatenate(self.features)[known], np.concatenate(self.free)[known]
+        own_days = self.machines * len(np.unique(np.concatenate(self.begun_on)[known]))
+        if prior is None or not left(own_days):
+            return features, free
+        of_others, free_there = prior.windows(own_days, chance)
+        return np.concatenate([features, of_others]), np.concatenate([free, free_there])
 
 
 @dataclass
@@ -125,20 +138,29 @@ def learnt(
     executor: Executor,
     times_of_day: Sequence[int],
     counting: CountedWeekdays | None = None,
+    prior: Prior | None = None,
 ) -> tuple[WindowModel | CountedWeekdays | None, Trials]:
     """The model of today and the trials of the past weeks. `need`: quarters of its own that a machine must have before it is tried;
-    `times_of_day`: of the origins, in quarters, in turn from day to day; `counting`: forecasts in the model's place."""
+    `times_of_day`: of the origins, in quarters, in turn from day to day; `counting`: forecasts in the model's place; `prior`: what the model
+    knows before it has learnt from the factory."""
+    today = origin // QUARTERS_PER_DAY
+    if not left(len(teachers.names) * (today - LEARNT_DAYS - 7)):
+        prior = None
     models: list[WindowModel | None] = []
     said: list[np.ndarray] = []
     tried = _Tried()
     if counting is not None:
         said = [answers for _, answers in _pieces(teachers, origin, policy, need, times_of_day, tried, counting)]
         return counting, _trials(teachers, origin, policy, tried, _joined(said))
-    pieces = _pieces(teachers, origin, policy, need, times_of_day, tried)
+    pieces = _pieces(teachers, origin, policy, need, times_of_day, tried, prior=prior)
     for model, answers in map_in_order(executor, _fit_and_forecast, pieces):
         models.append(model)
         said.append(answers)
-    return (models[-1] if models else None), _trials(teachers, origin, policy, tried, _joined(said))
+    trials = _trials(teachers, origin, policy, tried, _joined(said))
+    own_days = len(set(zip(trials.machine.tolist(), trials.age_days.tolist(), strict=True)))
+    if prior is not None and left(own_days):
+        trials = with_prior(trials, prior, own_days, teachers, origin, policy)
+    return (models[-1] if models else None), trials
 
 
 def _joined(said: Sequence[np.ndarray]) -> np.ndarray:
@@ -157,23 +179,25 @@ def _pieces(
     times_of_day: Sequence[int],
     tried: _Tried,
     counting: CountedWeekdays | None = None,
+    prior: Prior | None = None,
 ) -> Iterator[_Piece]:
     """What each model is fitted to and what it has to forecast: one for each block of the past, and the model of today at the end."""
     chance, horizon = np.random.default_rng(SEED), policy.horizon // QUARTER
     past = PastWindows(teachers.values, teachers.kinds, teachers.weekdays)
     today = origin // QUARTERS_PER_DAY
-    rows, block = _Rows(), list[np.ndarray]()
+    rows, block = _Rows(len(teachers.names)), list[np.ndarray]()
     fitted_to = None
-    first_tried = max(LEARNT_DAYS + 7, today - TRIED_DAYS)
+    first_learnt, first_tried = (LEARNT_DAYS, LEARNT_DAYS + 7) if prior is None else (YOUNG_DAYS, YOUNG_DAYS)
+    first_tried = max(first_tried, today - TRIED_DAYS)
     per_day = max(1, MAX_TRIALS // max(1, min(TRIED_DAYS, today - first_tried)))
-    for day in range(LEARNT_DAYS, today):
+    for day in range(first_learnt, today):
         at = Origin(day, times_of_day[day % len(times_of_day)])
         count = days_ahead(at, policy.horizon)
         if (day >= first_tried and (today - day) % REFIT_DAYS == 0) or day == first_tried:
             if block:
                 yield fitted_to, np.stack(block)
                 block = []
-            fitted_to = rows.ended_by(at.place, chance)
+            fitted_to = rows.ended_by(at.place, chance, prior)
         able = [place for place, grid in enumerate(teachers.grids) if _may_be_tried(grid, at.place, need)]
         if len(able) > per_day:
             able = np.sort(chance.choice(able, per_day, replace=False)).tolist()
@@ -192,7 +216,7 @@ def _pieces(
                 block += list(said)
     if block:
         yield fitted_to, np.stack(block)
-    yield rows.ended_by(origin, chance), np.empty((0, 0))
+    yield rows.ended_by(origin, chance, prior), np.empty((0, 0))
 
 
 def _fit_and_forecast(
@@ -208,7 +232,7 @@ def _fit_and_forecast(
 
 def _days_tried(day: int, count: int) -> list[tuple[int, float]]:
     """(days ahead, for how many days of the horizon it stands): the first two, and one of the others in turn."""
-    if count <= 3:
+    if count <= _ALL_TRIED:
         return [(ahead, 1.0) for ahead in range(count)]
     return [(0, 1.0), (1, 1.0), (2 + day % (count - 2), float(count - 2))]
 
@@ -272,4 +296,36 @@ def _trials(teachers: Teachers, origin: int, policy: Policy, tried: _Tried, said
         said[kept],
         values,
         usable,
+    )
+
+
+def with_prior(trials: Trials, prior: Prior, own_days: int, teachers: Teachers, origin: int, policy: Policy) -> Trials:
+    """The trials, and after them forecasts of days of the prior's recordings, as if they were of these machines, which take them in turn."""
+    ahead, horizon = days_ahead(Origin(0), policy.horizon), policy.horizon // QUARTER
+    chosen = np.flatnonzero(prior.ahead < ahead)
+    machine = np.arange(len(chosen)) % len(teachers.names)
+    policies = [policy.for_machine(name) for name in teachers.names]
+    span = trials.usable.shape[1]
+    usable = np.zeros((len(chosen), span), dtype=bool)
+    today = origin // QUARTERS_PER_DAY
+    for row, place in enumerate(chosen.tolist()):
+        rules, grid = policies[machine[row]], teachers.grids[machine[row]]
+        # A day of the coming week stands for the recorded one: what the policy offers depends on the weekday.
+        day = today + int(prior.weekday[place] - teachers.weekdays[today]) % 7
+        begin, midnight = day * QUARTERS_PER_DAY, int(prior.ahead[place]) * QUARTERS_PER_DAY
+        usable[row] = open_quarters(grid, begin, begin + span, rules)
+        usable[row, : max(0, rules.notice // QUARTER - midnight)] = False
+        usable[row, max(0, horizon - midnight) :] = False
+    weight = np.where((ahead > _ALL_TRIED) & (prior.ahead[chosen] > 1), ahead - 2.0, 1.0)
+    days = WEIGHT_DAYS * left(own_days)
+    weight *= days / len(chosen)
+    return Trials(
+        np.concatenate([trials.machine, machine]),
+        np.concatenate([trials.age_days, np.zeros(len(chosen))]),
+        np.concatenate([trials.weight, weight]),
+        np.concatenate([trials.said, prior.said[chosen]]),
+        np.concatenate([trials.values, prior.values[chosen][:, :span]]),
+        np.concatenate([trials.usable, usable]),
+        borrowed=len(chosen),
+        borrowed_days=days,
     )

@@ -73,8 +73,8 @@ def test_booked_hours_are_not_spare(rig: Rig) -> None:
     assert chosen not in rig.offers()
 
 
-def test_nothing_is_offered_without_a_track_record(rig: Rig) -> None:
-    rig.two_shifts("lathe-2", weeks=2)
+def test_nothing_is_offered_in_the_first_two_weeks(rig: Rig) -> None:
+    rig.two_shifts("lathe-2", weeks=1)
     assert rig.cycle().slots == ()
 
 

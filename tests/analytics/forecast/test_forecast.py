@@ -112,9 +112,17 @@ def hours_in_any(found: list[tuple[str, datetime, datetime, float]]) -> timedelt
     return covered
 
 
-@pytest.mark.parametrize(("weeks", "why"), [(1, "two weeks of history"), (2, "no record")])
-def test_a_new_machine_is_not_offered(weeks: int, why: str) -> None:
-    assert spans(factory(5, weeks, 0.0, machines=1), START + timedelta(weeks=weeks)) == [], why
+def test_a_new_machine_is_offered_after_two_weeks() -> None:
+    now = START + timedelta(weeks=2)
+    history = factory(5, 2, 0.0, machines=1)
+    assert spans(history, now - timedelta(days=1)) == []
+    found = find_spare_capacity(history, now, POLICY, {})
+    assert found.slots
+    for slot in found.slots:
+        hours = pd.date_range(slot.start, slot.end, freq="15min", inclusive="left")
+        assert all(one.weekday() >= 5 or not 6 <= one.hour < 20 for one in hours)
+        assert slot.probability <= 0.97, "two weeks of its own and what is borrowed tell no more"
+        assert slot.checked <= 7 * 3 * 96, "the record is the machine's own"
 
 
 def test_a_machine_that_is_little_known_or_silent_is_not_offered() -> None:
