@@ -13,7 +13,7 @@ from fastapi.staticfiles import StaticFiles
 
 from sharing_platform import live_updates
 from sharing_platform.bookings import api as bookings_api
-from sharing_platform.bookings import feeds_api
+from sharing_platform.bookings import confirmation_api, confirmation_pages, feeds_api
 from sharing_platform.bookings import handlers as booking_handlers
 from sharing_platform.bookings import pages as booking_pages
 from sharing_platform.bookings.notifier import BookingNotifier
@@ -43,7 +43,6 @@ from sharing_platform.organisations.dependencies import security_of
 from sharing_platform.organisations.directory import ensure_configured
 from sharing_platform.organisations.events import (
     AccountErasing,
-    AddressConfirmed,
     OrganisationChanged,
     OrganisationRefused,
     PersonalDataRequested,
@@ -65,6 +64,7 @@ ROUTERS = (
     bookings_api.offer_requests,
     machines_api.machines_router,
     bookings_api.router,
+    confirmation_api.router,
     listings_api.router,
     bookings_api.listing_requests,
     wanted_api.router,
@@ -82,6 +82,7 @@ ROUTERS = (
     account_pages.router,
     overview_pages.router,
     booking_pages.router,
+    confirmation_pages.router,
     organisation_pages.router,
     region_pages.router,
 )
@@ -186,7 +187,6 @@ def _events(notify: BookingNotifier) -> Events:
     def withdraw_offers(event: OrganisationRefused) -> None:
         withdraw_all(event.session, event.organisation.id, BookedHours(), events, event.now)
 
-    events.subscribe(AddressConfirmed, bookings.confirm_requests)
     events.subscribe(OfferWithdrawn, bookings.withdraw_requests)
     events.subscribe(OrganisationRefused, withdraw_offers)
     events.subscribe(OrganisationChanged, lambda event: mark_index_changed(event.session))

@@ -10,9 +10,8 @@ from sharing_platform.bookings.models import Booking, BookingMessage
 from sharing_platform.bookings.transitions import Notify
 from sharing_platform.errors import ConflictError
 from sharing_platform.machines.events import OfferWithdrawn
-from sharing_platform.organisations.audit_log import log
-from sharing_platform.organisations.events import AccountErasing, AddressConfirmed, PersonalDataRequested
-from sharing_platform.organisations.personal_data import ERASED_NAME, erased_address, rows_of
+from sharing_platform.organisations.events import AccountErasing, PersonalDataRequested
+from sharing_platform.organisations.personal_data import ERASED_NAME, columns_of, erased_address, rows_of
 
 
 class BookingHandlers:
@@ -20,11 +19,6 @@ class BookingHandlers:
 
     def __init__(self, notify: Notify) -> None:
         self._notify = notify
-
-    def confirm_requests(self, event: AddressConfirmed) -> None:
-        """Make the requests count that the account sent as a guest."""
-        for booking in transitions.confirm_requests(event.session, event.account, event.now, self._notify):
-            log(event.session, event.now, None, f"booking.{booking.state}", booking.id, organisation=booking.seeker)
 
     def withdraw_requests(self, event: OfferWithdrawn) -> None:
         transitions.withdraw_requests(event.session, event.offer_id, event.was_held, event.now, self._notify)
@@ -37,7 +31,8 @@ def erase_person(event: AccountErasing) -> None:
     pending = select(func.count()).where(Booking.account_id == account.id, Booking.state.in_(FIRM | PENDING))
     if event.session.scalar(pending):
         raise ConflictError("bookings_open")
-    bookings = update(Booking).where(Booking.account_id == account.id)
+    # Requests that somebody made with the address without being signed in, and that nobody confirmed, are no reason to refuse.
+    bookings = update(Booking).where((Booking.account_id == account.id) | (Booking.email == account.email))
     event.session.execute(bookings.values(email=erased_address(account.id)))
     messages = update(BookingMessage).where(BookingMessage.account_id == account.id)
     event.session.execute(messages.values(text=ERASED_NAME))
@@ -45,7 +40,7 @@ def erase_person(event: AccountErasing) -> None:
 
 def export_person(event: PersonalDataRequested) -> None:
     session, account = event.session, event.account
-    event.sections["bookings"] = rows_of(
-        session, Booking, account, "id", "title", "start", "end", "state", "booked", "organisation", "email"
-    )
+    bookings = select(Booking).where((Booking.account_id == account.id) | (Booking.email == account.email))
+    columns = ("id", "title", "start", "end", "state", "booked", "organisation", "email")
+    event.sections["bookings"] = [columns_of(booking, *columns) for booking in session.scalars(bookings)]
     event.sections["messages"] = rows_of(session, BookingMessage, account, "booking_id", "at", "text")

@@ -29,6 +29,7 @@ class Booking(Base):
         Index("booking_due", "due"),
         Index("booking_by_request", "request_key", unique=True),
         Index("booking_by_parts", "request_id"),
+        Index("booking_by_email", "email"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -71,7 +72,7 @@ class BookingEvent(Base):
 
 
 class BookingMessage(Base):
-    """What one party wrote to the other. `organisation_id` is null for the platform's own word."""
+    """What one party wrote to the other. `organisation_id` is null for a guest's word until the request is confirmed."""
 
     __tablename__ = "booking_message"
     __table_args__ = (Index("message_by_booking", "booking_id", "id"),)

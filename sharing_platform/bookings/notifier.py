@@ -7,9 +7,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from sharing_platform.bookings.lifecycle import Party, State
+from sharing_platform.bookings.lifecycle import LIVE, Party, State
 from sharing_platform.bookings.models import Booking
-from sharing_platform.bookings.transitions import spans_of
+from sharing_platform.bookings.transitions import history, spans_of
 from sharing_platform.machines.models import Offer
 from sharing_platform.machines.offer_search import nearest_offers
 from sharing_platform.notifications import webhooks
@@ -32,7 +32,9 @@ class BookingNotifier:
     zone: str
 
     def __call__(self, session: Session, booking: Booking, state: State, party: Party, now: datetime) -> None:
-        """In the transaction of the step."""
+        """In the transaction of the step. What was never confirmed has never reached the provider, so its end does not either."""
+        if booking.seeker is None:
+            return
         self._by_webhook(session, booking, state, now)
         parts = spans_of(session, booking) if state in _OF_ALL_PARTS else []
         if parts and (booking.start, booking.end) != parts[0]:
@@ -46,7 +48,7 @@ class BookingNotifier:
         }
         # A party is not notified of its own step, except of withdrawals, which the factory's server makes.
         others_step = party is not Party.PROVIDER and state in {State.ACCEPTED, *_LOST}
-        if others_step or state in (State.HELD, State.WITHDRAWN):
+        if (others_step or state in (State.HELD, State.WITHDRAWN)) and _was_told(session, booking):
             for planner in members_with_roles(session, booking.provider, _WHO_ANSWERS):
                 queue_mail(session, planner, f"provider_{state}", self.zone, now, parts, **values)
         account = session.get(Account, booking.account_id) if booking.account_id else None
@@ -77,3 +79,8 @@ class BookingNotifier:
             "request": booking.request_id,
         }
         webhooks.queue_event(session, (booking.provider, booking.seeker), f"booking.{state}", data, now)
+
+
+def _was_told(session: Session, booking: Booking) -> bool:
+    """Whether the provider has heard of the request: not of one whose hours were gone when it was confirmed."""
+    return any(event.state in LIVE for event in history(session, booking))

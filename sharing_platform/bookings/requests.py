@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.bookings.lifecycle import PENDING, Party, State, due_after
 from sharing_platform.bookings.models import Booking
-from sharing_platform.bookings.schemas import AskIn, PartIn
+from sharing_platform.bookings.schemas import AskIn, Guest, PartIn
 from sharing_platform.bookings.transitions import (
     Notify,
     add_message,
@@ -43,15 +43,27 @@ _MAX_PENDING = 200
 
 @dataclass(frozen=True)
 class Seeker:
-    """Who asks. `confirmed`: whether their e-mail address is."""
+    """Who asks: an organisation, or a guest, without one, whose address is still to be confirmed."""
 
-    organisation: Organisation
-    account: Account | None
-    confirmed: bool = True
+    organisation: Organisation | None
+    account: Account | None = None
+    guest: Guest | None = None
+
+    @property
+    def id(self) -> str | None:
+        return self.organisation.id if self.organisation else None
+
+    @property
+    def name(self) -> str:
+        if self.organisation is not None:
+            return self.organisation.name
+        return self.guest.organisation if self.guest else ""
 
     @property
     def email(self) -> str:
-        return self.account.email if self.account else ""
+        if self.account is not None:
+            return self.account.email
+        return self.guest.email if self.guest else ""
 
 
 def request_offer(
@@ -81,13 +93,13 @@ def request_offer(
     if made is not None:
         return made
     _expire_overdue_holds(session, offer, now, notify)
-    if offer.factory == seeker.organisation.id:
+    if offer.factory == seeker.id:
         raise ConflictError("own")
     if offer.status in (BOOKED, HELD):
         raise TakenError
     if offer.status != OPEN or offer.end <= now:
         raise NotFoundError
-    _check_pending_limit(session, seeker, 1 + len(wanted.more))
+    check_pending_limit(session, seeker.id, 1 + len(wanted.more))
     # All parts are looked at before the first takes its hours, which cuts the offers of the others.
     parts = [
         (offer, *_part_of(offer, wanted.start, wanted.end, now)),
@@ -139,9 +151,9 @@ def _booking_of(
         start=start,
         end=end,
         free_again=end + timedelta(minutes=offer.buffer_minutes),
-        seeker=seeker.organisation.id,
+        seeker=seeker.id,
         account_id=seeker.account.id if seeker.account else None,
-        organisation=seeker.organisation.name,
+        organisation=seeker.name,
         email=seeker.email,
         state=State.REQUESTED,
         cancel_until=start - timedelta(hours=offer.cancellation_hours),
@@ -167,13 +179,13 @@ def request_listing(
     made = _find_repeated(session, request_key)
     if made is not None:
         return made
-    if listing.organisation_id == seeker.organisation.id:
+    if listing.organisation_id == seeker.id:
         raise ConflictError("own")
     if listing.status != LISTING_OPEN or listing.end <= now:
         raise NotFoundError
     if wanted.more:
         raise InvalidError("part_of_another", "more")
-    _check_pending_limit(session, seeker)
+    check_pending_limit(session, seeker.id, 1)
     several = listing.places is not None
     start, end = (listing.start, listing.end) if several else _period_in(listing, wanted, now)
     if not has_room(session, listing, wanted.places):
@@ -188,9 +200,9 @@ def request_listing(
         end=end,
         free_again=end,
         places=wanted.places if several else 1,
-        seeker=seeker.organisation.id,
+        seeker=seeker.id,
         account_id=seeker.account.id if seeker.account else None,
-        organisation=seeker.organisation.name,
+        organisation=seeker.name,
         email=seeker.email,
         state=State.REQUESTED,
         cancel_until=start - timedelta(hours=LISTING_CANCELLATION_HOURS),
@@ -218,8 +230,8 @@ def _begin(
         session.flush()
         record_event(session, booking, Party.SEEKER, account, now)
         if wanted.message:
-            add_message(session, booking, seeker.organisation.id, account, wanted.message, now)
-    if not seeker.confirmed:
+            add_message(session, booking, seeker.id, account, wanted.message, now)
+    if seeker.organisation is None:
         return
     to = State.ACCEPTED if instant and seeker.organisation.status == APPROVED else State.HELD
     try:
@@ -238,9 +250,11 @@ def _expire_overdue_holds(session: Session, offer: Offer, now: datetime, notify:
         apply_due_steps(session, booking, now, notify)
 
 
-def _check_pending_limit(session: Session, seeker: Seeker, more: int = 1) -> None:
-    """So that nobody can block a region's hours by requesting all of them."""
-    waiting = select(func.count()).where(Booking.seeker == seeker.organisation.id, Booking.state.in_(PENDING))
+def check_pending_limit(session: Session, organisation: str | None, more: int) -> None:
+    """So that nobody can block a region's hours by requesting all of them. Requests of guests hold no hours. Raises ConflictError."""
+    if organisation is None:
+        return
+    waiting = select(func.count()).where(Booking.seeker == organisation, Booking.state.in_(PENDING))
     if (session.scalar(waiting) or 0) + more > _MAX_PENDING:
         raise ConflictError("too_many_pending")
 
@@ -290,5 +304,5 @@ def _request_key(idempotency_key: str | None, subject: str, seeker: Seeker, want
     """A digest of the whole request, so that two callers who choose the same key do not see each other's booking."""
     if idempotency_key is None:
         return None
-    request = json.dumps([idempotency_key, subject, seeker.organisation.id, wanted.model_dump(mode="json")])
+    request = json.dumps([idempotency_key, subject, seeker.id, wanted.model_dump(mode="json")])
     return hashlib.sha256(request.encode()).hexdigest()

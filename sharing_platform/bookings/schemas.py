@@ -9,13 +9,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from sharing_platform.bookings.lifecycle import Party, State
+from sharing_platform.organisations.schemas import LinkIn
 from sharing_platform.schemas import ApiModel, Email, LongText, Moment, OfferId, OrganisationName, Text
 
 Step = Literal["accepted", "declined", "cancelled", "withdrawn"]
 
 
 class Guest(ApiModel):
-    """A seeker without an account. One is created, and the request counts once the address is confirmed."""
+    """A seeker who is not signed in. The request counts once the address is confirmed: by the link in an e-mail, or signed in where the address has an
+    account with a password."""
 
     organisation: OrganisationName
     name: OrganisationName
@@ -53,6 +55,16 @@ class AskIn(ApiModel):
         if self.start is not None and self.end is not None and self.start >= self.end:
             raise ValueError("`end` must lie after `start`")
         return self
+
+
+class ConfirmIn(ApiModel):
+    """`mine`: whether whoever reads the mail of the address made the request. One that is not theirs is cancelled."""
+
+    mine: bool = True
+
+
+class ConfirmByLinkIn(LinkIn, ConfirmIn):
+    """The secret from the e-mail about a guest's request, and whether the request is theirs."""
 
 
 class PartOut(ApiModel):
@@ -98,6 +110,12 @@ class BookingPage(ApiModel):
     next: str | None
 
 
+class RequestsOut(ApiModel):
+    """Requests in order of their start."""
+
+    requests: list[BookingOut]
+
+
 class StepIn(ApiModel):
     """Accept, decline, cancel or withdraw, with an optional message to the other party."""
 
@@ -126,7 +144,7 @@ class MessageIn(ApiModel):
 
 
 class MessageOut(ApiModel):
-    """`organisation`: who wrote it; null is the platform."""
+    """`organisation`: who wrote it; null is a guest whose address is not confirmed."""
 
     at: datetime
     organisation: str | None

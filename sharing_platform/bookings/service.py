@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from sharing_platform.bookings import calendar_feeds, requests, transitions
+from sharing_platform.bookings import calendar_feeds, guests, requests, transitions
 from sharing_platform.bookings.lifecycle import FIRM, LIVE, PENDING, Party, State, steps_open_to
 from sharing_platform.bookings.models import Booking, BookingEvent, BookingMessage, CalendarFeed
 from sharing_platform.bookings.notifier import BookingNotifier
@@ -39,7 +39,6 @@ from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.directory import members_with_roles
 from sharing_platform.organisations.models import Account, Organisation
 from sharing_platform.organisations.permissions import Actor, Right, Role, require
-from sharing_platform.organisations.sign_up import SignUp
 from sharing_platform.pagination import after, next_cursor, parse_place
 
 
@@ -65,51 +64,29 @@ def request_booking(
         rate_limits.count_attempt(context.sessions, rate_limits.MAIL_BY_ACCOUNT, wanted.guest.email, now)
     viewer = actor.viewer if actor is not None else None
     with context.sessions.begin() as session:
-        seeker = _seeker(context, session, actor, person, wanted, now)
+        seeker = _seeker(session, actor, person, wanted)
         if offer_id is not None:
             booking = requests.request_offer(
-                session, offer_id, seeker, wanted, now, _notifier(context),
+                session, offer_id, seeker, wanted, now, notifier(context),
                 lambda offer: visible_to(offer, viewer), key,
             )  # fmt: skip
         else:
             found = shown_listing(session, listing_id or "", viewer)
-            booking = requests.request_listing(session, found.listing, seeker, wanted, now, _notifier(context), key)
-        if seeker.account is not None and not seeker.confirmed:
-            SignUp(context.url, context.zone).send_link(
-                session,
-                seeker.account,
-                "confirm_request",
-                now,
-                title=booking.title,
-                start=booking.start,
-                end=booking.end,
-                parts=transitions.spans_of(session, booking),
-            )
+            booking = requests.request_listing(session, found.listing, seeker, wanted, now, notifier(context), key)
         if actor is not None:
             rate_limits.count_in_transaction(session, rate_limits.REQUESTS_BY_ORGANISATION, actor.organisation, now)
-        log(session, now, actor, "booking.asked", booking.id, organisation=seeker.organisation.id)
+        log(session, now, actor, "booking.asked", booking.id, organisation=seeker.id)
+        if seeker.guest is not None:
+            guests.ask_to_confirm(context, session, booking, seeker.guest, now)
         shown = booking_out(session, booking, Party.SEEKER, now)
     context.live.publish("offers")
     context.wake_workers()
-    return shown
+    return shown if seeker.guest is None else guests.receipt(shown, seeker.guest)
 
 
-def _seeker(
-    context: PlatformContext,
-    session: Session,
-    actor: Actor | None,
-    person: SignedIn | None,
-    wanted: AskIn,
-    now: datetime,
-) -> Seeker:
+def _seeker(session: Session, actor: Actor | None, person: SignedIn | None, wanted: AskIn) -> Seeker:
     if actor is None:
-        guest = wanted.guest
-        if guest is None:
-            raise NotSignedInError
-        account, organisation = SignUp(context.url, context.zone).guest(
-            session, guest.name, guest.email, guest.organisation, guest.language, now
-        )
-        return Seeker(organisation, account, confirmed=False)
+        return Seeker(None, guest=wanted.guest)
     organisation = session.get_one(Organisation, actor.organisation)
     account_id = person.account.id if person is not None else None
     return Seeker(organisation, session.get(Account, account_id) if account_id else None)
@@ -133,7 +110,7 @@ def change_state(context: PlatformContext, actor: Actor, booking_id: str, to: St
         needed = Right.ANSWER if party is Party.PROVIDER else Right.ASK
         if not actor.may(needed):
             raise NotAllowedError
-        transitions.transition(session, booking, State(to), party, actor, now, _notifier(context))
+        transitions.transition(session, booking, State(to), party, actor, now, notifier(context))
         if message:
             transitions.add_message(session, booking, actor.organisation, actor.account, message, now)
         log(session, now, actor, f"booking.{to}", booking.id)
@@ -254,7 +231,7 @@ def messages_out(session: Session, booking: Booking) -> list[MessageOut]:
     ]
 
 
-def _notifier(context: PlatformContext) -> BookingNotifier:
+def notifier(context: PlatformContext) -> BookingNotifier:
     return BookingNotifier(context.url, context.zone)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from sharing_platform.bookings.lifecycle import (
+    ENDED,
     LIVE,
     PENDING,
     Party,
@@ -54,28 +55,44 @@ def transition(
         apply_step(session, part, to, party, now, notify, actor.account if actor else None)
 
 
-def confirm_requests(session: Session, account: Account, now: datetime, notify: Notify) -> list[Booking]:
-    """Make the requests of an account count whose address is confirmed now. Those whose hours are gone meanwhile expire."""
-    waiting = select(Booking).where(Booking.account_id == account.id, Booking.state == State.REQUESTED)
-    done: list[Booking] = []
-    for booking in session.scalars(waiting.order_by(Booking.booked, Booking.id)).all():
-        _lock(session, booking)
-        if booking.state != State.REQUESTED:
-            continue
-        parts = _answered_together(session, booking)
-        to = State.ACCEPTED if all(_is_instant(session, part) for part in parts) else State.HELD
-        # Looked at before the first part takes its hours, which cuts the offer of the others.
-        there = all(part.end > now and _still_there(session, part) for part in parts)
-        try:
-            with session.begin_nested():
-                for part in parts:
-                    apply_step(session, part, to if there else State.EXPIRED, Party.PLATFORM, now, notify, None)
-        except IntegrityError:
+def confirm_request(
+    session: Session, booking: Booking, organisation: Organisation, account: Account, now: datetime, notify: Notify
+) -> list[Booking]:
+    """A guest's request counts from now on, in the name of an organisation; if its hours are gone meanwhile, it expires. Returns its parts. Raises
+    ConflictError where it waits for no confirmation, or is for hours of the organisation's own."""
+    _lock(session, booking)
+    if booking.state != State.REQUESTED or (booking.due is not None and booking.due <= now):
+        raise ConflictError("step", state=booking.state)
+    if booking.provider == organisation.id:
+        raise ConflictError("own")
+    parts = _answered_together(session, booking)
+    for part in parts:
+        part.seeker, part.organisation = organisation.id, organisation.name
+        part.account_id, part.email = account.id, account.email
+        own = update(BookingMessage).where(BookingMessage.booking_id == part.id)
+        session.execute(own.values(organisation_id=organisation.id, account_id=account.id))
+    session.flush()
+    to = State.ACCEPTED if all(_is_instant(session, part) for part in parts) else State.HELD
+    # Looked at before the first part takes its hours, which cuts the offer of the others.
+    there = all(part.end > now and _still_there(session, part) for part in parts)
+    try:
+        with session.begin_nested():
             for part in parts:
-                session.refresh(part)
-                apply_step(session, part, State.EXPIRED, Party.PLATFORM, now, notify, None)
-        done += parts
-    return done
+                apply_step(session, part, to if there else State.EXPIRED, Party.PLATFORM, now, notify, None)
+    except IntegrityError:
+        for part in parts:
+            session.refresh(part)
+            apply_step(session, part, State.EXPIRED, Party.PLATFORM, now, notify, None)
+    return parts
+
+
+def disown_request(session: Session, booking: Booking, now: datetime, notify: Notify) -> None:
+    """Whoever reads the mail of the address did not make this request. Raises ConflictError where it waits for no confirmation."""
+    _lock(session, booking)
+    if booking.state != State.REQUESTED:
+        raise ConflictError("step", state=booking.state)
+    for part in _answered_together(session, booking):
+        apply_step(session, part, State.CANCELLED, Party.SEEKER, now, notify, None)
 
 
 def parts_of(session: Session, booking: Booking) -> list[Booking]:
@@ -144,9 +161,9 @@ def history(session: Session, booking: Booking) -> list[BookingEvent]:
 
 
 def add_message(
-    session: Session, booking: Booking, organisation: str, account: str | None, text: str, now: datetime
+    session: Session, booking: Booking, organisation: str | None, account: str | None, text: str, now: datetime
 ) -> BookingMessage:
-    """A message of one party to the other."""
+    """A message of one party to the other. `organisation`: None for a guest, until the request is confirmed."""
     message = BookingMessage(booking_id=booking.id, at=now, organisation_id=organisation, account_id=account, text=text)
     session.add(message)
     session.flush()
@@ -160,6 +177,8 @@ def apply_step(
     if not may_step(was, to, party):
         raise ConflictError("step", state=booking.state)
     booking.state = to
+    if booking.seeker is None and to in ENDED:
+        booking.email = ""  # nobody has shown that it is theirs, and it is of no more use
     booking.due = due_after(to, booking.start, booking.end, now + HOLD)
     session.flush()
     record_event(session, booking, party, account, now)

@@ -26,10 +26,10 @@ class NotSentError(Exception):
 
 
 class Recipient(Protocol):
-    """Whom an e-mail goes to. `erased`: when the account was erased, if it was."""
+    """Whom an e-mail goes to: an account, or a `Mailbox`. `erased`: when the account was erased, if it was."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str | None: ...
 
     @property
     def email(self) -> str: ...
@@ -42,6 +42,18 @@ class Recipient(Protocol):
 
     @property
     def erased(self) -> datetime | None: ...
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """An address that nobody has confirmed yet. A genuine e-mail to it must not carry what a stranger typed, so it has no name; callers pass no text of
+    strangers either."""
+
+    email: str
+    language: str
+    id: None = None
+    name: str = ""
+    erased: None = None
 
 
 class Mailer(Protocol):
@@ -124,7 +136,7 @@ def queue_mail(
             account_id=account.id,
             to=account.email,
             subject=" ".join(translator(f"mail_{key}_subject", **texts).split()),
-            text=translator("mail_hello", name=account.name)
+            text=(translator("mail_hello", name=account.name) if account.name else translator("mail_hello_unknown"))
             + "\n\n"
             + translator(f"mail_{key}_text", **texts)
             + (f"\n\n{translator('mail_parts', parts=periods)}" if periods else "")

@@ -1,4 +1,4 @@
-"""Accounts: registration, confirmation of the address, sign-in and sign-out, passwords."""
+"""Accounts: confirmation of the address, sign-in and sign-out, passwords."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import InvalidError, NotFoundError
 from sharing_platform.organisations.credentials import hash_password, hash_secret, new_secret, verify_password
-from sharing_platform.organisations.models import Account, MailedLink, Membership, Organisation, WebSession
+from sharing_platform.organisations.mailed_links import end_links
+from sharing_platform.organisations.models import Account, Membership, Organisation, WebSession
 from sharing_platform.organisations.permissions import APPROVED, Actor, Kind, Role, rights_of
 
-LINK_LIFE = timedelta(hours=24)
 SESSION_LIFE = timedelta(days=14)
 
 
@@ -51,37 +51,32 @@ def get_or_create_account(
     return account, True
 
 
-def create_link(session: Session, account: Account, now: datetime) -> str:
-    """A secret that proves, once, that its bearer reads the account's mail."""
-    secret, kept = new_secret()
-    session.add(MailedLink(hash=kept, account_id=account.id, expires=now + LINK_LIFE))
-    return secret
+def confirmed_account(session: Session, email: str) -> Account | None:
+    """The account whose owner has shown that they read the mail of this address."""
+    account = find_account(session, email)
+    return account if account is not None and account.confirmed is not None else None
 
 
-def account_of_link(session: Session, secret: str, now: datetime) -> Account:
-    """Raises NotFoundError for a link that is unknown, used or too old."""
-    return session.get_one(Account, _usable(session.get(MailedLink, hash_secret(secret)), now).account_id)
-
-
-def redeem_link(session: Session, secret: str, password: str | None, now: datetime) -> Account:
-    """Confirm the address; choose the password where one is given, which ends all sessions. Raises NotFoundError, or InvalidError where the account
-    has no password yet and none is given, or a bad one."""
-    link = _usable(session.get(MailedLink, hash_secret(secret), with_for_update=True), now)
-    account = session.get_one(Account, link.account_id)
-    if password is not None:
-        account.password_hash = hash_password(password, account.email, account.name)
-        session.execute(delete(WebSession).where(WebSession.account_id == account.id))
-    elif account.password_hash is None:
-        raise InvalidError("password_length", "password")
-    link.used = now
-    account.confirmed = account.confirmed or now
+def make_account(session: Session, email: str, name: str, language: str, now: datetime) -> Account:
+    """The account of somebody who has used a link that was sent to this address. One that nobody had confirmed so far takes the name that is known
+    now."""
+    account, _ = get_or_create_account(session, email, name, language, now)
+    if account.confirmed is None:
+        account.name, account.language = name, language
+    confirm(account, now)
     return account
 
 
-def _usable(link: MailedLink | None, now: datetime) -> MailedLink:
-    if link is None or link.used is not None or link.expires <= now:
-        raise NotFoundError("link")
-    return link
+def confirm(account: Account, now: datetime) -> None:
+    """Its owner has used a link that was sent to its address."""
+    account.confirmed = account.confirmed or now
+
+
+def set_password(session: Session, account: Account, password: str, now: datetime) -> None:
+    """Ends all sessions, and all links that were sent to the address before. Raises InvalidError for a bad password."""
+    account.password_hash = hash_password(password, account.email, account.name)
+    session.execute(delete(WebSession).where(WebSession.account_id == account.id))
+    end_links(session, account.email, now)
 
 
 def sign_in(session: Session, email: str, password: str, now: datetime) -> tuple[str, Account]:
@@ -97,18 +92,28 @@ def sign_in(session: Session, email: str, password: str, now: datetime) -> tuple
 def open_session(session: Session, account: Account, now: datetime) -> str:
     """Speaks for the organisation that the account has been in longest."""
     secret, kept = new_secret()
-    first = select(Membership).where(Membership.account_id == account.id).order_by(Membership.created).limit(1)
-    membership = session.scalars(first).first()
     session.add(
         WebSession(
             hash=kept,
             account_id=account.id,
-            organisation_id=membership.organisation_id if membership else None,
+            organisation_id=first_organisation(session, account),
             created=now,
             expires=now + SESSION_LIFE,
         )
     )
     return secret
+
+
+def first_organisation(session: Session, account: Account) -> str | None:
+    """The organisation that the account has been in longest."""
+    mine = select(Membership.organisation_id).where(Membership.account_id == account.id)
+    return session.scalars(mine.order_by(Membership.created, Membership.organisation_id).limit(1)).first()
+
+
+def speak_for_first(session: Session, account: Account, organisation: Organisation) -> None:
+    """Somebody who was in no organisation speaks for this one from now on."""
+    silent = update(WebSession).where(WebSession.account_id == account.id, WebSession.organisation_id.is_(None))
+    session.execute(silent.values(organisation_id=organisation.id))
 
 
 def user_of_session(session: Session, secret: str, now: datetime) -> SignedIn | None:
@@ -144,9 +149,8 @@ def switch_organisation(session: Session, secret: str, organisation: str, now: d
     current.organisation_id = organisation
 
 
-def change_password(session: Session, account: Account, old: str, new: str) -> None:
-    """Ends all sessions. Raises InvalidError."""
-    if not verify_password(account.password_hash, old):
+def change_password(session: Session, account: Account, old: str | None, new: str, now: datetime) -> None:
+    """Somebody who is signed in chooses another password, or the first. Raises what `set_password` raises, and InvalidError for a wrong old one."""
+    if account.password_hash is not None and not verify_password(account.password_hash, old or ""):
         raise InvalidError("sign_in_wrong", "old")
-    account.password_hash = hash_password(new, account.email, account.name)
-    session.execute(delete(WebSession).where(WebSession.account_id == account.id))
+    set_password(session, account, new, now)

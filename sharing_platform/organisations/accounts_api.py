@@ -11,10 +11,14 @@ from sharing_platform.organisations import personal_data, service
 from sharing_platform.organisations.accounts import SESSION_LIFE, SignedIn
 from sharing_platform.organisations.dependencies import Person
 from sharing_platform.organisations.directory import memberships
+from sharing_platform.organisations.mailed_links import find_link
+from sharing_platform.organisations.models import MailedLink
 from sharing_platform.organisations.permissions import Role
 from sharing_platform.organisations.schemas import (
     AccountOut,
     ForgotIn,
+    LinkIn,
+    LinkOut,
     MembershipOut,
     PasswordIn,
     RegisterIn,
@@ -29,13 +33,20 @@ router = APIRouter(prefix="/api/v1", tags=["people"])
 
 @router.post("/accounts", status_code=202, responses=problems(422, 429))
 def post_account(wanted: RegisterIn, context: Context, request: Request) -> None:
-    """Register. An e-mail goes to the address; the answer is the same where there is an account already."""
+    """Register. An e-mail goes to the address, with a link that makes the account; the answer is the same where there is one already."""
     service.register(context, wanted, client_address(request))
+
+
+@router.post("/accounts/link", responses=problems(404, 422))
+def post_link(wanted: LinkIn, context: Context, session: ReadSession) -> LinkOut:
+    """What the secret of an e-mail is for. Changes nothing."""
+    return link_out(find_link(session, wanted.link, context.now(), *service.WELCOME))
 
 
 @router.post("/accounts/welcome", status_code=204, responses=problems(404, 422))
 def post_welcome(wanted: WelcomeIn, context: Context, response: Response) -> None:
-    """Use the secret of an e-mail: confirm the address, choose a password. Signs in."""
+    """Use the secret of an e-mail: make the account that was registered, or choose a password for the one that exists. Ends all other
+    sessions and links of the account. Signs in."""
     secret, _ = service.welcome(context, wanted.link, wanted.password)
     keep_session(response, context, secret)
 
@@ -73,7 +84,7 @@ def get_account(person: Person, session: ReadSession) -> AccountOut:
 
 @router.put("/account/password", status_code=204, responses=problems(401, 422, 429))
 def put_password(wanted: PasswordIn, person: Person, context: Context, response: Response) -> None:
-    """Choose another password. All other sessions end."""
+    """Choose another password, or the first, without `old`. All other sessions and all mailed links end."""
     keep_session(response, context, service.change_password(context, person, wanted.old, wanted.new))
 
 
@@ -104,6 +115,11 @@ def account_out(session: ReadSession, person: SignedIn) -> AccountOut:
         speaks_for=organisation.id if organisation else None,
         memberships=organisations,
     )
+
+
+def link_out(link: MailedLink) -> LinkOut:
+    known = {name: value for name, value in link.details.items() if name in LinkOut.model_fields}
+    return LinkOut.model_validate({"purpose": link.purpose, "email": link.email, **known})
 
 
 def keep_session(response: Response, context: PlatformContext, secret: str) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from sharing_platform.organisations import accounts, directory
 from sharing_platform.organisations.audit_log import log
+from sharing_platform.organisations.mailed_links import Purpose, create_link
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import APPROVED, Kind, Role
 
@@ -23,4 +24,4 @@ def make_administrator(sessions: sessionmaker[Session], email: str, name: str, r
             organisation.status, organisation.decided = APPROVED, now
         directory.put_member(session, organisation.id, account.id, Role.OWNER, now)
         log(session, now, None, "region.administrator", account.id, organisation=organisation.id)
-        return accounts.create_link(session, account, now)
+        return create_link(session, Purpose.PASSWORD, account.email, now)

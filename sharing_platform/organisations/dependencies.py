@@ -8,9 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import Depends, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from sharing_platform.database import UNAVAILABLE, read_session
@@ -24,6 +25,8 @@ from sharing_platform.pages import language_of, redirect, render, with_problems
 
 CONFIGURED_TOKEN = "configured"  # noqa: S105 - what the audit log calls a token from the operator's configuration
 _BEARER, _SESSION = "HTTPBearer", "session"
+_LINK_COOKIE = "link"
+_LINK_COOKIE_S = 3600
 
 _Bearer = Annotated[
     HTTPAuthorizationCredentials | None,
@@ -152,6 +155,23 @@ class PageRequest:
         """The same form again, with what was typed and what is wrong with it."""
         status, shown = with_problems(error, given, problems)
         return self.render(template, status, **{**values, **shown})
+
+    @property
+    def link(self) -> str:
+        """The secret of the mailed link that led here; empty if none did."""
+        return self.request.cookies.get(_LINK_COOKIE, "")
+
+    def keep_link(self, secret: str, path: str) -> Response:
+        """Out of the address at once: a secret must get into no history, no log and no referrer. The page at `path` shows what it is for."""
+        answer = redirect(path)
+        answer.set_cookie(
+            _LINK_COOKIE, quote(secret[:100]), max_age=_LINK_COOKIE_S, path=path, httponly=True, samesite="lax",
+            secure=self.context.secure,
+        )  # fmt: skip
+        return answer
+
+    def forget_link(self, answer: Response, path: str) -> None:
+        answer.delete_cookie(_LINK_COOKIE, path=path)
 
     def redirect(self, path: str, done: str | None = None) -> RedirectResponse:
         """On to another page, which shows the message `done_<done>`."""

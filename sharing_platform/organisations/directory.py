@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
+from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.models import Account, ApiToken, Membership, Organisation, WebSession
 from sharing_platform.organisations.permissions import APPROVED, Kind, Role
 
@@ -27,6 +28,13 @@ def create_organisation(
     if owner is not None:
         session.add(Membership(account_id=owner.id, organisation_id=organisation.id, role=Role.OWNER, created=now))
     return organisation
+
+
+def found(session: Session, name: str, kind: Kind, now: datetime, owner: Account) -> Organisation:
+    """`create_organisation` by somebody who becomes its owner, recorded in the audit log."""
+    made = create_organisation(session, name, kind, now, owner)
+    log(session, now, None, "organisation.founded", made.id, organisation=made.id)
+    return made
 
 
 def _free_id(session: Session, name: str) -> str:

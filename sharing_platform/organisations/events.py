@@ -12,15 +12,6 @@ from sharing_platform.organisations.models import Account, Organisation
 
 
 @dataclass(frozen=True)
-class AddressConfirmed:
-    """Somebody has used a mailed link: the address is theirs."""
-
-    session: Session
-    account: Account
-    now: datetime
-
-
-@dataclass(frozen=True)
 class OrganisationChanged:
     """Name or place of an organisation may be others now."""
 

@@ -64,12 +64,17 @@ class Membership(Base):
 
 
 class MailedLink(Base):
-    """A link sent by e-mail that works once: to confirm an address or to choose a password. Only its hash is kept."""
+    """A link sent by e-mail that works once. Only its hash is kept. `purpose` and `subject` (a booking, an invitation) say what it is for; `details`:
+    what somebody typed for an address that has no account yet. Until the link is used, nothing else is kept of them."""
 
     __tablename__ = "mailed_link"
+    __table_args__ = (Index("mailed_link_by_email", "email"),)
 
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
+    purpose: Mapped[str] = mapped_column(String(20))
+    email: Mapped[str] = mapped_column(String(254))
+    subject: Mapped[str] = mapped_column(String(200))
+    details: Mapped[dict[str, str]] = mapped_column(JSON)
     expires: Mapped[datetime] = mapped_column(UtcDateTime)
     used: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
 from sharing_platform.database import read_session
 from sharing_platform.dependencies import client_address
 from sharing_platform.errors import NotSignedInError, PlatformError
-from sharing_platform.organisations import accounts, service
+from sharing_platform.organisations import service
 from sharing_platform.organisations.accounts import SignedIn
-from sharing_platform.organisations.accounts_api import end_session, keep_session
+from sharing_platform.organisations.accounts_api import end_session, keep_session, link_out
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.directory import memberships
-from sharing_platform.organisations.schemas import ForgotIn, RegisterIn, SignInIn
+from sharing_platform.organisations.mailed_links import find_link
+from sharing_platform.organisations.schemas import ForgotIn, LinkOut, RegisterIn, SignInIn
 from sharing_platform.pages import Form, FormData, safe_next_path, validate_form
 
 router = APIRouter(include_in_schema=False)
 
-_LINK_COOKIE = "link"
-_LINK_COOKIE_S = 3600
 NEW_KINDS = ("seeker", "factory", "training_centre")
 
 
@@ -92,36 +89,32 @@ def post_forgotten(page: Page, form: FormData) -> Response:
 
 @router.get("/welcome/{secret}")
 def get_welcome_link(secret: str, page: Page) -> Response:
-    """Out of the address at once: it must get into no history, no log and no referrer."""
-    answer = page.redirect("/welcome")
-    answer.set_cookie(
-        _LINK_COOKIE, quote(secret[:100]), max_age=_LINK_COOKIE_S, path="/welcome", httponly=True, samesite="lax",
-        secure=page.context.secure,
-    )  # fmt: skip
-    return answer
+    return page.keep_link(secret, "/welcome")
 
 
 @router.get("/welcome")
 def get_welcome(page: Page) -> HTMLResponse:
-    with read_session(page.context.sessions) as session:
-        secret = page.request.cookies.get(_LINK_COOKIE, "")
-        account = accounts.account_of_link(session, secret, page.now)
-        return page.render("welcome.html", account=account)
+    """What the link is for. Changes nothing: mail scanners open links, too."""
+    return page.render("welcome.html", link=_link_shown(page))
 
 
 @router.post("/welcome")
 def post_welcome(page: Page, form: FormData) -> Response:
-    secret = page.request.cookies.get(_LINK_COOKIE, "")
-    with read_session(page.context.sessions) as session:
-        account = accounts.account_of_link(session, secret, page.now)
+    shown = _link_shown(page)
     try:
-        session_secret, _ = service.welcome(page.context, secret, form.get("password") or None)
+        session_secret, _ = service.welcome(page.context, page.link, form.get("password"))
     except PlatformError as error:
-        return page.render_form("welcome.html", error, {}, {}, account=account)
+        return page.render_form("welcome.html", error, {}, {}, link=shown)
     answer = page.redirect("/desk", "welcome")
     keep_session(answer, page.context, session_secret)
-    answer.delete_cookie(_LINK_COOKIE, path="/welcome")
+    page.forget_link(answer, "/welcome")
     return answer
+
+
+def _link_shown(page: PageRequest) -> LinkOut:
+    """Raises NotFoundError."""
+    with read_session(page.context.sessions) as session:
+        return link_out(find_link(session, page.link, page.now, *service.WELCOME))
 
 
 @router.get("/account")
@@ -133,7 +126,7 @@ def get_account(page: Page) -> HTMLResponse:
 def post_password(page: Page, form: FormData) -> Response:
     person = _person(page)
     try:
-        secret = service.change_password(page.context, person, form.get("old", ""), form.get("password", ""))
+        secret = service.change_password(page.context, person, form.get("old"), form.get("password", ""))
     except PlatformError as error:
         return _account(page, person, error)
     answer = page.redirect("/account", "saved")

@@ -36,7 +36,8 @@ def export(session: Session, account: Account, events: Events) -> dict[str, Any]
         "sessions": rows_of(session, WebSession, account, "created", "expires", "organisation_id"),
     }
     events.publish(PersonalDataRequested(session, account, data))
-    data["mails"] = rows_of(session, Mail, account, "to", "subject", "created", "sent")
+    mails = select(Mail).where((Mail.account_id == account.id) | (Mail.to == account.email))
+    data["mails"] = [columns_of(mail, "to", "subject", "created", "sent") for mail in session.scalars(mails)]
     data["actions"] = rows_of(session, AuditEntry, account, "at", "action", "subject", "details")
     return data
 
@@ -60,9 +61,11 @@ def erase(session: Session, account: Account, events: Events, now: datetime) -> 
     for organisation, role in memberships(session, account.id):
         if role == Role.OWNER and _left_alone(session, organisation.id, account.id):
             raise ConflictError("last_owner")
-    tables: Iterable[Any] = (WebSession, MailedLink, Membership, Mail)
+    tables: Iterable[Any] = (WebSession, Membership, Mail)
     for table in tables:
         session.execute(delete(table).where(table.account_id == account.id))
+    session.execute(delete(MailedLink).where(MailedLink.email == account.email))
+    session.execute(delete(Mail).where(Mail.to == account.email))
     account.email, account.name = erased_address(account.id), ERASED_NAME
     account.password_hash, account.confirmed, account.erased = None, None, now
 

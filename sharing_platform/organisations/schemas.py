@@ -26,11 +26,29 @@ class RegisterIn(ApiModel):
     language: LanguageCode = "nl"
 
 
-class WelcomeIn(ApiModel):
+LinkSecret = Annotated[str, Field(max_length=100)]
+
+
+class LinkIn(ApiModel):
+    """The secret from an e-mail: the last part of the link."""
+
+    link: LinkSecret
+
+
+class LinkOut(ApiModel):
+    """What a link is for. `register` makes this account and this organisation, `password` sets a password for the account that exists."""
+
+    purpose: Literal["register", "password"]
+    email: str
+    name: str | None = None
+    organisation: str | None = None
+    kind: NewKind | None = None
+
+
+class WelcomeIn(LinkIn):
     """The secret from an e-mail, and the password to set."""
 
-    link: Annotated[str, Field(max_length=100)]
-    password: Password | None = None
+    password: Password
 
 
 class SignInIn(ApiModel):
@@ -47,9 +65,9 @@ class ForgotIn(ApiModel):
 
 
 class PasswordIn(ApiModel):
-    """The old one proves that it is the person."""
+    """The old one proves that it is the person. An account of a guest has none yet."""
 
-    old: Password
+    old: Password | None = None
     new: Password
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import secrets
+from datetime import datetime
+
+from sqlalchemy.orm import Session
 
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import NotFoundError
@@ -13,11 +16,15 @@ from sharing_platform.notifications.models import Webhook
 from sharing_platform.organisations import accounts, api_tokens, directory, personal_data, rate_limits
 from sharing_platform.organisations.accounts import SignedIn
 from sharing_platform.organisations.audit_log import log
-from sharing_platform.organisations.events import AddressConfirmed, OrganisationChanged, OrganisationRefused
-from sharing_platform.organisations.models import Account, ApiToken, Membership, Organisation
+from sharing_platform.organisations.events import OrganisationChanged, OrganisationRefused
+from sharing_platform.organisations.mailed_links import Purpose, use_link
+from sharing_platform.organisations.models import Account, ApiToken, MailedLink, Membership, Organisation
 from sharing_platform.organisations.permissions import Actor, Kind, Right, Role
 from sharing_platform.organisations.schemas import MemberIn, OrganisationIn, RegisterIn, SignInIn, TokenIn
 from sharing_platform.organisations.sign_up import SignUp
+
+WELCOME = (Purpose.REGISTER, Purpose.PASSWORD)
+"""What the links are for that lead to the page `/welcome`."""
 
 
 def register(context: PlatformContext, wanted: RegisterIn, address: str) -> None:
@@ -41,17 +48,30 @@ def forgot(context: PlatformContext, email: str, address: str) -> None:
     context.wake_workers()
 
 
-def welcome(context: PlatformContext, link: str, password: str | None) -> tuple[str, Account]:
-    """Redeem a mailed link: the address is confirmed, and the account's requests count. Returns a new session's secret. Raises NotFoundError, InvalidError."""
+def welcome(context: PlatformContext, secret: str, password: str | None) -> tuple[str, Account]:
+    """Use a mailed link: make the account and the organisation that were registered, or choose a password. Returns a new session's secret.
+    Raises NotFoundError, InvalidError for a bad password."""
     now = context.now()
     with context.sessions.begin() as session:
-        account = accounts.redeem_link(session, link, password, now)
-        context.events.publish(AddressConfirmed(session, account, now))
+        link = use_link(session, secret, now, *WELCOME)
+        account = _registered(session, link, now) if link.purpose == Purpose.REGISTER else None
+        account = account or accounts.find_account(session, link.email)
+        if account is None:
+            raise NotFoundError("link")
+        accounts.confirm(account, now)
+        accounts.set_password(session, account, password or "", now)
         log(session, now, None, "account.confirmed", account.id)
-        secret = accounts.open_session(session, account, now)
-    context.live.publish("offers")
-    context.wake_workers()
-    return secret, account
+        return accounts.open_session(session, account, now), account
+
+
+def _registered(session: Session, link: MailedLink, now: datetime) -> Account:
+    """The account and the organisation of a registration. Raises NotFoundError where the address has an account by now."""
+    given = link.details
+    if accounts.confirmed_account(session, link.email) is not None:
+        raise NotFoundError("link")
+    account = accounts.make_account(session, link.email, given["name"], given["language"], now)
+    directory.found(session, given["organisation"], Kind(given["kind"]), now, account)
+    return account
 
 
 def sign_in(context: PlatformContext, wanted: SignInIn, address: str) -> tuple[str, Account]:
@@ -76,13 +96,13 @@ def speak_for(context: PlatformContext, secret: str, organisation: str) -> None:
         accounts.switch_organisation(session, secret, organisation, context.now())
 
 
-def change_password(context: PlatformContext, person: SignedIn, old: str, new: str) -> str:
-    """Ends all sessions; returns the secret of a new one. Raises InvalidError, TooManyError."""
+def change_password(context: PlatformContext, person: SignedIn, old: str | None, new: str) -> str:
+    """`old`: None for the first password of an account that has none. Ends all sessions; returns the secret of a new one. Raises InvalidError, TooManyError."""
     now = context.now()
     rate_limits.count_attempt(context.sessions, rate_limits.SIGN_IN_BY_ACCOUNT, person.account.email, now)
     with context.sessions.begin() as session:
         account = session.get_one(Account, person.account.id)
-        accounts.change_password(session, account, old, new)
+        accounts.change_password(session, account, old, new, now)
         log(session, now, person.actor(), "account.password", account.id)
         return accounts.open_session(session, account, now)
 

@@ -1,16 +1,16 @@
-"""Creates accounts: at registration, by invitation, or for a guest's first request."""
+"""E-mails to people who want an account or have one: at registration, for a forgotten password. Before somebody has used the link in such an
+e-mail, no account is made for them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from sharing_platform.notifications.mail import queue_mail
+from sharing_platform.notifications.mail import Mailbox, Recipient, queue_mail
 from sharing_platform.organisations import accounts, directory
-from sharing_platform.organisations.audit_log import log
+from sharing_platform.organisations.mailed_links import Purpose, create_link
 from sharing_platform.organisations.models import Account, Organisation
 from sharing_platform.organisations.permissions import Kind, Role
 
@@ -25,29 +25,16 @@ class SignUp:
     def register(
         self, session: Session, name: str, email: str, organisation: str, kind: Kind, language: str, now: datetime
     ) -> None:
-        """Create account and organisation, and send the link that confirms the address. Only the owner of the address learns
-        whether there already was an account."""
-        account, new = accounts.get_or_create_account(session, email, name, language, now)
-        if not new and account.confirmed is not None:
-            self.write(session, account, "known", now, link=f"{self.url}/sign-in")
+        """Send the link that makes account and organisation. Only the owner of the address learns whether there already was an account."""
+        account = accounts.confirmed_account(session, email)
+        if account is not None:
+            sign_in, forgotten = f"{self.url}/sign-in", f"{self.url}/forgotten"
+            self.write(session, account, "known", now, link=sign_in, forgotten=forgotten)
             return
-        if new:
-            made = directory.create_organisation(session, organisation, kind, now, owner=account)
-            log(session, now, None, "organisation.founded", made.id, organisation=made.id)
-        self.send_link(session, account, "confirm", now)
-
-    def guest(
-        self, session: Session, name: str, email: str, organisation: str, language: str, now: datetime
-    ) -> tuple[Account, Organisation]:
-        """Who asks without having signed in: their account, made if need be, and the organisation they ask for. An account that
-        exists speaks for its own organisation, whatever was typed."""
-        account, new = accounts.get_or_create_account(session, email, name, language, now)
-        existing = [] if new else directory.memberships(session, account.id)
-        if existing:
-            return account, existing[0][0]
-        made = directory.create_organisation(session, organisation, Kind.SEEKER, now, owner=account)
-        log(session, now, None, "organisation.founded", made.id, organisation=made.id)
-        return account, made
+        details = {"name": name, "organisation": organisation, "kind": kind.value, "language": language}
+        subject = organisation.casefold()[:200]
+        secret = create_link(session, Purpose.REGISTER, email, now, subject, **details)
+        self.write(session, Mailbox(email, language), "confirm", now, link=f"{self.url}/welcome/{secret}")
 
     def invite(
         self,
@@ -63,7 +50,8 @@ class SignUp:
         account, _ = accounts.get_or_create_account(session, email, name, language, now)
         directory.put_member(session, organisation.id, account.id, role, now)
         if account.confirmed is None:
-            self.send_link(session, account, "invited", now, organisation=organisation.name)
+            link = f"{self.url}/welcome/{create_link(session, Purpose.PASSWORD, email, now)}"
+            self.write(session, mailbox_of(account), "invited", now, link=link)
         else:
             self.write(session, account, "joined", now, organisation=organisation.name, link=f"{self.url}/desk")
         return account
@@ -71,21 +59,22 @@ class SignUp:
     def forgot(self, session: Session, email: str, now: datetime) -> None:
         """Send a link to choose a password, where there is such an account; the answer is the same where there is none."""
         account = accounts.find_account(session, email)
-        if account is not None and account.erased is None:
-            self.send_link(session, account, "reset", now)
+        if account is None:
+            return
+        link = f"{self.url}/welcome/{create_link(session, Purpose.PASSWORD, email, now)}"
+        self.write(session, mailbox_of(account), "reset", now, link=link)
 
-    def send_link(
+    def write(
         self,
         session: Session,
-        account: Account,
+        recipient: Recipient,
         key: str,
         now: datetime,
-        parts: Sequence[tuple[datetime, datetime]] = (),
         **values: object,
     ) -> None:
-        """The secret works once; the page that it leads to moves it out of the address at once. `parts`: as `queue_mail` takes them."""
-        link = f"{self.url}/welcome/{accounts.create_link(session, account, now)}"
-        queue_mail(session, account, key, self.zone, now, parts, link=link, **values)
+        queue_mail(session, recipient, key, self.zone, now, (), **values)
 
-    def write(self, session: Session, account: Account, key: str, now: datetime, **values: object) -> None:
-        queue_mail(session, account, key, self.zone, now, (), **values)
+
+def mailbox_of(account: Account) -> Recipient:
+    """The account; its mere mailbox where nobody has shown that it is theirs: its name may be what a stranger typed."""
+    return account if account.confirmed is not None else Mailbox(account.email, account.language)

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from sqlalchemy import select
 
-from sharing_platform.bookings import service
+from sharing_platform.bookings import confirmation, service
 from sharing_platform.bookings.lifecycle import FIRM, LIVE, PENDING, Party, State
 from sharing_platform.database import read_session
 from sharing_platform.errors import NotSignedInError
@@ -26,14 +26,20 @@ def get_desk(page: Page) -> HTMLResponse:
     if page.person is None:
         raise NotSignedInError
     actor = page.actor
-    if actor is None:
-        return page.render("desk_alone.html")
     with read_session(page.context.sessions) as session:
-        own, now = actor.organisation, page.now
+        now = page.now
+        unconfirmed = [
+            service.booking_out(session, booking, Party.SEEKER, now)
+            for booking in confirmation.waiting_requests(session, page.person)
+        ]
+        if actor is None:
+            return page.render("desk_alone.html", unconfirmed=unconfirmed)
+        own = actor.organisation
         ended = frozenset(State) - LIVE - PENDING
         waiting = service.waiting_for_answer(session, own, now) if actor.approved else []
         return page.render(
             "desk.html",
+            unconfirmed=unconfirmed,
             organisation=session.get_one(Organisation, own),
             waiting=[service.booking_out(session, booking, Party.PROVIDER, now) for booking in waiting],
             given=service.list_bookings(session, actor, Party.PROVIDER, FIRM, _SHOWN, None, now).bookings,

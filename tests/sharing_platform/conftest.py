@@ -20,6 +20,7 @@ from analytics.publishing.webhooks import post_signed
 from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.organisations import accounts, api_tokens, directory
+from sharing_platform.organisations.credentials import hash_password
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import Kind, Right, Role
 from sharing_platform.scheduler import ScheduledJobs
@@ -81,11 +82,24 @@ class Platform:
         wait_for(lambda: bool(found()), f"a mail to {address} with {said!r}")
         return found()[-1]
 
-    def link_in_mail(self, address: str) -> str:
-        """The link that works once."""
-        link = re.search(r"http\S+/welcome/\S+", self.mail(address, "/welcome/").get_content())
+    def link_in_mail(self, address: str, path: str = "/welcome/") -> str:
+        """The link that works once, of the newest mail with one."""
+        link = re.search(rf"http\S+{path}\S+", self.mail(address, path).get_content())
         assert link is not None
         return link.group(0)
+
+    def secret_in_mail(self, address: str, path: str = "/welcome/") -> str:
+        """What the API takes of such a link."""
+        return self.link_in_mail(address, path).rpartition("/")[2]
+
+    def confirm_request(self, address: str, mine: bool = True) -> httpx2.Client:
+        """A guest opens the link in the mail and confirms the request, which signs in."""
+        guest = client(self.url, headers={"Origin": self.url})
+        self._opened.append(guest)
+        body = {"link": self.secret_in_mail(address, "/confirm/"), "mine": mine}
+        answer = guest.post("/api/v1/requests/confirmation", json=body)
+        assert answer.status_code == 200, answer.text
+        return guest
 
     def somebody(
         self,
@@ -94,11 +108,14 @@ class Platform:
         role: Role = Role.OWNER,
         kind: Kind = Kind.SEEKER,
         approved: bool = True,
+        password: str | None = None,
     ) -> httpx2.Client:
-        """Signed in, with a password, in an organisation that is made if there is none of that name."""
+        """Signed in, in an organisation that is made if there is none of that name."""
         with self.context.sessions.begin() as session:
             account, _ = accounts.get_or_create_account(session, email, email.partition("@")[0], "nl", self.present[0])
             account.confirmed = self.present[0]
+            if password is not None:
+                account.password_hash = hash_password(password)
             if organisation is not None:
                 own = session.get(Organisation, organisation) or directory.create_organisation(
                     session, organisation, kind, self.present[0]

@@ -69,7 +69,7 @@ def pages(ids: dict[str, str]) -> list[tuple[str, str]]:
     anyone = [
         "/", "/?view=week", "/?process=milling&near=Genk&within_km=80&sort=fit", "/?q=titaan", "/?near=Nergens", "/offers/o2", "/offers/none",
         "/machines/hal-2/mill-1", "/listings", "/listings?q=niets", f"/listings/{ids['operator']}", f"/listings/{ids['training']}", "/wanted",
-        f"/wanted/{ids['wanted']}", "/register", "/sign-in", "/forgotten", "/welcome", "/nowhere",
+        f"/wanted/{ids['wanted']}", "/register", "/sign-in", "/forgotten", "/welcome", "/confirm", "/nowhere",
     ]  # fmt: skip
     seeker = ["/desk", f"/bookings/{ids['booking']}", f"/wanted/{ids['wanted']}", f"/searches/{ids['search']}", "/wanted/new", "/account", "/organisation", "/offers/o3"]  # fmt: skip
     owner = [
@@ -267,10 +267,10 @@ def test_an_administrator_approves_and_a_factory_shares(browser: Browser, platfo
     factory.goto(platform.link_in_mail("piet@maes.be"))
     factory.get_by_label("Nieuw wachtwoord").fill("kort")
     factory.get_by_label("Nieuw wachtwoord").evaluate("field => field.removeAttribute('minlength')")
-    factory.get_by_role("button", name="Verder").click()
+    factory.get_by_role("button", name="Account maken").click()
     expect(factory.get_by_text("Kies een wachtwoord van 12 tot 200 tekens.")).to_be_visible()
     factory.get_by_label("Nieuw wachtwoord").fill("een zin die lang genoeg is")
-    factory.get_by_role("button", name="Verder").click()
+    factory.get_by_role("button", name="Account maken").click()
     expect(factory.get_by_text("De regio moet uw organisatie nog goedkeuren.")).to_be_visible()
     region.goto("/region")
     region.get_by_role("button", name="Goedkeuren: Maes Metaal").click()

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import timedelta
+from importlib.resources import files
 from pathlib import Path
 
 import psycopg
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, text
 
-from sharing_platform.database import newest_revision, revision_of
+from sharing_platform.database import migrate, newest_revision, revision_in, revision_of
+from sharing_platform.organisations.credentials import hash_secret
 from tests.sharing_platform.conftest import NOON, platform_over
 
 DUMPS = Path(__file__).parent / "databases"
@@ -59,3 +64,49 @@ def test_a_database_of_the_version_before_is_opened_and_goes_on(filled_url: str)
         taken = {"start": (NOON + timedelta(hours=6)).isoformat(), "end": (NOON + timedelta(hours=8)).isoformat()}
         assert platform.startup.post("/api/v1/offers/o1/booking", json=taken).status_code in (409, 422)
         assert platform.startup.post("/api/v1/offers/o2/booking").status_code == 201
+
+
+def test_an_older_link_can_choose_a_password_and_nothing_else(filled_url: str) -> None:
+    """It does not say what it was sent for: requests that somebody made with the address stay unconfirmed."""
+    secret = "a link of the version before"
+    engine = create_engine(filled_url)
+    with engine.begin() as connection:
+        account = connection.scalar(text("SELECT id FROM account WHERE email = 'an@startup.example'"))
+        booking = connection.scalar(text("SELECT id FROM booking"))
+        values = {
+            "hash": hash_secret(secret),
+            "account": account,
+            "expires": NOON.replace(tzinfo=None) + timedelta(hours=1),
+        }
+        connection.execute(
+            text("INSERT INTO mailed_link (hash, account_id, expires) VALUES (:hash, :account, :expires)"), values
+        )
+        connection.execute(text("UPDATE booking SET state = 'requested' WHERE id = :id"), {"id": booking})
+    engine.dispose()
+    with platform_over(filled_url) as platform:
+        for path in ("/api/v1/requests/link", "/api/v1/requests/confirmation"):
+            assert platform.anyone.post(path, json={"link": secret}).status_code == 404
+        body = {"link": secret, "password": "another sentence that is long enough"}
+        assert platform.anyone.post("/api/v1/accounts/welcome", json=body).status_code == 204
+        (waiting,) = platform.anyone.get("/api/v1/requests").json()["requests"]
+        assert (waiting["id"], waiting["state"]) == (booking, "requested")
+
+
+def test_the_newest_revision_can_be_undone(filled_url: str) -> None:
+    with platform_over(filled_url) as platform:
+        platform.anyone.post("/api/v1/accounts/forgotten", json={"email": "an@startup.example"})
+    engine = create_engine(filled_url)
+    with engine.begin() as connection:
+        downgrade(connection, "0007")
+        assert connection.scalar(text("SELECT count(*) FROM mailed_link JOIN account ON account.id = account_id")) == 1
+    with engine.begin() as connection:
+        migrate(connection)
+        assert revision_in(connection) == newest_revision()
+    engine.dispose()
+
+
+def downgrade(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(files("sharing_platform") / "migrations"))
+    config.attributes["connection"] = connection
+    command.downgrade(config, revision)

@@ -59,7 +59,7 @@ def described(
         platform = Platform(address, [NOON], app)
         platform.machine()
         platform.offer()
-        person = platform.somebody("r@limburg.be", "limburg", Role.OWNER, Kind.REGION)
+        person = platform.somebody("r@limburg.be", "limburg", Role.OWNER, Kind.REGION, password="not an example's")
         yield address, {"Cookie": f"session={person.cookies['session']}", "Origin": address}
         platform.close()
 

@@ -31,7 +31,7 @@ from sharing_platform.bookings.lifecycle import LIVE, PENDING, Party, State, may
 from sharing_platform.bookings.models import Booking, BookingEvent
 from sharing_platform.bookings.occupancy import BookedHours
 from sharing_platform.bookings.requests import Seeker
-from sharing_platform.bookings.schemas import AskIn, PartIn
+from sharing_platform.bookings.schemas import AskIn, Guest, PartIn
 from sharing_platform.database import open_database
 from sharing_platform.errors import PlatformError
 from sharing_platform.events import Events
@@ -47,6 +47,16 @@ from tests.postgres import fresh_database
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 SEEKERS = ("north", "south", "new")
 _hours = st.integers(0, 30)
+
+
+GUEST = Guest(organisation="New", name="New", email="new@new.be")
+
+
+def _seeker(session: Session, who: str, confirmed: bool) -> Seeker:
+    """`new` asks signed in (`confirmed`) or as a guest."""
+    if who == "new" and not confirmed:
+        return Seeker(None, guest=GUEST)
+    return Seeker(session.get_one(Organisation, who), session.get(Account, "new") if who == "new" else None)
 
 
 def notify_nobody(*_: object) -> None:
@@ -122,8 +132,7 @@ class Bookings(RuleBasedStateMachine):
         chosen = data.draw(st.sampled_from(self._offers(OPEN) or self._offers() or ["none"]))
 
         def asked(session: Session) -> object:
-            account = session.get(Account, "new") if who == "new" else None
-            seeker = Seeker(session.get_one(Organisation, who), account, confirmed or who != "new")
+            seeker = _seeker(session, who, confirmed)
             wanted = AskIn()
             offer = session.get(Offer, chosen)
             windows = offer.free_windows(self.now) if offer is not None else []
@@ -142,8 +151,7 @@ class Bookings(RuleBasedStateMachine):
         chosen = [data.draw(st.sampled_from(self._offers(OPEN) or ["none"])) for _ in parts]
 
         def asked(session: Session) -> None:
-            account = session.get(Account, "new") if who == "new" else None
-            seeker = Seeker(session.get_one(Organisation, who), account, who != "new")
+            seeker = _seeker(session, who, confirmed=False)
             spans = []
             for name, (begin, length) in zip(chosen, parts, strict=True):
                 offer = session.get(Offer, name)
@@ -169,11 +177,14 @@ class Bookings(RuleBasedStateMachine):
 
     @rule()
     def confirm(self) -> None:
-        self._try(
-            lambda session: transitions.confirm_requests(
-                session, session.get_one(Account, "new"), self.now, notify_nobody
-            )
-        )
+        def confirmed(session: Session) -> None:
+            account, own = session.get_one(Account, "new"), session.get_one(Organisation, "new")
+            waiting = select(Booking).where(Booking.state == State.REQUESTED, Booking.email == GUEST.email)
+            for booking in session.scalars(waiting.order_by(Booking.booked, Booking.id)).all():
+                if booking.state == State.REQUESTED and booking.due is not None and booking.due > self.now:
+                    transitions.confirm_request(session, booking, own, account, self.now, notify_nobody)
+
+        self._try(confirmed)
 
     @rule(hours=st.sampled_from([0.25, 1, 5, 26, 50]), clockwork=st.booleans())
     def pass_time(self, hours: float, clockwork: bool) -> None:

@@ -13,8 +13,6 @@ from sqlalchemy.exc import DBAPIError
 from sharing_platform.organisations.permissions import Kind, Right, Role
 from tests.sharing_platform.conftest import NOON, Platform
 
-GUEST = {"organisation": "Start-up BV", "name": "An Peeters", "email": "an@startup.be"}
-
 
 def ask(client: httpx2.Client, offer: str = "o1", **wanted: object) -> dict[str, object]:
     answer = client.post(f"/api/v1/offers/{offer}/booking", json=wanted)
@@ -159,47 +157,6 @@ def test_cancelling_by_the_rules_shown_before(platform: Platform, hours_before: 
     assert reopened == allowed
     record = platform.hal_2.get("/api/v1/bookings", params={"state": "cancelled"}).json()["bookings"]
     assert bool(record) == allowed
-
-
-def test_a_guest_asks_and_confirms(platform: Platform) -> None:
-    platform.offer(booking="on_request")
-    answer = platform.anyone.post("/api/v1/offers/o1/booking", json={"guest": GUEST})
-    assert (answer.status_code, answer.json()["state"]) == (202, "requested")
-    assert free(platform) == [(3, 7)], "an address that nobody confirmed keeps no hours"
-    secret = platform.link_in_mail("an@startup.be").rpartition("/")[2]
-    body = {"link": secret, "password": "een lange zin is goed"}
-    assert platform.anyone.post("/api/v1/accounts/welcome", json={"link": "x" * 43}).status_code == 404
-    assert platform.anyone.post("/api/v1/accounts/welcome", json=body | {"password": "kort"}).status_code == 422
-    assert platform.anyone.post("/api/v1/accounts/welcome", json=body).status_code == 204
-    again = httpx2.post(f"{platform.url}/api/v1/accounts/welcome", json=body)
-    assert again.status_code == 404, "a link works once"
-    assert free(platform) == []
-    (held,) = platform.hal_2.get("/api/v1/bookings").json()["bookings"]
-    assert (held["state"], held["organisation"]) == ("held", "Start-up BV")
-    assert "secret" not in platform.mails_to("an@startup.be")[0]["Subject"]
-
-
-def test_a_guest_who_confirms_too_late_is_told_what_else_is_free(platform: Platform) -> None:
-    platform.offer("o1", 10, 4)
-    platform.offer("o2", 20, 4)
-    platform.anyone.post("/api/v1/offers/o1/booking", json={"guest": GUEST})
-    ask(platform.startup)
-    secret = platform.link_in_mail("an@startup.be").rpartition("/")[2]
-    answer = platform.anyone.post(
-        "/api/v1/accounts/welcome", json={"link": secret, "password": "een lange zin is goed"}
-    )
-    assert answer.status_code == 204
-    assert "/offers/o2" in platform.mail("an@startup.be", "Verlopen").get_content()
-    assert len(platform.hal_2.get("/api/v1/bookings").json()["bookings"]) == 1
-
-
-def test_a_guest_with_an_account_asks_for_their_own_organisation(platform: Platform) -> None:
-    """Whatever they typed: nobody asks in the name of an organisation that they are not in."""
-    platform.offer()
-    seeker = platform.somebody("an@startup.be", "startup")
-    platform.anyone.post("/api/v1/offers/o1/booking", json={"guest": GUEST | {"organisation": "hal-3"}})
-    mine = seeker.get("/api/v1/bookings", params={"side": "seeker", "state": "requested"}).json()["bookings"]
-    assert [one["organisation"] for one in mine] == ["startup"]
 
 
 def test_parts_of_an_offer_and_the_buffer_between(platform: Platform) -> None:

@@ -1,0 +1,41 @@
+"""Requests of guests: what they are answered, and the e-mail that asks for confirmation. Neither tells the guest whether the address has an account."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from sharing_platform.bookings.lifecycle import State, due_after
+from sharing_platform.bookings.models import Booking
+from sharing_platform.bookings.requests import CONFIRM
+from sharing_platform.bookings.schemas import BookingOut, Guest
+from sharing_platform.bookings.transitions import spans_of
+from sharing_platform.dependencies import PlatformContext
+from sharing_platform.notifications.mail import Mailbox, queue_mail
+from sharing_platform.organisations import accounts
+from sharing_platform.organisations.mailed_links import Purpose, create_link
+
+
+def receipt(shown: BookingOut, guest: Guest) -> BookingOut:
+    """The request as the guest typed it, also when it is repeated after somebody has confirmed it."""
+    due = due_after(State.REQUESTED, shown.start, shown.end, shown.booked + CONFIRM)
+    parts = [part.model_copy(update={"state": State.REQUESTED}) for part in shown.parts]
+    typed = {"organisation": guest.organisation, "email": guest.email, "address": ""}
+    return shown.model_copy(update={**typed, "parts": parts, "state": State.REQUESTED, "steps": [], "due": due})
+
+
+def ask_to_confirm(context: PlatformContext, session: Session, booking: Booking, guest: Guest, now: datetime) -> None:
+    """Send an e-mail with a link to confirm the request. Who has a password signs in to do that; a mailbox alone is not enough then."""
+    if booking.state != State.REQUESTED or booking.seeker is not None:
+        return
+    account = accounts.confirmed_account(session, guest.email)
+    if account is not None and account.password_hash is not None:
+        key, link = "known_request", f"{context.url}/requests/{booking.id}"
+    else:
+        typed = {"name": guest.name, "organisation": guest.organisation, "language": guest.language}
+        secret = create_link(session, Purpose.REQUEST, guest.email, now, booking.id, **typed)
+        key, link = "confirm_request", f"{context.url}/confirm/{secret}"
+    values = {"title": booking.title, "start": booking.start, "end": booking.end, "link": link}
+    recipient = account or Mailbox(guest.email, guest.language)
+    queue_mail(session, recipient, key, context.zone, now, spans_of(session, booking), **values)
