@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, cast
@@ -61,5 +62,13 @@ ReadSession = Annotated[Session, Depends(get_read_session)]
 
 
 def client_address(request: Request) -> str:
-    """Where the request comes from; behind a proxy, the address that the proxy reports if uvicorn was told to trust it."""
-    return request.client.host if request.client else "unknown"
+    """Where the request comes from, for rate limits; behind a proxy, the address that the proxy reports if uvicorn was told to trust it. Of an IPv6 address
+    the first 64 bits: a host may choose the others as it likes."""
+    host = request.client.host if request.client else "unknown"
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if address.version == 4:
+        return host
+    return str(address.ipv4_mapped or ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))

@@ -60,8 +60,7 @@ def request_booking(
     else:
         if wanted.guest is None:
             raise NotSignedInError
-        rate_limits.count_attempt(context.sessions, rate_limits.REGISTER_BY_ADDRESS, address, now)
-        rate_limits.count_attempt(context.sessions, rate_limits.MAIL_BY_ACCOUNT, wanted.guest.email, now)
+        rate_limits.require_mail(context.sessions, "request", address, wanted.guest.email, now)
     viewer = actor.viewer if actor is not None else None
     with context.sessions.begin() as session:
         seeker = _seeker(session, actor, person, wanted)

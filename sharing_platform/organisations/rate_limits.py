@@ -25,8 +25,9 @@ class Bound:
 
 SIGN_IN_BY_ADDRESS = Bound("sign_in_address", 60, timedelta(minutes=15))
 SIGN_IN_BY_ACCOUNT = Bound("sign_in_account", 10, timedelta(minutes=15))
-MAIL_BY_ACCOUNT = Bound("mail_account", 5, timedelta(hours=1))
-REGISTER_BY_ADDRESS = Bound("register_address", 20, timedelta(hours=1))
+MAIL_BY_SENDER = Bound("mail_sender", 20, timedelta(hours=1))
+MAIL_BY_SENDER_AND_MAILBOX = Bound("mail_sender_mailbox", 5, timedelta(hours=1))
+MAIL_BY_MAILBOX = Bound("mail_mailbox", 10, timedelta(hours=1))
 MESSAGES_BY_ORGANISATION = Bound("messages", 100, timedelta(hours=1))
 REQUESTS_BY_ORGANISATION = Bound("requests", 300, timedelta(hours=1))
 
@@ -37,6 +38,24 @@ def count_attempt(sessions: sessionmaker[Session], bound: Bound, whose: str, now
         _count(sessions, bound, whose, now)
     except IntegrityError:
         _count(sessions, bound, whose, now)  # another process began the same window at the same moment
+
+
+def count_mail(sessions: sessionmaker[Session], kind: str, sender: str, mailbox: str, now: datetime) -> bool:
+    """Count an e-mail of a kind that `sender` (a network address, an organisation) causes. Returns whether the mailbox may get it: nobody's mailbox is
+    flooded, whoever the senders are. Raises TooManyError where this sender causes too many; others are not kept from theirs."""
+    count_attempt(sessions, MAIL_BY_SENDER, sender, now)
+    count_attempt(sessions, MAIL_BY_SENDER_AND_MAILBOX, f"{kind}/{sender}/{mailbox}", now)
+    try:
+        count_attempt(sessions, MAIL_BY_MAILBOX, f"{kind}/{mailbox}", now)
+    except TooManyError:
+        return False
+    return True
+
+
+def require_mail(sessions: sessionmaker[Session], kind: str, sender: str, mailbox: str, now: datetime) -> None:
+    """`count_mail` for an e-mail without which there is nothing to go on with. Raises TooManyError where the mailbox may not get it, too."""
+    if not count_mail(sessions, kind, sender, mailbox, now):
+        raise TooManyError(int(MAIL_BY_MAILBOX.window.total_seconds()))
 
 
 def _count(sessions: sessionmaker[Session], bound: Bound, whose: str, now: datetime) -> None:

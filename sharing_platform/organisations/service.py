@@ -30,8 +30,7 @@ WELCOME = (Purpose.REGISTER, Purpose.PASSWORD)
 def register(context: PlatformContext, wanted: RegisterIn, address: str) -> None:
     """Raises TooManyError. Answers the same whether or not there is such an account already."""
     now = context.now()
-    rate_limits.count_attempt(context.sessions, rate_limits.REGISTER_BY_ADDRESS, address, now)
-    rate_limits.count_attempt(context.sessions, rate_limits.MAIL_BY_ACCOUNT, wanted.email, now)
+    rate_limits.require_mail(context.sessions, "register", address, wanted.email, now)
     with context.sessions.begin() as session:
         kind = Kind(wanted.kind)
         _sign_up(context).register(session, wanted.name, wanted.email, wanted.organisation, kind, wanted.language, now)
@@ -39,10 +38,10 @@ def register(context: PlatformContext, wanted: RegisterIn, address: str) -> None
 
 
 def forgot(context: PlatformContext, email: str, address: str) -> None:
-    """Raises TooManyError."""
+    """Raises TooManyError. A mailbox that has got too many such links already has one that works: nothing more is sent then."""
     now = context.now()
-    rate_limits.count_attempt(context.sessions, rate_limits.REGISTER_BY_ADDRESS, address, now)
-    rate_limits.count_attempt(context.sessions, rate_limits.MAIL_BY_ACCOUNT, email, now)
+    if not rate_limits.count_mail(context.sessions, "password", address, email, now):
+        return
     with context.sessions.begin() as session:
         _sign_up(context).forgot(session, email, now)
     context.wake_workers()
@@ -156,7 +155,8 @@ def decide(context: PlatformContext, actor: Actor, organisation_id: str, approve
 def invite(context: PlatformContext, actor: Actor, wanted: MemberIn) -> Account:
     """Raises ConflictError, TooManyError."""
     now = context.now()
-    rate_limits.count_attempt(context.sessions, rate_limits.MAIL_BY_ACCOUNT, wanted.email, now)
+    sender = f"organisation {actor.organisation}"
+    rate_limits.require_mail(context.sessions, "invitation", sender, wanted.email, now)
     with context.sessions.begin() as session:
         organisation = session.get_one(Organisation, actor.organisation)
         account = _sign_up(context).invite(

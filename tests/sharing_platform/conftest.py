@@ -127,6 +127,13 @@ class Platform:
         self._opened.append(made)
         return made
 
+    def elsewhere(self, number: int = 2) -> httpx2.Client:
+        """A stranger's browser, whose requests come from 127.0.0.<number>."""
+        transport = httpx2.HTTPTransport(verify=False, local_address=f"127.0.0.{number}")
+        made = client(self.url, headers={"Origin": self.url}, transport=transport)
+        self._opened.append(made)
+        return made
+
     def token(self, organisation: str, *scopes: Right) -> httpx2.Client:
         """A program of an organisation that exists."""
         with self.context.sessions.begin() as session:
