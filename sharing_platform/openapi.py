@@ -51,6 +51,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "LinkIn": {"link": "the-last-part-of-the-link-in-the-mail"},
     "ConfirmByLinkIn": {"link": "the-last-part-of-the-link-in-the-mail", "mine": True},
     "ConfirmIn": {"mine": True},
+    "InvitationAnswerIn": {"accepted": True},
     "ForgotIn": {"email": "an@startup.example"},
     "SignInIn": {"email": "an@startup.example", "password": "a sentence that is long enough"},
     "SpeakForIn": {"organisation": "start-up-bv"},

@@ -18,7 +18,7 @@ from sharing_platform.dependencies import PlatformContext
 from sharing_platform.machines.index import MachineIndex
 from sharing_platform.machines.models import OPEN
 from sharing_platform.notifications.delivery import Channels, DeliveryWorker, forget_delivered
-from sharing_platform.organisations.models import MailedLink, WebSession
+from sharing_platform.organisations.models import Invitation, MailedLink, WebSession
 from sharing_platform.organisations.rate_limits import forget_old
 from sharing_platform.wanted import matching
 from sharing_platform.wanted.models import Search
@@ -132,6 +132,7 @@ class ScheduledJobs:
         with self._context.sessions.begin() as session:
             session.execute(delete(WebSession).where(WebSession.expires <= now))
             session.execute(delete(MailedLink).where(MailedLink.expires <= now - timedelta(days=7)))
+            session.execute(delete(Invitation).where(Invitation.expires <= now))
             forget_old(session, now)
             forget_delivered(session, now)
 

@@ -34,7 +34,7 @@ def ask_to_confirm(context: PlatformContext, session: Session, booking: Booking,
         key, link = "known_request", f"{context.url}/requests/{booking.id}"
     else:
         typed = {"name": guest.name, "organisation": guest.organisation, "language": guest.language}
-        secret = create_link(session, Purpose.REQUEST, guest.email, now, booking.id, **typed)
+        secret = create_link(session, Purpose.REQUEST, guest.email, now, booking.id, typed)
         key, link = "confirm_request", f"{context.url}/confirm/{secret}"
     values = {"title": booking.title, "start": booking.start, "end": booking.end, "link": link}
     recipient = account or Mailbox(guest.email, guest.language)

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from sharing_platform.dependencies import Context, PlatformContext, ReadSession, client_address
-from sharing_platform.organisations import personal_data, service
+from sharing_platform.organisations import invitations, personal_data, service
 from sharing_platform.organisations.accounts import SESSION_LIFE, SignedIn
 from sharing_platform.organisations.dependencies import Person
 from sharing_platform.organisations.directory import memberships
-from sharing_platform.organisations.mailed_links import find_link
-from sharing_platform.organisations.models import MailedLink
 from sharing_platform.organisations.permissions import Role
 from sharing_platform.organisations.schemas import (
     AccountOut,
     ForgotIn,
+    InvitationAnswerIn,
     LinkIn,
     LinkOut,
     MembershipOut,
+    OwnInvitationOut,
+    OwnInvitationsOut,
     PasswordIn,
     RegisterIn,
     SignInIn,
     SpeakForIn,
     WelcomeIn,
 )
+from sharing_platform.parameters import NamePath, Uuid
 from sharing_platform.problems import problems
 
 router = APIRouter(prefix="/api/v1", tags=["people"])
@@ -40,15 +43,21 @@ def post_account(wanted: RegisterIn, context: Context, request: Request) -> None
 @router.post("/accounts/link", responses=problems(404, 422))
 def post_link(wanted: LinkIn, context: Context, session: ReadSession) -> LinkOut:
     """What the secret of an e-mail is for. Changes nothing."""
-    return link_out(find_link(session, wanted.link, context.now(), *service.WELCOME))
+    return service.link_shown(session, wanted.link, context.now())
 
 
 @router.post("/accounts/welcome", status_code=204, responses=problems(404, 422))
 def post_welcome(wanted: WelcomeIn, context: Context, response: Response) -> None:
-    """Use the secret of an e-mail: make the account that was registered, or choose a password for the one that exists. Ends all other
-    sessions and links of the account. Signs in."""
-    secret, _ = service.welcome(context, wanted.link, wanted.password)
+    """Use the secret of an e-mail: make the account that was registered, accept an invitation with a new account, or choose a password for the one that
+    exists. Ends all other sessions and links of the account. Signs in."""
+    secret, _ = service.welcome(context, wanted)
     keep_session(response, context, secret)
+
+
+@router.post("/accounts/decline", status_code=204, responses=problems(404, 422))
+def post_decline(wanted: LinkIn, context: Context) -> None:
+    """Decline an invitation with the secret of its e-mail."""
+    service.decline_by_link(context, wanted.link)
 
 
 @router.post("/accounts/forgotten", status_code=202, responses=problems(422, 429))
@@ -88,6 +97,24 @@ def put_password(wanted: PasswordIn, person: Person, context: Context, response:
     keep_session(response, context, service.change_password(context, person, wanted.old, wanted.new))
 
 
+@router.get("/account/invitations", responses=problems(401))
+def get_invitations(person: Person, session: ReadSession, context: Context) -> OwnInvitationsOut:
+    """Organisations that ask the caller to become a member."""
+    return OwnInvitationsOut(invitations=own_invitations(session, person, context.now()))
+
+
+@router.put("/account/invitations/{invitation_id}", status_code=204, responses=problems(401, 404, 422))
+def put_invitation(invitation_id: Uuid, wanted: InvitationAnswerIn, person: Person, context: Context) -> None:
+    """Become a member, or decline."""
+    service.answer_invitation(context, person, invitation_id, wanted.accepted)
+
+
+@router.delete("/account/memberships/{organisation_id}", status_code=204, responses=problems(401, 404, 409))
+def delete_membership(organisation_id: NamePath, person: Person, context: Context) -> None:
+    """Leave an organisation. 409 for its only owner, who makes somebody else an owner first."""
+    service.leave(context, person, organisation_id)
+
+
 @router.get("/account/data", responses=problems(401))
 def get_data(person: Person, session: ReadSession, context: Context) -> dict[str, Any]:
     """Everything that is kept of the person (GDPR, article 15)."""
@@ -117,9 +144,13 @@ def account_out(session: ReadSession, person: SignedIn) -> AccountOut:
     )
 
 
-def link_out(link: MailedLink) -> LinkOut:
-    known = {name: value for name, value in link.details.items() if name in LinkOut.model_fields}
-    return LinkOut.model_validate({"purpose": link.purpose, "email": link.email, **known})
+def own_invitations(session: ReadSession, person: SignedIn, now: datetime) -> list[OwnInvitationOut]:
+    return [
+        OwnInvitationOut(
+            id=one.id, organisation=organisation.id, name=organisation.name, role=Role(one.role), expires=one.expires
+        )
+        for one, organisation in invitations.of_address(session, person.account.email, now)
+    ]
 
 
 def keep_session(response: Response, context: PlatformContext, secret: str) -> None:

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Query, Response
 
 from sharing_platform.dependencies import Context, ReadSession
 from sharing_platform.etags import check_match, set_etag
-from sharing_platform.organisations import audit_log, directory, service
+from sharing_platform.organisations import audit_log, directory, invitations, service
 from sharing_platform.organisations.dependencies import Governor, Reader
-from sharing_platform.organisations.models import Account, ApiToken, AuditEntry, Organisation
+from sharing_platform.organisations.models import Account, ApiToken, AuditEntry, Invitation, Organisation
 from sharing_platform.organisations.permissions import Kind, Right, Role
 from sharing_platform.organisations.schemas import (
     AuditOut,
     AuditPage,
+    InvitationOut,
     MemberIn,
     MemberOut,
     MembersOut,
@@ -50,16 +51,25 @@ def put_own(
 
 
 @router.get("/organisation/members", responses=problems(401, 403))
-def get_members(actor: Governor, session: ReadSession) -> MembersOut:
-    """Who is in it."""
-    return MembersOut(members=[member_out(*one) for one in _members(session, actor.organisation)])
+def get_members(actor: Governor, session: ReadSession, context: Context) -> MembersOut:
+    """Who is in it, and who is invited."""
+    invited = invitations.of_organisation(session, actor.organisation, context.now())
+    return MembersOut(
+        members=[member_out(*one) for one in _members(session, actor.organisation)],
+        invited=[invitation_out(one) for one in invited],
+    )
 
 
 @router.post("/organisation/members", status_code=201, responses=problems(401, 403, 409, 422, 429))
-def post_member(wanted: MemberIn, actor: Governor, context: Context) -> MemberOut:
-    """Take somebody in; they get an e-mail."""
-    account = service.invite(context, actor, wanted)
-    return member_out(account, wanted.role)
+def post_member(wanted: MemberIn, actor: Governor, context: Context) -> InvitationOut:
+    """Invite somebody; they get an e-mail, and are a member once they accept."""
+    return invitation_out(service.invite(context, actor, wanted))
+
+
+@router.delete("/organisation/invitations/{invitation_id}", status_code=204, responses=problems(401, 403, 404))
+def delete_invitation(invitation_id: Uuid, actor: Governor, context: Context) -> None:
+    """Withdraw an invitation."""
+    service.withdraw_invitation(context, actor, invitation_id)
 
 
 @router.put("/organisation/members/{account_id}", status_code=204, responses=problems(401, 403, 404, 409, 422))
@@ -70,7 +80,7 @@ def put_role(account_id: Uuid, wanted: RoleIn, actor: Governor, context: Context
 
 @router.delete("/organisation/members/{account_id}", status_code=204, responses=problems(401, 403, 404, 409))
 def delete_member(account_id: Uuid, actor: Governor, context: Context) -> None:
-    """Let somebody go; their sessions for this organisation end. 409 where that left no owner."""
+    """Let somebody go; they speak for this organisation no more. 409 where that left no owner."""
     service.remove_member(context, actor, account_id)
 
 
@@ -123,6 +133,10 @@ def member_out(account: Account, role: Role) -> MemberOut:
     return MemberOut(
         id=account.id, name=account.name, email=account.email, role=role, confirmed=account.confirmed is not None
     )
+
+
+def invitation_out(one: Invitation) -> InvitationOut:
+    return InvitationOut.model_validate({name: getattr(one, name) for name in InvitationOut.model_fields})
 
 
 def token_out(token: ApiToken) -> TokenOut:

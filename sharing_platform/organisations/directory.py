@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
@@ -112,15 +112,17 @@ def put_member(session: Session, organisation: str, account: str, role: Role, no
 
 
 def remove_member(session: Session, organisation: str, account: str) -> None:
-    """Raises NotFoundError, or ConflictError where that left no owner."""
+    """The member's sessions speak for another of their organisations, if they have one. Raises NotFoundError, or ConflictError where no owner would be left."""
     membership = session.get(Membership, (account, organisation))
     if membership is None:
         raise NotFoundError
     if membership.role == Role.OWNER:
         _keep_an_owner(session, organisation, account)
     session.delete(membership)
-    ended = (WebSession.account_id == account) & (WebSession.organisation_id == organisation)
-    session.execute(delete(WebSession).where(ended))
+    session.flush()
+    others = select(Membership.organisation_id).where(Membership.account_id == account).order_by(Membership.created)
+    own = (WebSession.account_id == account) & (WebSession.organisation_id == organisation)
+    session.execute(update(WebSession).where(own).values(organisation_id=session.scalars(others.limit(1)).first()))
 
 
 def _keep_an_owner(session: Session, organisation: str, without: str) -> None:

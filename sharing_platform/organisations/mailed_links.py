@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -24,10 +25,18 @@ class Purpose(StrEnum):
     """Make the request of a guest count. The subject is the booking."""
     PASSWORD = "password"  # noqa: S105 - a purpose
     """Choose a password for an account that exists."""
+    INVITATION = "invitation"
+    """Make an account and become a member. The subject is the invitation."""
 
 
 def create_link(
-    session: Session, purpose: Purpose, email: str, now: datetime, subject: str = "", **details: str
+    session: Session,
+    purpose: Purpose,
+    email: str,
+    now: datetime,
+    subject: str = "",
+    details: Mapping[str, str] | None = None,
+    life: timedelta = LINK_LIFE,
 ) -> str:
     """The secret of a new link, which proves once that its bearer reads this mailbox. Earlier links for the same thing end."""
     end_links(session, email, now, purpose, subject)
@@ -38,8 +47,8 @@ def create_link(
             purpose=purpose,
             email=email.casefold(),
             subject=subject,
-            details=details,
-            expires=now + LINK_LIFE,
+            details=dict(details or {}),
+            expires=now + life,
         )
     )
     return secret

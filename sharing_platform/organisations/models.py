@@ -63,6 +63,24 @@ class Membership(Base):
     created: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class Invitation(Base):
+    """An organisation asks whoever reads the mail of an address to become a member. Removed once it is answered. `name`: as the organisation typed it."""
+
+    __tablename__ = "invitation"
+    __table_args__ = (
+        Index("invitation_by_organisation", "organisation_id", "email", unique=True),
+        Index("invitation_by_email", "email"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
+    email: Mapped[str] = mapped_column(String(254))
+    name: Mapped[str] = mapped_column(String(200))
+    role: Mapped[str] = mapped_column(String(10))
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class MailedLink(Base):
     """A link sent by e-mail that works once. Only its hash is kept. `purpose` and `subject` (a booking, an invitation) say what it is for; `details`:
     what somebody typed for an address that has no account yet. Until the link is used, nothing else is kept of them."""

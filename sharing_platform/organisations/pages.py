@@ -7,14 +7,13 @@ from fastapi.responses import HTMLResponse, Response
 
 from sharing_platform.database import read_session
 from sharing_platform.dependencies import client_address
-from sharing_platform.errors import NotSignedInError, PlatformError
+from sharing_platform.errors import ConflictError, NotSignedInError, PlatformError
 from sharing_platform.organisations import service
 from sharing_platform.organisations.accounts import SignedIn
-from sharing_platform.organisations.accounts_api import end_session, keep_session, link_out
+from sharing_platform.organisations.accounts_api import end_session, keep_session
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.directory import memberships
-from sharing_platform.organisations.mailed_links import find_link
-from sharing_platform.organisations.schemas import ForgotIn, LinkOut, RegisterIn, SignInIn
+from sharing_platform.organisations.schemas import ForgotIn, LinkOut, RegisterIn, SignInIn, WelcomeIn
 from sharing_platform.pages import Form, FormData, safe_next_path, validate_form
 
 router = APIRouter(include_in_schema=False)
@@ -95,16 +94,27 @@ def get_welcome_link(secret: str, page: Page) -> Response:
 @router.get("/welcome")
 def get_welcome(page: Page) -> HTMLResponse:
     """What the link is for. Changes nothing: mail scanners open links, too."""
-    return page.render("welcome.html", link=_link_shown(page))
+    shown = _link_shown(page)
+    return page.render("welcome.html", link=shown, given={"name": shown.name or ""})
 
 
 @router.post("/welcome")
 def post_welcome(page: Page, form: FormData) -> Response:
     shown = _link_shown(page)
+    if form.get("answer") == "no":
+        service.decline_by_link(page.context, page.link)
+        answer = page.redirect("/", "declined")
+        page.forget_link(answer, "/welcome")
+        return answer
+    given = {"name": form.get("name", shown.name or "")}
+    fields = {"link": page.link, "password": form.get("password"), "name": form.get("name")}
+    wanted, problems = validate_form(WelcomeIn, fields)
+    if wanted is None:
+        return page.render_form("welcome.html", None, given, problems, link=shown)
     try:
-        session_secret, _ = service.welcome(page.context, page.link, form.get("password"))
+        session_secret, _ = service.welcome(page.context, wanted)
     except PlatformError as error:
-        return page.render_form("welcome.html", error, {}, {}, link=shown)
+        return page.render_form("welcome.html", error, given, {}, link=shown)
     answer = page.redirect("/desk", "welcome")
     keep_session(answer, page.context, session_secret)
     page.forget_link(answer, "/welcome")
@@ -114,7 +124,7 @@ def post_welcome(page: Page, form: FormData) -> Response:
 def _link_shown(page: PageRequest) -> LinkOut:
     """Raises NotFoundError."""
     with read_session(page.context.sessions) as session:
-        return link_out(find_link(session, page.link, page.now, *service.WELCOME))
+        return service.link_shown(session, page.link, page.now)
 
 
 @router.get("/account")
@@ -140,6 +150,23 @@ def post_speak_for(page: Page, form: FormData) -> Response:
     secret = page.request.cookies.get(page.context.cookie, "")
     service.speak_for(page.context, secret, form.get("organisation", ""))
     return page.redirect("/desk")
+
+
+@router.post("/account/leave")
+def post_leave(page: Page, form: FormData) -> Response:
+    person = _person(page)
+    try:
+        service.leave(page.context, person, form.get("organisation", ""))
+    except ConflictError as error:
+        return _account(page, person, error)
+    return page.redirect("/account", "left")
+
+
+@router.post("/invitations/{invitation_id}")
+def post_invitation(invitation_id: str, page: Page, form: FormData) -> Response:
+    accepted = form.get("accepted") == "yes"
+    service.answer_invitation(page.context, _person(page), invitation_id, accepted)
+    return page.redirect("/desk", "joined" if accepted else "declined")
 
 
 @router.post("/account/erase")

@@ -14,7 +14,7 @@ from sharing_platform.events import Events
 from sharing_platform.notifications.models import Mail
 from sharing_platform.organisations.directory import memberships
 from sharing_platform.organisations.events import AccountErasing, PersonalDataRequested
-from sharing_platform.organisations.models import Account, AuditEntry, MailedLink, Membership, WebSession
+from sharing_platform.organisations.models import Account, AuditEntry, Invitation, MailedLink, Membership, WebSession
 from sharing_platform.organisations.permissions import Role
 
 ERASED_NAME = "–"
@@ -32,6 +32,10 @@ def export(session: Session, account: Account, events: Events) -> dict[str, Any]
         "memberships": [
             {"organisation": organisation.id, "name": organisation.name, "role": role}
             for organisation, role in memberships(session, account.id)
+        ],
+        "invitations": [
+            columns_of(invitation, "organisation_id", "name", "role", "created", "expires")
+            for invitation in session.scalars(select(Invitation).where(Invitation.email == account.email))
         ],
         "sessions": rows_of(session, WebSession, account, "created", "expires", "organisation_id"),
     }
@@ -65,6 +69,7 @@ def erase(session: Session, account: Account, events: Events, now: datetime) -> 
     for table in tables:
         session.execute(delete(table).where(table.account_id == account.id))
     session.execute(delete(MailedLink).where(MailedLink.email == account.email))
+    session.execute(delete(Invitation).where(Invitation.email == account.email))
     session.execute(delete(Mail).where(Mail.to == account.email))
     account.email, account.name = erased_address(account.id), ERASED_NAME
     account.password_hash, account.confirmed, account.erased = None, None, now

@@ -36,19 +36,22 @@ class LinkIn(ApiModel):
 
 
 class LinkOut(ApiModel):
-    """What a link is for. `register` makes this account and this organisation, `password` sets a password for the account that exists."""
+    """What a link is for. `register` makes this account and this organisation, `invitation` this account as a member of the organisation, `password` sets a
+    password for the account that exists."""
 
-    purpose: Literal["register", "password"]
+    purpose: Literal["register", "password", "invitation"]
     email: str
     name: str | None = None
     organisation: str | None = None
     kind: NewKind | None = None
+    role: Role | None = None
 
 
 class WelcomeIn(LinkIn):
-    """The secret from an e-mail, and the password to set."""
+    """The secret from an e-mail, and the password to set. `name`: one's own name, where an invitation has it wrong."""
 
     password: Password
+    name: OrganisationName | None = None
 
 
 class SignInIn(ApiModel):
@@ -130,7 +133,7 @@ class DecisionIn(ApiModel):
 
 
 class MemberIn(ApiModel):
-    """Somebody to take in; they get an e-mail."""
+    """Somebody to invite; they get an e-mail."""
 
     name: OrganisationName
     email: Email
@@ -154,10 +157,44 @@ class MemberOut(ApiModel):
     confirmed: bool
 
 
+class InvitationOut(ApiModel):
+    """Somebody who has not answered yet. `name` as it was typed."""
+
+    id: str
+    name: str
+    email: str
+    role: Role
+    created: datetime
+    expires: datetime
+
+
 class MembersOut(ApiModel):
-    """In order of their names."""
+    """Members in order of their names, and who was invited."""
 
     members: list[MemberOut]
+    invited: list[InvitationOut]
+
+
+class OwnInvitationOut(ApiModel):
+    """An organisation that asks the caller to become a member."""
+
+    id: str
+    organisation: str
+    name: str
+    role: Role
+    expires: datetime
+
+
+class OwnInvitationsOut(ApiModel):
+    """The oldest first."""
+
+    invitations: list[OwnInvitationOut]
+
+
+class InvitationAnswerIn(ApiModel):
+    """Whether to become a member."""
+
+    accepted: bool
 
 
 class TokenIn(ApiModel):

@@ -13,17 +13,32 @@ from sharing_platform.errors import NotFoundError
 from sharing_platform.geography import place_named
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.models import Webhook
-from sharing_platform.organisations import accounts, api_tokens, directory, personal_data, rate_limits
+from sharing_platform.organisations import (
+    accounts,
+    api_tokens,
+    directory,
+    invitations,
+    personal_data,
+    rate_limits,
+)
 from sharing_platform.organisations.accounts import SignedIn
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.events import OrganisationChanged, OrganisationRefused
-from sharing_platform.organisations.mailed_links import Purpose, use_link
-from sharing_platform.organisations.models import Account, ApiToken, MailedLink, Membership, Organisation
+from sharing_platform.organisations.mailed_links import Purpose, find_link, use_link
+from sharing_platform.organisations.models import Account, ApiToken, Invitation, MailedLink, Membership, Organisation
 from sharing_platform.organisations.permissions import Actor, Kind, Right, Role
-from sharing_platform.organisations.schemas import MemberIn, OrganisationIn, RegisterIn, SignInIn, TokenIn
+from sharing_platform.organisations.schemas import (
+    LinkOut,
+    MemberIn,
+    OrganisationIn,
+    RegisterIn,
+    SignInIn,
+    TokenIn,
+    WelcomeIn,
+)
 from sharing_platform.organisations.sign_up import SignUp
 
-WELCOME = (Purpose.REGISTER, Purpose.PASSWORD)
+WELCOME = (Purpose.REGISTER, Purpose.PASSWORD, Purpose.INVITATION)
 """What the links are for that lead to the page `/welcome`."""
 
 
@@ -47,20 +62,91 @@ def forgot(context: PlatformContext, email: str, address: str) -> None:
     context.wake_workers()
 
 
-def welcome(context: PlatformContext, secret: str, password: str | None) -> tuple[str, Account]:
-    """Use a mailed link: make the account and the organisation that were registered, or choose a password. Returns a new session's secret.
-    Raises NotFoundError, InvalidError for a bad password."""
+def welcome(context: PlatformContext, wanted: WelcomeIn) -> tuple[str, Account]:
+    """Use a mailed link: make the account and the organisation that were registered, accept an invitation with a new account, or choose a password.
+    Returns a new session's secret. Raises NotFoundError, InvalidError for a bad password."""
     now = context.now()
     with context.sessions.begin() as session:
-        link = use_link(session, secret, now, *WELCOME)
-        account = _registered(session, link, now) if link.purpose == Purpose.REGISTER else None
-        account = account or accounts.find_account(session, link.email)
-        if account is None:
-            raise NotFoundError("link")
+        link = use_link(session, wanted.link, now, *WELCOME)
+        match link.purpose:
+            case Purpose.REGISTER:
+                account = _registered(session, link, now)
+            case Purpose.INVITATION:
+                account = _invited(session, link, wanted.name, now)
+            case _:
+                account = _known(session, link)
         accounts.confirm(account, now)
-        accounts.set_password(session, account, password or "", now)
+        accounts.set_password(session, account, wanted.password, now)
         log(session, now, None, "account.confirmed", account.id)
         return accounts.open_session(session, account, now), account
+
+
+def _known(session: Session, link: MailedLink) -> Account:
+    """Raises NotFoundError."""
+    account = accounts.find_account(session, link.email)
+    if account is None:
+        raise NotFoundError("link")
+    return account
+
+
+def _invited(session: Session, link: MailedLink, name: str | None, now: datetime) -> Account:
+    """The account that accepts the invitation of a link. Raises NotFoundError where it is withdrawn or answered."""
+    invitation = invitations.find(session, link.subject, now, email=link.email)
+    account = accounts.make_account(session, link.email, name or invitation.name, link.details["language"], now)
+    _join(session, invitation, account, now)
+    return account
+
+
+def _join(session: Session, invitation: Invitation, account: Account, now: datetime) -> None:
+    role = invitation.role
+    organisation = invitations.accept(session, invitation, account, now)
+    log(session, now, None, "member.joined", account.id, organisation=organisation.id, role=role)
+
+
+def link_shown(session: Session, secret: str, now: datetime) -> LinkOut:
+    """What a link is for. Raises NotFoundError."""
+    link = find_link(session, secret, now, *WELCOME)
+    if link.purpose == Purpose.INVITATION:
+        invitation = invitations.find(session, link.subject, now, email=link.email)
+        organisation = session.get_one(Organisation, invitation.organisation_id)
+        return LinkOut(
+            purpose="invitation", email=link.email, name=invitation.name, organisation=organisation.name,
+            role=Role(invitation.role),
+        )  # fmt: skip
+    known = {name: value for name, value in link.details.items() if name in LinkOut.model_fields}
+    return LinkOut.model_validate({"purpose": link.purpose, "email": link.email, **known})
+
+
+def decline_by_link(context: PlatformContext, secret: str) -> None:
+    """Decline the invitation of a mailed link. Raises NotFoundError."""
+    now = context.now()
+    with context.sessions.begin() as session:
+        link = use_link(session, secret, now, Purpose.INVITATION)
+        _decline(session, invitations.find(session, link.subject, now, email=link.email), None, now)
+
+
+def answer_invitation(context: PlatformContext, person: SignedIn, invitation_id: str, accepted: bool) -> None:
+    """Become a member, or decline. Raises NotFoundError."""
+    now = context.now()
+    with context.sessions.begin() as session:
+        invitation = invitations.find(session, invitation_id, now, email=person.account.email)
+        if accepted:
+            _join(session, invitation, session.get_one(Account, person.account.id), now)
+        else:
+            _decline(session, invitation, person.account.id, now)
+
+
+def _decline(session: Session, invitation: Invitation, account: str | None, now: datetime) -> None:
+    log(session, now, None, "invitation.declined", account or "", organisation=invitation.organisation_id)
+    session.delete(invitation)
+
+
+def leave(context: PlatformContext, person: SignedIn, organisation: str) -> None:
+    """Raises NotFoundError; ConflictError where no owner would be left."""
+    with context.sessions.begin() as session:
+        account = session.get_one(Account, person.account.id)
+        directory.remove_member(session, organisation, account.id)
+        log(session, context.now(), None, "member.left", account.id, organisation=organisation)
 
 
 def _registered(session: Session, link: MailedLink, now: datetime) -> Account:
@@ -152,19 +238,25 @@ def decide(context: PlatformContext, actor: Actor, organisation_id: str, approve
     return organisation
 
 
-def invite(context: PlatformContext, actor: Actor, wanted: MemberIn) -> Account:
-    """Raises ConflictError, TooManyError."""
+def invite(context: PlatformContext, actor: Actor, wanted: MemberIn) -> Invitation:
+    """Ask somebody to become a member. The answer does not tell whether the address has an account. Raises ConflictError, TooManyError."""
     now = context.now()
     sender = f"organisation {actor.organisation}"
     rate_limits.require_mail(context.sessions, "invitation", sender, wanted.email, now)
     with context.sessions.begin() as session:
-        organisation = session.get_one(Organisation, actor.organisation)
-        account = _sign_up(context).invite(
-            session, organisation, wanted.name, wanted.email, wanted.role, wanted.language, now
-        )
-        log(session, now, actor, "member.invited", account.id, role=wanted.role)
+        invitation = invitations.invite(session, actor.organisation, wanted.name, wanted.email, wanted.role, now)
+        _sign_up(context).invite(session, invitation, wanted.language, now)
+        log(session, now, actor, "member.invited", invitation.id, role=wanted.role)
     context.wake_workers()
-    return account
+    return invitation
+
+
+def withdraw_invitation(context: PlatformContext, actor: Actor, invitation_id: str) -> None:
+    """Raises NotFoundError."""
+    with context.sessions.begin() as session:
+        invitation = invitations.find(session, invitation_id, context.now(), organisation_id=actor.organisation)
+        session.delete(invitation)
+        log(session, context.now(), actor, "invitation.withdrawn", invitation_id)
 
 
 def set_role(context: PlatformContext, actor: Actor, account: str, role: Role) -> None:

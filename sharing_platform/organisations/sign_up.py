@@ -1,4 +1,4 @@
-"""E-mails to people who want an account or have one: at registration, for a forgotten password. Before somebody has used the link in such an
+"""E-mails to people who want an account or have one: at registration, for a forgotten password, with an invitation. Before somebody has used the link in such an
 e-mail, no account is made for them."""
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from sharing_platform.notifications.mail import Mailbox, Recipient, queue_mail
-from sharing_platform.organisations import accounts, directory
+from sharing_platform.organisations import accounts
+from sharing_platform.organisations.invitations import INVITATION_LIFE
 from sharing_platform.organisations.mailed_links import Purpose, create_link
-from sharing_platform.organisations.models import Account, Organisation
-from sharing_platform.organisations.permissions import Kind, Role
+from sharing_platform.organisations.models import Account, Invitation
+from sharing_platform.organisations.permissions import Kind
 
 
 @dataclass(frozen=True)
@@ -33,28 +34,20 @@ class SignUp:
             return
         details = {"name": name, "organisation": organisation, "kind": kind.value, "language": language}
         subject = organisation.casefold()[:200]
-        secret = create_link(session, Purpose.REGISTER, email, now, subject, **details)
+        secret = create_link(session, Purpose.REGISTER, email, now, subject, details)
         self.write(session, Mailbox(email, language), "confirm", now, link=f"{self.url}/welcome/{secret}")
 
-    def invite(
-        self,
-        session: Session,
-        organisation: Organisation,
-        name: str,
-        email: str,
-        role: Role,
-        language: str,
-        now: datetime,
-    ) -> Account:
-        """Take somebody in, and let them know. Raises ConflictError where that left no owner."""
-        account, _ = accounts.get_or_create_account(session, email, name, language, now)
-        directory.put_member(session, organisation.id, account.id, role, now)
-        if account.confirmed is None:
-            link = f"{self.url}/welcome/{create_link(session, Purpose.PASSWORD, email, now)}"
-            self.write(session, mailbox_of(account), "invited", now, link=link)
-        else:
-            self.write(session, account, "joined", now, organisation=organisation.name, link=f"{self.url}/desk")
-        return account
+    def invite(self, session: Session, invitation: Invitation, language: str, now: datetime) -> None:
+        """Tell somebody that they are invited. By whom, they see on the platform: an organisation's name is what its owners typed."""
+        account = accounts.confirmed_account(session, invitation.email)
+        if account is not None and account.password_hash is not None:
+            self.write(session, account, "invited_known", now, link=f"{self.url}/desk")
+            return
+        secret = create_link(
+            session, Purpose.INVITATION, invitation.email, now, invitation.id, {"language": language}, INVITATION_LIFE
+        )
+        recipient = account or Mailbox(invitation.email, language)
+        self.write(session, recipient, "invited", now, link=f"{self.url}/welcome/{secret}")
 
     def forgot(self, session: Session, email: str, now: datetime) -> None:
         """Send a link to choose a password, where there is such an account; the answer is the same where there is none."""

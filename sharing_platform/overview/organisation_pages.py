@@ -16,7 +16,7 @@ from sharing_platform.errors import PlatformError
 from sharing_platform.machines.models import Machine
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.schemas import WebhookIn
-from sharing_platform.organisations import audit_log, directory, service
+from sharing_platform.organisations import audit_log, directory, invitations, service
 from sharing_platform.organisations.api import member_out, organisation_out
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.models import Organisation
@@ -58,6 +58,12 @@ def post_member(page: Page, form: FormData) -> Response:
     except PlatformError as error:
         return _page(page, actor, error, form=form)
     return page.redirect("/organisation", "invited")
+
+
+@router.post("/organisation/invitations/{invitation_id}/withdraw")
+def post_invitation_withdrawal(invitation_id: str, page: Page) -> Response:
+    service.withdraw_invitation(page.context, require(page.actor, Right.GOVERN), invitation_id)
+    return page.redirect("/organisation", "saved")
 
 
 @router.post("/organisation/members/{account_id}")
@@ -167,6 +173,7 @@ def _page(
         values: dict[str, Any] = {
             "organisation": organisation,
             "members": [member_out(account, Role(membership.role)) for account, membership in people],
+            "invited": invitations.of_organisation(session, organisation.id, page.now) if governs else [],
             "tokens": directory.tokens(session, organisation.id) if governs else [],
             "feeds": calendar_feeds.feeds(session, organisation.id) if integrates else [],
             "webhooks": webhooks.webhooks(session, organisation.id) if integrates else [],

@@ -12,6 +12,7 @@ from sharing_platform.database import read_session
 from sharing_platform.errors import NotSignedInError
 from sharing_platform.listings import records as listings
 from sharing_platform.machines.models import Machine
+from sharing_platform.organisations.accounts_api import own_invitations
 from sharing_platform.organisations.dependencies import Page
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.wanted import matching
@@ -32,14 +33,16 @@ def get_desk(page: Page) -> HTMLResponse:
             service.booking_out(session, booking, Party.SEEKER, now)
             for booking in confirmation.waiting_requests(session, page.person)
         ]
+        invitations = own_invitations(session, page.person, now)
         if actor is None:
-            return page.render("desk_alone.html", unconfirmed=unconfirmed)
+            return page.render("desk_alone.html", unconfirmed=unconfirmed, invitations=invitations)
         own = actor.organisation
         ended = frozenset(State) - LIVE - PENDING
         waiting = service.waiting_for_answer(session, own, now) if actor.approved else []
         return page.render(
             "desk.html",
             unconfirmed=unconfirmed,
+            invitations=invitations,
             organisation=session.get_one(Organisation, own),
             waiting=[service.booking_out(session, booking, Party.PROVIDER, now) for booking in waiting],
             given=service.list_bookings(session, actor, Party.PROVIDER, FIRM, _SHOWN, None, now).bookings,

@@ -66,8 +66,8 @@ def test_a_database_of_the_version_before_is_opened_and_goes_on(filled_url: str)
         assert platform.startup.post("/api/v1/offers/o2/booking").status_code == 201
 
 
-def test_an_older_link_can_choose_a_password_and_nothing_else(filled_url: str) -> None:
-    """It does not say what it was sent for: requests that somebody made with the address stay unconfirmed."""
+def test_what_nobody_has_agreed_to_is_asked_again(filled_url: str) -> None:
+    """Older links do not say what they were sent for: they choose a password, and confirm no request that somebody made with the address."""
     secret = "a link of the version before"
     engine = create_engine(filled_url)
     with engine.begin() as connection:
@@ -82,8 +82,24 @@ def test_an_older_link_can_choose_a_password_and_nothing_else(filled_url: str) -
             text("INSERT INTO mailed_link (hash, account_id, expires) VALUES (:hash, :account, :expires)"), values
         )
         connection.execute(text("UPDATE booking SET state = 'requested' WHERE id = :id"), {"id": booking})
+        # Somebody whom an owner added, and who has never agreed.
+        added = {"id": "0" * 36, "email": "piet@hal.example", "now": NOON.replace(tzinfo=None)}
+        connection.execute(
+            text("INSERT INTO account (id, email, name, language, created) VALUES (:id, :email, 'Piet', 'nl', :now)"),
+            added,
+        )
+        connection.execute(
+            text(
+                "INSERT INTO membership (account_id, organisation_id, role, created) VALUES (:id, 'hal-2', 'planner', :now)"
+            ),
+            added,
+        )
     engine.dispose()
     with platform_over(filled_url) as platform:
+        owner = platform.somebody("o@hal.example")
+        members = owner.get("/api/v1/organisation/members").json()
+        assert [one["email"] for one in members["members"]] == ["o@hal.example"]
+        assert [(one["email"], one["role"]) for one in members["invited"]] == [("piet@hal.example", "planner")]
         for path in ("/api/v1/requests/link", "/api/v1/requests/confirmation"):
             assert platform.anyone.post(path, json={"link": secret}).status_code == 404
         body = {"link": secret, "password": "another sentence that is long enough"}

@@ -24,7 +24,7 @@ from tests.sharing_platform.conftest import ONE_DATABASE, Platform
 PUBLIC_API = {
     "GET /api/v1/offers", "GET /api/v1/offers/{offer_id}", "GET /api/v1/machines/{factory}/{machine}", "GET /api/v1/listings",
     "GET /api/v1/listings/{listing_id}", "GET /api/v1/wanted", "GET /api/v1/wanted/{search_id}", "POST /api/v1/accounts",
-    "POST /api/v1/accounts/welcome", "POST /api/v1/accounts/link", "POST /api/v1/requests/link", "POST /api/v1/requests/confirmation", "POST /api/v1/accounts/forgotten", "POST /api/v1/session", "DELETE /api/v1/session",
+    "POST /api/v1/accounts/welcome", "POST /api/v1/accounts/link", "POST /api/v1/accounts/decline", "POST /api/v1/requests/link", "POST /api/v1/requests/confirmation", "POST /api/v1/accounts/forgotten", "POST /api/v1/session", "DELETE /api/v1/session",
 }  # fmt: skip
 ASK_API = {"POST /api/v1/offers/{offer_id}/booking", "POST /api/v1/listings/{listing_id}/booking"}
 """For guests too, who have to say who they are."""
@@ -36,7 +36,7 @@ PUBLIC_PAGES = {
     "GET /forgotten", "POST /forgotten", "GET /welcome/{secret}", "GET /welcome", "POST /welcome", "GET /confirm/{secret}", "GET /confirm", "POST /confirm", "GET /calendar/{secret}.ics",
 }  # fmt: skip
 PAGES_FOR_PEOPLE = {
-    "GET /account", "POST /account/password", "POST /account/organisation", "POST /account/erase", "GET /desk", "GET /requests/{booking_id}", "POST /requests/{booking_id}",
+    "GET /account", "POST /account/password", "POST /account/organisation", "POST /account/erase", "POST /account/leave", "POST /invitations/{invitation_id}", "GET /desk", "GET /requests/{booking_id}", "POST /requests/{booking_id}",
 }  # fmt: skip
 PAGES = {
     "GET /machines/{factory}/{machine}/edit": Right.OFFER, "POST /machines/{factory}/{machine}/edit": Right.OFFER,
@@ -47,7 +47,7 @@ PAGES = {
     "POST /searches/{search_id}/close": Right.ASK, "GET /bookings/{booking_id}": Right.READ,
     "POST /bookings/{booking_id}/state": Right.READ, "POST /bookings/{booking_id}/messages": Right.READ,
     "GET /organisation": Right.READ, "POST /organisation": Right.GOVERN, "POST /organisation/members": Right.GOVERN,
-    "POST /organisation/members/{account_id}": Right.GOVERN, "POST /organisation/tokens": Right.GOVERN,
+    "POST /organisation/members/{account_id}": Right.GOVERN, "POST /organisation/invitations/{invitation_id}/withdraw": Right.GOVERN, "POST /organisation/tokens": Right.GOVERN,
     "POST /organisation/tokens/{token_id}/revoke": Right.GOVERN, "POST /organisation/feeds": Right.INTEGRATE,
     "POST /organisation/feeds/{feed_id}": Right.INTEGRATE, "POST /organisation/webhooks": Right.INTEGRATE,
     "POST /organisation/webhooks/{webhook_id}/remove": Right.INTEGRATE, "GET /organisation/webhooks/{webhook_id}": Right.INTEGRATE,
@@ -201,6 +201,9 @@ def test_what_is_anothers_is_not_there(platform: Platform) -> None:
         "feed": owner.post("/api/v1/feeds", json={"subject": "provider"}).json()["id"],
         "token": owner.post("/api/v1/organisation/tokens", json={"name": "erp", "scopes": ["read"]}).json()["id"],
         "member": owner.get("/api/v1/organisation/members").json()["members"][0]["id"],
+        "invitation": owner.post("/api/v1/organisation/members", json={"name": "Piet", "email": "piet@hal.be"}).json()[
+            "id"
+        ],
         "booking": platform.startup.post("/api/v1/offers/o1/booking", json={}).json()["id"],
     }
     tries = [
@@ -213,6 +216,10 @@ def test_what_is_anothers_is_not_there(platform: Platform) -> None:
         ("DELETE", f"/api/v1/organisation/tokens/{made['token']}", None),
         ("PUT", f"/api/v1/organisation/members/{made['member']}", {"role": "member"}),
         ("DELETE", f"/api/v1/organisation/members/{made['member']}", None),
+        ("DELETE", f"/api/v1/organisation/invitations/{made['invitation']}", None),
+        ("PUT", f"/api/v1/account/invitations/{made['invitation']}", {"accepted": True}),
+        ("POST", f"/organisation/invitations/{made['invitation']}/withdraw", None),
+        ("POST", f"/invitations/{made['invitation']}", None), ("DELETE", "/api/v1/account/memberships/hal-2", None),
         ("GET", f"/api/v1/bookings/{made['booking']}", None), ("GET", f"/api/v1/bookings/{made['booking']}/messages", None),
         ("POST", f"/api/v1/bookings/{made['booking']}/messages", {"text": "x"}),
         ("POST", f"/api/v1/bookings/{made['booking']}/state", {"state": "cancelled"}),
