@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -23,12 +23,10 @@ class _Placed(Protocol):
     """A row of a list that is ordered by start, then id."""
 
     @property
-    def id(self) -> str: ...
-
-    @property
     def start(self) -> datetime: ...
 
 
+_P = TypeVar("_P", bound=_Placed)
 _PLACE = TypeAdapter(tuple[Moment, str])
 
 
@@ -44,9 +42,9 @@ def parse_place(cursor: str) -> tuple[datetime, str]:
     return from_cursor(cursor, _PLACE)
 
 
-def next_cursor(found: Sequence[_Placed], limit: int) -> str | None:
+def next_cursor(found: Sequence[_P], limit: int, id_of: Callable[[_P], str]) -> str | None:
     """The cursor of the next page; None on the last one."""
-    return to_cursor(found[limit - 1].start.isoformat(), found[limit - 1].id) if len(found) > limit else None
+    return to_cursor(found[limit - 1].start.isoformat(), id_of(found[limit - 1])) if len(found) > limit else None
 
 
 def to_cursor(*place: object) -> str:

@@ -16,6 +16,7 @@ Uuid = Annotated[
 ]
 OfferPath = Annotated[OfferId, Path(examples=["2b6a1f0e-2c1c-5a8e-8f3d-0c9f3c1d7a11"])]
 NamePath = Annotated[Name, Path(examples=["hal-2"])]
+AliasPath = Annotated[str, Path(pattern=r"^machine-[0-9a-f]{8}$", examples=["machine-4f1e09ab"])]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Cursor = Annotated[str | None, Query(max_length=400, description="`next` of the answer before.")]
 IfMatch = Annotated[str | None, Header(max_length=200, description="Only if it is still what that ETag names.")]

@@ -30,7 +30,8 @@ def machine_cards(latest: Sequence[LatestState], policy: Policy, now: datetime) 
         if rules.share_live_state:
             _, since, silent = current_state(newest, now, policy)
             state = "unknown" if silent else _platform_state(newest)
-        cards.append(MachineCard(newest.machine, rules.title or newest.machine, rules.process or "", state, since))
+        title, process = rules.title or newest.machine, rules.process or ""
+        cards.append(MachineCard(newest.machine, title, process, state, since, rules.anonymous))
     return cards
 
 

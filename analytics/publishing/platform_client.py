@@ -45,7 +45,8 @@ class Booking:
 class Terms:
     """Terms of an offer. Prices in euros without VAT. `visibility`: public, members or partners (those in `partners`
     only). `booking`: instant or on_request. `minimum`: shortest part that can be booked, None for the whole only.
-    `maximum`: longest part. `buffer`: time between two bookings."""
+    `maximum`: longest part. `buffer`: time between two bookings. `anonymous`: whether others learn whose the machine is only once a
+    booking is accepted."""
 
     operator: str = "included"
     price_per_hour: Decimal | None = None
@@ -56,6 +57,7 @@ class Terms:
     minimum: timedelta | None = None
     maximum: timedelta | None = None
     buffer: timedelta = timedelta(0)
+    anonymous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class MachineCard:
     process: str
     now: str
     since: datetime | None
+    anonymous: bool = False
 
 
 class SharingPlatform(Protocol):
@@ -143,6 +146,7 @@ class HttpSharingPlatform:
             "maximum_hours": None if terms.maximum is None else terms.maximum / timedelta(hours=1),
             "windows": [{**_span(window), "probability": window.probability} for window in slot.windows],
             "buffer_minutes": round(terms.buffer / timedelta(minutes=1)),
+            "anonymous": terms.anonymous,
         }
         self._send("PUT", f"/api/v1/offers/{offer.id}", json=body, taken=f"offer {offer.id}")
 
@@ -160,6 +164,7 @@ class HttpSharingPlatform:
             "process": card.process,
             "now": card.now,
             "since": rfc3339(card.since) if card.since else None,
+            "anonymous": card.anonymous,
         }
         self._send("PUT", f"/api/v1/machines/{factory}/{card.machine}", json=body)
 

@@ -23,7 +23,7 @@ from analytics.publishing.platform_client import (
     Terms,
 )
 from analytics.publishing.publications import Publications
-from analytics.publishing.reconcile import Offer, reconcile
+from analytics.publishing.reconcile import reconcile
 from analytics.publishing.slots_to_offer import offered_as_stretches
 from analytics.publishing.state import PublisherState
 from telemetry import Clock, rfc3339
@@ -53,7 +53,7 @@ class Publisher:
         clock: Clock,
         machines: Callable[[], Sequence[str]],
     ) -> None:
-        """`machines`: returns the factory's machines; called when the platform returns a public name that is not
+        """`machines`: returns the factory's machines; called when a booking names a machine that is not
         known yet."""
         self._platform = platform
         self._state = state
@@ -93,9 +93,7 @@ class Publisher:
                 return Delivery()
             now, factory = self._clock.now(), self._policy.factory
             slots = self._still_offerable(self._permitted(wanted.slots, now), now)
-            standing = [
-                _renamed(offer, self._machine_named(offer.slot.machine)) for offer in self._platform.offers(factory)
-            ]
+            standing = self._platform.offers(factory)
             changes = reconcile(factory, standing, slots, {booking.machine for booking in self._state.bookings()})
             slots_by_id = {offer.id: offer.slot for offer in standing}
             gone = set(changes.withdraw)
@@ -117,9 +115,7 @@ class Publisher:
             for offer in changes.put:
                 machine = offer.slot.machine
                 try:
-                    self._platform.put_offer(
-                        factory, _renamed(offer, self._public_name(machine)), self._terms(offer.slot)
-                    )
+                    self._platform.put_offer(factory, offer, self._terms(offer.slot))
                 except OfferTakenError:
                     continue
                 ids = {"offer": offer.id, "machine": machine}
@@ -136,10 +132,7 @@ class Publisher:
             self._platform.cancel_request(booking.id)
 
     def put_machine_card(self, card: MachineCard) -> None:
-        """Put a machine's card, under its public name. Raises PlatformUnavailableError."""
-        rules = self._policy.for_machine(card.machine)
-        if rules.anonymous:
-            card = replace(card, machine=self._public_name(card.machine), title=rules.process or "machine")
+        """Put a machine's card. Raises PlatformUnavailableError."""
         self._platform.put_machine(self._policy.factory, card)
 
     def _permitted(self, slots: Sequence[Slot], now: datetime) -> tuple[Slot, ...]:
@@ -174,22 +167,18 @@ class Publisher:
             rules.minimum_slot if rules.parts else None,
             rules.maximum_slot if offered_as_stretches(rules) else None,
             rules.buffer_before + rules.buffer_after,
+            rules.anonymous,
         )
 
-    def _public_name(self, machine: str) -> str:
-        if not self._policy.for_machine(machine).anonymous:
-            return machine
-        digest = hmac.new(self._salt, machine.encode(), hashlib.sha256).hexdigest()[:10]
-        return f"machine-{digest}"
+    def _machine_named(self, booked: str) -> str:
+        """The machine of a booking. Bookings of anonymous machines made before the platform kept their names to itself have an alias of the
+        server's own."""
+        if booked not in self._names:
+            self._names = {self._former_alias(machine): machine for machine in self._machines()}
+        return self._names.get(booked, booked)
 
-    def _machine_named(self, public: str) -> str:
-        if public not in self._names:
-            self._names = {self._public_name(machine): machine for machine in self._machines()}
-        return self._names.get(public, public)
-
-
-def _renamed(offer: Offer, machine: str) -> Offer:
-    return replace(offer, slot=replace(offer.slot, machine=machine))
+    def _former_alias(self, machine: str) -> str:
+        return f"machine-{hmac.new(self._salt, machine.encode(), hashlib.sha256).hexdigest()[:10]}"
 
 
 def _taken_alert(offer_id: str, slot: Slot) -> Alert:

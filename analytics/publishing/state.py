@@ -121,7 +121,7 @@ class PublisherState:
             _put(connection, {f"note_{name}": value})
 
     def salt(self) -> bytes:
-        """Salt of the public names of anonymous machines; created once."""
+        """Salt of the names under which anonymous machines were offered before the platform gave them aliases; created once."""
         with self._transaction() as connection:
             new_salt = json.dumps(secrets.token_hex(16))
             connection.execute("INSERT OR IGNORE INTO setting VALUES ('salt', ?)", (new_salt,))

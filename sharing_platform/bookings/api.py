@@ -76,8 +76,8 @@ def get_history(booking_id: Uuid, session: ReadSession, actor: Reader) -> Histor
 @router.get("/{booking_id}/messages", responses=problems(401, 403, 404))
 def get_messages(booking_id: Uuid, session: ReadSession, actor: Reader) -> MessagesOut:
     """The messages between the parties, which nobody else sees."""
-    booking, _ = service.own_booking(session, booking_id, actor)
-    return MessagesOut(messages=service.messages_out(session, booking))
+    booking, party = service.own_booking(session, booking_id, actor)
+    return MessagesOut(messages=service.messages_out(session, booking, party))
 
 
 @router.post("/{booking_id}/messages", status_code=201, responses=problems(401, 403, 404, 422, 429))
@@ -120,8 +120,8 @@ def post_booking(
             address=client_address(request),
         )
     except TakenError as problem:
-        found = service.alternatives(context, offer_id, actor)
-        problem.members["alternatives"] = [offer_out(offer).model_dump(mode="json") for offer in found]
+        found, viewer = service.alternatives(context, offer_id, actor), actor.organisation if actor else None
+        problem.members["alternatives"] = [offer_out(offer, viewer).model_dump(mode="json") for offer in found]
         raise
     if actor is None:
         response.status_code = 202

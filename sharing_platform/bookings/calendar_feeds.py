@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from icalendar import Calendar, Event
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from sharing_platform.bookings.lifecycle import State
+from sharing_platform.bookings.lifecycle import Party, State
 from sharing_platform.bookings.models import Booking, CalendarFeed
 from sharing_platform.errors import ConflictError, NotFoundError
 from sharing_platform.i18n import Translator
@@ -78,8 +78,10 @@ def bookings_in(session: Session, feed: CalendarFeed, now: datetime) -> list[Boo
     return list(session.scalars(query.order_by(Booking.start, Booking.id).limit(2000)))
 
 
-def as_calendar(bookings: Iterable[Booking], name: str, words: Translator, url: str, for_seeker: bool) -> bytes:
-    """The content of the feed. Times are UTC, which calendar programs convert to local time."""
+def as_calendar(
+    bookings: Iterable[Booking], name: str, words: Translator, url: str, for_seeker: bool, names: Mapping[str, str]
+) -> bytes:
+    """The content of the feed. Times are UTC, which calendar programs convert to local time. `names`: of the organisations that provide."""
     calendar = Calendar()
     calendar.add("prodid", "-//Vrijloop//sharing platform//NL")
     calendar.add("version", "2.0")
@@ -92,9 +94,17 @@ def as_calendar(bookings: Iterable[Booking], name: str, words: Translator, url: 
         event.add("dtstamp", booking.booked)
         event.add("dtstart", booking.start)
         event.add("dtend", booking.end)
-        event.add("summary", booking.title if for_seeker else f"{booking.title}: {booking.organisation}")
+        event.add("summary", _summary(booking, for_seeker, names))
         event.add("status", _SHOWN[State(booking.state)])
         event.add("description", words(f"state_{booking.state}"))
         event.add("url", f"{url}/bookings/{booking.id}")
         calendar.add_component(event)
     return bytes(calendar.to_ical())
+
+
+def _summary(booking: Booking, for_seeker: bool, names: Mapping[str, str]) -> str:
+    """What is booked, and the other party as far as it is known."""
+    if not for_seeker:
+        return f"{booking.title}: {booking.organisation}"
+    title = booking.title_for(Party.SEEKER)
+    return title if booking.alias is not None else f"{title}: {names.get(booking.provider, booking.provider)}"

@@ -90,15 +90,13 @@ def _render(
     error: ConflictError | TooManyError | None,
 ) -> HTMLResponse:
     """`organisation`: in whose name it would be; None for the one that was typed."""
-    provider = session.get(Organisation, booking.provider)
     return page.render(
         "confirm.html",
         error.status if error is not None else 200,
         notice=error.code if error is not None else None,
         booking=service.booking_out(session, booking, Party.SEEKER, page.now),
-        provider_name=provider.name if provider else booking.provider,
         seeker_name=organisation.name if organisation else booking.organisation,
-        messages=service.messages_out(session, booking),
+        messages=service.messages_out(session, booking, Party.SEEKER),
     )
 
 

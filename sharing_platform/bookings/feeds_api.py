@@ -11,6 +11,7 @@ from sharing_platform.bookings.schemas import FeedIn, FeedsOut, NewFeedOut
 from sharing_platform.dependencies import Context, ReadSession
 from sharing_platform.i18n import DEFAULT_LANGUAGE, Translator
 from sharing_platform.organisations.dependencies import Integrator
+from sharing_platform.organisations.directory import names_of
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.parameters import Uuid
 from sharing_platform.problems import problems
@@ -51,7 +52,9 @@ def get_calendar(secret: Annotated[str, Path(max_length=100)], session: ReadSess
     translator = Translator(DEFAULT_LANGUAGE, context.zone)
     found = calendar_feeds.bookings_in(session, feed, context.now())
     for_seeker = feed.subject == calendar_feeds.SEEKER
-    content = calendar_feeds.as_calendar(found, f"{name} · {translator('site')}", translator, context.url, for_seeker)
+    title = f"{name} · {translator('site')}"
+    names = names_of(session, {booking.provider for booking in found})
+    content = calendar_feeds.as_calendar(found, title, translator, context.url, for_seeker, names)
     return Response(
         content, media_type="text/calendar; charset=utf-8", headers={"Cache-Control": "private, max-age=60"}
     )

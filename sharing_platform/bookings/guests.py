@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from sharing_platform.bookings.lifecycle import State, due_after
+from sharing_platform.bookings.lifecycle import Party, State, due_after
 from sharing_platform.bookings.models import Booking
 from sharing_platform.bookings.requests import CONFIRM
 from sharing_platform.bookings.schemas import BookingOut, Guest
@@ -36,6 +36,6 @@ def ask_to_confirm(context: PlatformContext, session: Session, booking: Booking,
         typed = {"name": guest.name, "organisation": guest.organisation, "language": guest.language}
         secret = create_link(session, Purpose.REQUEST, guest.email, now, booking.id, typed)
         key, link = "confirm_request", f"{context.url}/confirm/{secret}"
-    values = {"title": booking.title, "start": booking.start, "end": booking.end, "link": link}
+    values = {"title": booking.title_for(Party.SEEKER), "start": booking.start, "end": booking.end, "link": link}
     recipient = account or Mailbox(guest.email, guest.language)
     queue_mail(session, recipient, key, context.zone, now, spans_of(session, booking), **values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select, update
 
 from sharing_platform.bookings import transitions
-from sharing_platform.bookings.lifecycle import FIRM, PENDING
+from sharing_platform.bookings.lifecycle import FIRM, PENDING, Party
 from sharing_platform.bookings.models import Booking, BookingMessage
 from sharing_platform.bookings.transitions import Notify
 from sharing_platform.errors import ConflictError
@@ -41,6 +41,9 @@ def erase_person(event: AccountErasing) -> None:
 def export_person(event: PersonalDataRequested) -> None:
     session, account = event.session, event.account
     bookings = select(Booking).where((Booking.account_id == account.id) | (Booking.email == account.email))
-    columns = ("id", "title", "start", "end", "state", "booked", "organisation", "email")
-    event.sections["bookings"] = [columns_of(booking, *columns) for booking in session.scalars(bookings)]
+    event.sections["bookings"] = [
+        columns_of(booking, "id", "start", "end", "state", "booked", "organisation", "email")
+        | {"title": booking.title_for(Party.SEEKER)}
+        for booking in session.scalars(bookings)
+    ]
     event.sections["messages"] = rows_of(session, BookingMessage, account, "booking_id", "at", "text")

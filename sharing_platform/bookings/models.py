@@ -8,7 +8,9 @@ from decimal import Decimal
 from sqlalchemy import ForeignKey, Index, Integer, Numeric, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from sharing_platform.bookings.lifecycle import Party
 from sharing_platform.database import Base, UtcDateTime
+from sharing_platform.machines.anonymity import public_title
 
 
 class Booking(Base):
@@ -43,6 +45,8 @@ class Booking(Base):
     end: Mapped[datetime] = mapped_column(UtcDateTime)
     free_again: Mapped[datetime] = mapped_column(UtcDateTime)
     places: Mapped[int] = mapped_column(Integer, default=1)
+    alias: Mapped[str | None] = mapped_column(String(20))
+    """Of an anonymous machine, until the factory has accepted: the seeker does not know yet whose it is."""
     seeker: Mapped[str | None] = mapped_column(ForeignKey("organisation.id"))
     account_id: Mapped[str | None] = mapped_column(ForeignKey("account.id"))
     organisation: Mapped[str] = mapped_column(String(200))
@@ -55,6 +59,9 @@ class Booking(Base):
     request_key: Mapped[str | None] = mapped_column(String(64))
     request_id: Mapped[str | None] = mapped_column(String(36))
     """Of a request with several parts: the parts share it, and are answered together."""
+
+    def title_for(self, party: Party) -> str:
+        return public_title(self.alias) if self.alias is not None and party is Party.SEEKER else self.title
 
 
 class BookingEvent(Base):

@@ -54,6 +54,10 @@ class BookingNotifier:
         account = session.get(Account, booking.account_id) if booking.account_id else None
         if account is None or state in (State.IN_USE, State.COMPLETED) or party is Party.SEEKER:
             return
+        values["title"] = booking.title_for(Party.SEEKER)
+        if state is State.ACCEPTED:
+            provider = session.get(Organisation, booking.provider)
+            values["factory"] = provider.name if provider is not None else booking.provider
         if state in _LOST:
             values["alternatives"] = self._alternatives(session, booking, now)
         queue_mail(session, account, f"seeker_{state}", self.zone, now, parts, **values)
@@ -65,7 +69,7 @@ class BookingNotifier:
         seeker = session.get(Organisation, booking.seeker) if booking.seeker else None
         viewer = seeker.id if seeker is not None and seeker.status == APPROVED else None
         found = nearest_offers(session, offer, now, viewer)
-        return "\n".join(f"{self.url}/offers/{offer.id}" for offer in found) or f"{self.url}/"
+        return "\n".join(f"{self.url}/offers/{offer.public_id}" for offer in found) or f"{self.url}/"
 
     @staticmethod
     def _by_webhook(session: Session, booking: Booking, state: State, now: datetime) -> None:
@@ -78,7 +82,9 @@ class BookingNotifier:
             "end": booking.end.isoformat(),
             "request": booking.request_id,
         }
-        webhooks.queue_event(session, (booking.provider, booking.seeker), f"booking.{state}", data, now)
+        webhooks.queue_event(session, (booking.provider,), f"booking.{state}", data, now)
+        data["machine"] = booking.alias or booking.machine
+        webhooks.queue_event(session, (booking.seeker,), f"booking.{state}", data, now)
 
 
 def _was_told(session: Session, booking: Booking) -> bool:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from pydantic import ValidationError
+from sqlalchemy.orm import Session
 
 from sharing_platform.bookings import service, transitions
 from sharing_platform.bookings.lifecycle import LIVE, Party
@@ -20,9 +21,10 @@ from sharing_platform.dependencies import client_address
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError, PlatformError, TakenError
 from sharing_platform.listings.pages import find_shown
 from sharing_platform.machines.choices import FurtherChoice
+from sharing_platform.machines.index import IndexEntry, entry_of, get_machine_index
 from sharing_platform.machines.models import Offer
 from sharing_platform.machines.offer_search import nearest_offers
-from sharing_platform.machines.pages import choice_asked, chosen_of, offer_and_machine, start_and_length
+from sharing_platform.machines.pages import choice_asked, chosen_of, entry_for, offer_and_machine, start_and_length
 from sharing_platform.machines.search_pages import listing_page
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.models import Organisation
@@ -41,7 +43,7 @@ def post_offer(offer_id: str, page: Page, form: FormData) -> Response:
     if choice is None:
         return listing_page(page, "offers.html", 404, notice="taken")
     chosen = chosen_of(page, offer, choice, form)
-    values = {"offer": offer, "machine": machine, "markup": None, **chosen}
+    values = {"offer": offer, "machine": machine, "entry": entry_for(page, offer), "markup": None, **chosen}
     wanted, problems = _request_of(page, _with_end(page, form), _further_parts(page, form, chosen["further"]))
     if wanted is None:
         return page.render_form("offer.html", None, form, problems, **values)
@@ -69,7 +71,7 @@ def _with_end(page: PageRequest, form: Form) -> Form:
 def _further_parts(page: PageRequest, form: Form, further: list[FurtherChoice]) -> list[dict[str, Any]]:
     """The further parts that a form asks for; where it names no hours, those that were shown."""
     parts: list[dict[str, Any]] = []
-    shown = {one.offer.id: one.choice for one in further}
+    shown = {one.offer.public_id: one.choice for one in further}
     for offer_id in (name.removeprefix("more-") for name, value in form.items() if name.startswith("more-") and value):
         start, length = start_and_length(form, page.context.zone, f"-{offer_id}")
         if start is not None and length is not None:
@@ -176,16 +178,21 @@ def _page(
         offer = session.get(Offer, booking.offer_id) if booking.offer_id else None
         lost = party is Party.SEEKER and booking.state not in LIVE and offer is not None
         seeker = session.get(Organisation, booking.seeker) if booking.seeker else None
-        provider = session.get(Organisation, booking.provider)
         values: dict[str, Any] = {
             "booking": service.booking_out(session, booking, party, page.now),
             "party": party,
             "seeker": seeker,
-            "provider_name": provider.name if provider else booking.provider,
             "events": service.events_out(transitions.history(session, booking)),
-            "messages": service.messages_out(session, booking),
-            "alternatives": nearest_offers(session, offer, page.now, page.viewer) if lost and offer is not None else [],
+            "messages": service.messages_out(session, booking, party),
+            "alternatives": _alternatives(page, session, offer) if lost and offer is not None else [],
         }
     if error is None and not problems:
         return page.render("booking.html", **values)
     return page.render_form("booking.html", error, form or {}, problems or {}, **values)
+
+
+def _alternatives(page: PageRequest, session: Session, offer: Offer) -> list[tuple[Offer, IndexEntry]]:
+    """What else is free, with what the visitor may know of its machine."""
+    entries = get_machine_index(page.request).entries(session)
+    found = nearest_offers(session, offer, page.now, page.viewer)
+    return [(one, entry_of(one, entries.get((one.factory, one.machine)), page.organisation)) for one in found]

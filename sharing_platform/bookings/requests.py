@@ -30,6 +30,7 @@ from sharing_platform.listings.models import Listing
 from sharing_platform.machines.availability import lock_resource, resource_of
 from sharing_platform.machines.choices import price_of
 from sharing_platform.machines.models import BOOKED, HELD, OPEN, Machine, Offer
+from sharing_platform.machines.offers import find_offer
 from sharing_platform.machines.windows import longest, surest
 from sharing_platform.organisations.models import Account, Organisation
 from sharing_platform.organisations.permissions import APPROVED
@@ -83,7 +84,7 @@ def request_offer(
     Raises NotFoundError where the offer does not exist, was withdrawn or is over; TakenError where somebody was first; InvalidError
     for a part that cannot be booked.
     """
-    offer = session.get(Offer, offer_id)
+    offer = find_offer(session, offer_id, seeker.id)
     if offer is None or not visible(offer):
         raise NotFoundError
     lock_resource(session, resource_of(offer.factory, offer.machine))
@@ -117,7 +118,7 @@ def _further_part(
     session: Session, first: Offer, part: PartIn, now: datetime, visible: Callable[[Offer], bool]
 ) -> tuple[Offer, datetime, datetime]:
     """Raises what `request_offer` raises, and InvalidError for another machine's offer."""
-    offer = session.get(Offer, part.offer_id)
+    offer = find_offer(session, part.offer_id, None)
     if offer is None or not visible(offer):
         raise NotFoundError
     session.refresh(offer, with_for_update=True)
@@ -148,6 +149,7 @@ def _booking_of(
         machine=offer.machine,
         resource=resource_of(offer.factory, offer.machine),
         title=machine.title if machine else offer.machine,
+        alias=offer.alias,
         start=start,
         end=end,
         free_again=end + timedelta(minutes=offer.buffer_minutes),

@@ -79,13 +79,14 @@ class PartOut(ApiModel):
 
 class BookingOut(ApiModel):
     """A booking, for its two parties. `address` and `email` of the other party are included once it is accepted. `cancel_until`: how long
-    the seeker may cancel. `parts`: of a request with several parts, all of them; they are answered together, and once accepted they are
+    the seeker may cancel. Of an anonymous machine, the seeker sees no `factory` and its alias as `machine` until it is accepted. `parts`: of a request with several parts, all of them; they are answered together, and once accepted they are
     bookings of their own."""
 
     id: str
     offer_id: str | None
     listing_id: str | None
-    factory: str
+    factory: str | None
+    factory_name: str | None
     machine: str | None
     title: str
     start: datetime
@@ -144,9 +145,10 @@ class MessageIn(ApiModel):
 
 
 class MessageOut(ApiModel):
-    """`organisation`: who wrote it; null is a guest whose address is not confirmed."""
+    """`party`: who wrote it. `organisation` is null for an anonymous factory, and for a guest whose address is not confirmed."""
 
     at: datetime
+    party: Party
     organisation: str | None
     text: str
 

@@ -30,7 +30,7 @@ from sharing_platform.errors import NotAllowedError, NotFoundError, NotSignedInE
 from sharing_platform.listings.records import shown_listing
 from sharing_platform.machines.models import Machine, Offer
 from sharing_platform.machines.offer_search import nearest_offers
-from sharing_platform.machines.offers import visible_to
+from sharing_platform.machines.offers import find_offer, visible_to
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.mail import queue_mail
 from sharing_platform.organisations import rate_limits
@@ -95,7 +95,7 @@ def alternatives(context: PlatformContext, offer_id: str, actor: Actor | None) -
     """Other open offers, the nearest first; none if the caller may not know of the offer."""
     viewer = actor.viewer if actor is not None else None
     with read_session(context.sessions) as session:
-        offer = session.get(Offer, offer_id)
+        offer = find_offer(session, offer_id, actor.organisation if actor is not None else None)
         if offer is None or not visible_to(offer, viewer):
             return []
         return nearest_offers(session, offer, context.now(), viewer)
@@ -130,7 +130,7 @@ def send_message(context: PlatformContext, actor: Actor, booking_id: str, text: 
         other = booking.seeker if party is Party.PROVIDER else booking.provider
         _notify_of_message(context, session, booking, party, now)
         webhooks.queue_event(session, (other,), "booking.message", {"booking": booking.id}, now)
-        shown = MessageOut(at=message.at, organisation=message.organisation_id, text=message.text)
+        shown = _message_out(booking, message, party)
     context.wake_workers()
     return shown
 
@@ -146,7 +146,8 @@ def _notify_of_message(
         recipients = [account] if account is not None and account.confirmed is not None else []
     for account in recipients:
         link = f"{context.url}/bookings/{booking.id}"
-        queue_mail(session, account, "message", context.zone, now, title=booking.title, link=link)
+        other = Party.PROVIDER if party is Party.SEEKER else Party.SEEKER
+        queue_mail(session, account, "message", context.zone, now, title=booking.title_for(other), link=link)
 
 
 def own_booking(session: Session, booking_id: str, actor: Actor) -> tuple[Booking, Party]:
@@ -168,8 +169,14 @@ def list_bookings(
     if cursor is not None:
         query = query.where(after(Booking.start, Booking.id, parse_place(cursor)))
     found = list(session.scalars(query.order_by(Booking.start, Booking.id).limit(limit + 1)))
+    # Read at once, and held until all are shown: the session forgets what nobody holds.
+    held = [
+        session.scalars(select(Offer).where(Offer.id.in_({booking.offer_id for booking in found}))).all(),
+        session.scalars(select(Organisation).where(Organisation.id.in_({booking.provider for booking in found}))).all(),
+    ]
     shown = [booking_out(session, booking, side, now) for booking in found[:limit]]
-    return BookingPage(bookings=shown, next=next_cursor(found, limit))
+    del held
+    return BookingPage(bookings=shown, next=next_cursor(found, limit, lambda booking: booking.id))
 
 
 def waiting_for_answer(session: Session, organisation: str, now: datetime) -> list[Booking]:
@@ -182,13 +189,17 @@ def booking_out(session: Session, booking: Booking, party: Party, now: datetime)
     """A booking as shown to one of its parties. Address and e-mail are included once it is accepted."""
     agreed = booking.state in FIRM or booking.state == State.COMPLETED
     state = State(booking.state)
+    offer = session.get(Offer, booking.offer_id) if booking.offer_id is not None else None
+    hidden = party is Party.SEEKER and booking.alias is not None
+    provider = session.get(Organisation, booking.provider)
     return BookingOut(
         id=booking.id,
-        offer_id=booking.offer_id,
+        offer_id=offer.id_for(booking.provider if party is Party.PROVIDER else None) if offer is not None else None,
         listing_id=booking.listing_id,
-        factory=booking.provider,
-        machine=booking.machine,
-        title=booking.title,
+        factory=None if hidden else booking.provider,
+        factory_name=None if hidden else (provider.name if provider is not None else booking.provider),
+        machine=booking.alias if hidden else booking.machine,
+        title=booking.title_for(party),
         start=booking.start,
         end=booking.end,
         places=booking.places,
@@ -221,13 +232,19 @@ def events_out(events: list[BookingEvent]) -> list[EventOut]:
     return [EventOut(at=event.at, state=State(event.state), party=Party(event.party)) for event in events]
 
 
-def messages_out(session: Session, booking: Booking) -> list[MessageOut]:
-    """The messages between the parties, the oldest first."""
+def messages_out(session: Session, booking: Booking, party: Party) -> list[MessageOut]:
+    """The messages between the parties as one of them sees them, the oldest first."""
     query = select(BookingMessage).where(BookingMessage.booking_id == booking.id).order_by(BookingMessage.id)
-    return [
-        MessageOut(at=message.at, organisation=message.organisation_id, text=message.text)
-        for message in session.scalars(query)
-    ]
+    return [_message_out(booking, message, party) for message in session.scalars(query)]
+
+
+def _message_out(booking: Booking, message: BookingMessage, party: Party) -> MessageOut:
+    writers = {booking.provider: Party.PROVIDER, booking.seeker: Party.SEEKER}
+    # A guest is in no organisation until the request is confirmed.
+    writer = writers.get(message.organisation_id, Party.PLATFORM) if message.organisation_id else Party.SEEKER
+    hidden = writer is Party.PROVIDER and party is Party.SEEKER and booking.alias is not None
+    organisation = None if hidden else message.organisation_id
+    return MessageOut(at=message.at, party=writer, organisation=organisation, text=message.text)
 
 
 def notifier(context: PlatformContext) -> BookingNotifier:

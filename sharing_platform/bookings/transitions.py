@@ -179,6 +179,8 @@ def apply_step(
     booking.state = to
     if booking.seeker is None and to in ENDED:
         booking.email = ""  # nobody has shown that it is theirs, and it is of no more use
+    if to is State.ACCEPTED:
+        booking.alias = None  # from now on both sides know each other
     booking.due = due_after(to, booking.start, booking.end, now + HOLD)
     session.flush()
     record_event(session, booking, party, account, now)

@@ -126,7 +126,6 @@ def listing_facts(listing: Listing, owner: Organisation) -> SearchDocument:
     details = ListingDetails.model_validate(listing.details)
     place = place_named(details.place) if details.place else None
     return document_of(
-        f"listing:{listing.id}",
         listing.title,
         details.process,
         MachineDetails(certificates=details.certificates),

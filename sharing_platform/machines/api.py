@@ -9,12 +9,12 @@ from sharing_platform.errors import NotFoundError
 from sharing_platform.etags import set_etag
 from sharing_platform.machines import service
 from sharing_platform.machines.index import Index
-from sharing_platform.machines.models import Machine, Offer
+from sharing_platform.machines.models import Machine
 from sharing_platform.machines.offer_search import Sort, find_offers
-from sharing_platform.machines.offers import visible_to
+from sharing_platform.machines.offers import find_offer, visible_to
 from sharing_platform.machines.schemas import MachineIn, MachineOut, OfferIn, OfferOut, OfferPage
 from sharing_platform.organisations.dependencies import MaybeActor, Offerer, Reader
-from sharing_platform.parameters import Cursor, IfMatch, Limit, NamePath, OfferPath
+from sharing_platform.parameters import AliasPath, Cursor, IfMatch, Limit, NamePath, OfferPath
 from sharing_platform.problems import problems
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.parameters import SearchFor
@@ -40,18 +40,16 @@ def get_offers(
     results = find_offers(
         session, index, prepare_criteria(wish), context.now(), context.zone, viewer, limit, sort, cursor
     )
-    return OfferPage(offers=[service.found_out(ranked) for ranked in results.found], next=results.next)
+    return OfferPage(offers=[service.found_out(ranked, viewer) for ranked in results.found], next=results.next)
 
 
 @offers_router.get("/offers/{offer_id}", responses=problems(401, 404))
 def get_offer(offer_id: OfferPath, session: ReadSession, actor: MaybeActor, response: Response) -> OfferOut:
     """One offer, whatever its status."""
-    offer = session.get(Offer, offer_id)
+    offer = find_offer(session, offer_id, actor.organisation if actor else None)
     if offer is None or not visible_to(offer, actor.viewer if actor else None):
         raise NotFoundError
-    shown = service.offer_out(offer)
-    if actor is None or actor.organisation != offer.factory:
-        shown.partners = []  # only the factory sees who else may see it
+    shown = service.offer_out(offer, actor.organisation if actor else None)
     set_etag(response, shown)
     return shown
 
@@ -63,7 +61,7 @@ def put_offer(
     """Create or change an offer; the same request again changes nothing. 409 if hours of it are booked or requested."""
     offer, new = service.put_offer(context, actor, offer_id, wanted, if_match)
     response.status_code = 201 if new else 200
-    shown = service.offer_out(offer)
+    shown = service.offer_out(offer, actor.organisation)
     set_etag(response, shown)
     return shown
 
@@ -80,6 +78,14 @@ def get_machine(
 ) -> MachineOut:
     """The public description of a machine."""
     return service.machine_out(context, index, session, factory, machine, actor.organisation if actor else None)
+
+
+@machines_router.get("/machines/{alias}", responses=problems(401, 404))
+def get_anonymous_machine(
+    alias: AliasPath, session: ReadSession, context: Context, index: Index, actor: MaybeActor
+) -> MachineOut:
+    """The description of an anonymous machine, by the name that offers of it show."""
+    return service.machine_with_alias(context, index, session, alias, actor.organisation if actor else None)
 
 
 @machines_router.put("/machines/{factory}/{machine}", status_code=204, responses=problems(401, 403, 404, 422))

@@ -51,14 +51,27 @@ def recut(session: Session, root: Offer, occupancy: Occupancy, now: datetime) ->
     for part_id, part in wanted.items():
         child = known.pop(part_id, None)
         if child is None:
-            child = Offer(id=part_id, parent_id=root.id)
+            child = Offer(id=part_id, own_id=part_id, parent_id=root.id, factory=root.factory)
+            name_for_others(session, child, root.alias)
             session.add(child)
+        elif child.alias != root.alias:
+            name_for_others(session, child, root.alias)
         _copy_terms(root, child)
         _set(child, part, OPEN, now)
     for gone in known.values():
         if gone.status != WITHDRAWN:
             gone.status, gone.changed = WITHDRAWN, now
     session.flush()
+
+
+def name_for_others(session: Session, offer: Offer, alias: str | None) -> None:
+    """Set the names by which everybody but its factory knows an offer: the factory's own id unless the machine is anonymous or the id is somebody
+    else's, too."""
+    offer.alias = alias
+    with session.no_autoflush:
+        taken = select(Offer.id).where(Offer.public_id == offer.own_id, Offer.id != offer.id)
+        own = alias is None and session.scalar(taken) is None
+    offer.public_id = offer.own_id if own else str(uuid.uuid4())
 
 
 def separate_parts(session: Session, root: Offer) -> None:

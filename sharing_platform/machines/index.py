@@ -1,4 +1,4 @@
-"""Machines as they are searched, with their factories."""
+"""Machines as they are searched: as their factory knows them, and as everybody else may."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from fastapi import Depends, Request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sharing_platform.machines.models import Machine
+from sharing_platform.machines.anonymity import cell_of, public_details, public_process, public_title
+from sharing_platform.machines.models import Machine, Offer
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.search.index import SearchIndex
 from sharing_platform.search.machine_details import MachineDetails
@@ -18,15 +19,37 @@ from sharing_platform.search.ranking import SearchDocument, document_of
 
 @dataclass(frozen=True)
 class IndexEntry:
-    """A machine, its factory, and what can be found of them."""
+    """What somebody may know of a machine. `factory` and `factory_name` are None and `machine` is its alias where they may not know whose it is."""
 
-    factory: str
+    factory: str | None
+    factory_name: str | None
     machine: str
-    factory_name: str
     document: SearchDocument
 
+    @property
+    def path(self) -> str:
+        """Of the machine's page."""
+        return f"/machines/{self.factory}/{self.machine}" if self.factory is not None else f"/machines/{self.machine}"
 
-MachineIndex: TypeAlias = SearchIndex[tuple[str, str], IndexEntry]
+    @property
+    def key(self) -> str:
+        """What names the machine in a form."""
+        return f"{self.factory}/{self.machine}" if self.factory is not None else self.machine
+
+
+@dataclass(frozen=True)
+class IndexedMachine:
+    """A machine as its factory and as everybody else knows it."""
+
+    factory: str
+    own: IndexEntry
+    public: IndexEntry
+
+    def shown_to(self, viewer: str | None) -> IndexEntry:
+        return self.own if viewer == self.factory else self.public
+
+
+MachineIndex: TypeAlias = SearchIndex[tuple[str, str], IndexedMachine]
 """By factory and machine."""
 
 
@@ -41,20 +64,41 @@ def get_machine_index(request: Request) -> MachineIndex:
 Index = Annotated[MachineIndex, Depends(get_machine_index)]
 
 
-def _read(session: Session) -> dict[tuple[str, str], IndexEntry]:
+def entry_of(offer: Offer, known: IndexedMachine | None, viewer: str | None) -> IndexEntry:
+    """What a viewer may know of the machine of an offer, also where its factory has not described it."""
+    if known is not None:
+        return known.shown_to(viewer)
+    if offer.is_hidden_from(viewer):
+        alias = offer.alias or ""
+        return IndexEntry(None, None, alias, document_of(public_title(alias), "", MachineDetails()))
+    return IndexEntry(offer.factory, offer.factory, offer.machine, document_of(offer.machine, "", MachineDetails()))
+
+
+def _read(session: Session) -> dict[tuple[str, str], IndexedMachine]:
     query = select(Machine, Organisation).outerjoin(Organisation, Organisation.id == Machine.factory)
     return {(machine.factory, machine.machine): _entry(machine, factory) for machine, factory in session.execute(query)}
 
 
-def _entry(machine: Machine, factory: Organisation | None) -> IndexEntry:
+def _entry(machine: Machine, factory: Organisation | None) -> IndexedMachine:
     name = factory.name if factory else machine.factory
+    details = MachineDetails.model_validate(machine.details)
     document = document_of(
-        f"{machine.factory}/{machine.machine}",
         machine.title,
         machine.process,
-        MachineDetails.model_validate(machine.details),
+        details,
         texts=(name,),
         at=factory.degrees if factory else None,
         place=factory.place if factory else "",
     )
-    return IndexEntry(machine.factory, machine.machine, name, document)
+    own = IndexEntry(machine.factory, name, machine.machine, document)
+    if machine.alias is None:
+        return IndexedMachine(machine.factory, own, own)
+    names = {machine.factory, machine.machine, machine.title, name, document.place, details.address}
+    public = document_of(
+        public_title(machine.alias),
+        public_process(machine.process, names),
+        public_details(details, names),
+        at=cell_of(document.at) if document.at is not None else None,
+        coarse=True,
+    )
+    return IndexedMachine(machine.factory, own, IndexEntry(None, None, machine.alias, public))

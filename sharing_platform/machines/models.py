@@ -14,14 +14,15 @@ from sharing_platform.machines.windows import Span, Window, bookable_windows
 
 OPEN, HELD, BOOKED, WITHDRAWN = "open", "held", "booked", "withdrawn"
 """What `Offer.status` can be."""
-_IS_PART = text("parent_id IS NOT NULL")
-"""A partial index: only few offers are parts of another, and the planner would not use an index of all."""
+_IS_PART, _IS_ANONYMOUS = text("parent_id IS NOT NULL"), text("alias IS NOT NULL")
+"""Partial indexes: only few offers are parts of another, and the planner would not use an index of all."""
 
 
 class Machine(Base):
     """What may be known of a machine on the platform. `details`: a `MachineDetails`, as people wrote it."""
 
     __tablename__ = "machine"
+    __table_args__ = (Index("machine_by_alias", "alias", unique=True),)
 
     factory: Mapped[str] = mapped_column(String(63), primary_key=True)
     machine: Mapped[str] = mapped_column(String(63), primary_key=True)
@@ -30,6 +31,8 @@ class Machine(Base):
     now: Mapped[str] = mapped_column(String(20))
     since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    alias: Mapped[str | None] = mapped_column(String(20))
+    """Of an anonymous machine: the name by which others know it."""
 
 
 class Offer(Base):
@@ -38,18 +41,27 @@ class Offer(Base):
     `offered_start` to `offered_end` is what the factory put, `windows` which hours of it can be booked (`Window.as_row`; empty: all
     of it); `start` to `end` is what of it is free. Where bookings leave more
     than one part free, the others are rows of their own, whose `parent_id` names this one.
+
+    `id` never leaves the platform: the factory knows the offer as `own_id`, everybody else as `public_id`. `alias`: that of its machine, where it is
+    anonymous.
     """
 
     __tablename__ = "offer"
     __table_args__ = (
-        Index("offer_by_time", "status", "start", "id"),
+        Index("offer_by_time", "status", "start", "public_id"),
         Index("offer_by_machine", "factory", "machine", "status", "start"),
-        Index("offer_by_factory_and_time", "status", "factory", "start", "id"),
+        Index("offer_by_factory_and_time", "status", "factory", "start", "public_id"),
+        Index("offer_by_own_id", "factory", "own_id", unique=True),
+        Index("offer_by_public_id", "public_id", unique=True),
+        Index("offer_by_alias", "alias", sqlite_where=_IS_ANONYMOUS, postgresql_where=_IS_ANONYMOUS),
         Index("offer_by_length", "status", "length_s"),
         Index("offer_by_parent", "parent_id", sqlite_where=_IS_PART, postgresql_where=_IS_PART),
     )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    own_id: Mapped[str] = mapped_column(String(64))
+    public_id: Mapped[str] = mapped_column(String(64))
+    alias: Mapped[str | None] = mapped_column(String(20))
     parent_id: Mapped[str | None] = mapped_column(ForeignKey("offer.id"))
     factory: Mapped[str] = mapped_column(String(63))
     machine: Mapped[str] = mapped_column(String(63))
@@ -77,6 +89,14 @@ class Offer(Base):
     cancellation_hours: Mapped[int] = mapped_column(Integer, default=24)
     status: Mapped[str] = mapped_column(String(10), default=OPEN)
     changed: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    def id_for(self, viewer: str | None) -> str:
+        """The id by which an organisation, or anybody, knows the offer."""
+        return self.own_id if viewer == self.factory else self.public_id
+
+    def is_hidden_from(self, viewer: str | None) -> bool:
+        """Whether they may not know whose it is."""
+        return self.alias is not None and viewer != self.factory
 
     def free_windows(self, now: datetime) -> list[Window]:
         """What can be booked from `now` on."""

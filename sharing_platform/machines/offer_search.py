@@ -12,7 +12,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, func, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from sharing_platform.machines.index import IndexEntry, MachineIndex
+from sharing_platform.machines.anonymity import is_alias
+from sharing_platform.machines.index import IndexedMachine, IndexEntry, MachineIndex, entry_of
 from sharing_platform.machines.models import OPEN, Machine, Offer
 from sharing_platform.machines.windows import Span, Window, best_window, bookable_windows
 from sharing_platform.pagination import after, from_cursor, next_cursor, parse_place, to_cursor
@@ -27,7 +28,7 @@ _FEW_MACHINES = 60
 _PORTION, _WIDEST_PORTION = 250, 4000
 
 _RANK = TypeAdapter(tuple[int])
-_NAMES = (Offer.id, Offer.factory, Offer.machine, Offer.start)
+_NAMES = (Offer.id, Offer.public_id, Offer.factory, Offer.machine, Offer.start)
 _WITH_WINDOWS = (
     *_NAMES, Offer.end, Offer.offered_start, Offer.offered_end, Offer.probability, Offer.windows, Offer.minimum_hours,
 )  # fmt: skip
@@ -35,10 +36,10 @@ _WITH_WINDOWS = (
 
 @dataclass(frozen=True)
 class RankedOffer:
-    """An offer, the index entry of its machine, its ranking, and the window of it that fits best."""
+    """An offer, what the searcher may know of its machine, its ranking, and the window of it that fits best."""
 
     offer: Offer
-    entry: IndexEntry | None
+    entry: IndexEntry
     ranking: Ranking
     window: Window
 
@@ -65,7 +66,7 @@ def find_offers(
     """Open offers that are not over. Where hours are asked for: those with a window in which so many can begin on the days asked for. Raises
     InvalidError for a cursor that is none."""
     entries = index.entries(session)
-    fitting = _fitting(entries, wanted)
+    fitting = _fitting(entries, wanted, viewer)
     if fitting is not None and not fitting:
         return OfferResults([], None)
     query = _query(session, wanted.wish, now, zone, viewer)
@@ -81,7 +82,7 @@ def find_offers(
         window = best_window(offer.free_windows(now), _at_least(length, offer.minimum_hours), days)
         window = window or Window(offer.start, offer.end, offer.probability)
         ranking = rank_hours(wanted.wish, machine, window.start, window.end, window.probability, offer.price_per_hour)
-        return RankedOffer(offer, entries.get(key), ranking, window)
+        return RankedOffer(offer, entry_of(offer, entries.get(key), viewer), ranking, window)
 
     def fits(row: Row[Any]) -> bool:
         if fitting is not None and (row.factory, row.machine) not in fitting:
@@ -98,14 +99,17 @@ def find_offers(
 
     if sort == "fit":
         candidates = [shown(offer) for offer in _first_that_fit(session, query, read, RANKED, narrowing)]
-        candidates.sort(key=lambda candidate: (-candidate.ranking.score, candidate.offer.start, candidate.offer.id))
+        candidates.sort(
+            key=lambda candidate: (-candidate.ranking.score, candidate.offer.start, candidate.offer.public_id)
+        )
         (begin,) = from_cursor(cursor, _RANK) if cursor else (0,)
         rest = to_cursor(begin + limit) if begin + limit < len(candidates) else None
         return OfferResults(candidates[max(0, begin) : begin + limit], rest)
     if cursor is not None:
-        query = query.where(after(Offer.start, Offer.id, parse_place(cursor)))
+        query = query.where(after(Offer.start, Offer.public_id, parse_place(cursor)))
     found = _first_that_fit(session, query, read, limit + 1, narrowing)
-    return OfferResults([shown(offer) for offer in found[:limit]], next_cursor(found, limit))
+    following = next_cursor(found, limit, lambda offer: offer.public_id)
+    return OfferResults([shown(offer) for offer in found[:limit]], following)
 
 
 def _first_that_fit(
@@ -117,30 +121,30 @@ def _first_that_fit(
 ) -> list[Offer]:
     """The first `count` matching offers in order of their start. The columns that `fits` needs are read in batches until enough match; then the
     offers themselves. `fits` is None where all do."""
-    names = query.with_only_columns(*read).order_by(Offer.start, Offer.id)
+    names = query.with_only_columns(*read).order_by(Offer.start, Offer.public_id)
     chosen: list[str] = []
     portion = count if fits is None else max(count, _PORTION)
     place: tuple[datetime, str] | None = None
     while len(chosen) < count:
         rows = session.execute(
-            (names if place is None else names.where(after(Offer.start, Offer.id, place))).limit(portion)
+            (names if place is None else names.where(after(Offer.start, Offer.public_id, place))).limit(portion)
         ).all()
         chosen += [row.id for row in rows if fits is None or fits(row)]
         if len(rows) < portion:
             break
-        place = (rows[-1].start, rows[-1].id)
+        place = (rows[-1].start, rows[-1].public_id)
         portion = min(4 * portion, _WIDEST_PORTION)
-    whole = select(Offer).where(Offer.id.in_(chosen[:count])).order_by(Offer.start, Offer.id)
+    whole = select(Offer).where(Offer.id.in_(chosen[:count])).order_by(Offer.start, Offer.public_id)
     return list(session.scalars(whole)) if chosen else []
 
 
 def _fitting(
-    entries: dict[tuple[str, str], IndexEntry], wanted: PreparedCriteria
+    entries: dict[tuple[str, str], IndexedMachine], wanted: PreparedCriteria, viewer: str | None
 ) -> dict[tuple[str, str], Ranking] | None:
     """The rankings of matching machines; None if no criterion concerns machines."""
     if not wanted.narrows_machines and wanted.origin is None:
         return None
-    compared = ((key, rank(wanted, entry.document)) for key, entry in entries.items())
+    compared = ((key, rank(wanted, entry.shown_to(viewer).document)) for key, entry in entries.items())
     return {key: own for key, own in compared if own is not None}
 
 
@@ -151,10 +155,8 @@ def _of_machines(keys: Collection[tuple[str, str]]) -> ColumnElement[bool]:
 
 def _query(session: Session, wish: Wish, now: datetime, zone: str, viewer: str | None) -> Select[Offer]:
     query = select(Offer).where(_is_open(now, viewer))
-    if wish.factory is not None:
-        query = query.where(Offer.factory == wish.factory)
-    if wish.machine is not None:
-        query = query.where(Offer.machine == wish.machine)
+    if wish.factory is not None or wish.machine is not None:
+        query = query.where(_of_machine(wish.factory, wish.machine, viewer))
     if wish.first_day is not None or wish.last_day is not None:
         query = query.where(_between(session, wish.first_day, wish.last_day, zone))
     if wish.hours is not None:
@@ -166,6 +168,20 @@ def _query(session: Session, wish: Wish, now: datetime, zone: str, viewer: str |
     if wish.max_price_per_hour is not None:
         query = query.where(Offer.price_per_hour.is_(None) | (Offer.price_per_hour <= wish.max_price_per_hour))
     return query
+
+
+def _of_machine(factory: str | None, machine: str | None, viewer: str | None) -> ColumnElement[bool]:
+    """By the names that the viewer may know: an anonymous machine is found by its alias alone."""
+    if factory is None and machine is not None and is_alias(machine):
+        return (Offer.alias == machine) | (Offer.machine == machine) & _is_named(viewer)
+    asked = [] if factory is None else [Offer.factory == factory]
+    asked += [] if machine is None else [Offer.machine == machine]
+    return and_(*asked) if viewer is not None and viewer == factory else and_(*asked, _is_named(viewer))
+
+
+def _is_named(viewer: str | None) -> ColumnElement[bool]:
+    """`Offer.is_hidden_from` as a condition of a query, the other way round."""
+    return Offer.alias.is_(None) if viewer is None else Offer.alias.is_(None) | (Offer.factory == viewer)
 
 
 def _at_least(length: timedelta | None, minimum_hours: float | None) -> timedelta | None:
@@ -208,10 +224,10 @@ def nearest_offers(session: Session, offer: Offer, now: datetime, viewer: str | 
         queries.append(select(Offer).join(Machine, same).where(Machine.process == machine.process))
     for query in queries:
         free = query.where(_is_open(now, viewer))
-        later = free.where(Offer.start >= offer.start).order_by(Offer.start, Offer.id)
-        earlier = free.where(Offer.start < offer.start).order_by(Offer.start.desc(), Offer.id)
+        later = free.where(Offer.start >= offer.start).order_by(Offer.start, Offer.public_id)
+        earlier = free.where(Offer.start < offer.start).order_by(Offer.start.desc(), Offer.public_id)
         near = [neighbour for side in (later, earlier) for neighbour in session.scalars(side.limit(count))]
-        for neighbour in sorted(near, key=lambda neighbour: (abs(neighbour.start - offer.start), neighbour.id)):
+        for neighbour in sorted(near, key=lambda neighbour: (abs(neighbour.start - offer.start), neighbour.public_id)):
             found.setdefault(neighbour.id, neighbour)
         if len(found) >= count:
             break
@@ -222,7 +238,7 @@ def other_offers(session: Session, offer: Offer, now: datetime, viewer: str | No
     """The next open offers of the same machine, in order of their start."""
     same_machine = select(Offer).where(Offer.factory == offer.factory, Offer.machine == offer.machine)
     free = same_machine.where(Offer.id != offer.id, _is_open(now, viewer))
-    return list(session.scalars(free.order_by(Offer.start, Offer.id).limit(count)))
+    return list(session.scalars(free.order_by(Offer.start, Offer.public_id).limit(count)))
 
 
 def _is_open(now: datetime, viewer: str | None) -> ColumnElement[bool]:
@@ -239,9 +255,15 @@ def visible_condition(viewer: str | None) -> ColumnElement[bool]:
     return Offer.visibility.in_(["public", "members"]) | (Offer.factory == viewer) | partner
 
 
-def all_machines(session: Session) -> list[Machine]:
-    """In order of factory and title."""
-    return list(session.scalars(select(Machine).order_by(Machine.factory, Machine.title)))
+def all_machines(session: Session, index: MachineIndex, viewer: str | None) -> list[tuple[Machine, IndexEntry]]:
+    """With what the viewer may know of each, in order of what is shown."""
+    entries = index.entries(session)
+    known = [
+        (machine, entries[machine.factory, machine.machine].shown_to(viewer))
+        for machine in session.scalars(select(Machine))
+        if (machine.factory, machine.machine) in entries
+    ]
+    return sorted(known, key=lambda one: (one[1].document.title, one[1].key))
 
 
 def offers_by_day(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 
 from sqlalchemy import select
@@ -10,7 +11,15 @@ from sqlalchemy.orm import Session
 from sharing_platform.errors import NotFoundError, TakenError
 from sharing_platform.events import Events
 from sharing_platform.geography import place_named
-from sharing_platform.machines.availability import lock_resource, recut, resource_of, separate_parts, set_lengths
+from sharing_platform.machines.anonymity import new_alias
+from sharing_platform.machines.availability import (
+    lock_resource,
+    name_for_others,
+    recut,
+    resource_of,
+    separate_parts,
+    set_lengths,
+)
 from sharing_platform.machines.events import OfferWithdrawn
 from sharing_platform.machines.models import BOOKED, HELD, OPEN, WITHDRAWN, Machine, Offer
 from sharing_platform.machines.schemas import MachineIn, OfferIn
@@ -27,25 +36,37 @@ def visible_to(offer: Offer, viewer: str | None) -> bool:
     return viewer is not None and (offer.visibility == "members" or viewer in offer.partners)
 
 
+def find_offer(session: Session, offer_id: str, organisation: str | None) -> Offer | None:
+    """By the id that its factory gave it, or by the one that everybody else knows."""
+    if organisation is not None:
+        own = select(Offer).where(Offer.factory == organisation, Offer.own_id == offer_id)
+        if (offer := session.scalars(own).first()) is not None:
+            return offer
+    return session.scalars(select(Offer).where(Offer.public_id == offer_id)).first()
+
+
 def put_offer(
     session: Session, offer_id: str, wanted: OfferIn, occupancy: Occupancy, now: datetime
 ) -> tuple[Offer, bool]:
     """Create or change; returns the offer and whether it is new.
 
-    Raises NotFoundError where the id belongs to another factory, TakenError where hours of it are booked or requested.
+    Raises TakenError where hours of it are booked or requested.
     """
     lock_resource(session, resource_of(wanted.factory, wanted.machine))
-    offer = session.get(Offer, offer_id, with_for_update=True)
-    if offer is not None and offer.factory != wanted.factory:
-        raise NotFoundError
+    own = select(Offer).where(Offer.factory == wanted.factory, Offer.own_id == offer_id)
+    offer = session.scalars(own.with_for_update()).first()
     if occupancy.taken_hours(session, wanted.factory, wanted.machine, wanted.start, wanted.end):
         raise TakenError
     new = offer is None
+    alias = _alias_of(session, wanted, now)
     if offer is None:
-        offer = Offer(id=offer_id)
+        offer = Offer(id=str(uuid.uuid4()), own_id=offer_id, factory=wanted.factory)
+        name_for_others(session, offer, alias)
     elif offer.parent_id is not None:
         separate_parts(session, session.get_one(Offer, offer.parent_id, with_for_update=True))
-    for name in type(wanted).model_fields:
+    if offer.alias != alias:
+        name_for_others(session, offer, alias)
+    for name in type(wanted).model_fields.keys() - {"anonymous"}:
         setattr(offer, name, getattr(wanted, name))
     offer.windows = [Window(window.start, window.end, window.probability).as_row() for window in wanted.windows]
     offer.offered_start, offer.offered_end = wanted.start, wanted.end
@@ -62,8 +83,8 @@ def withdraw_offer(
 ) -> None:
     """Publishes `OfferWithdrawn`, which ends the requests for it. Raises NotFoundError where this factory has no such offer, TakenError
     where it is booked."""
-    offer = session.get(Offer, offer_id)
-    if offer is None or offer.factory != factory:
+    offer = session.scalars(select(Offer).where(Offer.factory == factory, Offer.own_id == offer_id)).first()
+    if offer is None:
         raise NotFoundError
     lock_resource(session, resource_of(offer.factory, offer.machine))
     session.refresh(offer, with_for_update=True)
@@ -77,29 +98,66 @@ def withdraw_offer(
     offer.status, offer.changed = WITHDRAWN, now
     recut(session, offer, occupancy, now)
     # After the offer is gone, so that the seekers are not told of it as an alternative.
-    events.publish(OfferWithdrawn(session, offer_id, was_held, now))
+    events.publish(OfferWithdrawn(session, offer.id, was_held, now))
 
 
 def withdraw_all(session: Session, factory: str, occupancy: Occupancy, events: Events, now: datetime) -> None:
     """Withdraw everything that a factory has on offer, and end the requests for it. What is agreed stays agreed."""
-    roots = select(Offer.id).where(
+    roots = select(Offer.own_id).where(
         Offer.factory == factory, Offer.parent_id.is_(None), Offer.status.in_((OPEN, HELD)), Offer.end > now
     )
     for offer_id in session.scalars(roots.order_by(Offer.id)).all():
         withdraw_offer(session, offer_id, factory, occupancy, events, now)
 
 
-def put_machine(session: Session, factory: str, machine: str, card: MachineIn) -> None:
+def put_machine(session: Session, factory: str, machine: str, card: MachineIn, now: datetime) -> None:
     """Create or change what the factory's server reports of a machine; what people wrote of it stays."""
+    if card.anonymous is not None:
+        lock_resource(session, resource_of(factory, machine))
     known = session.get(Machine, (factory, machine))
     index_changes = known is None or (known.title, known.process) != (card.title, card.process)
     if known is None:
         known = Machine(factory=factory, machine=machine, details={})
         session.add(known)
     known.title, known.process, known.now, known.since = card.title, card.process, card.now, card.since
+    if card.anonymous is not None and card.anonymous != (known.alias is not None):
+        _rename(session, known, card.anonymous, now)
+        index_changes = True
     session.flush()
     if index_changes:
         mark_index_changed(session)
+
+
+def _alias_of(session: Session, wanted: OfferIn, now: datetime) -> str | None:
+    """The alias of the machine of an offer, which says itself whether that is anonymous, or leaves it as it is."""
+    known = session.get(Machine, (wanted.factory, wanted.machine))
+    if known is None:
+        if not wanted.anonymous:
+            return None
+        known = Machine(
+            factory=wanted.factory,
+            machine=wanted.machine,
+            title=wanted.machine,
+            process="",
+            now="not_shown",
+            details={},
+        )
+        session.add(known)
+    if wanted.anonymous is not None and wanted.anonymous != (known.alias is not None):
+        _rename(session, known, wanted.anonymous, now)
+        mark_index_changed(session)
+    return known.alias
+
+
+def _rename(session: Session, machine: Machine, anonymous: bool, now: datetime) -> None:
+    """Give a machine and what it offers other names for others. Those who knew the old ones do not learn the new ones."""
+    machine.alias = new_alias() if anonymous else None
+    session.flush()
+    offered = select(Offer).where(
+        Offer.factory == machine.factory, Offer.machine == machine.machine, Offer.status != WITHDRAWN, Offer.end > now
+    )
+    for offer in session.scalars(offered).all():
+        name_for_others(session, offer, machine.alias)
 
 
 def put_details(session: Session, factory: str, machine: str, details: MachineDetails) -> MachineDetails:

@@ -11,15 +11,16 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
+from sqlalchemy.orm import Session
 
 from sharing_platform.database import read_session
-from sharing_platform.errors import NotFoundError, PlatformError
+from sharing_platform.errors import NotFoundError
 from sharing_platform.machines import service
 from sharing_platform.machines.choices import Choice, FurtherChoice, choice_of, together
-from sharing_platform.machines.index import get_machine_index
+from sharing_platform.machines.index import IndexEntry, entry_of, get_machine_index
 from sharing_platform.machines.models import BOOKED, HELD, OPEN, Machine, Offer
 from sharing_platform.machines.offer_search import find_offers, other_offers
-from sharing_platform.machines.offers import visible_to
+from sharing_platform.machines.offers import find_offer, visible_to
 from sharing_platform.machines.schemas import MachineOut
 from sharing_platform.machines.search_pages import listing_page
 from sharing_platform.organisations.dependencies import Page, PageRequest
@@ -40,9 +41,10 @@ def get_offer(offer_id: str, page: Page) -> HTMLResponse:
     choice = choice_asked(page, offer, page.request.query_params)
     if offer.status != OPEN or choice is None:
         return listing_page(page, "offers.html", 409 if offer.status in (BOOKED, HELD) else 404, notice="taken")
-    markup = markup_of(page, offer, machine)
+    entry = entry_for(page, offer)
     chosen = chosen_of(page, offer, choice, page.request.query_params)
-    return page.render("offer.html", offer=offer, machine=machine, markup=markup, **chosen)
+    markup = markup_of(page, offer, entry)
+    return page.render("offer.html", offer=offer, machine=machine, entry=entry, markup=markup, **chosen)
 
 
 @router.get("/offers/{offer_id}/choice")
@@ -68,10 +70,10 @@ def chosen_of(page: PageRequest, offer: Offer, choice: Choice, fields: Mapping[s
     further = []
     with read_session(page.context.sessions) as session:
         for other in other_offers(session, offer, page.now, page.viewer):
-            start, length = start_and_length(fields, page.context.zone, f"-{other.id}")
+            start, length = start_and_length(fields, page.context.zone, f"-{other.public_id}")
             of_other = choice_of(other, page.now, start, length or choice.end - choice.start)
             if of_other is not None:
-                further.append(FurtherChoice(other, bool(fields.get(f"more-{other.id}")), of_other))
+                further.append(FurtherChoice(other, bool(fields.get(f"more-{other.public_id}")), of_other))
     return {"choice": choice, "further": further, "together": together(choice, further)}
 
 
@@ -91,12 +93,24 @@ def start_and_length(
 
 @router.get("/machines/{factory}/{machine}")
 def get_machine(factory: str, machine: str, page: Page) -> HTMLResponse:
-    viewer = page.organisation
-    index = get_machine_index(page.request)
     with read_session(page.context.sessions) as session:
-        shown = service.machine_out(page.context, index, session, factory, machine, viewer)
-        wish = Wish(factory=factory, machine=machine)
-        results = find_offers(session, index, prepare_criteria(wish), page.now, page.context.zone, page.viewer, 50)
+        index = get_machine_index(page.request)
+        shown = service.machine_out(page.context, index, session, factory, machine, page.organisation)
+        return _machine_page(page, session, shown)
+
+
+@router.get("/machines/{alias}")
+def get_anonymous_machine(alias: str, page: Page) -> HTMLResponse:
+    with read_session(page.context.sessions) as session:
+        index = get_machine_index(page.request)
+        shown = service.machine_with_alias(page.context, index, session, alias, page.organisation)
+        return _machine_page(page, session, shown)
+
+
+def _machine_page(page: PageRequest, session: Session, shown: MachineOut) -> HTMLResponse:
+    wish = prepare_criteria(Wish(factory=shown.factory, machine=shown.machine))
+    index = get_machine_index(page.request)
+    results = find_offers(session, index, wish, page.now, page.context.zone, page.viewer, 50)
     return page.render("machine.html", machine=shown, found=results.found)
 
 
@@ -145,25 +159,33 @@ def _as_form(details: MachineDetails) -> dict[str, str]:
 def offer_and_machine(page: PageRequest, offer_id: str) -> tuple[Offer | None, MachineOut | None]:
     """The offer, if the caller may know of it, and what is known of its machine."""
     with read_session(page.context.sessions) as session:
-        offer = session.get(Offer, offer_id)
+        offer = find_offer(session, offer_id, page.organisation)
         if offer is None or not visible_to(offer, page.viewer):
             return None, None
+        known = session.get(Machine, (offer.factory, offer.machine))
         try:
-            viewer = page.organisation
             index = get_machine_index(page.request)
-            return offer, service.machine_out(page.context, index, session, offer.factory, offer.machine, viewer)
-        except PlatformError:
+            return offer, service.machine_shown(page.context, index, session, known, page.organisation)
+        except NotFoundError:
             return offer, None
 
 
-def markup_of(page: PageRequest, offer: Offer, machine: MachineOut | None) -> str | None:
-    """JSON-LD (schema.org/Offer) of a public offer. `<` is escaped, because it could end the script element."""
+def entry_for(page: PageRequest, offer: Offer) -> IndexEntry:
+    """What the visitor may know of the machine of an offer."""
+    with read_session(page.context.sessions) as session:
+        known = get_machine_index(page.request).entries(session).get((offer.factory, offer.machine))
+    return entry_of(offer, known, page.organisation)
+
+
+def markup_of(page: PageRequest, offer: Offer, entry: IndexEntry) -> str | None:
+    """JSON-LD (schema.org/Offer) of a public offer, for anybody: without the seller where that is not said. `<` is escaped, because it could end the
+    script element."""
     if offer.visibility != "public":
         return None
     item: dict[str, object] = {
         "@context": "https://schema.org",
         "@type": "Offer",
-        "url": f"{page.context.url}/offers/{offer.id}",
+        "url": f"{page.context.url}/offers/{offer.public_id}",
         "availability": "https://schema.org/InStock",
         "availabilityStarts": offer.start.isoformat(),
         "availabilityEnds": offer.end.isoformat(),
@@ -171,9 +193,10 @@ def markup_of(page: PageRequest, offer: Offer, machine: MachineOut | None) -> st
         "eligibleDuration": {
             "@type": "QuantitativeValue", "value": round(offer.longest_s / 3600, 2), "unitCode": "HUR"
         },
-        "itemOffered": {"@type": "Service", "name": machine.title if machine else offer.machine},
-        "seller": {"@type": "Organization", "name": machine.factory_name if machine else offer.factory},
+        "itemOffered": {"@type": "Service", "name": entry.document.title},
     }  # fmt: skip
+    if entry.factory is not None:
+        item["seller"] = {"@type": "Organization", "name": entry.factory_name}
     if offer.price_per_hour is not None:
         item["priceSpecification"] = {
             "@type": "UnitPriceSpecification", "price": str(offer.price_per_hour), "priceCurrency": "EUR",

@@ -13,6 +13,7 @@ from sharing_platform.search.schemas import Reason
 
 LiveState = Literal["in_use", "standing_still", "out_of_service", "unknown", "not_shown"]
 MAX_SLOT = timedelta(days=31)
+_ANONYMOUS = "Whether others learn whose the machine is only once a booking is accepted; null: as it was."
 
 
 class OfferedWindow(ApiModel):
@@ -23,11 +24,9 @@ class OfferedWindow(ApiModel):
     probability: Annotated[float, Field(ge=0, le=1)]
 
 
-class OfferIn(ApiModel):
+class OfferTerms(ApiModel):
     """Hours of a machine, how sure they are, and the record behind that: of `checked` such slots `broken` were not free."""
 
-    factory: Name
-    machine: Name
     start: Moment
     end: Moment
     probability: Annotated[float, Field(ge=0, le=1)]
@@ -55,6 +54,14 @@ class OfferIn(ApiModel):
         int, Field(ge=0, le=744, description="Until so long before its start may a seeker cancel.")
     ] = 24
 
+
+class OfferIn(OfferTerms):
+    """An offer as its factory puts it."""
+
+    factory: Name
+    machine: Name
+    anonymous: Annotated[bool | None, Field(description=_ANONYMOUS)] = None
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if not timedelta(0) < self.end - self.start <= MAX_SLOT:
@@ -68,10 +75,14 @@ class OfferIn(ApiModel):
         return self
 
 
-class OfferOut(OfferIn):
-    """An offer in its present state; `start` and `end` are what is free of it, `windows` which of that can be booked."""
+class OfferOut(OfferTerms):
+    """An offer in its present state; `start` and `end` are what is free of it, `windows` which of that can be booked. Of an anonymous machine, others see
+    no `factory`, and its alias as `machine`. `partners` are shown to the factory alone."""
 
     id: str
+    factory: Name | None
+    machine: Name
+    anonymous: bool
     status: Literal["open", "held", "booked", "withdrawn"]
     changed: datetime
 
@@ -103,18 +114,20 @@ class MachineIn(ApiModel):
     process: Annotated[OneLine, Field(max_length=100)] = ""
     now: LiveState = "not_shown"
     since: Moment | None = None
+    anonymous: Annotated[bool | None, Field(description=_ANONYMOUS)] = None
 
 
 class MachineOut(ApiModel):
-    """The public description of a machine."""
+    """The public description of a machine. Of an anonymous one, others see no factory and none of its records, and an alias as `machine`."""
 
-    factory: Name
-    factory_name: str
+    factory: Name | None
+    factory_name: str | None
     machine: Name
+    anonymous: bool
     title: str
     process: str
     now: str
     since: datetime | None
     details: MachineDetails
-    kept: int = Field(description="Of its factory's accepted bookings that are over: how many went as agreed.")
-    cancelled: int = Field(description="How many the factory cancelled.")
+    kept: int | None = Field(description="Of its factory's accepted bookings that are over: how many went as agreed.")
+    cancelled: int | None = Field(description="How many the factory cancelled.")

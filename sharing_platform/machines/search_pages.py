@@ -48,10 +48,11 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
     if week:
         wish = wish.model_copy(update={"first_day": first_day, "last_day": first_day + timedelta(days=6)})
     with read_session(page.context.sessions) as session:
-        machines = {(machine.factory, machine.machine): machine for machine in all_machines(session)}
+        index = get_machine_index(page.request)
+        machines = all_machines(session, index, page.viewer)
         try:
             results = find_offers(
-                session, get_machine_index(page.request), prepare_criteria(wish), page.now, page.context.zone, page.viewer,
+                session, index, prepare_criteria(wish), page.now, page.context.zone, page.viewer,
                 _WEEK_SHOWN if week else MAX_SHOWN, "fit" if sort == "fit" and not week else "start",
                 asked.get("cursor") if not week else None,
             )  # fmt: skip
@@ -83,7 +84,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         given=asked,
         problems=problems,
         notice=notice,
-        other_processes=sorted(_unlisted({machine.process for machine in machines.values()})),
+        other_processes=sorted(_unlisted({entry.document.process for _, entry in machines})),
     )
 
 

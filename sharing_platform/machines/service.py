@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,7 +21,9 @@ from sharing_platform.machines.schemas import (
     OfferedWindow,
     OfferIn,
     OfferOut,
+    OfferTerms,
 )
+from sharing_platform.machines.windows import quarter_of
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.permissions import Actor
 from sharing_platform.search.machine_details import MachineDetails
@@ -45,23 +48,23 @@ def put_offer(
 
 def _put_offer(context: PlatformContext, offer_id: str, wanted: OfferIn, if_match: str | None) -> tuple[Offer, bool]:
     with context.sessions.begin() as session:
-        _check_offer(session, offer_id, if_match)
+        _check_offer(session, wanted.factory, offer_id, if_match)
         return offers.put_offer(session, offer_id, wanted, context.occupancy, context.now())
 
 
 def withdraw_offer(context: PlatformContext, actor: Actor, offer_id: str, if_match: str | None) -> None:
     """Raises what `offers.withdraw_offer` raises, ChangedError."""
     with context.sessions.begin() as session:
-        _check_offer(session, offer_id, if_match)
+        _check_offer(session, actor.organisation, offer_id, if_match)
         offers.withdraw_offer(session, offer_id, actor.organisation, context.occupancy, context.events, context.now())
     context.live.publish("offers")
     context.wake_workers()
 
 
-def _check_offer(session: Session, offer_id: str, if_match: str | None) -> None:
+def _check_offer(session: Session, factory: str, offer_id: str, if_match: str | None) -> None:
     if if_match is not None:
-        known = session.get(Offer, offer_id)
-        check_match(if_match, offer_out(known) if known is not None else None)
+        known = offers.find_offer(session, offer_id, factory)
+        check_match(if_match, offer_out(known, factory) if known is not None else None)
 
 
 def put_machine(context: PlatformContext, actor: Actor, factory: str, machine: str, card: MachineIn) -> None:
@@ -69,7 +72,7 @@ def put_machine(context: PlatformContext, actor: Actor, factory: str, machine: s
     if factory != actor.organisation:
         raise NotFoundError
     with context.sessions.begin() as session:
-        offers.put_machine(session, factory, machine, card)
+        offers.put_machine(session, factory, machine, card, context.now())
     context.live.publish("machines")
 
 
@@ -92,20 +95,41 @@ def put_details(
 def machine_out(
     context: PlatformContext, index: MachineIndex, session: Session, factory: str, machine: str, viewer: str | None
 ) -> MachineOut:
-    """Raises NotFoundError."""
-    known = session.get(Machine, (factory, machine))
-    entry = index.entries(session).get((factory, machine))
-    if known is None or entry is None:
+    """What a viewer may know of a machine. Raises NotFoundError, also for the factory's own name of an anonymous one."""
+    shown = machine_shown(context, index, session, session.get(Machine, (factory, machine)), viewer)
+    if (shown.factory, shown.machine) != (factory, machine):
         raise NotFoundError
-    hidden = {} if viewer == factory else {"address": ""}
-    kept, cancelled = context.occupancy.track_record(session, factory)
+    return shown
+
+
+def machine_with_alias(
+    context: PlatformContext, index: MachineIndex, session: Session, alias: str, viewer: str | None
+) -> MachineOut:
+    """An anonymous machine, by the name that others know. Raises NotFoundError."""
+    known = session.scalars(select(Machine).where(Machine.alias == alias)).first()
+    return machine_shown(context, index, session, known, viewer)
+
+
+def machine_shown(
+    context: PlatformContext, index: MachineIndex, session: Session, known: Machine | None, viewer: str | None
+) -> MachineOut:
+    """Raises NotFoundError."""
+    indexed = index.entries(session).get((known.factory, known.machine)) if known is not None else None
+    if known is None or indexed is None:
+        raise NotFoundError
+    entry = indexed.shown_to(viewer)
+    hidden = {} if viewer == known.factory else {"address": ""}
+    kept, cancelled = (None, None)
+    if entry.factory is not None:
+        kept, cancelled = context.occupancy.track_record(session, entry.factory)
     now: LiveState = known.now  # type: ignore[assignment]  # what was put was one
     return MachineOut(
-        factory=factory,
+        factory=entry.factory,
         factory_name=entry.factory_name,
-        machine=machine,
-        title=known.title,
-        process=known.process,
+        machine=entry.machine,
+        anonymous=known.alias is not None,
+        title=entry.document.title,
+        process=entry.document.process,
         now=now,
         since=known.since,
         details=entry.document.details.model_copy(update=hidden),
@@ -114,20 +138,35 @@ def machine_out(
     )
 
 
-def offer_out(offer: Offer) -> OfferOut:
-    shown = {name: getattr(offer, name) for name in OfferOut.model_fields}
+def offer_out(offer: Offer, viewer: str | None) -> OfferOut:
+    """What an organisation, or anybody, may know of an offer that they may see."""
+    own, hidden = viewer == offer.factory, offer.is_hidden_from(viewer)
+    shown = {name: getattr(offer, name) for name in OfferTerms.model_fields}
     windows = offer.windows_inside((offer.start, offer.end))
-    return OfferOut.model_validate(shown | {"windows": [window.as_row() for window in windows]})
+    return OfferOut.model_validate(
+        shown
+        | {
+            "id": offer.id_for(viewer),
+            "factory": None if hidden else offer.factory,
+            "machine": offer.alias if hidden else offer.machine,
+            "anonymous": offer.alias is not None,
+            "partners": offer.partners if own else [],
+            "windows": [window.as_row() for window in windows],
+            "status": offer.status,
+            # What one factory's server puts at one moment would show which offers are of the same factory.
+            "changed": offer.changed if own else quarter_of(offer.changed),
+        }
+    )
 
 
-def found_out(result: RankedOffer) -> FoundOffer:
+def found_out(result: RankedOffer, viewer: str | None) -> FoundOffer:
     """An offer with what is known of its machine."""
-    shown = offer_out(result.offer).model_dump(exclude={"partners"})
+    document = result.entry.document
     return FoundOffer(
-        **shown,
-        title=result.entry.document.title if result.entry else result.offer.machine,
-        process=result.entry.document.process if result.entry else "",
-        place=result.entry.document.place if result.entry else "",
+        **offer_out(result.offer, viewer).model_dump(),
+        title=document.title,
+        process=document.process,
+        place=document.place,
         distance_km=round(result.ranking.distance, 1) if result.ranking.distance is not None else None,
         window=OfferedWindow.model_validate(result.window.as_row()),
         score=round(result.ranking.score, 4),

@@ -8,6 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 Span = tuple[datetime, datetime]
+QUARTER = timedelta(minutes=15)
+
+
+def quarter_of(moment: datetime) -> datetime:
+    """When the quarter of an hour began that a moment lies in."""
+    return moment - (moment - datetime.min.replace(tzinfo=moment.tzinfo)) % QUARTER
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import func, select, update
@@ -74,6 +74,12 @@ def all_organisations(session: Session, status: str | None, after: str | None, l
     if after is not None:
         query = query.where(Organisation.id > after)
     return list(session.scalars(query))
+
+
+def names_of(session: Session, ids: Collection[str]) -> dict[str, str]:
+    """By id; one that is not known is left out."""
+    rows = session.execute(select(Organisation.id, Organisation.name).where(Organisation.id.in_(ids)))
+    return {row.id: row.name for row in rows}
 
 
 def members(session: Session, organisation: str) -> list[tuple[Account, Membership]]:

@@ -14,7 +14,7 @@ from sharing_platform.search.criteria import Wish
 def wish_of_form(page: PageRequest) -> tuple[Wish, dict[str, str]]:
     """The criteria of the form, and the fields that were invalid and left out."""
     asked = page.request.query_params
-    factory, _, machine = asked.get("machine", "").partition("/")
+    factory, _, machine = asked.get("machine", "").rpartition("/")  # an anonymous machine's alias stands alone
     sides = [decimal_point(asked.get(name)) for name in ("x", "y", "z")]
     fields: dict[str, Any] = {
         "words": asked.get("q"), "factory": factory, "machine": machine, "process": asked.get("process"),

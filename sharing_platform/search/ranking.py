@@ -38,9 +38,8 @@ class Ranking:
 @dataclass(frozen=True)
 class SearchDocument:
     """What can be found of a machine or listing. `stems`: of all its texts; `process_stems`: of its processes, or of its title if it
-    names none; `place`: the name of its place, `at`: latitude and longitude."""
+    names none; `place`: the name of its place, `at`: latitude and longitude. `coarse`: those are of the surroundings alone."""
 
-    subject: str
     title: str
     process: str
     stems: frozenset[str]
@@ -48,6 +47,7 @@ class SearchDocument:
     details: MachineDetails
     place: str = ""
     at: Degrees | None = None
+    coarse: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,13 +100,13 @@ def prepare_criteria(wish: Wish) -> PreparedCriteria:
 
 
 def document_of(
-    subject: str,
     title: str,
     process: str,
     details: MachineDetails,
     texts: Iterable[str] = (),
     at: Degrees | None = None,
     place: str = "",
+    coarse: bool = False,
 ) -> SearchDocument:
     """`at` and `place`: those of its organisation, used if it has none of its own."""
     known = [BY_CODE[code] for code in (process, *details.processes) if code in BY_CODE]
@@ -124,7 +124,7 @@ def document_of(
     stems = text_stems(title, process, *described, *names, *axes, *texts)
     own = (details.latitude, details.longitude)
     degrees = (own[0], own[1]) if own[0] is not None and own[1] is not None else at
-    return SearchDocument(subject, title, process, stems, processes, details, details.place or place, degrees)
+    return SearchDocument(title, process, stems, processes, details, details.place or place, degrees, coarse)
 
 
 def rank(wanted: PreparedCriteria, document: SearchDocument) -> Ranking | None:
@@ -142,7 +142,7 @@ def rank(wanted: PreparedCriteria, document: SearchDocument) -> Ranking | None:
         scores.append(score)
         if reason is not None:
             reasons.append(reason)
-    distance = distance_km(wanted.origin, document.at) if wanted.origin and document.at else None
+    distance = _said_km(wanted.origin, document.at, document.coarse) if wanted.origin and document.at else None
     return Ranking(sum(scores) / len(scores) if scores else 1.0, tuple(reasons), distance)
 
 
@@ -258,4 +258,12 @@ def _distance(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
     distance = distance_km(wanted.origin, document.at)
     if within is not None and distance > within:
         return _DOES_NOT
-    return 1 / (1 + distance / 30), MatchReason("distance", {"km": round(distance)})
+    return 1 / (1 + distance / 30), MatchReason(
+        "distance", {"km": round(_said_km(wanted.origin, document.at, document.coarse))}
+    )
+
+
+def _said_km(origin: Degrees, at: Degrees, coarse: bool) -> float:
+    """A distance as it is shown: in tens of kilometres where no more is known."""
+    distance = distance_km(origin, at)
+    return max(10.0, round(distance, -1)) if coarse else distance

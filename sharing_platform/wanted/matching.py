@@ -103,7 +103,7 @@ def match_one(session: Session, index: MachineIndex, search: Search, now: dateti
     if criteria.wish.subject == "machine":
         results = find_offers(session, index, criteria, now, zone, viewer, _MOST_MATCHES, "fit")
         found = {
-            f"offer:{result.offer.id}": result.ranking
+            f"offer:{result.offer.public_id}": result.ranking
             for result in results.found
             if result.offer.factory != organisation.id
         }

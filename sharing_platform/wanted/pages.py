@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,9 +13,9 @@ from sqlalchemy.orm import Session
 from sharing_platform.database import read_session
 from sharing_platform.errors import NotFoundError, PlatformError
 from sharing_platform.listings.models import Listing
-from sharing_platform.machines.index import get_machine_index
-from sharing_platform.machines.models import Offer
-from sharing_platform.organisations.dependencies import Page
+from sharing_platform.machines.index import entry_of, get_machine_index
+from sharing_platform.machines.offers import find_offer
+from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import Right, require
 from sharing_platform.pages import FormData, decimal_point, split_lines, validate_form
@@ -76,7 +78,9 @@ def get_one(search_id: str, page: Page) -> HTMLResponse:
     with read_session(page.context.sessions) as session:
         notice, organisation = matching.wanted_notice(session, search_id, viewer)
         is_own = viewer == organisation.id
-        matches = [(match, _what(session, match)) for match in matching.matches(session, search_id)] if is_own else []
+        matches = (
+            [(match, _what(page, session, match)) for match in matching.matches(session, search_id)] if is_own else []
+        )
         return page.render(
             "wanted_one.html", search=service.search_out(notice, organisation), matches=matches, own=is_own, saved=False
         )
@@ -87,7 +91,7 @@ def get_saved(search_id: str, page: Page) -> HTMLResponse:
     actor = require(page.actor, Right.READ)
     with read_session(page.context.sessions) as session:
         search = matching.own_search(session, actor.organisation, SAVED, search_id)
-        matches = [(match, _what(session, match)) for match in matching.matches(session, search_id)]
+        matches = [(match, _what(page, session, match)) for match in matching.matches(session, search_id)]
         organisation = session.get_one(Organisation, actor.organisation)
         return page.render(
             "wanted_one.html", search=service.search_out(search, organisation), matches=matches, own=True, saved=True
@@ -121,8 +125,24 @@ def post_forget(search_id: str, page: Page) -> Response:
     return page.redirect("/desk", "closed")
 
 
-def _what(session: Session, match: Match) -> tuple[str, Offer | Listing | None]:
-    """The path of the page of a match, and the offer or listing itself."""
-    kind, _, own_id = match.subject.partition(":")
-    found = session.get(Offer, own_id) if kind == "offer" else session.get(Listing, own_id)
-    return f"/{kind}s/{own_id}", found
+@dataclass(frozen=True)
+class _Matched:
+    """What the page shows of an offer or a listing."""
+
+    title: str
+    start: datetime
+    end: datetime
+
+
+def _what(page: PageRequest, session: Session, match: Match) -> tuple[str, _Matched | None]:
+    """The path of the page of a match, and what is shown of it; None if it is gone."""
+    kind, _, public_id = match.subject.partition(":")
+    path = f"/{kind}s/{public_id}"
+    if kind == "listing":
+        listing = session.get(Listing, public_id)
+        return path, _Matched(listing.title, listing.start, listing.end) if listing is not None else None
+    offer = find_offer(session, public_id, None)
+    if offer is None:
+        return path, None
+    known = get_machine_index(page.request).entries(session).get((offer.factory, offer.machine))
+    return path, _Matched(entry_of(offer, known, page.organisation).document.title, offer.start, offer.end)

@@ -39,9 +39,9 @@ def test_who_may_do_what(platform: Platform) -> None:
         # client, method, path, body, expected
         (platform.anyone, "PUT", "/api/v1/offers/o2", body, 401),
         (platform.hal_3, "PUT", "/api/v1/offers/o2", body, 404),
-        (platform.hal_3, "PUT", "/api/v1/offers/o1", other, 404),
+        (platform.hal_3, "PUT", "/api/v1/offers/o1", other, 201),  # ids are each factory's own
         (platform.anyone, "DELETE", "/api/v1/offers/o1", None, 401),
-        (platform.hal_3, "DELETE", "/api/v1/offers/o1", None, 404),
+        (platform.hal_3, "DELETE", "/api/v1/offers/o2", None, 404),
         (platform.hal_2, "DELETE", "/api/v1/offers/o1", None, 409),
         (platform.hal_2, "PUT", "/api/v1/offers/o1", body, 409),
         (platform.hal_2, "PUT", "/api/v1/offers/o9", body, 409),  # the same hours under another name

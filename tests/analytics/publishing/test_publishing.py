@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import sqlite3
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -165,6 +167,9 @@ def test_an_anonymous_machine_has_another_name_until_it_is_booked(rig: Rig) -> N
     offered = rig.offers()
     (name,) = {machine for machine, *_ in offered.values()}
     assert "lathe" not in name
+    seen = rig.http.get("/api/v1/offers").text
+    assert "hal-2" not in seen
+    assert "lathe" not in seen
     assert all(datetime.fromisoformat(start).hour % 2 == 0 for _, start, _ in offered.values())
     chosen = next(iter(offered))
     assert rig.http.post(f"/api/v1/offers/{chosen}/booking", json={}, headers=STARTUP).status_code == 201
@@ -172,6 +177,24 @@ def test_an_anonymous_machine_has_another_name_until_it_is_booked(rig: Rig) -> N
     assert (result.put, result.withdrawn) == (0, 0), "the same machine under the same name"
     rig.cycle()
     assert [one.machine for one in rig.state.bookings()] == ["lathe-2"]
+
+
+def test_what_stands_under_an_alias_of_the_servers_own_is_put_anew(rig: Rig) -> None:
+    """As a server put it before the platform kept the names of anonymous machines to itself."""
+    alias = f"machine-{hmac.new(rig.state.salt(), b'lathe-2', hashlib.sha256).hexdigest()[:10]}"
+    other = replace(SLOT, machine=alias, start=SLOT.end + timedelta(hours=4), end=SLOT.end + timedelta(hours=8))
+    rig.platform.put_offer("hal-2", Offer("old-1", replace(SLOT, machine=alias)), Terms())
+    rig.platform.put_offer("hal-2", Offer("old-2", other), Terms())
+    assert rig.http.post("/api/v1/offers/old-1/booking", json={}, headers=STARTUP).status_code == 201
+    rig.policy = policy(anonymous=True)
+    rig.cycle()
+    rig.cycle()
+    assert [one.machine for one in rig.state.bookings()] == ["lathe-2"]
+    standing = rig.platform.offers("hal-2")
+    assert {one.slot.machine for one in standing} == {"lathe-2"}
+    assert not any(one.slot.start < SLOT.end and SLOT.start < one.slot.end for one in standing), (
+        "booked hours stay booked"
+    )
 
 
 def test_planned_hours_are_not_offered(rig: Rig) -> None:

@@ -268,7 +268,9 @@ def test_calendars_show_bookings_to_whom_they_belong(platform: Platform) -> None
     begin = (NOON + timedelta(hours=3)).isoformat()
     assert calendar_at(feeds["provider"]["url"])[0] == ("Freesbank; DMU, 50: start-up", "CONFIRMED", begin)
     assert [status for _, status, _ in calendar_at(feeds["machine:mill-2"]["url"])] == ["TENTATIVE"]
-    assert [summary for summary, *_ in calendar_at(feeds["seeker"]["url"])] == ["Freesbank; DMU, 50", "mill-2"]
+    assert [summary for summary, *_ in calendar_at(feeds["seeker"]["url"])] == [
+        "Freesbank; DMU, 50: hal-2", "mill-2: hal-2",
+    ]  # fmt: skip
     renewed = platform.hal_2.post(f"/api/v1/feeds/{feeds['provider']['id']}/renewal").json()
     assert httpx2.get(feeds["provider"]["url"]).status_code == 404, "the old address answers no more"
     assert len(calendar_at(renewed["url"])) == 2

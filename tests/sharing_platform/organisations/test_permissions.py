@@ -22,7 +22,7 @@ from sharing_platform.organisations.permissions import (
 from tests.sharing_platform.conftest import ONE_DATABASE, Platform
 
 PUBLIC_API = {
-    "GET /api/v1/offers", "GET /api/v1/offers/{offer_id}", "GET /api/v1/machines/{factory}/{machine}", "GET /api/v1/listings",
+    "GET /api/v1/offers", "GET /api/v1/offers/{offer_id}", "GET /api/v1/machines/{factory}/{machine}", "GET /api/v1/machines/{alias}", "GET /api/v1/listings",
     "GET /api/v1/listings/{listing_id}", "GET /api/v1/wanted", "GET /api/v1/wanted/{search_id}", "POST /api/v1/accounts",
     "POST /api/v1/accounts/welcome", "POST /api/v1/accounts/link", "POST /api/v1/accounts/decline", "POST /api/v1/requests/link", "POST /api/v1/requests/confirmation", "POST /api/v1/accounts/forgotten", "POST /api/v1/session", "DELETE /api/v1/session",
 }  # fmt: skip
@@ -31,7 +31,7 @@ ASK_API = {"POST /api/v1/offers/{offer_id}/booking", "POST /api/v1/listings/{lis
 
 PUBLIC_PAGES = {
     "GET /", "GET /parts/machines", "GET /parts/offers", "GET /offers/{offer_id}", "GET /offers/{offer_id}/choice", "POST /offers/{offer_id}", "GET /live",
-    "GET /machines/{factory}/{machine}", "GET /listings", "GET /listings/{listing_id}", "POST /listings/{listing_id}",
+    "GET /machines/{factory}/{machine}", "GET /machines/{alias}", "GET /listings", "GET /listings/{listing_id}", "POST /listings/{listing_id}",
     "GET /wanted", "GET /wanted/{search_id}", "GET /register", "POST /register", "GET /sign-in", "POST /sign-in", "POST /sign-out",
     "GET /forgotten", "POST /forgotten", "GET /welcome/{secret}", "GET /welcome", "POST /welcome", "GET /confirm/{secret}", "GET /confirm", "POST /confirm", "GET /calendar/{secret}.ics",
 }  # fmt: skip
@@ -85,6 +85,7 @@ def ask(client: httpx2.Client, name: str) -> httpx2.Response:
         "machine": "mill-1",
         "organisation_id": "nobody",
         "offer_id": "none",
+        "alias": "machine-00000000",
     }.items():
         path = path.replace("{" + field + "}", value)
     path = path.replace("{delivery_id}", "msg_" + "0" * 32)

@@ -25,7 +25,7 @@ MILL = MachineDetails(
     make="DMG MORI", model="DMU 50", envelope_mm=(500, 450, 400), axes=5, materials=["aluminium", "inox"], tolerance_mm=0.01,
     table_load_kg=300, certificates=["ISO 9001", "EN 9100"],
 )  # fmt: skip
-FACTS = document_of("hal-2/mill-1", "Freesbank 1", "milling", MILL, at=(50.8168, 5.1865), place="Sint-Truiden")
+FACTS = document_of("Freesbank 1", "milling", MILL, at=(50.8168, 5.1865), place="Sint-Truiden")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_what_fits_and_why(wish: dict[str, Any], reason: str | None) -> None:
 
 
 def test_what_a_factory_did_not_say_makes_it_fit_less_not_vanish() -> None:
-    silent = document_of("x/y", "Freesbank", "milling", MachineDetails())
+    silent = document_of("Freesbank", "milling", MachineDetails())
     wanted = prepare(Wish(process="milling", axes=5, workpiece_mm=(100, 100, 100)), None)
     said, unsaid = rank(wanted, FACTS), rank(wanted, silent)
     assert said is not None

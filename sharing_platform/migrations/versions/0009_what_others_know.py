@@ -1,0 +1,44 @@
+"""Offers have one id for their factory and one for everybody else; anonymous machines and what is asked of them have an alias."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+
+_IS_ANONYMOUS = sa.text("alias IS NOT NULL")
+
+
+def upgrade() -> None:
+    op.add_column("machine", sa.Column("alias", sa.String(20), nullable=True))
+    op.create_index("machine_by_alias", "machine", ["alias"], unique=True)
+    op.add_column("booking", sa.Column("alias", sa.String(20), nullable=True))
+    op.add_column("offer", sa.Column("own_id", sa.String(64), nullable=False, server_default=""))
+    op.add_column("offer", sa.Column("public_id", sa.String(64), nullable=False, server_default=""))
+    op.add_column("offer", sa.Column("alias", sa.String(20), nullable=True))
+    op.execute("UPDATE offer SET own_id = id, public_id = id")
+    op.create_index("offer_by_own_id", "offer", ["factory", "own_id"], unique=True)
+    op.create_index("offer_by_public_id", "offer", ["public_id"], unique=True)
+    op.create_index("offer_by_alias", "offer", ["alias"], sqlite_where=_IS_ANONYMOUS, postgresql_where=_IS_ANONYMOUS)
+    _order_by("public_id")
+
+
+def downgrade() -> None:
+    _order_by("id")
+    for index in ("offer_by_alias", "offer_by_public_id", "offer_by_own_id"):
+        op.drop_index(index, "offer")
+    for column in ("alias", "public_id", "own_id"):
+        op.drop_column("offer", column)
+    op.drop_column("booking", "alias")
+    op.drop_index("machine_by_alias", "machine")
+    op.drop_column("machine", "alias")
+
+
+def _order_by(identifier: str) -> None:
+    """What comes first of offers that start at the same time."""
+    op.drop_index("offer_by_time", "offer")
+    op.create_index("offer_by_time", "offer", ["status", "start", identifier])
+    op.drop_index("offer_by_factory_and_time", "offer")
+    op.create_index("offer_by_factory_and_time", "offer", ["status", "factory", "start", identifier])
