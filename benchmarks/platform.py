@@ -56,7 +56,7 @@ def fill(url: str) -> list[str]:
                     ids.append(f"{factory}-{machine}-{slot}")
                     session.add(
                         Offer(
-                            **own, id=ids, own_id=ids, public_id=ids[-1], start=start, end=start + timedelta(hours=4), length_s=14_400, longest_s=14_400,
+                            **own, id=ids[-1], own_id=ids[-1], public_id=ids[-1], start=start, end=start + timedelta(hours=4), length_s=14_400, longest_s=14_400,
                             offered_start=start, offered_end=start + timedelta(hours=4),
                             probability=0.95, checked=40, broken=1, changed=now,
                         )

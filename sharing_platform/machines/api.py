@@ -77,7 +77,7 @@ def get_machine(
     factory: NamePath, machine: NamePath, session: ReadSession, context: Context, index: Index, actor: MaybeActor
 ) -> MachineOut:
     """The public description of a machine."""
-    return service.machine_out(context, index, session, factory, machine, actor.organisation if actor else None)
+    return service.machine_out(context, index, session, factory, machine, actor)
 
 
 @machines_router.get("/machines/{alias}", responses=problems(401, 404))
@@ -85,7 +85,7 @@ def get_anonymous_machine(
     alias: AliasPath, session: ReadSession, context: Context, index: Index, actor: MaybeActor
 ) -> MachineOut:
     """The description of an anonymous machine, by the name that offers of it show."""
-    return service.machine_with_alias(context, index, session, alias, actor.organisation if actor else None)
+    return service.machine_with_alias(context, index, session, alias, actor)
 
 
 @machines_router.put("/machines/{factory}/{machine}", status_code=204, responses=problems(401, 403, 404, 422))

@@ -9,12 +9,12 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, func, or_, select, true
+from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, exists, func, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from sharing_platform.machines.anonymity import is_alias
 from sharing_platform.machines.index import IndexedMachine, IndexEntry, MachineIndex, entry_of
-from sharing_platform.machines.models import OPEN, Machine, Offer
+from sharing_platform.machines.models import BOOKED, HELD, OPEN, Machine, Offer
 from sharing_platform.machines.windows import Span, Window, best_window, bookable_windows
 from sharing_platform.pagination import after, from_cursor, next_cursor, parse_place, to_cursor
 from sharing_platform.search.criteria import Wish
@@ -255,15 +255,30 @@ def visible_condition(viewer: str | None) -> ColumnElement[bool]:
     return Offer.visibility.in_(["public", "members"]) | (Offer.factory == viewer) | partner
 
 
-def all_machines(session: Session, index: MachineIndex, viewer: str | None) -> list[tuple[Machine, IndexEntry]]:
+def visible_machines(
+    session: Session, index: MachineIndex, now: datetime, viewer: str | None
+) -> list[tuple[Machine, IndexEntry]]:
     """With what the viewer may know of each, in order of what is shown."""
     entries = index.entries(session)
     known = [
         (machine, entries[machine.factory, machine.machine].shown_to(viewer))
-        for machine in session.scalars(select(Machine))
+        for machine in session.scalars(select(Machine).where(machine_visible(now, viewer)))
         if (machine.factory, machine.machine) in entries
     ]
     return sorted(known, key=lambda one: (one[1].document.title, one[1].key))
+
+
+def machine_visible(now: datetime, viewer: str | None) -> ColumnElement[bool]:
+    """Condition on machines: one's own, and those of whose hours to come some are offered that the viewer may know of, free or not. A machine that
+    offers nothing is nobody else's business."""
+    offered = exists().where(
+        Offer.factory == Machine.factory,
+        Offer.machine == Machine.machine,
+        Offer.status.in_((OPEN, HELD, BOOKED)),
+        Offer.end > now,
+        visible_condition(viewer),
+    )
+    return offered if viewer is None else (Machine.factory == viewer) | offered
 
 
 def offers_by_day(

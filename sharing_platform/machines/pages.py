@@ -95,7 +95,7 @@ def start_and_length(
 def get_machine(factory: str, machine: str, page: Page) -> HTMLResponse:
     with read_session(page.context.sessions) as session:
         index = get_machine_index(page.request)
-        shown = service.machine_out(page.context, index, session, factory, machine, page.organisation)
+        shown = service.machine_out(page.context, index, session, factory, machine, page.actor)
         return _machine_page(page, session, shown)
 
 
@@ -103,7 +103,7 @@ def get_machine(factory: str, machine: str, page: Page) -> HTMLResponse:
 def get_anonymous_machine(alias: str, page: Page) -> HTMLResponse:
     with read_session(page.context.sessions) as session:
         index = get_machine_index(page.request)
-        shown = service.machine_with_alias(page.context, index, session, alias, page.organisation)
+        shown = service.machine_with_alias(page.context, index, session, alias, page.actor)
         return _machine_page(page, session, shown)
 
 
@@ -165,7 +165,7 @@ def offer_and_machine(page: PageRequest, offer_id: str) -> tuple[Offer | None, M
         known = session.get(Machine, (offer.factory, offer.machine))
         try:
             index = get_machine_index(page.request)
-            return offer, service.machine_shown(page.context, index, session, known, page.organisation)
+            return offer, service.machine_shown(page.context, index, session, known, page.actor)
         except NotFoundError:
             return offer, None
 

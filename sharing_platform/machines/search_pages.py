@@ -12,7 +12,13 @@ from fastapi.responses import HTMLResponse
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError
 from sharing_platform.machines.index import get_machine_index
-from sharing_platform.machines.offer_search import OfferResults, RankedOffer, all_machines, find_offers, offers_by_day
+from sharing_platform.machines.offer_search import (
+    OfferResults,
+    RankedOffer,
+    find_offers,
+    offers_by_day,
+    visible_machines,
+)
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.search.form import wish_of_form
 from sharing_platform.search.ranking import prepare_criteria
@@ -49,7 +55,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         wish = wish.model_copy(update={"first_day": first_day, "last_day": first_day + timedelta(days=6)})
     with read_session(page.context.sessions) as session:
         index = get_machine_index(page.request)
-        machines = all_machines(session, index, page.viewer)
+        machines = visible_machines(session, index, page.now, page.viewer)
         try:
             results = find_offers(
                 session, index, prepare_criteria(wish), page.now, page.context.zone, page.viewer,

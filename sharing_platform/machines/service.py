@@ -12,7 +12,7 @@ from sharing_platform.etags import check_match
 from sharing_platform.machines import offers
 from sharing_platform.machines.index import MachineIndex
 from sharing_platform.machines.models import Machine, Offer
-from sharing_platform.machines.offer_search import RankedOffer
+from sharing_platform.machines.offer_search import RankedOffer, machine_visible
 from sharing_platform.machines.schemas import (
     FoundOffer,
     LiveState,
@@ -25,7 +25,7 @@ from sharing_platform.machines.schemas import (
 )
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.organisations.audit_log import log
-from sharing_platform.organisations.permissions import Actor
+from sharing_platform.organisations.permissions import Actor, viewer_of
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.schemas import Reason
 
@@ -93,29 +93,33 @@ def put_details(
 
 
 def machine_out(
-    context: PlatformContext, index: MachineIndex, session: Session, factory: str, machine: str, viewer: str | None
+    context: PlatformContext, index: MachineIndex, session: Session, factory: str, machine: str, actor: Actor | None
 ) -> MachineOut:
     """What a viewer may know of a machine. Raises NotFoundError, also for the factory's own name of an anonymous one."""
-    shown = machine_shown(context, index, session, session.get(Machine, (factory, machine)), viewer)
+    shown = machine_shown(context, index, session, session.get(Machine, (factory, machine)), actor)
     if (shown.factory, shown.machine) != (factory, machine):
         raise NotFoundError
     return shown
 
 
 def machine_with_alias(
-    context: PlatformContext, index: MachineIndex, session: Session, alias: str, viewer: str | None
+    context: PlatformContext, index: MachineIndex, session: Session, alias: str, actor: Actor | None
 ) -> MachineOut:
     """An anonymous machine, by the name that others know. Raises NotFoundError."""
     known = session.scalars(select(Machine).where(Machine.alias == alias)).first()
-    return machine_shown(context, index, session, known, viewer)
+    return machine_shown(context, index, session, known, actor)
 
 
 def machine_shown(
-    context: PlatformContext, index: MachineIndex, session: Session, known: Machine | None, viewer: str | None
+    context: PlatformContext, index: MachineIndex, session: Session, known: Machine | None, actor: Actor | None
 ) -> MachineOut:
-    """Raises NotFoundError."""
+    """Raises NotFoundError, also for a machine that the caller may not know of."""
     indexed = index.entries(session).get((known.factory, known.machine)) if known is not None else None
     if known is None or indexed is None:
+        raise NotFoundError
+    viewer = actor.organisation if actor is not None and actor.organisation == known.factory else viewer_of(actor)
+    this_one = (Machine.factory == known.factory) & (Machine.machine == known.machine)
+    if session.scalar(select(Machine.machine).where(this_one, machine_visible(context.now(), viewer))) is None:
         raise NotFoundError
     entry = indexed.shown_to(viewer)
     hidden = {} if viewer == known.factory else {"address": ""}

@@ -77,6 +77,11 @@ class Actor:
         return right in self.rights
 
 
+def viewer_of(actor: Actor | None) -> str | None:
+    """`Actor.viewer`; None, too, where nobody is known."""
+    return actor.viewer if actor is not None else None
+
+
 def rights_of(role: Role, kind: Kind, approved: bool) -> frozenset[Right]:
     """What a person may do in an organisation of this kind."""
     rights = ROLE_RIGHTS[role]

@@ -94,7 +94,7 @@ def test_a_planner_accepts_and_the_hours_are_used(platform: Platform) -> None:
     assert state(seeker, made["id"]) == "completed"
     steps = ["requested", "held", "accepted", "in_use", "completed"]
     assert [one for one, _ in history(planner, made["id"])] == steps
-    assert platform.anyone.get("/api/v1/machines/hal-2/mill-1").json()["kept"] == 1
+    assert platform.hal_2.get("/api/v1/machines/hal-2/mill-1").json()["kept"] == 1
 
 
 def test_a_platform_that_was_away_makes_up_for_every_step(platform: Platform) -> None:
