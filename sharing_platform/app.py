@@ -11,7 +11,6 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from sharing_platform import live_updates
 from sharing_platform.bookings import api as bookings_api
 from sharing_platform.bookings import confirmation_api, confirmation_pages, feeds_api
 from sharing_platform.bookings import handlers as booking_handlers
@@ -26,11 +25,12 @@ from sharing_platform.listings import api as listings_api
 from sharing_platform.listings import pages as listing_pages
 from sharing_platform.live_updates import LiveUpdates
 from sharing_platform.machines import api as machines_api
+from sharing_platform.machines import live_pages, search_pages
 from sharing_platform.machines import pages as machine_pages
-from sharing_platform.machines import search_pages
 from sharing_platform.machines.events import OfferWithdrawn
 from sharing_platform.machines.index import machine_index
 from sharing_platform.machines.offers import withdraw_all
+from sharing_platform.machines.windows import quarter_of
 from sharing_platform.middleware import RequestMiddleware
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.delivery import Channels, PostWebhook
@@ -76,7 +76,7 @@ ROUTERS = (
     feeds_api.feed_router,
     search_pages.router,
     machine_pages.router,
-    live_updates.router,
+    live_pages.router,
     listing_pages.router,
     wanted_pages.router,
     account_pages.router,
@@ -133,7 +133,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
     context = PlatformContext(
         sessions=sessions,
         now=now,
-        live=LiveUpdates(),
+        live=LiveUpdates(quarter_of(now())),
         tokens=settings.tokens,
         zone=settings.zone,
         url=url,

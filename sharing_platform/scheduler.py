@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
@@ -17,12 +18,14 @@ from sharing_platform.database import UNAVAILABLE, message_of, read_session
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.machines.index import MachineIndex
 from sharing_platform.machines.models import OPEN
+from sharing_platform.machines.windows import quarter_of
 from sharing_platform.notifications.delivery import Channels, DeliveryWorker, forget_delivered
 from sharing_platform.organisations.models import Invitation, MailedLink, WebSession
 from sharing_platform.organisations.rate_limits import forget_old
 from sharing_platform.wanted import matching
 from sharing_platform.wanted.models import Search
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 _PORTION = 500
@@ -88,6 +91,7 @@ class ScheduledJobs:
     def tick(self) -> None:
         with self._ticking:
             now = self._context.now()
+            self._context.live.publish_quarter(quarter_of(now))
             self._advance(now)
             if self._matched is None or now - self._matched >= self._match_every:
                 self._matched = now
@@ -98,9 +102,9 @@ class ScheduledJobs:
 
     def _advance(self, now: datetime) -> None:
         due = select(Booking.id).where(Booking.due <= now).order_by(Booking.due).limit(_PORTION)
-        moved = sum(self._each(due, lambda session, booking: transitions.advance(session, booking, now, self._notify)))
-        if moved:
-            self._context.live.publish("offers")
+        moved = self._each(due, lambda session, booking: transitions.advance(session, booking, now, self._notify))
+        if any(moved):
+            self._context.live.publish("offers", *(one for both in moved for one in both))
             self._context.wake_workers()
 
     def _match(self, now: datetime) -> None:
@@ -110,10 +114,10 @@ class ScheduledJobs:
             search = session.get_one(Search, search_id)
             return matching.match_one(session, self._index, search, now, context.zone, context.url)
 
-        if sum(self._each(select(Search.id).where(Search.status == OPEN).order_by(Search.id), match)):
+        if any(self._each(select(Search.id).where(Search.status == OPEN).order_by(Search.id), match)):
             context.wake_workers()
 
-    def _each(self, which: Select[str], step: Callable[[Session, str], int]) -> list[int]:
+    def _each(self, which: Select[str], step: Callable[[Session, str], _T]) -> list[_T]:
         """Process each id in its own transaction. A failure is logged and does not affect the others."""
         with read_session(self._context.sessions) as session:
             ids = list(session.scalars(which))

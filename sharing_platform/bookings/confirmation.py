@@ -45,7 +45,8 @@ def confirm_by_link(context: PlatformContext, secret: str, mine: bool) -> tuple[
         log(session, now, None, "account.confirmed", account.id)
         shown = _confirm(context, session, booking, organisation, account, now)
         opened = accounts.open_session(session, account, now)
-    _tell(context)
+        concerned = booking.provider, booking.seeker
+    _tell(context, *concerned)
     return opened, shown
 
 
@@ -79,7 +80,8 @@ def confirm_signed_in(context: PlatformContext, person: SignedIn, booking_id: st
             organisation = directory.found(session, booking.organisation, Kind.SEEKER, now, account)
             accounts.speak_for_first(session, account, organisation)
         shown = _confirm(context, session, booking, organisation, account, now)
-    _tell(context)
+        concerned = booking.provider, booking.seeker
+    _tell(context, *concerned)
     return shown
 
 
@@ -122,6 +124,6 @@ def _disown(
     return service.booking_out(session, booking, Party.SEEKER, now)
 
 
-def _tell(context: PlatformContext) -> None:
-    context.live.publish("offers")
+def _tell(context: PlatformContext, *organisations: str | None) -> None:
+    context.live.publish("offers", *organisations)
     context.wake_workers()

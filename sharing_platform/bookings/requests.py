@@ -29,7 +29,7 @@ from sharing_platform.listings.models import OPEN as LISTING_OPEN
 from sharing_platform.listings.models import Listing
 from sharing_platform.machines.availability import lock_resource, resource_of
 from sharing_platform.machines.choices import price_of
-from sharing_platform.machines.models import BOOKED, HELD, OPEN, Machine, Offer
+from sharing_platform.machines.models import OPEN, Machine, Offer
 from sharing_platform.machines.offers import find_offer
 from sharing_platform.machines.windows import longest, surest
 from sharing_platform.organisations.models import Account, Organisation
@@ -81,7 +81,7 @@ def request_offer(
     other offers of the machine as well, all or none; the first part is returned. Repeating a request with the same key returns the booking
     that it made the first time.
 
-    Raises NotFoundError where the offer does not exist, was withdrawn or is over; TakenError where somebody was first; InvalidError
+    Raises NotFoundError where the offer does not exist or is over; TakenError where it is no longer free; InvalidError
     for a part that cannot be booked.
     """
     offer = find_offer(session, offer_id, seeker.id)
@@ -96,10 +96,7 @@ def request_offer(
     _expire_overdue_holds(session, offer, now, notify)
     if offer.factory == seeker.id:
         raise ConflictError("own")
-    if offer.status in (BOOKED, HELD):
-        raise TakenError
-    if offer.status != OPEN or offer.end <= now:
-        raise NotFoundError
+    _check_free(offer, now)
     check_pending_limit(session, seeker.id, 1 + len(wanted.more))
     # All parts are looked at before the first takes its hours, which cuts the offers of the others.
     parts = [
@@ -124,11 +121,16 @@ def _further_part(
     session.refresh(offer, with_for_update=True)
     if (offer.factory, offer.machine) != (first.factory, first.machine):
         raise InvalidError("part_of_another", "more")
-    if offer.status in (BOOKED, HELD):
-        raise TakenError
-    if offer.status != OPEN or offer.end <= now:
-        raise NotFoundError
+    _check_free(offer, now)
     return (offer, *_part_of(offer, part.start, part.end, now))
+
+
+def _check_free(offer: Offer, now: datetime) -> None:
+    """Raises NotFoundError where it is over, else TakenError where it is not free: whether somebody has it or the factory needs it is not said."""
+    if offer.end <= now:
+        raise NotFoundError
+    if offer.status != OPEN:
+        raise TakenError
 
 
 def _booking_of(

@@ -78,7 +78,7 @@ def request_booking(
         if seeker.guest is not None:
             guests.ask_to_confirm(context, session, booking, seeker.guest, now)
         shown = booking_out(session, booking, Party.SEEKER, now)
-    context.live.publish("offers")
+    context.live.publish("offers", booking.provider, booking.seeker)
     context.wake_workers()
     return shown if seeker.guest is None else guests.receipt(shown, seeker.guest)
 
@@ -114,7 +114,7 @@ def change_state(context: PlatformContext, actor: Actor, booking_id: str, to: St
             transitions.add_message(session, booking, actor.organisation, actor.account, message, now)
         log(session, now, actor, f"booking.{to}", booking.id)
         shown = booking_out(session, booking, party, now)
-    context.live.publish("offers")
+    context.live.publish("offers", booking.provider, booking.seeker)
     context.wake_workers()
     return shown
 

@@ -123,14 +123,14 @@ def _is_instant(session: Session, booking: Booking) -> bool:
     return offer is not None and offer.booking == "instant" and organisation.status == APPROVED
 
 
-def advance(session: Session, booking_id: str, now: datetime, notify: Notify) -> int:
-    """Apply the steps of a booking that are due by time: it expires, begins, ends. Returns 1 if there was one, else 0."""
+def advance(session: Session, booking_id: str, now: datetime, notify: Notify) -> tuple[str | None, ...]:
+    """Apply the steps of a booking that are due by time: it expires, begins, ends. Returns its parties if there was one, else nothing."""
     booking = session.get_one(Booking, booking_id)
     _lock(session, booking)
     if booking.due is None or booking.due > now:
-        return 0
+        return ()
     apply_due_steps(session, booking, now, notify)
-    return 1
+    return booking.provider, booking.seeker
 
 
 def withdraw_requests(session: Session, offer_id: str, was_held: bool, now: datetime, notify: Notify) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, Numeric, String,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sharing_platform.database import Base, UtcDateTime
+from sharing_platform.machines.public_state import NOT_SHOWN, ReportedState
 from sharing_platform.machines.windows import Span, Window, bookable_windows
 
 OPEN, HELD, BOOKED, WITHDRAWN = "open", "held", "booked", "withdrawn"
@@ -33,6 +34,13 @@ class Machine(Base):
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     alias: Mapped[str | None] = mapped_column(String(20))
     """Of an anonymous machine: the name by which others know it."""
+    quarter: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    quarter_now: Mapped[str] = mapped_column(String(20), default=NOT_SHOWN, server_default=NOT_SHOWN)
+    """The state at the beginning of the quarter of an hour in which `now` was reported, which is what others see."""
+
+    @property
+    def reported(self) -> ReportedState:
+        return ReportedState(self.now, self.quarter, self.quarter_now)
 
 
 class Offer(Base):

@@ -22,6 +22,7 @@ from sharing_platform.machines.availability import (
 )
 from sharing_platform.machines.events import OfferWithdrawn
 from sharing_platform.machines.models import BOOKED, HELD, OPEN, WITHDRAWN, Machine, Offer
+from sharing_platform.machines.public_state import report
 from sharing_platform.machines.schemas import MachineIn, OfferIn
 from sharing_platform.machines.windows import Window
 from sharing_platform.occupancy import Occupancy
@@ -116,10 +117,12 @@ def put_machine(session: Session, factory: str, machine: str, card: MachineIn, n
         lock_resource(session, resource_of(factory, machine))
     known = session.get(Machine, (factory, machine))
     index_changes = known is None or (known.title, known.process) != (card.title, card.process)
+    reported = report(known.reported if known is not None else None, card.now, now)
     if known is None:
         known = Machine(factory=factory, machine=machine, details={})
         session.add(known)
-    known.title, known.process, known.now, known.since = card.title, card.process, card.now, card.since
+    known.title, known.process, known.since = card.title, card.process, card.since
+    known.now, known.quarter, known.quarter_now = reported.now, reported.quarter, reported.then
     if card.anonymous is not None and card.anonymous != (known.alias is not None):
         _rename(session, known, card.anonymous, now)
         index_changes = True

@@ -18,7 +18,7 @@ from sharing_platform.errors import NotFoundError
 from sharing_platform.machines import service
 from sharing_platform.machines.choices import Choice, FurtherChoice, choice_of, together
 from sharing_platform.machines.index import IndexEntry, entry_of, get_machine_index
-from sharing_platform.machines.models import BOOKED, HELD, OPEN, Machine, Offer
+from sharing_platform.machines.models import OPEN, Machine, Offer
 from sharing_platform.machines.offer_search import find_offers, other_offers
 from sharing_platform.machines.offers import find_offer, visible_to
 from sharing_platform.machines.schemas import MachineOut
@@ -40,7 +40,7 @@ def get_offer(offer_id: str, page: Page) -> HTMLResponse:
         return listing_page(page, "offers.html", 404, notice="missing")
     choice = choice_asked(page, offer, page.request.query_params)
     if offer.status != OPEN or choice is None:
-        return listing_page(page, "offers.html", 409 if offer.status in (BOOKED, HELD) else 404, notice="taken")
+        return listing_page(page, "offers.html", 409 if offer.status != OPEN else 404, notice="taken")
     entry = entry_for(page, offer)
     chosen = chosen_of(page, offer, choice, page.request.query_params)
     markup = markup_of(page, offer, entry)

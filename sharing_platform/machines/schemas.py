@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from sharing_platform.machines.public_state import PublicState
 from sharing_platform.schemas import ApiModel, Euros, Moment, Name, OneLine
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.schemas import Reason
@@ -83,7 +84,9 @@ class OfferOut(OfferTerms):
     factory: Name | None
     machine: Name
     anonymous: bool
-    status: Literal["open", "held", "booked", "withdrawn"]
+    status: Literal["open", "held", "booked", "withdrawn", "not_free"] = Field(
+        description="Others than its factory see whether it is open or `not_free`."
+    )
     changed: datetime
 
 
@@ -126,8 +129,11 @@ class MachineOut(ApiModel):
     anonymous: bool
     title: str
     process: str
-    now: str
+    now: LiveState | PublicState = Field(
+        description="Its factory sees the live state; others, whether it was free at `as_of`."
+    )
     since: datetime | None
+    as_of: datetime | None = Field(description="The quarter of an hour that `now` is of; null: it is live.")
     details: MachineDetails
     kept: int | None = Field(description="Of its factory's accepted bookings that are over: how many went as agreed.")
     cancelled: int | None = Field(description="How many the factory cancelled.")

@@ -19,6 +19,7 @@ from sharing_platform.machines.offer_search import (
     offers_by_day,
     visible_machines,
 )
+from sharing_platform.machines.service import state_shown
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.search.form import wish_of_form
 from sharing_platform.search.ranking import prepare_criteria
@@ -72,7 +73,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
     return page.render(
         template,
         status,
-        machines=machines,
+        machines=[(entry, state_shown(machine, page.viewer, page.now)) for machine, entry in machines],
         found=results.found,
         further=urlencode([*kept, ("cursor", results.next)]) if results.next else None,
         days=_week(page, results.found, first_day) if week else None,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -11,8 +14,9 @@ from sharing_platform.errors import NotFoundError
 from sharing_platform.etags import check_match
 from sharing_platform.machines import offers
 from sharing_platform.machines.index import MachineIndex
-from sharing_platform.machines.models import Machine, Offer
+from sharing_platform.machines.models import OPEN, Machine, Offer
 from sharing_platform.machines.offer_search import RankedOffer, machine_visible
+from sharing_platform.machines.public_state import PublicState, public_state
 from sharing_platform.machines.schemas import (
     FoundOffer,
     LiveState,
@@ -41,7 +45,7 @@ def put_offer(
     except IntegrityError:
         # Another request created the same offer at the same moment; now it exists.
         put = _put_offer(context, offer_id, wanted, if_match)
-    context.live.publish("offers")
+    context.live.publish("offers", wanted.factory)
     context.wake_workers()
     return put
 
@@ -57,7 +61,7 @@ def withdraw_offer(context: PlatformContext, actor: Actor, offer_id: str, if_mat
     with context.sessions.begin() as session:
         _check_offer(session, actor.organisation, offer_id, if_match)
         offers.withdraw_offer(session, offer_id, actor.organisation, context.occupancy, context.events, context.now())
-    context.live.publish("offers")
+    context.live.publish("offers", actor.organisation)
     context.wake_workers()
 
 
@@ -73,7 +77,7 @@ def put_machine(context: PlatformContext, actor: Actor, factory: str, machine: s
         raise NotFoundError
     with context.sessions.begin() as session:
         offers.put_machine(session, factory, machine, card, context.now())
-    context.live.publish("machines")
+    context.live.publish("machines", factory)
 
 
 def put_details(
@@ -87,7 +91,7 @@ def put_details(
         check_match(if_match, MachineDetails.model_validate(known.details) if known is not None else None)
         put = offers.put_details(session, factory, machine, details)
         log(session, context.now(), actor, "machine.described", f"{factory}/{machine}")
-    context.live.publish("machines")
+    context.live.publish("machines", factory)
     context.wake_workers()
     return put
 
@@ -126,7 +130,7 @@ def machine_shown(
     kept, cancelled = (None, None)
     if entry.factory is not None:
         kept, cancelled = context.occupancy.track_record(session, entry.factory)
-    now: LiveState = known.now  # type: ignore[assignment]  # what was put was one
+    state = state_shown(known, viewer, context.now())
     return MachineOut(
         factory=entry.factory,
         factory_name=entry.factory_name,
@@ -134,12 +138,30 @@ def machine_shown(
         anonymous=known.alias is not None,
         title=entry.document.title,
         process=entry.document.process,
-        now=now,
-        since=known.since,
+        now=state.now,
+        since=state.since,
+        as_of=state.as_of,
         details=entry.document.details.model_copy(update=hidden),
         kept=kept,
         cancelled=cancelled,
     )
+
+
+@dataclass(frozen=True)
+class StateShown:
+    """`since` and `as_of` as in `MachineOut`."""
+
+    now: LiveState | PublicState
+    since: datetime | None
+    as_of: datetime | None
+
+
+def state_shown(machine: Machine, viewer: str | None, now: datetime) -> StateShown:
+    """The live state for the factory's own people, for everybody else what they may know of it."""
+    if viewer == machine.factory:
+        live: LiveState = machine.now  # type: ignore[assignment]  # what was put was one
+        return StateShown(live, machine.since, None)
+    return StateShown(public_state(machine.reported, now), None, quarter_of(now))
 
 
 def offer_out(offer: Offer, viewer: str | None) -> OfferOut:
@@ -156,7 +178,7 @@ def offer_out(offer: Offer, viewer: str | None) -> OfferOut:
             "anonymous": offer.alias is not None,
             "partners": offer.partners if own else [],
             "windows": [window.as_row() for window in windows],
-            "status": offer.status,
+            "status": offer.status if own or offer.status == OPEN else "not_free",
             # What one factory's server puts at one moment would show which offers are of the same factory.
             "changed": offer.changed if own else quarter_of(offer.changed),
         }

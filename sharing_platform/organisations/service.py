@@ -215,7 +215,7 @@ def put_organisation(context: PlatformContext, actor: Actor, wanted: Organisatio
         directory.set_location(organisation, latitude, place.longitude if place else wanted.longitude)
         context.events.publish(OrganisationChanged(session, organisation))
         log(session, context.now(), actor, "organisation.changed", organisation.id)
-    context.live.publish("machines")
+    context.live.publish("machines", organisation.id)
     return organisation
 
 
@@ -233,7 +233,7 @@ def decide(context: PlatformContext, actor: Actor, organisation_id: str, approve
             _sign_up(context).write(
                 session, account, key, now, organisation=organisation.name, link=f"{context.url}/desk"
             )
-    context.live.publish("offers")
+    context.live.publish("offers", organisation.id)
     context.wake_workers()
     return organisation
 

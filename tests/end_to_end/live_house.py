@@ -9,8 +9,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
+from sharing_platform.database import open_database
+from sharing_platform.organisations import accounts, directory
+from sharing_platform.organisations.permissions import Role
 from simulators.modbus_server import MeterServer, sdm630
 from tests.servers import Mosquitto, answers, free_port, wait_for
 from vrijloop.demo.workplace import Ports, Workplace
@@ -21,9 +25,10 @@ MACHINE = "pers-1"
 
 @dataclass
 class LiveHouse:
-    """`power_w[0]` is what the meter shows from the next poll on."""
+    """`power_w[0]` is what the meter shows from the next poll on. `session`: the cookie of somebody of the factory."""
 
     url: str
+    session: str = ""
     power_w: list[float] = field(default_factory=lambda: [IDLE_W])
 
 
@@ -55,6 +60,7 @@ def live_house(folder: Path, poll_interval: str = "500ms") -> Iterator[LiveHouse
             tokens, database = str(place.platform_tokens), place.database_url
             start("platform", "platform", "--tokens-file", tokens, "--database", database, "--port", str(platform))
             wait_for(lambda: answers(house.url), "the platform to answer")
+            house.session = _member(database)
             start("server", "server", "-c", str(place.server_config))
             start("agent", "agent", "run", "-c", str(place.agent_config))
             yield house
@@ -63,6 +69,16 @@ def live_house(folder: Path, poll_interval: str = "500ms") -> Iterator[LiveHouse
             one.terminate()
             one.wait(30)
         broker.stop()
+
+
+def _member(database: str) -> str:
+    """The secret of a session of somebody in the factory."""
+    now = datetime.now(UTC)
+    with open_database(database).begin() as session:
+        account, _ = accounts.get_or_create_account(session, "eva@hal.example", "Eva", "nl", now)
+        directory.put_member(session, "hal-2", account.id, Role.OWNER, now)
+        session.flush()
+        return accounts.open_session(session, account, now)
 
 
 @contextmanager

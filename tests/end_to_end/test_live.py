@@ -1,4 +1,4 @@
-"""A machine that starts or stops shows on an open page, without a reload."""
+"""A machine that starts or stops shows on an open page of its factory, without a reload."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def test_a_machine_that_starts_or_stops_shows_on_an_open_page(tmp_path: Path, browser: Browser) -> None:
     with live_house(tmp_path) as house:
         page = browser.new_page(base_url=house.url)
+        page.context.add_cookies([{"name": "session", "value": house.session, "url": house.url}])
         page.goto("/")
         machine = page.locator(f"li.machine[data-machine={MACHINE}]")
         # The page was opened before the machine was known: it comes by itself.

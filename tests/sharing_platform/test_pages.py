@@ -101,7 +101,10 @@ def test_somebody_new_finds_a_machine_and_asks_for_it(page: Page, platform: Plat
     assert page.locator("[role=alert]").count() == 1
 
 
-def test_open_pages_show_what_changes(page: Page, platform: Platform) -> None:
+def test_the_factorys_own_open_pages_show_what_changes(page: Page, platform: Platform) -> None:
+    secret = platform.somebody("eva@hal.be", "hal-2").cookies["session"]
+    page.context.add_cookies([{"name": "session", "value": secret, "url": platform.url}])
+    page.goto("/")
     mill = page.locator("li.machine[data-machine=mill-1]")
     expect(mill).to_have_attribute("data-now", "in_use")
     page.evaluate("window.sameDocument = true")
@@ -109,6 +112,16 @@ def test_open_pages_show_what_changes(page: Page, platform: Platform) -> None:
     expect(mill).to_have_attribute("data-now", "standing_still")
     platform.hal_2.delete("/api/v1/offers/o1")
     expect(page.locator("li.offer[data-offer=o1]")).to_have_count(0)
+    assert page.evaluate("window.sameDocument") is True
+
+
+def test_open_pages_of_others_show_what_changes_at_the_quarter(page: Page, platform: Platform) -> None:
+    mill = page.locator("li.machine[data-machine=mill-1]")
+    expect(mill).to_have_attribute("data-now", "not_free")
+    page.evaluate("window.sameDocument = true")
+    platform.machine("mill-1", "Freesbank DMU 50", now="standing_still")
+    platform.later(0.25)
+    expect(mill).to_have_attribute("data-now", "free")
     assert page.evaluate("window.sameDocument") is True
 
 

@@ -1,4 +1,5 @@
-"""Offers have one id for their factory and one for everybody else; anonymous machines and what is asked of them have an alias."""
+"""Offers have one id for their factory and one for everybody else; anonymous machines and what is asked of them have an alias. Of a machine's state, what others see
+is kept."""
 
 from __future__ import annotations
 
@@ -14,6 +15,8 @@ _IS_ANONYMOUS = sa.text("alias IS NOT NULL")
 def upgrade() -> None:
     op.add_column("machine", sa.Column("alias", sa.String(20), nullable=True))
     op.create_index("machine_by_alias", "machine", ["alias"], unique=True)
+    op.add_column("machine", sa.Column("quarter", sa.DateTime(), nullable=True))
+    op.add_column("machine", sa.Column("quarter_now", sa.String(20), nullable=False, server_default="not_shown"))
     op.add_column("booking", sa.Column("alias", sa.String(20), nullable=True))
     op.add_column("offer", sa.Column("own_id", sa.String(64), nullable=False, server_default=""))
     op.add_column("offer", sa.Column("public_id", sa.String(64), nullable=False, server_default=""))
@@ -33,7 +36,8 @@ def downgrade() -> None:
         op.drop_column("offer", column)
     op.drop_column("booking", "alias")
     op.drop_index("machine_by_alias", "machine")
-    op.drop_column("machine", "alias")
+    for column in ("quarter_now", "quarter", "alias"):
+        op.drop_column("machine", column)
 
 
 def _order_by(identifier: str) -> None:
