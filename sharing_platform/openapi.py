@@ -46,6 +46,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "SearchIn": {"title": "40 h of 5-axis milling", "text": "Brackets in aluminium.", "wish": _WISH, "notify": "mail"},
     "RegisterIn": {
         "name": "An Peeters", "email": "an@startup.example", "organisation": "Start-up BV", "kind": "seeker", "language": "nl",
+        "country": "BE", "enterprise_number": "0123.456.749",
     },
     "WelcomeIn": {"link": "the-last-part-of-the-link-in-the-mail", "password": "a sentence that is long enough"},
     "LinkIn": {"link": "the-last-part-of-the-link-in-the-mail"},
@@ -56,7 +57,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "SignInIn": {"email": "an@startup.example", "password": "a sentence that is long enough"},
     "SpeakForIn": {"organisation": "start-up-bv"},
     "PasswordIn": {"old": "a sentence that is long enough", "new": "another sentence, just as long"},
-    "OrganisationIn": {"name": "Hal 2", "vat": "BE 0123.456.789", "place": "Sint-Truiden", "address": "Dijk 4, 3800 Sint-Truiden"},
+    "OrganisationIn": {"name": "Hal 2", "country": "BE", "enterprise_number": "0876.543.270", "place": "Sint-Truiden", "address": "Dijk 4, 3800 Sint-Truiden"},
     "MemberIn": {"name": "Piet Maes", "email": "piet@hal2.example", "role": "planner", "language": "nl"},
     "RoleIn": {"role": "planner"},
     "TokenIn": {"name": "ERP", "scopes": ["read", "answer"]},

@@ -7,11 +7,12 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
 from sharing_platform.organisations.audit_log import log
+from sharing_platform.organisations.identifiers import BELGIUM
 from sharing_platform.organisations.models import Account, ApiToken, Membership, Organisation, WebSession
 from sharing_platform.organisations.permissions import APPROVED, Kind, Role
 
@@ -58,7 +59,8 @@ def ensure_configured(session: Session, ids: Iterable[str], now: datetime) -> No
 
 def decide(session: Session, organisation_id: str, approved: bool, now: datetime) -> Organisation:
     """Approve or refuse; an approval can be taken back. Raises NotFoundError; ConflictError for the region's own."""
-    organisation = session.get(Organisation, organisation_id, with_for_update=True)
+    listed = select(Organisation).where(Organisation.id == organisation_id, _is_listed())
+    organisation = session.scalars(listed.with_for_update()).first()
     if organisation is None:
         raise NotFoundError
     if organisation.kind == Kind.REGION and not approved:
@@ -67,8 +69,45 @@ def decide(session: Session, organisation_id: str, approved: bool, now: datetime
     return organisation
 
 
+def require_free_identifier(
+    session: Session, identifier: str | None, organisation_id: str | None
+) -> Organisation | None:
+    """Raises InvalidError where another organisation has this number. Returns one that has it without having shown that it is theirs: nobody in it has confirmed
+    their address, or it was refused."""
+    if identifier is None:
+        return None
+    held = select(Organisation).where(Organisation.identifier == identifier, Organisation.id != (organisation_id or ""))
+    holder = session.scalars(held.with_for_update()).first()
+    if holder is None:
+        return None
+    listed = select(Organisation.id).where(Organisation.id == holder.id, _is_listed())
+    if holder.status != REFUSED and session.scalar(listed) is not None:
+        raise InvalidError("number_known", "enterprise_number" if identifier.startswith(BELGIUM) else "vat")
+    return holder
+
+
+def free_identifier(session: Session, identifier: str | None, organisation_id: str | None) -> None:
+    """Take the number from whoever has not shown that it is theirs: otherwise whoever types another's number would keep them out. Raises InvalidError as
+    `require_free_identifier`."""
+    holder = require_free_identifier(session, identifier, organisation_id)
+    if holder is not None:
+        holder.identifier = None
+        session.flush()
+
+
+def _is_listed() -> ColumnElement[bool]:
+    """Whether the region sees an organisation: once somebody in it has confirmed their address, or it was decided on."""
+    confirmed = (
+        exists()
+        .where(Membership.organisation_id == Organisation.id, Account.id == Membership.account_id)
+        .where(Account.confirmed.is_not(None))
+    )
+    return (Organisation.status != ASKED) | confirmed
+
+
 def all_organisations(session: Session, status: str | None, after: str | None, limit: int) -> list[Organisation]:
-    query = select(Organisation).order_by(Organisation.id).limit(limit)
+    """In order of their ids, without those that nobody has confirmed yet."""
+    query = select(Organisation).where(_is_listed()).order_by(Organisation.id).limit(limit)
     if status is not None:
         query = query.where(Organisation.status == status)
     if after is not None:

@@ -9,24 +9,39 @@ from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sharing_platform.database import Base, UtcDateTime
+from sharing_platform.organisations.identifiers import BELGIUM, shown_enterprise_number
+from sharing_platform.organisations.permissions import Kind
 
 
 class Organisation(Base):
-    """A factory, a seeker, a training centre, or the region itself. Its address is for partners of a booking alone."""
+    """A factory, a seeker, a training centre, or the region itself. Its address is for partners of a booking alone. `country`: ISO 3166-1, empty where it is not
+    known yet; `identifier`: as `identifiers.identifier_of`."""
 
     __tablename__ = "organisation"
+    __table_args__ = (Index("organisation_by_identifier", "identifier", unique=True),)
 
     id: Mapped[str] = mapped_column(String(63), primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(20))
     status: Mapped[str] = mapped_column(String(10))
     vat: Mapped[str] = mapped_column(String(20), default="")
+    country: Mapped[str] = mapped_column(String(2), default="", server_default="")
+    identifier: Mapped[str | None] = mapped_column(String(20))
     place: Mapped[str] = mapped_column(String(100), default="")
     latitude: Mapped[float | None] = mapped_column(Float)
     longitude: Mapped[float | None] = mapped_column(Float)
     address: Mapped[str] = mapped_column(String(300), default="")
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     decided: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def enterprise_number(self) -> str:
+        return shown_enterprise_number(self.identifier)
+
+    @property
+    def lacks_number(self) -> bool:
+        """Whether it is asked for its number. Organisations of other countries may have none, the region's own needs none."""
+        return self.identifier is None and self.country in ("", BELGIUM) and self.kind != Kind.REGION
 
     @property
     def degrees(self) -> tuple[float, float] | None:

@@ -18,24 +18,29 @@ from sharing_platform.pages import Form, FormData, safe_next_path, validate_form
 
 router = APIRouter(include_in_schema=False)
 
+COUNTRIES = ("BE", "NL", "FR", "DE", "LU", "GB", "ZZ")
+"""To choose from; `ZZ` (ISO 3166-1: for the user to assign) is any other."""
 NEW_KINDS = ("seeker", "factory", "training_centre")
 
 
 @router.get("/register")
 def get_register(page: Page) -> HTMLResponse:
-    return page.render("register.html", kinds=NEW_KINDS)
+    return page.render("register.html", kinds=NEW_KINDS, countries=COUNTRIES)
 
 
 @router.post("/register")
 def post_register(page: Page, form: FormData) -> Response:
-    fields = {name: form.get(name) for name in ("name", "email", "organisation", "kind")}
+    fields = {
+        name: form.get(name)
+        for name in ("name", "email", "organisation", "kind", "country", "enterprise_number", "vat")
+    }
     wanted, problems = validate_form(RegisterIn, {**fields, "language": page.language})
     if wanted is None:
-        return page.render_form("register.html", None, form, problems, kinds=NEW_KINDS)
+        return page.render_form("register.html", None, form, problems, kinds=NEW_KINDS, countries=COUNTRIES)
     try:
         service.register(page.context, wanted, client_address(page.request))
     except PlatformError as error:
-        return page.render_form("register.html", error, form, {}, kinds=NEW_KINDS)
+        return page.render_form("register.html", error, form, {}, kinds=NEW_KINDS, countries=COUNTRIES)
     return page.render("mail_sent.html", email=wanted.email)
 
 

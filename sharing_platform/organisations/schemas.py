@@ -16,13 +16,21 @@ TokenScope = Literal["read", "ask", "answer", "offer", "list", "integrate"]
 NewKind = Literal["factory", "seeker", "training_centre"]
 
 
+Country = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2})?$")]
+Number = Annotated[OneLine, StringConstraints(strip_whitespace=True, max_length=20)]
+
+
 class RegisterIn(ApiModel):
-    """A person and their organisation, which the region then approves."""
+    """A person and their organisation, which the region then approves. `enterprise_number` (KBO/BCE) is needed of a Belgian organisation; others give a VAT
+    number if they have one. No two organisations have the same."""
 
     name: OrganisationName
     email: Email
     organisation: OrganisationName
     kind: NewKind = "seeker"
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "BE"
+    enterprise_number: Number = ""
+    vat: Number = ""
     language: LanguageCode = "nl"
 
 
@@ -100,9 +108,12 @@ class AccountOut(ApiModel):
 
 
 class OrganisationIn(ApiModel):
-    """Particulars. `place` without degrees is looked up; `address` is told to partners of a booking alone."""
+    """Particulars. `place` without degrees is looked up; `address` is told to partners of a booking alone. `country` and `enterprise_number` as at registration; an
+    organisation of before these were asked for may still leave them out."""
 
     name: OrganisationName
+    country: Country = ""
+    enterprise_number: Number = ""
     vat: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^([A-Z]{2}[ .0-9A-Z]{2,17})?$")] = ""
     place: Annotated[OneLine, StringConstraints(strip_whitespace=True, max_length=100)] = ""
     latitude: Latitude | None = None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from sharing_platform.dependencies import PlatformContext
-from sharing_platform.errors import NotFoundError
+from sharing_platform.errors import InvalidError, NotFoundError
 from sharing_platform.geography import place_named
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.models import Webhook
@@ -24,6 +27,7 @@ from sharing_platform.organisations import (
 from sharing_platform.organisations.accounts import SignedIn
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.events import OrganisationChanged, OrganisationRefused
+from sharing_platform.organisations.identifiers import BELGIUM, identifier_of
 from sharing_platform.organisations.mailed_links import Purpose, find_link, use_link
 from sharing_platform.organisations.models import Account, ApiToken, Invitation, MailedLink, Membership, Organisation
 from sharing_platform.organisations.permissions import Actor, Kind, Right, Role
@@ -43,12 +47,25 @@ WELCOME = (Purpose.REGISTER, Purpose.PASSWORD, Purpose.INVITATION)
 
 
 def register(context: PlatformContext, wanted: RegisterIn, address: str) -> None:
-    """Raises TooManyError. Answers the same whether or not there is such an account already."""
+    """Raises TooManyError, InvalidError for a number that is missing, wrong or another organisation's. Answers the same whether or not there is such an account
+    already."""
     now = context.now()
+    identifier = identifier_of(wanted.country, wanted.enterprise_number, wanted.vat)
+    if identifier is None and wanted.country == BELGIUM:
+        raise InvalidError("enterprise_number_missing", "enterprise_number")
     rate_limits.require_mail(context.sessions, "register", address, wanted.email, now)
     with context.sessions.begin() as session:
-        kind = Kind(wanted.kind)
-        _sign_up(context).register(session, wanted.name, wanted.email, wanted.organisation, kind, wanted.language, now)
+        _sign_up(context).register(
+            session,
+            wanted.name,
+            wanted.email,
+            wanted.organisation,
+            Kind(wanted.kind),
+            wanted.country,
+            identifier,
+            wanted.language,
+            now,
+        )
     context.wake_workers()
 
 
@@ -64,9 +81,9 @@ def forgot(context: PlatformContext, email: str, address: str) -> None:
 
 def welcome(context: PlatformContext, wanted: WelcomeIn) -> tuple[str, Account]:
     """Use a mailed link: make the account and the organisation that were registered, accept an invitation with a new account, or choose a password.
-    Returns a new session's secret. Raises NotFoundError, InvalidError for a bad password."""
+    Returns a new session's secret. Raises NotFoundError, InvalidError for a bad password and for an enterprise number that is another organisation's by now."""
     now = context.now()
-    with context.sessions.begin() as session:
+    with context.sessions.begin() as session, _number_of_one():
         link = use_link(session, wanted.link, now, *WELCOME)
         match link.purpose:
             case Purpose.REGISTER:
@@ -150,12 +167,18 @@ def leave(context: PlatformContext, person: SignedIn, organisation: str) -> None
 
 
 def _registered(session: Session, link: MailedLink, now: datetime) -> Account:
-    """The account and the organisation of a registration. Raises NotFoundError where the address has an account by now."""
+    """The account and the organisation of a registration. Raises NotFoundError where the address has an account by now, InvalidError where somebody
+    else has given the number meanwhile."""
     given = link.details
     if accounts.confirmed_account(session, link.email) is not None:
         raise NotFoundError("link")
     account = accounts.make_account(session, link.email, given["name"], given["language"], now)
-    directory.found(session, given["organisation"], Kind(given["kind"]), now, account)
+    country, identifier = given.get("country", ""), given.get("identifier") or None
+    directory.free_identifier(session, identifier, None)
+    made = directory.found(session, given["organisation"], Kind(given["kind"]), now, account)
+    made.country, made.identifier = country, identifier
+    made.vat = identifier if identifier is not None and country != BELGIUM else ""
+    session.flush()
     return account
 
 
@@ -201,9 +224,15 @@ def erase(context: PlatformContext, person: SignedIn) -> None:
 
 
 def put_organisation(context: PlatformContext, actor: Actor, wanted: OrganisationIn) -> Organisation:
-    """Raises InvalidError for half a location."""
-    with context.sessions.begin() as session:
-        organisation = session.get_one(Organisation, actor.organisation)
+    """Raises InvalidError for half a location, and for a number that is missing, wrong or another organisation's."""
+    identifier = identifier_of(wanted.country, wanted.enterprise_number, wanted.vat)
+    with context.sessions.begin() as session, _number_of_one():
+        organisation = session.get_one(Organisation, actor.organisation, with_for_update=True)
+        if identifier is None and organisation.identifier is not None and wanted.country in ("", BELGIUM):
+            raise InvalidError("enterprise_number_missing", "enterprise_number")
+        directory.free_identifier(session, identifier, organisation.id)
+        organisation.country = BELGIUM if wanted.enterprise_number else wanted.country
+        organisation.identifier = identifier
         organisation.name, organisation.vat, organisation.place, organisation.address = (
             wanted.name,
             wanted.vat,
@@ -217,6 +246,17 @@ def put_organisation(context: PlatformContext, actor: Actor, wanted: Organisatio
         log(session, context.now(), actor, "organisation.changed", organisation.id)
     context.live.publish("machines", organisation.id)
     return organisation
+
+
+@contextmanager
+def _number_of_one() -> Iterator[None]:
+    """Two that give the same number at the same moment: the database takes one."""
+    try:
+        yield
+    except IntegrityError as error:
+        if "identifier" not in str(error.orig):
+            raise
+        raise InvalidError("number_known", "enterprise_number") from error
 
 
 def decide(context: PlatformContext, actor: Actor, organisation_id: str, approved: bool) -> Organisation:

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from sharing_platform.notifications.mail import Mailbox, Recipient, queue_mail
-from sharing_platform.organisations import accounts
+from sharing_platform.organisations import accounts, directory
 from sharing_platform.organisations.invitations import INVITATION_LIFE
 from sharing_platform.organisations.mailed_links import Purpose, create_link
 from sharing_platform.organisations.models import Account, Invitation
@@ -24,15 +24,29 @@ class SignUp:
     zone: str
 
     def register(
-        self, session: Session, name: str, email: str, organisation: str, kind: Kind, language: str, now: datetime
+        self,
+        session: Session,
+        name: str,
+        email: str,
+        organisation: str,
+        kind: Kind,
+        country: str,
+        identifier: str | None,
+        language: str,
+        now: datetime,
     ) -> None:
-        """Send the link that makes account and organisation. Only the owner of the address learns whether there already was an account."""
+        """Send the link that makes account and organisation. Only the owner of the address learns whether there already was an account. Raises
+        InvalidError where the number is another organisation's."""
+        directory.require_free_identifier(session, identifier, None)
         account = accounts.confirmed_account(session, email)
         if account is not None:
             sign_in, forgotten = f"{self.url}/sign-in", f"{self.url}/forgotten"
             self.write(session, account, "known", now, link=sign_in, forgotten=forgotten)
             return
-        details = {"name": name, "organisation": organisation, "kind": kind.value, "language": language}
+        details = {
+            "name": name, "organisation": organisation, "kind": kind.value, "language": language, "country": country,
+            "identifier": identifier or "",
+        }  # fmt: skip
         subject = organisation.casefold()[:200]
         secret = create_link(session, Purpose.REGISTER, email, now, subject, details)
         self.write(session, Mailbox(email, language), "confirm", now, link=f"{self.url}/welcome/{secret}")

@@ -20,6 +20,7 @@ from sharing_platform.organisations import audit_log, directory, invitations, se
 from sharing_platform.organisations.api import member_out, organisation_out
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.models import Organisation
+from sharing_platform.organisations.pages import COUNTRIES
 from sharing_platform.organisations.permissions import TOKEN_SCOPES, Actor, Right, Role, require
 from sharing_platform.organisations.schemas import MemberIn, OrganisationIn, RoleIn, TokenIn
 from sharing_platform.pages import Form, FormData, split_lines, validate_form
@@ -38,11 +39,15 @@ def get_organisation(page: Page) -> HTMLResponse:
 def post_organisation(page: Page, form: FormData) -> Response:
     actor = require(page.actor, Right.GOVERN)
     wanted, problems = validate_form(
-        OrganisationIn, {name: form.get(name) for name in ("name", "vat", "place", "address")}
+        OrganisationIn,
+        {name: form.get(name) for name in ("name", "country", "enterprise_number", "vat", "place", "address")},
     )
     if wanted is None:
         return _page(page, actor, problems=problems, form=form)
-    service.put_organisation(page.context, actor, wanted)
+    try:
+        service.put_organisation(page.context, actor, wanted)
+    except PlatformError as error:
+        return _page(page, actor, error, form=form)
     return page.redirect("/organisation", "saved")
 
 
@@ -164,7 +169,8 @@ def _page(
     """`secret`: a new secret, shown only on this page."""
     with read_session(page.context.sessions) as session:
         governs, integrates = actor.may(Right.GOVERN), actor.may(Right.INTEGRATE)
-        organisation = organisation_out(session.get_one(Organisation, actor.organisation))
+        own = session.get_one(Organisation, actor.organisation)
+        organisation = organisation_out(own)
         people = directory.members(session, organisation.id) if governs else []
         given = {
             **{name: str(value) for name, value in organisation.model_dump().items() if value is not None},
@@ -172,6 +178,8 @@ def _page(
         }
         values: dict[str, Any] = {
             "organisation": organisation,
+            "lacks_number": own.lacks_number,
+            "countries": COUNTRIES,
             "members": [member_out(account, Role(membership.role)) for account, membership in people],
             "invited": invitations.of_organisation(session, organisation.id, page.now) if governs else [],
             "tokens": directory.tokens(session, organisation.id) if governs else [],

@@ -15,7 +15,7 @@ from tests.servers import wait_for
 from tests.sharing_platform.conftest import NOON, Platform, client
 
 PASSWORD = "een zin die lang genoeg is"
-NEW = {"name": "An Peeters", "email": "An@Startup.be", "organisation": "Start & Co BV", "kind": "factory"}
+NEW = {"name": "An Peeters", "email": "An@Startup.be", "organisation": "Start & Co BV", "kind": "factory", "enterprise_number": "0123.456.749"}  # fmt: skip
 
 
 def browser(platform: Platform) -> httpx2.Client:
@@ -208,8 +208,8 @@ def test_an_organisation_is_found_by_its_town(platform: Platform) -> None:
 
 
 def test_two_organisations_of_one_name(platform: Platform) -> None:
-    for address in ("a@a.be", "b@b.be"):
-        browser(platform).post("/api/v1/accounts", json=NEW | {"email": address})
+    for address, number in (("a@a.be", "0123.456.749"), ("b@b.be", "0876.543.270")):
+        browser(platform).post("/api/v1/accounts", json=NEW | {"email": address, "enterprise_number": number})
         link = platform.link_in_mail(address).rpartition("/")[2]
         client = browser(platform)
         client.post("/api/v1/accounts/welcome", json={"link": link, "password": PASSWORD})
