@@ -44,6 +44,11 @@ class PlatformContext:
         """Name of the session cookie. With the prefix `__Host-`, browsers refuse it from neighbouring hosts and without TLS."""
         return "__Host-session" if self.secure else "session"
 
+    @property
+    def device_cookie(self) -> str:
+        """Name of the cookie by which a browser is known."""
+        return "__Host-device" if self.secure else "device"
+
 
 def get_context(request: Request) -> PlatformContext:
     return cast("PlatformContext", request.app.state.context)

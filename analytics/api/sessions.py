@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from datetime import datetime, timedelta
 
 from fastapi import Request
+
+_log = logging.getLogger(__name__)
 
 COOKIE = "vrijloop_control"
 SESSION_LIFETIME = timedelta(hours=12)
 MAX_SESSIONS = 1000
 """At the bound the oldest session ends."""
 MAX_FAILURES_PER_MINUTE = 30
-"""After this many wrong tokens in a minute, sign-in is refused for the rest of it."""
+"""After this many wrong tokens from one address in a minute, the log says so. The right one always signs in, from anywhere: whoever has it may have to
+pull the kill switch."""
+MAX_ADDRESSES = 1000
+"""Addresses whose wrong tokens are counted. At the bound the one that has been quiet longest is forgotten."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -25,7 +31,7 @@ class Sessions:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sessions: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
-        self._failures: deque[datetime] = deque(maxlen=MAX_FAILURES_PER_MINUTE)
+        self._failures: OrderedDict[str, tuple[datetime, int]] = OrderedDict()
 
     def start(self, factory: str, now: datetime) -> str:
         """Start a session. Returns the value of the cookie."""
@@ -46,15 +52,18 @@ class Sessions:
         with self._lock:
             self._sessions.pop(_hash(secret), None)
 
-    def record_failure(self, now: datetime) -> None:
-        """Count a sign-in with a wrong token."""
+    def record_failure(self, address: str, now: datetime) -> bool:
+        """Count a sign-in with a wrong token. Returns whether there were too many from this address within a minute."""
         with self._lock:
-            self._failures.append(now)
-
-    def is_locked(self, now: datetime) -> bool:
-        """Whether there were too many wrong tokens in the last minute."""
-        with self._lock:
-            return len(self._failures) == MAX_FAILURES_PER_MINUTE and now - self._failures[0] < timedelta(minutes=1)
+            began, count = self._failures.pop(address, (now, 0))
+            if now - began >= timedelta(minutes=1):
+                began, count = now, 0
+            self._failures[address] = (began, count + 1)
+            while len(self._failures) > MAX_ADDRESSES:
+                self._failures.popitem(last=False)
+        if count == MAX_FAILURES_PER_MINUTE:
+            _log.warning("More than %d wrong tokens for the control room from %s within a minute.", count, address)
+        return count >= MAX_FAILURES_PER_MINUTE
 
 
 def is_cross_site(request: Request) -> bool:

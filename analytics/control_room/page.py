@@ -68,13 +68,13 @@ def post_sign_in(
     now = context.clock.now()
     if is_cross_site(request):
         return _page(request, "sign_in.html", lang, status=403)
-    if context.sessions.is_locked(now):
-        return _page(request, "sign_in.html", lang, problem="shut", status=429)
     # The control room decides about the offers of the server's own factory. Tokens of other factories give access to
     # the API only.
     factory = factory_of_token(context.tokens, token.strip())
     if factory is None or factory != context.policy.factory:
-        context.sessions.record_failure(now)
+        address = request.client.host if request.client else "unknown"
+        if context.sessions.record_failure(address, now):
+            return _page(request, "sign_in.html", lang, problem="shut", status=429)
         return _page(request, "sign_in.html", lang, problem="wrong", status=401)
     answer = RedirectResponse(f"/control?lang={language_of(lang, request.headers.get('accept-language', ''))}", 303)
     answer.set_cookie(

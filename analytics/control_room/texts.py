@@ -16,7 +16,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "token": ("Token van de server", "Token of the server"),
     "token_help": ("De inhoud van het bestand dat in server.toml bij token_file staat.", "The contents of the file that server.toml names as token_file."),
     "wrong": ("Dit is niet het token van deze server.", "This is not the token of this server."),
-    "shut": ("Te veel mislukte pogingen. Probeer het over een minuut opnieuw.", "Too many failed attempts. Try again in a minute."),
+    "shut": (
+        "Dit is niet het token van deze server, en er kwamen van hier al veel verkeerde. Het juiste werkt altijd, ook nu.",
+        "This is not the token of this server, and many wrong ones have come from here. The right one always works, also now.",
+    ),
     "no_script": ("Deze pagina heeft JavaScript nodig.", "This page needs JavaScript."),
     "kill_on": ("Alles intrekken", "Withdraw everything"),
     "kill_off": ("Weer aanbieden", "Offer again"),

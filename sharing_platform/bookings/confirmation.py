@@ -14,7 +14,7 @@ from sharing_platform.bookings.schemas import BookingOut
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import NotFoundError
 from sharing_platform.organisations import accounts, directory, rate_limits
-from sharing_platform.organisations.accounts import SignedIn
+from sharing_platform.organisations.accounts import NewSession, SignedIn
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.mailed_links import Purpose, find_link, use_link
 from sharing_platform.organisations.models import Account, MailedLink, Organisation
@@ -28,9 +28,11 @@ def request_of_link(session: Session, secret: str, now: datetime) -> tuple[Booki
     return _booking_of(session, link), _organisation_of(session, link)
 
 
-def confirm_by_link(context: PlatformContext, secret: str, mine: bool) -> tuple[str | None, BookingOut]:
+def confirm_by_link(
+    context: PlatformContext, secret: str, mine: bool, device: str
+) -> tuple[NewSession | None, BookingOut]:
     """Confirm the request of a mailed link, or cancel it if it is not `mine`. An account without a password is made if there is none. Returns a new
-    session's secret for who confirmed. Raises NotFoundError, ConflictError."""
+    session for who confirmed. `device`: the secret that the browser presented. Raises NotFoundError, ConflictError."""
     now = context.now()
     with context.sessions.begin() as session:
         link = use_link(session, secret, now, Purpose.REQUEST)
@@ -44,7 +46,7 @@ def confirm_by_link(context: PlatformContext, secret: str, mine: bool) -> tuple[
         )
         log(session, now, None, "account.confirmed", account.id)
         shown = _confirm(context, session, booking, organisation, account, now)
-        opened = accounts.open_session(session, account, now)
+        opened = accounts.start_session(session, account, device, now)
         concerned = booking.provider, booking.seeker
     _tell(context, *concerned)
     return opened, shown

@@ -9,7 +9,7 @@ from sharing_platform.bookings.lifecycle import Party
 from sharing_platform.bookings.schemas import BookingOut, ConfirmByLinkIn, ConfirmIn, RequestsOut
 from sharing_platform.dependencies import Context, ReadSession
 from sharing_platform.organisations.accounts_api import keep_session
-from sharing_platform.organisations.dependencies import Person
+from sharing_platform.organisations.dependencies import Device, Person
 from sharing_platform.organisations.schemas import LinkIn
 from sharing_platform.parameters import Uuid
 from sharing_platform.problems import problems
@@ -25,10 +25,10 @@ def post_link(wanted: LinkIn, context: Context, session: ReadSession) -> Booking
 
 
 @router.post("/confirmation", responses=problems(404, 409, 422, 429))
-def post_confirmation(wanted: ConfirmByLinkIn, context: Context, response: Response) -> BookingOut:
+def post_confirmation(wanted: ConfirmByLinkIn, context: Context, device: Device, response: Response) -> BookingOut:
     """Use the link of an e-mail: the request counts from now on and, if its hours are still free, holds them. Signs in, with an account that may choose a
     password later. With `mine` false, the request is cancelled instead."""
-    opened, shown = confirmation.confirm_by_link(context, wanted.link, wanted.mine)
+    opened, shown = confirmation.confirm_by_link(context, wanted.link, wanted.mine, device)
     if opened is not None:
         keep_session(response, context, opened)
     return shown

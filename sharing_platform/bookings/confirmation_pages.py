@@ -37,7 +37,7 @@ def get_confirm(page: Page) -> HTMLResponse:
 def post_confirm(page: Page, form: FormData) -> Response:
     mine = form.get("mine") == "yes"
     try:
-        opened, booking = confirmation.confirm_by_link(page.context, page.link, mine)
+        opened, booking = confirmation.confirm_by_link(page.context, page.link, mine, page.device)
     except (ConflictError, TooManyError) as error:
         return _of_link(page, error)
     answer = page.redirect(f"/bookings/{booking.id}" if mine else "/", "confirmed" if mine else "disowned")

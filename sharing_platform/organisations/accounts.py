@@ -10,12 +10,21 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import InvalidError, NotFoundError
+from sharing_platform.organisations import devices
 from sharing_platform.organisations.credentials import hash_password, hash_secret, new_secret, verify_password
 from sharing_platform.organisations.mailed_links import end_links
 from sharing_platform.organisations.models import Account, Membership, Organisation, WebSession
 from sharing_platform.organisations.permissions import APPROVED, Actor, Kind, Role, rights_of
 
 SESSION_LIFE = timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class NewSession:
+    """The secrets of a session that was opened, and of the browser in which it was, for its cookies."""
+
+    secret: str
+    device: str
 
 
 @dataclass(frozen=True)
@@ -73,20 +82,26 @@ def confirm(account: Account, now: datetime) -> None:
 
 
 def set_password(session: Session, account: Account, password: str, now: datetime) -> None:
-    """Ends all sessions, and all links that were sent to the address before. Raises InvalidError for a bad password."""
+    """Ends all sessions, all links that were sent to the address before, and forgets the known devices. Raises InvalidError for a bad password."""
     account.password_hash = hash_password(password, account.email, account.name)
     session.execute(delete(WebSession).where(WebSession.account_id == account.id))
     end_links(session, account.email, now)
+    devices.forget(session, account)
 
 
-def sign_in(session: Session, email: str, password: str, now: datetime) -> tuple[str, Account]:
-    """A new session's secret. Raises InvalidError, the same for a wrong address, a wrong password and an address that was not
+def sign_in(session: Session, email: str, password: str) -> Account:
+    """Who has this password. Raises InvalidError, the same for a wrong address, a wrong password and an address that was not
     confirmed."""
     account = find_account(session, email)
     fits = verify_password(account.password_hash if account else None, password)
     if account is None or not fits or account.confirmed is None or account.erased is not None:
         raise InvalidError("sign_in_wrong", "password")
-    return open_session(session, account, now), account
+    return account
+
+
+def start_session(session: Session, account: Account, device: str, now: datetime) -> NewSession:
+    """`device`: the secret that the browser presented, empty if none. The browser is known from now on."""
+    return NewSession(open_session(session, account, now), devices.remember(session, account, device, now))
 
 
 def open_session(session: Session, account: Account, now: datetime) -> str:

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Request, Response
 
 from sharing_platform.dependencies import Context, PlatformContext, ReadSession, client_address
 from sharing_platform.organisations import invitations, personal_data, service
-from sharing_platform.organisations.accounts import SESSION_LIFE, SignedIn
-from sharing_platform.organisations.dependencies import Person
+from sharing_platform.organisations.accounts import SESSION_LIFE, NewSession, SignedIn
+from sharing_platform.organisations.dependencies import Device, Person
+from sharing_platform.organisations.devices import DEVICE_LIFE
 from sharing_platform.organisations.directory import memberships
 from sharing_platform.organisations.permissions import Role
 from sharing_platform.organisations.schemas import (
@@ -47,11 +48,10 @@ def post_link(wanted: LinkIn, context: Context, session: ReadSession) -> LinkOut
 
 
 @router.post("/accounts/welcome", status_code=204, responses=problems(404, 422))
-def post_welcome(wanted: WelcomeIn, context: Context, response: Response) -> None:
+def post_welcome(wanted: WelcomeIn, context: Context, device: Device, response: Response) -> None:
     """Use the secret of an e-mail: make the account that was registered, accept an invitation with a new account, or choose a password for the one that
     exists. Ends all other sessions and links of the account. Signs in."""
-    secret, _ = service.welcome(context, wanted)
-    keep_session(response, context, secret)
+    keep_session(response, context, service.welcome(context, wanted, device))
 
 
 @router.post("/accounts/decline", status_code=204, responses=problems(404, 422))
@@ -61,16 +61,16 @@ def post_decline(wanted: LinkIn, context: Context) -> None:
 
 
 @router.post("/accounts/forgotten", status_code=202, responses=problems(422, 429))
-def post_forgotten(wanted: ForgotIn, context: Context, request: Request) -> None:
+def post_forgotten(wanted: ForgotIn, context: Context, device: Device, request: Request) -> None:
     """Send a link to choose a new password, where there is such an account."""
-    service.forgot(context, wanted.email, client_address(request))
+    service.forgot(context, wanted.email, client_address(request), device)
 
 
 @router.post("/session", status_code=204, responses=problems(422, 429))
-def post_session(wanted: SignInIn, context: Context, request: Request, response: Response) -> None:
+def post_session(wanted: SignInIn, context: Context, device: Device, request: Request, response: Response) -> None:
     """Sign in with a browser. Programs use an organisation's token."""
-    secret, _ = service.sign_in(context, wanted, client_address(request))
-    keep_session(response, context, secret)
+    new, _ = service.sign_in(context, wanted, client_address(request), device)
+    keep_session(response, context, new)
 
 
 @router.delete("/session", status_code=204)
@@ -92,9 +92,9 @@ def get_account(person: Person, session: ReadSession) -> AccountOut:
 
 
 @router.put("/account/password", status_code=204, responses=problems(401, 422, 429))
-def put_password(wanted: PasswordIn, person: Person, context: Context, response: Response) -> None:
+def put_password(wanted: PasswordIn, person: Person, context: Context, device: Device, response: Response) -> None:
     """Choose another password, or the first, without `old`. All other sessions and all mailed links end."""
-    keep_session(response, context, service.change_password(context, person, wanted.old, wanted.new))
+    keep_session(response, context, service.change_password(context, person, wanted.old, wanted.new, device))
 
 
 @router.get("/account/invitations", responses=problems(401))
@@ -153,12 +153,21 @@ def own_invitations(session: ReadSession, person: SignedIn, now: datetime) -> li
     ]
 
 
-def keep_session(response: Response, context: PlatformContext, secret: str) -> None:
-    """The cookie: not for scripts, not sent along from other sites, over TLS alone where there is TLS."""
-    response.set_cookie(
-        context.cookie, secret, max_age=int(SESSION_LIFE.total_seconds()), httponly=True, samesite="lax",
-        secure=context.secure, path="/",
-    )  # fmt: skip
+def keep_session(response: Response, context: PlatformContext, new: NewSession) -> None:
+    """The cookies: not for scripts, not sent along from other sites, over TLS alone where there is TLS."""
+    for name, secret, life in (
+        (context.cookie, new.secret, SESSION_LIFE),
+        (context.device_cookie, new.device, DEVICE_LIFE),
+    ):
+        response.set_cookie(
+            name,
+            secret,
+            max_age=int(life.total_seconds()),
+            httponly=True,
+            samesite="lax",
+            secure=context.secure,
+            path="/",
+        )
 
 
 def end_session(request: Request, response: Response, context: PlatformContext) -> None:

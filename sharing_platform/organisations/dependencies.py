@@ -109,6 +109,14 @@ def security_of(calls: Collection[Any]) -> list[dict[str, list[str]]] | None:
     return None
 
 
+def presented_device(request: Request, context: Context) -> str:
+    """The secret by which the browser may be known; empty if it presents none."""
+    return request.cookies.get(context.device_cookie, "")[:100]
+
+
+Device = Annotated[str, Depends(presented_device)]
+
+
 @dataclass(frozen=True)
 class PageRequest:
     """A request for a page: who makes it, and how it is answered."""
@@ -155,6 +163,10 @@ class PageRequest:
         """The same form again, with what was typed and what is wrong with it."""
         status, shown = with_problems(error, given, problems)
         return self.render(template, status, **{**values, **shown})
+
+    @property
+    def device(self) -> str:
+        return presented_device(self.request, self.context)
 
     @property
     def link(self) -> str:

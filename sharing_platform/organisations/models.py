@@ -112,6 +112,18 @@ class MailedLink(Base):
     used: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class KnownDevice(Base):
+    """A browser in which somebody has signed in. Only the hash of its cookie is kept."""
+
+    __tablename__ = "known_device"
+    __table_args__ = (Index("known_device_by_account", "account_id"),)
+
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class WebSession(Base):
     """Somebody signed in with a browser, speaking for one of their organisations. Only the hash of the cookie is kept."""
 

@@ -57,11 +57,11 @@ def post_sign_in(page: Page, form: FormData) -> Response:
     if wanted is None:
         return page.render_form("sign_in.html", None, typed, problems, next=after)
     try:
-        secret, account = service.sign_in(page.context, wanted, client_address(page.request))
+        new, account = service.sign_in(page.context, wanted, client_address(page.request), page.device)
     except PlatformError as error:
         return page.render_form("sign_in.html", error, typed, {}, next=after)
     answer = page.redirect(after)
-    keep_session(answer, page.context, secret)
+    keep_session(answer, page.context, new)
     if "lang" not in page.request.cookies:
         answer.set_cookie("lang", account.language, samesite="lax", httponly=True, secure=page.context.secure)
     return answer
@@ -85,7 +85,7 @@ def post_forgotten(page: Page, form: FormData) -> Response:
     if wanted is None:
         return page.render_form("forgotten.html", None, form, problems)
     try:
-        service.forgot(page.context, wanted.email, client_address(page.request))
+        service.forgot(page.context, wanted.email, client_address(page.request), page.device)
     except PlatformError as error:
         return page.render_form("forgotten.html", error, form, {})
     return page.render("mail_sent.html", email=wanted.email)
@@ -117,11 +117,11 @@ def post_welcome(page: Page, form: FormData) -> Response:
     if wanted is None:
         return page.render_form("welcome.html", None, given, problems, link=shown)
     try:
-        session_secret, _ = service.welcome(page.context, wanted)
+        new = service.welcome(page.context, wanted, page.device)
     except PlatformError as error:
         return page.render_form("welcome.html", error, given, {}, link=shown)
     answer = page.redirect("/desk", "welcome")
-    keep_session(answer, page.context, session_secret)
+    keep_session(answer, page.context, new)
     page.forget_link(answer, "/welcome")
     return answer
 
@@ -141,11 +141,11 @@ def get_account(page: Page) -> HTMLResponse:
 def post_password(page: Page, form: FormData) -> Response:
     person = _person(page)
     try:
-        secret = service.change_password(page.context, person, form.get("old"), form.get("password", ""))
+        new = service.change_password(page.context, person, form.get("old"), form.get("password", ""), page.device)
     except PlatformError as error:
         return _account(page, person, error)
     answer = page.redirect("/account", "saved")
-    keep_session(answer, page.context, secret)
+    keep_session(answer, page.context, new)
     return answer
 
 

@@ -14,7 +14,15 @@ from sharing_platform.events import Events
 from sharing_platform.notifications.models import Mail
 from sharing_platform.organisations.directory import memberships
 from sharing_platform.organisations.events import AccountErasing, PersonalDataRequested
-from sharing_platform.organisations.models import Account, AuditEntry, Invitation, MailedLink, Membership, WebSession
+from sharing_platform.organisations.models import (
+    Account,
+    AuditEntry,
+    Invitation,
+    KnownDevice,
+    MailedLink,
+    Membership,
+    WebSession,
+)
 from sharing_platform.organisations.permissions import Role
 
 ERASED_NAME = "–"
@@ -38,6 +46,7 @@ def export(session: Session, account: Account, events: Events) -> dict[str, Any]
             for invitation in session.scalars(select(Invitation).where(Invitation.email == account.email))
         ],
         "sessions": rows_of(session, WebSession, account, "created", "expires", "organisation_id"),
+        "devices": rows_of(session, KnownDevice, account, "created", "expires"),
     }
     events.publish(PersonalDataRequested(session, account, data))
     mails = select(Mail).where((Mail.account_id == account.id) | (Mail.to == account.email))
@@ -65,7 +74,7 @@ def erase(session: Session, account: Account, events: Events, now: datetime) -> 
     for organisation, role in memberships(session, account.id):
         if role == Role.OWNER and _left_alone(session, organisation.id, account.id):
             raise ConflictError("last_owner")
-    tables: Iterable[Any] = (WebSession, Membership, Mail)
+    tables: Iterable[Any] = (WebSession, KnownDevice, Membership, Mail)
     for table in tables:
         session.execute(delete(table).where(table.account_id == account.id))
     session.execute(delete(MailedLink).where(MailedLink.email == account.email))

@@ -23,8 +23,13 @@ class Bound:
     window: timedelta
 
 
+SIGN_IN_BY_ACCOUNT_AND_ADDRESS = Bound("sign_in_account_address", 10, timedelta(minutes=15))
 SIGN_IN_BY_ADDRESS = Bound("sign_in_address", 60, timedelta(minutes=15))
-SIGN_IN_BY_ACCOUNT = Bound("sign_in_account", 10, timedelta(minutes=15))
+SIGN_IN_BY_ACCOUNT = Bound("sign_in_account", 100, timedelta(minutes=15))
+"""From all places that the account is not known in: ten of them reach it, or a net of robots. Known devices and mailed links still let in."""
+SIGN_IN_BY_DEVICE = Bound("sign_in_device", 50, timedelta(minutes=15))
+PASSWORD_BY_ACCOUNT = Bound("password_account", 10, timedelta(minutes=15))
+"""Old passwords tried by somebody who is signed in."""
 MAIL_BY_SENDER = Bound("mail_sender", 20, timedelta(hours=1))
 MAIL_BY_SENDER_AND_MAILBOX = Bound("mail_sender_mailbox", 5, timedelta(hours=1))
 MAIL_BY_MAILBOX = Bound("mail_mailbox", 10, timedelta(hours=1))
@@ -65,7 +70,7 @@ def _count(sessions: sessionmaker[Session], bound: Bound, whose: str, now: datet
 
 def count_in_transaction(session: Session, bound: Bound, whose: str, now: datetime) -> None:
     """Count in the caller's transaction: only what succeeds counts. Raises TooManyError."""
-    key = hashlib.sha256(f"{bound.name}/{whose}".encode()).hexdigest()
+    key = _key(bound, whose)
     window = session.get(RateWindow, key, with_for_update=True)
     if window is None or now - window.began >= bound.window:
         session.merge(RateWindow(key=key, began=now, count=1))
@@ -73,6 +78,17 @@ def count_in_transaction(session: Session, bound: Bound, whose: str, now: dateti
     if window.count >= bound.count:
         raise TooManyError(max(1, int((window.began + bound.window - now).total_seconds())))
     window.count += 1
+
+
+def give_back(session: Session, bound: Bound, whose: str) -> None:
+    """What was counted as an attempt has succeeded."""
+    window = session.get(RateWindow, _key(bound, whose), with_for_update=True)
+    if window is not None and window.count > 0:
+        window.count -= 1
+
+
+def _key(bound: Bound, whose: str) -> str:
+    return hashlib.sha256(f"{bound.name}/{whose}".encode()).hexdigest()
 
 
 def forget_old(session: Session, now: datetime) -> None:

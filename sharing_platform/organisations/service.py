@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from sharing_platform.database import read_session
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import InvalidError, NotFoundError
 from sharing_platform.geography import place_named
@@ -19,18 +20,20 @@ from sharing_platform.notifications.models import Webhook
 from sharing_platform.organisations import (
     accounts,
     api_tokens,
+    devices,
     directory,
     invitations,
     personal_data,
     rate_limits,
 )
-from sharing_platform.organisations.accounts import SignedIn
+from sharing_platform.organisations.accounts import NewSession, SignedIn
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.events import OrganisationChanged, OrganisationRefused
 from sharing_platform.organisations.identifiers import BELGIUM, identifier_of
 from sharing_platform.organisations.mailed_links import Purpose, find_link, use_link
 from sharing_platform.organisations.models import Account, ApiToken, Invitation, MailedLink, Membership, Organisation
 from sharing_platform.organisations.permissions import Actor, Kind, Right, Role
+from sharing_platform.organisations.rate_limits import Bound
 from sharing_platform.organisations.schemas import (
     LinkOut,
     MemberIn,
@@ -69,19 +72,23 @@ def register(context: PlatformContext, wanted: RegisterIn, address: str) -> None
     context.wake_workers()
 
 
-def forgot(context: PlatformContext, email: str, address: str) -> None:
+def forgot(context: PlatformContext, email: str, address: str, device: str) -> None:
     """Raises TooManyError. A mailbox that has got too many such links already has one that works: nothing more is sent then."""
     now = context.now()
-    if not rate_limits.count_mail(context.sessions, "password", address, email, now):
+    with read_session(context.sessions) as session:
+        known = devices.is_known(session, accounts.find_account(session, email), device, now)
+    sender = f"device {device}" if known else address
+    if not rate_limits.count_mail(context.sessions, "password", sender, email, now):
         return
     with context.sessions.begin() as session:
         _sign_up(context).forgot(session, email, now)
     context.wake_workers()
 
 
-def welcome(context: PlatformContext, wanted: WelcomeIn) -> tuple[str, Account]:
+def welcome(context: PlatformContext, wanted: WelcomeIn, device: str) -> NewSession:
     """Use a mailed link: make the account and the organisation that were registered, accept an invitation with a new account, or choose a password.
-    Returns a new session's secret. Raises NotFoundError, InvalidError for a bad password and for an enterprise number that is another organisation's by now."""
+    `device`: the secret that the browser presented. Raises NotFoundError, InvalidError for a bad password and for an enterprise number that is another organisation's
+    by now."""
     now = context.now()
     with context.sessions.begin() as session, _number_of_one():
         link = use_link(session, wanted.link, now, *WELCOME)
@@ -95,7 +102,7 @@ def welcome(context: PlatformContext, wanted: WelcomeIn) -> tuple[str, Account]:
         accounts.confirm(account, now)
         accounts.set_password(session, account, wanted.password, now)
         log(session, now, None, "account.confirmed", account.id)
-        return accounts.open_session(session, account, now), account
+        return accounts.start_session(session, account, device, now)
 
 
 def _known(session: Session, link: MailedLink) -> Account:
@@ -182,15 +189,35 @@ def _registered(session: Session, link: MailedLink, now: datetime) -> Account:
     return account
 
 
-def sign_in(context: PlatformContext, wanted: SignInIn, address: str) -> tuple[str, Account]:
-    """Raises InvalidError, TooManyError."""
+def sign_in(context: PlatformContext, wanted: SignInIn, address: str, device: str) -> tuple[NewSession, Account]:
+    """`device`: the secret that the browser presented. Wrong passwords from elsewhere do not keep a known device out. Raises InvalidError,
+    TooManyError."""
     now = context.now()
-    rate_limits.count_attempt(context.sessions, rate_limits.SIGN_IN_BY_ADDRESS, address, now)
-    rate_limits.count_attempt(context.sessions, rate_limits.SIGN_IN_BY_ACCOUNT, wanted.email, now)
+    with read_session(context.sessions) as session:
+        account = accounts.find_account(session, wanted.email)
+        known = devices.is_known(session, account, device, now)
+    counted = _known_attempt(wanted.email, device) if known else _attempt(wanted.email, address)
+    for bound, whose in counted:
+        rate_limits.count_attempt(context.sessions, bound, whose, now)
     with context.sessions.begin() as session:
-        secret, account = accounts.sign_in(session, wanted.email, wanted.password, now)
+        account = accounts.sign_in(session, wanted.email, wanted.password)
+        for bound, whose in counted:
+            rate_limits.give_back(session, bound, whose)
         log(session, now, None, "account.signed_in", account.id)
-        return secret, account
+        return accounts.start_session(session, account, device, now), account
+
+
+def _attempt(email: str, address: str) -> list[tuple[Bound, str]]:
+    """In this order: who is over one bound does not use up the next, which others share."""
+    return [
+        (rate_limits.SIGN_IN_BY_ACCOUNT_AND_ADDRESS, f"{email}/{address}"),
+        (rate_limits.SIGN_IN_BY_ADDRESS, address),
+        (rate_limits.SIGN_IN_BY_ACCOUNT, email),
+    ]
+
+
+def _known_attempt(email: str, device: str) -> list[tuple[Bound, str]]:
+    return [(rate_limits.SIGN_IN_BY_DEVICE, f"{email}/{device}")]
 
 
 def sign_out(context: PlatformContext, secret: str) -> None:
@@ -204,15 +231,15 @@ def speak_for(context: PlatformContext, secret: str, organisation: str) -> None:
         accounts.switch_organisation(session, secret, organisation, context.now())
 
 
-def change_password(context: PlatformContext, person: SignedIn, old: str | None, new: str) -> str:
-    """`old`: None for the first password of an account that has none. Ends all sessions; returns the secret of a new one. Raises InvalidError, TooManyError."""
+def change_password(context: PlatformContext, person: SignedIn, old: str | None, new: str, device: str) -> NewSession:
+    """`old`: None for the first password of an account that has none. Ends all sessions; returns a new one. Raises InvalidError, TooManyError."""
     now = context.now()
-    rate_limits.count_attempt(context.sessions, rate_limits.SIGN_IN_BY_ACCOUNT, person.account.email, now)
+    rate_limits.count_attempt(context.sessions, rate_limits.PASSWORD_BY_ACCOUNT, person.account.id, now)
     with context.sessions.begin() as session:
         account = session.get_one(Account, person.account.id)
         accounts.change_password(session, account, old, new, now)
         log(session, now, person.actor(), "account.password", account.id)
-        return accounts.open_session(session, account, now)
+        return accounts.start_session(session, account, device, now)
 
 
 def erase(context: PlatformContext, person: SignedIn) -> None:

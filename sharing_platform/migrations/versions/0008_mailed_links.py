@@ -1,4 +1,4 @@
-"""Mailed links have a purpose and an object, and belong to an address instead of an account. Invitations wait until the person accepts."""
+"""Mailed links have a purpose and an object, and belong to an address instead of an account. Invitations wait until the person accepts. Known devices."""
 
 from __future__ import annotations
 
@@ -60,6 +60,16 @@ def upgrade() -> None:
     )
     op.create_index("invitation_by_organisation", "invitation", ["organisation_id", "email"], unique=True)
     op.create_index("invitation_by_email", "invitation", ["email"])
+    op.create_table(
+        "known_device",
+        sa.Column("hash", sa.String(64), nullable=False),
+        sa.Column("account_id", sa.String(36), nullable=False),
+        sa.Column("created", sa.DateTime(), nullable=False),
+        sa.Column("expires", sa.DateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"]),
+        sa.PrimaryKeyConstraint("hash", "account_id"),
+    )
+    op.create_index("known_device_by_account", "known_device", ["account_id"])
     op.bulk_insert(invitation, _take_out_invited_members())
 
 
@@ -100,6 +110,7 @@ def downgrade() -> None:
         "FROM invitation i JOIN account a ON a.email = i.email WHERE a.confirmed IS NULL"
     )
     op.drop_table("invitation")
+    op.drop_table("known_device")
     op.drop_index("booking_by_email", "booking")
     links = sa.select(_LINK.c.hash, _ACCOUNT.c.id.label("account_id"), _LINK.c.expires, _LINK.c.used)
     links = links.join(_ACCOUNT, _ACCOUNT.c.email == _LINK.c.email).where(_LINK.c.purpose == "password")

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from analytics.api.context import AnalyticsContext
+from analytics.api.sessions import MAX_ADDRESSES, Sessions
 from analytics.app import build_app
 from analytics.policy.policy import Policy
 from analytics.publishing.state import PublisherState
@@ -267,3 +268,34 @@ def test_the_signature_matches_the_example_of_the_specification() -> None:
     secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}'
     headers = sign("msg_p5jXN8AQM9LWM0D4loKWxJek", datetime.fromtimestamp(1614265330, UTC), body, secret)
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_wrong_tokens_close_the_control_room_to_nobody(
+    served: tuple[ServedApi, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The right one signs in and pulls the kill switch, whatever comes from wherever."""
+    whole, url = served
+    pulled: list[bool] = []
+
+    async def pull(on: bool) -> None:
+        pulled.append(on)
+
+    whole.context.service.set_kill_switch = pull  # type: ignore[method-assign]
+    same_site = {"Sec-Fetch-Site": "same-origin"}
+    with httpx2.Client(base_url=url, headers=same_site, timeout=20) as http:
+        codes = [http.post("/control/sign-in", data={"token": "wrong"}).status_code for _ in range(32)]
+        assert codes == [401] * 30 + [429] * 2
+        assert caplog.text.count("wrong tokens for the control room from 127.0.0.1") == 1
+        assert http.post("/control/sign-in", data={"token": OWN}).status_code == 303
+        assert http.put("/api/v1/kill-switch", json={"on": True}).status_code == 200
+    assert pulled == [True]
+
+
+def test_wrong_tokens_are_counted_by_where_they_come_from() -> None:
+    sessions = Sessions()
+    for number in range(5 * MAX_ADDRESSES):
+        assert not sessions.record_failure(f"2001:db8::{number:x}", T0)
+    assert len(sessions._failures) == MAX_ADDRESSES, "memory has a bound"
+    assert [sessions.record_failure("192.0.2.1", T0) for _ in range(31)] == [False] * 30 + [True]
+    assert not sessions.record_failure("192.0.2.2", T0)
+    assert not sessions.record_failure("192.0.2.1", T0 + timedelta(minutes=1))
