@@ -17,6 +17,7 @@ from sharing_platform.bookings import handlers as booking_handlers
 from sharing_platform.bookings import pages as booking_pages
 from sharing_platform.bookings.notifier import BookingNotifier
 from sharing_platform.bookings.occupancy import BookedHours
+from sharing_platform.bounds import Bounds
 from sharing_platform.database import Now, open_database
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.error_responses import add_error_handlers, internal_error, problem
@@ -112,6 +113,7 @@ class PlatformSettings:
     post: PostWebhook = no_webhooks
     private_webhooks: bool = False
     scheduler_interval_s: float = 2.0
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
@@ -139,6 +141,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         url=url,
         private_webhooks=settings.private_webhooks,
         wake_workers=wake_workers,
+        bounds=settings.bounds,
         events=_events(BookingNotifier(url, settings.zone)),
         occupancy=BookedHours(),
     )
@@ -189,6 +192,7 @@ def _events(notify: BookingNotifier) -> Events:
 
     events.subscribe(OfferWithdrawn, bookings.withdraw_requests)
     events.subscribe(OrganisationRefused, withdraw_offers)
+    events.subscribe(OrganisationRefused, bookings.expire_requests)
     events.subscribe(OrganisationChanged, lambda event: mark_index_changed(event.session))
     for domain in (booking_handlers, wanted_handlers):
         events.subscribe(AccountErasing, domain.erase_person)

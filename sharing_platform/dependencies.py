@@ -11,6 +11,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session, sessionmaker
 
+from sharing_platform.bounds import Bounds
 from sharing_platform.database import Now, read_session
 from sharing_platform.events import Events
 from sharing_platform.live_updates import LiveUpdates
@@ -31,6 +32,7 @@ class PlatformContext:
     private_webhooks: bool
     wake_workers: Callable[[], None]
     """Called after a commit that left something to deliver or to match. Returns at once."""
+    bounds: Bounds
     events: Events
     occupancy: Occupancy
 

@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from analytics.publishing.webhooks import post_signed
 from sharing_platform.app import PlatformSettings, create_app
+from sharing_platform.bounds import Bounds
 from sharing_platform.database import DatabaseError, open_database, revision_of
 from sharing_platform.notifications.mail import FolderMailer, Mailer, SmtpMailer
 from sharing_platform.organisations.administrator import make_administrator
-from telemetry import Name, SystemClock, UserError
+from telemetry import Name, SystemClock, UserError, load_settings
 from telemetry.clock import Clock
 from vrijloop.http_server import listen_on, serve
 
@@ -46,6 +47,7 @@ class PlatformOptions:
     mail_from: str = "vrijloop@localhost"
     mail_password_file: Path | None = None
     private_webhooks: bool = False
+    bounds_file: Path | None = None
 
 
 def run_platform(options: PlatformOptions, clock: Clock | None = None) -> None:
@@ -63,6 +65,7 @@ def run_platform(options: PlatformOptions, clock: Clock | None = None) -> None:
         sender=options.mail_from,
         post=post_signed,
         private_webhooks=options.private_webhooks,
+        bounds=load_settings(options.bounds_file, Bounds) if options.bounds_file is not None else Bounds(),
     )
     try:
         app = create_app(settings, clock.now)

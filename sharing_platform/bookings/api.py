@@ -21,7 +21,7 @@ from sharing_platform.bookings.schemas import (
 from sharing_platform.dependencies import Context, ReadSession, client_address
 from sharing_platform.errors import NotFoundError, TakenError
 from sharing_platform.machines.service import offer_out
-from sharing_platform.organisations.dependencies import Asker, MaybeActor, MaybePerson, Reader
+from sharing_platform.organisations.dependencies import Asker, MaybeActor, MaybePerson, Reader, Writer
 from sharing_platform.parameters import Cursor, IdempotencyKey, Limit, OfferPath, Uuid
 from sharing_platform.problems import problems
 from sharing_platform.schemas import Name
@@ -60,7 +60,7 @@ def get_booking(booking_id: Uuid, session: ReadSession, actor: Reader, context: 
 
 
 @router.post("/{booking_id}/state", responses=problems(401, 403, 404, 409, 422))
-def post_state(booking_id: Uuid, wanted: StepIn, actor: Reader, context: Context) -> BookingOut:
+def post_state(booking_id: Uuid, wanted: StepIn, actor: Writer, context: Context) -> BookingOut:
     """Accept, decline, cancel or withdraw. Repeating a step changes nothing; a step that is not open to the caller is
     answered with 409."""
     return service.change_state(context, actor, booking_id, wanted.state, wanted.message)

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sharing_platform.bookings import requests, service, transitions
+from sharing_platform.bookings import service, transitions
 from sharing_platform.bookings.lifecycle import Party, State
 from sharing_platform.bookings.models import Booking
 from sharing_platform.bookings.schemas import BookingOut
@@ -110,10 +110,9 @@ def _confirm(
     account: Account,
     now: datetime,
 ) -> BookingOut:
-    rate_limits.count_in_transaction(session, rate_limits.REQUESTS_BY_ORGANISATION, organisation.id, now)
-    requests.check_pending_limit(session, organisation.id, len(transitions.parts_of(session, booking)))
+    rate_limits.count_requests(session, context.bounds, organisation.id, account.id, now)
     notify = service.notifier(context)
-    for part in transitions.confirm_request(session, booking, organisation, account, now, notify):
+    for part in transitions.confirm_request(session, booking, organisation, account, now, notify, context.bounds):
         log(session, now, None, f"booking.{part.state}", part.id, organisation=organisation.id)
     return service.booking_out(session, booking, Party.SEEKER, now)
 

@@ -10,7 +10,7 @@ from sharing_platform.bookings.models import Booking, BookingMessage
 from sharing_platform.bookings.transitions import Notify
 from sharing_platform.errors import ConflictError
 from sharing_platform.machines.events import OfferWithdrawn
-from sharing_platform.organisations.events import AccountErasing, PersonalDataRequested
+from sharing_platform.organisations.events import AccountErasing, OrganisationRefused, PersonalDataRequested
 from sharing_platform.organisations.personal_data import ERASED_NAME, columns_of, erased_address, rows_of
 
 
@@ -19,6 +19,9 @@ class BookingHandlers:
 
     def __init__(self, notify: Notify) -> None:
         self._notify = notify
+
+    def expire_requests(self, event: OrganisationRefused) -> None:
+        transitions.expire_requests(event.session, event.organisation.id, event.now, self._notify)
 
     def withdraw_requests(self, event: OfferWithdrawn) -> None:
         transitions.withdraw_requests(event.session, event.offer_id, event.was_held, event.now, self._notify)

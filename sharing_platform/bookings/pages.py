@@ -28,7 +28,7 @@ from sharing_platform.machines.pages import choice_asked, chosen_of, entry_for, 
 from sharing_platform.machines.search_pages import listing_page
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.models import Organisation
-from sharing_platform.organisations.permissions import Actor, Right, require
+from sharing_platform.organisations.permissions import Actor, Right, require, require_to_write
 from sharing_platform.pages import Form, FormData, validate_form
 
 router = APIRouter(include_in_schema=False)
@@ -137,7 +137,7 @@ def get_booking(booking_id: str, page: Page) -> HTMLResponse:
 
 @router.post("/bookings/{booking_id}/state")
 def post_state(booking_id: str, page: Page, form: FormData) -> Response:
-    actor = require(page.actor, Right.READ)
+    actor = require_to_write(page.actor)
     step, problems = validate_form(StepIn, {"state": form.get("state"), "message": form.get("message")})
     if step is None:
         return _page(page, actor, booking_id, None, problems, form)
@@ -152,7 +152,7 @@ def post_state(booking_id: str, page: Page, form: FormData) -> Response:
 
 @router.post("/bookings/{booking_id}/messages")
 def post_message(booking_id: str, page: Page, form: FormData) -> Response:
-    actor = require(page.actor, Right.READ)
+    actor = require_to_write(page.actor)
     wanted, problems = validate_form(MessageIn, {"text": form.get("text")})
     if wanted is None:
         return _page(page, actor, booking_id, None, problems, form)

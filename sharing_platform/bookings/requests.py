@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from sharing_platform.bookings.lifecycle import PENDING, Party, State, due_after
+from sharing_platform.bookings.lifecycle import Party, State, due_after
+from sharing_platform.bookings.limits import Asked, check_pending
 from sharing_platform.bookings.models import Booking
 from sharing_platform.bookings.schemas import AskIn, Guest, PartIn
 from sharing_platform.bookings.transitions import (
@@ -22,8 +23,10 @@ from sharing_platform.bookings.transitions import (
     apply_due_steps,
     apply_step,
     has_room,
+    lock_seeker,
     record_event,
 )
+from sharing_platform.bounds import Bounds
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError, TakenError
 from sharing_platform.listings.models import OPEN as LISTING_OPEN
 from sharing_platform.listings.models import Listing
@@ -39,7 +42,6 @@ CONFIRM = timedelta(hours=24)
 """How long a guest has to confirm the address."""
 LISTING_CANCELLATION_HOURS = 24
 """How long before its start a seeker may cancel a booking of a listing. Each offer has its own limit."""
-_MAX_PENDING = 200
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def request_offer(
     now: datetime,
     notify: Notify,
     visible: Callable[[Offer], bool],
+    bounds: Bounds,
     idempotency_key: str | None = None,
 ) -> Booking:
     """Request the offer's longest free window, or the part that `wanted` names; of an offer that has begun, the rest. With `wanted.more`, parts of
@@ -87,6 +90,8 @@ def request_offer(
     offer = find_offer(session, offer_id, seeker.id)
     if offer is None or not visible(offer):
         raise NotFoundError
+    if seeker.organisation is not None:
+        lock_seeker(session, seeker.organisation.id)
     lock_resource(session, resource_of(offer.factory, offer.machine))
     session.refresh(offer, with_for_update=True)
     request_key = _request_key(idempotency_key, offer_id, seeker, wanted)
@@ -97,7 +102,7 @@ def request_offer(
     if offer.factory == seeker.id:
         raise ConflictError("own")
     _check_free(offer, now)
-    check_pending_limit(session, seeker.id, 1 + len(wanted.more))
+    _check_bounds(session, seeker, resource_of(offer.factory, offer.machine), 1 + len(wanted.more), bounds)
     # All parts are looked at before the first takes its hours, which cuts the offers of the others.
     parts = [
         (offer, *_part_of(offer, wanted.start, wanted.end, now)),
@@ -173,10 +178,13 @@ def request_listing(
     wanted: AskIn,
     now: datetime,
     notify: Notify,
+    bounds: Bounds,
     idempotency_key: str | None = None,
 ) -> Booking:
     """Ask for an operator, equipment, know-how for a period, or for places in a training. The provider answers. Raises what
     `request_offer` raises."""
+    if seeker.organisation is not None:
+        lock_seeker(session, seeker.organisation.id)
     lock_resource(session, f"listing:{listing.id}")
     session.refresh(listing, with_for_update=True)
     request_key = _request_key(idempotency_key, listing.id, seeker, wanted)
@@ -189,8 +197,8 @@ def request_listing(
         raise NotFoundError
     if wanted.more:
         raise InvalidError("part_of_another", "more")
-    check_pending_limit(session, seeker.id, 1)
     several = listing.places is not None
+    _check_bounds(session, seeker, None if several else f"listing:{listing.id}", 1, bounds)
     start, end = (listing.start, listing.end) if several else _period_in(listing, wanted, now)
     if not has_room(session, listing, wanted.places):
         raise TakenError("no_places")
@@ -254,13 +262,11 @@ def _expire_overdue_holds(session: Session, offer: Offer, now: datetime, notify:
         apply_due_steps(session, booking, now, notify)
 
 
-def check_pending_limit(session: Session, organisation: str | None, more: int) -> None:
-    """So that nobody can block a region's hours by requesting all of them. Requests of guests hold no hours. Raises ConflictError."""
-    if organisation is None:
-        return
-    waiting = select(func.count()).where(Booking.seeker == organisation, Booking.state.in_(PENDING))
-    if (session.scalar(waiting) or 0) + more > _MAX_PENDING:
-        raise ConflictError("too_many_pending")
+def _check_bounds(session: Session, seeker: Seeker, resource: str | None, parts: int, bounds: Bounds) -> None:
+    """A guest's request holds nothing before the address is confirmed, and is checked then: the answer must not tell whether the address is known."""
+    if seeker.organisation is not None:
+        account = seeker.account.id if seeker.account else None
+        check_pending(session, Asked(seeker.organisation, account, resource, parts), bounds)
 
 
 def _part_of(

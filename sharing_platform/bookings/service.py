@@ -67,13 +67,15 @@ def request_booking(
         if offer_id is not None:
             booking = requests.request_offer(
                 session, offer_id, seeker, wanted, now, notifier(context),
-                lambda offer: visible_to(offer, viewer), key,
+                lambda offer: visible_to(offer, viewer), context.bounds, key,
             )  # fmt: skip
         else:
             found = shown_listing(session, listing_id or "", viewer)
-            booking = requests.request_listing(session, found.listing, seeker, wanted, now, notifier(context), key)
+            booking = requests.request_listing(
+                session, found.listing, seeker, wanted, now, notifier(context), context.bounds, key
+            )
         if actor is not None:
-            rate_limits.count_in_transaction(session, rate_limits.REQUESTS_BY_ORGANISATION, actor.organisation, now)
+            rate_limits.count_requests(session, context.bounds, actor.organisation, actor.account, now)
         log(session, now, actor, "booking.asked", booking.id, organisation=seeker.id)
         if seeker.guest is not None:
             guests.ask_to_confirm(context, session, booking, seeker.guest, now)
@@ -122,7 +124,7 @@ def change_state(context: PlatformContext, actor: Actor, booking_id: str, to: St
 def send_message(context: PlatformContext, actor: Actor, booking_id: str, text: str) -> MessageOut:
     """Send a message to the other party, who is notified. Raises NotFoundError, TooManyError."""
     now = context.now()
-    rate_limits.count_attempt(context.sessions, rate_limits.MESSAGES_BY_ORGANISATION, actor.organisation, now)
+    rate_limits.count_attempt(context.sessions, rate_limits.messages_of(context.bounds), actor.organisation, now)
     with context.sessions.begin() as session:
         booking, party = own_booking(session, booking_id, actor)
         require(actor, Right.ASK)

@@ -20,15 +20,17 @@ from sharing_platform.bookings.lifecycle import (
     step_of_time,
     steps_open_to,
 )
+from sharing_platform.bookings.limits import Asked, check_pending
 from sharing_platform.bookings.models import Booking, BookingEvent, BookingMessage
 from sharing_platform.bookings.occupancy import BookedHours
-from sharing_platform.errors import ConflictError, NotFoundError
+from sharing_platform.bounds import Bounds
+from sharing_platform.errors import ConflictError, NotAllowedError, NotFoundError
 from sharing_platform.listings.models import OPEN as LISTING_OPEN
 from sharing_platform.listings.models import Listing
 from sharing_platform.machines.availability import lock_resource, recut_around
 from sharing_platform.machines.models import OPEN, Offer
 from sharing_platform.organisations.models import Account, Organisation
-from sharing_platform.organisations.permissions import APPROVED, Actor, Right
+from sharing_platform.organisations.permissions import APPROVED, REFUSED, Actor, Right
 
 HOLD = timedelta(hours=48)
 """How long the provider has to answer; the hours are held for as long."""
@@ -56,16 +58,22 @@ def transition(
 
 
 def confirm_request(
-    session: Session, booking: Booking, organisation: Organisation, account: Account, now: datetime, notify: Notify
-) -> list[Booking]:
+    session: Session, booking: Booking, organisation: Organisation, account: Account, now: datetime, notify: Notify,
+    bounds: Bounds,
+) -> list[Booking]:  # fmt: skip
     """A guest's request counts from now on, in the name of an organisation; if its hours are gone meanwhile, it expires. Returns its parts. Raises
-    ConflictError where it waits for no confirmation, or is for hours of the organisation's own."""
+    ConflictError where it waits for no confirmation, is for hours of the organisation's own, or is one too many; NotAllowedError for whom the region
+    has refused."""
+    if organisation.status == REFUSED:
+        raise NotAllowedError("refused")
+    lock_seeker(session, organisation.id)
     _lock(session, booking)
     if booking.state != State.REQUESTED or (booking.due is not None and booking.due <= now):
         raise ConflictError("step", state=booking.state)
     if booking.provider == organisation.id:
         raise ConflictError("own")
     parts = _answered_together(session, booking)
+    check_pending(session, Asked(organisation, account.id, booking.resource, len(parts)), bounds)
     for part in parts:
         part.seeker, part.organisation = organisation.id, organisation.name
         part.account_id, part.email = account.id, account.email
@@ -93,6 +101,21 @@ def disown_request(session: Session, booking: Booking, now: datetime, notify: No
         raise ConflictError("step", state=booking.state)
     for part in _answered_together(session, booking):
         apply_step(session, part, State.CANCELLED, Party.SEEKER, now, notify, None)
+
+
+def lock_seeker(session: Session, organisation: str) -> None:
+    """Serialise what an organisation asks for until the transaction ends, so that no two requests count the same ones. Taken before any resource."""
+    lock_resource(session, f"seeker:{organisation}")
+
+
+def expire_requests(session: Session, organisation: str, now: datetime, notify: Notify) -> None:
+    """An organisation may ask for nothing any more: end what it waits for. What is agreed stays agreed."""
+    waiting = select(Booking).where(Booking.seeker == organisation, Booking.state.in_(PENDING))
+    for booking in session.scalars(waiting.order_by(Booking.id)).all():
+        _lock(session, booking)
+        if booking.state in PENDING:
+            for part in _answered_together(session, booking):
+                apply_step(session, part, State.EXPIRED, Party.PLATFORM, now, notify, None)
 
 
 def parts_of(session: Session, booking: Booking) -> list[Booking]:

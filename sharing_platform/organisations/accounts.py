@@ -14,7 +14,7 @@ from sharing_platform.organisations import devices
 from sharing_platform.organisations.credentials import hash_password, hash_secret, new_secret, verify_password
 from sharing_platform.organisations.mailed_links import end_links
 from sharing_platform.organisations.models import Account, Membership, Organisation, WebSession
-from sharing_platform.organisations.permissions import APPROVED, Actor, Kind, Role, rights_of
+from sharing_platform.organisations.permissions import APPROVED, REFUSED, Actor, Kind, Role, rights_of
 
 SESSION_LIFE = timedelta(days=14)
 
@@ -39,8 +39,9 @@ class SignedIn:
         if self.organisation is None or self.role is None:
             return None
         kind, approved = Kind(self.organisation.kind), self.organisation.status == APPROVED
-        rights = rights_of(self.role, kind, approved)
-        return Actor(self.organisation.id, kind, approved, rights, account=self.account.id, role=self.role)
+        refused = self.organisation.status == REFUSED
+        rights = rights_of(self.role, kind, approved, refused)
+        return Actor(self.organisation.id, kind, approved, rights, refused, account=self.account.id, role=self.role)
 
 
 def find_account(session: Session, email: str) -> Account | None:

@@ -20,7 +20,17 @@ from sharing_platform.errors import NotSignedInError, PlatformError
 from sharing_platform.i18n import Translator
 from sharing_platform.organisations import api_tokens
 from sharing_platform.organisations.accounts import SignedIn, user_of_session
-from sharing_platform.organisations.permissions import TOKEN_SCOPES, Actor, Kind, Right, require
+from sharing_platform.organisations.models import Organisation
+from sharing_platform.organisations.permissions import (
+    REFUSED,
+    TOKEN_SCOPES,
+    Actor,
+    Kind,
+    Right,
+    require,
+    require_to_write,
+    scopes_of,
+)
 from sharing_platform.pages import language_of, redirect, render, with_problems
 
 CONFIGURED_TOKEN = "configured"  # noqa: S105 - what the audit log calls a token from the operator's configuration
@@ -63,7 +73,11 @@ def current_actor(context: Context, given: _Bearer, person: MaybePerson) -> Acto
     offered = given.credentials.encode()
     for factory, configured in context.tokens.items():
         if secrets.compare_digest(offered, configured.encode()):
-            return Actor(factory, Kind.FACTORY, True, frozenset(TOKEN_SCOPES), token=CONFIGURED_TOKEN)
+            with read_session(context.sessions) as session:
+                known = session.get(Organisation, factory)
+            refused = known is not None and known.status == REFUSED
+            rights = scopes_of(TOKEN_SCOPES, not refused, refused)
+            return Actor(factory, Kind.FACTORY, not refused, rights, refused, token=CONFIGURED_TOKEN)
     with read_session(context.sessions) as session:
         found = api_tokens.find_token(session, given.credentials)
     if found is None:
@@ -80,15 +94,18 @@ MaybeActor = Annotated[Actor | None, Depends(current_actor)]
 
 
 class RequireRight:
-    """A dependency: the caller, who has this right. Tests read `right` off each route."""
+    """A dependency: the caller, who has this right. Tests read `right` off each route. `writes`: for a change whose right depends on what is changed."""
 
-    def __init__(self, right: Right) -> None:
+    def __init__(self, right: Right, writes: bool = False) -> None:
         self.right = right
+        self._writes = writes
 
     def __call__(self, actor: MaybeActor) -> Actor:
-        return require(actor, self.right)
+        return require_to_write(actor) if self._writes else require(actor, self.right)
 
 
+Writer = Annotated[Actor, Depends(RequireRight(Right.READ, writes=True))]
+"""Who changes something; which right that needs depends on what it is."""
 Reader = Annotated[Actor, Depends(RequireRight(Right.READ))]
 Asker = Annotated[Actor, Depends(RequireRight(Right.ASK))]
 Answerer = Annotated[Actor, Depends(RequireRight(Right.ANSWER))]

@@ -14,9 +14,9 @@ from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.identifiers import BELGIUM
 from sharing_platform.organisations.models import Account, ApiToken, Membership, Organisation, WebSession
-from sharing_platform.organisations.permissions import APPROVED, Kind, Role
+from sharing_platform.organisations.permissions import APPROVED, REFUSED, Kind, Role
 
-ASKED, REFUSED = "asked", "refused"
+ASKED = "asked"
 
 
 def create_organisation(

@@ -53,7 +53,9 @@ _PLANNER = _MEMBER | {Right.ANSWER, Right.OFFER, Right.LIST, Right.INTEGRATE}
 ROLE_RIGHTS = {Role.MEMBER: _MEMBER, Role.PLANNER: _PLANNER, Role.OWNER: _PLANNER | {Right.GOVERN}}
 _NEED_APPROVAL = frozenset({Right.ANSWER, Right.OFFER, Right.LIST, Right.INTEGRATE, Right.REGION})
 
-APPROVED = "approved"
+_REFUSED = frozenset({Right.READ})
+
+APPROVED, REFUSED = "approved", "refused"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Actor:
     kind: Kind
     approved: bool
     rights: frozenset[Right]
+    refused: bool = False
     account: str | None = None
     token: str | None = None
     role: Role | None = None
@@ -82,17 +85,21 @@ def viewer_of(actor: Actor | None) -> str | None:
     return actor.viewer if actor is not None else None
 
 
-def rights_of(role: Role, kind: Kind, approved: bool) -> frozenset[Right]:
-    """What a person may do in an organisation of this kind."""
+def rights_of(role: Role, kind: Kind, approved: bool, refused: bool = False) -> frozenset[Right]:
+    """What a person may do in an organisation of this kind. One that the region has refused reads what is its own."""
+    if refused:
+        return _REFUSED
     rights = ROLE_RIGHTS[role]
     if kind is Kind.REGION and role is not Role.MEMBER:
         rights |= {Right.REGION}
     return rights if approved else rights - _NEED_APPROVAL
 
 
-def scopes_of(scopes: Collection[str], approved: bool) -> frozenset[Right]:
+def scopes_of(scopes: Collection[str], approved: bool, refused: bool = False) -> frozenset[Right]:
     """What a token may do. A scope that is no longer known gives nothing."""
     rights = frozenset(Right(one) for one in scopes if one in TOKEN_SCOPES)
+    if refused:
+        return rights & _REFUSED
     return rights if approved else rights - _NEED_APPROVAL
 
 
@@ -100,6 +107,16 @@ def require(actor: Actor | None, right: Right) -> Actor:
     """Raises NotSignedInError where nobody is known, NotAllowedError where they may not."""
     if actor is None:
         raise NotSignedInError
+    if actor.refused and right is not Right.READ:
+        raise NotAllowedError("refused")
     if not actor.may(right):
         raise NotAllowedError("not_approved" if not actor.approved and right in _NEED_APPROVAL else "role")
     return actor
+
+
+def require_to_write(actor: Actor | None) -> Actor:
+    """For changes whose right depends on what is changed. Raises NotSignedInError, NotAllowedError for whom the region has refused, or who may not read."""
+    known = require(actor, Right.READ)
+    if known.refused:
+        raise NotAllowedError("refused")
+    return known

@@ -10,6 +10,7 @@ from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
+from sharing_platform.bounds import Bounds
 from sharing_platform.errors import TooManyError
 from sharing_platform.organisations.models import RateWindow
 
@@ -23,6 +24,8 @@ class Bound:
     window: timedelta
 
 
+_HOUR = timedelta(hours=1)
+
 SIGN_IN_BY_ACCOUNT_AND_ADDRESS = Bound("sign_in_account_address", 10, timedelta(minutes=15))
 SIGN_IN_BY_ADDRESS = Bound("sign_in_address", 60, timedelta(minutes=15))
 SIGN_IN_BY_ACCOUNT = Bound("sign_in_account", 100, timedelta(minutes=15))
@@ -30,11 +33,21 @@ SIGN_IN_BY_ACCOUNT = Bound("sign_in_account", 100, timedelta(minutes=15))
 SIGN_IN_BY_DEVICE = Bound("sign_in_device", 50, timedelta(minutes=15))
 PASSWORD_BY_ACCOUNT = Bound("password_account", 10, timedelta(minutes=15))
 """Old passwords tried by somebody who is signed in."""
-MAIL_BY_SENDER = Bound("mail_sender", 20, timedelta(hours=1))
-MAIL_BY_SENDER_AND_MAILBOX = Bound("mail_sender_mailbox", 5, timedelta(hours=1))
-MAIL_BY_MAILBOX = Bound("mail_mailbox", 10, timedelta(hours=1))
-MESSAGES_BY_ORGANISATION = Bound("messages", 100, timedelta(hours=1))
-REQUESTS_BY_ORGANISATION = Bound("requests", 300, timedelta(hours=1))
+MAIL_BY_SENDER = Bound("mail_sender", 20, _HOUR)
+MAIL_BY_SENDER_AND_MAILBOX = Bound("mail_sender_mailbox", 5, _HOUR)
+MAIL_BY_MAILBOX = Bound("mail_mailbox", 10, _HOUR)
+
+
+def messages_of(bounds: Bounds) -> Bound:
+    return Bound("messages", bounds.messages_per_hour_of_organisation, _HOUR)
+
+
+def requests_of_organisation(bounds: Bounds) -> Bound:
+    return Bound("requests", bounds.requests_per_hour_of_organisation, _HOUR)
+
+
+def requests_of_account(bounds: Bounds) -> Bound:
+    return Bound("account_requests", bounds.requests_per_hour_of_account, _HOUR)
 
 
 def count_attempt(sessions: sessionmaker[Session], bound: Bound, whose: str, now: datetime) -> None:
@@ -61,6 +74,13 @@ def require_mail(sessions: sessionmaker[Session], kind: str, sender: str, mailbo
     """`count_mail` for an e-mail without which there is nothing to go on with. Raises TooManyError where the mailbox may not get it, too."""
     if not count_mail(sessions, kind, sender, mailbox, now):
         raise TooManyError(int(MAIL_BY_MAILBOX.window.total_seconds()))
+
+
+def count_requests(session: Session, bounds: Bounds, organisation: str, account: str | None, now: datetime) -> None:
+    """Count a request in the caller's transaction. Raises TooManyError."""
+    count_in_transaction(session, requests_of_organisation(bounds), organisation, now)
+    if account is not None:
+        count_in_transaction(session, requests_of_account(bounds), account, now)
 
 
 def _count(sessions: sessionmaker[Session], bound: Bound, whose: str, now: datetime) -> None:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from analytics.policy.policy import Blackout, OfferedHours, Policy
 from analytics.policy.shifts import Shift
 from edge_agent.configuration import AgentSettings
+from sharing_platform.bounds import Bounds
 from telemetry import load_settings
 from telemetry.settings_file import _model_in
 from tests.servers import free_port, listens, require, wait_for
@@ -28,6 +29,7 @@ SAMPLES = {
     "server.sample.toml": ServerSettings,
     "policy.sample.toml": Policy,
     "ingest.sample.toml": WorkerSettings,
+    "bounds.sample.toml": Bounds,
 }
 WRITTEN_AS_TEXT = (OfferedHours, Blackout, Shift)
 PORTS = ("1883", "4840", "5020", "8340")

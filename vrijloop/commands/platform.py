@@ -50,6 +50,12 @@ def platform(
     private_webhooks: Annotated[
         bool, typer.Option("--private-webhooks", help="Allow webhooks to private networks.")
     ] = False,
+    bounds_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="VRIJLOOP_PLATFORM_BOUNDS_FILE", help="TOML: how much organisations and visitors may take up."
+        ),
+    ] = None,
     as_of: AsOfOption = None,
 ) -> None:
     """Run the sharing platform."""
@@ -60,8 +66,9 @@ def platform(
         logging.getLogger(__name__).warning("--mail is not set: nobody can register, and e-mails wait until it is.")
     moment = parse_as_of(as_of)
     options = PlatformOptions(
-        database, tokens_file, webhooks_file, host, port, url, mail, mail_from, mail_password_file, private_webhooks
-    )
+        database, tokens_file, webhooks_file, host, port, url, mail, mail_from, mail_password_file, private_webhooks,
+        bounds_file,
+    )  # fmt: skip
     run_platform(options, ShiftedClock(moment) if moment else None)
 
 

@@ -32,6 +32,7 @@ from sharing_platform.bookings.models import Booking, BookingEvent
 from sharing_platform.bookings.occupancy import BookedHours
 from sharing_platform.bookings.requests import Seeker
 from sharing_platform.bookings.schemas import AskIn, Guest, PartIn
+from sharing_platform.bounds import Bounds
 from sharing_platform.database import open_database
 from sharing_platform.errors import PlatformError
 from sharing_platform.events import Events
@@ -65,6 +66,8 @@ def notify_nobody(*_: object) -> None:
 
 OCCUPANCY = BookedHours()
 EVENTS = Events()
+WIDE = Bounds(pending_of_newcomer=1000, pending_of_organisation=1000, pending_of_account=1000, pending_at_machine_of_organisation=1000, pending_at_machine_of_newcomers=1000)  # fmt: skip
+"""Bounds have tests of their own."""
 EVENTS.subscribe(OfferWithdrawn, BookingHandlers(notify_nobody).withdraw_requests)
 
 
@@ -139,7 +142,9 @@ class Bookings(RuleBasedStateMachine):
             if part is not None and offer is not None:
                 begin = offer.start + timedelta(minutes=30 * part[0])
                 wanted = AskIn(start=begin, end=begin + timedelta(minutes=30 * part[1]))
-            made = requests.request_offer(session, chosen, seeker, wanted, self.now, notify_nobody, lambda _: True)
+            made = requests.request_offer(
+                session, chosen, seeker, wanted, self.now, notify_nobody, lambda _: True, WIDE
+            )
             assert any(window.start <= made.start and made.end <= window.end for window in windows), "nobody said so"
             return made
 
@@ -158,7 +163,7 @@ class Bookings(RuleBasedStateMachine):
                 start = (offer.start if offer is not None else self.now) + timedelta(minutes=30 * begin)
                 spans.append(PartIn(offer_id=name, start=start, end=start + timedelta(minutes=30 * length)))
             wanted = AskIn(start=spans[0].start, end=spans[0].end, more=spans[1:])
-            requests.request_offer(session, chosen[0], seeker, wanted, self.now, notify_nobody, lambda _: True)
+            requests.request_offer(session, chosen[0], seeker, wanted, self.now, notify_nobody, lambda _: True, WIDE)
 
         self._try(asked)
 
@@ -182,7 +187,7 @@ class Bookings(RuleBasedStateMachine):
             waiting = select(Booking).where(Booking.state == State.REQUESTED, Booking.email == GUEST.email)
             for booking in session.scalars(waiting.order_by(Booking.booked, Booking.id)).all():
                 if booking.state == State.REQUESTED and booking.due is not None and booking.due > self.now:
-                    transitions.confirm_request(session, booking, own, account, self.now, notify_nobody)
+                    transitions.confirm_request(session, booking, own, account, self.now, notify_nobody, WIDE)
 
         self._try(confirmed)
 

@@ -1,0 +1,26 @@
+"""How much an organisation, a person and a machine may take up. The operator can set each of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class Bounds(BaseModel):
+    """`pending`: requests that wait for an answer, and hold their hours meanwhile; each part of a request counts. `newcomers`: organisations that the region has
+    not approved yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pending_of_newcomer: Count = 3
+    pending_of_organisation: Count = 40
+    pending_of_account: Count = 20
+    pending_at_machine_of_organisation: Count = 10
+    pending_at_machine_of_newcomers: Count = 5
+    """Of all newcomers together."""
+    requests_per_hour_of_organisation: Count = 60
+    requests_per_hour_of_account: Count = 30
+    messages_per_hour_of_organisation: Count = 100
