@@ -11,7 +11,13 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.errors import InvalidError, NotFoundError
 from sharing_platform.organisations import devices
-from sharing_platform.organisations.credentials import hash_password, hash_secret, new_secret, verify_password
+from sharing_platform.organisations.credentials import (
+    check_password,
+    hash_password,
+    hash_secret,
+    new_secret,
+    verify_password,
+)
 from sharing_platform.organisations.mailed_links import end_links
 from sharing_platform.organisations.models import Account, Membership, Organisation, WebSession
 from sharing_platform.organisations.permissions import APPROVED, REFUSED, Actor, Kind, Role, rights_of
@@ -84,7 +90,10 @@ def confirm(account: Account, now: datetime) -> None:
 
 def set_password(session: Session, account: Account, password: str, now: datetime) -> None:
     """Ends all sessions, all links that were sent to the address before, and forgets the known devices. Raises InvalidError for a bad password."""
-    account.password_hash = hash_password(password, account.email, account.name)
+    organisations = select(Organisation.name).join(Membership, Membership.organisation_id == Organisation.id)
+    own = session.scalars(organisations.where(Membership.account_id == account.id)).all()
+    check_password(password, [account.email, account.name, *own])
+    account.password_hash = hash_password(password)
     session.execute(delete(WebSession).where(WebSession.account_id == account.id))
     end_links(session, account.email, now)
     devices.forget(session, account)
