@@ -36,6 +36,7 @@ from sharing_platform.middleware import RequestMiddleware
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.delivery import Channels, PostWebhook
 from sharing_platform.notifications.mail import Mailer
+from sharing_platform.notifications.webhooks import HTTPS
 from sharing_platform.openapi import describe
 from sharing_platform.organisations import accounts_api, webhooks_api
 from sharing_platform.organisations import api as organisations_api
@@ -101,6 +102,7 @@ def no_webhooks(*_: object) -> str | None:
 class PlatformSettings:
     """`tokens`: factory to bearer token; `webhooks`: factory to (url, secret). `url`: the platform's public address, for links.
     `mailer` None: e-mails wait. `private_webhooks`: organisations may name addresses of private networks (demo and tests).
+    `webhook_ports`: those that webhooks of organisations may name.
     `scheduler_interval_s`: seconds between two runs of the background threads."""
 
     database_url: str
@@ -112,6 +114,7 @@ class PlatformSettings:
     sender: str = "vrijloop@localhost"
     post: PostWebhook = no_webhooks
     private_webhooks: bool = False
+    webhook_ports: frozenset[int] = frozenset({HTTPS})
     scheduler_interval_s: float = 2.0
     bounds: Bounds = field(default_factory=Bounds)
 
@@ -123,7 +126,9 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         ensure_configured(session, {*settings.tokens, *settings.webhooks}, now())
         session.flush()
         webhooks.configure(session, settings.webhooks, now())
-    channels = Channels(settings.mailer, settings.sender, settings.post, settings.private_webhooks)
+    channels = Channels(
+        settings.mailer, settings.sender, settings.post, settings.private_webhooks, settings.webhook_ports
+    )
     index = machine_index()
     wakers: list[Callable[[], None]] = []
 
@@ -135,11 +140,12 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
     context = PlatformContext(
         sessions=sessions,
         now=now,
-        live=LiveUpdates(quarter_of(now())),
+        live=LiveUpdates(quarter_of(now()), settings.bounds),
         tokens=settings.tokens,
         zone=settings.zone,
         url=url,
         private_webhooks=settings.private_webhooks,
+        webhook_ports=settings.webhook_ports,
         wake_workers=wake_workers,
         bounds=settings.bounds,
         events=_events(BookingNotifier(url, settings.zone)),

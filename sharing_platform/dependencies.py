@@ -30,6 +30,7 @@ class PlatformContext:
     zone: str
     url: str
     private_webhooks: bool
+    webhook_ports: frozenset[int]
     wake_workers: Callable[[], None]
     """Called after a commit that left something to deliver or to match. Returns at once."""
     bounds: Bounds
@@ -69,7 +70,7 @@ ReadSession = Annotated[Session, Depends(get_read_session)]
 
 
 def client_address(request: Request) -> str:
-    """Where the request comes from, for rate limits; behind a proxy, the address that the proxy reports if uvicorn was told to trust it. Of an IPv6 address
+    """Where the request comes from, for rate limits; behind a proxy, the address that the proxy reports if it is trusted. Of an IPv6 address
     the first 64 bits: a host may choose the others as it likes."""
     host = request.client.host if request.client else "unknown"
     try:

@@ -72,7 +72,7 @@ async def _of_the_platform(request: Request, error: Exception) -> Response:
 async def _of_http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    code = {404: "missing", 405: "missing", 503: "busy"}.get(error.status_code, "request")
+    code = {404: "missing", 405: "missing"}.get(error.status_code, "request")
     return _answer(request, error.status_code, code, error.headers, detail=str(error.detail))
 
 

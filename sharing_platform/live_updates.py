@@ -7,23 +7,32 @@ hour, whether anything has changed or not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sharing_platform.bounds import Bounds
+from sharing_platform.errors import TooManyError
+
 TOPICS = ("machines", "offers")
-MAX_PAGES = 500
+_AGAIN_S = 60
 
 
-class TooManyPagesError(Exception):
-    """The limit of open live connections is reached."""
+@dataclass(frozen=True)
+class Listener:
+    """Who opens a page. `organisation` None: anybody; `account` None: somebody who is not signed in."""
+
+    address: str
+    account: str | None = None
+    organisation: str | None = None
 
 
 @dataclass(eq=False)
-class _Page:
+class LivePage:
     """One open page, and the topics that it has not been sent yet."""
 
-    organisation: str | None
+    listener: Listener
     loop: asyncio.AbstractEventLoop
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     topics: set[str] = field(default_factory=set)
@@ -32,19 +41,28 @@ class _Page:
         self.topics.update(topics)
         self.woken.set()
 
+    async def changes(self) -> AsyncIterator[set[str]]:
+        """The topics published since the last time."""
+        while True:
+            await self.woken.wait()
+            self.woken.clear()
+            topics, self.topics = self.topics, set()
+            yield topics
+
 
 class LiveUpdates:
     """`publish` may be called from any thread. A page that reads slowly gets a topic once, however often it was published meanwhile."""
 
-    def __init__(self, quarter: datetime) -> None:
+    def __init__(self, quarter: datetime, bounds: Bounds) -> None:
         """`quarter`: when the present quarter of an hour began."""
-        self._pages: set[_Page] = set()
+        self._pages: set[LivePage] = set()
         self._quarter = quarter
+        self._bounds = bounds
 
     def publish(self, topic: str, *organisations: str | None) -> None:
         """Tell the pages of these organisations. `topic`: one of `TOPICS`."""
         for page in list(self._pages):
-            if page.organisation is not None and page.organisation in organisations:
+            if page.listener.organisation is not None and page.listener.organisation in organisations:
                 page.loop.call_soon_threadsafe(page.wake, topic)
 
     def publish_quarter(self, quarter: datetime) -> None:
@@ -55,20 +73,21 @@ class LiveUpdates:
         for page in list(self._pages):
             page.loop.call_soon_threadsafe(page.wake, *TOPICS)
 
-    def full(self) -> bool:
-        return len(self._pages) >= MAX_PAGES
-
-    async def listen(self, organisation: str | None) -> AsyncIterator[set[str]]:
-        """The topics published since the last time to the pages of an organisation, or of anybody. Raises TooManyPagesError."""
-        if self.full():
-            raise TooManyPagesError
-        page = _Page(organisation, asyncio.get_running_loop())
+    @contextmanager
+    def opened(self, listener: Listener) -> Iterator[LivePage]:
+        """A page, while it is open; to be called in the event loop. Raises TooManyError."""
+        bounds = self._bounds
+        of_address = sum(page.listener.address == listener.address for page in self._pages)
+        of_account = sum(page.listener.account == listener.account for page in self._pages)
+        if len(self._pages) >= bounds.live_pages:
+            raise TooManyError(_AGAIN_S, "too_many_pages")
+        if of_address >= bounds.live_pages_of_address:
+            raise TooManyError(_AGAIN_S, "too_many_pages_here")
+        if listener.account is not None and of_account >= bounds.live_pages_of_account:
+            raise TooManyError(_AGAIN_S, "too_many_pages_here")
+        page = LivePage(listener, asyncio.get_running_loop())
         self._pages.add(page)
         try:
-            while True:
-                await page.woken.wait()
-                page.woken.clear()
-                topics, page.topics = page.topics, set()
-                yield topics
+            yield page
         finally:
             self._pages.discard(page)

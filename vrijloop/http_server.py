@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Collection
 
 import uvicorn
 from fastapi import FastAPI
@@ -28,8 +29,16 @@ def listen_on(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(app: FastAPI, listener: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM."""
+def serve(app: FastAPI, listener: socket.socket, trusted_proxies: Collection[str] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM. `trusted_proxies`: as `http_config`."""
+    uvicorn.Server(http_config(app, trusted_proxies)).run(sockets=[listener])
+
+
+def http_config(app: FastAPI, trusted_proxies: Collection[str] | None = None) -> uvicorn.Config:
+    """`trusted_proxies`: addresses or networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, `*` for all. None: as uvicorn does by itself,
+    which is for servers to which the client's address means nothing."""
+    believed = {} if trusted_proxies is None else {
+        "proxy_headers": bool(trusted_proxies), "forwarded_allow_ips": ",".join(sorted(trusted_proxies)),
+    }  # fmt: skip
     # Open pages keep a stream open for hours. It is closed after a second, and the pages reconnect by themselves.
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, server_header=False)
-    uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, server_header=False, **believed)  # type: ignore[arg-type]

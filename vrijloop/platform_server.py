@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,10 +16,13 @@ from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.bounds import Bounds
 from sharing_platform.database import DatabaseError, open_database, revision_of
 from sharing_platform.notifications.mail import FolderMailer, Mailer, SmtpMailer
+from sharing_platform.notifications.webhooks import HTTPS
 from sharing_platform.organisations.administrator import make_administrator
 from telemetry import Name, SystemClock, UserError, load_settings
 from telemetry.clock import Clock
 from vrijloop.http_server import listen_on, serve
+
+_log = logging.getLogger(__name__)
 
 
 class WebhookTarget(BaseModel):
@@ -48,6 +53,8 @@ class PlatformOptions:
     mail_password_file: Path | None = None
     private_webhooks: bool = False
     bounds_file: Path | None = None
+    webhook_ports: tuple[int, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
 
 
 def run_platform(options: PlatformOptions, clock: Clock | None = None) -> None:
@@ -65,13 +72,40 @@ def run_platform(options: PlatformOptions, clock: Clock | None = None) -> None:
         sender=options.mail_from,
         post=post_signed,
         private_webhooks=options.private_webhooks,
+        webhook_ports=frozenset({HTTPS, *options.webhook_ports}),
         bounds=load_settings(options.bounds_file, Bounds) if options.bounds_file is not None else Bounds(),
     )
     try:
         app = create_app(settings, clock.now)
     except DatabaseError as error:
         raise UserError(str(error)) from error
-    serve(app, listener)
+    if settings.url.startswith("https://") and not options.trusted_proxies:
+        _log.warning(
+            "--trusted-proxy is not set: to the bounds per address, everybody who comes through the proxy in front is one visitor."
+        )
+    serve(app, listener, options.trusted_proxies)
+
+
+def read_proxies(given: str) -> tuple[str, ...]:
+    """Addresses or networks with commas between, or `*`. Raises UserError."""
+    proxies = tuple(one.strip() for one in given.split(",") if one.strip())
+    for one in proxies:
+        try:
+            if one != "*":
+                ipaddress.ip_network(one)
+        except ValueError:
+            raise UserError(
+                f"--trusted-proxy: {one!r} is neither an address nor a network such as 10.0.0.0/24."
+            ) from None
+    return proxies
+
+
+def read_ports(given: str) -> tuple[int, ...]:
+    """Ports with commas between. Raises UserError."""
+    parts = [one.strip() for one in given.split(",") if one.strip()]
+    if not all(one.isdigit() and 0 < int(one) < 65536 for one in parts):
+        raise UserError(f"--webhook-ports: {given!r} are not ports; write, for instance, 8443,9443.")
+    return tuple(int(one) for one in parts)
 
 
 def read_tokens(path: Path) -> dict[str, str]:

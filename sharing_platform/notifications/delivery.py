@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -15,7 +15,13 @@ from sqlalchemy.orm import Session, sessionmaker
 from sharing_platform.database import Now, read_session
 from sharing_platform.notifications.mail import Mailer, NotSentError, as_message
 from sharing_platform.notifications.models import Delivery, Mail, Webhook
-from sharing_platform.notifications.webhooks import KEPT, next_attempt_after, reachable_outside
+from sharing_platform.notifications.webhooks import (
+    HTTPS,
+    KEPT,
+    next_attempt_after,
+    port_allowed,
+    reachable_outside,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +42,7 @@ class Channels:
     sender: str
     post: PostWebhook
     private_webhooks: bool
+    webhook_ports: Collection[int] = (HTTPS,)
 
 
 class DeliveryWorker:
@@ -88,6 +95,8 @@ class DeliveryWorker:
         trusted = self._channels.private_webhooks or webhook.configured
         if not trusted and not reachable_outside(urlsplit(webhook.url).hostname or ""):
             return "its address is not one of the internet"
+        if not trusted and not port_allowed(webhook.url, self._channels.webhook_ports):
+            return "its port is not one that webhooks may use here"
         return self._channels.post(webhook.url, webhook.secret, delivery.id, delivery.kind, delivery.data, self._now())
 
     def _send(self, mailer: Mailer, mail: Mail) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -18,6 +18,7 @@ from sharing_platform.notifications.models import Delivery, Webhook
 RETRY_AFTER = tuple(timedelta(seconds=s) for s in (1, 5, 30, 300, 1800, 7200, 36_000))
 """Delays after each failed attempt. After the last one the message is given up, with a line in the log."""
 _MAX_WEBHOOKS = 20
+HTTPS = 443
 KEPT = timedelta(days=30)
 """How long the log keeps a delivery."""
 
@@ -98,13 +99,22 @@ def next_attempt_after(attempts: int, now: datetime) -> datetime | None:
     return now + RETRY_AFTER[attempts - 1] if attempts <= len(RETRY_AFTER) else None
 
 
-def check_url(url: str, private_allowed: bool) -> None:
+def port_allowed(url: str, ports: Collection[int]) -> bool:
+    """Whether an https address names one of these ports: else whoever adds a webhook could have the platform knock at any service of others. Raises ValueError."""
+    port = urlsplit(url).port
+    return (port if port is not None else HTTPS) in ports
+
+
+def check_url(url: str, private_allowed: bool, ports: Collection[int]) -> None:
     """An address outside, over TLS: else whoever adds a webhook could make the platform talk to its own network. Raises InvalidError."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
+        known_port = port_allowed(url, ports)
     except ValueError:
         raise InvalidError("webhook_url", "url") from None
+    if not private_allowed and parts.scheme == "https" and not known_port:
+        raise InvalidError("webhook_port", "url")
     if private_allowed:
         good = parts.scheme in ("http", "https") and bool(host)
     else:

@@ -360,7 +360,7 @@ def revoke(context: PlatformContext, actor: Actor, token_id: str) -> None:
 
 def add_webhook(context: PlatformContext, actor: Actor, url: str) -> Webhook:
     """Raises InvalidError, ConflictError."""
-    webhooks.check_url(url, context.private_webhooks)
+    webhooks.check_url(url, context.private_webhooks, context.webhook_ports)
     secret = f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
     with context.sessions.begin() as session:
         webhook = webhooks.add_webhook(session, actor.organisation, url, secret, context.now())

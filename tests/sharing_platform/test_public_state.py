@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharing_platform.live_updates import TOPICS, LiveUpdates
+from sharing_platform.bounds import Bounds
+from sharing_platform.live_updates import TOPICS, Listener, LiveUpdates
 from sharing_platform.machines.public_state import ReportedState, public_state, report
 from sharing_platform.machines.windows import quarter_of
 from tests.sharing_platform.conftest import NOON, ONE_DATABASE, Platform
@@ -95,17 +96,15 @@ def test_nothing_that_others_can_read_is_finer_than_the_quarter(platform: Platfo
 
 def test_open_pages_of_others_are_told_at_quarters_alone() -> None:
     async def heard(organisation: str | None) -> list[set[str]]:
-        live, found = LiveUpdates(NOON), list[set[str]]()
-        pages = live.listen(organisation)
-        waiting = asyncio.ensure_future(anext(pages))
-        await asyncio.sleep(0)
-        live.publish("machines", "hal-2")
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        found.append(waiting.result() if waiting.done() else set())
-        live.publish_quarter(NOON + timedelta(minutes=15))
-        found.append(await (anext(pages) if waiting.done() else waiting))
-        await pages.aclose()  # type: ignore[attr-defined]
+        live, found = LiveUpdates(NOON, Bounds()), list[set[str]]()
+        with live.opened(Listener("192.0.2.1", "somebody", organisation)) as page:
+            live.publish("machines", "hal-2")
+            await asyncio.sleep(0)
+            found.append(set(page.topics))
+            page.topics.clear()
+            page.woken.clear()
+            live.publish_quarter(NOON + timedelta(minutes=15))
+            found.append(await anext(aiter(page.changes())))
         return found
 
     assert asyncio.run(heard("hal-2")) == [{"machines"}, set(TOPICS)]

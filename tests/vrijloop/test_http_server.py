@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 
+import httpx2
 import pytest
+from fastapi import FastAPI, Request
 
 from telemetry import UserError
-from vrijloop.http_server import listen_on
+from vrijloop.http_server import http_config, listen_on
 
 
 async def test_answers_do_not_wait_for_an_acknowledgement() -> None:
@@ -32,3 +34,32 @@ def test_an_address_in_use_is_an_error() -> None:
         port = listener.getsockname()[1]
         with pytest.raises(UserError, match=f"127.0.0.1:{port} cannot be used"):
             listen_on("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "peer", "seen"),
+    [
+        ((), "127.0.0.1", "127.0.0.1"),
+        (("127.0.0.1",), "127.0.0.1", "203.0.113.9"),
+        (("127.0.0.1",), "127.0.0.2", "127.0.0.2"),
+        (("10.0.0.0/24",), "10.0.0.8", "203.0.113.9"),
+        (("10.0.0.0/24",), "127.0.0.1", "127.0.0.1"),
+        (("*",), "198.51.100.1", "203.0.113.9"),
+    ],
+)
+async def test_a_clients_address_is_believed_from_trusted_proxies_alone(
+    trusted: tuple[str, ...], peer: str, seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")  # nobody's word but the operator's option counts
+    app = FastAPI()
+
+    @app.get("/")
+    def address(request: Request) -> str:
+        return request.client.host if request.client else ""
+
+    config = http_config(app, trusted)
+    config.load()
+    transport = httpx2.ASGITransport(config.loaded_app, client=(peer, 4711))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://platform") as http:
+        answer = await http.get("/", headers={"X-Forwarded-For": "203.0.113.9"})
+    assert answer.json() == seen

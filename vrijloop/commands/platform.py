@@ -56,10 +56,24 @@ def platform(
             envvar="VRIJLOOP_PLATFORM_BOUNDS_FILE", help="TOML: how much organisations and visitors may take up."
         ),
     ] = None,
+    webhook_ports: Annotated[
+        str,
+        typer.Option(
+            envvar="VRIJLOOP_PLATFORM_WEBHOOK_PORTS",
+            help="Ports beside 443 that webhooks of organisations may name, with commas between.",
+        ),
+    ] = "",
+    trusted_proxy: Annotated[
+        str,
+        typer.Option(
+            envvar="VRIJLOOP_PLATFORM_TRUSTED_PROXIES",
+            help="Addresses or networks of the proxies in front, whose X-Forwarded-For is believed, with commas between.",
+        ),
+    ] = "",
     as_of: AsOfOption = None,
 ) -> None:
     """Run the sharing platform."""
-    from vrijloop.platform_server import PlatformOptions, run_platform
+    from vrijloop.platform_server import PlatformOptions, read_ports, read_proxies, run_platform
 
     log_to_stderr()
     if mail is None:
@@ -67,7 +81,7 @@ def platform(
     moment = parse_as_of(as_of)
     options = PlatformOptions(
         database, tokens_file, webhooks_file, host, port, url, mail, mail_from, mail_password_file, private_webhooks,
-        bounds_file,
+        bounds_file, read_ports(webhook_ports), read_proxies(trusted_proxy),
     )  # fmt: skip
     run_platform(options, ShiftedClock(moment) if moment else None)
 

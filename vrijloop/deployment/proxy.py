@@ -27,9 +27,6 @@ http {{
   ssl_protocols TLSv1.2 TLSv1.3;
   ssl_session_cache shared:tls:1m;
   proxy_http_version 1.1;
-  proxy_set_header Host $http_host;
-  proxy_set_header X-Forwarded-For $remote_addr;
-  proxy_set_header X-Forwarded-Proto https;
   # Live pages are streams that say little for long.
   proxy_buffering off;
   proxy_read_timeout 1h;
@@ -52,6 +49,10 @@ def _server(name: str, upstream: str, listen: str, certificates: str) -> str:
     add_header Strict-Transport-Security "max-age=31536000" always;
     location / {{
       proxy_pass http://{upstream};
+      # All of them here: nginx takes none from outside into a block that has one of its own.
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Proto https;
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection $connection_upgrade;
     }}

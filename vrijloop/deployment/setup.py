@@ -182,6 +182,7 @@ def _platform_environment(plan: Installation) -> str:
     return (
         f"VRIJLOOP_PLATFORM_DATABASE=sqlite:///{data}/platform.sqlite\nVRIJLOOP_PLATFORM_PORT={plan.platform_port}\n"
         f"VRIJLOOP_PLATFORM_URL=https://{plan.name}{port}\n# Until there is a mail server: smtp://user@host:587\nVRIJLOOP_PLATFORM_MAIL={data}/mail\n"
+        f"# nginx, which reports whose requests it passes on\nVRIJLOOP_PLATFORM_TRUSTED_PROXIES={plan.platform}\n"
         f"VRIJLOOP_PLATFORM_TOKENS_FILE={plan.folder}/secrets/platform-tokens.json\n"
         f"VRIJLOOP_PLATFORM_WEBHOOKS_FILE={plan.folder}/secrets/platform-webhooks.json\n"
     )

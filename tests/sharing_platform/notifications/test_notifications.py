@@ -19,6 +19,7 @@ from icalendar import Calendar
 from analytics.publishing.webhooks import InvalidSignatureError, post_signed, verify
 from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.errors import InvalidError
+from sharing_platform.notifications import delivery, webhooks
 from sharing_platform.notifications.delivery import Channels, DeliveryWorker
 from sharing_platform.notifications.mail import FolderMailer, NotSentError, SmtpMailer, as_message
 from sharing_platform.notifications.models import Mail
@@ -161,7 +162,54 @@ def test_the_operators_webhooks_are_what_the_file_says(receiver: Receiver, datab
 )  # fmt: skip
 def test_a_webhook_cannot_reach_into_the_platforms_own_network(url: str) -> None:
     with pytest.raises(InvalidError):
-        check_url(url, private_allowed=False)
+        check_url(url, False, {443})
+
+
+@pytest.mark.parametrize(
+    ("port", "allowed", "fits"),
+    [
+        ("", {443}, True), (":443", {443}, True), (":22", {443}, False), (":8443", {443}, False), (":8443", {443, 8443}, True),
+        (":99999", {443}, False), (":x", {443}, False),
+    ],
+)  # fmt: skip
+def test_a_webhook_knocks_at_the_ports_that_the_operator_allows(
+    port: str, allowed: set[int], fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "reachable_outside", lambda host: True)
+    url = f"https://erp.example{port}/hook"
+    if fits:
+        check_url(url, False, allowed)
+    else:
+        with pytest.raises(InvalidError, match="webhook_"):
+            check_url(url, False, allowed)
+
+
+def test_what_was_added_before_ports_were_bounded_is_not_posted(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = platform.hal_2.post("/api/v1/webhooks", json={"url": "https://erp.example:8443/hook"}).json()
+    clock = [NOON + timedelta(days=1)]  # the platform's own worker, whose clock stands at noon, must not take it
+    with platform.context.sessions.begin() as session:
+        webhooks.queue_event(session, ("hal-2",), "booking.held", {"booking": "b"}, clock[0])
+    monkeypatch.setattr(delivery, "reachable_outside", lambda host: True)
+    posted: list[str] = []
+
+    def post(url: str, *_: object) -> None:
+        posted.append(url)
+
+    def log() -> dict[str, Any]:
+        (entry,) = platform.hal_2.get(f"/api/v1/webhooks/{hook['id']}/deliveries").json()["deliveries"]
+        return dict(entry)
+
+    def deliver(ports: set[int]) -> None:
+        channels = Channels(None, "v@x.be", post, False, ports)
+        DeliveryWorker(platform.context.sessions, lambda: clock[0], channels).deliver_due()
+
+    deliver({443})
+    assert (posted, "port" in log()["error"], log()["arrived"]) == ([], True, None)
+    clock[0] += timedelta(hours=1)
+    deliver({443, 8443})
+    assert (posted, log()["error"]) == (["https://erp.example:8443/hook"], "")
 
 
 def mail(**changes: Any) -> Mail:
