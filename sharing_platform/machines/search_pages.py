@@ -43,7 +43,12 @@ def get_machines_part(page: Page) -> HTMLResponse:
 
 @router.get("/parts/offers")
 def get_offers_part(page: Page) -> HTMLResponse:
-    return listing_page(page, "offers_part.html")
+    """The list or the week alone. Where the filter asks for it, the address follows, so that a copied link, a reload and another language show the same."""
+    answer = listing_page(page, "offers_part.html")
+    if page.request.headers.get("hx-request") == "true":
+        kept = [(key, value) for key, value in page.request.query_params.multi_items() if value and key != "lang"]
+        answer.headers["HX-Push-Url"] = f"/?{urlencode(kept)}" if kept else "/"
+    return answer
 
 
 def listing_page(page: PageRequest, template: str, status: int = 200, notice: str | None = None) -> HTMLResponse:

@@ -15,7 +15,7 @@ import httpx2
 from sharing_platform.app import PlatformSettings, create_app
 from tests.sharing_platform.conftest import NOON
 
-_LINKS = ("href", "src", "hx-get", "sse-connect")
+_LINKS = ("href", "src", "hx-get", "data-live")
 _ENDLESS = ("/live", "/static/")
 _STARTS = ("/", "/listings", "/wanted", "/desk", "/organisation", "/account", "/register")
 _QUERIES = {

@@ -60,6 +60,10 @@ def test_the_filter_narrows_the_list_without_a_reload(page: Page) -> None:
     page.locator("input[name=hours]").blur()
     expect(page.locator("li.offer")).to_have_count(0)
     assert page.evaluate("window.sameDocument") is True
+    assert {"machine=hal-2%2Flathe-2", "hours=3"} <= set(page.url.partition("?")[2].split("&")), "it can be copied"
+    page.get_by_role("link", name="English").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(page.locator("input[name=hours]")).to_have_value("3")
 
 
 def test_the_filter_works_without_javascript(browser: Browser, platform: Platform, page: Page) -> None:
@@ -111,7 +115,7 @@ def test_the_factorys_own_open_pages_show_what_changes(page: Page, platform: Pla
     platform.machine("mill-1", "Freesbank DMU 50", now="standing_still")
     expect(mill).to_have_attribute("data-now", "standing_still")
     platform.hal_2.delete("/api/v1/offers/o1")
-    expect(page.locator("li.offer[data-offer=o1]")).to_have_count(0)
+    expect(page.locator("li.offer[data-offer=o1]")).to_contain_text("Niet meer vrij")
     assert page.evaluate("window.sameDocument") is True
 
 
