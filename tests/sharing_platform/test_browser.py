@@ -59,6 +59,11 @@ def told(platform: Platform) -> dict[str, str]:
     owner.post("/api/v1/feeds", json={"subject": "provider"})
     ids["webhook"] = owner.post("/api/v1/webhooks", json={"url": "http://127.0.0.1:9/x"}).json()["id"]
     owner.post(f"/api/v1/bookings/{ids['booking']}/messages", json={"text": "Ja, 400 × 300."})
+    guest = {"organisation": "Start-up BV", "name": "An", "email": "an@startup.be"}
+    asked = platform.anyone.post("/api/v1/offers/o3/booking", json={"guest": guest, "message": "40 stuks"})
+    ids["request"] = asked.json()["id"]
+    for email in ("an@startup.be", "piet@hal.be"):
+        owner.post("/api/v1/organisation/members", json={"name": "Piet Maes", "email": email, "role": "planner"})
     platform.somebody("new@new.be", "newcomer", Role.OWNER, Kind.FACTORY, approved=False)
     platform.somebody("r@limburg.be", "limburg", Role.OWNER, Kind.REGION)
     return ids
@@ -71,7 +76,7 @@ def pages(ids: dict[str, str]) -> list[tuple[str, str]]:
         "/machines/hal-2/mill-1", "/listings", "/listings?q=niets", f"/listings/{ids['operator']}", f"/listings/{ids['training']}", "/wanted",
         f"/wanted/{ids['wanted']}", "/register", "/sign-in", "/forgotten", "/welcome", "/confirm", "/nowhere",
     ]  # fmt: skip
-    seeker = ["/desk", f"/bookings/{ids['booking']}", f"/wanted/{ids['wanted']}", f"/searches/{ids['search']}", "/wanted/new", "/account", "/organisation", "/offers/o3"]  # fmt: skip
+    seeker = ["/desk", f"/requests/{ids['request']}", f"/bookings/{ids['booking']}", f"/wanted/{ids['wanted']}", f"/searches/{ids['search']}", "/wanted/new", "/account", "/organisation", "/offers/o3"]  # fmt: skip
     owner = [
         "/desk", f"/bookings/{ids['booking']}", "/organisation", f"/organisation/webhooks/{ids['webhook']}", "/machines/hal-2/mill-1/edit",
         "/listings/new?kind=operator", "/listings/new?kind=equipment", "/listings/new?kind=training", f"/listings/{ids['operator']}/edit",
