@@ -15,6 +15,9 @@ LANGUAGES = {"nl": "Nederlands", "fr": "Français", "en": "English"}
 """Each under its own name."""
 DEFAULT_LANGUAGE = "nl"
 
+_SEPARATORS = {"nl": (".", ","), "fr": ("\N{NARROW NO-BREAK SPACE}", ","), "en": (",", ".")}
+"""Between thousands, and before decimals (Unicode CLDR)."""
+
 
 @cache
 def texts(language: str) -> Mapping[str, str]:
@@ -53,8 +56,10 @@ class Translator:
         return self._comma(f"{value:.1f}".removesuffix(".0"))
 
     def euros(self, amount: Decimal) -> str:
-        """`€ 45,50`."""
-        return f"€ {self._comma(f'{amount:.2f}')}"
+        """`€ 1.152,00` in Dutch, `1 152,00 €` in French, `€ 1,152.00` in English; parts of one amount stay on one line."""
+        thousands, point = _SEPARATORS[self.language]
+        written = f"{amount:,.2f}".translate({ord(","): thousands, ord("."): point})
+        return f"{written}\N{NO-BREAK SPACE}€" if self.language == "fr" else f"€\N{NO-BREAK SPACE}{written}"
 
     def date(self, day: date) -> str:
         """`za 21/11/2026`, of a day that has no zone."""

@@ -49,7 +49,7 @@
 
   function tell(count) {
     show.hidden = !count;
-    show.textContent = !count ? "" : count === 1 ? show.dataset.one : show.dataset.many.replace("{count}", count);
+    show.textContent = !count ? "" : count === 1 ? show.dataset.one : show.dataset.many.replace("#", count);
     said.textContent = show.textContent;
   }
 

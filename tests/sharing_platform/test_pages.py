@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,7 +37,15 @@ def page(browser: Browser, platform: Platform) -> Page:
 
 def test_the_page_says_what_when_how_sure_and_how_often_wrong(page: Page) -> None:
     first, second = page.locator("li.offer").all()
-    for text in ("Freesbank DMU 50", "ma 02/03/2026", "15:00", "19:00", "4 u", "93,7 %", "2 van de 40 keer niet vrij"):
+    for text in (
+        "Freesbank DMU 50",
+        "ma 02/03/2026",
+        "15:00",
+        "19:00",
+        "4 u",
+        "93,7 %",
+        "bij 2 van de 40 eerdere voorspellingen toch bezet",
+    ):
         assert text in first.inner_text(), text
     for text in ("Draaibank <CTX>", "di 03/03/2026", "2,5 u", "99,9 %"):
         assert text in second.inner_text(), text
@@ -197,21 +206,27 @@ def test_price_and_operator_are_said_in_every_language(platform: Platform) -> No
     platform.offer(price_per_hour="45.5", price_minimum="90", operator="own_allowed")
     platform.offer("o2", 10)
     said = {
-        "nl": ("€ 45,50 per uur excl. btw", "minstens € 90,00", "eigen operator mag", "prijs af te spreken"),
-        "fr": ("€ 45,50 par heure hors TVA", "au moins € 90,00", "votre propre opérateur est admis", "prix à convenir"),
+        "nl": ("€ 45,50 per uur excl. btw", "minstens € 90,00", "eigen operator toegestaan", "prijs af te spreken"),
+        "fr": ("45,50 € par heure hors TVA", "au moins 90,00 €", "votre propre opérateur est admis", "prix à convenir"),
         "en": (
             "€ 45.50 per hour excl. VAT",
             "at least € 90.00",
-            "you may bring your own operator",
+            "own operator allowed",
             "price to be agreed",
         ),
     }
     for language, (price, minimum, operator, agree) in said.items():
-        listing = platform.anyone.get(f"/?lang={language}").text
+        listing = platform.anyone.get(f"/?lang={language}").text.replace("\N{NO-BREAK SPACE}", " ")
         assert price in listing
         assert operator in listing
         assert agree in listing
-        assert minimum in platform.anyone.get(f"/offers/o1?lang={language}").text
+        assert minimum in platform.anyone.get(f"/offers/o1?lang={language}").text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(("language", "written"), [("nl", "€ 1.152,00"), ("fr", "1 152,00 €"), ("en", "€ 1,152.00")])
+def test_thousands_are_written_as_in_each_language(language: str, written: str) -> None:
+    said = Translator(language, "Europe/Brussels").euros(Decimal(1152))
+    assert said.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ") == written
 
 
 def test_a_percentage_is_never_rounded_up() -> None:

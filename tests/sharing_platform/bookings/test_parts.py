@@ -67,7 +67,7 @@ def test_an_answer_is_for_all_parts(platform: Platform) -> None:
     assert all(day in mail.get_content() for day in ("02/03/2026", "03/03/2026", "04/03/2026"))
     assert step(planner, made["parts"][2]["id"], "accepted").status_code == 200
     assert states(planner, made) == {"accepted"}
-    platform.mail("an@startup.be", "Aanvaard")
+    platform.mail("an@startup.be", "is bevestigd")
     assert [len(platform.mails_to(who)) for who in ("p@hal.be", "an@startup.be")] == [1, 2], "one mail for all parts"
     # Once agreed, each is a booking of its own: the machine may break down on one evening.
     assert step(planner, made["parts"][1]["id"], "cancelled").status_code == 200

@@ -83,7 +83,7 @@ def test_a_planner_accepts_and_the_hours_are_used(platform: Platform) -> None:
     assert step(seeker, made["id"], "accepted").status_code == 409, "nobody accepts their own request"
     assert step(planner, made["id"], "accepted", "Tot donderdag").status_code == 200
     assert step(planner, made["id"], "accepted").status_code == 200, "the same step again changes nothing"
-    assert "Aanvaard" in str(platform.mail("an@startup.be", "Aanvaard")["Subject"])
+    assert "is bevestigd" in str(platform.mail("an@startup.be", "is bevestigd")["Subject"])
     theirs = seeker.get(f"/api/v1/bookings/{made['id']}").json()
     assert theirs["address"] == "Dijk 4, 3800 Sint-Truiden"
     assert "Dijk" not in platform.anyone.get("/api/v1/machines/hal-2/mill-1").text
