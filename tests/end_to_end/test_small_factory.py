@@ -245,7 +245,9 @@ def test_a_slot_is_booked_in_the_browser_and_its_hours_are_no_longer_offered(hou
     chosen = house.offers()[0]
     page = browser.new_page(base_url=house.place.platform_url, locale="nl-BE")
     page.goto("/")
-    expect(page.locator("li.machine")).to_have_count(len(MACHINES))
+    # A machine with nothing on offer is not there for strangers.
+    offering = {one["machine"] for one in house.offers()}
+    expect(page.locator("li.machine")).to_have_count(len(offering))
     page.locator(f"li.offer[data-offer='{chosen['id']}'] a.button").click()
     page.get_by_label("Organisatie").fill("Start-up BV")
     page.get_by_label("Uw naam").fill("An Peeters")
