@@ -74,6 +74,7 @@ def test_what_a_refused_organisation_waits_for_ends(platform: Platform) -> None:
     assert [one["id"] for one in platform.anyone.get("/api/v1/offers").json()["offers"]] == ["o1", "o2"]
 
 
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 @pytest.mark.parametrize(
     ("approved", "machines", "most", "code"),
     [
@@ -99,6 +100,7 @@ def test_so_many_requests_wait_at_a_time(
     assert book(seeker, names[most]).status_code == 201, "one less waits"
 
 
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_an_organisation_is_bounded_whoever_of_it_asks(platform: Platform) -> None:
     names = offers(platform, BOUNDS.pending_of_organisation + 1, 50)
     people = [platform.somebody(f"{number}@startup.be", "startup") for number in range(3)]
@@ -156,6 +158,7 @@ def test_a_guest_of_a_refused_organisation_gets_nothing(platform: Platform) -> N
     assert platform.hal_2.get("/api/v1/bookings").json()["bookings"] == []
 
 
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_so_many_requests_an_hour(platform: Platform) -> None:
     offers(platform, 1)
     seeker = platform.somebody("an@startup.be", "startup")
