@@ -1,8 +1,8 @@
 """Learns the prior that new factories begin with from public recordings: `make prior RECORDINGS='steel.csv toolmaker.csv'`.
 
 RECORDING as for `benchmarks.windows`. From each, young histories are cut that begin every thirteen days. Windows of the days ahead are
-sampled from them to learn from; and single days are forecast by a model that was fitted to the other recordings, as a new factory will be. With one recording alone, its first half is
-learnt from and its second half is forecast.
+sampled from them to learn from; and single days are forecast by a model that was fitted to the other recordings, as a new factory will be. With
+one recording alone, its first half is learnt from and its second half is forecast.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from analytics.forecast.prior import FILE, Prior, save
 from analytics.forecast.window_model import SEED, WindowModel, never_growing
 from analytics.forecast.window_shares import LENGTHS, STARTS_PER_DAY, Origin, PastWindows
 from analytics.forecast.window_trials import calendar
-from analytics.history.quarter_grid import FREE, QUARTERS_PER_DAY, UNKNOWN
+from analytics.history.quarter_grid import FREE, QUARTERS_PER_DAY, UNKNOWN, running_counts
 from analytics.history.snapshot import snapshot_at
 from analytics.policy.policy import Policy
 from benchmarks.windows import recorded
@@ -79,8 +79,7 @@ def windows(young: Young, chance: np.random.Generator) -> tuple[np.ndarray, np.n
     features, free = [], []
     for _, on_day, seen in young.origins():
         values = young.came(on_day)
-        busy = np.concatenate([[0], np.cumsum(values != FREE)])
-        unknown = np.concatenate([[0], np.cumsum(values == UNKNOWN)])
+        busy, unknown = running_counts(np.stack([values != FREE, values == UNKNOWN]))
         able = np.flatnonzero(unknown[begin + lengths] == unknown[begin])
         chosen = chance.choice(able, min(WINDOWS_PER_DAY, len(able)), replace=False)
         features.append(seen.reshape(-1, seen.shape[-1])[chosen])

@@ -105,7 +105,7 @@ class Translator:
         return self.plain(value) if isinstance(value, float) else str(value)
 
     def _comma(self, number: str) -> str:
-        return number if self.language == "en" else number.replace(".", ",")
+        return number.replace(".", _SEPARATORS[self.language][1])
 
     def percent(self, share: float) -> str:
         """Rounded down, so that a promise never looks better than it is."""

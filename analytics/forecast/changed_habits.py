@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from analytics.forecast.promise import Trials
-from analytics.forecast.window_shares import LENGTHS, STARTS_PER_DAY
+from analytics.forecast.window_shares import LENGTHS
 
 LATELY = (4, 7, 14)
 """Days in which a change is looked for: it may have begun in any of them."""
@@ -47,13 +47,11 @@ def changed_machines(trials: Trials) -> frozenset[int]:
 def _errors(trials: Trials) -> tuple[np.ndarray, np.ndarray]:
     """How much likelier windows of two hours were said to be than they turned out, summed over each of the factory's own rows, and how many
     windows were counted: each of shape (rows,)."""
-    count = len(trials) - trials.borrowed
-    begin = 2 * np.arange(STARTS_PER_DAY)
-    row, begin = np.repeat(np.arange(count), len(begin)), np.tile(begin, count)
-    length = LENGTHS[_ASKED]
+    count, length = len(trials) - trials.borrowed, LENGTHS[_ASKED]
+    row, begin = trials.windows(length)
     kept, known = trials.outcomes(row, begin, begin + length)
     said = trials.said[row, begin // 2, _ASKED]
-    asked = known & (said >= _EXPECTED)
+    asked = trials.own(row) & known & (said >= _EXPECTED)
     error = np.bincount(row[asked], (said - kept)[asked], minlength=count)
     return error, np.bincount(row[asked], minlength=count)
 

@@ -78,6 +78,12 @@ class Trials:
         """Whether all of each window was usable: shape (windows,)."""
         return np.asarray(self._closed[row, end] == self._closed[row, begin])
 
+    def windows(self, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """(row, begin) of every window of a length, begun on the half hours of a day: each of shape (windows,)."""
+        begin = 2 * np.arange(STARTS_PER_DAY)
+        begin = begin[begin + length <= self.usable.shape[1]]
+        return np.repeat(np.arange(len(self)), len(begin)), np.tile(begin, len(self))
+
     def own(self, row: np.ndarray) -> np.ndarray:
         """Which of these rows are the factory's own: shape (rows,)."""
         return np.asarray(row < len(self) - self.borrowed)
@@ -139,6 +145,11 @@ class Promise:
         least = 1 / (1 + np.exp(-(_logit(np.array(required - _HALF_A_PERCENT)) - shift) / slope))
         return np.asarray(np.maximum(thresholds, float(least)))
 
+    def thresholds_of(self, names: Sequence[str], policies: Sequence[MachinePolicy]) -> np.ndarray:
+        """`thresholds_from` what the policy of each machine requires: shape (machines, lengths)."""
+        pairs = zip(names, policies, strict=True)
+        return np.stack([self.thresholds_from(policy.required_probability, name) for name, policy in pairs])
+
 
 def promise(
     trials: Trials,
@@ -158,8 +169,7 @@ def promise(
     }
     found = Promise(thresholds, days=len(trials), raised=raised)
     for _ in range(_ROUNDS):
-        required = zip(names, policies, strict=True)
-        of_machine = np.stack([found.thresholds_from(policy.required_probability, name) for name, policy in required])
+        of_machine = found.thresholds_of(names, policies)
         windows = maximal_windows(trials.said, of_machine[trials.machine], trials.usable, rules, lengths)
         kept, known = trials.outcomes(windows.row, windows.begin, windows.end)
         row, forecast, kept = windows.row[known], windows.probability[known], kept[known]
@@ -217,9 +227,7 @@ def lowest_thresholds(trials: Trials, rate: float, lengths: Sequence[int] = LENG
 
 def _threshold(trials: Trials, rate: float, place: int, length: int) -> float:
     """The lowest threshold of one length, in the order of the trials' lengths at `place`."""
-    begin = 2 * np.arange(STARTS_PER_DAY)
-    begin = begin[begin + length <= trials.usable.shape[1]]
-    row, begin = np.repeat(np.arange(len(trials)), len(begin)), np.tile(begin, len(trials))
+    row, begin = trials.windows(length)
     asked = np.flatnonzero(trials.could_be_booked(row, begin, begin + length))
     kept, known = trials.outcomes(row[asked], begin[asked], begin[asked] + length)
     asked, kept = asked[known], kept[known]

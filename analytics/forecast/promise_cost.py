@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.forecast.promise import ASKED_HOURS, Trials, promise
-from analytics.forecast.window_shares import LENGTHS, STARTS_PER_DAY
+from analytics.forecast.window_shares import LENGTHS
 from analytics.policy.policy import MachinePolicy
 
 RATES = (0.01, 0.02, 0.05, 0.1)
@@ -40,23 +40,16 @@ def promise_costs(
             bookable = np.zeros(len(row), dtype=bool)
             if kept_promise is not None:
                 place = LENGTHS.index(length)
-                least = [
-                    kept_promise.thresholds_from(rules.required_probability, name)[place]
-                    for name, rules in zip(names, policies, strict=True)
-                ]
-                bookable = trials.said[row, begin // 2, place] >= np.array(least)[trials.machine[row]]
+                least = kept_promise.thresholds_of(names, policies)[:, place]
+                bookable = trials.said[row, begin // 2, place] >= least[trials.machine[row]]
             costs.append(PromiseCost(rate, hours, _share(free[bookable]), _share(bookable[free])))
     return costs
 
 
 def _windows(trials: Trials, length: int) -> tuple[np.ndarray, np.ndarray]:
     """(row, begin) of the factory's own windows of a length that the policy would have let people book."""
-    begin = 2 * np.arange(STARTS_PER_DAY)
-    row, begin = (
-        np.repeat(np.arange(len(trials) - trials.borrowed), len(begin)),
-        np.tile(begin, len(trials) - trials.borrowed),
-    )
-    usable = trials.could_be_booked(row, begin, begin + length)
+    row, begin = trials.windows(length)
+    usable = trials.own(row) & trials.could_be_booked(row, begin, begin + length)
     return row[usable], begin[usable]
 
 

@@ -165,8 +165,7 @@ def _proposed(fitted: Fitted, snapshot: Snapshot, policy: Policy, booked: BusyHo
     usable = np.stack([_usable(snapshot, name, policy, booked, midnight, forecast.shape[1] * 2) for name in names])
     usable[:, horizon_end - midnight :] = False
     policies = [policy.for_machine(name) for name in names]
-    required = zip(names, policies, strict=True)
-    thresholds = np.stack([fitted.promise.thresholds_from(own.required_probability, name) for name, own in required])
+    thresholds = fitted.promise.thresholds_of(names, policies)
     windows = maximal_windows(forecast, thresholds, usable, Rules.of(policies))
     said = fitted.promise.probabilities(windows.probability)
     slots: list[Slot] = []

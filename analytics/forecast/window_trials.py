@@ -159,7 +159,7 @@ def learnt(
     trials = _trials(teachers, origin, policy, tried, _joined(said))
     own_days = len(set(zip(trials.machine.tolist(), trials.age_days.tolist(), strict=True)))
     if prior is not None and left(own_days):
-        trials = with_prior(trials, prior, own_days, teachers, origin, policy)
+        trials = _with_prior(trials, prior, own_days, teachers, origin, policy)
     return (models[-1] if models else None), trials
 
 
@@ -299,7 +299,7 @@ def _trials(teachers: Teachers, origin: int, policy: Policy, tried: _Tried, said
     )
 
 
-def with_prior(trials: Trials, prior: Prior, own_days: int, teachers: Teachers, origin: int, policy: Policy) -> Trials:
+def _with_prior(trials: Trials, prior: Prior, own_days: int, teachers: Teachers, origin: int, policy: Policy) -> Trials:
     """The trials, and after them forecasts of days of the prior's recordings, as if they were of these machines, which take them in turn."""
     ahead, horizon = days_ahead(Origin(0), policy.horizon), policy.horizon // QUARTER
     chosen = np.flatnonzero(prior.ahead < ahead)

@@ -22,6 +22,7 @@ from sharing_platform.dependencies import Context, ReadSession, client_address
 from sharing_platform.errors import NotFoundError, TakenError
 from sharing_platform.machines.service import offer_out
 from sharing_platform.organisations.dependencies import Asker, MaybeActor, MaybePerson, Reader, Writer
+from sharing_platform.organisations.permissions import organisation_of
 from sharing_platform.parameters import Cursor, IdempotencyKey, Limit, OfferPath, Uuid
 from sharing_platform.problems import problems
 from sharing_platform.schemas import Name
@@ -120,7 +121,7 @@ def post_booking(
             address=client_address(request),
         )
     except TakenError as problem:
-        found, viewer = service.alternatives(context, offer_id, actor), actor.organisation if actor else None
+        found, viewer = service.alternatives(context, offer_id, actor), organisation_of(actor)
         problem.members["alternatives"] = [offer_out(offer, viewer).model_dump(mode="json") for offer in found]
         raise
     if actor is None:

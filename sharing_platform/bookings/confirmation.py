@@ -41,14 +41,13 @@ def confirm_by_link(
             return None, _disown(context, session, booking, None, now)
         given = link.details
         account = accounts.make_account(session, link.email, given["name"], given["language"], now)
-        organisation = _organisation_of(session, link) or directory.found(
+        organisation = _organisation_of(session, link) or directory.found_organisation(
             session, given["organisation"], Kind.SEEKER, now, account
         )
         log(session, now, None, "account.confirmed", account.id)
         shown = _confirm(context, session, booking, organisation, account, now)
         opened = accounts.start_session(session, account, device, now)
-        concerned = booking.provider, booking.seeker
-    _tell(context, *concerned)
+    service.tell_parties(context, booking)
     return opened, shown
 
 
@@ -79,11 +78,10 @@ def confirm_signed_in(context: PlatformContext, person: SignedIn, booking_id: st
         if person.organisation is not None:
             organisation = session.get_one(Organisation, person.organisation.id)
         else:
-            organisation = directory.found(session, booking.organisation, Kind.SEEKER, now, account)
+            organisation = directory.found_organisation(session, booking.organisation, Kind.SEEKER, now, account)
             accounts.speak_for_first(session, account, organisation)
         shown = _confirm(context, session, booking, organisation, account, now)
-        concerned = booking.provider, booking.seeker
-    _tell(context, *concerned)
+    service.tell_parties(context, booking)
     return shown
 
 
@@ -98,7 +96,7 @@ def _booking_of(session: Session, link: MailedLink) -> Booking:
 
 def _organisation_of(session: Session, link: MailedLink) -> Organisation | None:
     account = accounts.confirmed_account(session, link.email)
-    first = accounts.first_organisation(session, account) if account is not None else None
+    first = directory.first_organisation(session, account.id) if account is not None else None
     return session.get(Organisation, first) if first is not None else None
 
 
@@ -123,8 +121,3 @@ def _disown(
     transitions.disown_request(session, booking, now, service.notifier(context))
     log(session, now, person.actor() if person is not None else None, "booking.disowned", booking.id)
     return service.booking_out(session, booking, Party.SEEKER, now)
-
-
-def _tell(context: PlatformContext, *organisations: str | None) -> None:
-    context.live.publish("offers", *organisations)
-    context.wake_workers()

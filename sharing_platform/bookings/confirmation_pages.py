@@ -10,10 +10,9 @@ from sharing_platform.bookings import confirmation, service
 from sharing_platform.bookings.lifecycle import Party, State
 from sharing_platform.bookings.models import Booking
 from sharing_platform.database import read_session
-from sharing_platform.errors import ConflictError, NotSignedInError, TooManyError
-from sharing_platform.organisations.accounts import SignedIn
+from sharing_platform.errors import ConflictError, TooManyError
 from sharing_platform.organisations.accounts_api import keep_session
-from sharing_platform.organisations.dependencies import Page, PageRequest
+from sharing_platform.organisations.dependencies import Page, PageRequest, require_person
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.pages import FormData
 
@@ -49,7 +48,7 @@ def post_confirm(page: Page, form: FormData) -> Response:
 
 @router.get("/requests/{booking_id}")
 def get_request(booking_id: str, page: Page) -> Response:
-    person = _person(page)
+    person = require_person(page.person)
     with read_session(page.context.sessions) as session:
         booking = session.get(Booking, booking_id)
         if booking is not None and booking.account_id == person.account.id and booking.state != State.REQUESTED:
@@ -61,7 +60,7 @@ def get_request(booking_id: str, page: Page) -> Response:
 def post_request(booking_id: str, page: Page, form: FormData) -> Response:
     mine = form.get("mine") == "yes"
     try:
-        booking = confirmation.confirm_signed_in(page.context, _person(page), booking_id, mine)
+        booking = confirmation.confirm_signed_in(page.context, require_person(page.person), booking_id, mine)
     except (ConflictError, TooManyError) as error:
         return _of_person(page, booking_id, error)
     return page.redirect(f"/bookings/{booking.id}" if mine else "/desk", "confirmed" if mine else "disowned")
@@ -76,7 +75,7 @@ def _of_link(page: PageRequest, error: ConflictError | TooManyError | None = Non
 
 def _of_person(page: PageRequest, booking_id: str, error: ConflictError | TooManyError | None = None) -> HTMLResponse:
     """Raises NotFoundError, NotSignedInError."""
-    person = _person(page)
+    person = require_person(page.person)
     with read_session(page.context.sessions) as session:
         booking = confirmation.waiting_request(session, person, booking_id)
         return _render(page, session, booking, person.organisation, error)
@@ -98,10 +97,3 @@ def _render(
         seeker_name=organisation.name if organisation else booking.organisation,
         messages=service.messages_out(session, booking, Party.SEEKER),
     )
-
-
-def _person(page: PageRequest) -> SignedIn:
-    """Raises NotSignedInError."""
-    if page.person is None:
-        raise NotSignedInError
-    return page.person

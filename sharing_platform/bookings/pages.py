@@ -24,7 +24,7 @@ from sharing_platform.machines.choices import FurtherChoice
 from sharing_platform.machines.index import IndexEntry, entry_of, get_machine_index
 from sharing_platform.machines.models import Offer
 from sharing_platform.machines.offer_search import nearest_offers
-from sharing_platform.machines.pages import choice_asked, chosen_of, entry_for, offer_and_machine, start_and_length
+from sharing_platform.machines.pages import choice_asked, chosen_of, shown_offer, start_and_length
 from sharing_platform.machines.search_pages import listing_page
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.models import Organisation
@@ -36,14 +36,14 @@ router = APIRouter(include_in_schema=False)
 
 @router.post("/offers/{offer_id}")
 def post_offer(offer_id: str, page: Page, form: FormData) -> Response:
-    offer, machine = offer_and_machine(page, offer_id)
-    if offer is None:
+    shown = shown_offer(page, offer_id)
+    if shown is None:
         return listing_page(page, "offers.html", 404, notice="missing")
-    choice = choice_asked(page, offer, form)
+    choice = choice_asked(page, shown.offer, form)
     if choice is None:
         return listing_page(page, "offers.html", 404, notice="taken")
-    chosen = chosen_of(page, offer, choice, form)
-    values = {"offer": offer, "machine": machine, "entry": entry_for(page, offer), "markup": None, **chosen}
+    chosen = chosen_of(page, shown.offer, choice, form)
+    values = {"offer": shown.offer, "machine": shown.machine, "entry": shown.entry, "markup": None, **chosen}
     wanted, problems = _request_of(page, _with_end(page, form), _further_parts(page, form, chosen["further"]))
     if wanted is None:
         return page.render_form("offer.html", None, form, problems, **values)
@@ -195,4 +195,4 @@ def _alternatives(page: PageRequest, session: Session, offer: Offer) -> list[tup
     """What else is free, with what the visitor may know of its machine."""
     entries = get_machine_index(page.request).entries(session)
     found = nearest_offers(session, offer, page.now, page.viewer)
-    return [(one, entry_of(one, entries.get((one.factory, one.machine)), page.organisation)) for one in found]
+    return [(one, entry_of(one, entries, page.organisation)) for one in found]

@@ -38,7 +38,7 @@ from sharing_platform.organisations.accounts import SignedIn
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.directory import members_with_roles
 from sharing_platform.organisations.models import Account, Organisation
-from sharing_platform.organisations.permissions import Actor, Right, Role, require
+from sharing_platform.organisations.permissions import Actor, Right, Role, organisation_of, require, viewer_of
 from sharing_platform.pagination import after, next_cursor, parse_place
 
 
@@ -61,7 +61,7 @@ def request_booking(
         if wanted.guest is None:
             raise NotSignedInError
         rate_limits.require_mail(context.sessions, "request", address, wanted.guest.email, now)
-    viewer = actor.viewer if actor is not None else None
+    viewer = viewer_of(actor)
     with context.sessions.begin() as session:
         seeker = _seeker(session, actor, person, wanted)
         if offer_id is not None:
@@ -80,8 +80,7 @@ def request_booking(
         if seeker.guest is not None:
             guests.ask_to_confirm(context, session, booking, seeker.guest, now)
         shown = booking_out(session, booking, Party.SEEKER, now)
-    context.live.publish("offers", booking.provider, booking.seeker)
-    context.wake_workers()
+    tell_parties(context, booking)
     return shown if seeker.guest is None else guests.receipt(shown, seeker.guest)
 
 
@@ -95,9 +94,9 @@ def _seeker(session: Session, actor: Actor | None, person: SignedIn | None, want
 
 def alternatives(context: PlatformContext, offer_id: str, actor: Actor | None) -> list[Offer]:
     """Other open offers, the nearest first; none if the caller may not know of the offer."""
-    viewer = actor.viewer if actor is not None else None
+    viewer = viewer_of(actor)
     with read_session(context.sessions) as session:
-        offer = find_offer(session, offer_id, actor.organisation if actor is not None else None)
+        offer = find_offer(session, offer_id, organisation_of(actor))
         if offer is None or not visible_to(offer, viewer):
             return []
         return nearest_offers(session, offer, context.now(), viewer)
@@ -116,8 +115,7 @@ def change_state(context: PlatformContext, actor: Actor, booking_id: str, to: St
             transitions.add_message(session, booking, actor.organisation, actor.account, message, now)
         log(session, now, actor, f"booking.{to}", booking.id)
         shown = booking_out(session, booking, party, now)
-    context.live.publish("offers", booking.provider, booking.seeker)
-    context.wake_workers()
+    tell_parties(context, booking)
     return shown
 
 
@@ -247,6 +245,12 @@ def _message_out(booking: Booking, message: BookingMessage, party: Party) -> Mes
     hidden = writer is Party.PROVIDER and party is Party.SEEKER and booking.alias is not None
     organisation = None if hidden else message.organisation_id
     return MessageOut(at=message.at, party=writer, organisation=organisation, text=message.text)
+
+
+def tell_parties(context: PlatformContext, booking: Booking) -> None:
+    """After the commit: open pages of both parties, and whatever has to be delivered."""
+    context.live.publish("offers", booking.provider, booking.seeker)
+    context.wake_workers()
 
 
 def notifier(context: PlatformContext) -> BookingNotifier:

@@ -13,6 +13,7 @@ from sharing_platform.listings import service
 from sharing_platform.listings.records import find_listings, shown_listing
 from sharing_platform.listings.schemas import ListingIn, ListingOut, ListingPage
 from sharing_platform.organisations.dependencies import Lister, MaybeActor
+from sharing_platform.organisations.permissions import organisation_of
 from sharing_platform.pagination import from_cursor, to_cursor
 from sharing_platform.parameters import Cursor, IfMatch, Limit, Uuid
 from sharing_platform.problems import problems
@@ -53,7 +54,7 @@ def get_listing(
     listing_id: Uuid, session: ReadSession, actor: MaybeActor, context: Context, response: Response
 ) -> ListingOut:
     """One listing."""
-    found = shown_listing(session, listing_id, actor.organisation if actor else None)
+    found = shown_listing(session, listing_id, organisation_of(actor))
     shown = service.listings_out(session, context.occupancy, [found])[0]
     set_etag(response, shown)
     return shown

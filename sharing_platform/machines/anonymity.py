@@ -33,7 +33,7 @@ def public_title(alias: str) -> str:
 
 def public_details(details: MachineDetails, names: Iterable[str]) -> MachineDetails:
     """The properties that a search compares. Without free text, make, model and place, and without terms that contain one of the factory's `names`."""
-    hidden = {name.casefold() for name in names if len(name) >= _SHORTEST_SECRET}
+    hidden = _hidden(names)
 
     def harmless(terms: list[str]) -> list[str]:
         return [term for term in terms if not _contains(term, hidden)]
@@ -52,8 +52,7 @@ def public_details(details: MachineDetails, names: Iterable[str]) -> MachineDeta
 
 def public_process(process: str, names: Iterable[str]) -> str:
     """Empty where it contains one of the factory's `names`."""
-    hidden = {name.casefold() for name in names if len(name) >= _SHORTEST_SECRET}
-    return "" if _contains(process, hidden) else process
+    return "" if _contains(process, _hidden(names)) else process
 
 
 def cell_of(degrees: tuple[float, float]) -> tuple[float, float]:
@@ -65,6 +64,11 @@ def cell_of(degrees: tuple[float, float]) -> tuple[float, float]:
         round((math.floor(latitude / height) + 0.5) * height, 6),
         round((math.floor(longitude / width) + 0.5) * width, 6),
     )
+
+
+def _hidden(names: Iterable[str]) -> set[str]:
+    """What must not be said. Very short names are parts of other words."""
+    return {name.casefold() for name in names if len(name) >= _SHORTEST_SECRET}
 
 
 def _contains(text: str, hidden: Iterable[str]) -> bool:

@@ -14,6 +14,7 @@ from sharing_platform.machines.offer_search import Sort, find_offers
 from sharing_platform.machines.offers import find_offer, visible_to
 from sharing_platform.machines.schemas import MachineIn, MachineOut, OfferIn, OfferOut, OfferPage
 from sharing_platform.organisations.dependencies import MaybeActor, Offerer, Reader
+from sharing_platform.organisations.permissions import organisation_of, viewer_of
 from sharing_platform.parameters import AliasPath, Cursor, IfMatch, Limit, NamePath, OfferPath
 from sharing_platform.problems import problems
 from sharing_platform.search.machine_details import MachineDetails
@@ -36,7 +37,7 @@ def get_offers(
     cursor: Cursor = None,
 ) -> OfferPage:
     """Open offers that match, in order of their start; with `sort=fit`, the soonest five hundred in order of their score."""
-    viewer = actor.viewer if actor else None
+    viewer = viewer_of(actor)
     results = find_offers(
         session, index, prepare_criteria(wish), context.now(), context.zone, viewer, limit, sort, cursor
     )
@@ -46,10 +47,10 @@ def get_offers(
 @offers_router.get("/offers/{offer_id}", responses=problems(401, 404))
 def get_offer(offer_id: OfferPath, session: ReadSession, actor: MaybeActor, response: Response) -> OfferOut:
     """One offer, whatever its status."""
-    offer = find_offer(session, offer_id, actor.organisation if actor else None)
-    if offer is None or not visible_to(offer, actor.viewer if actor else None):
+    offer = find_offer(session, offer_id, organisation_of(actor))
+    if offer is None or not visible_to(offer, viewer_of(actor)):
         raise NotFoundError
-    shown = service.offer_out(offer, actor.organisation if actor else None)
+    shown = service.offer_out(offer, organisation_of(actor))
     set_etag(response, shown)
     return shown
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias, cast
 
@@ -64,8 +65,9 @@ def get_machine_index(request: Request) -> MachineIndex:
 Index = Annotated[MachineIndex, Depends(get_machine_index)]
 
 
-def entry_of(offer: Offer, known: IndexedMachine | None, viewer: str | None) -> IndexEntry:
+def entry_of(offer: Offer, entries: Mapping[tuple[str, str], IndexedMachine], viewer: str | None) -> IndexEntry:
     """What a viewer may know of the machine of an offer, also where its factory has not described it."""
+    known = entries.get((offer.factory, offer.machine))
     if known is not None:
         return known.shown_to(viewer)
     if offer.is_hidden_from(viewer):

@@ -11,6 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sharing_platform.dependencies import Context, client_address
 from sharing_platform.live_updates import TOPICS, Listener, LivePage
 from sharing_platform.organisations.dependencies import MaybeActor, MaybePerson
+from sharing_platform.organisations.permissions import organisation_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -24,7 +25,7 @@ async def _live_page(
     listener = Listener(
         client_address(request),
         person.account.id if person is not None else None,
-        actor.organisation if actor is not None else None,
+        organisation_of(actor),
     )
     with context.live.opened(listener) as page:
         yield page

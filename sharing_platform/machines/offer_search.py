@@ -82,7 +82,7 @@ def find_offers(
         window = best_window(offer.free_windows(now), _at_least(length, offer.minimum_hours), days)
         window = window or Window(offer.start, offer.end, offer.probability)
         ranking = rank_hours(wanted.wish, machine, window.start, window.end, window.probability, offer.price_per_hour)
-        return RankedOffer(offer, entry_of(offer, entries.get(key), viewer), ranking, window)
+        return RankedOffer(offer, entry_of(offer, entries, viewer), ranking, window)
 
     def fits(row: Row[Any]) -> bool:
         if fitting is not None and (row.factory, row.machine) not in fitting:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import NotFoundError, TakenError
@@ -39,11 +39,13 @@ def visible_to(offer: Offer, viewer: str | None) -> bool:
 
 def find_offer(session: Session, offer_id: str, organisation: str | None) -> Offer | None:
     """By the id that its factory gave it, or by the one that everybody else knows."""
-    if organisation is not None:
-        own = select(Offer).where(Offer.factory == organisation, Offer.own_id == offer_id)
-        if (offer := session.scalars(own).first()) is not None:
-            return offer
+    if organisation is not None and (offer := session.scalars(_own(organisation, offer_id)).first()) is not None:
+        return offer
     return session.scalars(select(Offer).where(Offer.public_id == offer_id)).first()
+
+
+def _own(factory: str, offer_id: str) -> Select[Offer]:
+    return select(Offer).where(Offer.factory == factory, Offer.own_id == offer_id)
 
 
 def put_offer(
@@ -54,8 +56,7 @@ def put_offer(
     Raises TakenError where hours of it are booked or requested.
     """
     lock_resource(session, resource_of(wanted.factory, wanted.machine))
-    own = select(Offer).where(Offer.factory == wanted.factory, Offer.own_id == offer_id)
-    offer = session.scalars(own.with_for_update()).first()
+    offer = session.scalars(_own(wanted.factory, offer_id).with_for_update()).first()
     if occupancy.taken_hours(session, wanted.factory, wanted.machine, wanted.start, wanted.end):
         raise TakenError
     new = offer is None
@@ -84,7 +85,7 @@ def withdraw_offer(
 ) -> None:
     """Publishes `OfferWithdrawn`, which ends the requests for it. Raises NotFoundError where this factory has no such offer, TakenError
     where it is booked."""
-    offer = session.scalars(select(Offer).where(Offer.factory == factory, Offer.own_id == offer_id)).first()
+    offer = session.scalars(_own(factory, offer_id)).first()
     if offer is None:
         raise NotFoundError
     lock_resource(session, resource_of(offer.factory, offer.machine))
@@ -123,9 +124,7 @@ def put_machine(session: Session, factory: str, machine: str, card: MachineIn, n
         session.add(known)
     known.title, known.process, known.since = card.title, card.process, card.since
     known.now, known.quarter, known.quarter_now = reported.now, reported.quarter, reported.then
-    if card.anonymous is not None and card.anonymous != (known.alias is not None):
-        _rename(session, known, card.anonymous, now)
-        index_changes = True
+    _set_anonymous(session, known, card.anonymous, now)
     session.flush()
     if index_changes:
         mark_index_changed(session)
@@ -146,14 +145,15 @@ def _alias_of(session: Session, wanted: OfferIn, now: datetime) -> str | None:
             details={},
         )
         session.add(known)
-    if wanted.anonymous is not None and wanted.anonymous != (known.alias is not None):
-        _rename(session, known, wanted.anonymous, now)
-        mark_index_changed(session)
+    _set_anonymous(session, known, wanted.anonymous, now)
     return known.alias
 
 
-def _rename(session: Session, machine: Machine, anonymous: bool, now: datetime) -> None:
-    """Give a machine and what it offers other names for others. Those who knew the old ones do not learn the new ones."""
+def _set_anonymous(session: Session, machine: Machine, anonymous: bool | None, now: datetime) -> None:
+    """None: as it was. Otherwise the machine and what it offers get other names for others; those who knew the old ones do not learn the new
+    ones."""
+    if anonymous is None or anonymous == (machine.alias is not None):
+        return
     machine.alias = new_alias() if anonymous else None
     session.flush()
     offered = select(Offer).where(
@@ -161,6 +161,7 @@ def _rename(session: Session, machine: Machine, anonymous: bool, now: datetime) 
     )
     for offer in session.scalars(offered).all():
         name_for_others(session, offer, machine.alias)
+    mark_index_changed(session)
 
 
 def put_details(session: Session, factory: str, machine: str, details: MachineDetails) -> MachineDetails:

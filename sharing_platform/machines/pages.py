@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,26 +36,26 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/offers/{offer_id}")
 def get_offer(offer_id: str, page: Page) -> HTMLResponse:
-    offer, machine = offer_and_machine(page, offer_id)
-    if offer is None:
+    shown = shown_offer(page, offer_id)
+    if shown is None:
         return listing_page(page, "offers.html", 404, notice="missing")
+    offer = shown.offer
     choice = choice_asked(page, offer, page.request.query_params)
     if offer.status != OPEN or choice is None:
         return listing_page(page, "offers.html", 409 if offer.status != OPEN else 404, notice="taken")
-    entry = entry_for(page, offer)
     chosen = chosen_of(page, offer, choice, page.request.query_params)
-    markup = markup_of(page, offer, entry)
-    return page.render("offer.html", offer=offer, machine=machine, entry=entry, markup=markup, **chosen)
+    markup = markup_of(page, offer, shown.entry)
+    return page.render("offer.html", offer=offer, machine=shown.machine, entry=shown.entry, markup=markup, **chosen)
 
 
 @router.get("/offers/{offer_id}/choice")
 def get_choice(offer_id: str, page: Page) -> HTMLResponse:
     """The part of the page that follows what is chosen."""
-    offer, _ = offer_and_machine(page, offer_id)
-    choice = choice_asked(page, offer, page.request.query_params) if offer is not None else None
-    if offer is None or offer.status != OPEN or choice is None:
+    shown, asked = shown_offer(page, offer_id), page.request.query_params
+    choice = choice_asked(page, shown.offer, asked) if shown is not None else None
+    if shown is None or shown.offer.status != OPEN or choice is None:
         raise NotFoundError
-    return page.render("offer_choice.html", offer=offer, **chosen_of(page, offer, choice, page.request.query_params))
+    return page.render("offer_choice.html", offer=shown.offer, **chosen_of(page, shown.offer, choice, asked))
 
 
 def choice_asked(page: PageRequest, offer: Offer, fields: Mapping[str, str]) -> Choice | None:
@@ -156,25 +157,26 @@ def _as_form(details: MachineDetails) -> dict[str, str]:
     return shown | {name: "\n".join(getattr(details, name)) for name in ("materials", "certificates", "processes")}
 
 
-def offer_and_machine(page: PageRequest, offer_id: str) -> tuple[Offer | None, MachineOut | None]:
-    """The offer, if the caller may know of it, and what is known of its machine."""
+@dataclass(frozen=True)
+class ShownOffer:
+    """An offer that the visitor may know of, and what they may know of its machine; `machine` is None where its factory has not described it."""
+
+    offer: Offer
+    machine: MachineOut | None
+    entry: IndexEntry
+
+
+def shown_offer(page: PageRequest, offer_id: str) -> ShownOffer | None:
+    """None where the visitor may not know of it."""
     with read_session(page.context.sessions) as session:
         offer = find_offer(session, offer_id, page.organisation)
         if offer is None or not visible_to(offer, page.viewer):
-            return None, None
+            return None
+        index, machine = get_machine_index(page.request), None
         known = session.get(Machine, (offer.factory, offer.machine))
-        try:
-            index = get_machine_index(page.request)
-            return offer, service.machine_shown(page.context, index, session, known, page.actor)
-        except NotFoundError:
-            return offer, None
-
-
-def entry_for(page: PageRequest, offer: Offer) -> IndexEntry:
-    """What the visitor may know of the machine of an offer."""
-    with read_session(page.context.sessions) as session:
-        known = get_machine_index(page.request).entries(session).get((offer.factory, offer.machine))
-    return entry_of(offer, known, page.organisation)
+        with suppress(NotFoundError):
+            machine = service.machine_shown(page.context, index, session, known, page.actor)
+        return ShownOffer(offer, machine, entry_of(offer, index.entries(session), page.organisation))
 
 
 def markup_of(page: PageRequest, offer: Offer, entry: IndexEntry) -> str | None:

@@ -29,7 +29,7 @@ from sharing_platform.machines.schemas import (
 )
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.organisations.audit_log import log
-from sharing_platform.organisations.permissions import Actor, viewer_of
+from sharing_platform.organisations.permissions import Actor, organisation_of, viewer_of
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.schemas import Reason
 
@@ -121,7 +121,7 @@ def machine_shown(
     indexed = index.entries(session).get((known.factory, known.machine)) if known is not None else None
     if known is None or indexed is None:
         raise NotFoundError
-    viewer = actor.organisation if actor is not None and actor.organisation == known.factory else viewer_of(actor)
+    viewer = known.factory if organisation_of(actor) == known.factory else viewer_of(actor)
     this_one = (Machine.factory == known.factory) & (Machine.machine == known.machine)
     if session.scalar(select(Machine.machine).where(this_one, machine_visible(context.now(), viewer))) is None:
         raise NotFoundError

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import InvalidError, NotFoundError
-from sharing_platform.organisations import devices
+from sharing_platform.organisations import devices, directory
 from sharing_platform.organisations.credentials import (
     check_password,
     hash_password,
@@ -20,7 +20,7 @@ from sharing_platform.organisations.credentials import (
 )
 from sharing_platform.organisations.mailed_links import end_links
 from sharing_platform.organisations.models import Account, Membership, Organisation, WebSession
-from sharing_platform.organisations.permissions import APPROVED, REFUSED, Actor, Kind, Role, rights_of
+from sharing_platform.organisations.permissions import Actor, Kind, Role, rights_of
 
 SESSION_LIFE = timedelta(days=14)
 
@@ -44,10 +44,9 @@ class SignedIn:
     def actor(self) -> Actor | None:
         if self.organisation is None or self.role is None:
             return None
-        kind, approved = Kind(self.organisation.kind), self.organisation.status == APPROVED
-        refused = self.organisation.status == REFUSED
-        rights = rights_of(self.role, kind, approved, refused)
-        return Actor(self.organisation.id, kind, approved, rights, refused, account=self.account.id, role=self.role)
+        kind, status = Kind(self.organisation.kind), self.organisation.status
+        rights = rights_of(self.role, kind, status)
+        return Actor(self.organisation.id, kind, status, rights, account=self.account.id, role=self.role)
 
 
 def find_account(session: Session, email: str) -> Account | None:
@@ -121,18 +120,12 @@ def open_session(session: Session, account: Account, now: datetime) -> str:
         WebSession(
             hash=kept,
             account_id=account.id,
-            organisation_id=first_organisation(session, account),
+            organisation_id=directory.first_organisation(session, account.id),
             created=now,
             expires=now + SESSION_LIFE,
         )
     )
     return secret
-
-
-def first_organisation(session: Session, account: Account) -> str | None:
-    """The organisation that the account has been in longest."""
-    mine = select(Membership.organisation_id).where(Membership.account_id == account.id)
-    return session.scalars(mine.order_by(Membership.created, Membership.organisation_id).limit(1)).first()
 
 
 def speak_for_first(session: Session, account: Account, organisation: Organisation) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from sharing_platform.errors import ConflictError, NotFoundError
 from sharing_platform.organisations.credentials import hash_secret, new_secret
 from sharing_platform.organisations.models import ApiToken, Organisation
-from sharing_platform.organisations.permissions import APPROVED, REFUSED, Actor, Kind, Right, scopes_of
+from sharing_platform.organisations.permissions import Actor, Kind, Right, scopes_of
 
 PREFIX = "vrijloop_"
 """Lets secret scanners recognise a token."""
@@ -56,10 +56,8 @@ def find_token(session: Session, secret: str) -> tuple[ApiToken, Organisation] |
 
 
 def actor_of(token: ApiToken, organisation: Organisation) -> Actor:
-    approved = organisation.status == APPROVED
-    refused = organisation.status == REFUSED
-    rights = scopes_of(token.scopes, approved, refused)
-    return Actor(organisation.id, Kind(organisation.kind), approved, rights, refused, token=token.id)
+    rights = scopes_of(token.scopes, organisation.status)
+    return Actor(organisation.id, Kind(organisation.kind), organisation.status, rights, token=token.id)
 
 
 def last_use_outdated(token: ApiToken, now: datetime) -> bool:

@@ -22,14 +22,17 @@ from sharing_platform.organisations import api_tokens
 from sharing_platform.organisations.accounts import SignedIn, user_of_session
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import (
+    APPROVED,
     REFUSED,
     TOKEN_SCOPES,
     Actor,
     Kind,
     Right,
+    organisation_of,
     require,
     require_to_write,
     scopes_of,
+    viewer_of,
 )
 from sharing_platform.pages import language_of, redirect, render, with_problems
 
@@ -75,9 +78,9 @@ def current_actor(context: Context, given: _Bearer, person: MaybePerson) -> Acto
         if secrets.compare_digest(offered, configured.encode()):
             with read_session(context.sessions) as session:
                 known = session.get(Organisation, factory)
-            refused = known is not None and known.status == REFUSED
-            rights = scopes_of(TOKEN_SCOPES, not refused, refused)
-            return Actor(factory, Kind.FACTORY, not refused, rights, refused, token=CONFIGURED_TOKEN)
+            status = REFUSED if known is not None and known.status == REFUSED else APPROVED
+            rights = scopes_of(TOKEN_SCOPES, status)
+            return Actor(factory, Kind.FACTORY, status, rights, token=CONFIGURED_TOKEN)
     with read_session(context.sessions) as session:
         found = api_tokens.find_token(session, given.credentials)
     if found is None:
@@ -150,12 +153,12 @@ class PageRequest:
     @property
     def organisation(self) -> str | None:
         """For whom the caller speaks, approved or not: they always see what is their own."""
-        return self.actor.organisation if self.actor is not None else None
+        return organisation_of(self.actor)
 
     @property
     def viewer(self) -> str | None:
         """The member as whom the caller sees offers; None sees what anybody sees."""
-        return self.actor.viewer if self.actor is not None else None
+        return viewer_of(self.actor)
 
     @property
     def language(self) -> str:

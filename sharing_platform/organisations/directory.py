@@ -14,9 +14,7 @@ from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.identifiers import BELGIUM
 from sharing_platform.organisations.models import Account, ApiToken, Membership, Organisation, WebSession
-from sharing_platform.organisations.permissions import APPROVED, REFUSED, Kind, Role
-
-ASKED = "asked"
+from sharing_platform.organisations.permissions import APPROVED, ASKED, REFUSED, Kind, Role
 
 
 def create_organisation(
@@ -31,7 +29,7 @@ def create_organisation(
     return organisation
 
 
-def found(session: Session, name: str, kind: Kind, now: datetime, owner: Account) -> Organisation:
+def found_organisation(session: Session, name: str, kind: Kind, now: datetime, owner: Account) -> Organisation:
     """`create_organisation` by somebody who becomes its owner, recorded in the audit log."""
     made = create_organisation(session, name, kind, now, owner)
     log(session, now, None, "organisation.founded", made.id, organisation=made.id)
@@ -145,6 +143,12 @@ def memberships(session: Session, account: str) -> list[tuple[Organisation, str]
     return [(organisation, role) for organisation, role in session.execute(query)]
 
 
+def first_organisation(session: Session, account: str) -> str | None:
+    """The one that the account has been in longest."""
+    mine = select(Membership.organisation_id).where(Membership.account_id == account)
+    return session.scalars(mine.order_by(Membership.created, Membership.organisation_id).limit(1)).first()
+
+
 def put_member(session: Session, organisation: str, account: str, role: Role, now: datetime) -> None:
     """Add a member or change the role. Raises ConflictError if no owner would be left."""
     membership = session.get(Membership, (account, organisation))
@@ -165,9 +169,8 @@ def remove_member(session: Session, organisation: str, account: str) -> None:
         _keep_an_owner(session, organisation, account)
     session.delete(membership)
     session.flush()
-    others = select(Membership.organisation_id).where(Membership.account_id == account).order_by(Membership.created)
     own = (WebSession.account_id == account) & (WebSession.organisation_id == organisation)
-    session.execute(update(WebSession).where(own).values(organisation_id=session.scalars(others.limit(1)).first()))
+    session.execute(update(WebSession).where(own).values(organisation_id=first_organisation(session, account)))
 
 
 def _keep_an_owner(session: Session, organisation: str, without: str) -> None:

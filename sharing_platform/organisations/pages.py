@@ -7,11 +7,11 @@ from fastapi.responses import HTMLResponse, Response
 
 from sharing_platform.database import read_session
 from sharing_platform.dependencies import client_address
-from sharing_platform.errors import ConflictError, NotSignedInError, PlatformError
+from sharing_platform.errors import ConflictError, PlatformError
 from sharing_platform.organisations import service
 from sharing_platform.organisations.accounts import SignedIn
 from sharing_platform.organisations.accounts_api import end_session, keep_session
-from sharing_platform.organisations.dependencies import Page, PageRequest
+from sharing_platform.organisations.dependencies import Page, PageRequest, require_person
 from sharing_platform.organisations.directory import memberships
 from sharing_platform.organisations.schemas import ForgotIn, LinkOut, RegisterIn, SignInIn, WelcomeIn
 from sharing_platform.pages import Form, FormData, safe_next_path, validate_form
@@ -134,12 +134,12 @@ def _link_shown(page: PageRequest) -> LinkOut:
 
 @router.get("/account")
 def get_account(page: Page) -> HTMLResponse:
-    return _account(page, _person(page))
+    return _account(page, require_person(page.person))
 
 
 @router.post("/account/password")
 def post_password(page: Page, form: FormData) -> Response:
-    person = _person(page)
+    person = require_person(page.person)
     try:
         new = service.change_password(page.context, person, form.get("old"), form.get("password", ""), page.device)
     except PlatformError as error:
@@ -151,7 +151,7 @@ def post_password(page: Page, form: FormData) -> Response:
 
 @router.post("/account/organisation")
 def post_speak_for(page: Page, form: FormData) -> Response:
-    _person(page)
+    require_person(page.person)
     secret = page.request.cookies.get(page.context.cookie, "")
     service.speak_for(page.context, secret, form.get("organisation", ""))
     return page.redirect("/desk")
@@ -159,7 +159,7 @@ def post_speak_for(page: Page, form: FormData) -> Response:
 
 @router.post("/account/leave")
 def post_leave(page: Page, form: FormData) -> Response:
-    person = _person(page)
+    person = require_person(page.person)
     try:
         service.leave(page.context, person, form.get("organisation", ""))
     except ConflictError as error:
@@ -170,13 +170,13 @@ def post_leave(page: Page, form: FormData) -> Response:
 @router.post("/invitations/{invitation_id}")
 def post_invitation(invitation_id: str, page: Page, form: FormData) -> Response:
     accepted = form.get("accepted") == "yes"
-    service.answer_invitation(page.context, _person(page), invitation_id, accepted)
+    service.answer_invitation(page.context, require_person(page.person), invitation_id, accepted)
     return page.redirect("/desk", "joined" if accepted else "declined")
 
 
 @router.post("/account/erase")
 def post_erase(page: Page, form: FormData) -> Response:
-    person = _person(page)
+    person = require_person(page.person)
     if form.get("sure") != "yes":
         return _account(page, person, status=422)
     try:
@@ -197,10 +197,3 @@ def _account(
         empty: Form = {}
         return page.render_form("account.html", error, empty, {}, memberships=organisations)
     return page.render("account.html", status, memberships=organisations)
-
-
-def _person(page: PageRequest) -> SignedIn:
-    """Raises NotSignedInError."""
-    if page.person is None:
-        raise NotSignedInError
-    return page.person

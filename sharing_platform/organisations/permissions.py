@@ -53,9 +53,8 @@ _PLANNER = _MEMBER | {Right.ANSWER, Right.OFFER, Right.LIST, Right.INTEGRATE}
 ROLE_RIGHTS = {Role.MEMBER: _MEMBER, Role.PLANNER: _PLANNER, Role.OWNER: _PLANNER | {Right.GOVERN}}
 _NEED_APPROVAL = frozenset({Right.ANSWER, Right.OFFER, Right.LIST, Right.INTEGRATE, Right.REGION})
 
-_REFUSED = frozenset({Right.READ})
-
-APPROVED, REFUSED = "approved", "refused"
+ASKED, APPROVED, REFUSED = "asked", "approved", "refused"
+"""What `Organisation.status` can be."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +63,19 @@ class Actor:
 
     organisation: str
     kind: Kind
-    approved: bool
+    status: str
     rights: frozenset[Right]
-    refused: bool = False
     account: str | None = None
     token: str | None = None
     role: Role | None = None
+
+    @property
+    def approved(self) -> bool:
+        return self.status == APPROVED
+
+    @property
+    def refused(self) -> bool:
+        return self.status == REFUSED
 
     @property
     def viewer(self) -> str | None:
@@ -80,27 +86,34 @@ class Actor:
         return right in self.rights
 
 
+def organisation_of(actor: Actor | None) -> str | None:
+    """For whom somebody speaks; None where nobody is known."""
+    return actor.organisation if actor is not None else None
+
+
 def viewer_of(actor: Actor | None) -> str | None:
     """`Actor.viewer`; None, too, where nobody is known."""
     return actor.viewer if actor is not None else None
 
 
-def rights_of(role: Role, kind: Kind, approved: bool, refused: bool = False) -> frozenset[Right]:
-    """What a person may do in an organisation of this kind. One that the region has refused reads what is its own."""
-    if refused:
-        return _REFUSED
+def rights_of(role: Role, kind: Kind, status: str) -> frozenset[Right]:
+    """What a person may do in an organisation of this kind and status."""
     rights = ROLE_RIGHTS[role]
     if kind is Kind.REGION and role is not Role.MEMBER:
         rights |= {Right.REGION}
-    return rights if approved else rights - _NEED_APPROVAL
+    return _left_to(status, rights)
 
 
-def scopes_of(scopes: Collection[str], approved: bool, refused: bool = False) -> frozenset[Right]:
+def scopes_of(scopes: Collection[str], status: str) -> frozenset[Right]:
     """What a token may do. A scope that is no longer known gives nothing."""
-    rights = frozenset(Right(one) for one in scopes if one in TOKEN_SCOPES)
-    if refused:
-        return rights & _REFUSED
-    return rights if approved else rights - _NEED_APPROVAL
+    return _left_to(status, frozenset(Right(one) for one in scopes if one in TOKEN_SCOPES))
+
+
+def _left_to(status: str, rights: frozenset[Right]) -> frozenset[Right]:
+    """What the region's decision leaves of these rights. An organisation that it has refused reads what is its own."""
+    if status == REFUSED:
+        return rights & {Right.READ}
+    return rights if status == APPROVED else rights - _NEED_APPROVAL
 
 
 def require(actor: Actor | None, right: Right) -> Actor:

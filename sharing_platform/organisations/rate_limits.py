@@ -42,14 +42,6 @@ def messages_of(bounds: Bounds) -> Bound:
     return Bound("messages", bounds.messages_per_hour_of_organisation, _HOUR)
 
 
-def requests_of_organisation(bounds: Bounds) -> Bound:
-    return Bound("requests", bounds.requests_per_hour_of_organisation, _HOUR)
-
-
-def requests_of_account(bounds: Bounds) -> Bound:
-    return Bound("account_requests", bounds.requests_per_hour_of_account, _HOUR)
-
-
 def count_attempt(sessions: sessionmaker[Session], bound: Bound, whose: str, now: datetime) -> None:
     """Count an attempt in its own transaction, so that it counts even if the request fails. Raises TooManyError."""
     try:
@@ -78,9 +70,11 @@ def require_mail(sessions: sessionmaker[Session], kind: str, sender: str, mailbo
 
 def count_requests(session: Session, bounds: Bounds, organisation: str, account: str | None, now: datetime) -> None:
     """Count a request in the caller's transaction. Raises TooManyError."""
-    count_in_transaction(session, requests_of_organisation(bounds), organisation, now)
+    of_organisation = Bound("requests", bounds.requests_per_hour_of_organisation, _HOUR)
+    count_in_transaction(session, of_organisation, organisation, now)
     if account is not None:
-        count_in_transaction(session, requests_of_account(bounds), account, now)
+        of_account = Bound("account_requests", bounds.requests_per_hour_of_account, _HOUR)
+        count_in_transaction(session, of_account, account, now)
 
 
 def _count(sessions: sessionmaker[Session], bound: Bound, whose: str, now: datetime) -> None:

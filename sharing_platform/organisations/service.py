@@ -58,17 +58,7 @@ def register(context: PlatformContext, wanted: RegisterIn, address: str) -> None
         raise InvalidError("enterprise_number_missing", "enterprise_number")
     rate_limits.require_mail(context.sessions, "register", address, wanted.email, now)
     with context.sessions.begin() as session:
-        _sign_up(context).register(
-            session,
-            wanted.name,
-            wanted.email,
-            wanted.organisation,
-            Kind(wanted.kind),
-            wanted.country,
-            identifier,
-            wanted.language,
-            now,
-        )
+        _sign_up(context).register(session, wanted, identifier, now)
     context.wake_workers()
 
 
@@ -182,7 +172,7 @@ def _registered(session: Session, link: MailedLink, now: datetime) -> Account:
     account = accounts.make_account(session, link.email, given["name"], given["language"], now)
     country, identifier = given.get("country", ""), given.get("identifier") or None
     directory.free_identifier(session, identifier, None)
-    made = directory.found(session, given["organisation"], Kind(given["kind"]), now, account)
+    made = directory.found_organisation(session, given["organisation"], Kind(given["kind"]), now, account)
     made.country, made.identifier = country, identifier
     made.vat = identifier if identifier is not None and country != BELGIUM else ""
     session.flush()

@@ -13,7 +13,7 @@ from sharing_platform.organisations import accounts, directory
 from sharing_platform.organisations.invitations import INVITATION_LIFE
 from sharing_platform.organisations.mailed_links import Purpose, create_link
 from sharing_platform.organisations.models import Account, Invitation
-from sharing_platform.organisations.permissions import Kind
+from sharing_platform.organisations.schemas import RegisterIn
 
 
 @dataclass(frozen=True)
@@ -23,33 +23,21 @@ class SignUp:
     url: str
     zone: str
 
-    def register(
-        self,
-        session: Session,
-        name: str,
-        email: str,
-        organisation: str,
-        kind: Kind,
-        country: str,
-        identifier: str | None,
-        language: str,
-        now: datetime,
-    ) -> None:
-        """Send the link that makes account and organisation. Only the owner of the address learns whether there already was an account. Raises
-        InvalidError where the number is another organisation's."""
+    def register(self, session: Session, wanted: RegisterIn, identifier: str | None, now: datetime) -> None:
+        """Send the link that makes account and organisation. Only the owner of the address learns whether there already was an account.
+        `identifier`: the organisation's number, as `identifiers.identifier_of`. Raises InvalidError where it is another organisation's."""
         directory.require_free_identifier(session, identifier, None)
-        account = accounts.confirmed_account(session, email)
+        account = accounts.confirmed_account(session, wanted.email)
         if account is not None:
             sign_in, forgotten = f"{self.url}/sign-in", f"{self.url}/forgotten"
             self.write(session, account, "known", now, link=sign_in, forgotten=forgotten)
             return
-        details = {
-            "name": name, "organisation": organisation, "kind": kind.value, "language": language, "country": country,
-            "identifier": identifier or "",
-        }  # fmt: skip
-        subject = organisation.casefold()[:200]
-        secret = create_link(session, Purpose.REGISTER, email, now, subject, details)
-        self.write(session, Mailbox(email, language), "confirm", now, link=f"{self.url}/welcome/{secret}")
+        details = wanted.model_dump(include={"name", "organisation", "kind", "language", "country"})
+        details["identifier"] = identifier or ""
+        subject = wanted.organisation.casefold()[:200]
+        secret = create_link(session, Purpose.REGISTER, wanted.email, now, subject, details)
+        mailbox = Mailbox(wanted.email, wanted.language)
+        self.write(session, mailbox, "confirm", now, link=f"{self.url}/welcome/{secret}")
 
     def invite(self, session: Session, invitation: Invitation, language: str, now: datetime) -> None:
         """Tell somebody that they are invited. By whom, they see on the platform: an organisation's name is what its owners typed."""

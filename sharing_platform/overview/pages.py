@@ -9,11 +9,10 @@ from sqlalchemy import select
 from sharing_platform.bookings import confirmation, service
 from sharing_platform.bookings.lifecycle import FIRM, LIVE, PENDING, Party, State
 from sharing_platform.database import read_session
-from sharing_platform.errors import NotSignedInError
 from sharing_platform.listings import records as listings
 from sharing_platform.machines.models import Machine
 from sharing_platform.organisations.accounts_api import own_invitations
-from sharing_platform.organisations.dependencies import Page
+from sharing_platform.organisations.dependencies import Page, require_person
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.wanted import matching
 
@@ -24,16 +23,14 @@ _SHOWN = 50
 
 @router.get("/desk")
 def get_desk(page: Page) -> HTMLResponse:
-    if page.person is None:
-        raise NotSignedInError
-    actor = page.actor
+    person, actor = require_person(page.person), page.actor
     with read_session(page.context.sessions) as session:
         now = page.now
         unconfirmed = [
             service.booking_out(session, booking, Party.SEEKER, now)
-            for booking in confirmation.waiting_requests(session, page.person)
+            for booking in confirmation.waiting_requests(session, person)
         ]
-        invitations = own_invitations(session, page.person, now)
+        invitations = own_invitations(session, person, now)
         if actor is None:
             return page.render("desk_alone.html", unconfirmed=unconfirmed, invitations=invitations)
         own = actor.organisation

@@ -8,6 +8,7 @@ from sharing_platform.dependencies import Context, ReadSession
 from sharing_platform.machines.index import Index
 from sharing_platform.organisations.dependencies import Asker, MaybeActor, MaybePerson, Reader
 from sharing_platform.organisations.models import Organisation
+from sharing_platform.organisations.permissions import organisation_of
 from sharing_platform.parameters import Cursor, Limit, Uuid
 from sharing_platform.problems import problems
 from sharing_platform.wanted import matching, service
@@ -34,7 +35,7 @@ def post_wanted(wanted: SearchIn, actor: Asker, person: MaybePerson, context: Co
 @router.get("/wanted/{search_id}", responses=problems(401, 404))
 def get_one_wanted(search_id: Uuid, session: ReadSession, actor: MaybeActor) -> SearchOut:
     """One notice."""
-    return service.search_out(*matching.wanted_notice(session, search_id, actor.organisation if actor else None))
+    return service.search_out(*matching.wanted_notice(session, search_id, organisation_of(actor)))
 
 
 @router.get("/wanted/{search_id}/matches", responses=problems(401, 403, 404))

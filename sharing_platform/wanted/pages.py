@@ -144,5 +144,5 @@ def _what(page: PageRequest, session: Session, match: Match) -> tuple[str, _Matc
     offer = find_offer(session, public_id, None)
     if offer is None:
         return path, None
-    known = get_machine_index(page.request).entries(session).get((offer.factory, offer.machine))
-    return path, _Matched(entry_of(offer, known, page.organisation).document.title, offer.start, offer.end)
+    entry = entry_of(offer, get_machine_index(page.request).entries(session), page.organisation)
+    return path, _Matched(entry.document.title, offer.start, offer.end)

@@ -11,6 +11,8 @@ from sharing_platform.app import ROUTERS
 from sharing_platform.openapi import dependants_of, routes_of
 from sharing_platform.organisations.dependencies import RequireRight, require_person
 from sharing_platform.organisations.permissions import (
+    APPROVED,
+    ASKED,
     ROLE_RIGHTS,
     TOKEN_SCOPES,
     Kind,
@@ -105,20 +107,20 @@ def callers(platform: Platform) -> dict[str, tuple[httpx2.Client, frozenset[Righ
         "somebody in no organisation": (platform.somebody("alone@x.be"), frozenset(), True),
     }
     for role in Role:
-        own = rights_of(role, Kind.FACTORY, approved=True)
+        own = rights_of(role, Kind.FACTORY, APPROVED)
         made[f"a factory's {role}"] = (platform.somebody(f"{role}@hal.be", "hal-2", role), own, True)
-        own = rights_of(role, Kind.SEEKER, approved=False)
+        own = rights_of(role, Kind.SEEKER, ASKED)
         made[f"the {role} of a seeker that is not approved"] = (
             platform.somebody(f"{role}@new.be", "newcomer", role, approved=False), own, True,
         )  # fmt: skip
-        own = rights_of(role, Kind.REGION, approved=True)
+        own = rights_of(role, Kind.REGION, APPROVED)
         made[f"the region's {role}"] = (
             platform.somebody(f"{role}@limburg.be", "limburg", role, Kind.REGION),
             own,
             True,
         )
     for scope in sorted(TOKEN_SCOPES):
-        own = scopes_of([scope], approved=True)
+        own = scopes_of([scope], APPROVED)
         made[f"a token that may {scope}"] = (platform.token("hal-2", scope), own, False)
     return made
 
@@ -177,8 +179,10 @@ def test_rights_only_grow_with_the_role() -> None:
     assert not {Right.GOVERN, Right.REGION} & TOKEN_SCOPES
     for kind in Kind:
         for role in Role:
-            assert (Right.REGION in rights_of(role, kind, True)) == (kind is Kind.REGION and role is not Role.MEMBER)
-            assert Right.OFFER not in rights_of(role, kind, approved=False)
+            assert (Right.REGION in rights_of(role, kind, APPROVED)) == (
+                kind is Kind.REGION and role is not Role.MEMBER
+            )
+            assert Right.OFFER not in rights_of(role, kind, ASKED)
 
 
 def test_what_is_anothers_is_not_there(platform: Platform) -> None:
