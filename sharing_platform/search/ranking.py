@@ -142,7 +142,7 @@ def rank(wanted: PreparedCriteria, document: SearchDocument) -> Ranking | None:
         scores.append(score)
         if reason is not None:
             reasons.append(reason)
-    distance = _said_km(wanted.origin, document.at, document.coarse) if wanted.origin and document.at else None
+    distance = _said_km(distance_km(wanted.origin, document.at), document) if wanted.origin and document.at else None
     return Ranking(sum(scores) / len(scores) if scores else 1.0, tuple(reasons), distance)
 
 
@@ -258,12 +258,9 @@ def _distance(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
     distance = distance_km(wanted.origin, document.at)
     if within is not None and distance > within:
         return _DOES_NOT
-    return 1 / (1 + distance / 30), MatchReason(
-        "distance", {"km": round(_said_km(wanted.origin, document.at, document.coarse))}
-    )
+    return 1 / (1 + distance / 30), MatchReason("distance", {"km": round(_said_km(distance, document))})
 
 
-def _said_km(origin: Degrees, at: Degrees, coarse: bool) -> float:
+def _said_km(distance: float, document: SearchDocument) -> float:
     """A distance as it is shown: in tens of kilometres where no more is known."""
-    distance = distance_km(origin, at)
-    return max(10.0, round(distance, -1)) if coarse else distance
+    return max(10.0, round(distance, -1)) if document.coarse else distance
