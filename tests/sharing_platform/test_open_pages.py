@@ -43,8 +43,9 @@ def _is_refresh(response: Response) -> bool:
     return "/parts/offers" in response.url
 
 
-def ids(page: Page) -> list[str | None]:
-    return [one.get_attribute("data-offer") for one in page.locator("li.offer").all()]
+def ids(page: Page) -> list[str]:
+    shown: list[str] = page.locator("li.offer").evaluate_all("offers => offers.map(one => one.dataset.offer)")
+    return shown
 
 
 def test_what_is_new_waits_for_a_click_and_nothing_moves(opened: Callable[[str], Page], platform: Platform) -> None:
@@ -61,11 +62,31 @@ def test_what_is_new_waits_for_a_click_and_nothing_moves(opened: Callable[[str],
     assert ids(page) == ["o1", "o2"]
     expect(words).to_be_focused()
     assert page.evaluate("scrollY") == before
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     news.click()
-    assert ids(page) == ["o1", "o2", "o3", "o4"], "what was typed is not searched for"
+    assert ids(page) == ["o1", "o2", "o3", "o4"]
     expect(news).to_be_hidden()
     expect(words).to_have_value("nog niet gezocht")
     expect(page.locator("#free-hours")).to_be_focused()
+    assert asked == [], "what is typed is not searched for before it is submitted"
+
+
+def test_a_choice_is_searched_for_at_once_and_words_when_submitted(
+    opened: Callable[[str], Page], platform: Platform
+) -> None:
+    page = opened("/")
+    words = page.locator("input[name=q]")
+    words.fill("draaibank")
+    words.press("Tab")
+    assert ids(page) == ["o1", "o2"]
+    assert "q=" not in page.url
+    words.press("Enter")
+    expect(page.locator("li.offer")).to_have_count(0)
+    assert "q=draaibank" in page.url
+    words.fill("")
+    page.locator("select[name=process]").select_option("milling")
+    expect(page.locator("li.offer")).to_have_count(2)
 
 
 def test_what_changes_or_goes_does_so_in_its_place(opened: Callable[[str], Page], platform: Platform) -> None:
