@@ -184,7 +184,7 @@ def main() -> None:
                     # A panel with a time of its own (`today`) is asked for that, whatever the dashboard shows.
                     own = panel.get("timeFrom")
                     spans = [END - timedelta(days=1), END - timedelta(days=1 if own else DAYS)]
-                    queries = [target["query"] for target in panel["targets"]]
+                    queries = [target["query"] for target in panel.get("targets", ())]
                     day, year = (sum(milliseconds(http, asked(query, start)) for query in queries) for start in spans)
                     rows.append(
                         {

@@ -131,6 +131,7 @@ def spare_capacity(language: Language, zone: str) -> models.Dashboard:
         bars=True,
         width=24,
     )
+    board.note("promises_counted", "promises_how")
     came = ", ".join(f"sum({name}) AS {name}" for name in ("kept", "broken", "booked", "withdrawn"))
     board.series(
         "promises",

@@ -16,8 +16,10 @@ from grafana_foundation_sdk.builders import (
     table,
     timeseries,
 )
+from grafana_foundation_sdk.builders import text as note
 from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models.text import TextMode
 
 from dashboards.influxql import DATASOURCE_UID, FACTORY, InfluxQL
 from dashboards.plan_colours import OTHER_COLOURS
@@ -175,6 +177,11 @@ class Board:
                 panel.stacking(shapes.StackingMode.NORMAL)
         self._colours(panel, names)
         self._board.with_panel(panel.height(height).span(width))
+
+    def note(self, title: str, content: str, height: int = 4) -> None:
+        """A text across the whole width."""
+        panel = note.Panel().title(self.text(title)).mode(TextMode.MARKDOWN).content(self.text(content))
+        self._board.with_panel(panel.height(height).span(24))
 
     def number(self, title: str, query: str, unit: str, width: int = 6, height: int = 4, **decimals: int) -> None:
         panel = stat.Panel().title(self.text(title)).datasource(SOURCE).unit(unit).no_value("-")

@@ -10,7 +10,7 @@ from telemetry.appearance import LOSS_TEXTS, STATE_TEXTS
 Language = Literal["nl", "en"]
 LANGUAGES: tuple[Language, ...] = ("nl", "en")
 
-_TEXTS: dict[str, tuple[str, str]] = LOSS_TEXTS | {
+_TEXTS: dict[str, tuple[str, str]] = {name: (names["nl"], names["en"]) for name, names in LOSS_TEXTS.items()} | {
     "factory_now": ("Fabriek nu", "Factory now"),
     "where_hours_go": ("Waar de uren naartoe gaan", "Where the hours go"),
     "spare_capacity": ("Vrije capaciteit", "Spare capacity"),
@@ -53,6 +53,11 @@ _TEXTS: dict[str, tuple[str, str]] = LOSS_TEXTS | {
     "held": ("Aangevraagd", "Requested"),
     "booked": ("Geboekt", "Booked"),
     "promises": ("Beloften per dag", "Promises per day"),
+    "promises_counted": ("Hoe beloften geteld worden", "How promises are counted"),
+    "promises_how": (
+        "Beloften worden per tijdvak geteld: elk tijdvak dat geboekt had kunnen worden, telt één keer, en is nagekomen als de machine al die tijd vrij was. Voor het aandeel niet-nagekomen beloften tellen de tijdvakken van twee, vier en acht uur; per dag en in de tabel telt elk aangeboden tijdvak in zijn geheel.",
+        "Promises are counted by window: every window that could have been booked counts once, and was kept if the machine was free throughout. The share of broken promises counts windows of two, four and eight hours; by day and in the table every window on offer counts as a whole.",
+    ),
     "kept": ("Nagekomen", "Kept"),
     "broken": ("Niet nagekomen", "Broken"),
     "withdrawn": ("Tijdig ingetrokken", "Withdrawn in time"),
@@ -66,7 +71,7 @@ _TEXTS: dict[str, tuple[str, str]] = LOSS_TEXTS | {
     "end": ("Einde", "End"),
     "start": ("Begin", "Start"),
     "probability": ("Kans", "Probability"),
-    "answer_by": ("Antwoorden voor", "Answer by"),
+    "answer_by": ("Antwoord vóór", "Answer by"),
     "broken_share": ("Aandeel niet-nagekomen beloften en toegestaan maximum", "Share of broken promises and permitted maximum"),
     "bound": ("Maximum", "Maximum"),
     "days": ("Dagen", "Days"),
@@ -129,4 +134,4 @@ def text(key: str, language: Language) -> str:
 
 
 def state_text(state: MachineState, language: Language) -> str:
-    return STATE_TEXTS[state][LANGUAGES.index(language)]
+    return STATE_TEXTS[state][language]

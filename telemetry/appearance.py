@@ -1,4 +1,4 @@
-"""Colours and names of machine states, in Dutch and English, as used in all user interfaces.
+"""Colours and names of machine states, in Dutch, French and English, as used in all user interfaces.
 
 The colours are those of Okabe and Ito, which people with colour blindness can distinguish. Unknown is a grey darker than all of them.
 """
@@ -15,14 +15,14 @@ STATE_COLOURS = {
     MachineState.UNKNOWN: "#5C5C5C",
 }
 
-STATE_TEXTS: dict[MachineState, tuple[str, str]] = {
-    MachineState.EXECUTING: ("Draait", "Executing"),
-    MachineState.NOT_EXECUTING: ("Wacht", "Not executing"),
-    MachineState.NOT_AVAILABLE: ("Uit", "Not available"),
-    MachineState.OUT_OF_SERVICE: ("Buiten dienst", "Out of service"),
-    MachineState.UNKNOWN: ("Onbekend", "Unknown"),
+STATE_TEXTS = {
+    MachineState.EXECUTING: {"nl": "Draait", "fr": "En marche", "en": "Executing"},
+    MachineState.NOT_EXECUTING: {"nl": "Wacht", "fr": "En attente", "en": "Not executing"},
+    MachineState.NOT_AVAILABLE: {"nl": "Uit", "fr": "Éteinte", "en": "Not available"},
+    MachineState.OUT_OF_SERVICE: {"nl": "Buiten dienst", "fr": "Hors service", "en": "Out of service"},
+    MachineState.UNKNOWN: {"nl": "Onbekend", "fr": "Inconnu", "en": "Unknown"},
 }
-"""Dutch, English."""
+"""By language."""
 
 LOSS_COLOURS = {
     "production": "#009E73",
@@ -37,12 +37,13 @@ LOSS_COLOURS = {
 """Categories of time, in the order in which charts stack them."""
 
 LOSS_TEXTS = {
-    "production": ("Productie", "Production"),
-    "set_up": ("Instellen", "Set-up"),
-    "delay": ("Wachttijd tijdens productie", "Delay during production"),
-    "down": ("Storing", "Down"),
-    "maintenance": ("Onderhoud", "Maintenance"),
-    "idle": ("Vrij, aan", "Idle"),
-    "off": ("Vrij, uit", "Off"),
-    "unknown": ("Onbekend", "Unknown"),
+    "production": {"nl": "Productie", "fr": "Production", "en": "Production"},
+    "set_up": {"nl": "Instellen", "fr": "Réglage", "en": "Set-up"},
+    "delay": {"nl": "Wachttijd tijdens productie", "fr": "Attente en production", "en": "Delay during production"},
+    "down": {"nl": "Storing", "fr": "Panne", "en": "Down"},
+    "maintenance": {"nl": "Onderhoud", "fr": "Maintenance", "en": "Maintenance"},
+    "idle": {"nl": "Vrij, aan", "fr": "Libre, allumée", "en": "Idle"},
+    "off": {"nl": "Vrij, uit", "fr": "Libre, éteinte", "en": "Off"},
+    "unknown": {"nl": "Onbekend", "fr": "Inconnu", "en": "Unknown"},
 }
+"""By language."""

@@ -13,7 +13,7 @@ from fastapi.templating import Jinja2Templates
 
 from analytics.api.context import Context, factory_of_token
 from analytics.api.sessions import COOKIE, SESSION_LIFETIME, is_cross_site
-from analytics.control_room.texts import language_of, texts
+from analytics.i18n import LANGUAGE_COOKIE, LANGUAGES, choose_language, texts
 from telemetry.appearance import LOSS_COLOURS, STATE_COLOURS
 
 _FOLDER = Path(__file__).parent
@@ -29,6 +29,8 @@ _SECURITY_HEADERS = {
     "Cache-Control": "private, no-cache",
 }
 
+_LANGUAGE_COOKIE_S = 365 * 24 * 3600
+
 router = APIRouter(include_in_schema=False)
 _templates = Jinja2Templates(_FOLDER / "templates")
 
@@ -37,7 +39,16 @@ Lang = Annotated[str | None, Query(max_length=5)]
 
 def add_to(app: FastAPI) -> None:
     app.include_router(router)
-    app.mount("/control/static", StaticFiles(directory=_FOLDER / "static"), name="control-room")
+    app.mount("/control/static", _Static(directory=_FOLDER / "static"), name="control-room")
+
+
+class _Static(StaticFiles):
+    """Browsers ask whether a file has changed: scripts of two versions do not fit together."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        answer = super().file_response(*args, **kwargs)
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
 
 
 @router.get("/")
@@ -58,25 +69,23 @@ def get_control_room(request: Request, context: Context, lang: Lang = None) -> H
         "states": {state.value: colour for state, colour in STATE_COLOURS.items()},
         "losses": LOSS_COLOURS,
     }
-    return _page(request, "control_room.html", lang, factory=factory, facts=facts)
+    return _page(request, "control_room.html", lang, factory=factory, facts=facts, losses=list(LOSS_COLOURS))
 
 
 @router.post("/control/sign-in")
-def post_sign_in(
-    request: Request, context: Context, token: Annotated[str, Form(max_length=500)], lang: Lang = None
-) -> Response:
+def post_sign_in(request: Request, context: Context, token: Annotated[str, Form(max_length=500)]) -> Response:
     now = context.clock.now()
     if is_cross_site(request):
-        return _page(request, "sign_in.html", lang, status=403)
+        return _page(request, "sign_in.html", status=403)
     # The control room decides about the offers of the server's own factory. Tokens of other factories give access to
     # the API only.
     factory = factory_of_token(context.tokens, token.strip())
     if factory is None or factory != context.policy.factory:
         address = request.client.host if request.client else "unknown"
         if context.sessions.record_failure(address, now):
-            return _page(request, "sign_in.html", lang, problem="shut", status=429)
-        return _page(request, "sign_in.html", lang, problem="wrong", status=401)
-    answer = RedirectResponse(f"/control?lang={language_of(lang, request.headers.get('accept-language', ''))}", 303)
+            return _page(request, "sign_in.html", problem="shut", status=429)
+        return _page(request, "sign_in.html", problem="wrong", status=401)
+    answer = RedirectResponse("/control", 303)
     answer.set_cookie(
         COOKIE, context.sessions.start(factory, now), max_age=int(SESSION_LIFETIME.total_seconds()),
         httponly=True, samesite="strict", secure=request.url.scheme == "https",
@@ -93,18 +102,27 @@ def post_sign_out(request: Request, context: Context) -> Response:
     return answer
 
 
-def _page(request: Request, name: str, lang: str | None, status: int = 200, **values: Any) -> HTMLResponse:
-    language = language_of(lang, request.headers.get("accept-language", ""))
+def _page(request: Request, name: str, lang: str | None = None, status: int = 200, **values: Any) -> HTMLResponse:
+    """Answer with a template in the reader's language, and remember it where the address asks for one."""
+    language = choose_language(lang, request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
     words = texts(language)
     values |= {
         "t": words,
         "language": language,
+        "languages": [(code, own_name) for code, own_name in LANGUAGES.items() if code != language],
         "words": _for_script(words),
         "facts": _for_script(values.get("facts", {})),
+        "losses": [words[f"loss_{loss}"] for loss in values.get("losses", ())],
     }
-    return _templates.TemplateResponse(request, name, values, status_code=status, headers=_SECURITY_HEADERS)
+    answer = _templates.TemplateResponse(request, name, values, status_code=status, headers=_SECURITY_HEADERS)
+    if lang in LANGUAGES:
+        answer.set_cookie(
+            LANGUAGE_COOKIE, language, max_age=_LANGUAGE_COOKIE_S,
+            httponly=True, samesite="lax", secure=request.url.scheme == "https",
+        )  # fmt: skip
+    return answer
 
 
 def _for_script(values: Any) -> str:
     """JSON that is safe inside a script element."""
-    return json.dumps(values, ensure_ascii=False).replace("<", "\\u003c").replace("&", "\\u0026")
+    return json.dumps(dict(values), ensure_ascii=False).replace("<", "\\u003c").replace("&", "\\u0026")

@@ -32,8 +32,8 @@ def test_every_state_has_a_distinct_colour_and_text() -> None:
     assert set(STATE_COLOURS) == set(STATE_TEXTS) == set(MachineState)
     assert len(set(STATE_COLOURS.values())) == len(MachineState)
     assert len(set(LOSS_COLOURS.values())) == len(LOSS_COLOURS)
-    for place in range(len(LANGUAGES)):
-        assert len({texts[place] for texts in STATE_TEXTS.values()}) == len(MachineState)
+    for language in LANGUAGES:
+        assert len({names[language] for names in STATE_TEXTS.values()}) == len(MachineState)
 
 
 def _luminance(colour: str) -> float:
@@ -75,9 +75,12 @@ def test_a_dashboard_is_complete(name: str) -> None:
     board = BOARDS[name]
     assert board["panels"]
     for panel in board["panels"]:
+        assert panel["title"]
+        if panel["type"] == "text":
+            assert panel["options"]["content"]
+            continue
         assert panel["datasource"]["uid"] == DATASOURCE_UID
         assert all(target["query"] for target in panel["targets"])
-        assert panel["title"]
     variables = {one["name"] for one in board["templating"]["list"]}
     known = variables | {"timeFilter", "__interval", "col", "tag_machine", "tag_gateway", "tag_worker"}
     for query in queries(board):
@@ -96,6 +99,12 @@ def test_both_languages_show_the_same(page: str) -> None:
     assert [sorted(_of_panel(one)) for one in nl["panels"]] == [sorted(_of_panel(one)) for one in en["panels"]]
     differing = [one for one, other in zip(nl["panels"], en["panels"], strict=True) if one["title"] != other["title"]]
     assert len(differing) >= len(nl["panels"]) - 1
+
+
+@pytest.mark.parametrize(("language", "said"), [("nl", "per tijdvak geteld"), ("en", "counted by window")])
+def test_the_page_of_promises_says_how_they_are_counted(language: str, said: str) -> None:
+    notes = [one for one in BOARDS[f"{language}/spare-capacity.json"]["panels"] if one["type"] == "text"]
+    assert said in "".join(one["options"]["content"] for one in notes)
 
 
 def test_a_machine_in_a_table_links_to_its_page() -> None:
@@ -117,11 +126,11 @@ def test_alert_rules_say_what_to_do_in_both_languages() -> None:
 
 def queries(board: dict[str, Any]) -> Iterator[str]:
     for panel in board["panels"]:
-        for target in panel["targets"]:
+        for target in panel.get("targets", ()):
             yield target["query"]
     for variable in board["templating"]["list"]:
         yield variable["query"]
 
 
 def _of_panel(panel: dict[str, Any]) -> list[str]:
-    return [target["query"] for target in panel["targets"]]
+    return [target["query"] for target in panel.get("targets", ())]

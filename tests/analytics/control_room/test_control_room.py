@@ -3,121 +3,25 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
 from playwright.sync_api import expect
 
-from sharing_platform.app import PlatformSettings, create_app
-from telemetry import ShiftedClock
-from tests.analytics.rig import Rig, SetClock
-from tests.analytics.tables import utc
-from tests.servers import answers, free_port, serving, wait_for
+from tests.analytics.control_room.conftest import NOW, TOKEN, Room, sign_in
+from tests.servers import wait_for
 from tests.vrijloop.command_line import invoke
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.servers
 
-NOW = utc(2, 12, month=3)
-"""A Monday at noon."""
-TOKEN = "token-of-the-control-room"
-PLATFORM_TOKENS = {"hal-2": "secret-of-hal-2-itself", "start-up": "secret-of-start-up"}
 AXE = Path(__file__).parents[2] / "peers" / "node_modules" / "axe-core" / "axe.min.js"
 PICTURES = os.environ.get("VRIJLOOP_PICTURES")
-
-
-@dataclass
-class Room:
-    url: str
-    platform: str
-    process: subprocess.Popen[bytes]
-    config: Path
-    heard: list[str] = field(default_factory=list)
-
-    def offers(self, machine: str | None = None) -> list[dict[str, Any]]:
-        found = httpx2.get(f"{self.platform}/api/v1/offers", params={"limit": 1000}, timeout=20).json()["offers"]
-        return [one for one in found if machine in (None, one["machine"])]
-
-    def ask(self, method: str, path: str, **more: Any) -> httpx2.Response:
-        return httpx2.request(method, self.url + path, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30, **more)
-
-
-@pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
-    folder = tmp_path_factory.mktemp("room")
-    app = create_app(
-        PlatformSettings(f"sqlite:///{folder}/platform.sqlite", PLATFORM_TOKENS, "UTC"), ShiftedClock(NOW).now
-    )
-    with serving(app) as platform:
-        data = folder / "server"
-        data.mkdir()
-        seeded = Rig(data, platform, SetClock(NOW))
-        for machine in ("lathe-2", "mill-1"):
-            seeded.two_shifts(machine)
-        seeded.close()
-        (data / "store.duckdb").rename(data / "states.duckdb")
-        for name, secret in (("token", TOKEN), ("platform-token", PLATFORM_TOKENS["hal-2"])):
-            (folder / name).write_text(secret)
-        (folder / "policy.toml").write_text(
-            'factory = "hal-2"\nzone = "Europe/Brussels"\nholidays = ""\nnotice = "0s"\nrequired_probability = 0.5\n'
-            'max_silence = "2h"\n[machine.mill-1]\napproval = "ask"\nanswer_within = "48h"\n'
-        )
-        port = free_port()
-        (folder / "server.toml").write_text(
-            f'data_dir = "{data}"\nport = {port}\ntoken_file = "{folder}/token"\npolicy = "{folder}/policy.toml"\ningest = false\n'
-            f'[platform]\nurl = "{platform}"\ntoken_file = "{folder}/platform-token"\n'
-        )
-        command = [
-            sys.executable,
-            "-m",
-            "vrijloop",
-            "server",
-            "-c",
-            str(folder / "server.toml"),
-            "--as-of",
-            NOW.isoformat(),
-        ]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=(folder / "log").open("wb"))
-        try:
-            room = Room(f"http://127.0.0.1:{port}", platform, process, folder / "server.toml")
-            wait_for(lambda: answers(room.url) or process.poll() is not None, "the server to answer")
-            wait_for(lambda: bool(room.offers("lathe-2")), "the first round")
-            yield room
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-@pytest.fixture
-def page(room: Room, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(base_url=room.url, locale="nl-BE")
-    page = context.new_page()
-    room.heard.clear()
-    page.on("console", lambda one: room.heard.append(one.text) if one.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: room.heard.append(str(error)))
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.on(
-        "request", lambda one: None if one.url.startswith((room.url, "data:")) else room.heard.append(f"asks {one.url}")
-    )
-    yield page
-    context.close()
-    assert room.heard == []
-
-
-def sign_in(page: Page) -> None:
-    page.goto("/")
-    page.get_by_label("Token van de server").fill(TOKEN)
-    page.get_by_role("button", name="Aanmelden").click()
-    expect(page.locator("#kill-state")).not_to_be_empty()
 
 
 def test_an_approved_slot_is_offered_on_the_platform(room: Room, page: Page) -> None:
@@ -185,17 +89,20 @@ def test_states_are_live_and_charts_are_drawn(room: Room, page: Page) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("language", ["nl", "en"])
+@pytest.mark.parametrize("language", ["nl", "fr", "en"])
 def test_the_page_is_accessible(room: Room, page: Page, width: int, language: str) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"/control?lang={language}")
     _check(page, width, f"sign-in-{language}")
+    page.goto("/control?lang=nl")
     sign_in(page)
     page.goto(f"/control?lang={language}")
     for picture in ("today", "forecast", "used"):
         page.wait_for_function(
             "id => window.Chart && Chart.getChart(id)?.data.datasets.some(one => one.data.length)", arg=picture
         )
+    for table in page.locator("details.beside summary").all():
+        table.click()
     _check(page, width, f"room-{language}")
 
 

@@ -1,0 +1,125 @@
+"""Reading the control room: languages, figures beside the charts, and updates that leave the reader alone."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+from playwright.sync_api import expect
+
+from tests.analytics.control_room.conftest import Room, sign_in
+from tests.servers import wait_for
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.servers
+
+TITLES = {"nl": "Controlekamer", "fr": "Salle de contrôle", "en": "Control room"}
+
+
+def test_the_chosen_language_is_remembered(room: Room) -> None:
+    with httpx2.Client(base_url=room.url, timeout=20) as http:
+        assert TITLES["nl"] in http.get("/control").text
+        assert TITLES["en"] in http.get("/control", headers={"Accept-Language": "de,en;q=0.8"}).text
+        assert TITLES["fr"] in http.get("/control?lang=fr").text
+        assert TITLES["fr"] in http.get("/control", headers={"Accept-Language": "en"}).text
+        wrong = http.post("/control/sign-in", data={"token": "x"}, headers={"Sec-Fetch-Site": "same-origin"})
+        assert "Ce jeton n'est pas valable." in wrong.text.replace("&#39;", "'")
+        assert 'lang="fr"' in http.get("/control?lang=xx").text
+
+
+@pytest.mark.parametrize(
+    ("language", "probability", "record", "answer", "day"),
+    [
+        ("nl", r"Kans: (minstens )?\d+(,\d)?\u00a0%", r"Niet nagekomen: \d+ van \d+", r"Antwoord vóór \w\w \d", r"(ma|di) \d+ mrt, \d\d:\d\d"),
+        ("fr", r"Probabilité\u00a0: (au moins )?\d+(,\d)?\u00a0%", r"Promesses non tenues\u00a0: \d+ sur \d+", r"Réponse attendue avant \w\w\w \d", r"(lun|mar) \d+ mars, \d\d:\d\d"),
+        ("en", r"Probability: (at least )?\d+(\.\d)?%", r"Not kept: \d+ of \d+", r"Answer by \w\w\w \d", r"(Mon|Tue) \d+ Mar, \d\d:\d\d"),
+    ],
+)  # fmt: skip
+def test_the_page_speaks_the_readers_language(
+    room: Room, page: Page, language: str, probability: str, record: str, answer: str, day: str
+) -> None:
+    sign_in(page)
+    page.goto(f"/control?lang={language}")
+    slot = page.locator("#slots li").filter(has_text="lathe-2").first
+    expect(slot).to_have_text(re.compile(f"{day}.*{probability} · {record}"))
+    expect(page.locator("#approvals li").first).to_have_text(re.compile(answer))
+    expect(page.locator("#costs tr").first).to_be_visible()
+    shown = page.locator("main").inner_text()
+    assert "undefined" not in shown
+    assert not re.search(r"\{\w+\}", shown), "a value that was not filled in"
+    wrong = r"\s%" if language == "en" else r"(?<!\u00a0)%"
+    assert not re.search(wrong, shown), "percent signs"
+
+
+def test_every_chart_has_its_figures_in_a_table(room: Room, page: Page) -> None:
+    sign_in(page)
+    for name, per_point in (("today", False), ("forecast", True), ("used", True)):
+        page.wait_for_function("id => Chart.getChart(id)?.data.datasets.some(one => one.data.length)", arg=name)
+        summary = page.locator(f"#{name}-table summary")
+        summary.focus()
+        page.keyboard.press("Enter")
+        rows = page.locator(f"#{name}-rows tr")
+        expect(rows.first).to_be_visible()
+        data = page.evaluate("id => Chart.getChart(id).data.datasets.map(one => one.data)", name)
+        assert rows.count() == (len(data[0]) if per_point else sum(map(len, data)))
+        heads, cells = page.locator(f"#{name}-table thead th").count(), rows.first.locator("th, td").count()
+        assert heads == cells
+        assert page.get_by_role("table", name=page.locator(f"#{name}-title").inner_text()).is_visible()
+    offered = page.locator("#forecast-rows tr td:last-child").all_inner_texts()
+    assert "50\u00a0%" in offered, "what is on offer of one of two machines at night"
+    free = page.evaluate("Chart.getChart('forecast').data.datasets[0].data[0]")
+    shown = page.locator("#forecast-rows tr").first.locator("td").first.inner_text()
+    assert shown == f"{free * 100:.1f}".removesuffix(".0").replace(".", ",") + "\u00a0%"
+
+
+def test_updates_can_be_paused_and_resumed(room: Room, page: Page) -> None:
+    page.clock.install()
+    sign_in(page)
+    page.get_by_role("button", name="Updates pauzeren").click()
+    expect(page.locator("#paused")).to_contain_text("op pauze")
+    page.reload()
+    expect(page.get_by_role("button", name="Updates hervatten")).to_be_visible()
+    expect(page.locator("#kill-state")).not_to_be_empty()
+    expect(page.locator("#slots li").first).to_be_visible()
+    page.wait_for_load_state("networkidle")  # a page that opens paused is drawn once
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    body = {"machine": "lathe-2", "start": "2026-03-06T01:00:00Z", "end": "2026-03-06T02:00:00Z"}
+    veto = room.ask("POST", "/api/v1/vetoes", json=body).json()["id"]
+    page.clock.run_for(10 * 60 * 1000)
+    page.wait_for_load_state("networkidle")
+    assert asked == []
+    expect(page.locator("#vetoes li")).to_have_count(0)
+    page.get_by_role("button", name="Updates hervatten").click()
+    expect(page.locator("#vetoes li")).to_have_count(1)
+    expect(page.locator("#paused")).to_be_hidden()
+    room.ask("DELETE", f"/api/v1/vetoes/{veto}").raise_for_status()
+    expect(page.locator("#vetoes li")).to_have_count(0)
+    room.ask("POST", "/api/v1/cycle").raise_for_status()
+
+
+def test_the_focus_stays_where_somebody_works(room: Room, page: Page) -> None:
+    """An item that changes is drawn anew around the focus; one that goes leaves it to its neighbour, the last one to the heading."""
+    sign_in(page)
+    room_vetoes = [
+        room.ask("POST", "/api/v1/vetoes", json={"machine": "lathe-2", "start": f"2026-03-0{day}T01:00:00Z", "end": f"2026-03-0{day}T02:00:00Z"})
+        for day in (5, 6)
+    ]  # fmt: skip
+    held = page.locator("#vetoes li")
+    expect(held).to_have_count(2)
+    held.nth(0).get_by_role("button").focus()
+    page.evaluate("document.querySelector('#vetoes li').look = 'of another moment'")
+    wait_for(lambda: page.evaluate("document.querySelector('#vetoes li').look !== 'of another moment'"), "a redraw")
+    expect(held.nth(0).get_by_role("button")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(held).to_have_count(1)
+    expect(held.nth(0).get_by_role("button")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(held).to_have_count(0)
+    expect(page.locator("#slots-title")).to_be_focused()
+    assert len(room_vetoes) == 2
+    room.ask("POST", "/api/v1/cycle").raise_for_status()
