@@ -24,7 +24,8 @@ from analytics.policy.policy import Policy
 from analytics.policy.slot import BusyHours, Slot
 from analytics.policy.vetoes import Veto
 from analytics.publishing import publications as outcomes
-from analytics.publishing.bookings_at_risk import Alert, bookings_at_risk
+from analytics.publishing.alerts import Alert
+from analytics.publishing.bookings_at_risk import bookings_at_risk
 from analytics.publishing.platform_client import Booking, PlatformUnavailableError
 from analytics.publishing.publications import Publications
 from analytics.publishing.publisher import Delivery, Publisher

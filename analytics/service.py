@@ -13,7 +13,7 @@ from analytics.forecast.promise_cost import PromiseCost
 from analytics.history.newest_states import NewestStates
 from analytics.policy.policy import Policy
 from analytics.policy.vetoes import Veto
-from analytics.publishing.bookings_at_risk import Alert
+from analytics.publishing.alerts import Alert
 from analytics.publishing.live_state import machine_cards
 from analytics.publishing.platform_client import Booking, MachineCard, PlatformUnavailableError
 from analytics.publishing.publisher import Publisher
@@ -46,7 +46,7 @@ class AnalyticsService:
         policy: Policy,
         clock: Clock,
         interval: timedelta,
-        notify: Callable[[Alert], None] = lambda _: None,
+        notify: Callable[[Alert, str], None] = lambda _, __: None,
         summaries: SummaryWriter | None = None,
     ) -> None:
         self._analytics = analytics
@@ -172,7 +172,7 @@ class AnalyticsService:
     async def _check_bookings(self) -> None:
         newest = await self._newest.read(self._policy.factory, LIVE_INTERVAL_S)
         for alert in await asyncio.to_thread(self._analytics.check_bookings, newest):
-            await asyncio.to_thread(self._notify, alert)
+            await asyncio.to_thread(self._notify, alert, self._policy.zone)
 
     async def _watch_bookings(self) -> None:
         found = frozenset(await asyncio.to_thread(self._publisher.refresh_bookings))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +33,14 @@ def open_sqlite_file(path: Path, schema: str, what: str, reserve_bytes: int = 0)
     if reserve_bytes:
         _reserve(connection, reserve_bytes, path)
     return connection
+
+
+def add_columns(connection: sqlite3.Connection, table: str, columns: Mapping[str, str]) -> None:
+    """Add the columns, types by name, that a file of an earlier version lacks."""
+    known = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+    for name, kind in columns.items():
+        if name not in known:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from analytics.history.newest_states import machine_names
 from analytics.policy.calendar_feeds import CalendarFeeds
 from analytics.policy.policy import Policy
 from analytics.publishing.alert_webhook import alert_webhook
-from analytics.publishing.bookings_at_risk import Alert
+from analytics.publishing.alerts import Alert
 from analytics.publishing.platform_client import HttpSharingPlatform
 from analytics.publishing.publications import Publications
 from analytics.publishing.publisher import Publisher
@@ -163,7 +163,7 @@ def _status(quarantine: Quarantine, ingest: IngestService | None, watch: Gateway
     }
 
 
-def _ignore_alert(_: Alert) -> None:
+def _ignore_alert(_: Alert, __: str) -> None:
     """Without a webhook, alerts are only in the log and at `/api/v1/alerts`."""
 
 

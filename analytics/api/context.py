@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, cast
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from analytics.api.sessions import COOKIE, Sessions, is_cross_site
 from analytics.history.newest_states import NewestStates
+from analytics.i18n import LANGUAGE_COOKIE, choose_language
 from analytics.policy.policy import Policy
 from analytics.publishing.publications import DatedPromise
 from analytics.publishing.state import PublisherState
@@ -86,3 +87,16 @@ def own_factory(context: Context, factory: Factory) -> str:
 
 
 OwnFactory = Annotated[str, Depends(own_factory)]
+
+
+def reader_language(
+    request: Request,
+    lang: Annotated[
+        str | None, Query(max_length=5, description="nl, fr or en; else as `Accept-Language` says.")
+    ] = None,
+) -> str:
+    """The language of texts in the answer."""
+    return choose_language(lang, request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+
+
+ReaderLanguage = Annotated[str, Depends(reader_language)]

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from analytics.api.context import Context, OwnFactory
+from analytics.api.context import Context, OwnFactory, ReaderLanguage
+from analytics.i18n import Translator
 from analytics.policy.vetoes import Veto
 from analytics.publishing.platform_client import PlatformUnavailableError
 from analytics.publishing.webhooks import InvalidSignatureError, verify
@@ -98,7 +99,9 @@ class AlertOut(BaseModel):
     kind: str
     machine: str
     booking: str
-    sentence: str
+    text: Annotated[str, Field(description="In the reader's language and the factory's time zone.")]
+    sentence: Annotated[str, Field(description="For scripts: English, with times in UTC.")]
+    values: Annotated[dict[str, str], Field(description="What the text says. Times are RFC 3339, UTC.")]
     raised: datetime
     cleared: datetime | None
 
@@ -177,15 +180,18 @@ def delete_veto(veto_id: Annotated[str, Path(max_length=64)], context: Context, 
 
 
 @router.get("/alerts")
-def get_alerts(context: Context, _: OwnFactory) -> AlertPage:
+def get_alerts(context: Context, _: OwnFactory, language: ReaderLanguage) -> AlertPage:
     """Bookings that may not be kept."""
+    translator = Translator(language, context.policy.zone)
     return AlertPage(
         alerts=[
             AlertOut(
                 kind=entry.alert.kind,
                 machine=entry.alert.machine,
                 booking=entry.alert.booking,
-                sentence=entry.alert.sentence,
+                text=entry.written(translator),
+                sentence=entry.sentence,
+                values=entry.alert.plain_values(),
                 raised=entry.raised,
                 cleared=entry.cleared,
             )

@@ -11,9 +11,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
-from analytics.api.context import Context, factory_of_token
+from analytics.api.context import Context, factory_of_token, reader_language
 from analytics.api.sessions import COOKIE, SESSION_LIFETIME, is_cross_site
-from analytics.i18n import LANGUAGE_COOKIE, LANGUAGES, choose_language, texts
+from analytics.i18n import LANGUAGE_COOKIE, LANGUAGES, texts
 from telemetry.appearance import LOSS_COLOURS, STATE_COLOURS
 
 _FOLDER = Path(__file__).parent
@@ -104,7 +104,7 @@ def post_sign_out(request: Request, context: Context) -> Response:
 
 def _page(request: Request, name: str, lang: str | None = None, status: int = 200, **values: Any) -> HTMLResponse:
     """Answer with a template in the reader's language, and remember it where the address asks for one."""
-    language = choose_language(lang, request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+    language = reader_language(request, lang)
     words = texts(language)
     values |= {
         "t": words,

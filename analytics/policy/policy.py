@@ -18,6 +18,8 @@ from telemetry import Duration, Name
 QUARTER = timedelta(minutes=15)
 """Unit of history grids, prices and slots."""
 
+NOT_NAMED = "planned"
+"""What planned hours are called where the policy names nothing."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS = re.compile(r"^\s*([a-z]{3})(?:\s*-\s*([a-z]{3}))?\s+(\d\d?):(\d\d)\s*-\s*(\d\d?):(\d\d)\s*$")
 
@@ -181,7 +183,7 @@ class PlannedPeriod(BaseModel):
     machine: Name
     start: AwareDatetime
     end: AwareDatetime
-    what: str = "planned"
+    what: str = NOT_NAMED
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -198,7 +200,7 @@ class CalendarFeed(BaseModel):
 
     source: Annotated[str, Field(min_length=1, max_length=1000)]
     machine: Name | None = None
-    what: str = "planned"
+    what: str = NOT_NAMED
 
 
 class MachineTable(MachinePolicy):

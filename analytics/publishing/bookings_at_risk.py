@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from analytics.policy.policy import PlannedPeriod, Policy
+from analytics.publishing.alerts import Alert
 from analytics.publishing.platform_client import Booking
 from stores import LatestState
-from telemetry import MachineState, rfc3339
+from telemetry import MachineState
 
 CHECK_BEFORE = timedelta(hours=2)
 """From this long before a booking, its machine must be heard and in order."""
 FREE_BEFORE = timedelta(minutes=15)
 """From this long before a booking, its machine should have finished the factory's own work."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """A situation that requires a person to act."""
-
-    kind: str
-    machine: str
-    booking: str
-    sentence: str
-
-    @property
-    def key(self) -> str:
-        return f"{self.kind}/{self.machine}/{self.booking}"
 
 
 def bookings_at_risk(
@@ -45,23 +31,22 @@ def bookings_at_risk(
     for booking in bookings:
         if booking.end <= now:
             continue
-        when = f"{booking.machine} is booked from {rfc3339(booking.start)} to {rfc3339(booking.end)}"
 
-        def alert(kind: str, why: str, booking: Booking = booking, when: str = when) -> Alert:
-            return Alert(kind, booking.machine, booking.id, f"{when}, {why}")
+        def alert(kind: str, booking: Booking = booking, **values: datetime | str) -> Alert:
+            return Alert(kind, booking.machine, booking.id, {"start": booking.start, "end": booking.end, **values})
 
         clash = next((period for period in planned if _meets(period, booking)), None)
         if clash is not None:
-            found.append(alert("planned_over_booking", f"but {clash.what} is planned from {rfc3339(clash.start)}."))
+            found.append(alert("planned_over_booking", what=clash.what, planned=clash.start))
         interval = states.get(booking.machine)
         if booking.start - now > CHECK_BEFORE:
             continue
         if interval is None or now - interval.until > policy.max_silence:
-            found.append(alert("not_heard", "but the machine is not sending reports."))
+            found.append(alert("not_heard"))
         elif interval.state is MachineState.OUT_OF_SERVICE:
-            found.append(alert("out_of_service", f"but it has been out of service since {rfc3339(interval.since)}."))
+            found.append(alert("out_of_service", since=interval.since))
         elif interval.state is MachineState.EXECUTING and now < booking.start <= now + FREE_BEFORE:
-            found.append(alert("still_busy", "but it is still working for the factory."))
+            found.append(alert("still_busy"))
     return found
 
 

@@ -14,7 +14,7 @@ from analytics.forecast.tally import Tally
 from analytics.publishing.reconcile import Offer
 from telemetry import rfc3339
 from telemetry.message import EARLIEST
-from telemetry.sqlite_file import RESERVE_BYTES, open_sqlite_file, transaction
+from telemetry.sqlite_file import RESERVE_BYTES, add_columns, open_sqlite_file, transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS publication (
@@ -81,10 +81,7 @@ class Publications:
         """Open or create the file. Raises UserError if it cannot be written."""
         self._lock = threading.Lock()
         self._connection = open_sqlite_file(path, _SCHEMA, "the record of publications", RESERVE_BYTES)
-        columns = {row[1] for row in self._select("PRAGMA table_info(publication)")}
-        for name, kind in _ADDED.items():
-            if name not in columns:
-                self._connection.execute(f"ALTER TABLE publication ADD COLUMN {name} {kind}")
+        add_columns(self._connection, "publication", _ADDED)
         self._connection.executescript(_INDEXES)
 
     def record(self, offer: Offer, at: datetime, bound: datetime) -> None:

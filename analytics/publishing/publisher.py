@@ -14,7 +14,7 @@ from analytics.policy.policy import QUARTER, Policy
 from analytics.policy.prices import price_per_hour
 from analytics.policy.slot import Slot, without
 from analytics.policy.vetoes import without_vetoed
-from analytics.publishing.bookings_at_risk import Alert
+from analytics.publishing.alerts import Alert
 from analytics.publishing.platform_client import (
     Booking,
     MachineCard,
@@ -182,8 +182,4 @@ class Publisher:
 
 
 def _taken_alert(offer_id: str, slot: Slot) -> Alert:
-    sentence = (
-        f"{slot.machine}: the hours from {rfc3339(slot.start)} to {rfc3339(slot.end)} are booked or being negotiated, "
-        "and the machine is no longer expected to be free then."
-    )
-    return Alert("no_longer_free", slot.machine, offer_id, sentence)
+    return Alert("no_longer_free", slot.machine, offer_id, {"start": slot.start, "end": slot.end})

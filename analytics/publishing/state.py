@@ -13,13 +13,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from analytics.i18n import Translator
 from analytics.policy.approvals import Approval
 from analytics.policy.slot import Slot, Window
 from analytics.policy.vetoes import Veto
-from analytics.publishing.bookings_at_risk import Alert
+from analytics.publishing.alerts import Alert
 from analytics.publishing.platform_client import Booking
 from telemetry import rfc3339
-from telemetry.sqlite_file import RESERVE_BYTES, open_sqlite_file, transaction
+from telemetry.sqlite_file import RESERVE_BYTES, add_columns, open_sqlite_file, transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -32,8 +33,11 @@ CREATE TABLE IF NOT EXISTS approval (
 CREATE TABLE IF NOT EXISTS veto (id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS alert (
     key TEXT PRIMARY KEY, kind TEXT NOT NULL, machine TEXT NOT NULL, booking TEXT NOT NULL, sentence TEXT NOT NULL,
-    raised TEXT NOT NULL, cleared TEXT);
+    raised TEXT NOT NULL, cleared TEXT, facts TEXT);
 """
+_ADDED_TO_ALERT = {"facts": "TEXT"}
+"""Column that files of earlier versions lack: the values of the sentence, as JSON."""
+_ALERT_TIMES = ("start", "end", "since", "planned")
 _TIMES = ("start", "end", "answer_by")
 
 
@@ -48,11 +52,16 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class RaisedAlert:
-    """An alert, when it was raised, and when it was cleared."""
+    """An alert, when it was raised, and when it was cleared. Alerts of earlier versions have their sentence alone, and no values."""
 
     alert: Alert
     raised: datetime
     cleared: datetime | None
+    sentence: str
+
+    def written(self, translator: Translator) -> str:
+        """As `Alert.written`."""
+        return self.alert.written(translator) if self.alert.values else self.sentence
 
 
 class PublisherState:
@@ -63,6 +72,7 @@ class PublisherState:
         self._lock = threading.Lock()
         # A veto and the kill switch must work on a full disk too.
         self._connection = open_sqlite_file(path, _SCHEMA, "the publisher's state", RESERVE_BYTES)
+        add_columns(self._connection, "alert", _ADDED_TO_ALERT)
         self._connection.row_factory = sqlite3.Row
 
     @contextmanager
@@ -192,27 +202,37 @@ class PublisherState:
         ]
 
     def update_alerts(self, alerts: Sequence[Alert], at: datetime) -> list[Alert]:
-        """Set the alerts that hold now: store new ones and clear those that no longer hold. Returns the new ones."""
+        """Set the alerts that hold now: store new ones, and what has changed of others, and clear those that no longer hold. Returns the new
+        ones."""
         with self._transaction() as connection:
-            open_keys = {row["key"] for row in connection.execute("SELECT key FROM alert WHERE cleared IS NULL")}
-            new_alerts = [alert for alert in alerts if alert.key not in open_keys]
-            for alert in new_alerts:
-                connection.execute(
-                    "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, NULL)",
-                    (alert.key, alert.kind, alert.machine, alert.booking, alert.sentence, rfc3339(at)),
-                )
-            for key in open_keys - {alert.key for alert in alerts}:
+            standing = {
+                row["key"]: row["facts"]
+                for row in connection.execute("SELECT key, facts FROM alert WHERE cleared IS NULL")
+            }
+            for alert in alerts:
+                facts = json.dumps(alert.plain_values())
+                if alert.key not in standing:
+                    connection.execute(
+                        "INSERT OR REPLACE INTO alert (key, kind, machine, booking, sentence, raised, facts) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                        (alert.key, alert.kind, alert.machine, alert.booking, alert.sentence, rfc3339(at), facts),
+                    )
+                elif standing[alert.key] != facts:
+                    connection.execute(
+                        "UPDATE alert SET sentence = ?, facts = ? WHERE key = ?", (alert.sentence, facts, alert.key)
+                    )
+            for key in standing.keys() - {alert.key for alert in alerts}:
                 connection.execute("UPDATE alert SET cleared = ? WHERE key = ?", (rfc3339(at), key))
-        return new_alerts
+        return [alert for alert in alerts if alert.key not in standing]
 
     def alerts(self, limit: int = 200) -> list[RaisedAlert]:
         """Open alerts first, then the newest."""
         rows = self._rows("SELECT * FROM alert ORDER BY cleared IS NOT NULL, raised DESC LIMIT ?", limit)
         return [
             RaisedAlert(
-                Alert(row["kind"], row["machine"], row["booking"], row["sentence"]),
+                Alert(row["kind"], row["machine"], row["booking"], _alert_values(row["facts"])),
                 datetime.fromisoformat(row["raised"]),
                 datetime.fromisoformat(row["cleared"]) if row["cleared"] else None,
+                row["sentence"],
             )
             for row in rows
         ]
@@ -233,6 +253,14 @@ def _put(connection: sqlite3.Connection, values: Mapping[str, Any]) -> None:
     connection.executemany(
         "INSERT OR REPLACE INTO setting VALUES (?, ?)", [(name, json.dumps(value)) for name, value in values.items()]
     )
+
+
+def _alert_values(facts: str | None) -> dict[str, datetime | str]:
+    """Earlier versions wrote none."""
+    return {
+        name: datetime.fromisoformat(value) if name in _ALERT_TIMES else value
+        for name, value in json.loads(facts or "{}").items()
+    }
 
 
 def _slot_row(slot: Slot) -> dict[str, Any]:

@@ -33,7 +33,7 @@ async function decisions() {
     ["kill-switch", "approvals", `alerts?lang=${language}`, "slots", "vetoes", "status"].map((one) => ask(`/api/v1/${one}`)));
   showKillSwitch(kill, offered.pending);
   draw("alerts", alerts.alerts.filter((one) => one.cleared === null), (one) => `${one.kind} ${one.machine} ${one.booking}`,
-    (one) => element("li", {}, one.sentence), words.no_alerts);
+    (one) => element("li", {}, one.text), words.no_alerts);
   draw("approvals", approvals.approvals.filter((one) => one.status === "asked"), (one) => one.id, (one) => element("li", {},
     element("div", {}, ...head(one), element("p", { class: "soft" },
       `${text("probability", { percent: probability(one.probability) })} · ${text("answer_by", { moment: moment(one.answer_by) })}`)),

@@ -17,6 +17,7 @@ from analytics.api.context import AnalyticsContext
 from analytics.api.sessions import MAX_ADDRESSES, Sessions
 from analytics.app import build_app
 from analytics.policy.policy import Policy
+from analytics.publishing.alerts import Alert
 from analytics.publishing.state import PublisherState
 from analytics.publishing.webhooks import sign
 from analytics.service import AnalyticsService
@@ -225,6 +226,39 @@ def test_the_openapi_description_is_up_to_date_and_of_version_3_1(tmp_path: Path
     assert served.app.openapi()["openapi"].startswith("3.1")
     assert json.loads(written.read_text()) == served.app.openapi(), "run `vrijloop schema` and commit the result"
     served.store.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "accepted", "text"),
+    [
+        (
+            {"lang": "fr"},
+            "nl",
+            "mill-1 est réservée de lun 2 mars, 07:00 à lun 2 mars, 09:00, mais la machine n'envoie pas de données.",
+        ),
+        (
+            {},
+            "de, en;q=0.5",
+            "mill-1 is booked from Mon 2 Mar, 07:00 to Mon 2 Mar, 09:00, but the machine is not sending reports.",
+        ),
+        ({}, "", "mill-1 is geboekt van ma 2 mrt, 07:00 tot ma 2 mrt, 09:00, maar de machine stuurt geen gegevens."),
+    ],
+)
+def test_alerts_are_written_in_the_readers_language_and_the_factorys_zone(
+    served: tuple[ServedApi, str], query: dict[str, str], accepted: str, text: str
+) -> None:
+    whole, url = served
+    whole.context.policy = Policy(factory="hal-2", zone="Europe/Brussels")
+    hours = {"start": T0, "end": T0 + timedelta(hours=2)}
+    whole.context.publishing.update_alerts([Alert("not_heard", "mill-1", "b1", hours)], T0)
+    headers = {"Authorization": f"Bearer {OWN}", "Accept-Language": accepted}
+    (alert,) = httpx2.get(url + "/api/v1/alerts", params=query, headers=headers).json()["alerts"]
+    assert alert["text"] == text
+    assert (
+        alert["sentence"]
+        == "mill-1 is booked from 2026-03-02T06:00:00.000Z to 2026-03-02T08:00:00.000Z, but the machine is not sending reports."
+    )
+    assert alert["values"] == {"start": "2026-03-02T06:00:00.000Z", "end": "2026-03-02T08:00:00.000Z"}
 
 
 def put_switch(url: str, token: str | None, on: bool) -> httpx2.Response:

@@ -24,15 +24,13 @@ from analytics.policy.policy import MachinePolicy, MachineTable, PlannedPeriod, 
 from analytics.policy.prices import price_per_hour
 from analytics.policy.slot import Slot, stretches
 from analytics.policy.vetoes import Veto
-from analytics.publishing.bookings_at_risk import bookings_at_risk
 from analytics.publishing.platform_client import Booking, HttpSharingPlatform, PlatformUnavailableError, Terms
 from analytics.publishing.publications import BROKEN, KEPT, UNKNOWN, Publications
 from analytics.publishing.reconcile import Offer
 from analytics.publishing.state import PublisherState
-from stores import LatestState
-from telemetry import MachineState, StateInterval, rfc3339
+from telemetry import MachineState, rfc3339
 from tests.analytics.publishing.samples import NOW, SLOT, policy
-from tests.analytics.rig import POLICY, STARTUP, Rig
+from tests.analytics.rig import STARTUP, Rig
 from tests.analytics.tables import utc
 from tests.disks import disk_of, fill
 from tests.servers import free_port
@@ -231,53 +229,6 @@ def test_reading_only_new_intervals_gives_the_same_slots(rig: Rig) -> None:
     }
 
 
-BOOKING = Booking("b1", "lathe-2", NOW + timedelta(hours=1), NOW + timedelta(hours=5))
-
-
-@pytest.mark.parametrize(
-    ("state", "minutes_to_go", "heard_minutes_ago", "planned", "kinds"),
-    [
-        (MachineState.NOT_EXECUTING, 60, 0, False, []),
-        (MachineState.EXECUTING, 60, 0, False, []),
-        (MachineState.EXECUTING, 10, 0, False, ["still_busy"]),
-        (MachineState.EXECUTING, -30, 0, False, []),  # used by the guest
-        (MachineState.OUT_OF_SERVICE, 60, 0, False, ["out_of_service"]),
-        (MachineState.OUT_OF_SERVICE, -30, 0, False, ["out_of_service"]),
-        (MachineState.OUT_OF_SERVICE, 600, 0, False, []),
-        (MachineState.NOT_EXECUTING, 60, 20, False, ["not_heard"]),
-        (None, 60, 0, False, ["not_heard"]),
-        (MachineState.NOT_EXECUTING, 600, 0, True, ["planned_over_booking"]),
-        (MachineState.OUT_OF_SERVICE, 60, 0, True, ["planned_over_booking", "out_of_service"]),
-        (MachineState.OUT_OF_SERVICE, -600, 0, True, []),  # ended
-    ],
-)
-def test_a_booking_at_risk_raises_an_alert(
-    state: MachineState | None, minutes_to_go: int, heard_minutes_ago: int, planned: bool, kinds: list[str]
-) -> None:
-    now = BOOKING.start - timedelta(minutes=minutes_to_go)
-    heard = now - timedelta(minutes=heard_minutes_ago)
-    latest = [LatestState("hal-2", "lathe-2", StateInterval(state, heard - timedelta(hours=1), heard))] if state else []
-    plans = (
-        [PlannedPeriod(machine="lathe-2", start=BOOKING.start, end=BOOKING.end, what="maintenance")] if planned else []
-    )
-    alerts = bookings_at_risk([BOOKING], latest, plans, now, POLICY)
-    assert [one.kind for one in alerts] == kinds
-    assert all("lathe-2 is booked from 2026-03-02T13:00" in one.sentence for one in alerts)
-
-
-def test_an_alert_is_raised_once_and_cleared_when_it_no_longer_holds(rig: Rig) -> None:
-    analytics = rig.analytics()
-    rig.state.set_bookings([BOOKING])
-    broken = [LatestState("hal-2", "lathe-2", StateInterval(MachineState.OUT_OF_SERVICE, NOW, NOW))]
-    well = [LatestState("hal-2", "lathe-2", StateInterval(MachineState.NOT_EXECUTING, NOW, NOW))]
-    assert [one.kind for one in analytics.check_bookings(broken)] == ["out_of_service"]
-    assert analytics.check_bookings(broken) == []
-    assert rig.state.alerts()[0].cleared is None
-    assert analytics.check_bookings(well) == []
-    assert rig.state.alerts()[0].cleared == NOW
-    assert [one.kind for one in analytics.check_bookings(broken)] == ["out_of_service"], "again is again"
-
-
 def test_prometheus_metrics_show_alerts_and_approvals(rig: Rig) -> None:
     results: list[CycleResult] = []
     registry = CollectorRegistry()
@@ -290,7 +241,7 @@ def test_prometheus_metrics_show_alerts_and_approvals(rig: Rig) -> None:
     rig.policy = policy(approval="ask")
     results.append(rig.cycle())
     assert value("approvals_waiting") == len(rig.state.approvals()) > 0
-    rig.state.set_bookings([BOOKING])
+    rig.state.set_bookings([Booking("b1", "lathe-2", NOW + timedelta(hours=1), NOW + timedelta(hours=5))])
     rig.analytics().check_bookings([])
     assert (value("alerts_open"), value("publishing_stopped"), value("delivery_pending")) == (1, 0, 0)
 
