@@ -49,6 +49,8 @@ from sharing_platform.organisations.events import (
     OrganisationRefused,
     PersonalDataRequested,
 )
+from sharing_platform.organisations.first_people import invite_owners
+from sharing_platform.organisations.sign_up import SignUp
 from sharing_platform.overview import organisation_pages
 from sharing_platform.overview import pages as overview_pages
 from sharing_platform.pages import TEMPLATES
@@ -101,6 +103,7 @@ def no_webhooks(*_: object) -> str | None:
 @dataclass(frozen=True)
 class PlatformSettings:
     """`tokens`: factory to bearer token; `webhooks`: factory to (url, secret). `url`: the platform's public address, for links.
+    `owners`: factory to the e-mail address of its first user, who is invited while the factory has nobody.
     `mailer` None: e-mails wait. `private_webhooks`: organisations may name addresses of private networks (demo and tests).
     `webhook_ports`: those that webhooks of organisations may name.
     `scheduler_interval_s`: seconds between two runs of the background threads."""
@@ -110,6 +113,7 @@ class PlatformSettings:
     zone: str = "Europe/Brussels"
     url: str = "http://127.0.0.1:8340"
     webhooks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
     mailer: Mailer | None = None
     sender: str = "vrijloop@localhost"
     post: PostWebhook = no_webhooks
@@ -121,10 +125,12 @@ class PlatformSettings:
 
 def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
     """Raises DatabaseError where the database cannot be opened."""
+    url = settings.url.rstrip("/")
     sessions = open_database(settings.database_url)
     with sessions.begin() as session:
-        ensure_configured(session, {*settings.tokens, *settings.webhooks}, now())
+        ensure_configured(session, {*settings.tokens, *settings.webhooks, *settings.owners}, now())
         session.flush()
+        invite_owners(session, SignUp(url, settings.zone), settings.owners, now())
         webhooks.configure(session, settings.webhooks, now())
     channels = Channels(
         settings.mailer, settings.sender, settings.post, settings.private_webhooks, settings.webhook_ports
@@ -136,7 +142,6 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         for wake in wakers:
             wake()
 
-    url = settings.url.rstrip("/")
     context = PlatformContext(
         sessions=sessions,
         now=now,

@@ -5,19 +5,27 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from sqlalchemy.orm import Session, sessionmaker
 
 from analytics.publishing.webhooks import post_signed
 from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.bounds import Bounds
 from sharing_platform.database import DatabaseError, open_database, revision_of
+from sharing_platform.errors import ConflictError, NotFoundError
 from sharing_platform.notifications.mail import FolderMailer, Mailer, SmtpMailer
 from sharing_platform.notifications.webhooks import HTTPS
 from sharing_platform.organisations.administrator import make_administrator
+from sharing_platform.organisations.directory import all_organisations
+from sharing_platform.organisations.first_people import invite_person
+from sharing_platform.organisations.schemas import MemberIn
+from sharing_platform.organisations.sign_up import SignUp
+from sharing_platform.schemas import Email
 from telemetry import Name, SystemClock, UserError, load_settings
 from telemetry.clock import Clock
 from vrijloop.http_server import listen_on, serve
@@ -35,6 +43,8 @@ class WebhookTarget(BaseModel):
 
 
 _TARGETS = TypeAdapter(dict[Name, WebhookTarget])
+_FACTORY, _EMAIL = TypeAdapter[str](Name), TypeAdapter[str](Email)
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,12 @@ class PlatformOptions:
     bounds_file: Path | None = None
     webhook_ports: tuple[int, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+    owners: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def public_url(self) -> str:
+        """Where browsers reach the platform, without a trailing slash."""
+        return (self.url or f"http://{self.host}:{self.port}").rstrip("/")
 
 
 def run_platform(options: PlatformOptions, clock: Clock | None = None) -> None:
@@ -68,6 +84,7 @@ def run_platform(options: PlatformOptions, clock: Clock | None = None) -> None:
         read_tokens(options.tokens_file) if options.tokens_file is not None else {},
         url=options.url or f"http://{options.host}:{port}",
         webhooks={factory: (target.url, target.secret) for factory, target in targets.items()},
+        owners=options.owners,
         mailer=_mailer(options),
         sender=options.mail_from,
         post=post_signed,
@@ -98,6 +115,20 @@ def read_proxies(given: str) -> tuple[str, ...]:
                 f"--trusted-proxy: {one!r} is neither an address nor a network such as 10.0.0.0/24."
             ) from None
     return proxies
+
+
+def read_owners(given: str) -> dict[str, str]:
+    """`factory=address` with commas between. Raises UserError."""
+    owners: dict[str, str] = {}
+    for one in (part.strip() for part in given.split(",") if part.strip()):
+        factory, _, email = (part.strip() for part in one.partition("="))
+        try:
+            owners[_FACTORY.validate_python(factory)] = _EMAIL.validate_python(email)
+        except ValidationError:
+            raise UserError(
+                f"--owners: {one!r} is not a factory and an e-mail address; write genk=eva@genk.example."
+            ) from None
+    return owners
 
 
 def read_ports(given: str) -> tuple[int, ...]:
@@ -144,12 +175,30 @@ def describe_platform(folder: Path) -> Path:
 
 def add_administrator(options: PlatformOptions, email: str, name: str, region: str, clock: Clock | None = None) -> str:
     """Create an administrator of the region. Returns the link with which they choose a password. Raises UserError."""
-    try:
-        sessions = open_database(options.database)
-    except DatabaseError as error:
-        raise UserError(str(error)) from error
+    sessions = _open(options.database)
     secret = make_administrator(sessions, email, name, region, (clock or SystemClock()).now())
-    return f"{(options.url or f'http://{options.host}:{options.port}').rstrip('/')}/welcome/{secret}"
+    return f"{options.public_url}/welcome/{secret}"
+
+
+def invite_to(
+    options: PlatformOptions, organisation: str, wanted: MemberIn, send: bool = False, clock: Clock | None = None
+) -> str:
+    """Invite somebody to an organisation. Returns the link that leads to the invitation; `send` has the platform mail it, too. Raises UserError."""
+    sessions = _open(options.database)
+    sign_up = SignUp(options.public_url, PlatformSettings.zone)
+    try:
+        with sessions.begin() as session:
+            return invite_person(session, sign_up, organisation, wanted, (clock or SystemClock()).now(), send)
+    except NotFoundError:
+        with sessions() as session:
+            known = ", ".join(one.id for one in all_organisations(session, None, None, _SHOWN))
+        raise UserError(
+            f"there is no organisation {organisation!r} on this platform. It has {known or 'none yet'}; a factory is there once the platform has started with its token."
+        ) from None
+    except ConflictError:
+        raise UserError(
+            f"{wanted.email} is a member of {organisation} already. Who has lost the password chooses another at {options.public_url}/forgotten."
+        ) from None
 
 
 def migrate_platform(database: str) -> tuple[str | None, str | None]:
@@ -158,6 +207,13 @@ def migrate_platform(database: str) -> tuple[str | None, str | None]:
         before = revision_of(database)
         open_database(database)
         return before, revision_of(database)
+    except DatabaseError as error:
+        raise UserError(str(error)) from error
+
+
+def _open(database: str) -> sessionmaker[Session]:
+    try:
+        return open_database(database)
     except DatabaseError as error:
         raise UserError(str(error)) from error
 

@@ -7,9 +7,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
-from sharing_platform.organisations import accounts, directory
-from sharing_platform.organisations.audit_log import log
-from sharing_platform.organisations.mailed_links import Purpose, create_link
+from sharing_platform.organisations import directory
+from sharing_platform.organisations.first_people import add_person
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import APPROVED, Kind, Role
 
@@ -17,11 +16,8 @@ from sharing_platform.organisations.permissions import APPROVED, Kind, Role
 def make_administrator(sessions: sessionmaker[Session], email: str, name: str, region: str, now: datetime) -> str:
     """An owner of the region's organisation, which is made if there is none. Returns the secret of a link to choose a password."""
     with sessions.begin() as session:
-        account, _ = accounts.get_or_create_account(session, email, name, "nl", now)
         organisation = session.scalars(select(Organisation).where(Organisation.kind == Kind.REGION)).first()
         if organisation is None:
             organisation = directory.create_organisation(session, region, Kind.REGION, now)
             organisation.status, organisation.decided = APPROVED, now
-        directory.put_member(session, organisation.id, account.id, Role.OWNER, now)
-        log(session, now, None, "region.administrator", account.id, organisation=organisation.id)
-        return create_link(session, Purpose.PASSWORD, account.email, now)
+        return add_person(session, organisation.id, email, name, Role.OWNER, "region.administrator", now)

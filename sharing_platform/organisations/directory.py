@@ -14,6 +14,7 @@ from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.identifiers import BELGIUM
 from sharing_platform.organisations.models import Account, ApiToken, Membership, Organisation, WebSession
+from sharing_platform.organisations.names import resembling
 from sharing_platform.organisations.permissions import APPROVED, ASKED, REFUSED, Kind, Role
 
 
@@ -91,6 +92,28 @@ def free_identifier(session: Session, identifier: str | None, organisation_id: s
     if holder is not None:
         holder.identifier = None
         session.flush()
+
+
+def require_own_name(session: Session, name: str) -> None:
+    """Raises InvalidError where an organisation that the region sees has nearly this name: who registers may mean that one."""
+    if resembling(name, _listed_names(session)):
+        raise InvalidError("name_known", "organisation")
+
+
+def resembling_names(session: Session, organisations: Iterable[Organisation]) -> dict[str, list[str]]:
+    """Of each of these organisations, the names of others that are nearly the same; left out where there are none."""
+    known = _listed_names(session)
+    found = {
+        one.id: [known[other] for other in resembling(one.name, known) if other != one.id] for one in organisations
+    }
+    return {one: others for one, others in found.items() if others}
+
+
+def _listed_names(session: Session) -> dict[str, str]:
+    rows = session.execute(
+        select(Organisation.id, Organisation.name).where(_is_listed(), Organisation.status != REFUSED)
+    )
+    return {row.id: row.name for row in rows}
 
 
 def _is_listed() -> ColumnElement[bool]:

@@ -32,7 +32,7 @@ def get_register(page: Page) -> HTMLResponse:
 def post_register(page: Page, form: FormData) -> Response:
     fields = {
         name: form.get(name)
-        for name in ("name", "email", "organisation", "kind", "country", "enterprise_number", "vat")
+        for name in ("name", "email", "organisation", "another", "kind", "country", "enterprise_number", "vat")
     }
     wanted, problems = validate_form(RegisterIn, {**fields, "language": page.language})
     if wanted is None:

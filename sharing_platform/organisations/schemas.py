@@ -22,11 +22,12 @@ Number = Annotated[OneLine, StringConstraints(strip_whitespace=True, max_length=
 
 class RegisterIn(ApiModel):
     """A person and their organisation, which the region then approves. `enterprise_number` (KBO/BCE) is needed of a Belgian organisation; others give a VAT
-    number if they have one. No two organisations have the same."""
+    number if they have one. No two organisations have the same. `another`: it is another organisation than the one that already has nearly this name."""
 
     name: OrganisationName
     email: Email
     organisation: OrganisationName
+    another: bool = False
     kind: NewKind = "seeker"
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "BE"
     enterprise_number: Number = ""

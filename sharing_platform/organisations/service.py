@@ -50,7 +50,7 @@ WELCOME = (Purpose.REGISTER, Purpose.PASSWORD, Purpose.INVITATION)
 
 
 def register(context: PlatformContext, wanted: RegisterIn, address: str) -> None:
-    """Raises TooManyError, InvalidError for a number that is missing, wrong or another organisation's. Answers the same whether or not there is such an account
+    """Raises TooManyError, InvalidError for a number that is missing, wrong or another organisation's, and for the name of another. Answers the same whether or not there is such an account
     already."""
     now = context.now()
     identifier = identifier_of(wanted.country, wanted.enterprise_number, wanted.vat)

@@ -25,8 +25,11 @@ class SignUp:
 
     def register(self, session: Session, wanted: RegisterIn, identifier: str | None, now: datetime) -> None:
         """Send the link that makes account and organisation. Only the owner of the address learns whether there already was an account.
-        `identifier`: the organisation's number, as `identifiers.identifier_of`. Raises InvalidError where it is another organisation's."""
+        `identifier`: the organisation's number, as `identifiers.identifier_of`. Raises InvalidError where it is another organisation's, and where the name is nearly
+        another's unless that is said to be meant."""
         directory.require_free_identifier(session, identifier, None)
+        if not wanted.another:
+            directory.require_own_name(session, wanted.organisation)
         account = accounts.confirmed_account(session, wanted.email)
         if account is not None:
             sign_in, forgotten = f"{self.url}/sign-in", f"{self.url}/forgotten"
@@ -39,17 +42,23 @@ class SignUp:
         mailbox = Mailbox(wanted.email, wanted.language)
         self.write(session, mailbox, "confirm", now, link=f"{self.url}/welcome/{secret}")
 
-    def invite(self, session: Session, invitation: Invitation, language: str, now: datetime) -> None:
-        """Tell somebody that they are invited. By whom, they see on the platform: an organisation's name is what its owners typed."""
+    def invite(self, session: Session, invitation: Invitation, language: str, now: datetime) -> str:
+        """Tell somebody that they are invited. By whom, they see on the platform: an organisation's name is what its owners typed. Returns the link."""
         account = accounts.confirmed_account(session, invitation.email)
-        if account is not None and account.password_hash is not None:
-            self.write(session, account, "invited_known", now, link=f"{self.url}/desk")
-            return
+        link = self.invitation_link(session, invitation, language, now)
+        key = "invited_known" if _signs_in(account) else "invited"
+        self.write(session, account or Mailbox(invitation.email, language), key, now, link=link)
+        return link
+
+    def invitation_link(self, session: Session, invitation: Invitation, language: str, now: datetime) -> str:
+        """Where somebody answers an invitation: on their overview, or for who has no password yet on a page that opens once."""
+        if _signs_in(accounts.confirmed_account(session, invitation.email)):
+            return f"{self.url}/desk"
+        details = {"language": language}
         secret = create_link(
-            session, Purpose.INVITATION, invitation.email, now, invitation.id, {"language": language}, INVITATION_LIFE
+            session, Purpose.INVITATION, invitation.email, now, invitation.id, details, INVITATION_LIFE
         )
-        recipient = account or Mailbox(invitation.email, language)
-        self.write(session, recipient, "invited", now, link=f"{self.url}/welcome/{secret}")
+        return f"{self.url}/welcome/{secret}"
 
     def forgot(self, session: Session, email: str, now: datetime) -> None:
         """Send a link to choose a password, where there is such an account; the answer is the same where there is none."""
@@ -68,6 +77,10 @@ class SignUp:
         **values: object,
     ) -> None:
         queue_mail(session, recipient, key, self.zone, now, (), **values)
+
+
+def _signs_in(account: Account | None) -> bool:
+    return account is not None and account.password_hash is not None
 
 
 def mailbox_of(account: Account) -> Recipient:

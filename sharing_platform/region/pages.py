@@ -11,7 +11,7 @@ from sharing_platform.database import read_session
 from sharing_platform.errors import PlatformError
 from sharing_platform.organisations import audit_log, directory, service
 from sharing_platform.organisations.dependencies import Page, PageRequest
-from sharing_platform.organisations.permissions import Right, require
+from sharing_platform.organisations.permissions import ASKED, Right, require
 from sharing_platform.pages import FormData
 
 router = APIRouter(include_in_schema=False)
@@ -40,7 +40,12 @@ def post_decision(organisation_id: str, page: Page, form: FormData) -> Response:
 def _page(page: PageRequest, error: PlatformError | None = None) -> HTMLResponse:
     with read_session(page.context.sessions) as session:
         found = directory.all_organisations(session, None, None, _SHOWN)
-        values: dict[str, Any] = {"organisations": found, "audit": audit_log.entries(session, None, None, 50)}
+        waiting = [one for one in found if one.status == ASKED]
+        values: dict[str, Any] = {
+            "organisations": found,
+            "resembling": directory.resembling_names(session, waiting),
+            "audit": audit_log.entries(session, None, None, 50),
+        }
     return (
         page.render("region.html", **values)
         if error is None

@@ -57,6 +57,7 @@ def test_it_gets_ready_ends_cleanly_and_carries_on(tmp_path: Path) -> None:
     first = run_until_ready(tmp_path, port)
     assert f"http://127.0.0.1:{port}" in first
     assert "Traceback" not in first
+    assert f"http://127.0.0.1:{port}/welcome/" in first, "somebody can answer requests"
     booked_before = open_offers(tmp_path)
     again = run_until_ready(tmp_path, port)
     assert "Traceback" not in again

@@ -21,12 +21,13 @@ _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "wrong": ("✗", "
 def doctor(
     config: Annotated[Path | None, typer.Option("--config", "-c", help="The server's TOML configuration.")] = None,
     platform_database: Annotated[
-        str | None, typer.Option(help="The sharing platform's database, as a SQLAlchemy URL.")
+        str | None,
+        typer.Option(envvar="VRIJLOOP_PLATFORM_DATABASE", help="The sharing platform's database, as a SQLAlchemy URL."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a server (configuration, secrets, broker, store, platform, certificates, clocks, disk), a sharing
-    platform (database, undelivered e-mails and webhooks, disk), or both. Prints what is wrong and how to correct
+    platform (database, undelivered e-mails and webhooks, people of the factories, disk), or both. Prints what is wrong and how to correct
     it. Exit code 1 if something is wrong."""
     from vrijloop.operations.doctor import examine
     from vrijloop.operations.platform_doctor import examine_platform

@@ -1,8 +1,9 @@
-"""`vrijloop platform`, `vrijloop platform-admin` and `vrijloop platform-migrate`."""
+"""`vrijloop platform` and its one-off commands: `platform-admin`, `platform-invite`, `platform-migrate`."""
 
 from __future__ import annotations
 
 import logging
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,22 @@ UrlOption = Annotated[
     typer.Option(envvar="VRIJLOOP_PLATFORM_URL", help="Public URL of the platform, for the links in e-mails."),
 ]
 _DATABASE = "sqlite:///vrijloop-platform.sqlite"
+
+
+class InvitedRole(StrEnum):
+    """What somebody is in a factory."""
+
+    OWNER = "owner"
+    PLANNER = "planner"
+    MEMBER = "member"
+
+
+class MailLanguage(StrEnum):
+    """In which language somebody is written to."""
+
+    NL = "nl"
+    FR = "fr"
+    EN = "en"
 
 
 def platform(
@@ -70,10 +87,17 @@ def platform(
             help="Addresses or networks of the proxies in front, whose X-Forwarded-For is believed, with commas between.",
         ),
     ] = "",
+    owners: Annotated[
+        str,
+        typer.Option(
+            envvar="VRIJLOOP_PLATFORM_OWNERS",
+            help="FACTORY=EMAIL, with commas between: who is invited by e-mail while the factory has nobody.",
+        ),
+    ] = "",
     as_of: AsOfOption = None,
 ) -> None:
     """Run the sharing platform."""
-    from vrijloop.platform_server import PlatformOptions, read_ports, read_proxies, run_platform
+    from vrijloop.platform_server import PlatformOptions, read_owners, read_ports, read_proxies, run_platform
 
     log_to_stderr()
     if mail is None:
@@ -81,7 +105,7 @@ def platform(
     moment = parse_as_of(as_of)
     options = PlatformOptions(
         database, tokens_file, webhooks_file, host, port, url, mail, mail_from, mail_password_file, private_webhooks,
-        bounds_file, read_ports(webhook_ports), read_proxies(trusted_proxy),
+        bounds_file, read_ports(webhook_ports), read_proxies(trusted_proxy), read_owners(owners),
     )  # fmt: skip
     run_platform(options, ShiftedClock(moment) if moment else None)
 
@@ -102,6 +126,36 @@ def platform_admin(
     if "@" not in email:
         raise UserError(f"{email}: not an e-mail address.")
     print(add_administrator(PlatformOptions(database, url=url), email, name, region))
+
+
+def platform_invite(
+    factory: Annotated[str, typer.Argument(help="The factory's short name, or another organisation's.")],
+    email: Annotated[str, typer.Argument(help="Whom to invite.")],
+    role: Annotated[
+        InvitedRole,
+        typer.Option(help="owner: everything; planner: answer requests, offer machines; member: look and request."),
+    ] = InvitedRole.OWNER,
+    name: Annotated[str | None, typer.Option(help="Their name, which they can correct.")] = None,
+    language: Annotated[MailLanguage, typer.Option(help="Language in which they are written to.")] = MailLanguage.NL,
+    send: Annotated[bool, typer.Option("--send", help="Also send them the invitation by e-mail.")] = False,
+    database: DatabaseOption = _DATABASE,
+    url: UrlOption = None,
+) -> None:
+    """Invite somebody to a factory, who can then answer requests. Prints a link that works once, within 7 days."""
+    from pydantic import ValidationError
+
+    from sharing_platform.organisations.first_people import name_in
+    from sharing_platform.organisations.schemas import MemberIn
+    from vrijloop.platform_server import PlatformOptions, invite_to
+
+    try:
+        wanted = MemberIn.model_validate(
+            {"name": name or name_in(email), "email": email, "role": role.value, "language": language.value}
+        )
+    except ValidationError as error:
+        what = {"email": f"{email}: not an e-mail address.", "name": "--name: give a name of 2 to 200 characters."}
+        raise UserError(what[str(error.errors()[0]["loc"][0])]) from None
+    print(invite_to(PlatformOptions(database, url=url), factory, wanted, send))
 
 
 def platform_migrate(database: DatabaseOption = _DATABASE) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from telemetry import SystemClock, UserError
 from telemetry.topics import NAME_PATTERN
+from vrijloop.deployment.files import PLATFORM_FILE
 
 setup_app = typer.Typer(
     help="Create secrets, certificates and configuration files. Existing files are kept.", no_args_is_help=True
@@ -23,6 +24,10 @@ FactoryOption = Annotated[str, typer.Option(help="The factory's name: small lett
 GatewayOption = Annotated[
     list[str] | None, typer.Option("--gateway", help="A gateway that may publish; may be repeated.")
 ]
+OwnerOption = Annotated[
+    str | None,
+    typer.Option(help="E-mail address of the factory's first user, who is invited when the platform starts."),
+]
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,200}[a-z0-9])?")
 
 
@@ -32,13 +37,16 @@ def setup_compose(
     name: NameOption = "vrijloop.localhost",
     factory: FactoryOption = "factory",
     gateway: GatewayOption = None,
+    owner: OwnerOption = None,
 ) -> None:
     """Prepare the files for docker-compose.yml. Run as root, so that each secret belongs to the one container that
     reads it."""
     from vrijloop.deployment.setup import for_compose, set_up
 
     gateways = _check_names(name, factory, gateway)
-    _print_created(folder, list(set_up(folder, for_compose(factory, name), gateways, _now(), compose=True)))
+    address = _first_user(folder, factory, owner)
+    _print_created(folder, list(set_up(folder, for_compose(factory, name, address), gateways, _now(), compose=True)))
+    _print_owner(folder, factory, owner)
 
 
 @setup_app.command("debian")
@@ -47,6 +55,7 @@ def setup_debian(
     name: NameOption = "vrijloop.localhost",
     factory: FactoryOption = "factory",
     gateway: GatewayOption = None,
+    owner: OwnerOption = None,
     data: Annotated[Path, typer.Option(help="Parent of the services' data folders.")] = Path("/var/lib"),
     mqtt_port: Annotated[int, typer.Option(min=1, max=65535)] = 8883,
     platform_port: Annotated[int, typer.Option(min=1, max=65535)] = 8340,
@@ -59,12 +68,13 @@ def setup_debian(
 
     gateways = _check_names(name, factory, gateway)
     ports = (mqtt_port, platform_port, server_port, https_port)
+    address = _first_user(folder, factory, owner)
     _print_created(
         folder,
         list(
             set_up(
                 folder,
-                for_debian(factory, name, folder.resolve(), ports, data.resolve()),
+                for_debian(factory, name, folder.resolve(), ports, data.resolve(), address),
                 gateways,
                 _now(),
                 compose=False,
@@ -72,6 +82,7 @@ def setup_debian(
         ),
     )
     change_owners(folder)
+    _print_owner(folder, factory, owner)
 
 
 @service_app.command("install")
@@ -99,6 +110,32 @@ def _check_names(name: str, factory: str, gateways: list[str] | None) -> list[st
                 f"{own_name!r} is not a valid name: use small letters, digits, - and _; `ingest` is reserved."
             )
     return gateways or ["gw-1"]
+
+
+def _first_user(folder: Path, factory: str, given: str | None) -> str:
+    """The address of `--owner`; asked for at a terminal while the platform has no configuration. Empty where nobody is named. Raises UserError."""
+    if given is None and sys.stdin.isatty() and not (folder / PLATFORM_FILE).exists():
+        given = typer.prompt(
+            f"E-mail address of the first user of {factory}, who answers requests (Enter for nobody yet)",
+            default="",
+            show_default=False,
+        )
+    if not given:
+        return ""
+    from vrijloop.platform_server import read_owners
+
+    return read_owners(f"{factory}={given}")[factory]
+
+
+def _print_owner(folder: Path, factory: str, given: str | None) -> None:
+    """Say so where nobody will be invited, or where a file that stood there already does not name who was given."""
+    written = (folder / PLATFORM_FILE).read_text(encoding="utf-8")
+    if given and f"{factory}={given.lower()}" not in written:
+        print(f"{folder / PLATFORM_FILE} was kept. To invite {given}, add VRIJLOOP_PLATFORM_OWNERS={factory}={given}")
+    elif "VRIJLOOP_PLATFORM_OWNERS=" not in written:
+        print(
+            f"Nobody can answer requests to {factory} yet: vrijloop platform-invite {factory} EMAIL, once the platform has started."
+        )
 
 
 def _now() -> datetime:

@@ -32,7 +32,7 @@ from vrijloop.demo.policies import (
     replay_machines_toml,
     replay_policy,
 )
-from vrijloop.demo.requests import answers, ask, list_offers
+from vrijloop.demo.requests import PLANNER, answers, ask, list_offers, planner_link
 from vrijloop.demo.summary import emitted_by_factory, hours_in_file, report_summary, summarise
 from vrijloop.demo.workplace import Ports, Workplace, free_ports
 from vrijloop.http_server import listen_on
@@ -105,6 +105,10 @@ def _run_factory(options: DemoOptions, console: Console) -> int:
         console.print(
             f"[bold green]Ready[/bold green] after {time.monotonic() - began:.0f} s: "
             f"{len(offers)} free slots on [bold]{place.platform_url}[/bold]"
+        )
+        console.print(
+            f"To answer requests as the factory's planner ({PLANNER}), open this link, which works once:\n{planner_link(place)}",
+            soft_wrap=True,
         )
         if options.headless:
             summary = summarise(

@@ -6,6 +6,9 @@ import os
 import secrets
 from pathlib import Path
 
+PLATFORM_FILE = "platform.env"
+"""The platform's environment variables."""
+
 
 def write_once(path: Path, text: str, mode: int = 0o644) -> bool:
     """Write the file unless it exists. Returns whether it was written."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from telemetry import UserError
 from vrijloop.deployment.broker import access_list, mosquitto_conf, password_lines
 from vrijloop.deployment.certificates import make_certificates
-from vrijloop.deployment.files import secret, write_once
+from vrijloop.deployment.files import PLATFORM_FILE, secret, write_once
 from vrijloop.deployment.proxy import nginx_conf
 
 SIMULATOR = "simulator"
@@ -42,9 +42,11 @@ class Installation:
     server_port: int = 8341
     https_port: int = 443
     grafana: str | None = None
+    owner: str = ""
+    """E-mail address of the factory's first user; empty for nobody yet."""
 
 
-def for_compose(factory: str, name: str) -> Installation:
+def for_compose(factory: str, name: str, owner: str = "") -> Installation:
     store = (
         '[store]\nkind = "influxdb"\nurl = "http://influxdb:8086"\nbucket = "vrijloop"\norg = "vrijloop"\n'
         'token_file = "/run/influxdb-token/token"\n'
@@ -60,16 +62,19 @@ def for_compose(factory: str, name: str) -> Installation:
         store,
         https_port=8443,
         grafana="grafana:3000",
+        owner=owner,
     )
 
 
-def for_debian(factory: str, name: str, folder: Path, ports: Sequence[int], data: Path) -> Installation:
+def for_debian(
+    factory: str, name: str, folder: Path, ports: Sequence[int], data: Path, owner: str = ""
+) -> Installation:
     """`ports`: MQTT, platform, server and HTTPS. Uses DuckDB and SQLite, which need no server."""
     local = "127.0.0.1"
     mqtt, platform, server, https = ports
     store = '[store]\nkind = "duckdb"\n'
     return Installation(
-        factory, name, str(folder), local, local, local, str(data), store, mqtt, platform, server, https
+        factory, name, str(folder), local, local, local, str(data), store, mqtt, platform, server, https, owner=owner
     )
 
 
@@ -163,8 +168,9 @@ def _configurations(plan: Installation, compose: bool) -> dict[str, str]:
         "nginx.conf": nginx_conf(f"{here}/certificates", own_names, plan.https_port, temporary, pid),
     }
     if compose:
-        found["platform.env"] = (
+        found[PLATFORM_FILE] = (
             f"VRIJLOOP_PLATFORM_URL=https://{plan.name}\n# Until there is a mail server: smtp://user@host:587\nVRIJLOOP_PLATFORM_MAIL=/data/mail\n"
+            + _owners(plan)
         )
         found["grafana.env"] = f"GF_SERVER_ROOT_URL=https://grafana.{plan.name}\n"
         found["simulator.toml"] = _simulator(plan)
@@ -172,7 +178,7 @@ def _configurations(plan: Installation, compose: bool) -> dict[str, str]:
             f'data_dir = "/data"\nmetrics_host = "0.0.0.0"\nmetrics_port = 9472\n\n{mqtt}\n{plan.store}'
         )
     else:
-        found["platform.env"] = _platform_environment(plan)
+        found[PLATFORM_FILE] = _platform_environment(plan)
     return found
 
 
@@ -184,8 +190,14 @@ def _platform_environment(plan: Installation) -> str:
         f"VRIJLOOP_PLATFORM_URL=https://{plan.name}{port}\n# Until there is a mail server: smtp://user@host:587\nVRIJLOOP_PLATFORM_MAIL={data}/mail\n"
         f"# nginx, which reports whose requests it passes on\nVRIJLOOP_PLATFORM_TRUSTED_PROXIES={plan.platform}\n"
         f"VRIJLOOP_PLATFORM_TOKENS_FILE={plan.folder}/secrets/platform-tokens.json\n"
-        f"VRIJLOOP_PLATFORM_WEBHOOKS_FILE={plan.folder}/secrets/platform-webhooks.json\n"
+        f"VRIJLOOP_PLATFORM_WEBHOOKS_FILE={plan.folder}/secrets/platform-webhooks.json\n" + _owners(plan)
     )
+
+
+def _owners(plan: Installation) -> str:
+    if not plan.owner:
+        return ""
+    return f"# Who is invited by e-mail while the factory has nobody\nVRIJLOOP_PLATFORM_OWNERS={plan.factory}={plan.owner}\n"
 
 
 def _simulator(plan: Installation) -> str:

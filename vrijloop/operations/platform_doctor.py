@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.database import DatabaseError, inspect_database, newest_revision, revision_in
 from sharing_platform.notifications.undelivered import Undelivered, late_mails, late_webhooks
+from sharing_platform.organisations.first_people import factories_without_answer
 from telemetry import Clock
 from vrijloop.operations.doctor import Finding, disk
 
@@ -38,6 +39,7 @@ def examine_platform(url: str, clock: Clock) -> Iterator[Finding]:
                 "webhooks", "Webhook messages", late_webhooks, session, now,
                 "Each organisation can see and resend its own under Organisation.",
             )  # fmt: skip
+            yield from _answered(session)
     except DatabaseError as error:
         yield Finding("database", "wrong", str(error), "Start it, or correct --platform-database.")
         return
@@ -45,6 +47,20 @@ def examine_platform(url: str, clock: Clock) -> Iterator[Finding]:
     if address.get_backend_name() == "sqlite" and address.database:
         folder = Path(address.database).resolve().parent
         yield disk(folder, shutil.disk_usage(folder))
+
+
+def _answered(session: Session) -> Iterator[Finding]:
+    """Check that each factory has somebody who can answer requests."""
+    alone = factories_without_answer(session)
+    for factory in alone:
+        yield Finding(
+            "people",
+            "warning",
+            f"Nobody can answer requests to {factory.id}: it has no owner or planner with a confirmed address.",
+            f"vrijloop platform-invite {factory.id} EMAIL",
+        )
+    if not alone:
+        yield Finding("people", "ok", "Every factory has somebody who can answer requests.")
 
 
 def _delivered(

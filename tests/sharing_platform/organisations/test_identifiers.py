@@ -23,7 +23,13 @@ PASSWORD = "een zin die lang genoeg is"
 
 
 def register(platform: Platform, email: str, **changes: Any) -> httpx2.Response:
-    body = {"name": "An Peeters", "email": email, "organisation": "Hal 2 BV", "enterprise_number": NUMBER}
+    body = {
+        "name": "An Peeters",
+        "email": email,
+        "organisation": "Hal 2 BV",
+        "enterprise_number": NUMBER,
+        "another": True,
+    }
     given = {name: value for name, value in (body | changes).items() if value is not None}
     return platform.anyone.post("/api/v1/accounts", json=given)
 

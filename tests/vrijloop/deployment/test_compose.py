@@ -28,7 +28,7 @@ from tests.vrijloop.command_line import invoke
 from vrijloop.cli import app
 from vrijloop.deployment import setup as deployment
 from vrijloop.ingest_worker import WorkerSettings
-from vrijloop.platform_server import PlatformOptions, read_targets, read_tokens
+from vrijloop.platform_server import PlatformOptions, read_owners, read_targets, read_tokens
 from vrijloop.server_settings import ServerSettings
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -223,6 +223,26 @@ def test_a_second_set_up_only_adds(tmp_path: Path) -> None:
     for wrong in (("--name", "a b"), ("--factory", "Genk"), ("--gateway", "ingest")):
         with pytest.raises(UserError):
             invoke("setup", "compose", tmp_path / "wrong", *wrong)
+    assert not (tmp_path / "wrong").exists()
+
+
+@pytest.mark.parametrize("kind", ["compose", "debian"])
+def test_the_first_user_of_the_factory(kind: str, tmp_path: Path) -> None:
+    folder = tmp_path / "etc"
+    options = ("--factory", "genk", *(("--data", tmp_path / "lib") if kind == "debian" else ()))
+    said = invoke("setup", kind, tmp_path / "nobody", *options)
+    assert "vrijloop platform-invite genk EMAIL" in said
+    assert "OWNERS" not in (tmp_path / "nobody" / "platform.env").read_text()
+    said = invoke("setup", kind, folder, *options, "--owner", "eva@genk.example")
+    assert "platform-invite" not in said
+    written = dict(
+        line.split("=", 1) for line in (folder / "platform.env").read_text().splitlines() if not line.startswith("#")
+    )
+    assert read_owners(written["VRIJLOOP_PLATFORM_OWNERS"]) == {"genk": "eva@genk.example"}
+    assert "was kept" not in invoke("setup", kind, folder, *options, "--owner", "eva@genk.example")
+    assert "was kept" in invoke("setup", kind, folder, *options, "--owner", "an@genk.example")
+    with pytest.raises(UserError, match="'genk=eva'"):
+        invoke("setup", kind, tmp_path / "wrong", *options, "--owner", "eva")
     assert not (tmp_path / "wrong").exists()
 
 

@@ -55,7 +55,7 @@ def test_one_debian_server_runs_everything(tmp_path: Path) -> None:
     )
     environment |= {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     done = subprocess.run(
-        [ROOT / "scripts" / "debian-walk", "localhost", "genk"],
+        [ROOT / "scripts" / "debian-walk", "localhost", "genk", "eva@genk.example"],
         env=environment,
         capture_output=True,
         text=True,
@@ -111,14 +111,19 @@ def test_one_debian_server_runs_everything(tmp_path: Path) -> None:
 
             wait_for(lambda: seen() >= 5, "states to be stored", seconds=400)
             wait_for(lambda: listens(https), "the proxy to listen")
+            database = f"sqlite:///{root}/var/lib/vrijloop-platform/platform.sqlite"
             authority = etc / "certificates" / "ca.pem"
             assert "Vrijloop" in behind_tls(f"https://localhost:{https}/", "localhost", authority)
             assert "token" in behind_tls(f"https://localhost:{https}/control", "control.localhost", authority)
             with pytest.raises(httpx2.HTTPError):
                 behind_tls(f"https://localhost:{https}/", "elsewhere.example", authority)
             doctor = subprocess.run(
-                [program, "doctor", "-c", etc / "server.toml", "--json"], capture_output=True, text=True, timeout=60
-            )
+                [program, "doctor", "-c", etc / "server.toml", "--platform-database", database, "--json"],
+                capture_output=True, text=True, timeout=60,
+            )  # fmt: skip
+            assert "Nobody can answer requests to genk" in doctor.stdout, "until the owner has opened the link"
+            mails = root / "var" / "lib" / "vrijloop-platform" / "mail"
+            assert any("To: eva@genk.example" in one.read_text() for one in mails.iterdir())
             wrong = [one for one in json.loads(doctor.stdout) if one["level"] == "wrong"]
             assert wrong == [], doctor.stdout
             assert doctor.returncode == 0
@@ -126,8 +131,8 @@ def test_one_debian_server_runs_everything(tmp_path: Path) -> None:
 
 def test_the_page_and_the_script_have_the_same_steps() -> None:
     script = (ROOT / "scripts" / "debian-walk").read_text()
-    walked = re.sub(r'"?\$(etc|lib|opt|name|factory)\b"?', lambda match: {
-        "etc": "/etc/vrijloop", "lib": "/var/lib", "opt": "/opt/vrijloop", "name": "NAME", "factory": "FACTORY"}[match[1]], script).replace('"', "")  # fmt: skip
+    walked = re.sub(r'"?\$(etc|lib|opt|name|factory|owner)\b"?', lambda match: {
+        "etc": "/etc/vrijloop", "lib": "/var/lib", "opt": "/opt/vrijloop", "name": "NAME", "factory": "FACTORY", "owner": "OWNER"}[match[1]], script).replace('"', "")  # fmt: skip
     commands = [
         line.strip().removeprefix("sudo ")
         for block in re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)

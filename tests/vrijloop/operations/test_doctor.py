@@ -19,6 +19,7 @@ from sharing_platform.notifications.mail import NotSentError, queue_mail
 from sharing_platform.notifications.models import Mail
 from sharing_platform.notifications.webhooks import RETRY_AFTER
 from sharing_platform.organisations.accounts import get_or_create_account
+from sharing_platform.organisations.directory import ensure_configured
 from telemetry import SystemClock, UserError
 from tests.certificates import ask_for_certificate, make_certificates
 from tests.servers import Mosquitto, free_port, serving
@@ -185,6 +186,15 @@ def test_a_healthy_platform(database_url: str, monkeypatch: pytest.MonkeyPatch) 
     )  # the disk of this machine does not matter here
     open_database(database_url)
     assert {level for level, _ in platform_doctor(database_url).values()} == {"ok"}
+
+
+def test_a_factory_in_which_nobody_can_answer(database_url: str) -> None:
+    with open_database(database_url).begin() as session:
+        ensure_configured(session, ["genk"], SystemClock().now())
+    level, sentence = platform_doctor(database_url)["people"]
+    assert level == "warning"
+    assert "Nobody can answer requests to genk" in sentence
+    assert "vrijloop platform-invite genk EMAIL" in sentence
 
 
 def test_a_platform_whose_mails_do_not_arrive(database_url: str) -> None:

@@ -1,0 +1,71 @@
+"""The one-off commands of a sharing platform, on the file of one that does not run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sharing_platform.database import open_database
+from sharing_platform.organisations import invitations
+from sharing_platform.organisations.directory import ensure_configured
+from sharing_platform.organisations.first_people import factories_without_answer
+from telemetry import SystemClock, UserError
+from tests.platform_databases import sqlite_copy
+from tests.vrijloop.command_line import invoke
+from vrijloop.demo.requests import PLANNER, planner_link
+from vrijloop.demo.workplace import Ports, Workplace
+from vrijloop.platform_server import read_owners
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> str:
+    """Its database, in which the factory is that of a configured token."""
+    url = sqlite_copy(tmp_path / "platform.sqlite")
+    with open_database(url).begin() as session:
+        ensure_configured(session, ["genk"], SystemClock().now())
+    return url
+
+
+def test_an_invitation_to_a_factory(platform: str) -> None:
+    options = ("--database", platform, "--url", "https://vrijloop.example/")
+    printed = invoke("platform-invite", "genk", "Eva@Genk.example", "--role", "planner", *options)
+    assert printed.startswith("https://vrijloop.example/welcome/")
+    with open_database(platform)() as session:
+        (invitation,) = invitations.of_organisation(session, "genk", SystemClock().now())
+        assert (invitation.email, invitation.role, invitation.name) == ("eva@genk.example", "planner", "Eva")
+    assert invoke("platform-invite", "genk", "eva@genk.example", *options) != printed, "the newest replaces the others"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("gent", "eva@genk.example"), "no organisation 'gent' on this platform. It has genk"),
+        (("genk", "eva"), "eva: not an e-mail address"),
+        (("genk", "eva@genk.example", "--name", "E"), "--name"),
+    ],
+)
+def test_what_cannot_be_invited(platform: str, arguments: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        invoke("platform-invite", *arguments, "--database", platform)
+
+
+def test_the_demos_planner_gets_a_link_at_every_start(platform: str, tmp_path: Path) -> None:
+    place = Workplace(tmp_path, Ports(1, 2, 3, 4, 8340), "genk", "gw-demo", "5")
+    links = {planner_link(place) for _ in range(2)}
+    assert len(links) == 2
+    assert {one.rpartition("/")[0] for one in links} == {"http://127.0.0.1:8340/welcome"}
+    with pytest.raises(UserError, match=f"{PLANNER} is a member of genk already"):
+        invoke("platform-invite", "genk", PLANNER, "--database", platform)
+    with open_database(platform)() as session:
+        assert [one.id for one in factories_without_answer(session)] == ["genk"], "until the link is used"
+
+
+def test_owners_as_they_are_configured() -> None:
+    assert read_owners(" genk=Eva@Genk.example, hal-2=an@hal.be,") == {
+        "genk": "eva@genk.example",
+        "hal-2": "an@hal.be",
+    }
+    for wrong in ("genk", "genk=eva", "Genk 2=eva@genk.example", "=eva@genk.example"):
+        with pytest.raises(UserError, match="--owners"):
+            read_owners(wrong)
