@@ -38,7 +38,7 @@ from sharing_platform.notifications.delivery import Channels, PostWebhook
 from sharing_platform.notifications.mail import Mailer
 from sharing_platform.notifications.webhooks import HTTPS
 from sharing_platform.openapi import describe
-from sharing_platform.organisations import accounts_api, webhooks_api
+from sharing_platform.organisations import accounts_api, passkey_pages, passkeys_api, webhooks_api
 from sharing_platform.organisations import api as organisations_api
 from sharing_platform.organisations import pages as account_pages
 from sharing_platform.organisations.dependencies import security_of
@@ -73,6 +73,7 @@ ROUTERS = (
     bookings_api.listing_requests,
     wanted_api.router,
     accounts_api.router,
+    passkeys_api.router,
     organisations_api.router,
     region_api.router,
     webhooks_api.router,
@@ -84,6 +85,7 @@ ROUTERS = (
     listing_pages.router,
     wanted_pages.router,
     account_pages.router,
+    passkey_pages.router,
     overview_pages.router,
     booking_pages.router,
     confirmation_pages.router,

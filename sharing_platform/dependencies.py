@@ -52,6 +52,11 @@ class PlatformContext:
         """Name of the cookie by which a browser is known."""
         return "__Host-device" if self.secure else "device"
 
+    @property
+    def challenge_cookie(self) -> str:
+        """Name of the cookie of a browser that was asked to sign something with a passkey."""
+        return "__Host-challenge" if self.secure else "challenge"
+
 
 def get_context(request: Request) -> PlatformContext:
     return cast("PlatformContext", request.app.state.context)

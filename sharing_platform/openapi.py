@@ -55,6 +55,20 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "InvitationAnswerIn": {"accepted": True},
     "ForgotIn": {"email": "an@startup.example"},
     "SignInIn": {"email": "an@startup.example", "password": "a sentence that is long enough"},
+    "PasskeySignInIn": {
+        "credential": {
+            "id": "S2V5", "rawId": "S2V5", "type": "public-key",
+            "response": {"clientDataJSON": "e30", "authenticatorData": "AAAA", "signature": "AAAA", "userHandle": None},
+        },
+    },
+    "ProofIn": {"password": "a sentence that is long enough"},
+    "PasskeyNameIn": {"name": "Laptop in the office"},
+    "PasskeyIn": {
+        "name": "Laptop in the office",
+        "credential": {
+            "id": "S2V5", "rawId": "S2V5", "type": "public-key", "response": {"clientDataJSON": "e30", "attestationObject": "AAAA"},
+        },
+    },
     "SpeakForIn": {"organisation": "start-up-bv"},
     "PasswordIn": {"old": "a sentence that is long enough", "new": "another sentence, just as long"},
     "OrganisationIn": {"name": "Hal 2", "country": "BE", "enterprise_number": "0876.543.270", "place": "Sint-Truiden", "address": "Dijk 4, 3800 Sint-Truiden"},

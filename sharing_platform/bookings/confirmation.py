@@ -86,10 +86,9 @@ def confirm_signed_in(context: PlatformContext, person: SignedIn, booking_id: st
 
 
 def _booking_of(session: Session, link: MailedLink) -> Booking:
-    """Raises NotFoundError: whoever has a password by now confirms signed in."""
-    account = accounts.confirmed_account(session, link.email)
+    """Raises NotFoundError: whoever has a password or a passkey by now confirms signed in."""
     booking = session.get(Booking, link.subject)
-    if booking is None or (account is not None and account.password_hash is not None):
+    if booking is None or accounts.can_sign_in(session, accounts.confirmed_account(session, link.email)):
         raise NotFoundError("link")
     return booking
 

@@ -26,11 +26,11 @@ def receipt(shown: BookingOut, guest: Guest) -> BookingOut:
 
 
 def ask_to_confirm(context: PlatformContext, session: Session, booking: Booking, guest: Guest, now: datetime) -> None:
-    """Send an e-mail with a link to confirm the request. Who has a password signs in to do that; a mailbox alone is not enough then."""
+    """Send an e-mail with a link to confirm the request. Who has a password or a passkey signs in to do that; a mailbox alone is not enough then."""
     if booking.state != State.REQUESTED or booking.seeker is not None:
         return
     account = accounts.confirmed_account(session, guest.email)
-    if account is not None and account.password_hash is not None:
+    if accounts.can_sign_in(session, account):
         key, link = "known_request", f"{context.url}/requests/{booking.id}"
     else:
         typed = {"name": guest.name, "organisation": guest.organisation, "language": guest.language}

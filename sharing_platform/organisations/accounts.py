@@ -6,10 +6,10 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.orm import Session
 
-from sharing_platform.errors import InvalidError, NotFoundError
+from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
 from sharing_platform.organisations import devices, directory
 from sharing_platform.organisations.credentials import (
     check_password,
@@ -19,10 +19,12 @@ from sharing_platform.organisations.credentials import (
     verify_password,
 )
 from sharing_platform.organisations.mailed_links import end_links
-from sharing_platform.organisations.models import Account, Membership, Organisation, WebSession
+from sharing_platform.organisations.models import Account, Membership, Organisation, Passkey, WebSession
 from sharing_platform.organisations.permissions import Actor, Kind, Role, rights_of
 
 SESSION_LIFE = timedelta(days=14)
+_RECENT = timedelta(minutes=10)
+"""For so long after signing in, nobody else is thought to have sat down at the same browser."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,18 @@ class NewSession:
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who a session belongs to, and for whom they speak; `organisation` is None for somebody who is in none."""
+    """Who a session belongs to, and for whom they speak; `organisation` is None for somebody who is in none. `since`: when they signed in. `can_return`: whether
+    they can sign in again without a mailed link."""
 
     account: Account
     organisation: Organisation | None
     role: Role | None
+    since: datetime
+    can_return: bool
+
+    def recent(self, now: datetime) -> bool:
+        """Whether they have signed in a moment ago."""
+        return now - self.since < _RECENT
 
     def actor(self) -> Actor | None:
         if self.organisation is None or self.role is None:
@@ -70,6 +79,17 @@ def confirmed_account(session: Session, email: str) -> Account | None:
     """The account whose owner has shown that they read the mail of this address."""
     account = find_account(session, email)
     return account if account is not None and account.confirmed is not None else None
+
+
+def can_sign_in(session: Session, account: Account | None) -> bool:
+    """Whether there is such an account, and it can be signed in to without a mailed link: a mailbox alone is not enough for it any more."""
+    if account is None:
+        return False
+    return bool(session.scalar(select(_has_credential()).where(Account.id == account.id)))
+
+
+def _has_credential() -> ColumnElement[bool]:
+    return Account.password_hash.is_not(None) | exists().where(Passkey.account_id == Account.id)
 
 
 def make_account(session: Session, email: str, name: str, language: str, now: datetime) -> Account:
@@ -137,7 +157,7 @@ def speak_for_first(session: Session, account: Account, organisation: Organisati
 def user_of_session(session: Session, secret: str, now: datetime) -> SignedIn | None:
     """Who the cookie belongs to. Role and organisation are read each time: what was taken away is away at once."""
     query = (
-        select(WebSession, Account, Membership, Organisation)
+        select(WebSession, Account, Membership, Organisation, _has_credential())
         .join(Account, Account.id == WebSession.account_id)
         .outerjoin(
             Membership,
@@ -149,8 +169,9 @@ def user_of_session(session: Session, secret: str, now: datetime) -> SignedIn | 
     row = session.execute(query).first()
     if row is None:
         return None
-    _, account, membership, organisation = row
-    return SignedIn(account, organisation, Role(membership.role) if membership else None)
+    current, account, membership, organisation, can_return = row
+    role = Role(membership.role) if membership else None
+    return SignedIn(account, organisation, role, current.created, can_return)
 
 
 def sign_out(session: Session, secret: str) -> None:
@@ -167,8 +188,12 @@ def switch_organisation(session: Session, secret: str, organisation: str, now: d
     current.organisation_id = organisation
 
 
-def change_password(session: Session, account: Account, old: str | None, new: str, now: datetime) -> None:
-    """Somebody who is signed in chooses another password, or the first. Raises what `set_password` raises, and InvalidError for a wrong old one."""
-    if account.password_hash is not None and not verify_password(account.password_hash, old or ""):
-        raise InvalidError("sign_in_wrong", "old")
-    set_password(session, account, new, now)
+def require_password(account: Account, given: str | None, field: str) -> None:
+    """It is the person who sits there, and not somebody at a browser that was left open: they know the password. Who has none has just signed in. Raises InvalidError
+    at `field`, ConflictError for who has none."""
+    if account.password_hash is None:
+        raise ConflictError("sign_in_again")
+    if not given:
+        raise InvalidError("password_needed", field)
+    if not verify_password(account.password_hash, given):
+        raise InvalidError("password_wrong", field)

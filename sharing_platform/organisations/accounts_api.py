@@ -13,6 +13,7 @@ from sharing_platform.organisations.accounts import SESSION_LIFE, NewSession, Si
 from sharing_platform.organisations.dependencies import Device, Person
 from sharing_platform.organisations.devices import DEVICE_LIFE
 from sharing_platform.organisations.directory import memberships
+from sharing_platform.organisations.models import Account
 from sharing_platform.organisations.permissions import Role
 from sharing_platform.organisations.schemas import (
     AccountOut,
@@ -168,6 +169,12 @@ def keep_session(response: Response, context: PlatformContext, new: NewSession) 
             secure=context.secure,
             path="/",
         )
+
+
+def keep_language(request: Request, response: Response, context: PlatformContext, account: Account) -> None:
+    """The account's, in a browser in which none was chosen."""
+    if "lang" not in request.cookies:
+        response.set_cookie("lang", account.language, samesite="lax", httponly=True, secure=context.secure)
 
 
 def end_session(request: Request, response: Response, context: PlatformContext) -> None:

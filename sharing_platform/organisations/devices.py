@@ -22,10 +22,15 @@ def is_known(session: Session, account: Account | None, secret: str, now: dateti
     return device is not None and device.expires > now
 
 
+def is_given_out(session: Session, secret: str, now: datetime) -> bool:
+    """Whether the platform has given out this secret, for any account."""
+    known = select(KnownDevice.hash).where(KnownDevice.hash == hash_secret(secret), KnownDevice.expires > now).limit(1)
+    return bool(secret) and session.scalars(known).first() is not None
+
+
 def remember(session: Session, account: Account, secret: str, now: datetime) -> str:
     """The secret for the cookie. `secret`: what the browser presented; kept if the platform has given it out, for this account or another."""
-    known = select(KnownDevice.hash).where(KnownDevice.hash == hash_secret(secret), KnownDevice.expires > now).limit(1)
-    if not secret or session.scalars(known).first() is None:
+    if not is_given_out(session, secret, now):
         secret, _ = new_secret()
     session.merge(KnownDevice(hash=hash_secret(secret), account_id=account.id, created=now, expires=now + DEVICE_LIFE))
     session.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, String
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sharing_platform.database import Base, UtcDateTime
@@ -134,6 +134,37 @@ class WebSession(Base):
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
     organisation_id: Mapped[str | None] = mapped_column(ForeignKey("organisation.id"))
     created: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Passkey(Base):
+    """A public key with which somebody signs in (WebAuthn). `credential` and `public_key` in base64url; `uses`: the authenticator's own count, 0 where it keeps none."""
+
+    __tablename__ = "passkey"
+    __table_args__ = (
+        Index("passkey_by_account", "account_id"),
+        Index("passkey_by_credential", "credential", unique=True),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
+    name: Mapped[str] = mapped_column(String(60))
+    credential: Mapped[str] = mapped_column(String(1400))
+    public_key: Mapped[str] = mapped_column(Text)
+    uses: Mapped[int] = mapped_column(BigInteger)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PasskeyChallenge(Base):
+    """What a browser is to sign with a passkey: once, and soon. `holder`: the hash of the cookie of the browser that asked. `account_id`: whose account the
+    passkey is added to; null for signing in."""
+
+    __tablename__ = "passkey_challenge"
+
+    holder: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("account.id"))
+    challenge: Mapped[str] = mapped_column(String(100))
     expires: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

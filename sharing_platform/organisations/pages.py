@@ -10,9 +10,10 @@ from sharing_platform.dependencies import client_address
 from sharing_platform.errors import ConflictError, PlatformError
 from sharing_platform.organisations import service
 from sharing_platform.organisations.accounts import SignedIn
-from sharing_platform.organisations.accounts_api import end_session, keep_session
+from sharing_platform.organisations.accounts_api import end_session, keep_language, keep_session
 from sharing_platform.organisations.dependencies import Page, PageRequest, require_person
 from sharing_platform.organisations.directory import memberships
+from sharing_platform.organisations.passkeys import of_account, relying_party
 from sharing_platform.organisations.schemas import ForgotIn, LinkOut, RegisterIn, SignInIn, WelcomeIn
 from sharing_platform.pages import Form, FormData, safe_next_path, validate_form
 
@@ -46,25 +47,29 @@ def post_register(page: Page, form: FormData) -> Response:
 
 @router.get("/sign-in")
 def get_sign_in(page: Page) -> HTMLResponse:
-    return page.render("sign_in.html", next=safe_next_path(page.request.query_params.get("next")))
+    return page.render("sign_in.html", 200, **sign_in_values(page, page.request.query_params.get("next")))
 
 
 @router.post("/sign-in")
 def post_sign_in(page: Page, form: FormData) -> Response:
-    after = safe_next_path(form.get("next"))
+    after = form.get("next")
     wanted, problems = validate_form(SignInIn, {name: form.get(name) for name in ("email", "password")})
     typed = {"email": form.get("email", "")}
     if wanted is None:
-        return page.render_form("sign_in.html", None, typed, problems, next=after)
+        return page.render_form("sign_in.html", None, typed, problems, **sign_in_values(page, after))
     try:
         new, account = service.sign_in(page.context, wanted, client_address(page.request), page.device)
     except PlatformError as error:
-        return page.render_form("sign_in.html", error, typed, {}, next=after)
-    answer = page.redirect(after)
+        return page.render_form("sign_in.html", error, typed, {}, **sign_in_values(page, after))
+    answer = page.redirect(safe_next_path(after))
     keep_session(answer, page.context, new)
-    if "lang" not in page.request.cookies:
-        answer.set_cookie("lang", account.language, samesite="lax", httponly=True, secure=page.context.secure)
+    keep_language(page.request, answer, page.context, account)
     return answer
+
+
+def sign_in_values(page: PageRequest, after: str | None) -> dict[str, object]:
+    """What the page for signing in shows. `after`: the page to go to then, as the address or the form asks for it."""
+    return {"next": safe_next_path(after), "party": relying_party(page.context.url)}
 
 
 @router.post("/sign-out")
@@ -133,8 +138,8 @@ def _link_shown(page: PageRequest) -> LinkOut:
 
 
 @router.get("/account")
-def get_account(page: Page) -> HTMLResponse:
-    return _account(page, require_person(page.person))
+def getshow_account(page: Page) -> HTMLResponse:
+    return show_account(page, require_person(page.person))
 
 
 @router.post("/account/password")
@@ -143,7 +148,7 @@ def post_password(page: Page, form: FormData) -> Response:
     try:
         new = service.change_password(page.context, person, form.get("old"), form.get("password", ""), page.device)
     except PlatformError as error:
-        return _account(page, person, error)
+        return show_account(page, person, error)
     answer = page.redirect("/account", "saved")
     keep_session(answer, page.context, new)
     return answer
@@ -163,7 +168,7 @@ def post_leave(page: Page, form: FormData) -> Response:
     try:
         service.leave(page.context, person, form.get("organisation", ""))
     except ConflictError as error:
-        return _account(page, person, error)
+        return show_account(page, person, error)
     return page.redirect("/account", "left")
 
 
@@ -178,22 +183,30 @@ def post_invitation(invitation_id: str, page: Page, form: FormData) -> Response:
 def post_erase(page: Page, form: FormData) -> Response:
     person = require_person(page.person)
     if form.get("sure") != "yes":
-        return _account(page, person, status=422)
+        return show_account(page, person, status=422)
     try:
         service.erase(page.context, person)
     except PlatformError as error:
-        return _account(page, person, error)
+        return show_account(page, person, error)
     answer = page.redirect("/", "erased")
     end_session(page.request, answer, page.context)
     return answer
 
 
-def _account(
-    page: PageRequest, person: SignedIn, error: PlatformError | None = None, status: int = 200
+def show_account(
+    page: PageRequest, person: SignedIn, error: PlatformError | None = None, status: int = 200, **more: object
 ) -> HTMLResponse:
+    """The page of somebody's account. `error`: of the form for the password."""
     with read_session(page.context.sessions) as session:
-        organisations = memberships(session, person.account.id)
+        values = {
+            "memberships": memberships(session, person.account.id),
+            "passkeys": of_account(session, person.account.id),
+            "party": relying_party(page.context.url),
+            "recent": person.recent(page.now),
+            "passkey_notice": None,
+            **more,
+        }
     if error is not None:
         empty: Form = {}
-        return page.render_form("account.html", error, empty, {}, memberships=organisations)
-    return page.render("account.html", status, memberships=organisations)
+        return page.render_form("account.html", error, empty, {}, **values)
+    return page.render("account.html", status, **values)

@@ -21,6 +21,8 @@ from sharing_platform.organisations.models import (
     KnownDevice,
     MailedLink,
     Membership,
+    Passkey,
+    PasskeyChallenge,
     WebSession,
 )
 from sharing_platform.organisations.permissions import Role
@@ -47,6 +49,7 @@ def export(session: Session, account: Account, events: Events) -> dict[str, Any]
         ],
         "sessions": rows_of(session, WebSession, account, "created", "expires", "organisation_id"),
         "devices": rows_of(session, KnownDevice, account, "created", "expires"),
+        "passkeys": rows_of(session, Passkey, account, "name", "created", "last_used"),
     }
     events.publish(PersonalDataRequested(session, account, data))
     mails = select(Mail).where((Mail.account_id == account.id) | (Mail.to == account.email))
@@ -74,7 +77,7 @@ def erase(session: Session, account: Account, events: Events, now: datetime) -> 
     for organisation, role in memberships(session, account.id):
         if role == Role.OWNER and _left_alone(session, organisation.id, account.id):
             raise ConflictError("last_owner")
-    tables: Iterable[Any] = (WebSession, KnownDevice, Membership, Mail)
+    tables: Iterable[Any] = (WebSession, KnownDevice, Passkey, PasskeyChallenge, Membership, Mail)
     for table in tables:
         session.execute(delete(table).where(table.account_id == account.id))
     session.execute(delete(MailedLink).where(MailedLink.email == account.email))

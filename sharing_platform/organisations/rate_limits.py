@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,6 +25,9 @@ class Bound:
     window: timedelta
 
 
+Counted = tuple[Bound, str]
+"""A bound, and whose attempt was counted."""
+
 _HOUR = timedelta(hours=1)
 
 SIGN_IN_BY_ACCOUNT_AND_ADDRESS = Bound("sign_in_account_address", 10, timedelta(minutes=15))
@@ -31,6 +35,8 @@ SIGN_IN_BY_ADDRESS = Bound("sign_in_address", 60, timedelta(minutes=15))
 SIGN_IN_BY_ACCOUNT = Bound("sign_in_account", 100, timedelta(minutes=15))
 """From all places that the account is not known in: ten of them reach it, or a net of robots. Known devices and mailed links still let in."""
 SIGN_IN_BY_DEVICE = Bound("sign_in_device", 50, timedelta(minutes=15))
+CHALLENGE_BY_SENDER = Bound("challenge_sender", 60, timedelta(minutes=15))
+"""What browsers are asked to sign with a passkey, from one network address or in one known browser."""
 PASSWORD_BY_ACCOUNT = Bound("password_account", 10, timedelta(minutes=15))
 """Old passwords tried by somebody who is signed in."""
 MAIL_BY_SENDER = Bound("mail_sender", 20, _HOUR)
@@ -48,6 +54,30 @@ def count_attempt(sessions: sessionmaker[Session], bound: Bound, whose: str, now
         _count(sessions, bound, whose, now)
     except IntegrityError:
         _count(sessions, bound, whose, now)  # another process began the same window at the same moment
+
+
+def count_sign_in(
+    sessions: sessionmaker[Session], email: str | None, address: str, device: str | None, now: datetime
+) -> list[Counted]:
+    """Count an attempt to sign in. `email`: of the account, None where there is no telling; `device`: the secret of a browser that is known for it. Returns what
+    was counted. Raises TooManyError."""
+    counted = _of_sign_in(email, address, device)
+    for bound, whose in counted:
+        count_attempt(sessions, bound, whose, now)
+    return counted
+
+
+def _of_sign_in(email: str | None, address: str, device: str | None) -> list[Counted]:
+    """In this order: who is over one bound does not use up the next, which others share."""
+    if email is None:
+        return [(SIGN_IN_BY_ADDRESS, address)]
+    if device is not None:
+        return [(SIGN_IN_BY_DEVICE, f"{email}/{device}")]
+    return [
+        (SIGN_IN_BY_ACCOUNT_AND_ADDRESS, f"{email}/{address}"),
+        (SIGN_IN_BY_ADDRESS, address),
+        (SIGN_IN_BY_ACCOUNT, email),
+    ]
 
 
 def count_mail(sessions: sessionmaker[Session], kind: str, sender: str, mailbox: str, now: datetime) -> bool:
@@ -94,11 +124,12 @@ def count_in_transaction(session: Session, bound: Bound, whose: str, now: dateti
     window.count += 1
 
 
-def give_back(session: Session, bound: Bound, whose: str) -> None:
+def give_back(session: Session, counted: Iterable[Counted]) -> None:
     """What was counted as an attempt has succeeded."""
-    window = session.get(RateWindow, _key(bound, whose), with_for_update=True)
-    if window is not None and window.count > 0:
-        window.count -= 1
+    for bound, whose in counted:
+        window = session.get(RateWindow, _key(bound, whose), with_for_update=True)
+        if window is not None and window.count > 0:
+            window.count -= 1
 
 
 def _key(bound: Bound, whose: str) -> str:

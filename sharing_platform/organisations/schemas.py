@@ -8,7 +8,17 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from sharing_platform.organisations.permissions import Kind, Right, Role
-from sharing_platform.schemas import ApiModel, Email, Latitude, Longitude, LongText, Name, OneLine, OrganisationName
+from sharing_platform.schemas import (
+    ApiModel,
+    Email,
+    Latitude,
+    Longitude,
+    LongText,
+    Name,
+    OneLine,
+    OrganisationName,
+    Term,
+)
 
 Password = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"format": "password"})]
 LanguageCode = Literal["nl", "fr", "en"]
@@ -81,6 +91,43 @@ class PasswordIn(ApiModel):
 
     old: Password | None = None
     new: Password
+
+
+class PasskeySignInIn(ApiModel):
+    """The answer of the browser (`PublicKeyCredential.toJSON()`) to the options that it was given just before."""
+
+    credential: dict[str, Any]
+
+
+class ProofIn(ApiModel):
+    """The password proves that it is the person; not needed shortly after signing in."""
+
+    password: Password | None = None
+
+
+class PasskeyNameIn(ApiModel):
+    """How the person calls it, to tell it from others."""
+
+    name: Term
+
+
+class PasskeyIn(PasskeyNameIn, PasskeySignInIn):
+    """A new passkey: the browser's answer to the options, and a name."""
+
+
+class PasskeyOut(ApiModel):
+    """A passkey. `last_used`: when somebody last signed in with it."""
+
+    id: str
+    name: str
+    created: datetime
+    last_used: datetime | None
+
+
+class PasskeysOut(ApiModel):
+    """The oldest first."""
+
+    passkeys: list[PasskeyOut]
 
 
 class SpeakForIn(ApiModel):

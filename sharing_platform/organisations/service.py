@@ -33,7 +33,6 @@ from sharing_platform.organisations.identifiers import BELGIUM, identifier_of
 from sharing_platform.organisations.mailed_links import Purpose, find_link, use_link
 from sharing_platform.organisations.models import Account, ApiToken, Invitation, MailedLink, Membership, Organisation
 from sharing_platform.organisations.permissions import Actor, Kind, Right, Role
-from sharing_platform.organisations.rate_limits import Bound
 from sharing_platform.organisations.schemas import (
     LinkOut,
     MemberIn,
@@ -186,28 +185,12 @@ def sign_in(context: PlatformContext, wanted: SignInIn, address: str, device: st
     with read_session(context.sessions) as session:
         account = accounts.find_account(session, wanted.email)
         known = devices.is_known(session, account, device, now)
-    counted = _known_attempt(wanted.email, device) if known else _attempt(wanted.email, address)
-    for bound, whose in counted:
-        rate_limits.count_attempt(context.sessions, bound, whose, now)
+    counted = rate_limits.count_sign_in(context.sessions, wanted.email, address, device if known else None, now)
     with context.sessions.begin() as session:
         account = accounts.sign_in(session, wanted.email, wanted.password)
-        for bound, whose in counted:
-            rate_limits.give_back(session, bound, whose)
+        rate_limits.give_back(session, counted)
         log(session, now, None, "account.signed_in", account.id)
         return accounts.start_session(session, account, device, now), account
-
-
-def _attempt(email: str, address: str) -> list[tuple[Bound, str]]:
-    """In this order: who is over one bound does not use up the next, which others share."""
-    return [
-        (rate_limits.SIGN_IN_BY_ACCOUNT_AND_ADDRESS, f"{email}/{address}"),
-        (rate_limits.SIGN_IN_BY_ADDRESS, address),
-        (rate_limits.SIGN_IN_BY_ACCOUNT, email),
-    ]
-
-
-def _known_attempt(email: str, device: str) -> list[tuple[Bound, str]]:
-    return [(rate_limits.SIGN_IN_BY_DEVICE, f"{email}/{device}")]
 
 
 def sign_out(context: PlatformContext, secret: str) -> None:
@@ -222,12 +205,15 @@ def speak_for(context: PlatformContext, secret: str, organisation: str) -> None:
 
 
 def change_password(context: PlatformContext, person: SignedIn, old: str | None, new: str, device: str) -> NewSession:
-    """`old`: None for the first password of an account that has none. Ends all sessions; returns a new one. Raises InvalidError, TooManyError."""
+    """`old`: None for the first password of an account that has none. Ends all sessions; returns a new one. Raises InvalidError, TooManyError, and ConflictError where
+    somebody without a password, but with a passkey, has signed in too long ago."""
     now = context.now()
     rate_limits.count_attempt(context.sessions, rate_limits.PASSWORD_BY_ACCOUNT, person.account.id, now)
     with context.sessions.begin() as session:
         account = session.get_one(Account, person.account.id)
-        accounts.change_password(session, account, old, new, now)
+        if account.password_hash is not None or (person.can_return and not person.recent(now)):
+            accounts.require_password(account, old, "old")
+        accounts.set_password(session, account, new, now)
         log(session, now, person.actor(), "account.password", account.id)
         return accounts.start_session(session, account, device, now)
 

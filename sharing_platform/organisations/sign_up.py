@@ -46,13 +46,13 @@ class SignUp:
         """Tell somebody that they are invited. By whom, they see on the platform: an organisation's name is what its owners typed. Returns the link."""
         account = accounts.confirmed_account(session, invitation.email)
         link = self.invitation_link(session, invitation, language, now)
-        key = "invited_known" if _signs_in(account) else "invited"
+        key = "invited_known" if accounts.can_sign_in(session, account) else "invited"
         self.write(session, account or Mailbox(invitation.email, language), key, now, link=link)
         return link
 
     def invitation_link(self, session: Session, invitation: Invitation, language: str, now: datetime) -> str:
-        """Where somebody answers an invitation: on their overview, or for who has no password yet on a page that opens once."""
-        if _signs_in(accounts.confirmed_account(session, invitation.email)):
+        """Where somebody answers an invitation: on their overview, or for who has neither password nor passkey yet on a page that opens once."""
+        if accounts.can_sign_in(session, accounts.confirmed_account(session, invitation.email)):
             return f"{self.url}/desk"
         details = {"language": language}
         secret = create_link(
@@ -77,10 +77,6 @@ class SignUp:
         **values: object,
     ) -> None:
         queue_mail(session, recipient, key, self.zone, now, (), **values)
-
-
-def _signs_in(account: Account | None) -> bool:
-    return account is not None and account.password_hash is not None
 
 
 def mailbox_of(account: Account) -> Recipient:

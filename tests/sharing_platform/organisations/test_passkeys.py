@@ -1,0 +1,383 @@
+"""Passkeys: added, named, removed, and signed in with; and whatever somebody may try instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+from playwright.sync_api import expect
+from sqlalchemy import text
+
+from sharing_platform.organisations.passkeys import MAX_PASSKEYS, RelyingParty, relying_party
+from sharing_platform.organisations.permissions import Kind, Role
+from tests.sharing_platform.conftest import ONE_DATABASE, Platform, client
+from tests.sharing_platform.organisations.authenticator import Authenticator
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+PASSWORD = "een zin die lang genoeg is"
+SIGN_IN, OWN = "/api/v1/session/passkey", "/api/v1/account/passkeys"
+
+
+def browser_of(platform: Platform) -> httpx2.Client:
+    return client(platform.url, headers={"Origin": platform.url})
+
+
+def authenticator(platform: Platform, **wrong: Any) -> Authenticator:
+    return Authenticator(origin=platform.url.replace("127.0.0.1", "localhost"), **wrong)
+
+
+def add(
+    person: httpx2.Client, key: Authenticator, name: str = "Laptop", password: str | None = None
+) -> httpx2.Response:
+    asked = person.post(f"{OWN}/options", json={"password": password})
+    if asked.status_code != 200:
+        return asked
+    return person.post(OWN, json={"name": name, "credential": key.create(asked.json())})
+
+
+def sign_in(browser: httpx2.Client, key: Authenticator) -> httpx2.Response:
+    asked = browser.post(f"{SIGN_IN}/options")
+    if asked.status_code != 200:
+        return asked
+    return browser.post(SIGN_IN, json={"credential": key.get(asked.json())})
+
+
+def code_of(answer: httpx2.Response) -> str | None:
+    return str(answer.json()["code"]) if answer.status_code >= 400 else None
+
+
+@pytest.mark.parametrize(
+    ("url", "party"),
+    [
+        ("https://deel.limburg.be", RelyingParty("deel.limburg.be", "https://deel.limburg.be")),
+        ("https://Deel.Limburg.be:443/", RelyingParty("deel.limburg.be", "https://deel.limburg.be")),
+        ("https://deel.limburg.be:8443", RelyingParty("deel.limburg.be", "https://deel.limburg.be:8443")),
+        ("http://localhost:8340", RelyingParty("localhost", "http://localhost:8340")),
+        ("http://127.0.0.1:8340", RelyingParty("localhost", "http://localhost:8340")),
+        ("http://[::1]:8340", RelyingParty("localhost", "http://localhost:8340")),
+        ("https://192.0.2.7", None), ("https://[2001:db8::1]", None),
+    ],
+)  # fmt: skip
+def test_whose_passkeys_they_are(url: str, party: RelyingParty | None) -> None:
+    assert relying_party(url) == party
+
+
+def test_from_adding_to_removing(platform: Platform) -> None:
+    own = platform.somebody("an@startup.be", "startup")
+    key = authenticator(platform)
+    made = add(own, key, "  Laptop  ")
+    assert (made.status_code, made.json()["name"], made.json()["last_used"]) == (201, "Laptop", None)
+    mail = platform.mail("an@startup.be", "passkey").get_content()
+    assert f"{platform.url}/account" in mail
+    new = browser_of(platform)
+    assert sign_in(new, key).status_code == 204
+    assert new.get("/api/v1/account").json()["email"] == "an@startup.be"
+    assert new.get("/api/v1/organisation").json()["id"] == "startup"
+    passkey = made.json()["id"]
+    assert own.put(f"{OWN}/{passkey}", json={"name": "Telefoon"}).status_code == 204
+    (shown,) = own.get(OWN).json()["passkeys"]
+    assert (shown["name"], shown["last_used"] is not None) == ("Telefoon", True)
+    assert own.delete(f"{OWN}/{passkey}").status_code == 204
+    assert own.get(OWN).json()["passkeys"] == []
+    assert code_of(sign_in(browser_of(platform), key)) == "passkey_wrong"
+    assert new.get("/api/v1/account").status_code == 200, "sessions go on; a new password ends them"
+    actions = [one["action"] for one in own.get("/api/v1/organisation/audit").json()["entries"]]
+    assert actions[:2] == ["passkey.removed", "passkey.added"]
+
+
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"origin": "https://evil.example"}, {"origin": "http://localhost"}, {"rp_id": "evil.example"}, {"verified": False},
+        {"user": "AAAAAAAAAAAAAAAAAAAAAA"}, {"uses": 1}, {"credential": b"another's, or nobody's"}, {"key": "another"},
+    ],
+    ids=lambda one: next(iter(one)),
+)  # fmt: skip
+def test_what_is_not_the_passkey_does_not_sign_in(platform: Platform, wrong: dict[str, Any]) -> None:
+    """The same answer whatever is wrong, and nobody else is kept out."""
+    own = platform.somebody("an@startup.be", "startup")
+    key = authenticator(platform)
+    assert add(own, key).status_code == 201
+    assert sign_in(browser_of(platform), key).status_code == 204
+    false = replace(key, **{name: value for name, value in wrong.items() if name != "key"})
+    false.key = false.key if "key" in wrong else key.key
+    new = browser_of(platform)
+    answer = sign_in(new, false)
+    assert (answer.status_code, code_of(answer)) == (422, "passkey_wrong")
+    assert new.get("/api/v1/account").status_code == 401
+    assert sign_in(new, key).status_code == 204
+
+
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
+@pytest.mark.parametrize(
+    "credential",
+    [
+        {}, {"id": "x"}, {"id": "A", "rawId": "A", "type": "public-key", "response": {}}, {"id": None, "response": []},
+        {"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": {"clientDataJSON": "\u00e9", "authenticatorData": "A", "signature": "A"}},
+        {"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": {"clientDataJSON": "e30", "attestationObject": "oWNmbXRkbm9uZQ"}},
+    ],
+)  # fmt: skip
+def test_nonsense_is_no_passkey(platform: Platform, credential: dict[str, Any]) -> None:
+    browser, own = browser_of(platform), platform.somebody("an@startup.be", "startup")
+    browser.post(f"{SIGN_IN}/options")
+    assert code_of(browser.post(SIGN_IN, json={"credential": credential})) == "passkey_wrong"
+    own.post(f"{OWN}/options", json={})
+    assert code_of(own.post(OWN, json={"name": "x", "credential": credential})) == "passkey_not_added"
+    page = browser.post("/sign-in/passkey", data={"credential": "{" * 5000}, headers={"Accept": "text/html"})
+    assert (page.status_code, "passkey is niet gelukt" in page.text) == (422, True)
+
+
+def test_an_answer_is_good_once_soon_and_in_the_browser_that_asked(platform: Platform) -> None:
+    own = platform.somebody("an@startup.be", "startup")
+    key = authenticator(platform, counts=False)
+    assert add(own, key).status_code == 201
+    new, other = browser_of(platform), browser_of(platform)
+    answer = {"credential": key.get(new.post(f"{SIGN_IN}/options").json())}
+    holder = dict(new.cookies)
+    other.post(f"{SIGN_IN}/options")
+    assert code_of(other.post(SIGN_IN, json=answer)) == "passkey_wrong", "asked for in another browser"
+    assert new.post(SIGN_IN, json=answer).status_code == 204
+    again = client(platform.url, headers={"Origin": platform.url}, cookies=holder)
+    assert code_of(again.post(SIGN_IN, json=answer)) == "passkey_wrong", "used"
+    answer = {"credential": key.get(new.post(f"{SIGN_IN}/options").json())}
+    platform.present[0] += timedelta(minutes=6)
+    assert code_of(new.post(SIGN_IN, json=answer)) == "passkey_wrong", "too old"
+    answer = {"credential": key.get(new.post(f"{SIGN_IN}/options").json())}
+    assert code_of(new.post(SIGN_IN, json={"credential": {}})) == "passkey_wrong"
+    assert new.post(SIGN_IN, json=answer).status_code == 204, "what is no answer at all does not use it up"
+    platform.later(2)
+    with platform.context.sessions() as session:
+        assert session.execute(text("SELECT count(*) FROM passkey_challenge")).scalar() == 0, "forgotten"
+
+
+def test_a_wrong_answer_uses_the_question_up(platform: Platform) -> None:
+    own = platform.somebody("an@startup.be", "startup")
+    key = authenticator(platform)
+    assert add(own, key).status_code == 201
+    new = browser_of(platform)
+    options = new.post(f"{SIGN_IN}/options").json()
+    key.verified = False
+    assert code_of(new.post(SIGN_IN, json={"credential": key.get(options)})) == "passkey_wrong"
+    key.verified = True
+    assert code_of(new.post(SIGN_IN, json={"credential": key.get(options)})) == "passkey_wrong"
+
+
+def test_what_was_asked_for_signing_in_adds_nothing(platform: Platform) -> None:
+    """Nor in another's session: what is to be signed belongs to the session that asked."""
+    own, other = platform.somebody("an@startup.be", "startup"), platform.somebody("b@b.be", "startup")
+    options = own.post(f"{OWN}/options", json={}).json()
+    key = authenticator(platform)
+    stolen = {"name": "x", "credential": key.create(options)}
+    assert code_of(other.post(OWN, json=stolen)) == "passkey_not_added"
+    other.post(f"{OWN}/options", json={})
+    assert code_of(other.post(OWN, json=stolen)) == "passkey_not_added"
+    assert own.post(OWN, json=stolen).status_code == 201
+    assert code_of(own.post(OWN, json=stolen)) == "passkey_not_added", "once"
+    taken = authenticator(platform, credential=key.credential)
+    assert code_of(add(other, taken)) == "passkey_not_added", "it is another account's already"
+    asked = own.post(f"{SIGN_IN}/options").json()
+    answer = own.post(OWN, json={"name": "x", "credential": key.create({**options, "challenge": asked["challenge"]})})
+    assert code_of(answer) == "passkey_not_added"
+    assert len(own.get(OWN).json()["passkeys"]) == 1
+    asked = own.post(f"{OWN}/options", json={}).json()
+    cookies = {"challenge": own.cookies["session"]}
+    mixed = client(platform.url, headers={"Origin": platform.url}, cookies=cookies)
+    assert code_of(mixed.post(SIGN_IN, json={"credential": key.get(asked)})) == "passkey_wrong"
+
+
+def test_anothers_passkeys_are_not_there(platform: Platform) -> None:
+    own, other = platform.somebody("an@startup.be", "startup"), platform.somebody("b@b.be", "startup")
+    passkey = add(own, authenticator(platform)).json()["id"]
+    assert other.get(OWN).json()["passkeys"] == []
+    assert other.put(f"{OWN}/{passkey}", json={"name": "x"}).status_code == 404
+    assert other.delete(f"{OWN}/{passkey}").status_code == 404
+    assert other.post(f"/account/passkeys/{passkey}", data={"name": "x"}).status_code == 404
+    assert other.post(f"/account/passkeys/{passkey}/remove").status_code == 404
+    assert own.get(OWN).json()["passkeys"][0]["name"] == "Laptop"
+
+
+def test_whoever_sits_down_at_an_open_browser_adds_none(platform: Platform) -> None:
+    own = platform.somebody("an@startup.be", "startup", password=PASSWORD)
+    platform.present[0] += timedelta(minutes=11)
+    assert code_of(add(own, authenticator(platform))) == "password_needed"
+    assert code_of(add(own, authenticator(platform), password="x")) == "password_wrong"
+    key = authenticator(platform)
+    assert add(own, key, password=PASSWORD).status_code == 201
+    codes = [add(own, key, password="x").status_code for _ in range(10)]
+    assert codes[-1] == 429, "guessing is bounded as elsewhere"
+
+
+def test_whoever_has_no_password_signs_in_again(platform: Platform) -> None:
+    own = platform.somebody("an@startup.be", "startup")
+    key = authenticator(platform)
+    assert add(own, key).status_code == 201
+    platform.present[0] += timedelta(minutes=11)
+    assert code_of(add(own, authenticator(platform))) == "sign_in_again"
+    chosen = {"new": PASSWORD}
+    assert code_of(own.put("/api/v1/account/password", json=chosen)) == "sign_in_again", (
+        "nor is a first password chosen"
+    )
+    assert "Meld u af en opnieuw aan" in own.get("/account", headers={"Accept": "text/html"}).text
+    again = browser_of(platform)
+    assert sign_in(again, key).status_code == 204
+    assert again.put("/api/v1/account/password", json=chosen).status_code == 204
+    assert sign_in(browser_of(platform), key).status_code == 204, "passkeys stay"
+
+
+def test_a_mailbox_alone_is_not_enough_for_who_has_a_passkey(platform: Platform) -> None:
+    platform.offer()
+    own = platform.somebody("an@startup.be", "startup")
+    assert add(own, authenticator(platform)).status_code == 201
+    guest = {"guest": {"organisation": "Start-up", "name": "An", "email": "an@startup.be"}}
+    assert platform.anyone.post("/api/v1/offers/o1/booking", json=guest).status_code == 202
+    assert "/requests/" in platform.mail("an@startup.be", "aangevraagd").get_content()
+
+
+def test_an_account_has_at_most_twenty(platform: Platform) -> None:
+    own = platform.somebody("an@startup.be", "startup")
+    late = own.post(f"{OWN}/options", json={}).json()
+    assert {add(own, authenticator(platform)).status_code for _ in range(MAX_PASSKEYS)} == {201}
+    assert code_of(add(own, authenticator(platform))) == "too_many_passkeys"
+    assert late["user"]["name"] == "an@startup.be"
+
+
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
+def test_bounds_are_those_of_passwords(platform: Platform) -> None:
+    """A stranger in another place is slowed down, by what is asked and by what is answered; the owner gets in."""
+    own = platform.somebody("an@startup.be", "startup")
+    key = authenticator(platform)
+    assert add(own, key).status_code == 201
+    known = browser_of(platform)
+    assert sign_in(known, key).status_code == 204
+    stranger, false = platform.elsewhere(), replace(key)  # with a key of its own
+    assert [sign_in(stranger, false).status_code for _ in range(12)] == [422] * 10 + [429] * 2
+    codes = [platform.anyone.post(f"{SIGN_IN}/options").status_code for _ in range(61)]
+    assert codes == [200] * 60 + [429]
+    assert sign_in(known, key).status_code == 204, "known browsers have a bound of their own"
+
+
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
+def test_who_signs_in_often_is_not_slowed_down(platform: Platform) -> None:
+    own = platform.somebody("an@startup.be", "startup")
+    key = authenticator(platform)
+    assert add(own, key).status_code == 201
+    assert {sign_in(browser_of(platform), key).status_code for _ in range(62)} == {204}
+
+
+def test_a_refused_organisation_stays_refused(platform: Platform) -> None:
+    region = platform.somebody("r@limburg.be", "limburg", kind=Kind.REGION)
+    own = platform.somebody("o@hal.be", "hal-2")
+    key = authenticator(platform)
+    assert add(own, key).status_code == 201
+    region.put("/api/v1/region/organisations/hal-2/approval", json={"approved": False})
+    new = browser_of(platform)
+    assert sign_in(new, key).status_code == 204
+    assert code_of(new.post("/api/v1/webhooks", json={"url": "http://127.0.0.1/x"})) == "refused"
+
+
+def test_passkeys_are_exported_and_erased(platform: Platform) -> None:
+    own = platform.somebody("an@startup.be", "startup", Role.OWNER)
+    key = authenticator(platform)
+    assert add(own, key, "Laptop van An").status_code == 201
+    own.post(f"{OWN}/options", json={})
+    (shown,) = own.get("/api/v1/account/data").json()["passkeys"]
+    assert shown["name"] == "Laptop van An"
+    assert own.delete("/api/v1/account").status_code == 204
+    with platform.context.sessions() as session:
+        for table in ("passkey", "passkey_challenge"):
+            assert session.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0, table
+    assert code_of(sign_in(browser_of(platform), key)) == "passkey_wrong"
+
+
+@pytest.fixture
+def opened(browser: Browser, platform: Platform) -> Callable[[str], Page]:
+    """A page at the name that passkeys are for, with an authenticator in the browser; as An, who has a password, or as nobody."""
+
+    def open_page(path: str, signed_in: bool = False, scripts: bool = True) -> Page:
+        address = f"http://localhost:{urlsplit(platform.url).port}"
+        context = browser.new_context(base_url=address, locale="nl-BE", java_script_enabled=scripts)
+        own = platform.somebody("an@startup.be", "startup", password=PASSWORD)
+        if signed_in:
+            context.add_cookies([{"name": "session", "value": own.cookies["session"], "url": address}])
+        page = context.new_page()
+        devtools = context.new_cdp_session(page)
+        devtools.send("WebAuthn.enable")
+        kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+        kind |= {"isUserVerified": True, "automaticPresenceSimulation": True}
+        devtools.send("WebAuthn.addVirtualAuthenticator", {"options": kind})
+        page.goto(path)
+        return page
+
+    return open_page
+
+
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
+def test_in_a_browser(opened: Callable[..., Page], platform: Platform) -> None:
+    page = opened("/account", signed_in=True)
+    errors: list[str] = []
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    expect(page.get_by_text("Een passkey toevoegen kan hier niet")).to_be_hidden()
+    page.get_by_label("Naam van de passkey").fill("Laptop op kantoor")
+    page.get_by_role("button", name="Passkey toevoegen").click()
+    expect(page.get_by_text("De passkey is toegevoegd.")).to_be_visible()
+    expect(page.get_by_label("Naam", exact=True)).to_have_value("Laptop op kantoor")
+    page.get_by_label("Naam van de passkey").fill("Nog eens")
+    page.get_by_role("button", name="Passkey toevoegen").click()
+    expect(page.get_by_text("Op dit toestel staat al een passkey")).to_be_visible()
+    page.get_by_role("button", name="Afmelden").click()
+    page.goto("/sign-in?next=/wanted")
+    page.get_by_role("button", name="Aanmelden met een passkey").click()
+    expect(page.get_by_role("link", name="an", exact=True)).to_be_visible()
+    assert page.url.endswith("/wanted")
+    page.goto("/account")
+    page.get_by_label("Naam", exact=True).fill("Telefoon")
+    page.get_by_role("button", name="Naam wijzigen: Laptop op kantoor").click()
+    expect(page.get_by_label("Naam", exact=True)).to_have_value("Telefoon")
+    page.get_by_role("button", name="Verwijderen: Telefoon").click()
+    expect(page.get_by_text("De passkey is verwijderd.")).to_be_visible()
+    page.get_by_role("button", name="Afmelden").click()
+    page.goto("/sign-in")
+    page.get_by_role("button", name="Aanmelden met een passkey").click()
+    expect(page.get_by_text("Aanmelden met een passkey is niet gelukt.")).to_be_visible()
+    assert [one for one in errors if "422" not in one] == []
+
+
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
+def test_the_password_is_asked_for_when_it_is_needed(opened: Callable[..., Page], platform: Platform) -> None:
+    page = opened("/account", signed_in=True)
+    own = page.locator("#passkeys")
+    expect(own.get_by_label("Huidig wachtwoord")).to_be_hidden()
+    platform.present[0] += timedelta(minutes=11)
+    own.get_by_label("Naam van de passkey").fill("Laptop")
+    own.get_by_role("button", name="Passkey toevoegen").click()
+    expect(own.get_by_text("Vul ook uw huidige wachtwoord in.")).to_be_visible()
+    own.get_by_label("Huidig wachtwoord").fill("verkeerd")
+    own.get_by_role("button", name="Passkey toevoegen").click()
+    expect(own.get_by_text("Dit is niet uw huidige wachtwoord.")).to_be_visible()
+    own.get_by_label("Huidig wachtwoord").fill(PASSWORD)
+    own.get_by_role("button", name="Passkey toevoegen").click()
+    expect(page.get_by_text("De passkey is toegevoegd.")).to_be_visible()
+
+
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
+@pytest.mark.parametrize("how", ["without scripts", "at another address"])
+def test_without_passkeys_there_is_the_password(opened: Callable[..., Page], platform: Platform, how: str) -> None:
+    page = opened("/sign-in", scripts=how != "without scripts")
+    if how == "at another address":
+        page.goto(f"{platform.url}/sign-in")
+    expect(page.get_by_role("button", name="Aanmelden", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Aanmelden met een passkey")).to_be_hidden()
+    page.get_by_label("E-mail").fill("an@startup.be")
+    page.get_by_label("Wachtwoord").fill(PASSWORD)
+    page.get_by_role("button", name="Aanmelden", exact=True).click()
+    page.get_by_role("link", name="an", exact=True).click()
+    expect(page.get_by_text("Een passkey toevoegen kan hier niet")).to_be_visible()
+    expect(page.get_by_role("button", name="Passkey toevoegen")).to_be_hidden()
