@@ -205,7 +205,7 @@ def _events(notify: BookingNotifier) -> Events:
 
     events.subscribe(OfferWithdrawn, bookings.withdraw_requests)
     events.subscribe(OrganisationRefused, withdraw_offers)
-    events.subscribe(OrganisationRefused, bookings.expire_requests)
+    events.subscribe(OrganisationRefused, bookings.end_requests)
     events.subscribe(OrganisationChanged, lambda event: mark_index_changed(event.session))
     for domain in (booking_handlers, wanted_handlers):
         events.subscribe(AccountErasing, domain.erase_person)

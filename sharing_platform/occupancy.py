@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 @dataclass(frozen=True)
 class TakenHours:
-    """Hours of a machine that a booking holds. `free_again`: its end plus the buffer after it. `firm`: accepted, not only held."""
+    """Hours of a machine that a booking holds. `free_again`: its end plus the buffer after it. `firm`: agreed, also once they were used, not only held."""
 
     start: datetime
     free_again: datetime

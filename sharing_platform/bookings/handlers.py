@@ -20,8 +20,10 @@ class BookingHandlers:
     def __init__(self, notify: Notify) -> None:
         self._notify = notify
 
-    def expire_requests(self, event: OrganisationRefused) -> None:
+    def end_requests(self, event: OrganisationRefused) -> None:
+        """What a refused organisation asks for expires; what it was asked for is withdrawn."""
         transitions.expire_requests(event.session, event.organisation.id, event.now, self._notify)
+        transitions.withdraw_all_requests(event.session, event.organisation.id, event.now, self._notify)
 
     def withdraw_requests(self, event: OfferWithdrawn) -> None:
         transitions.withdraw_requests(event.session, event.offer_id, event.was_held, event.now, self._notify)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -28,10 +29,31 @@ class Party(StrEnum):
     PLATFORM = "platform"
 
 
-LIVE = frozenset({State.HELD, State.ACCEPTED, State.IN_USE, State.COMPLETED})
-"""States that occupy their hours, including completed bookings, whose hours were used."""
+class Hold(StrEnum):
+    """What a booking does to its hours. A step that changes it brings the offers of these hours along."""
+
+    NONE = "none"
+    ASKED = "asked"
+    FIRM = "firm"
+
+
+HOLDS: Mapping[State, Hold] = {
+    State.REQUESTED: Hold.NONE,
+    State.HELD: Hold.ASKED,
+    State.ACCEPTED: Hold.FIRM,
+    State.IN_USE: Hold.FIRM,
+    State.COMPLETED: Hold.FIRM,  # the hours were used
+    State.DECLINED: Hold.NONE,
+    State.CANCELLED: Hold.NONE,
+    State.EXPIRED: Hold.NONE,
+    State.WITHDRAWN: Hold.NONE,
+}
+LIVE = frozenset(state for state, hold in HOLDS.items() if hold is not Hold.NONE)
+"""States that occupy their hours."""
+AGREED = frozenset(state for state, hold in HOLDS.items() if hold is Hold.FIRM)
+"""Also bookings that are over."""
 PENDING = frozenset({State.REQUESTED, State.HELD})
-FIRM = frozenset({State.ACCEPTED, State.IN_USE})
+FIRM = AGREED - {State.COMPLETED}
 ENDED = frozenset(State) - PENDING - FIRM
 
 _STEPS: dict[State, dict[State, frozenset[Party]]] = {

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from sharing_platform.bookings.lifecycle import LIVE, Party, State
+from sharing_platform.bookings.lifecycle import LIVE, PENDING, Party, State
 from sharing_platform.bookings.models import Booking
 from sharing_platform.bookings.transitions import history, spans_of
 from sharing_platform.machines.models import Offer
@@ -20,8 +20,6 @@ from sharing_platform.organisations.permissions import APPROVED, Role
 
 _WHO_ANSWERS = (Role.OWNER, Role.PLANNER)
 _LOST = frozenset({State.DECLINED, State.EXPIRED, State.WITHDRAWN, State.CANCELLED})
-_OF_ALL_PARTS = frozenset({State.HELD, State.ACCEPTED, State.DECLINED, State.EXPIRED, State.WITHDRAWN})
-"""What happens to all parts of a request at once. A cancellation may be of an agreed part alone."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class BookingNotifier:
         if booking.seeker is None:
             return
         self._by_webhook(session, booking, state, now)
-        parts = spans_of(session, booking) if state in _OF_ALL_PARTS else []
+        parts = spans_of(session, booking) if _is_of_all_parts(session, booking) else []
         if parts and (booking.start, booking.end) != parts[0]:
             return  # one mail for all parts
         values: dict[str, object] = {
@@ -85,6 +83,12 @@ class BookingNotifier:
         webhooks.queue_event(session, (booking.provider,), f"booking.{state}", data, now)
         data["machine"] = booking.alias or booking.machine
         webhooks.queue_event(session, (booking.seeker,), f"booking.{state}", data, now)
+
+
+def _is_of_all_parts(session: Session, booking: Booking) -> bool:
+    """Whether the newest step is one of all parts of the request: what is agreed goes on by itself, part by part."""
+    *_, before, _ = history(session, booking)
+    return before.state in PENDING
 
 
 def _was_told(session: Session, booking: Booking) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from sharing_platform.bookings.lifecycle import FIRM, LIVE, Party, State
+from sharing_platform.bookings.lifecycle import AGREED, LIVE, Party, State
 from sharing_platform.bookings.models import Booking, BookingEvent
 from sharing_platform.machines.availability import resource_of
 from sharing_platform.occupancy import TakenHours
@@ -26,7 +26,7 @@ class BookedHours:
             Booking.free_again > start,
         )
         return [
-            TakenHours(booking.start, booking.free_again, booking.state in FIRM)
+            TakenHours(booking.start, booking.free_again, booking.state in AGREED)
             for booking in session.scalars(query.order_by(Booking.start))
         ]
 

@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.bookings import calendar_feeds, guests, requests, transitions
-from sharing_platform.bookings.lifecycle import FIRM, LIVE, PENDING, Party, State, steps_open_to
+from sharing_platform.bookings.lifecycle import AGREED, LIVE, PENDING, Party, State, steps_open_to
 from sharing_platform.bookings.models import Booking, BookingEvent, BookingMessage, CalendarFeed
 from sharing_platform.bookings.notifier import BookingNotifier
 from sharing_platform.bookings.requests import Seeker
@@ -187,8 +187,8 @@ def waiting_for_answer(session: Session, organisation: str, now: datetime) -> li
 
 def booking_out(session: Session, booking: Booking, party: Party, now: datetime) -> BookingOut:
     """A booking as shown to one of its parties. Address and e-mail are included once it is accepted."""
-    agreed = booking.state in FIRM or booking.state == State.COMPLETED
     state = State(booking.state)
+    agreed = state in AGREED
     offer = session.get(Offer, booking.offer_id) if booking.offer_id is not None else None
     hidden = party is Party.SEEKER and booking.alias is not None
     provider = session.get(Organisation, booking.provider)

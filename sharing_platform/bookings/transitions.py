@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from sharing_platform.bookings.lifecycle import (
     ENDED,
-    LIVE,
+    HOLDS,
     PENDING,
     Party,
     State,
@@ -110,12 +110,23 @@ def lock_seeker(session: Session, organisation: str) -> None:
 
 def expire_requests(session: Session, organisation: str, now: datetime, notify: Notify) -> None:
     """An organisation may ask for nothing any more: end what it waits for. What is agreed stays agreed."""
-    waiting = select(Booking).where(Booking.seeker == organisation, Booking.state.in_(PENDING))
+    _end_pending(session, Booking.seeker == organisation, State.EXPIRED, Party.PLATFORM, now, notify)
+
+
+def withdraw_all_requests(session: Session, provider: str, now: datetime, notify: Notify) -> None:
+    """An organisation may offer nothing any more: end the requests that it has not answered. What is agreed stays agreed."""
+    _end_pending(session, Booking.provider == provider, State.WITHDRAWN, Party.PROVIDER, now, notify)
+
+
+def _end_pending(
+    session: Session, which: ColumnElement[bool], to: State, party: Party, now: datetime, notify: Notify
+) -> None:
+    waiting = select(Booking).where(which, Booking.state.in_(PENDING))
     for booking in session.scalars(waiting.order_by(Booking.id)).all():
         _lock(session, booking)
         if booking.state in PENDING:
             for part in _answered_together(session, booking):
-                apply_step(session, part, State.EXPIRED, Party.PLATFORM, now, notify, None)
+                apply_step(session, part, to, party, now, notify, None)
 
 
 def parts_of(session: Session, booking: Booking) -> list[Booking]:
@@ -207,7 +218,7 @@ def apply_step(
     booking.due = due_after(to, booking.start, booking.end, now + HOLD)
     session.flush()
     record_event(session, booking, party, account, now)
-    if booking.machine is not None and (was in LIVE) != (to in LIVE):
+    if booking.machine is not None and HOLDS[was] is not HOLDS[to]:
         # Before the notification, which names what is free now.
         recut_around(session, booking.provider, booking.machine, booking.start, booking.free_again, _OCCUPANCY, now)
     notify(session, booking, to, party, now)

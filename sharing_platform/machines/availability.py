@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.machines.free_hours import free_parts
-from sharing_platform.machines.models import BOOKED, HELD, OPEN, WITHDRAWN, Offer
+from sharing_platform.machines.models import OPEN, WITHDRAWN, Offer
+from sharing_platform.machines.offer_status import offer_status
 from sharing_platform.occupancy import Occupancy
 
 _WIDEST_BUFFER = timedelta(days=1)
@@ -41,12 +42,9 @@ def recut(session: Session, root: Offer, occupancy: Occupancy, now: datetime) ->
         spans = [(hours.start, hours.free_again) for hours in taken]
         parts = free_parts((root.offered_start, root.offered_end), spans, buffer, minimum)
         parts = [part for part in parts if root.windows_inside(part)]
-        if parts:
-            _set(root, parts[0], OPEN, now)
-            wanted = {_part_id(root, part): part for part in parts[1:]}
-        else:
-            firm = any(hours.firm for hours in taken)
-            _set(root, (root.offered_start, root.offered_end), BOOKED if firm else HELD, now)
+        whole = (root.offered_start, root.offered_end)
+        _set(root, parts[0] if parts else whole, offer_status(bool(parts), taken), now)
+        wanted = {_part_id(root, part): part for part in parts[1:]}
     known = {child.id: child for child in children}
     for part_id, part in wanted.items():
         child = known.pop(part_id, None)

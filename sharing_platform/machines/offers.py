@@ -83,20 +83,23 @@ def put_offer(
 def withdraw_offer(
     session: Session, offer_id: str, factory: str, occupancy: Occupancy, events: Events, now: datetime
 ) -> None:
-    """Publishes `OfferWithdrawn`, which ends the requests for it. Raises NotFoundError where this factory has no such offer, TakenError
-    where it is booked."""
+    """Take back what is free of an offer or only held as a whole; what is booked of it stays booked. Publishes `OfferWithdrawn`, which ends the
+    requests for it. Raises NotFoundError where this factory has no such offer, TakenError where nothing but booked hours is left of it."""
     offer = session.scalars(_own(factory, offer_id)).first()
     if offer is None:
         raise NotFoundError
     lock_resource(session, resource_of(offer.factory, offer.machine))
     session.refresh(offer, with_for_update=True)
+    # Not what is stored: earlier versions called offers held that were booked.
+    root = session.get_one(Offer, offer.parent_id, with_for_update=True) if offer.parent_id is not None else offer
+    recut(session, root, occupancy, now)
     if offer.status == BOOKED:
         raise TakenError
     if offer.status == WITHDRAWN:
         return  # a repeated request changes nothing, above all nothing that was put since
     was_held = offer.status == HELD
-    if offer.parent_id is not None:
-        separate_parts(session, session.get_one(Offer, offer.parent_id, with_for_update=True))
+    if root is not offer:
+        separate_parts(session, root)
     offer.status, offer.changed = WITHDRAWN, now
     recut(session, offer, occupancy, now)
     # After the offer is gone, so that the seekers are not told of it as an alternative.

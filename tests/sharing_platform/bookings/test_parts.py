@@ -86,6 +86,10 @@ def test_what_is_not_agreed_ends_as_a_whole(platform: Platform, who: str, to: st
     assert step(people[who], made["parts"][1]["id"], to).status_code == 200
     assert states(people["seeker"], made) == {to}
     assert free(platform) == {name: (begin, begin + 6) for name, begin in EVENINGS.items()}
+    ended = {"declined": "Geweigerd", "cancelled": "Geannuleerd", "withdrawn": "Ingetrokken"}[to]
+    other = "p@hal.be" if who == "seeker" else "an@startup.be"
+    platform.mail(other, ended)
+    assert sum(ended in str(mail["Subject"]) for mail in platform.mails_to(other)) == 1, "one mail for all parts"
 
 
 def test_a_request_runs_out_as_a_whole(platform: Platform) -> None:
