@@ -20,7 +20,7 @@ from sharing_platform.bookings.occupancy import BookedHours
 from sharing_platform.bounds import Bounds
 from sharing_platform.database import Now, open_database
 from sharing_platform.dependencies import PlatformContext
-from sharing_platform.error_responses import add_error_handlers, internal_error, problem
+from sharing_platform.error_responses import add_error_handlers, internal_error, refusal
 from sharing_platform.events import Events
 from sharing_platform.listings import api as listings_api
 from sharing_platform.listings import pages as listing_pages
@@ -41,7 +41,7 @@ from sharing_platform.openapi import describe
 from sharing_platform.organisations import accounts_api, passkey_pages, passkeys_api, webhooks_api
 from sharing_platform.organisations import api as organisations_api
 from sharing_platform.organisations import pages as account_pages
-from sharing_platform.organisations.dependencies import security_of
+from sharing_platform.organisations.dependencies import security_of, visitor
 from sharing_platform.organisations.directory import ensure_configured
 from sharing_platform.organisations.events import (
     AccountErasing,
@@ -155,6 +155,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         webhook_ports=settings.webhook_ports,
         wake_workers=wake_workers,
         bounds=settings.bounds,
+        visitor=visitor,
         events=_events(BookingNotifier(url, settings.zone)),
         occupancy=BookedHours(),
     )
@@ -187,9 +188,9 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
     app.add_middleware(
         RequestMiddleware,
         url=settings.url,
-        refuse=problem(403, "other_site"),
-        too_long=problem(413, "too_long"),
-        unreadable=problem(400, "request"),
+        refuse=refusal(403, "other_site"),
+        too_long=refusal(413, "too_long"),
+        unreadable=refusal(400, "request"),
         broken=internal_error,
     )
     return app

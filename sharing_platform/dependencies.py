@@ -34,6 +34,8 @@ class PlatformContext:
     wake_workers: Callable[[], None]
     """Called after a commit that left something to deliver or to match. Returns at once."""
     bounds: Bounds
+    visitor: Callable[[Request], Mapping[str, object]]
+    """Who is signed in, as values for the layout of pages: error pages have no dependencies that tell."""
     events: Events
     occupancy: Occupancy
 

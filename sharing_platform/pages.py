@@ -43,9 +43,9 @@ def render(
 ) -> HTMLResponse:
     """Answer with a template, in the visitor's language. `t` in templates is the `Translator`."""
     translator = Translator(language_of(request), context.zone)
-    query = [(key, value) for key, value in request.query_params.multi_items() if key != "lang"]
+    here, query = _address(request)
     others = [
-        (code, name, f"?{urlencode([*query, ('lang', code)])}")
+        (code, name, f"{here}?{urlencode([*query, ('lang', code)])}")
         for code, name in LANGUAGES.items()
         if code != translator.language
     ]
@@ -59,6 +59,16 @@ def render(
             "lang", translator.language, max_age=_COOKIE_S, samesite="lax", httponly=True, secure=context.secure
         )
     return answer
+
+
+def _address(request: Request) -> tuple[str, list[tuple[str, str]]]:
+    """Path and query (without the language) of the page that somebody looks at. The answer to a form is shown at the address of its action, which may be no page: it belongs
+    to the page the form was on."""
+    if request.method in ("GET", "HEAD"):
+        return "", [(key, value) for key, value in request.query_params.multi_items() if key != "lang"]
+    came_from = urlsplit(request.headers.get("referer", ""))
+    path = came_from.path if came_from.netloc == request.url.netloc else "/"
+    return safe_next_path(path), []
 
 
 def with_problems(
@@ -115,13 +125,18 @@ def language_of(request: Request) -> str:
 
 
 def problem_page(
-    request: Request, status: int, code: str, headers: dict[str, str], number: str | None = None
+    request: Request,
+    status: int,
+    code: str,
+    headers: dict[str, str],
+    visitor: Mapping[str, object],
+    number: str | None = None,
 ) -> Response:
-    """What is wrong and where to go on; `number` identifies the request in the log. A visitor who is not signed in is sent to the
+    """What is wrong and where to go on; `visitor`: who is signed in, for the layout; `number` identifies the request in the log. A visitor who is not signed in is sent to the
     sign-in page, and back afterwards."""
     if status == 401 and request.method == "GET":
         return RedirectResponse(f"/sign-in?{urlencode({'next': request.url.path})}", 303)
-    answer = render(request, get_context(request), "problem.html", status, code=code, number=number)
+    answer = render(request, get_context(request), "problem.html", status, **visitor, code=code, number=number)
     answer.headers.update(headers)
     return answer
 

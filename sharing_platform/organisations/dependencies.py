@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from sharing_platform.database import UNAVAILABLE, read_session
-from sharing_platform.dependencies import Context, PlatformContext
+from sharing_platform.dependencies import Context, PlatformContext, get_context
 from sharing_platform.errors import NotSignedInError, PlatformError
 from sharing_platform.i18n import Translator
 from sharing_platform.organisations import api_tokens
@@ -96,6 +96,17 @@ def current_actor(context: Context, given: _Bearer, person: MaybePerson) -> Acto
 MaybeActor = Annotated[Actor | None, Depends(current_actor)]
 
 
+def layout_values(actor: Actor | None, person: SignedIn | None) -> dict[str, object]:
+    """What the layout of every page shows of who looks at it."""
+    return {"actor": actor, "person": person, "Right": Right}
+
+
+def visitor(request: Request) -> dict[str, object]:
+    """`layout_values` of whoever is signed in with a browser."""
+    person = signed_in_person(request, get_context(request))
+    return layout_values(person.actor() if person is not None else None, person)
+
+
 class RequireRight:
     """A dependency: the caller, who has this right. Tests read `right` off each route. `writes`: for a change whose right depends on what is changed."""
 
@@ -169,7 +180,7 @@ class PageRequest:
         return Translator(self.language, self.context.zone)
 
     def render(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
-        known = {"actor": self.actor, "person": self.person, "Right": Right}
+        known = layout_values(self.actor, self.person)
         return render(self.request, self.context, template, status, **{**known, **values})
 
     def render_form(

@@ -85,6 +85,10 @@ class Actor:
     def may(self, right: Right) -> bool:
         return right in self.rights
 
+    def awaits(self, right: Right) -> bool:
+        """Whether nothing but the region's approval is missing for this."""
+        return self.status == ASKED and self.role is not None and right in rights_of(self.role, self.kind, APPROVED)
+
 
 def organisation_of(actor: Actor | None) -> str | None:
     """For whom somebody speaks; None where nobody is known."""

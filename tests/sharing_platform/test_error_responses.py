@@ -9,12 +9,61 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from sharing_platform.organisations.permissions import Right
+from sharing_platform.errors import (
+    ChangedError,
+    ConflictError,
+    InvalidError,
+    NotAllowedError,
+    NotFoundError,
+    TooManyError,
+)
+from sharing_platform.organisations.permissions import Kind, Right
 from tests.disks import disk_of, fill
 from tests.postgres import administering, fresh_database
-from tests.sharing_platform.conftest import Platform, platform_over
+from tests.sharing_platform.conftest import ONE_DATABASE, Platform, client, platform_over
 
 A_PERSON = {"Accept": "text/html", "Accept-Language": "nl"}
+
+
+ERRORS: dict[int, Exception] = {
+    403: NotAllowedError(), 404: NotFoundError(), 409: ConflictError("step"), 412: ChangedError(), 422: InvalidError("field", "name"),
+    429: TooManyError(9), 500: ZeroDivisionError("a defect"),
+}  # fmt: skip
+VISITORS = {"": "Se connecter", "an@startup.be": ">an<", "r@limburg.be": 'href="/region"'}
+"""By e-mail address, what the header shows them alone."""
+
+
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
+@pytest.mark.parametrize("email", VISITORS)
+def test_errors_keep_who_is_signed_in_and_the_language(platform: Platform, email: str) -> None:
+    assert isinstance(platform.app, FastAPI)
+
+    def raised(status: int) -> None:
+        raise ERRORS[status]
+
+    platform.app.add_api_route("/wrong/{status}", raised, methods=["GET", "POST"])
+    platform.somebody("an@startup.be", "start-up")
+    platform.somebody("r@limburg.be", "limburg", kind=Kind.REGION)
+    visitor = platform.somebody(email) if email else client(platform.url, headers={"Origin": platform.url})
+    asked = {"Accept": "text/html", "Cookie": f"lang=fr; session={visitor.cookies.get('session', '')}"}
+    with client(platform.url, headers=asked) as browser:
+        own = {"Origin": platform.url, "Referer": f"{platform.url}/organisation?x=1"}
+        answers: dict[object, httpx2.Response] = {
+            **{status: browser.get(f"/wrong/{status}") for status in ERRORS},
+            "post": browser.post("/wrong/409", headers=own),
+            "no page": browser.get("/nowhere"), "no method": browser.get("/sign-out"), "other site": browser.post("/sign-out", headers={"Origin": "https://evil.example"}),
+            "too long": browser.post("/register", content=b"x" * 2_000_000, headers=own), "unreadable": browser.get("/offers/%00"),
+        }  # fmt: skip
+    visitor.close()
+    statuses = {"post": 409, "no page": 404, "no method": 405, "other site": 403, "too long": 413, "unreadable": 400}
+    for what, answer in answers.items():
+        assert answer.status_code == statuses.get(str(what), what)
+        assert '<html lang="fr">' in answer.text, what
+        shown = {one for one, mark in VISITORS.items() if mark in answer.text.partition("<main")[0]}
+        assert shown == {email}, what
+    assert 'href="/organisation?lang=nl"' in answers["post"].text, (
+        "the page of the form, which the form's own address is not"
+    )
 
 
 def told_to_wait(answer: httpx2.Response) -> None:
