@@ -135,6 +135,14 @@ class Analytics:
         tally, forecast = self._publications.tally(), hourly(snapshot, found.shares)
         return CycleResult(now, slots, done.put, done.withdrawn, bookings, tally, rate, platform_error, forecast)
 
+    def use_policy(self, policy: Policy) -> None:
+        """Go by another policy from the next round on, which reads all history again: the policy also says what was idle. Must not run during a
+        round."""
+        self._policy = policy
+        self._publisher.use_policy(policy)
+        self._feeds.use_policy(policy)
+        self._snapshot = self._fitted = self._last = self._costs = None
+
     def explain(self, machine: str, start: datetime, end: datetime) -> Explanation | None:
         """Why these hours of a machine are on offer, or not, as of the last round. None for a machine that it did not know."""
         if self._last is None or machine not in self._last[0].grids:

@@ -83,6 +83,14 @@ class AnalyticsService:
             self._bookings = frozenset(self.result.bookings)
             return self.result
 
+    async def use_policy(self, policy: Policy) -> None:
+        """Go by another policy, after the round that is under way, and request a round."""
+        async with self._cycle_lock:
+            await asyncio.to_thread(self._analytics.use_policy, policy)
+            self._policy = policy
+        self._cards.clear()
+        self._round_requested.set()
+
     def explain(self, machine: str, start: datetime, end: datetime) -> Explanation | None:
         """As `Analytics.explain`."""
         return self._analytics.explain(machine, start, end)
@@ -157,6 +165,7 @@ class AnalyticsService:
         summaries = self._summaries
         if summaries is None:
             return
+        summaries.use_policy(self._policy)
         await asyncio.to_thread(summaries.write_states)
         result = self.result
         now = self._clock.now()

@@ -22,6 +22,7 @@ from analytics.executors import Executor, open_executor
 from analytics.history.newest_states import machine_names
 from analytics.policy.calendar_feeds import CalendarFeeds
 from analytics.policy.policy import Policy
+from analytics.policy.policy_file import PolicyFile
 from analytics.publishing.alert_webhook import alert_webhook
 from analytics.publishing.alerts import Alert
 from analytics.publishing.platform_client import HttpSharingPlatform
@@ -42,6 +43,8 @@ from vrijloop.operations.backup import back_up
 from vrijloop.server_settings import QUARANTINE_FILE, ServerSettings
 
 _log = logging.getLogger(__name__)
+
+_LOOK_AT_POLICY_S = 1.0
 
 
 class SupportsClose(Protocol):
@@ -98,12 +101,14 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         expiry = _delete_expired(store, settings.store, clock)
-        running = [asyncio.create_task(service.run()), asyncio.create_task(expiry)]
+        follow = _follow_policy(policy_file, context, service)
+        running = [asyncio.create_task(step) for step in (service.run(), expiry, follow)]
         try:
             yield
         finally:
             await _stop(running, ingest, watch, parts)
 
+    policy_file = PolicyFile(settings.policy, policy)
     context = AnalyticsContext(
         store,
         service,
@@ -161,6 +166,22 @@ def _status(quarantine: Quarantine, ingest: IngestService | None, watch: Gateway
         "failing": ingest.counters.failing,
         "since_start": ingest.counters.as_dict(),
     }
+
+
+async def _follow_policy(file: PolicyFile, context: AnalyticsContext, service: AnalyticsService) -> None:
+    """Take over what changes in the policy file. Where it cannot be used, the former policy goes on, and log and control room say why."""
+    while True:
+        await asyncio.sleep(_LOOK_AT_POLICY_S)
+        if not await asyncio.to_thread(file.look):
+            continue
+        context.policy_problem = file.problem
+        if file.problem is not None:
+            _log.error("The changed policy cannot be used, and the former one goes on:\n%s", file.problem)
+            continue
+        if file.policy is not context.policy:
+            await service.use_policy(file.policy)
+            context.policy = file.policy
+        _log.info("The policy file has changed and is used from now on.")
 
 
 def _ignore_alert(_: Alert, __: str) -> None:

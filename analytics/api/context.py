@@ -24,7 +24,8 @@ from telemetry import Clock
 
 @dataclass
 class AnalyticsContext:
-    """`tokens`: bearer token by factory. `status`: returns the status of other parts of the server."""
+    """`tokens`: bearer token by factory. `status`: returns the status of other parts of the server. `policy_problem`: why the policy file as it is now
+    cannot be used."""
 
     store: StateStore
     service: AnalyticsService
@@ -37,6 +38,7 @@ class AnalyticsContext:
     webhook_secret: str | None = None
     backup: Callable[[], Mapping[str, Any]] | None = None
     promises_of: Callable[[str, datetime], Sequence[DatedPromise]] = field(default=lambda _, __: ())
+    policy_problem: str | None = None
     streams: int = 0
     sessions: Sessions = field(default_factory=Sessions)
     newest: NewestStates = field(init=False)

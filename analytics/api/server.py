@@ -20,7 +20,8 @@ metrics_router = APIRouter(tags=["server"])
 
 @router.get("/status")
 def get_status(context: Context, factory: OwnFactory) -> dict[str, Any]:
-    """Status of the server: reports stored and missing, in total and per gateway, and the status of ingest."""
+    """Status of the server: reports stored and missing, in total and per gateway, the status of ingest, and why a changed policy file cannot be used
+    (`policy.problem`)."""
     ledger = context.store.ledger()
     return {
         "factory": factory,
@@ -28,6 +29,11 @@ def get_status(context: Context, factory: OwnFactory) -> dict[str, Any]:
         "missing": sum(entry.missing for entry in ledger),
         "repeated": sum(entry.repeated for entry in ledger),
         "gateways": [asdict(entry) for entry in ledger],
+        "policy": {
+            "problem": context.policy_problem,
+            "zone": context.policy.zone,
+            "max_silence_s": context.policy.max_silence.total_seconds(),
+        },
         **context.status(),
     }
 

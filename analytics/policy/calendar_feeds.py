@@ -56,6 +56,10 @@ class CalendarFeeds:
         self._folder = folder
         self._problems: dict[str, str] = {}
 
+    def use_policy(self, policy: Policy) -> None:
+        """Read the feeds of another policy."""
+        self._policy = policy
+
     def read(self, now: datetime, machines: Sequence[str]) -> PlannedPeriods:
         """Planned busy time from a day ago to a day after the horizon. Never raises: problems are in the result, and
         logged when they begin and end."""

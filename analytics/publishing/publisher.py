@@ -65,6 +65,11 @@ class Publisher:
         self._machines = machines
         self._names: dict[str, str] = {}
 
+    def use_policy(self, policy: Policy) -> None:
+        """Go by another policy, after the delivery that is under way."""
+        with self._delivering:
+            self._policy = policy
+
     @property
     def pending(self) -> bool:
         """Whether the platform does not yet show what should be offered."""

@@ -69,6 +69,10 @@ class SummaryWriter:
         self._heard_at: datetime | None = None
         self._newest: dict[str, Newest] = {}
 
+    def use_policy(self, policy: Policy) -> None:
+        """Write points by another policy from now on."""
+        self._policy = policy
+
     def write_states(self) -> None:
         """Write `NOW` points of machines whose state changed, and of all machines once a minute."""
         now = self._clock.now()

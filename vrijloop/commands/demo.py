@@ -26,7 +26,9 @@ class BrokerChoice(StrEnum):
 
 def demo(
     data_dir: Annotated[Path, typer.Option(help="Folder for the demo's data.")] = Path("vrijloop-demo"),
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the web page.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of the web page; the control room has the next one.")
+    ] = None,
     seed: SeedOption = 1,
     weeks: Annotated[int, typer.Option(min=3, max=52, help="Weeks of history to begin with.")] = 8,
     broker: Annotated[BrokerChoice, typer.Option(help="The MQTT broker.")] = BrokerChoice.AUTO,

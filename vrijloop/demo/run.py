@@ -34,7 +34,7 @@ from vrijloop.demo.policies import (
 )
 from vrijloop.demo.requests import PLANNER, answers, ask, list_offers, planner_link
 from vrijloop.demo.summary import emitted_by_factory, hours_in_file, report_summary, summarise
-from vrijloop.demo.workplace import Ports, Workplace, free_ports
+from vrijloop.demo.workplace import Ports, Workplace, free_ports, port_before
 from vrijloop.http_server import listen_on
 from vrijloop.simulated_factory import agent_machines_toml
 
@@ -80,9 +80,11 @@ def run_demo(options: DemoOptions, console: Console) -> int:
 def _run_factory(options: DemoOptions, console: Console) -> int:
     began = time.monotonic()
     port = _page_port(options.port, console)
-    broker, opcua, modbus, server = free_ports(4)
+    server = _control_room_port(options.data_dir, port, console)
+    broker, opcua, modbus = free_ports(3)
     place = _workplace(options, Ports(broker, opcua, modbus, server, port), FACTORY, console)
-    place.prepare(agent_machines_toml(opcua, modbus), limburg_policy(), cycle="60s")
+    if place.prepare(agent_machines_toml(opcua, modbus), limburg_policy(), cycle="60s"):
+        console.print(f"Your own policy is used: {place.policy}")
     children = Children(place.logs)
     try:
         _start_services(place, options, children, console, as_of=None)
@@ -184,6 +186,22 @@ def _page_port(asked: int | None, console: Console) -> int:
         console.print(f"Port {DEFAULT_PORT} is in use; the page is on port {port} instead.")
         return port
     return asked or DEFAULT_PORT
+
+
+def _control_room_port(folder: Path, page_port: int, console: Console) -> int:
+    """The port of the last run in this folder, or by default the one after the page's; a free one if that is in use."""
+    before = port_before(folder)
+    port = before or min(page_port + 1, 65535)
+    try:
+        listen_on("127.0.0.1", port).close()
+    except UserError:
+        other = free_ports(1)[0]
+        console.print(
+            f"Port {port}{', where the control room was last time,' if before else ''} is in use; "
+            f"the control room is on port {other} instead."
+        )
+        return other
+    return port
 
 
 def _workplace(

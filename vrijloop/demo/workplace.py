@@ -6,10 +6,13 @@ import json
 import os
 import secrets
 import socket
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from telemetry import UserError
+
+_WRITTEN_ANEW = "# Written anew at each start of the demo. What you change in policy.toml stays.\n"
 
 
 @dataclass(frozen=True)
@@ -69,19 +72,32 @@ class Workplace:
     def database_url(self) -> str:
         return f"sqlite:///{self.folder / 'platform.sqlite'}"
 
-    def prepare(self, machines_toml: str, policy_toml: str, cycle: str) -> None:
-        """Write all files. Raises UserError if the folder is not writable."""
+    def prepare(self, machines_toml: str, policy_toml: str, cycle: str) -> bool:
+        """Write all files; a policy that somebody has edited stays as it is. Returns whether there was one. Raises UserError if the folder is not
+        writable."""
         try:
             for folder in (self.folder, self.logs, self.folder / "secrets", self.folder / "broker"):
                 folder.mkdir(parents=True, exist_ok=True)
             self._keep_secrets()
             self.agent_config.write_text(self._agent_toml(machines_toml), encoding="utf-8")
-            self.policy.write_text(policy_toml, encoding="utf-8")
+            edited = self._keep_policy(policy_toml)
             self.server_config.write_text(self._server_toml(cycle), encoding="utf-8")
         except OSError as error:
             raise UserError(
                 f"{self.folder}: the demo cannot write to this folder ({error.strerror}). Choose another folder with --data-dir."
             ) from error
+        return edited
+
+    def _keep_policy(self, text: str) -> bool:
+        """Write the policy, and beside it what was written, which tells whether somebody has edited it since."""
+        written = self.folder / "policy.as-written.toml"
+        if self.policy.exists():
+            before = written.read_text(encoding="utf-8") if written.exists() else text
+            if self.policy.read_text(encoding="utf-8") != before:
+                return True
+        for path in (self.policy, written):
+            path.write_text(text, encoding="utf-8")
+        return False
 
     def _keep_secrets(self) -> None:
         """Create the secrets once and keep them, because the platform identifies the factory by its token."""
@@ -96,7 +112,7 @@ class Workplace:
 
     def _agent_toml(self, machines: str) -> str:
         return (
-            f'[agent]\nfactory = "{self.factory}"\ngateway = "{self.gateway}"\n'
+            f'{_WRITTEN_ANEW}[agent]\nfactory = "{self.factory}"\ngateway = "{self.gateway}"\n'
             f"data_dir = {json.dumps(str(self.folder / 'agent'))}\n"
             # A replay passes a month in a second: a broker that is slow for a second must not cost reports.
             f'outbox_max_age = "36500d"\n\n{self._mqtt_toml()}\n{machines}'
@@ -105,7 +121,7 @@ class Workplace:
     def _server_toml(self, cycle: str) -> str:
         secret = self.folder / "secrets"
         return (
-            f"data_dir = {json.dumps(str(self.folder / 'server'))}\nport = {self.ports.server}\n"
+            f"{_WRITTEN_ANEW}data_dir = {json.dumps(str(self.folder / 'server'))}\nport = {self.ports.server}\n"
             f"token_file = {json.dumps(str(secret / 'server-token'))}\npolicy = {json.dumps(str(self.policy))}\n"
             f'cycle = "{cycle}"\n\n{self._mqtt_toml()}\n[platform]\nurl = "{self.platform_url}"\n'
             f"token_file = {json.dumps(str(secret / 'platform-token'))}\n"
@@ -113,6 +129,15 @@ class Workplace:
 
     def _mqtt_toml(self) -> str:
         return f'[mqtt]\nurl = "mqtt://127.0.0.1:{self.ports.broker}"\nprotocol = "{self.mqtt_protocol}"\n'
+
+
+def port_before(folder: Path) -> int | None:
+    """The port of the control room when the demo last ran in this folder; None if it has not."""
+    try:
+        port = tomllib.loads((folder / "server.toml").read_text(encoding="utf-8"))["port"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return port if isinstance(port, int) and 0 < port < 65536 else None
 
 
 def free_ports(count: int) -> list[int]:

@@ -32,6 +32,7 @@ async function decisions() {
   const [kill, approvals, alerts, offered, vetoes, status] = await Promise.all(
     ["kill-switch", "approvals", `alerts?lang=${language}`, "slots", "vetoes", "status"].map((one) => ask(`/api/v1/${one}`)));
   showKillSwitch(kill, offered.pending);
+  showPolicy(status.policy);
   draw("alerts", alerts.alerts.filter((one) => one.cleared === null), (one) => `${one.kind} ${one.machine} ${one.booking}`,
     (one) => element("li", {}, one.text), words.no_alerts);
   draw("approvals", approvals.approvals.filter((one) => one.status === "asked"), (one) => one.id, (one) => element("li", {},
@@ -58,6 +59,13 @@ async function decisions() {
     (one) => one.gateway,
     (one) => element("li", {}, element("b", {}, one.gateway), ` ${one.online ? words.online : words.offline}`,
       one.outbox === null ? "" : ` · ${text("queued", { count: one.outbox })}`, ` · ${text("missing", { count: one.missing })}`), words.no_gateways);
+}
+
+function showPolicy(policy) {
+  byId("policy").hidden = !policy.problem;
+  if (byId("policy-problem").textContent !== (policy.problem || "")) byId("policy-problem").textContent = policy.problem || "";
+  facts.maxSilenceMs = policy.max_silence_s * 1000;
+  if (policy.zone !== facts.zone) location.reload(); // every time on the page is another one
 }
 
 let killSwitch = { on: false };

@@ -227,3 +227,21 @@ def test_a_veto_must_be_in_the_future(room: Room) -> None:
     assert post(-3 * hour, -2 * hour) == 422
     assert post(hour, timedelta(days=90)) == 422
     assert room.ask("DELETE", "/api/v1/vetoes/none").status_code == 404
+
+
+def test_a_changed_policy_is_taken_over_and_a_wrong_one_is_said(room: Room, page: Page) -> None:
+    path = room.config.with_name("policy.toml")
+    policy = path.read_text()
+    sign_in(page)
+    wait_for(lambda: bool(room.offers("lathe-2")), "something on offer")
+    path.write_text(policy + "[machine.lathe-2]\noffers = false\n")
+    problem = page.locator("#policy")
+    expect(problem).to_contain_text("Het vorige beleid blijft gelden")
+    expect(problem).to_contain_text("`machine.lathe-2.offers` is not a known key. Did you mean `offer`?")
+    assert "The changed policy cannot be used, and the former one goes on" in room.config.with_name("log").read_text()
+    assert room.offers("lathe-2")
+    path.write_text(policy + "[machine.lathe-2]\noffer = false\n")
+    wait_for(lambda: not room.offers("lathe-2"), "the machine to be offered no longer")
+    expect(problem).to_be_hidden()
+    path.write_text(policy)
+    wait_for(lambda: bool(room.offers("lathe-2")), "the machine to be offered again")
