@@ -26,7 +26,7 @@ def add_person(
     """Make somebody a member without asking, recorded as `action`. Returns the secret of a link with which they choose a password."""
     account, _ = accounts.get_or_create_account(session, email, name, "nl", now)
     directory.put_member(session, organisation, account.id, role, now)
-    log(session, now, None, action, account.id, organisation=organisation)
+    log(session, now, None, action, account.id, organisation=organisation, role=role)
     return create_link(session, Purpose.PASSWORD, account.email, now)
 
 

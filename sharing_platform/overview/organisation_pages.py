@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import select
 
+from sharing_platform.audit_sentences import write_sentences
 from sharing_platform.bookings import calendar_feeds
 from sharing_platform.bookings import service as booking_service
 from sharing_platform.bookings.schemas import FeedIn
@@ -176,6 +177,7 @@ def _page(
             **{name: str(value) for name, value in organisation.model_dump().items() if value is not None},
             **(form or {}),
         }
+        log = audit_log.entries(session, organisation.id, None, _AUDIT_SHOWN) if governs else []
         values: dict[str, Any] = {
             "organisation": organisation,
             "lacks_number": own.lacks_number,
@@ -186,7 +188,7 @@ def _page(
             "feeds": calendar_feeds.feeds(session, organisation.id) if integrates else [],
             "webhooks": webhooks.webhooks(session, organisation.id) if integrates else [],
             "machines": list(session.scalars(select(Machine.machine).where(Machine.factory == organisation.id))),
-            "audit": audit_log.entries(session, organisation.id, None, _AUDIT_SHOWN) if governs else [],
+            "audit": write_sentences(session, log, page.translator, organisation.id),
             "scopes": sorted(TOKEN_SCOPES),
             "roles": list(Role),
             "secret": secret,

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
+from sharing_platform.audit_sentences import write_sentences
 from sharing_platform.database import read_session
 from sharing_platform.errors import PlatformError
 from sharing_platform.organisations import audit_log, directory, service
@@ -44,7 +45,7 @@ def _page(page: PageRequest, error: PlatformError | None = None) -> HTMLResponse
         values: dict[str, Any] = {
             "organisations": found,
             "resembling": directory.resembling_names(session, waiting),
-            "audit": audit_log.entries(session, None, None, 50),
+            "audit": write_sentences(session, audit_log.entries(session, None, None, 50), page.translator),
         }
     return (
         page.render("region.html", **values)
