@@ -6,14 +6,16 @@ import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import httpx2
 import pytest
 from icalendar import Calendar
 from playwright.sync_api import expect
+from sqlalchemy import update
 
-from sharing_platform.i18n import LANGUAGES
+from sharing_platform.i18n import LANGUAGES, texts
+from sharing_platform.organisations.models import Account
 from sharing_platform.organisations.permissions import Kind, Role
 from tests.sharing_platform.conftest import NOON, Platform
 
@@ -144,6 +146,44 @@ def test_every_page_is_fit_for_everybody(told: dict[str, str], opened: dict[str,
             wrong.append(f"{email} {path}: wider than {width}")
     wrong += [problem for page in opened.values() for problem in _problems(page)]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("platform", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_the_header_is_one_line_and_its_menu_works_without_a_mouse(
+    browser: Browser, platform: Platform, width: int
+) -> None:
+    platform.somebody("r@limburg.be", "limburg", Role.OWNER, Kind.REGION)
+    with platform.context.sessions.begin() as session:
+        session.execute(update(Account).values(name="Marie-Christine Vandenbroeck-Peeters"))
+    for email in ("", "r@limburg.be"):
+        page = _page(browser, platform, email, viewport={"width": width, "height": 700})
+        for language in LANGUAGES:
+            page.goto(f"/wanted?lang={language}")
+            bounds = page.locator("header").bounding_box()
+            assert bounds is not None
+            assert bounds["height"] < 90, (language, email, "more than one line")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (language, email)
+            assert not page.evaluate(
+                "[...document.querySelectorAll('header a, header summary')].filter(one => one.checkVisibility()"
+                " && (one.getBoundingClientRect().right > innerWidth || one.getBoundingClientRect().height < 24)).length"
+            ), (language, email)
+            if not email:
+                expect(page.get_by_role("link", name=texts(language)["sign_in"])).to_be_in_viewport()
+            menus = page.locator("header summary").filter(visible=True)
+            assert menus.count() == (0 if width == 1280 and not email else 1)
+            if menus.count():
+                menus.press("Enter")
+                last = "sign_out" if email else "nav_wanted"
+                kind: Literal["button", "link"] = "button" if email else "link"
+                expect(page.get_by_role(kind, name=texts(language)[last], exact=True)).to_be_in_viewport()
+                if AXE.exists():
+                    page.evaluate(AXE.read_text(encoding="utf-8"))
+                    assert page.evaluate("axe.run('header').then(found => found.violations)") == []
+                page.keyboard.press("Tab")
+                assert page.evaluate("document.activeElement.closest('details[open]') !== null")
+        assert _problems(page) == []
+        page.context.close()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -297,7 +337,7 @@ def test_an_administrator_approves_and_a_factory_shares(browser: Browser, platfo
     factory.get_by_role("button", name="Bewaren").click()
     expect(factory.get_by_text("€ 45,50 per dag excl. btw")).to_be_visible()
     factory.goto("/sign-in")
-    factory.get_by_role("link", name="Piet Maes").click()
+    factory.get_by_text("Piet Maes").filter(visible=True).click()
     factory.get_by_role("button", name="Afmelden").click()
     expect(factory.get_by_role("link", name="Aanmelden")).to_be_visible()
     factory.goto("/desk")

@@ -30,7 +30,7 @@ def page(browser: Browser, platform: Platform) -> Page:
     platform.machine("lathe-2", "Draaibank <CTX>", process="Draaien")
     platform.offer("o1", 3, 4)
     platform.offer("o2", 27, 2.5, machine="lathe-2", probability=0.9999, checked=0, broken=0)
-    opened = browser.new_page(base_url=platform.url, viewport={"width": 1100, "height": 900}, locale="nl-BE")
+    opened = browser.new_page(base_url=platform.url, viewport={"width": 1280, "height": 900}, locale="nl-BE")
     opened.goto("/")
     return opened
 
@@ -66,7 +66,7 @@ def test_the_filter_narrows_the_list_without_a_reload(page: Page) -> None:
     expect(page.locator("li.offer")).to_have_count(1)
     expect(page.locator("li.offer")).to_have_attribute("data-offer", "o2")
     page.locator("input[name=hours]").fill("3")
-    page.locator("input[name=hours]").blur()
+    page.locator("input[name=hours]").press("Enter")
     expect(page.locator("li.offer")).to_have_count(0)
     assert page.evaluate("window.sameDocument") is True
     assert {"machine=hal-2%2Flathe-2", "hours=3"} <= set(page.url.partition("?")[2].split("&")), "it can be copied"
