@@ -181,10 +181,10 @@ class Analytics:
         self._taken = done.taken
         return done
 
-    def set_kill_switch(self, on: bool) -> None:
+    def set_kill_switch(self, on: bool, person: str | None = None) -> None:
         """Set the kill switch. When turned on, all offers are withdrawn and all requests cancelled at once. Raises
         PlatformUnavailableError; the switch is set nevertheless."""
-        self._state.kill_switch = on
+        self._state.set_kill_switch(on, person, self._clock.now())
         if on:
             self._publisher.set_wanted(())
             self.deliver()

@@ -99,10 +99,10 @@ class AnalyticsService:
         """As `Analytics.promise_costs`; takes seconds after each fit."""
         return self._analytics.promise_costs()
 
-    async def set_kill_switch(self, on: bool) -> None:
+    async def set_kill_switch(self, on: bool, person: str | None = None) -> None:
         """Set the kill switch and request a round. Raises PlatformUnavailableError; the switch is set nevertheless."""
         try:
-            await asyncio.to_thread(self._analytics.set_kill_switch, on)
+            await asyncio.to_thread(self._analytics.set_kill_switch, on, person)
         finally:
             self._round_requested.set()
 

@@ -14,6 +14,7 @@ from telemetry import UserError
 from vrijloop.commands import (
     analytics,
     backup,
+    control_room,
     dashboards,
     demo,
     doctor,
@@ -51,6 +52,7 @@ app.command()(platform.platform_admin)
 app.command()(platform.platform_invite)
 app.command()(platform.platform_migrate)
 app.add_typer(publishing.approvals_app, name="approvals")
+app.add_typer(control_room.app, name="control-room")
 app.command()(demo.demo)
 app.command()(demo.simulate)
 app.command()(server.server)

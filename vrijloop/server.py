@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from analytics.api.context import AnalyticsContext
 from analytics.api.metrics import AnalyticsCollector
+from analytics.api.people import PEOPLE_FILE, People
 from analytics.app import build_app
 from analytics.cycle import Analytics
 from analytics.executors import Executor, open_executor
@@ -108,6 +109,8 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
         finally:
             await _stop(running, ingest, watch, parts)
 
+    people = People(settings.data_dir / PEOPLE_FILE)
+    parts.append(people)
     policy_file = PolicyFile(settings.policy, policy)
     context = AnalyticsContext(
         store,
@@ -121,6 +124,7 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
         read_secret(hook, "webhook secret") if hook is not None else None,
         lambda: _write_backup(store, settings.data_dir, clock),
         publications.of_machine,
+        people=people,
     )
     return build_app(context, lifespan)
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, HTTPException, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from analytics.api.people import SERVER_TOKEN, People, Person
 from analytics.api.sessions import COOKIE, Sessions, is_cross_site
 from analytics.history.newest_states import NewestStates
 from analytics.i18n import LANGUAGE_COOKIE, choose_language
@@ -39,6 +40,7 @@ class AnalyticsContext:
     backup: Callable[[], Mapping[str, Any]] | None = None
     promises_of: Callable[[str, datetime], Sequence[DatedPromise]] = field(default=lambda _, __: ())
     policy_problem: str | None = None
+    people: People | None = None
     streams: int = 0
     sessions: Sessions = field(default_factory=Sessions)
     newest: NewestStates = field(init=False)
@@ -54,41 +56,90 @@ def context_of(request: Request) -> AnalyticsContext:
 Context = Annotated[AnalyticsContext, Depends(context_of)]
 
 
-def factory_of_token(tokens: Mapping[str, str], presented: str) -> str | None:
-    """The factory that has this token, or None."""
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request. `person` is None where it is a server's token."""
+
+    factory: str
+    person: Person | None = None
+
+    @property
+    def name(self) -> str:
+        """For the log."""
+        return self.person.name if self.person is not None else SERVER_TOKEN
+
+
+def caller_of_token(context: AnalyticsContext, presented: str) -> Caller | None:
+    """Whoever has this token: a factory's server, or a person of the server's own factory."""
     match = None
-    for factory, token in tokens.items():  # compare with all of them, so that the time taken reveals nothing
+    for factory, token in context.tokens.items():  # compare with all of them, so that the time taken reveals nothing
         if secrets.compare_digest(presented.encode(), token.encode()):
-            match = factory
+            match = Caller(factory)
+    if match is None and context.people is not None and (person := context.people.of_token(presented)) is not None:
+        match = Caller(context.policy.factory, person)
     return match
 
 
-def factory_of(
+def caller_of_session(context: AnalyticsContext, request: Request) -> Caller | None:
+    """Whoever signed in to the control room with this browser, unless they have been removed since."""
+    session = context.sessions.find(request.cookies.get(COOKIE, ""), context.clock.now())
+    if session is None or session.person is None:
+        return Caller(session.factory) if session is not None else None
+    person = context.people.of_id(session.person) if context.people is not None else None
+    return Caller(session.factory, person) if person is not None else None
+
+
+def caller_of_request(
     request: Request,
     context: Context,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
-) -> str:
-    """The factory of the bearer token, or of the session in the control room. Raises HTTPException with 401 if there
-    is neither."""
-    factory = factory_of_token(context.tokens, credentials.credentials) if credentials is not None else None
+) -> Caller:
+    """Whoever has the bearer token, or the session in the control room. Raises HTTPException with 401 if there is neither."""
+    caller = caller_of_token(context, credentials.credentials) if credentials is not None else None
     if credentials is None and not is_cross_site(request):
-        factory = context.sessions.factory(request.cookies.get(COOKIE, ""), context.clock.now())
-    if factory is None:
+        caller = caller_of_session(context, request)
+    if caller is None:
         raise HTTPException(401, "A valid bearer token is required.", {"WWW-Authenticate": "Bearer"})
-    return factory
+    return caller
+
+
+AnyCaller = Annotated[Caller, Depends(caller_of_request)]
+
+
+def factory_of(caller: AnyCaller) -> str:
+    """The factory whose machines the caller may see."""
+    return caller.factory
 
 
 Factory = Annotated[str, Depends(factory_of)]
 
 
-def own_factory(context: Context, factory: Factory) -> str:
-    """The caller's factory, if it is the one whose analytics run here. Raises HTTPException with 404 for any other."""
-    if factory != context.policy.factory:
+def own_caller(context: Context, caller: AnyCaller) -> Caller:
+    """A caller of the factory whose analytics run here. Raises HTTPException with 404 for any other."""
+    if caller.factory != context.policy.factory:
         raise HTTPException(404, "Not found.")
-    return factory
+    return caller
+
+
+OwnCaller = Annotated[Caller, Depends(own_caller)]
+
+
+def own_factory(caller: OwnCaller) -> str:
+    """The factory whose analytics run here, for its own callers."""
+    return caller.factory
 
 
 OwnFactory = Annotated[str, Depends(own_factory)]
+
+
+def own_server(caller: OwnCaller) -> str:
+    """As `own_factory`, but for the server's token alone. Raises HTTPException with 403 for persons."""
+    if caller.person is not None:
+        raise HTTPException(403, "Only the server's token may do this.")
+    return caller.factory
+
+
+OwnServer = Annotated[str, Depends(own_server)]
 
 
 def reader_language(

@@ -10,18 +10,18 @@ import base64
 import binascii
 import json
 import time as monotonic_time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
-from analytics.api.context import AnalyticsContext, Context, Factory
+from analytics.api.context import AnalyticsContext, AnyCaller, Context, Factory, caller_of_session
 from analytics.api.models import (
     Day,
     Gaps,
@@ -172,21 +172,32 @@ def get_gaps(context: Context, factory: Factory) -> Gaps:
 
 
 @router.get("/stream", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
-async def get_stream(context: Context, factory: Factory) -> StreamingResponse:
+async def get_stream(request: Request, context: Context, caller: AnyCaller) -> StreamingResponse:
     """Server-sent events: first the state of every machine, then each change (`event: state`, with a machine as
     JSON)."""
     if context.streams >= MAX_STREAMS:
         raise HTTPException(503, f"{MAX_STREAMS} live streams are open, which is the maximum; try again later.")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(context, factory), media_type="text/event-stream", headers=headers)
+    # A person who is removed, or whose session has ended, is sent nothing more.
+    by_session = "authorization" not in request.headers
+
+    def may_listen() -> bool:
+        if by_session:
+            return caller_of_session(context, request) is not None
+        person, people = caller.person, context.people
+        return person is None or (people is not None and people.of_id(person.id) is not None)
+
+    return StreamingResponse(
+        _events(context, caller.factory, may_listen), media_type="text/event-stream", headers=headers
+    )
 
 
-async def _events(context: AnalyticsContext, factory: str) -> AsyncIterator[str]:
+async def _events(context: AnalyticsContext, factory: str, may_listen: Callable[[], bool]) -> AsyncIterator[str]:
     shown: dict[str, tuple[Any, ...]] = {}
     last_sent = monotonic_time.monotonic()
     context.streams += 1
     try:
-        while True:
+        while may_listen():
             for newest in await context.newest.read(factory, STREAM_INTERVAL_S):
                 interval = newest.interval
                 look = (interval.state, interval.mode, interval.since, interval.reason)

@@ -4,18 +4,22 @@ platform's webhook."""
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from analytics.api.context import Context, OwnFactory, ReaderLanguage
+from analytics.api.context import AnalyticsContext, Caller, Context, OwnCaller, OwnFactory, ReaderLanguage
 from analytics.i18n import Translator
+from analytics.policy.approvals import Approval
 from analytics.policy.vetoes import Veto
 from analytics.publishing.platform_client import PlatformUnavailableError
 from analytics.publishing.webhooks import InvalidSignatureError, verify
 from telemetry import Name, rfc3339
+
+_log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/api/v1", tags=["publishing"])
 
@@ -60,8 +64,11 @@ class KillSwitch(BaseModel):
 
 
 class KillSwitchState(KillSwitch):
-    """`pending`: why the platform does not show the change yet; delivery is retried until it does."""
+    """`at`: when it was set, null if it never was; `person`: by whom, null where it was with the server's token. `pending`: why the platform does not show
+    the change yet; delivery is retried until it does."""
 
+    person: str | None = None
+    at: datetime | None = None
     pending: str | None = None
 
 
@@ -76,7 +83,8 @@ class VetoIn(BaseModel):
 
 
 class VetoOut(BaseModel):
-    """`pending`: why the platform does not show the change yet; delivery is retried until it does."""
+    """`person`: who withheld them, null where it was with the server's token. `pending`: why the platform does not show the change yet; delivery is
+    retried until it does."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -84,6 +92,7 @@ class VetoOut(BaseModel):
     machine: str
     start: datetime
     end: datetime
+    person: str | None = None
     pending: str | None = None
 
 
@@ -120,34 +129,37 @@ def get_approvals(context: Context, _: OwnFactory) -> ApprovalPage:
 
 @router.post("/approvals/{approval_id}")
 def post_approval(
-    approval_id: Annotated[str, Path(max_length=64)], answer: Answer, context: Context, _: OwnFactory
+    approval_id: Annotated[str, Path(max_length=64)], answer: Answer, context: Context, caller: OwnCaller
 ) -> ApprovalOut:
     """Approve or refuse a slot. 404 if no such request is waiting: it was answered, it expired, or the hours are no
     longer free."""
     found = context.publishing.answer(approval_id, answer.approve, context.clock.now())
     if found is None:
         raise HTTPException(404, "No such request is waiting for an answer.")
+    _log_hours(found, "approved" if answer.approve else "refused", caller)
     context.service.request_round()
     return ApprovalOut.model_validate(found)
 
 
 @router.get("/kill-switch")
-def get_kill_switch(context: Context, _: OwnFactory, response: Response) -> KillSwitch:
+def get_kill_switch(context: Context, _: OwnFactory, response: Response) -> KillSwitchState:
     """Whether the kill switch is on. The header `X-Vrijloop-Now` has the server's time, which differs from the
     present while a recording is replayed."""
     response.headers["X-Vrijloop-Now"] = rfc3339(context.clock.now())
-    return KillSwitch(on=context.publishing.kill_switch)
+    return _kill_switch(context)
 
 
 @router.put("/kill-switch")
-async def put_kill_switch(wanted: KillSwitch, context: Context, _: OwnFactory) -> KillSwitchState:
+async def put_kill_switch(wanted: KillSwitch, context: Context, caller: OwnCaller) -> KillSwitchState:
     """Set the kill switch. While on, nothing is offered; turning it on withdraws at once everything that is not
     booked."""
+    _log.warning("The kill switch was turned %s by %s.", "on" if wanted.on else "off", caller.name)
+    pending = None
     try:
-        await context.service.set_kill_switch(wanted.on)
+        await context.service.set_kill_switch(wanted.on, _person(caller))
     except PlatformUnavailableError as error:
-        return KillSwitchState(on=wanted.on, pending=str(error))
-    return KillSwitchState(on=wanted.on)
+        pending = str(error)
+    return _kill_switch(context).model_copy(update={"pending": pending})
 
 
 @router.get("/vetoes")
@@ -158,11 +170,12 @@ def get_vetoes(context: Context, _: OwnFactory) -> VetoPage:
 
 
 @router.post("/vetoes", status_code=201)
-async def post_veto(wanted: VetoIn, context: Context, _: OwnFactory) -> VetoOut:
+async def post_veto(wanted: VetoIn, context: Context, caller: OwnCaller) -> VetoOut:
     """Withhold hours: offers of them are withdrawn and requests cancelled at once; bookings stay."""
     if not timedelta(0) < wanted.end - wanted.start <= MAX_VETO or wanted.end <= context.clock.now():
         raise HTTPException(422, f"`end` must lie after `start` by at most {MAX_VETO.days} days, and in the future.")
-    veto = Veto.of(wanted.machine, wanted.start.astimezone(UTC), wanted.end.astimezone(UTC))
+    veto = Veto.of(wanted.machine, wanted.start.astimezone(UTC), wanted.end.astimezone(UTC), _person(caller))
+    _log_hours(veto, "withdrawn", caller)
     found = VetoOut.model_validate(veto)
     try:
         await context.service.veto(veto)
@@ -172,10 +185,12 @@ async def post_veto(wanted: VetoIn, context: Context, _: OwnFactory) -> VetoOut:
 
 
 @router.delete("/vetoes/{veto_id}", status_code=204)
-def delete_veto(veto_id: Annotated[str, Path(max_length=64)], context: Context, _: OwnFactory) -> None:
+def delete_veto(veto_id: Annotated[str, Path(max_length=64)], context: Context, caller: OwnCaller) -> None:
     """Delete a veto. The hours may be offered again from the next round on."""
-    if not context.publishing.lift_veto(veto_id):
+    veto = context.publishing.lift_veto(veto_id)
+    if veto is None:
         raise HTTPException(404, "There is no such veto.")
+    _log_hours(veto, "released", caller)
     context.service.request_round()
 
 
@@ -198,6 +213,19 @@ def get_alerts(context: Context, _: OwnFactory, language: ReaderLanguage) -> Ale
             for entry in context.publishing.alerts()
         ]
     )
+
+
+def _kill_switch(context: AnalyticsContext) -> KillSwitchState:
+    found = context.publishing.kill_switch_setting()
+    return KillSwitchState(on=found.on, person=found.person, at=found.at)
+
+
+def _person(caller: Caller) -> str | None:
+    return caller.person.name if caller.person is not None else None
+
+
+def _log_hours(hours: Veto | Approval, what: str, caller: Caller) -> None:
+    _log.info("%s from %s to %s: %s by %s.", hours.machine, rfc3339(hours.start), rfc3339(hours.end), what, caller.name)
 
 
 @router.post("/hooks/bookings", status_code=204)

@@ -9,7 +9,7 @@ import numpy as np
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import PlainTextResponse
 
-from analytics.api.context import Context, OwnFactory
+from analytics.api.context import Context, OwnFactory, OwnServer
 from analytics.api.models import Forecast
 from analytics.policy.slot import Slot
 from telemetry import Name, UserError, rfc3339
@@ -45,7 +45,7 @@ def get_metrics(context: Context, _: OwnFactory) -> PlainTextResponse:
 
 
 @router.post("/backup")
-def post_backup(context: Context, _: OwnFactory) -> dict[str, Any]:
+def post_backup(context: Context, _: OwnServer) -> dict[str, Any]:
     """Back up the server into one file beside the store, replacing the previous one. `file` is its path. Used by
     `vrijloop backup`."""
     if context.backup is None:

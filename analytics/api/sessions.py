@@ -7,6 +7,7 @@ import logging
 import secrets
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fastapi import Request
@@ -25,28 +26,37 @@ MAX_ADDRESSES = 1000
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """`person`: the id of the person who signed in; None where it was with the server's token."""
+
+    factory: str
+    person: str | None
+    until: datetime
+
+
 class Sessions:
     """Stores only hashes of session ids. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sessions: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._failures: OrderedDict[str, tuple[datetime, int]] = OrderedDict()
 
-    def start(self, factory: str, now: datetime) -> str:
+    def start(self, factory: str, person: str | None, now: datetime) -> str:
         """Start a session. Returns the value of the cookie."""
         secret = secrets.token_urlsafe(32)
         with self._lock:
-            self._sessions[_hash(secret)] = (factory, now + SESSION_LIFETIME)
+            self._sessions[_hash(secret)] = Session(factory, person, now + SESSION_LIFETIME)
             while len(self._sessions) > MAX_SESSIONS:
                 self._sessions.popitem(last=False)
         return secret
 
-    def factory(self, secret: str, now: datetime) -> str | None:
-        """The factory of the session, or None if there is no such session."""
+    def find(self, secret: str, now: datetime) -> Session | None:
+        """The session, or None if there is no such session."""
         with self._lock:
-            factory, until = self._sessions.get(_hash(secret), ("", now))
-        return factory if until > now else None
+            session = self._sessions.get(_hash(secret))
+        return session if session is not None and session.until > now else None
 
     def end(self, secret: str) -> None:
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +12,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
-from analytics.api.context import Context, factory_of_token, reader_language
+from analytics.api.context import Context, caller_of_session, caller_of_token, reader_language
 from analytics.api.sessions import COOKIE, SESSION_LIFETIME, is_cross_site
 from analytics.i18n import LANGUAGE_COOKIE, LANGUAGES, texts
 from telemetry.appearance import LOSS_COLOURS, STATE_COLOURS
+
+_log = logging.getLogger(__name__)
 
 _FOLDER = Path(__file__).parent
 _SECURITY_HEADERS = {
@@ -59,17 +62,17 @@ def get_root() -> Response:
 @router.get("/control")
 def get_control_room(request: Request, context: Context, lang: Lang = None) -> HTMLResponse:
     """The control room for those who are signed in, the sign-in page for others."""
-    factory = context.sessions.factory(request.cookies.get(COOKIE, ""), context.clock.now())
-    if factory is None:
+    caller = caller_of_session(context, request)
+    if caller is None:
         return _page(request, "sign_in.html", lang)
     facts = {
-        "factory": factory,
+        "factory": caller.factory,
         "zone": context.policy.zone,
         "maxSilenceMs": context.policy.max_silence.total_seconds() * 1000,
         "states": {state.value: colour for state, colour in STATE_COLOURS.items()},
         "losses": LOSS_COLOURS,
     }
-    return _page(request, "control_room.html", lang, factory=factory, facts=facts, losses=list(LOSS_COLOURS))
+    return _page(request, "control_room.html", lang, caller=caller, facts=facts, losses=list(LOSS_COLOURS))
 
 
 @router.post("/control/sign-in")
@@ -79,15 +82,17 @@ def post_sign_in(request: Request, context: Context, token: Annotated[str, Form(
         return _page(request, "sign_in.html", status=403)
     # The control room decides about the offers of the server's own factory. Tokens of other factories give access to
     # the API only.
-    factory = factory_of_token(context.tokens, token.strip())
-    if factory is None or factory != context.policy.factory:
-        address = request.client.host if request.client else "unknown"
+    caller = caller_of_token(context, token.strip())
+    address = request.client.host if request.client else "unknown"
+    if caller is None or caller.factory != context.policy.factory:
         if context.sessions.record_failure(address, now):
             return _page(request, "sign_in.html", problem="shut", status=429)
         return _page(request, "sign_in.html", problem="wrong", status=401)
+    _log.info("Signed in to the control room from %s: %s.", address, caller.name)
+    person = caller.person.id if caller.person is not None else None
     answer = RedirectResponse("/control", 303)
     answer.set_cookie(
-        COOKIE, context.sessions.start(factory, now), max_age=int(SESSION_LIFETIME.total_seconds()),
+        COOKIE, context.sessions.start(caller.factory, person, now), max_age=int(SESSION_LIFETIME.total_seconds()),
         httponly=True, samesite="strict", secure=request.url.scheme == "https",
     )  # fmt: skip
     return answer

@@ -17,17 +17,19 @@ _NAMESPACE = uuid.UUID("0c0f6c57-7a0e-5f3c-9a52-7a5f9e6f4d20")
 
 @dataclass(frozen=True, slots=True)
 class Veto:
-    """Nothing of `machine` is offered in [start, end)."""
+    """Nothing of `machine` is offered in [start, end). `person`: who decided it, None where it was with the server's token."""
 
     id: str
     machine: str
     start: datetime
     end: datetime
+    person: str | None = None
 
     @classmethod
-    def of(cls, machine: str, start: datetime, end: datetime) -> Veto:
+    def of(cls, machine: str, start: datetime, end: datetime, person: str | None = None) -> Veto:
         """Create a veto. The same hours always get the same id."""
-        return cls(str(uuid.uuid5(_NAMESPACE, f"{machine}/{rfc3339(start)}/{rfc3339(end)}")), machine, start, end)
+        name = f"{machine}/{rfc3339(start)}/{rfc3339(end)}"
+        return cls(str(uuid.uuid5(_NAMESPACE, name)), machine, start, end, person)
 
     def meets(self, machine: str, start: datetime, end: datetime) -> bool:
         return self.machine == machine and self.start < end and start < self.end

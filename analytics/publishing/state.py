@@ -30,13 +30,14 @@ CREATE TABLE IF NOT EXISTS platform_booking (
 CREATE TABLE IF NOT EXISTS approval (
     id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL, probability REAL NOT NULL,
     status TEXT NOT NULL, answer_by TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS veto (id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS veto (
+    id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL, person TEXT);
 CREATE TABLE IF NOT EXISTS alert (
     key TEXT PRIMARY KEY, kind TEXT NOT NULL, machine TEXT NOT NULL, booking TEXT NOT NULL, sentence TEXT NOT NULL,
     raised TEXT NOT NULL, cleared TEXT, facts TEXT);
 """
-_ADDED_TO_ALERT = {"facts": "TEXT"}
-"""Column that files of earlier versions lack: the values of the sentence, as JSON."""
+_ADDED = {"alert": {"facts": "TEXT"}, "veto": {"person": "TEXT"}}
+"""Columns that files of earlier versions lack. `facts`: the values of an alert's sentence, as JSON."""
 _ALERT_TIMES = ("start", "end", "since", "planned")
 _TIMES = ("start", "end", "answer_by")
 
@@ -48,6 +49,15 @@ class Wanted:
     at: datetime
     slots: tuple[Slot, ...]
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class KillSwitchSetting:
+    """`at`: when it was set, None if it never was; `person`: by whom, None where it was with the server's token."""
+
+    on: bool
+    person: str | None
+    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +82,8 @@ class PublisherState:
         self._lock = threading.Lock()
         # A veto and the kill switch must work on a full disk too.
         self._connection = open_sqlite_file(path, _SCHEMA, "the publisher's state", RESERVE_BYTES)
-        add_columns(self._connection, "alert", _ADDED_TO_ALERT)
+        for table, columns in _ADDED.items():
+            add_columns(self._connection, table, columns)
         self._connection.row_factory = sqlite3.Row
 
     @contextmanager
@@ -116,10 +127,16 @@ class PublisherState:
         """While on, nothing of this factory is offered."""
         return bool(self._setting("kill_switch"))
 
-    @kill_switch.setter
-    def kill_switch(self, on: bool) -> None:
+    def kill_switch_setting(self) -> KillSwitchSetting:
+        """The kill switch, and who has set it."""
+        by = self._setting("kill_switch_set_by") or {"person": None, "at": None}
+        at = datetime.fromisoformat(by["at"]) if by["at"] is not None else None
+        return KillSwitchSetting(self.kill_switch, by["person"], at)
+
+    def set_kill_switch(self, on: bool, person: str | None, at: datetime) -> None:
+        """`person`: who sets it, None with the server's token."""
         with self._transaction() as connection:
-            _put(connection, {"kill_switch": on})
+            _put(connection, {"kill_switch": on, "kill_switch_set_by": {"person": person, "at": rfc3339(at)}})
 
     def note(self, name: str) -> Any:
         """The value stored under a name, or None."""
@@ -186,14 +203,14 @@ class PublisherState:
         """Add a veto. Adding it again has no effect."""
         with self._transaction() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO veto VALUES (?, ?, ?, ?)",
-                (veto.id, veto.machine, rfc3339(veto.start), rfc3339(veto.end)),
+                'INSERT OR REPLACE INTO veto (id, machine, start, "end", person) VALUES (?, ?, ?, ?, ?)',
+                (veto.id, veto.machine, rfc3339(veto.start), rfc3339(veto.end), veto.person),
             )
 
-    def lift_veto(self, veto_id: str) -> bool:
-        """Delete a veto. Returns False if there is none."""
-        with self._transaction() as connection:
-            return connection.execute("DELETE FROM veto WHERE id = ?", (veto_id,)).rowcount > 0
+    def lift_veto(self, veto_id: str) -> Veto | None:
+        """Delete a veto. Returns None if there is none."""
+        rows = self._rows("DELETE FROM veto WHERE id = ? RETURNING *", veto_id)
+        return Veto(**rows[0]) if rows else None
 
     def vetoes(self, now: datetime) -> list[Veto]:
         """Vetoes that have not ended, ordered by start."""

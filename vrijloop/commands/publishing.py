@@ -33,6 +33,9 @@ def kill_switch(
     else:
         answer = _request(config, "PUT", "/api/v1/kill-switch", {"on": state == "on"})
     print(f"The kill switch is {'on: nothing is offered' if answer['on'] else 'off'}.")
+    if answer["at"] is not None:
+        by = answer["person"] or "the server's token"
+        print(f"Set by {by} at {answer['at']}.")
     if answer.get("pending"):
         print(f"The platform does not show it yet; delivery is retried: {answer['pending']}")
 

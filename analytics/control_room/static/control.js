@@ -3,7 +3,7 @@
 import { drawForecast, drawToday, drawUsed } from "./charts.js";
 import { drawCosts, explain, proposeStart } from "./explanations.js";
 import { SignedOut, ask, button, byId, draw, element, onClick } from "./page.js";
-import { clock, facts, language, moment, percent, probability, span, text, words } from "./words.js";
+import { clock, facts, language, localDay, moment, percent, probability, span, text, words } from "./words.js";
 
 // ---- decisions -------------------------------------------------------------------------------------------------------------------
 
@@ -49,7 +49,7 @@ async function decisions() {
     element("div", { class: "actions" }, withdraw(one.machine, one))), words.no_slots);
   byId("vetoes-title").hidden = !vetoes.vetoes.length;
   draw("vetoes", vetoes.vetoes, (one) => one.id, (one) => element("li", {},
-    element("div", {}, ...head(one)),
+    element("div", {}, ...head(one), element("p", { class: "soft" }, text("kept_by", { who: who(one.person) }))),
     element("div", { class: "actions" }, button(words.lift, "second", "lift", decide(() => ask(`/api/v1/vetoes/${one.id}`, "DELETE"))))));
   const kept = offered.promises;
   byId("promises").textContent = kept && kept.checked
@@ -70,10 +70,21 @@ function showPolicy(policy) {
 
 let killSwitch = { on: false };
 
+const who = (person) => person === null ? words.by_token : text("by_person", { person });
+
+// "Withdrawn by Eva at 14:05." That hours are offered again is said until the day is over.
+function setBy({ on, person, at }) {
+  if (at === null) return [];
+  const today = localDay(at) === localDay(Date.now() + clockApart);
+  if (!on && !today) return [];
+  const when = today ? text("at_time", { time: clock(at) }) : text("on_day", { moment: moment(at) });
+  return [text(on ? "withdrawn_by" : "resumed_by", { who: who(person), when })];
+}
+
 function showKillSwitch(found, pending) {
   killSwitch = found;
   byId("kill").classList.toggle("on", found.on);
-  const said = [found.on ? words.kill_is_on : words.kill_is_off, ...(pending ? [words.pending] : [])].join(" ");
+  const said = [found.on ? words.kill_is_on : words.kill_is_off, ...setBy(found), ...(pending ? [words.pending] : [])].join(" ");
   if (byId("kill-state").textContent !== said) byId("kill-state").textContent = said;
   const press = byId("kill-button");
   press.textContent = found.on ? words.kill_off : words.kill_on;

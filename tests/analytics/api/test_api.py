@@ -311,7 +311,7 @@ def test_wrong_tokens_close_the_control_room_to_nobody(
     whole, url = served
     pulled: list[bool] = []
 
-    async def pull(on: bool) -> None:
+    async def pull(on: bool, person: str | None = None) -> None:
         pulled.append(on)
 
     whole.context.service.set_kill_switch = pull  # type: ignore[method-assign]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -196,7 +197,7 @@ def test_signing_in_requires_the_token(room: Room) -> None:
             {"Sec-Fetch-Site": "same-site"},
         ):
             assert http.put("/api/v1/kill-switch", json={"on": True}, headers=headers).status_code == 401
-        assert http.get("/api/v1/kill-switch").json() == {"on": False}
+        assert http.get("/api/v1/kill-switch").json()["on"] is False
         http.post("/control/sign-out", headers=own)
         assert http.get("/api/v1/slots").status_code == 401
         assert "frame-ancestors 'none'" in http.get("/control").headers["content-security-policy"]
@@ -245,3 +246,23 @@ def test_a_changed_policy_is_taken_over_and_a_wrong_one_is_said(room: Room, page
     expect(problem).to_be_hidden()
     path.write_text(policy)
     wait_for(lambda: bool(room.offers("lathe-2")), "the machine to be offered again")
+
+
+def test_the_page_says_who_pulled_the_kill_switch(room: Room, page: Page) -> None:
+    token = invoke("control-room", "add", "Eva", "-c", room.config).strip()
+    sign_in(page, token)
+    expect(page.locator("header")).to_contain_text("Eva")
+    page.get_by_role("button", name="Alles intrekken").click()
+    expect(page.locator("#kill-state")).to_have_text(
+        re.compile(r"De noodschakelaar staat aan: er wordt niets aangeboden\. Ingetrokken door Eva om \d\d:\d\d\.")
+    )
+    assert "The kill switch was turned on by Eva." in room.config.with_name("log").read_text()
+    room.ask("PUT", "/api/v1/kill-switch", json={"on": False}).raise_for_status()
+    expect(page.locator("#kill-state")).to_contain_text("Weer aangeboden met het token van de server om ")
+    assert "Set by the server's token" in invoke("kill-switch", "show", "-c", room.config)
+    invoke("control-room", "remove", "Eva", "-c", room.config)
+    expect(page.get_by_label("Token", exact=True)).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert all("401" in said for said in room.heard)
+    room.heard.clear()
+    wait_for(lambda: bool(room.offers()), "the offers to come back")

@@ -65,7 +65,7 @@ def fill(config: Path) -> None:
     publications.settle(publications.due_for_check(slot.end)[0].id, KEPT)
     publications.close()
     state = PublisherState(data_dir / "publisher.sqlite")
-    state.kill_switch = True
+    state.set_kill_switch(True, None, T0)
     state.close()
 
 
