@@ -18,7 +18,7 @@ from analytics.forecast.promise_cost import PromiseCost, promise_costs
 from analytics.forecast.spare_capacity import Fitted, Proposal, adjusted_rate, fit, propose
 from analytics.forecast.tally import Tally
 from analytics.history.snapshot import Snapshot, advance_snapshot, read_snapshot
-from analytics.policy.approvals import Approval, apply_approvals
+from analytics.policy.approvals import Approval, apply_approvals, approved_hours
 from analytics.policy.calendar_feeds import CalendarFeeds, PlannedPeriods
 from analytics.policy.policy import Policy
 from analytics.policy.slot import BusyHours, Slot
@@ -269,9 +269,11 @@ class Analytics:
 
 
 def _approved(approvals: Sequence[Approval], machine: str, start: datetime, end: datetime) -> Condition:
-    near = [one for one in approvals if one.machine == machine and one.start <= start and end <= one.end]
-    status = next((one.status for one in near if one.status == "approved"), near[0].status if near else "not_asked")
-    return Condition("approval", status == "approved", {"status": status})
+    of_machine = [one for one in approvals if one.machine == machine]
+    if any(first <= start and end <= last for first, last in approved_hours(of_machine)):
+        return Condition("approval", True, {"status": "approved"})
+    near = [one.status for one in of_machine if one.start < end and start < one.end and one.status != "approved"]
+    return Condition("approval", False, {"status": near[0] if near else "not_asked"})
 
 
 def _busy(bookings: tuple[Booking, ...], planned: PlannedPeriods, vetoes: Sequence[Veto]) -> BusyHours:

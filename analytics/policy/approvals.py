@@ -1,4 +1,4 @@
-"""Slots that an operations manager has to approve before they are offered. Pure."""
+"""Hours that an operations manager has to approve before they are offered. Pure."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
-from analytics.policy.policy import Policy
-from analytics.policy.slot import Slot
+from analytics.policy.policy import MachinePolicy, Policy
+from analytics.policy.slot import Slot, without
 from telemetry import rfc3339
 
 _NAMESPACE = uuid.UUID("3a2f9e51-1f0f-5a52-9d55-5a6f6f0d7d11")
+_STILL_GROWING = timedelta(hours=8)
+"""Hours that end so near the end of the horizon may go on: it moves with the clock, and long windows end on multiples of this."""
 Status = Literal["asked", "approved", "refused", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A request to offer hours of a machine, and its answer."""
+    """A request to offer hours of a machine, and its answer. `probability`: of their least sure window."""
 
     id: str
     machine: str
@@ -38,48 +41,74 @@ def apply_approvals(
 ) -> tuple[tuple[Slot, ...], list[Approval]]:
     """The slots that may be offered now, and the updated requests.
 
-    A slot of a machine whose `approval` is `ask` may be offered if it lies within approved hours. Hours that were
-    refused, or not answered in time, are not asked about again. Requests for past hours are deleted.
+    Of a machine whose `approval` is `ask`, what lies within approved hours is offered, and the rest is asked for. Hours that were refused, or
+    not answered in time, are not asked for again. Requests for past hours, and for hours that are no longer free, are deleted.
     """
-    by_machine: dict[str, list[Approval]] = defaultdict(list)
+    answered: dict[str, list[Approval]] = defaultdict(list)
+    waiting: dict[str, list[Approval]] = defaultdict(list)
     for approval in approvals:
         if approval.end > now:
-            by_machine[approval.machine].append(_expired(approval, now))
-    offered = []
-    wanted: dict[str, list[Slot]] = defaultdict(list)
+            current = _expired(approval, now)
+            (waiting if current.status == "asked" else answered)[approval.machine].append(current)
+    offered: list[Slot] = []
+    asked: list[Approval] = []
     for slot in slots:
         rules = policy.for_machine(slot.machine)
-        wanted[slot.machine].append(slot)
-        if rules.approval == "auto" or _may_be_offered(slot, by_machine[slot.machine], now + rules.answer_within):
+        if rules.approval == "auto":
             offered.append(slot)
-    # A request for hours that are no longer free needs no answer.
-    left = [
-        request
-        for machine, requests in by_machine.items()
-        for request in requests
-        if request.status != "asked" or any(request.overlaps(slot) for slot in wanted[machine])
-    ]
-    return tuple(offered), left
+            continue
+        offered += _within(slot, approved_hours(answered[slot.machine]), rules.minimum_slot)
+        hours = [(one.start, one.end) for one in answered[slot.machine]]
+        for left in without(slot, hours, rules.minimum_slot):
+            asked += _asked(left, waiting[slot.machine], rules, policy, now)
+    return tuple(offered), [*(one for of_machine in answered.values() for one in of_machine), *asked]
 
 
-def _may_be_offered(slot: Slot, requests: list[Approval], answer_by: datetime) -> bool:
-    """Whether the slot is approved. If it is not, add or update a request for it in `requests`, unless it was
-    answered before."""
-    near = [request for request in requests if request.overlaps(slot)]
-    if any(
-        request.status == "approved" and request.start <= slot.start and slot.end <= request.end for request in near
-    ):
-        return True
-    waiting = next((request for request in near if request.status == "asked"), None)
-    if waiting is not None:
-        # The forecast shifts by a quarter now and then: that is still the same request.
-        moved = replace(waiting, start=slot.start, end=slot.end, probability=slot.probability)
-        requests[requests.index(waiting)] = moved
-    elif not any(request.status in ("refused", "expired") for request in near):
-        number = uuid.uuid5(_NAMESPACE, f"{slot.machine}/{rfc3339(slot.start)}/{rfc3339(answer_by)}")
-        by = min(answer_by, slot.end)
-        requests.append(Approval(str(number), slot.machine, slot.start, slot.end, slot.probability, "asked", by))
-    return False
+def approved_hours(approvals: Sequence[Approval]) -> list[tuple[datetime, datetime]]:
+    """The hours of one machine that were approved, ordered; what follows on each other is put together."""
+    joined: list[tuple[datetime, datetime]] = []
+    for start, end in sorted((one.start, one.end) for one in approvals if one.status == "approved"):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _within(slot: Slot, hours: Sequence[tuple[datetime, datetime]], shortest: timedelta) -> list[Slot]:
+    """What of the slot lies within the hours: windows of at least `shortest`. `hours`: ordered, apart."""
+    edges = [slot.start, *(edge for span in hours for edge in span), slot.end]
+    beside = [(before, after) for before, after in zip(edges[::2], edges[1::2], strict=True) if before < after]
+    return without(slot, beside, shortest)
+
+
+def _asked(slot: Slot, waiting: list[Approval], rules: MachinePolicy, policy: Policy, now: datetime) -> list[Approval]:
+    """The request for a slot that nobody has answered: the one that waits, or a new one. None where it has only just come into the
+    horizon. Each request of `waiting` is taken once."""
+    slots = _without_todays_end(slot, rules, policy, now)
+    found = []
+    for one in slots:
+        by = min(now + rules.answer_within, one.end - rules.minimum_slot - rules.notice)
+        before = next((request for request in waiting if request.overlaps(one)), None)
+        if before is None:
+            number = uuid.uuid5(_NAMESPACE, f"{one.machine}/{rfc3339(one.start)}/{rfc3339(by)}")
+            found.append(Approval(str(number), one.machine, one.start, one.end, one.probability, "asked", by))
+            continue
+        waiting.remove(before)
+        # The forecast moves by a quarter now and then: that is still the same request.
+        moved = {"start": one.start, "end": one.end, "probability": one.probability}
+        found.append(replace(before, **moved, answer_by=min(before.answer_by, by)))
+    return found
+
+
+def _without_todays_end(slot: Slot, rules: MachinePolicy, policy: Policy, now: datetime) -> list[Slot]:
+    """A slot that reaches the end of the horizon grows by the hour. Of its last day is asked when the whole day is known, so that nobody is
+    asked for the same machine more than once a day."""
+    end = now + policy.horizon
+    if slot.end <= end - _STILL_GROWING or policy.horizon < timedelta(days=2):
+        return [slot]
+    midnight = end.astimezone(ZoneInfo(policy.zone)).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+    return without(slot, [(max(slot.start, midnight), slot.end)], rules.minimum_slot)
 
 
 def _expired(approval: Approval, now: datetime) -> Approval:

@@ -12,17 +12,14 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from analytics.api.metrics import AnalyticsCollector
 from analytics.cycle import CycleResult
 from analytics.forecast.tally import Tally
-from analytics.policy.approvals import Approval, Status, apply_approvals
-from analytics.policy.policy import MachinePolicy, MachineTable, PlannedPeriod, Policy, PriceRule
+from analytics.policy.policy import PlannedPeriod, PriceRule
 from analytics.policy.prices import price_per_hour
-from analytics.policy.slot import Slot, stretches
+from analytics.policy.slot import stretches
 from analytics.policy.vetoes import Veto
 from analytics.publishing.platform_client import Booking, HttpSharingPlatform, PlatformUnavailableError, Terms
 from analytics.publishing.publications import BROKEN, KEPT, UNKNOWN, Publications
@@ -253,36 +250,6 @@ def test_prometheus_metrics_show_alerts_and_approvals(rig: Rig) -> None:
 def test_a_slot_is_priced_by_parts_of_the_day(start: datetime, end: datetime, expected: str) -> None:
     rule = PriceRule.model_validate({"per_hour": 40, "parts": [{"hours": "mon-fri 18:00-24:00", "per_hour": 60}]})
     assert price_per_hour(rule, start, end, "UTC") == Decimal(expected)
-
-
-_hours = st.integers(0, 60)
-
-
-@given(
-    st.lists(st.tuples(_hours, st.integers(2, 8))),
-    st.lists(
-        st.tuples(_hours, st.integers(1, 12), st.sampled_from(["asked", "approved", "refused", "expired"]), _hours)
-    ),
-)
-def test_nothing_is_offered_without_approval(
-    free: list[tuple[int, int]], answers: list[tuple[int, int, Status, int]]
-) -> None:
-    slots = [Slot("m", NOW + timedelta(hours=a), NOW + timedelta(hours=a + n), 0.9, 20, 0) for a, n in free]
-    approvals = [
-        Approval(
-            str(k), "m", NOW + timedelta(hours=a), NOW + timedelta(hours=a + n), 0.9, status, NOW + timedelta(hours=by)
-        )
-        for k, (a, n, status, by) in enumerate(answers)
-    ]
-    rules = Policy(machine={"m": MachineTable(approval="ask")})
-    offered, held = apply_approvals(slots, approvals, rules, NOW)
-    for slot in offered:
-        assert any(one.status == "approved" and one.start <= slot.start and slot.end <= one.end for one in approvals)
-    assert {one.id for one in held if one.status == "refused"} == {
-        one.id for one in approvals if one.status == "refused" and one.end > NOW
-    }
-    assert MachinePolicy().approval == "auto"
-    assert set(apply_approvals(slots, approvals, Policy(), NOW)[0]) == set(slots)
 
 
 def test_pages_do_not_show_offers_for_members(rig: Rig) -> None:

@@ -47,12 +47,11 @@ def test_windows_that_overlap_are_one_offer() -> None:
     "table",
     [
         {"parts": False},
-        {"approval": "ask"},
         {"price": {"per_hour": 50, "parts": [{"hours": "mon-fri 18:00-24:00", "per_hour": 40}]}},
     ],
     ids=lambda table: next(iter(table)),
 )
-def test_what_is_booked_whole_approved_or_dearer_by_day_is_cut(table: dict[str, Any]) -> None:
+def test_what_is_booked_whole_or_dearer_by_day_is_cut(table: dict[str, Any]) -> None:
     policy = Policy(minimum_slot=2 * HOUR, maximum_slot=8 * HOUR, machine={"m": MachineTable(**table)})
     found = slots_to_offer([*windows([(14, 20), (16, 24)]), *windows([(14, 20), (16, 24)], "n")], policy)
     assert [(slot.machine, *span) for slot, span in zip(found, shown(found), strict=True)] == [
