@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from analytics.api import explanations, machines, publishing, reports, server
@@ -19,6 +19,20 @@ from stores import StoreRefusedError, StoreUnavailableError
 _log = logging.getLogger(__name__)
 
 _RETRY_AFTER_S = 10
+
+_ROUTES = APIRouter()
+"""FastAPI prepares the routes of a router when an app that includes it answers for the first time; these are prepared once for all apps of a
+process."""
+for _router in (
+    machines.router,
+    reports.router,
+    publishing.router,
+    explanations.router,
+    server.router,
+    server.metrics_router,
+    control_room.router,
+):
+    _ROUTES.include_router(_router)
 
 
 def build_app(
@@ -34,19 +48,11 @@ def build_app(
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
+        routes=_ROUTES.routes,
     )
     app.state.analytics = context
     for error in (StoreUnavailableError, StoreRefusedError):
         app.exception_handler(error)(_store_unavailable)
-    for router in (
-        machines.router,
-        reports.router,
-        publishing.router,
-        explanations.router,
-        server.router,
-        server.metrics_router,
-    ):
-        app.include_router(router)
     control_room.add_to(app)
     return app
 

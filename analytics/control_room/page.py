@@ -41,7 +41,6 @@ Lang = Annotated[str | None, Query(max_length=5)]
 
 
 def add_to(app: FastAPI) -> None:
-    app.include_router(router)
     app.mount("/control/static", _Static(directory=_FOLDER / "static"), name="control-room")
 
 

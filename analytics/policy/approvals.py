@@ -96,8 +96,8 @@ def _asked(slot: Slot, waiting: list[Approval], rules: MachinePolicy, policy: Po
             continue
         waiting.remove(before)
         # The forecast moves by a quarter now and then: that is still the same request.
-        moved = {"start": one.start, "end": one.end, "probability": one.probability}
-        found.append(replace(before, **moved, answer_by=min(before.answer_by, by)))
+        moved = replace(before, start=one.start, end=one.end, probability=one.probability)
+        found.append(replace(moved, answer_by=min(before.answer_by, by)))
     return found
 
 

@@ -18,8 +18,7 @@ from telemetry import UnavailableError
 from tests.analytics.forecast.test_forecast import POLICY, START, factory
 from tests.servers import free_port, listens, wait_for
 
-LATE = START + timedelta(weeks=13, hours=3)
-"""Enough history to train the trees."""
+LATE = START + timedelta(weeks=5, hours=3)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +57,7 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
 @pytest.mark.long
 @pytest.mark.servers
 def test_executors_give_identical_slots(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
-    history = factory(21, 14, 0.1, machines=5)
+    history = factory(21, 6, 0.1, machines=3)
     alone = find_spare_capacity(history, LATE, POLICY, {})
     monkeypatch.setattr(snapshot, "PORTION", 2)
     assert alone.fitted is not None

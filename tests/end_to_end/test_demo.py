@@ -19,8 +19,8 @@ from tests.servers import free_port, require, shared_file, wait_for
 
 pytestmark = pytest.mark.servers
 ENVIRONMENT = os.environ | {"COLUMNS": "200"}
-METER_DAYS = int(os.environ.get("VRIJLOOP_METER_DAYS", "120"))
-AMQTT_DAYS = int(os.environ.get("VRIJLOOP_AMQTT_DAYS", "60"))
+METER_DAYS = int(os.environ.get("VRIJLOOP_METER_DAYS", "60"))
+AMQTT_DAYS = int(os.environ.get("VRIJLOOP_AMQTT_DAYS", "20"))
 """How much of the recorded year goes through the demo's own broker."""
 
 
@@ -33,7 +33,7 @@ def run_until_ready(tmp_path: Path, port: int) -> str:
     log = tmp_path / "said.txt"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            demo("--weeks", "4", "--data-dir", tmp_path / "data", "--port", port),
+            demo("--weeks", "3", "--data-dir", tmp_path / "data", "--port", port),
             stdout=sink, stderr=sink, env=ENVIRONMENT, start_new_session=True,
         )  # fmt: skip
     try:

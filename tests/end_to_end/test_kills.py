@@ -31,7 +31,7 @@ from telemetry import MachineState, StateInterval
 from telemetry.broker import BrokerSettings
 from tests.servers import NO_AUTHORITIES, InfluxServer, Mosquitto, create_influx_database, free_port
 
-ROUNDS = int(os.environ.get("VRIJLOOP_KILL_ROUNDS", "8"))
+ROUNDS = int(os.environ.get("VRIJLOOP_KILL_ROUNDS", "5"))
 WORKER_COUNTS = [int(count) for count in os.environ.get("VRIJLOOP_WORKER_COUNTS", "3").split()]
 AWAY_S = float(os.environ.get("VRIJLOOP_STORE_AWAY_S", "6"))
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

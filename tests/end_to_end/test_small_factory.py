@@ -37,7 +37,7 @@ pytestmark = pytest.mark.servers
 
 SEED = 11
 # Over the change of clocks of 29 March and over Easter Monday; it ends on a Thursday evening.
-START, END = datetime(2026, 3, 12, tzinfo=UTC), datetime(2026, 4, 16, 20, tzinfo=UTC)
+START, END = datetime(2026, 3, 26, tzinfo=UTC), datetime(2026, 4, 16, 20, tzinfo=UTC)
 STEP = timedelta(minutes=5)
 PLAN = FactoryPlan(MACHINES, SEED)
 
@@ -159,7 +159,7 @@ def planned_spells(machine: str) -> list[tuple[str, datetime, datetime]]:
 def test_nothing_is_missing_and_nothing_doubled(house: House) -> None:
     status = house.ask("/api/v1/status")
     assert (status["stored"], status["missing"], status["quarantined"]) == (house.emitted, 0, 0)
-    assert house.emitted > 5_000
+    assert house.emitted > 3_000
     assert [one["gaps"] for one in status["gateways"]] == [[]]
 
 
@@ -169,7 +169,7 @@ def test_opcua_machines_are_stored_to_the_millisecond(house: House, machine: str
     planned = planned_spells(machine)
     stored = stored_spells(house, machine)
     # The first spell is known from the moment of connection on; the last may be cut by the end of the run.
-    assert len(planned) > 100
+    assert len(planned) > 60
     assert [(state, start) for state, start, _ in stored[1:-1]] == [(state, start) for state, start, _ in planned[1:-1]]
 
 
@@ -192,10 +192,10 @@ def test_metered_machines_are_stored_to_a_poll(house: House, one: Any) -> None:
 
 
 def test_utilisation_is_that_of_the_plan(house: House) -> None:
-    day = "2026-03-18"
+    day = "2026-04-01"
     found = house.ask("/api/v1/utilisation", first=day, last=day)["days"]
     assert len(found) == len(MACHINES)
-    start = datetime(2026, 3, 17, 23, tzinfo=UTC)  # midnight in Brussels
+    start = datetime(2026, 3, 31, 22, tzinfo=UTC)  # midnight in Brussels
     for one in found:
         if one["machine"] in [m.machine for m in OPCUA_MACHINES]:
             planned = sum(

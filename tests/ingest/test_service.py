@@ -26,7 +26,7 @@ from tests.certificates import ask_for_certificate, make_certificates
 from tests.servers import Mosquitto, free_port, wait_for
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
-KILLS = 8
+KILLS = 5
 
 
 class Sender:

@@ -14,12 +14,13 @@ from typing import Any, cast
 
 import httpx2
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from analytics.publishing.webhooks import post_signed
 from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.dependencies import PlatformContext
-from sharing_platform.organisations import accounts, api_tokens, directory
+from sharing_platform.organisations import accounts, api_tokens, credentials, directory
 from sharing_platform.organisations.credentials import hash_password
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import Kind, Right, Role
@@ -32,6 +33,19 @@ STARTUP = {"Authorization": "Bearer token-of-start-up"}
 ONE_DATABASE = os.environ.get("VRIJLOOP_TEST_DATABASES", "postgresql").split()
 """For long tests of what databases hardly differ in: the short form asks the stricter one alone."""
 NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)  # noon in Brussels, a Monday
+
+
+REAL_HASHER = credentials._HASHER
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """The same argon2id at the least cost: at the real one, which test_credentials.py holds, passwords take a third of the CPU time of these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        patch.setattr(credentials, "_HASHER", hasher)
+        patch.setattr(credentials, "_NOBODY", hasher.hash("nobody"))
+        yield
 
 
 def client(url: str, timeout: float = 30, **more: Any) -> httpx2.Client:

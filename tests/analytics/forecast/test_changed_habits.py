@@ -85,13 +85,13 @@ def test_only_the_machine_that_has_changed_is_held_back() -> None:
 
 @pytest.mark.long
 def test_an_added_shift_breaks_fewer_promises(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the sixteenth week on the evenings are worked."""
-    history = factory(9, 19, 0.03, machines=1)
+    """From the eleventh week on the evenings are worked."""
+    history = factory(9, 13, 0.03, machines=1)
     since = history["since"]
-    evening = (since >= pd.Timestamp(START + timedelta(weeks=16))) & (since.dt.hour >= 20) & (since.dt.day_of_week < 5)
+    evening = (since >= pd.Timestamp(START + timedelta(weeks=10))) & (since.dt.hour >= 20) & (since.dt.day_of_week < 5)
     history.loc[evening, "state"] = RUN
     policy = Policy(zone="UTC", holidays="", notice=timedelta(0), minimum_slot=timedelta(hours=2))
-    first = START + timedelta(weeks=16, days=2)
+    first = START + timedelta(weeks=10, days=2)
     plan = Plan(first, first + timedelta(days=8), timedelta(days=2), timedelta(days=3), refit=timedelta(days=2))
 
     def broken() -> int:

@@ -155,10 +155,10 @@ def test_booked_vetoed_and_closed_hours_are_not_offered() -> None:
 
 @pytest.mark.long
 def test_promises_hold_for_a_simulated_factory() -> None:
-    """Twenty-two weeks in which a fifth of the evenings are worked; the weeks after the twelfth are the test."""
-    history = factory(8, 22, 0.2, machines=3)
+    """Sixteen weeks in which a fifth of the evenings are worked; the weeks after the eighth are the test."""
+    history = factory(8, 16, 0.2, machines=2)
     policy = POLICY.model_copy(update={"max_broken_promises": 0.1})
-    plan = Plan(START + timedelta(weeks=12), START + timedelta(weeks=22), refit=timedelta(weeks=5))
+    plan = Plan(START + timedelta(weeks=8), START + timedelta(weeks=16), refit=timedelta(weeks=4))
     result = run_backtest(history, policy, plan, ("vrijloop",))["results"]["vrijloop"]
     for length in ("2h", "4h", "8h"):
         assert result["windows"][length]["kept_interval_95"][1] >= 0.9
@@ -168,10 +168,10 @@ def test_promises_hold_for_a_simulated_factory() -> None:
 
 @pytest.mark.long
 def test_a_pattern_that_changes_stops_the_promises() -> None:
-    """From the fifteenth week on the factory works around the clock: soon nothing is promised any more."""
-    history = factory(9, 22, 0.0)
-    history.loc[history["since"] >= pd.Timestamp(START + timedelta(weeks=14)), "state"] = RUN
-    plan = Plan(START + timedelta(weeks=16), START + timedelta(weeks=22), refit=timedelta(weeks=1))
+    """From the eleventh week on the factory works around the clock: soon nothing is promised any more."""
+    history = factory(9, 15, 0.0)
+    history.loc[history["since"] >= pd.Timestamp(START + timedelta(weeks=10)), "state"] = RUN
+    plan = Plan(START + timedelta(weeks=12), START + timedelta(weeks=15), refit=timedelta(weeks=1))
     result = run_backtest(history, POLICY, plan, ("vrijloop",))["results"]["vrijloop"]
     assert result["slots"] <= 10
 

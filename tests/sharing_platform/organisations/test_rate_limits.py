@@ -9,27 +9,18 @@ from typing import cast
 
 import httpx2
 import pytest
-from argon2 import PasswordHasher
 from fastapi import Request
 from sqlalchemy import func, select
 
 from sharing_platform.dependencies import client_address
 from sharing_platform.errors import TooManyError
-from sharing_platform.organisations import credentials, rate_limits
+from sharing_platform.organisations import rate_limits
 from sharing_platform.organisations.models import KnownDevice
 from tests.servers import wait_for
 from tests.sharing_platform.conftest import NOON, Platform, client
 
 PASSWORD = "een zin die lang genoeg is"
 AN = {"email": "an@startup.be"}
-
-
-@pytest.fixture(autouse=True)
-def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hundred wrong passwords would take a minute."""
-    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(credentials, "_HASHER", hasher)
-    monkeypatch.setattr(credentials, "_NOBODY", hasher.hash("nobody"))
 
 
 def secrets_of(mails: list[EmailMessage]) -> list[str]:

@@ -1,0 +1,17 @@
+"""How passwords are hashed."""
+
+from __future__ import annotations
+
+from argon2 import Type, extract_parameters
+
+from tests.sharing_platform.conftest import REAL_HASHER
+
+
+def test_a_password_is_dear_to_guess() -> None:
+    """At least the lowest cost that OWASP's cheat sheet on storing passwords allows: argon2id with 19 MiB and two passes."""
+    kept = REAL_HASHER.hash("een zin die lang genoeg is")
+    found = extract_parameters(kept)
+    assert found.type is Type.ID
+    assert found.memory_cost >= 19 * 1024
+    assert found.time_cost >= 2
+    assert REAL_HASHER.verify(kept, "een zin die lang genoeg is")
