@@ -177,6 +177,9 @@ def _page(
             **{name: str(value) for name, value in organisation.model_dump().items() if value is not None},
             **(form or {}),
         }
+        machines = session.scalars(
+            select(Machine).where(Machine.factory == organisation.id).order_by(Machine.title)
+        ).all()
         log = audit_log.entries(session, organisation.id, None, _AUDIT_SHOWN) if governs else []
         values: dict[str, Any] = {
             "organisation": organisation,
@@ -186,8 +189,12 @@ def _page(
             "invited": invitations.of_organisation(session, organisation.id, page.now) if governs else [],
             "tokens": directory.tokens(session, organisation.id) if governs else [],
             "feeds": calendar_feeds.feeds(session, organisation.id) if integrates else [],
+            "feed_names": {
+                "provider": page.translator("lent_out"),
+                "seeker": page.translator("our_requests"),
+                **{f"machine:{one.machine}": one.title for one in machines},
+            },
             "webhooks": webhooks.webhooks(session, organisation.id) if integrates else [],
-            "machines": list(session.scalars(select(Machine.machine).where(Machine.factory == organisation.id))),
             "audit": write_sentences(session, log, page.translator, organisation.id),
             "scopes": sorted(TOKEN_SCOPES),
             "roles": list(Role),

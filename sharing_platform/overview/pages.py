@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from sqlalchemy import select
 
 from sharing_platform.bookings import confirmation, service
 from sharing_platform.bookings.lifecycle import FIRM, LIVE, PENDING, Party, State
+from sharing_platform.bookings.schemas import BookingOut
 from sharing_platform.database import read_session
 from sharing_platform.listings import records as listings
 from sharing_platform.machines.models import Machine
@@ -26,28 +29,43 @@ def get_desk(page: Page) -> HTMLResponse:
     person, actor = require_person(page.person), page.actor
     with read_session(page.context.sessions) as session:
         now = page.now
-        unconfirmed = [
+        unconfirmed = _by_request(
             service.booking_out(session, booking, Party.SEEKER, now)
             for booking in confirmation.waiting_requests(session, person)
-        ]
+        )
         invitations = own_invitations(session, person, now)
         if actor is None:
             return page.render("desk_alone.html", unconfirmed=unconfirmed, invitations=invitations)
         own = actor.organisation
         ended = frozenset(State) - LIVE - PENDING
+
+        def bookings(party: Party, states: frozenset[State]) -> list[BookingOut]:
+            return _by_request(service.list_bookings(session, actor, party, states, _SHOWN, None, now).bookings)
+
         waiting = service.waiting_for_answer(session, own, now) if actor.approved else []
         return page.render(
             "desk.html",
             unconfirmed=unconfirmed,
             invitations=invitations,
             organisation=session.get_one(Organisation, own),
-            waiting=[service.booking_out(session, booking, Party.PROVIDER, now) for booking in waiting],
-            given=service.list_bookings(session, actor, Party.PROVIDER, FIRM, _SHOWN, None, now).bookings,
-            asked=service.list_bookings(session, actor, Party.SEEKER, FIRM | PENDING, _SHOWN, None, now).bookings,
-            over=service.list_bookings(session, actor, Party.SEEKER, ended, _SHOWN, None, now).bookings[-5:],
+            waiting=_by_request(service.booking_out(session, booking, Party.PROVIDER, now) for booking in waiting),
+            given=bookings(Party.PROVIDER, FIRM),
+            asked=bookings(Party.SEEKER, FIRM | PENDING),
+            over=bookings(Party.SEEKER, ended)[-5:],
             machines=list(session.scalars(select(Machine).where(Machine.factory == own).order_by(Machine.title))),
             listings=listings.own_listings(session, own),
             giving=listings.asked_to_give(session, own),
             wanted=matching.searches_of(session, own, matching.WANTED),
             saved=matching.searches_of(session, own, matching.SAVED),
         )
+
+
+def _by_request(bookings: Iterable[BookingOut]) -> list[BookingOut]:
+    """One for each request, whose parts are answered together, in the same order. Of parts that have begun and others that have not, one for either."""
+    shown: list[BookingOut] = []
+    known: set[str] = set()
+    for booking in bookings:
+        if booking.id not in known:
+            shown.append(booking)
+            known.update(part.id for part in booking.parts if part.state == booking.state)
+    return shown

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from html import unescape
 
+import httpx2
 import pytest
 
 from sharing_platform.organisations.permissions import Kind, Role
-from tests.sharing_platform.conftest import ONE_DATABASE, Platform
+from tests.sharing_platform.conftest import NOON, ONE_DATABASE, Platform
 
 pytestmark = pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 
@@ -44,3 +47,38 @@ def test_until_the_region_has_decided_what_is_missing_says_so(
     shown = unescape(visitor.get("/desk").text + visitor.get("/organisation").text + visitor.get(notice).text)
     assert {one for one in said if one in shown} == set()
     assert platform.anyone.get(notice).status_code == 200
+
+
+def test_a_request_with_parts_is_one_row_and_feeds_have_names(platform: Platform) -> None:
+    platform.machine("mill-1", "Freesbank DMU 50")
+    for name, start in (("o1", 6), ("o2", 30), ("o3", 54)):
+        platform.offer(name, start, 6, booking="on_request", minimum_hours=2)
+    planner = platform.somebody("p@hal.be", "hal-2", Role.PLANNER, Kind.FACTORY)
+    seeker = platform.somebody("s@seeker.be", "seeker", Role.OWNER)
+
+    def part(name: str, start: float) -> dict[str, str]:
+        times = (NOON + timedelta(hours=start), NOON + timedelta(hours=start + 6))
+        return {"offer_id": name, "start": times[0].isoformat(), "end": times[1].isoformat()}
+
+    first, *more = part("o1", 6), part("o2", 30), part("o3", 54)
+    del first["offer_id"]
+    made = seeker.post("/api/v1/offers/o1/booking", json={**first, "more": more}).json()
+    assert len(made["parts"]) == 3
+    days = ("ma 02/03/2026, 18:00", "di 03/03/2026, 18:00", "wo 04/03/2026, 18:00")
+
+    def rows(person: httpx2.Client) -> list[str]:
+        return re.findall(r'<li class="row" data-booking.*?</li>', person.get("/desk").text, re.DOTALL)
+
+    for person in (planner, seeker):
+        (row,) = rows(person)
+        assert all(day in row for day in days), "all its times"
+    planner.post(f"/api/v1/bookings/{made['id']}/state", json={"state": "accepted"})
+    platform.later(7)
+    begun, to_come = sorted(rows(planner), key=lambda row: days[0] not in row)
+    assert [day in begun for day in days] == [True, False, False], "and each as it stands"
+    assert [day in to_come for day in days] == [False, True, True]
+    planner.post("/organisation/feeds", data={"subject": "machine:mill-1"})
+    planner.post("/organisation/feeds", data={"subject": "provider"})
+    shown = planner.get("/organisation").text
+    assert '<option value="machine:mill-1">Freesbank DMU 50</option>' in shown
+    assert {"<div>Freesbank DMU 50</div>", "<div>Bij ons geboekt</div>"} <= set(re.findall(r"<div>[^<]*</div>", shown))
