@@ -54,7 +54,7 @@ def test_the_page_says_what_when_how_sure_and_how_often_wrong(page: Page) -> Non
 
 def test_english_is_a_click_away_and_stays(page: Page) -> None:
     page.get_by_role("link", name="English").click()
-    expect(page.locator("li.offer").first).to_contain_text("2 of 40 times not free")
+    expect(page.locator("li.offer").first).to_contain_text("not free in 2 of 40 earlier predictions")
     page.goto("/")
     assert page.locator("html").get_attribute("lang") == "en"
 
@@ -206,7 +206,7 @@ def test_price_and_operator_are_said_in_every_language(platform: Platform) -> No
     platform.offer(price_per_hour="45.5", price_minimum="90", operator="own_allowed")
     platform.offer("o2", 10)
     said = {
-        "nl": ("€ 45,50 per uur excl. btw", "minstens € 90,00", "eigen operator toegestaan", "prijs af te spreken"),
+        "nl": ("€ 45,50 per uur excl. btw", "minstens € 90,00", "eigen operator toegestaan", "prijs in overleg"),
         "fr": ("45,50 € par heure hors TVA", "au moins 90,00 €", "votre propre opérateur est admis", "prix à convenir"),
         "en": (
             "€ 45.50 per hour excl. VAT",

@@ -74,7 +74,7 @@ def test_somebody_with_an_account_accepts_signed_in(platform: Platform) -> None:
         assert answer.status_code == code
     (own,) = piet.get("/api/v1/account/invitations").json()["invitations"]
     assert (own["organisation"], own["role"]) == ("hal-2", "planner")
-    assert "hal-2 vraagt u om lid te worden (planner)" in piet.get("/desk").text
+    assert "hal-2 nodigt u uit om lid te worden (planner)" in piet.get("/desk").text
     assert piet.put(f"/api/v1/account/invitations/{made['id']}", json={"accepted": True}).status_code == 204
     assert members(owner) == {"o@hal.be": "owner", "piet@hal.be": "planner"}
     assert piet.get("/api/v1/account").json()["speaks_for"] == "maes", "until they choose otherwise"
