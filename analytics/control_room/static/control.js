@@ -187,8 +187,10 @@ async function steadily(step, seconds) {
   }
 }
 
+byId("why").addEventListener("submit", explain);
 const answer = await fetch("/api/v1/kill-switch", { cache: "no-store" });
 if (answer.headers.get("x-vrijloop-now")) clockApart = Date.parse(answer.headers.get("x-vrijloop-now")) - Date.now();
+proposeStart(Date.now() + clockApart);
 byId("pause").addEventListener("click", () => setPaused(!paused));
 setPaused(remembered());
 const forecast = () => drawForecast(slots, machines.size);
@@ -200,5 +202,3 @@ steadily(() => drawUsed(clockApart), 300);
 steadily(drawCosts, 60);
 setInterval(() => { if (!paused) showMachines(); }, 10000);
 byId("machine").addEventListener("change", () => forecast().catch(() => {}));
-proposeStart(Date.now() + clockApart);
-byId("why").addEventListener("submit", explain);

@@ -40,8 +40,9 @@ export async function explain(event) {
 }
 
 export function proposeStart(now) {
-  const one = wall(Math.ceil(now / 3600e3) * 3600e3 + 3 * 3600e3);
-  byId("why").elements.start.value = `${one.year}-${one.month}-${one.day}T${one.hour}:00`;
+  const one = wall(Math.ceil(now / 3600e3) * 3600e3 + 3 * 3600e3), start = byId("why").elements.start;
+  if (start.value) return; // somebody has been faster
+  start.value = `${one.year}-${one.month}-${one.day}T${one.hour}:00`;
 }
 
 export async function drawCosts() {

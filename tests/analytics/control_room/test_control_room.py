@@ -158,6 +158,21 @@ def test_people_see_why_hours_are_on_offer_or_not(room: Room, page: Page) -> Non
         page.screenshot(path=f"{PICTURES}/why.png", full_page=True)
 
 
+def test_what_somebody_has_typed_before_the_page_is_drawn_stays(room: Room, page: Page) -> None:
+    page.add_init_script(
+        "window.slow = fetch; window.fetch = (...a) => new Promise(r => (window.go = r)).then(() => slow(...a))"
+    )
+    page.goto("/")
+    page.get_by_label("Token", exact=True).fill(TOKEN)
+    page.get_by_role("button", name="Aanmelden").click()
+    start = page.locator("#why input[name=start]")
+    start.fill("2026-03-04T00:00")
+    page.evaluate("window.fetch = slow; go()")
+    expect(page.locator("#why-machine option")).to_have_count(2)
+    expect(page.locator("#costs tr")).to_have_count(4)
+    expect(start).to_have_value("2026-03-04T00:00")
+
+
 def test_only_coming_hours_of_a_machine_are_explained(room: Room) -> None:
     def asked(**query: str) -> int:
         return room.ask("GET", "/api/v1/explanation", params=query).status_code
