@@ -22,6 +22,7 @@ from sharing_platform.database import Now, open_database
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.error_responses import add_error_handlers, internal_error, refusal
 from sharing_platform.events import Events
+from sharing_platform.identity_providers import IdentityProvider
 from sharing_platform.listings import api as listings_api
 from sharing_platform.listings import pages as listing_pages
 from sharing_platform.live_updates import LiveUpdates
@@ -38,7 +39,14 @@ from sharing_platform.notifications.delivery import Channels, PostWebhook
 from sharing_platform.notifications.mail import Mailer
 from sharing_platform.notifications.webhooks import HTTPS
 from sharing_platform.openapi import describe
-from sharing_platform.organisations import accounts_api, passkey_pages, passkeys_api, webhooks_api
+from sharing_platform.organisations import (
+    accounts_api,
+    identities_api,
+    identity_pages,
+    passkey_pages,
+    passkeys_api,
+    webhooks_api,
+)
 from sharing_platform.organisations import api as organisations_api
 from sharing_platform.organisations import pages as account_pages
 from sharing_platform.organisations.dependencies import security_of, visitor
@@ -74,6 +82,7 @@ ROUTERS = (
     wanted_api.router,
     accounts_api.router,
     passkeys_api.router,
+    identities_api.router,
     organisations_api.router,
     region_api.router,
     webhooks_api.router,
@@ -86,6 +95,7 @@ ROUTERS = (
     wanted_pages.router,
     account_pages.router,
     passkey_pages.router,
+    identity_pages.router,
     overview_pages.router,
     booking_pages.router,
     confirmation_pages.router,
@@ -129,6 +139,7 @@ class PlatformSettings:
     webhook_ports: frozenset[int] = frozenset({HTTPS})
     scheduler_interval_s: float = 2.0
     bounds: Bounds = field(default_factory=Bounds)
+    identity_providers: tuple[IdentityProvider, ...] = ()
 
 
 def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
@@ -164,6 +175,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         visitor=visitor,
         events=_events(BookingNotifier(url, settings.zone)),
         occupancy=BookedHours(),
+        identity_providers=settings.identity_providers,
     )
 
     @asynccontextmanager

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from sharing_platform.bounds import Bounds
 from sharing_platform.database import Now, read_session
 from sharing_platform.events import Events
+from sharing_platform.identity_providers import IdentityProvider
 from sharing_platform.live_updates import LiveUpdates
 from sharing_platform.occupancy import Occupancy
 
@@ -38,6 +39,7 @@ class PlatformContext:
     """Who is signed in, as values for the layout of pages: error pages have no dependencies that tell."""
     events: Events
     occupancy: Occupancy
+    identity_providers: tuple[IdentityProvider, ...] = ()
 
     @property
     def secure(self) -> bool:
@@ -58,6 +60,11 @@ class PlatformContext:
     def challenge_cookie(self) -> str:
         """Name of the cookie of a browser that was asked to sign something with a passkey."""
         return "__Host-challenge" if self.secure else "challenge"
+
+    @property
+    def identity_cookie(self) -> str:
+        """Name of the cookie of a browser that has gone to an identity provider."""
+        return "__Host-identity" if self.secure else "identity"
 
 
 def get_context(request: Request) -> PlatformContext:

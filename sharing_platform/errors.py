@@ -76,6 +76,12 @@ class TooManyError(PlatformError):
         self.retry_after_s = retry_after_s
 
 
+class UnavailableError(PlatformError):
+    """Somebody else's service, which this needs, does not answer."""
+
+    status = 503
+
+
 class ChangedError(PlatformError):
     """Somebody else changed it since the caller read it."""
 

@@ -20,7 +20,14 @@ from sharing_platform.machines.index import MachineIndex
 from sharing_platform.machines.models import OPEN
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.notifications.delivery import Channels, DeliveryWorker, forget_delivered
-from sharing_platform.organisations.models import Invitation, KnownDevice, MailedLink, PasskeyChallenge, WebSession
+from sharing_platform.organisations.models import (
+    IdentityAttempt,
+    Invitation,
+    KnownDevice,
+    MailedLink,
+    PasskeyChallenge,
+    WebSession,
+)
 from sharing_platform.organisations.rate_limits import forget_old
 from sharing_platform.wanted import matching
 from sharing_platform.wanted.models import Search
@@ -135,7 +142,7 @@ class ScheduledJobs:
     def _forget(self, now: datetime) -> None:
         with self._context.sessions.begin() as session:
             session.execute(delete(MailedLink).where(MailedLink.expires <= now - timedelta(days=7)))
-            for table in (WebSession, KnownDevice, Invitation, PasskeyChallenge):
+            for table in (WebSession, KnownDevice, Invitation, PasskeyChallenge, IdentityAttempt):
                 session.execute(delete(table).where(table.expires <= now))
             forget_old(session, now)
             forget_delivered(session, now)

@@ -18,6 +18,7 @@ from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.bounds import Bounds
 from sharing_platform.database import DatabaseError, open_database, revision_of
 from sharing_platform.errors import ConflictError, NotFoundError
+from sharing_platform.identity_providers import IdentityProvider, ProvidersFile
 from sharing_platform.notifications.mail import FolderMailer, Mailer, SmtpMailer
 from sharing_platform.notifications.webhooks import HTTPS
 from sharing_platform.organisations.administrator import make_administrator
@@ -42,6 +43,8 @@ class WebhookTarget(BaseModel):
     secret: str = Field(min_length=16)
 
 
+_OTHERS = 0o027
+"""What a file with a secret must not allow: the group to write, others anything."""
 _TARGETS = TypeAdapter(dict[Name, WebhookTarget])
 _FACTORY, _EMAIL = TypeAdapter[str](Name), TypeAdapter[str](Email)
 _SHOWN = 20
@@ -66,6 +69,7 @@ class PlatformOptions:
     webhook_ports: tuple[int, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     owners: Mapping[str, str] = field(default_factory=dict)
+    identity_providers_file: Path | None = None
 
     @property
     def public_url(self) -> str:
@@ -91,6 +95,7 @@ def run_platform(options: PlatformOptions, clock: Clock | None = None) -> None:
         private_webhooks=options.private_webhooks,
         webhook_ports=frozenset({HTTPS, *options.webhook_ports}),
         bounds=load_settings(options.bounds_file, Bounds) if options.bounds_file is not None else Bounds(),
+        identity_providers=read_identity_providers(options.identity_providers_file),
     )
     try:
         app = create_app(settings, clock.now)
@@ -163,6 +168,27 @@ def read_targets(path: Path) -> dict[str, WebhookTarget]:
         wrong = error.errors(include_input=False)[0]
         place = ".".join(str(step) for step in wrong["loc"])
         raise UserError(f"{path}: {place}: {wrong['msg']}.") from None
+
+
+def read_identity_providers(path: Path | None) -> tuple[IdentityProvider, ...]:
+    """The identity providers of organisations, with their secrets, which lie in files beside `path`. Raises UserError, whose message contains no secret."""
+    if path is None:
+        return ()
+    found = []
+    for one in load_settings(path, ProvidersFile).provider:
+        file = path.parent / one.client_secret_file
+        try:
+            if file.stat().st_mode & _OTHERS:
+                raise UserError(f"{file}: others can read or change this secret. Run: chmod 640 {file}")
+            secret = file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{file}: the secret of {one.name!r} cannot be read ({type(error).__name__}).") from error
+        if not secret:
+            raise UserError(
+                f"{file}: the secret of {one.name!r} is missing; the provider shows it when you register the platform."
+            )
+        found.append(IdentityProvider(one, secret))
+    return tuple(found)
 
 
 def describe_platform(folder: Path) -> Path:

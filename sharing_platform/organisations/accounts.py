@@ -19,7 +19,7 @@ from sharing_platform.organisations.credentials import (
     verify_password,
 )
 from sharing_platform.organisations.mailed_links import end_links
-from sharing_platform.organisations.models import Account, Membership, Organisation, Passkey, WebSession
+from sharing_platform.organisations.models import Account, Identity, Membership, Organisation, Passkey, WebSession
 from sharing_platform.organisations.permissions import Actor, Kind, Role, rights_of
 
 SESSION_LIFE = timedelta(days=14)
@@ -89,7 +89,8 @@ def can_sign_in(session: Session, account: Account | None) -> bool:
 
 
 def _has_credential() -> ColumnElement[bool]:
-    return Account.password_hash.is_not(None) | exists().where(Passkey.account_id == Account.id)
+    passkey, identity = (exists().where(table.account_id == Account.id) for table in (Passkey, Identity))
+    return Account.password_hash.is_not(None) | passkey | identity
 
 
 def make_account(session: Session, email: str, name: str, language: str, now: datetime) -> Account:

@@ -28,6 +28,11 @@ def is_given_out(session: Session, secret: str, now: datetime) -> bool:
     return bool(secret) and session.scalars(known).first() is not None
 
 
+def sender(session: Session, secret: str, address: str, now: datetime) -> str:
+    """Who causes something, for bounds: a browser that is known does not share that of its network address with strangers."""
+    return f"device {secret}" if is_given_out(session, secret, now) else address
+
+
 def remember(session: Session, account: Account, secret: str, now: datetime) -> str:
     """The secret for the cookie. `secret`: what the browser presented; kept if the platform has given it out, for this account or another."""
     if not is_given_out(session, secret, now):

@@ -168,6 +168,36 @@ class PasskeyChallenge(Base):
     expires: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class Identity(Base):
+    """With which identity provider somebody signs in, and as whom: its issuer, and what it calls the person for good."""
+
+    __tablename__ = "identity"
+    __table_args__ = (
+        Index("identity_by_account", "account_id"),
+        Index("identity_by_subject", "issuer", "subject", unique=True),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
+    issuer: Mapped[str] = mapped_column(String(300))
+    subject: Mapped[str] = mapped_column(String(255))
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class IdentityAttempt(Base):
+    """Somebody has gone to an identity provider, and may come back once and soon. `holder`: the hash of the browser's cookie; `account_id`: which account is to be
+    linked, null for signing in; `after`: the page to go to then."""
+
+    __tablename__ = "identity_attempt"
+
+    holder: Mapped[str] = mapped_column(String(64), primary_key=True)
+    provider: Mapped[str] = mapped_column(String(63))
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("account.id"))
+    after: Mapped[str] = mapped_column(String(2000))
+    expires: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class ApiToken(Base):
     """What a program of an organisation signs in with. Only its hash is kept."""
 

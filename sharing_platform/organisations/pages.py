@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, Response
 from sharing_platform.database import read_session
 from sharing_platform.dependencies import client_address
 from sharing_platform.errors import ConflictError, PlatformError
-from sharing_platform.organisations import service
+from sharing_platform.organisations import identity_service, service
 from sharing_platform.organisations.accounts import SignedIn
 from sharing_platform.organisations.accounts_api import end_session, keep_language, keep_session
 from sharing_platform.organisations.dependencies import Page, PageRequest, require_person
@@ -21,6 +21,10 @@ router = APIRouter(include_in_schema=False)
 
 COUNTRIES = ("BE", "NL", "FR", "DE", "LU", "GB", "ZZ")
 """To choose from; `ZZ` (ISO 3166-1: for the user to assign) is any other."""
+IDENTITY_PROBLEMS = frozenset({
+    "identity_cancelled", "identity_known", "identity_mail", "identity_other", "identity_unavailable", "identity_wrong", "refused", "sign_in_again",
+    "too_many",
+})  # fmt: skip
 NEW_KINDS = ("seeker", "factory", "training_centre")
 
 
@@ -47,7 +51,10 @@ def post_register(page: Page, form: FormData) -> Response:
 
 @router.get("/sign-in")
 def get_sign_in(page: Page) -> HTMLResponse:
-    return page.render("sign_in.html", 200, **sign_in_values(page, page.request.query_params.get("next")))
+    notice = problem_elsewhere(page)
+    return page.render(
+        "sign_in.html", 200, notice=notice, **sign_in_values(page, page.request.query_params.get("next"))
+    )
 
 
 @router.post("/sign-in")
@@ -69,7 +76,14 @@ def post_sign_in(page: Page, form: FormData) -> Response:
 
 def sign_in_values(page: PageRequest, after: str | None) -> dict[str, object]:
     """What the page for signing in shows. `after`: the page to go to then, as the address or the form asks for it."""
-    return {"next": safe_next_path(after), "party": relying_party(page.context.url)}
+    providers = [one.settings for one in page.context.identity_providers]
+    return {"next": safe_next_path(after), "party": relying_party(page.context.url), "providers": providers}
+
+
+def problem_elsewhere(page: PageRequest) -> str | None:
+    """What went wrong at an identity provider, as the address of the page says."""
+    problem = page.request.query_params.get("problem")
+    return problem if problem in IDENTITY_PROBLEMS else None
 
 
 @router.post("/sign-out")
@@ -204,6 +218,9 @@ def show_account(
             "party": relying_party(page.context.url),
             "recent": person.recent(page.now),
             "passkey_notice": None,
+            "identities": identity_service.of_account(session, person.account.id),
+            "providers": [one.settings for one in page.context.identity_providers],
+            "identity_notice": problem_elsewhere(page),
             **more,
         }
     if error is not None:

@@ -110,10 +110,8 @@ def _party(context: PlatformContext) -> RelyingParty:
 
 
 def _asking(context: PlatformContext, visitor: Visitor) -> Counted:
-    """Whose challenge is counted: a browser that is known does not share the bound of its network address with strangers."""
     with read_session(context.sessions) as session:
-        known = devices.is_given_out(session, visitor.device, context.now())
-    return CHALLENGE_BY_SENDER, f"device {visitor.device}" if known else visitor.address
+        return CHALLENGE_BY_SENDER, devices.sender(session, visitor.device, visitor.address, context.now())
 
 
 def _take_challenge(context: PlatformContext, holder: str, account_id: str | None, code: str) -> bytes:

@@ -17,6 +17,8 @@ from sharing_platform.organisations.events import AccountErasing, PersonalDataRe
 from sharing_platform.organisations.models import (
     Account,
     AuditEntry,
+    Identity,
+    IdentityAttempt,
     Invitation,
     KnownDevice,
     MailedLink,
@@ -49,6 +51,7 @@ def export(session: Session, account: Account, events: Events) -> dict[str, Any]
         ],
         "sessions": rows_of(session, WebSession, account, "created", "expires", "organisation_id"),
         "devices": rows_of(session, KnownDevice, account, "created", "expires"),
+        "identities": rows_of(session, Identity, account, "issuer", "subject", "created", "last_used"),
         "passkeys": rows_of(session, Passkey, account, "name", "created", "last_used"),
     }
     events.publish(PersonalDataRequested(session, account, data))
@@ -77,7 +80,16 @@ def erase(session: Session, account: Account, events: Events, now: datetime) -> 
     for organisation, role in memberships(session, account.id):
         if role == Role.OWNER and _left_alone(session, organisation.id, account.id):
             raise ConflictError("last_owner")
-    tables: Iterable[Any] = (WebSession, KnownDevice, Passkey, PasskeyChallenge, Membership, Mail)
+    tables: Iterable[Any] = (
+        WebSession,
+        KnownDevice,
+        Passkey,
+        PasskeyChallenge,
+        Identity,
+        IdentityAttempt,
+        Membership,
+        Mail,
+    )
     for table in tables:
         session.execute(delete(table).where(table.account_id == account.id))
     session.execute(delete(MailedLink).where(MailedLink.email == account.email))

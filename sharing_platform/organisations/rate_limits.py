@@ -37,6 +37,8 @@ SIGN_IN_BY_ACCOUNT = Bound("sign_in_account", 100, timedelta(minutes=15))
 SIGN_IN_BY_DEVICE = Bound("sign_in_device", 50, timedelta(minutes=15))
 CHALLENGE_BY_SENDER = Bound("challenge_sender", 60, timedelta(minutes=15))
 """What browsers are asked to sign with a passkey, from one network address or in one known browser."""
+IDENTITY_BY_SENDER = Bound("identity_sender", 60, timedelta(minutes=15))
+"""Visits to identity providers that are begun from one network address or in one known browser."""
 PASSWORD_BY_ACCOUNT = Bound("password_account", 10, timedelta(minutes=15))
 """Old passwords tried by somebody who is signed in."""
 MAIL_BY_SENDER = Bound("mail_sender", 20, _HOUR)

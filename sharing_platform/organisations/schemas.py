@@ -130,6 +130,22 @@ class PasskeysOut(ApiModel):
     passkeys: list[PasskeyOut]
 
 
+class IdentityOut(ApiModel):
+    """An identity provider with which somebody signs in: its issuer (OpenID Connect), and what it calls the person."""
+
+    id: str
+    issuer: str
+    subject: str
+    created: datetime
+    last_used: datetime | None
+
+
+class IdentitiesOut(ApiModel):
+    """The oldest first."""
+
+    identities: list[IdentityOut]
+
+
 class SpeakForIn(ApiModel):
     """Which of one's organisations the session speaks for."""
 

@@ -186,12 +186,13 @@ class Postbox:
 
 
 @contextmanager
-def platform_over(database_url: str) -> Iterator[Platform]:
+def platform_over(database_url: str, **more: Any) -> Iterator[Platform]:
+    """`more`: settings beside the usual ones."""
     present, mails = [NOON], list[EmailMessage]()
     port = free_port()
     settings = PlatformSettings(
         database_url, TOKENS, url=f"http://127.0.0.1:{port}", mailer=Postbox(mails), post=post_signed,
-        private_webhooks=True, scheduler_interval_s=3600,
+        private_webhooks=True, scheduler_interval_s=3600, **more,
     )  # fmt: skip
     app = create_app(settings, lambda: present[0])
     with serving(app, port) as url:

@@ -16,6 +16,7 @@ from analytics.policy.policy import Blackout, OfferedHours, Policy
 from analytics.policy.shifts import Shift
 from edge_agent.configuration import AgentSettings
 from sharing_platform.bounds import Bounds
+from sharing_platform.identity_providers import ProvidersFile
 from telemetry import load_settings
 from telemetry.settings_file import _model_in
 from tests.servers import free_port, listens, require, wait_for
@@ -30,6 +31,7 @@ SAMPLES = {
     "policy.sample.toml": Policy,
     "ingest.sample.toml": WorkerSettings,
     "bounds.sample.toml": Bounds,
+    "identity_providers.sample.toml": ProvidersFile,
 }
 WRITTEN_AS_TEXT = (OfferedHours, Blackout, Shift)
 PORTS = ("1883", "4840", "5020", "8340")

@@ -94,6 +94,13 @@ def platform(
             help="FACTORY=EMAIL, with commas between: who is invited by e-mail while the factory has nobody.",
         ),
     ] = "",
+    identity_providers_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="VRIJLOOP_PLATFORM_IDENTITY_PROVIDERS_FILE",
+            help="TOML: the identity providers (OpenID Connect) with which people of an organisation sign in.",
+        ),
+    ] = None,
     as_of: AsOfOption = None,
 ) -> None:
     """Run the sharing platform."""
@@ -106,6 +113,7 @@ def platform(
     options = PlatformOptions(
         database, tokens_file, webhooks_file, host, port, url, mail, mail_from, mail_password_file, private_webhooks,
         bounds_file, read_ports(webhook_ports), read_proxies(trusted_proxy), read_owners(owners),
+        identity_providers_file,
     )  # fmt: skip
     run_platform(options, ShiftedClock(moment) if moment else None)
 

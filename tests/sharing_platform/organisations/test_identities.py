@@ -1,0 +1,471 @@
+"""Signing in with an organisation's own identity provider, against a real one on 127.0.0.1; and whatever it, or somebody, may answer instead."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import pytest
+from fastapi.responses import JSONResponse, Response
+from joserfc.jwk import KeySet, OctKey, RSAKey
+from playwright.sync_api import expect
+from pydantic import ValidationError
+from sqlalchemy import text
+
+from sharing_platform.errors import PlatformError
+from sharing_platform.identity_providers import IdentityProvider, ProviderSettings
+from sharing_platform.organisations.openid import Exchange, OpenIdClient
+from sharing_platform.organisations.permissions import Kind
+from sharing_platform.organisations.rate_limits import IDENTITY_BY_SENDER, count_in_transaction
+from telemetry import UserError
+from tests.platform_databases import reset_postgresql, sqlite_copy
+from tests.servers import free_port, serving
+from tests.sharing_platform.conftest import NOON, ONE_DATABASE, Platform, client, platform_over
+from tests.sharing_platform.organisations.openid_provider import CLIENT, SECRET, Provider, provider_app
+from vrijloop.platform_server import read_identity_providers
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+BACK = "http://127.0.0.1/sign-in/with/hal-2/back"
+PASSWORD = "een zin die lang genoeg is"
+
+
+def settings_of(issuer: str) -> ProviderSettings:
+    return ProviderSettings(
+        name="hal-2", label="Hal 2", issuer=issuer, client_id=CLIENT, client_secret_file=Path("x"), organisation="hal-2",
+        email_domains=("hal2.be",),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Provider]:
+    """The provider of the factory hal-2, whose people have addresses at hal2.be."""
+    port = free_port()
+    provider = Provider(f"http://127.0.0.1:{port}", lambda: NOON)
+    with serving(provider_app(provider), port):
+        yield provider
+
+
+@pytest.fixture
+def provider(served: Provider) -> Iterator[Provider]:
+    """As it should be; whatever the test makes wrong is forgotten."""
+    right = dict(served.__dict__)
+    yield served
+    served.__dict__.update({**right, "codes": {}, "asked": []})
+
+
+@pytest.fixture(params=ONE_DATABASE)
+def both(request: pytest.FixtureRequest, provider: Provider, tmp_path: Path) -> Iterator[tuple[Platform, Provider]]:
+    """A platform, and the provider."""
+    if request.param == "sqlite":
+        database = sqlite_copy(tmp_path / "platform.sqlite")
+    else:
+        database = reset_postgresql(request.getfixturevalue("postgres"))
+    known = IdentityProvider(settings_of(provider.issuer), SECRET)
+    with platform_over(database, identity_providers=(known,)) as platform:
+        provider.now = platform.context.now
+        yield platform, provider
+    platform.context.sessions.kw["bind"].dispose()
+
+
+def browser_of(platform: Platform, **cookies: str) -> httpx2.Client:
+    return client(platform.url, headers={"Origin": platform.url, "Accept": "text/html"}, cookies=cookies)
+
+
+def go(browser: httpx2.Client, path: str = "/sign-in/with/hal-2") -> httpx2.Response:
+    """To the provider and back, as a browser does; the answer of our page."""
+    there = browser.get(path)
+    if "/authorize?" not in there.headers.get("location", ""):
+        return there
+    back = httpx2.get(there.headers["location"], verify=False)
+    return browser.get(back.headers["location"])
+
+
+def problem_of(answer: httpx2.Response) -> str | None:
+    return parse_qs(urlsplit(answer.headers.get("location", "")).query).get("problem", [None])[0]
+
+
+def who(browser: httpx2.Client) -> str | None:
+    answer = browser.get("/api/v1/account")
+    return str(answer.json()["email"]) if answer.status_code == 200 else None
+
+
+def test_somebody_comes_for_the_first_time_and_again(both: tuple[Platform, Provider]) -> None:
+    platform, provider = both
+    browser = browser_of(platform)
+    assert "Aanmelden met Hal 2" in browser.get("/sign-in").text
+    answer = go(browser, "/sign-in/with/hal-2?next=/wanted")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/wanted")
+    asked = provider.asked[0]
+    assert asked["redirect_uri"] == f"{platform.url}/sign-in/with/hal-2/back"
+    assert (asked["response_type"], asked["code_challenge_method"]) == ("code", "S256")
+    assert set(asked["scope"].split()) == {"openid", "email", "profile"}
+    account = browser.get("/api/v1/account").json()
+    assert (account["email"], account["name"]) == ("an@hal2.be", "An Peeters")
+    assert account["memberships"] == [{"organisation": "hal-2", "name": "hal-2", "role": "member"}]
+    provider.claims = {"name": "Anders", "email": "an.peeters@hal2.be"}
+    again = browser_of(platform)
+    assert go(again).headers["location"] == "/desk"
+    assert again.get("/api/v1/account").json()["id"] == account["id"], "the subject is who it is, whatever the address"
+    (linked,) = again.get("/api/v1/account/identities").json()["identities"]
+    assert (linked["issuer"], linked["subject"]) == (provider.issuer, "248289761001")
+
+
+def other_key(provider: Provider) -> None:
+    provider.key = RSAKey.generate_key(2048, parameters={"kid": "one"}, auto_kid=False)
+
+
+def signed_by_the_client_secret(provider: Provider) -> None:
+    provider.key, provider.header = OctKey.import_key(SECRET), {"alg": "HS256"}
+
+
+def signed_with_what_is_public(provider: Provider) -> None:
+    """The public key taken for a shared secret."""
+    assert isinstance(provider.key, RSAKey)
+    provider.shared = provider.key.as_pem(private=False)
+
+
+def signed_with_a_published_secret(provider: Provider) -> None:
+    key = OctKey.import_key("k" * 32, parameters={"kid": "two"})
+    provider.key, provider.header = key, {"alg": "HS256", "kid": "two"}
+    provider.shown = KeySet([key]).as_dict(private=True)
+
+
+def not_signed(provider: Provider) -> None:
+    provider.header = {"alg": "none"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"aud": "another"}, "identity_wrong"), ({"aud": ["another"]}, "identity_wrong"), ({"aud": [CLIENT, "another"]}, "identity_wrong"),
+        ({"aud": [CLIENT, "another"], "azp": "another"}, "identity_wrong"), ({"aud": None}, "identity_wrong"),
+        ({"aud": "another", "azp": CLIENT}, "identity_wrong"), (signed_with_a_published_secret, "identity_wrong"),
+        ({"iss": "https://evil.example"}, "identity_wrong"), ({"iss": None}, "identity_wrong"), ({"sub": None}, "identity_wrong"), ({"sub": 7}, "identity_wrong"),
+        ({"sub": ""}, "identity_wrong"), ({"sub": "x" * 256}, "identity_wrong"),
+        ({"nonce": "of another attempt"}, "identity_wrong"), ({"nonce": None}, "identity_wrong"),
+        ({"exp": 1772449200 - 120}, "identity_wrong"), ({"exp": None}, "identity_wrong"), ({"iat": 1772449200 + 3600}, "identity_wrong"),
+        ({"nbf": 1772449200 + 3600}, "identity_wrong"), ({"at_hash": "of another token"}, "identity_wrong"),
+        ({"email_verified": False}, "identity_mail"), ({"email_verified": None}, "identity_mail"), ({"email_verified": "false"}, "identity_mail"),
+        ({"email": None}, "identity_mail"), ({"email": "an@gmail.example"}, "identity_mail"), ({"email": "an@evil.hal2.be"}, "identity_mail"),
+        ({"email": "an@hal2.be@evil.example"}, "identity_mail"), ({"email": ["an@hal2.be"]}, "identity_mail"), ({"email": "an@evilhal2.be"}, "identity_mail"),
+        (other_key, "identity_wrong"), (signed_by_the_client_secret, "identity_wrong"), (signed_with_what_is_public, "identity_wrong"), (not_signed, "identity_wrong"),
+        ({}, None), ({"aud": [CLIENT]}, None), ({"exp": 1772449200 - 30}, None), ({"email": "An@HAL2.be"}, None), ({"email_verified": "true"}, None),
+        ({"name": "x\ny"}, None), ({"name": 5}, None),
+    ],
+    ids=lambda one: one.__name__ if callable(one) else str(one)[:50],
+)  # fmt: skip
+def test_tokens(provider: Provider, wrong: Any, problem: str | None) -> None:
+    assert int(NOON.timestamp()) == 1772449200
+    if callable(wrong):
+        wrong(provider)
+    else:
+        provider.claims = wrong
+    assert asked(provider) == (problem or "an@hal2.be")
+
+
+def asked(provider: Provider) -> str:
+    """Whom the provider vouches for, or the code of what is wrong."""
+    exchange = Exchange.of("a secret of the browser")
+    with OpenIdClient(IdentityProvider(settings_of(provider.issuer), SECRET), BACK, lambda: NOON) as client:
+        try:
+            there = httpx2.get(client.authorization_url(exchange), verify=False)
+            code = parse_qs(urlsplit(there.headers["location"]).query)["code"][0]
+            return client.somebody(exchange, code).email
+        except PlatformError as problem:
+            return problem.code
+
+
+@pytest.mark.parametrize("claims", [{"nonce": "of another attempt"}, {"email_verified": False}], ids=str)
+def test_a_wrong_token_makes_no_account(both: tuple[Platform, Provider], claims: dict[str, Any]) -> None:
+    platform, provider = both
+    provider.claims = claims
+    browser = browser_of(platform)
+    answer = go(browser)
+    assert problem_of(answer) in ("identity_wrong", "identity_mail")
+    assert 'role="alert"' in browser.get(answer.headers["location"]).text
+    assert who(browser) is None
+    with platform.context.sessions() as session:
+        assert session.execute(text("SELECT count(*) FROM account")).scalar() == 0
+
+
+def test_an_answer_is_good_once_soon_and_in_the_browser_that_asked(both: tuple[Platform, Provider]) -> None:
+    """Also where the provider takes a code again."""
+    platform, provider = both
+    own, other = browser_of(platform), browser_of(platform)
+    back = httpx2.get(own.get("/sign-in/with/hal-2").headers["location"], verify=False).headers["location"]
+    other.get("/sign-in/with/hal-2")
+    assert problem_of(other.get(back)) == "identity_wrong", "the state of another browser"
+    assert problem_of(browser_of(platform).get(back)) == "identity_wrong"
+    cookies, codes = dict(own.cookies), dict(provider.codes)
+    assert problem_of(own.get(back)) is None
+    assert who(own) == "an@hal2.be"
+    provider.codes.update(codes)
+    assert problem_of(browser_of(platform, **cookies).get(back)) == "identity_wrong", "used"
+    late = browser_of(platform)
+    back = httpx2.get(late.get("/sign-in/with/hal-2").headers["location"], verify=False).headers["location"]
+    platform.present[0] += timedelta(minutes=11)
+    assert problem_of(late.get(back)) == "identity_wrong"
+    late.get("/sign-in/with/hal-2")
+    refused = late.get("/sign-in/with/hal-2/back?error=access_denied&state=x")
+    assert problem_of(refused) == "identity_cancelled"
+    assert browser_of(platform).get("/sign-in/with/nobody").status_code == 404
+    assert browser_of(platform).get("/sign-in/with/nobody/back").status_code == 404
+    platform.later(2)
+    with platform.context.sessions() as session:
+        assert session.execute(text("SELECT count(*) FROM identity_attempt")).scalar() == 0, "forgotten"
+
+
+def test_no_account_is_taken_over(both: tuple[Platform, Provider]) -> None:
+    """Whoever runs the provider says whose address it is; the account's owner has to agree."""
+    platform, provider = both
+    own = platform.somebody("an@hal2.be", "elsewhere", password=PASSWORD)
+    browser = browser_of(platform)
+    answer = go(browser)
+    assert (problem_of(answer), who(browser)) == ("identity_known", None)
+    assert "Meld u eerst aan zoals u gewoon bent" in browser.get(answer.headers["location"]).text
+    own.headers["Accept"] = "text/html"
+    assert "Hal 2 koppelen" in own.get("/account").text
+    provider.claims = {"email": "piet@hal2.be"}
+    assert problem_of(go(own, "/account/identities/hal-2")) == "identity_other"
+    provider.claims = {}
+    answer = go(own, "/account/identities/hal-2")
+    assert answer.headers["location"] == "/account?done=identity_linked"
+    assert f"{platform.url}/account" in platform.mail("an@hal2.be", "gekoppeld").get_content()
+    assert problem_of(go(browser)) is None
+    assert who(browser) == "an@hal2.be"
+    assert browser.get("/api/v1/account").json()["memberships"][0]["organisation"] == "elsewhere", "nothing was joined"
+    page = own.get("/account").text
+    assert "Ontkoppelen" in page
+    assert "Hal 2 koppelen" not in page
+    (linked,) = own.get("/api/v1/account/identities").json()["identities"]
+    stranger = platform.somebody("x@x.be", "startup")
+    assert stranger.delete(f"/api/v1/account/identities/{linked['id']}").status_code == 404
+    assert stranger.post(f"/account/identities/{linked['id']}/remove").status_code == 404
+    assert own.post(f"/account/identities/{linked['id']}/remove").status_code == 303
+    assert problem_of(go(browser_of(platform))) == "identity_known"
+
+
+def test_only_who_has_just_signed_in_links_and_only_in_their_own_session(both: tuple[Platform, Provider]) -> None:
+    platform, _ = both
+    own, other = platform.somebody("an@hal2.be", "elsewhere"), platform.somebody("b@b.be", "startup")
+    for one in (own, other):
+        one.headers["Accept"] = "text/html"
+    back = httpx2.get(own.get("/account/identities/hal-2").headers["location"], verify=False).headers["location"]
+    mixed = browser_of(platform, session=other.cookies["session"], identity=own.cookies["identity"])
+    assert problem_of(mixed.get(back)) == "identity_wrong"
+    platform.present[0] += timedelta(minutes=11)
+    assert problem_of(go(own, "/account/identities/hal-2")) == "sign_in_again"
+
+
+def test_an_account_that_nobody_has_confirmed_is_not_taken_over_either(both: tuple[Platform, Provider]) -> None:
+    platform, _ = both
+    platform.somebody("an@hal2.be", "limburg", kind=Kind.REGION)
+    with platform.context.sessions.begin() as session:
+        session.execute(text("UPDATE account SET confirmed = NULL"))
+    assert problem_of(go(browser_of(platform))) == "identity_known"
+
+
+def test_a_refused_organisation_gets_no_members(both: tuple[Platform, Provider]) -> None:
+    platform, provider = both
+    assert problem_of(go(browser_of(platform))) is None
+    region = platform.somebody("r@limburg.be", "limburg", kind=Kind.REGION)
+    region.put("/api/v1/region/organisations/hal-2/approval", json={"approved": False})
+    known = browser_of(platform)
+    assert problem_of(go(known)) is None, "who is a member reads why"
+    provider.claims = {"sub": "another", "email": "piet@hal2.be"}
+    assert problem_of(go(browser_of(platform))) == "refused"
+
+
+def test_who_was_removed_stays_removed_and_who_is_erased_comes_anew(both: tuple[Platform, Provider]) -> None:
+    platform, _ = both
+    own = browser_of(platform)
+    go(own)
+    account = own.get("/api/v1/account").json()["id"]
+    owner = platform.somebody("o@hal2.be", "hal-2")
+    assert owner.delete(f"/api/v1/organisation/members/{account}").status_code == 204
+    go(own)
+    assert own.get("/api/v1/account").json()["memberships"] == []
+    (shown,) = own.get("/api/v1/account/data").json()["identities"]
+    assert shown["subject"] == "248289761001"
+    assert own.delete("/api/v1/account").status_code == 204
+    with platform.context.sessions() as session:
+        assert session.execute(text("SELECT count(*) FROM identity")).scalar() == 0
+    go(own)
+    assert own.get("/api/v1/account").json()["id"] != account
+
+
+def gone(provider: Provider) -> None:
+    provider.broken = Response("not now", 503)
+
+
+def too_long(provider: Provider) -> None:
+    provider.broken = Response("x" * 300_000)
+
+
+def compressed(provider: Provider) -> None:
+    provider.broken = Response(b"\x1f\x8b", headers={"content-encoding": "gzip"})
+
+
+def elsewhere(provider: Provider) -> None:
+    provider.broken = Response("", 307, {"location": "http://127.0.0.1:9/token"})
+
+
+def nonsense(provider: Provider) -> None:
+    provider.broken = JSONResponse([1])
+
+
+def no_token(provider: Provider) -> None:
+    provider.broken = JSONResponse({"access_token": "x", "token_type": "Bearer"})
+
+
+def another_issuer(provider: Provider) -> None:
+    provider.metadata = {"issuer": "https://evil.example"}
+
+
+def tokens_elsewhere(provider: Provider) -> None:
+    provider.metadata = {"token_endpoint": "http://127.0.0.1:9/token"}
+
+
+def keys_elsewhere(provider: Provider) -> None:
+    provider.metadata = {"jwks_uri": "http://localhost:9/keys"}
+
+
+def pages_elsewhere(provider: Provider) -> None:
+    provider.metadata = {"authorization_endpoint": "https://evil.example/authorize"}
+
+
+def no_keys(provider: Provider) -> None:
+    provider.shown = {"keys": []}
+
+
+@pytest.mark.parametrize(
+    ("happens", "problem"),
+    [
+        (gone, "identity_unavailable"), (too_long, "identity_unavailable"), (compressed, "identity_unavailable"), (elsewhere, "identity_unavailable"),
+        (nonsense, "identity_wrong"), (no_token, "identity_wrong"), (another_issuer, "identity_wrong"), (tokens_elsewhere, "identity_unavailable"),
+        (keys_elsewhere, "identity_unavailable"), (pages_elsewhere, "identity_unavailable"), (no_keys, "identity_wrong"),
+    ],
+    ids=lambda one: one.__name__ if callable(one) else one,
+)  # fmt: skip
+def test_a_provider_that_does_not_do_as_it_should(
+    provider: Provider, happens: Any, problem: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A sentence, no defect; nothing is asked elsewhere; and no secret is in the log."""
+    happens(provider)
+    with caplog.at_level(logging.DEBUG):
+        assert asked(provider) == problem
+    assert SECRET not in caplog.text
+
+
+def test_a_provider_that_is_away_is_a_sentence(both: tuple[Platform, Provider]) -> None:
+    platform, provider = both
+    settings = platform.context.identity_providers[0].settings.model_copy(
+        update={"issuer": f"http://127.0.0.1:{free_port()}"}
+    )
+    object.__setattr__(platform.context, "identity_providers", (IdentityProvider(settings, SECRET),))
+    began = time.monotonic()
+    browser = browser_of(platform)
+    answer = go(browser, "/sign-in/with/hal-2?next=/wanted")
+    assert problem_of(answer) == "identity_unavailable"
+    assert time.monotonic() - began < 10
+    assert "antwoordt nu niet" in browser.get(answer.headers["location"]).text
+    assert provider.asked == []
+
+
+def test_visits_are_bounded(both: tuple[Platform, Provider]) -> None:
+    platform, _ = both
+    own = browser_of(platform)
+    go(own)
+    with platform.context.sessions.begin() as session:
+        for _ in range(IDENTITY_BY_SENDER.count - 2):
+            count_in_transaction(session, IDENTITY_BY_SENDER, "127.0.0.1", NOON)
+    for _ in range(3):
+        assert problem_of(go(browser_of(platform))) is None, "what succeeds does not count"
+    problems = [problem_of(platform.anyone.get("/sign-in/with/hal-2")) for _ in range(3)]
+    assert problems == [None, None, "too_many"]
+    assert problem_of(go(own)) is None, "a known browser has a bound of its own"
+
+
+def test_in_a_browser(both: tuple[Platform, Provider], browser: Browser) -> None:
+    """Through the strict content security policy, there and back."""
+    platform, _ = both
+    context = browser.new_context(base_url=platform.url, locale="nl-BE")
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.goto("/sign-in?next=/wanted")
+    page.get_by_role("link", name="Aanmelden met Hal 2").click()
+    expect(page.locator("header summary").first).to_have_text("An Peeters")
+    assert page.url == f"{platform.url}/wanted"
+    page.goto("/account")
+    page.get_by_role("button", name="Ontkoppelen: Hal 2").click()
+    expect(page.get_by_role("link", name="Hal 2 koppelen")).to_be_visible()
+    page.get_by_role("link", name="Hal 2 koppelen").click()
+    expect(page.get_by_text("De aanmelding van uw organisatie is gekoppeld.")).to_be_visible()
+    assert errors == []
+    context.close()
+
+
+RIGHT = """
+[[provider]]
+name = "hal-2"
+label = "Hal 2"
+issuer = "https://login.hal2.example"
+client_id = "vrijloop"
+client_secret_file = "hal-2.secret"
+organisation = "hal-2"
+email_domains = ["hal2.be"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("https://login", "http://login"), "must begin with https://"), (('["hal2.be"]', "[]"), "email_domains"), (('["hal2.be"]', '["*"]'), "email_domains"),
+        (('"hal-2"\nlabel', '"Hal 2"\nlabel'), "name"), (("label", "lable"), "lable"), ((RIGHT, RIGHT * 2), "same `name`"),
+        (("hal-2.secret", "none.secret"), "cannot be read"), (("hal-2.secret", "open.secret"), "chmod 640"), (("hal-2.secret", "empty.secret"), "missing"),
+    ],
+    ids=lambda one: str(one)[:30],
+)  # fmt: skip
+def test_the_operators_file(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    for name, content, mode in (("hal-2", SECRET, 0o640), ("open", SECRET, 0o644), ("empty", "\n", 0o600)):
+        (tmp_path / f"{name}.secret").write_text(content)
+        (tmp_path / f"{name}.secret").chmod(mode)
+    file = tmp_path / "providers.toml"
+    file.write_text(RIGHT)
+    (found,) = read_identity_providers(file)
+    assert found.client_secret == SECRET
+    assert SECRET not in repr(found)
+    file.write_text(RIGHT.replace(*change))
+    with pytest.raises(UserError) as refused:
+        read_identity_providers(file)
+    assert said in str(refused.value)
+    assert SECRET not in str(refused.value)
+
+
+def test_no_provider_is_asked_without_tls() -> None:
+    settings = {
+        "name": "x",
+        "label": "X",
+        "client_id": "x",
+        "client_secret_file": "x",
+        "organisation": "x",
+        "email_domains": ["x.be"],
+    }
+    for issuer in (
+        "http://login.example.com",
+        "https://user@login.example.com",
+        "ftp://x.be",
+        "login.example.com",
+        "https://x.be?y=1",
+    ):
+        with pytest.raises(ValidationError):
+            ProviderSettings.model_validate({**settings, "issuer": issuer})
