@@ -11,8 +11,9 @@ from sharing_platform.etags import check_match, set_etag
 from sharing_platform.organisations import audit_log, directory, invitations, service
 from sharing_platform.organisations.dependencies import Governor, Reader
 from sharing_platform.organisations.models import Account, ApiToken, AuditEntry, Invitation, Organisation
-from sharing_platform.organisations.permissions import Kind, Right, Role
+from sharing_platform.organisations.permissions import ANSWERING, Kind, Right, Role
 from sharing_platform.organisations.schemas import (
+    AnsweringOut,
     AuditOut,
     AuditPage,
     InvitationOut,
@@ -48,6 +49,12 @@ def put_own(
     """Change its particulars."""
     check_match(if_match, organisation_out(session.get_one(Organisation, actor.organisation)))
     return organisation_out(service.put_organisation(context, actor, wanted))
+
+
+@router.get("/organisation/answering", responses=problems(401, 403))
+def get_answering(actor: Reader, session: ReadSession) -> AnsweringOut:
+    """How many of its people can answer requests; a factory's server warns while nobody can."""
+    return AnsweringOut(people=len(directory.members_with_roles(session, actor.organisation, ANSWERING)))
 
 
 @router.get("/organisation/members", responses=problems(401, 403))

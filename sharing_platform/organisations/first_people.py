@@ -13,11 +13,9 @@ from sharing_platform.organisations import accounts, directory, invitations
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.mailed_links import Purpose, create_link
 from sharing_platform.organisations.models import Account, Membership, Organisation
-from sharing_platform.organisations.permissions import REFUSED, ROLE_RIGHTS, Kind, Right, Role
+from sharing_platform.organisations.permissions import ANSWERING, REFUSED, Kind, Role
 from sharing_platform.organisations.schemas import MemberIn
 from sharing_platform.organisations.sign_up import SignUp
-
-_ANSWERING = tuple(role for role, rights in ROLE_RIGHTS.items() if Right.ANSWER in rights)
 
 
 def add_person(
@@ -62,7 +60,7 @@ def factories_without_answer(session: Session) -> list[Organisation]:
     """Factories in which nobody can answer a request, in order of their ids."""
     can_answer = (
         exists()
-        .where(Membership.organisation_id == Organisation.id, Membership.role.in_(_ANSWERING))
+        .where(Membership.organisation_id == Organisation.id, Membership.role.in_(ANSWERING))
         .where(Account.id == Membership.account_id, Account.confirmed.is_not(None), Account.erased.is_(None))
     )
     own = (Organisation.kind == Kind.FACTORY) & (Organisation.status != REFUSED)

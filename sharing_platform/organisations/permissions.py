@@ -51,6 +51,8 @@ TOKEN_SCOPES = frozenset(Right) - {Right.GOVERN, Right.REGION}
 _MEMBER = frozenset({Right.READ, Right.ASK})
 _PLANNER = _MEMBER | {Right.ANSWER, Right.OFFER, Right.LIST, Right.INTEGRATE}
 ROLE_RIGHTS = {Role.MEMBER: _MEMBER, Role.PLANNER: _PLANNER, Role.OWNER: _PLANNER | {Right.GOVERN}}
+ANSWERING = tuple(role for role, rights in ROLE_RIGHTS.items() if Right.ANSWER in rights)
+"""The roles of those who can answer requests."""
 _NEED_APPROVAL = frozenset({Right.ANSWER, Right.OFFER, Right.LIST, Right.INTEGRATE, Right.REGION})
 
 ASKED, APPROVED, REFUSED = "asked", "approved", "refused"

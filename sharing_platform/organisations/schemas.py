@@ -194,6 +194,12 @@ class OrganisationOut(OrganisationIn):
     created: datetime
 
 
+class AnsweringOut(ApiModel):
+    """How many of the organisation's people can answer requests: owners and planners with a confirmed address."""
+
+    people: int
+
+
 class OrganisationPage(ApiModel):
     """In order of their ids."""
 

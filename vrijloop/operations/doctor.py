@@ -243,9 +243,30 @@ def platform(settings: ServerSettings, clock: Clock) -> Iterator[Finding]:
         yield Finding("platform", "wrong", f"{url} answered {answer.status_code}.", "Look into the platform's log.")
     else:
         yield Finding("platform", "ok", f"{url} answers and accepts this factory's token.")
+        yield from people(url, token)
     there = answer.headers.get("date")
     if there is not None:
         yield clocks(parsedate_to_datetime(there), clock.now())
+
+
+def people(url: str, token: str) -> Iterator[Finding]:
+    """Check that somebody in the factory can answer requests. Platforms of earlier versions do not tell."""
+    try:
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = httpx2.get(f"{url}/api/v1/organisation/answering", headers=headers, timeout=_TIMEOUT_S)
+    except httpx2.HTTPError:
+        return  # `platform` has just got an answer; the next check will
+    if answer.is_error:
+        return
+    if answer.json()["people"]:
+        yield Finding("people", "ok", "Somebody in this factory can answer requests.")
+    else:
+        yield Finding(
+            "people",
+            "warning",
+            "Nobody in this factory can answer requests on the platform.",
+            "Whoever runs the platform invites somebody: vrijloop platform-invite FACTORY EMAIL",
+        )
 
 
 def clocks(there: datetime, here: datetime) -> Finding:

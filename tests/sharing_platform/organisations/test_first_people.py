@@ -87,6 +87,8 @@ def test_who_counts_as_somebody_who_answers(platform: Platform) -> None:
     assert {"hal-2", "hal-3"} <= nobody_answers(platform)
     platform.somebody("planner@hal-3.be", "hal-3", Role.PLANNER)
     assert "hal-3" not in nobody_answers(platform)
+    assert platform.hal_3.get("/api/v1/organisation/answering").json() == {"people": 1}
+    assert platform.hal_2.get("/api/v1/organisation/answering").json() == {"people": 0}
     with platform.context.sessions.begin() as session:
         session.execute(update(Account).values(confirmed=None))
     assert "hal-3" in nobody_answers(platform)

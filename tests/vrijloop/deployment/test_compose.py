@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 from itertools import takewhile
 from pathlib import Path
@@ -244,6 +246,26 @@ def test_the_first_user_of_the_factory(kind: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'genk=eva'"):
         invoke("setup", kind, tmp_path / "wrong", *options, "--owner", "eva")
     assert not (tmp_path / "wrong").exists()
+
+
+@pytest.mark.servers
+def test_a_terminal_is_asked_for_the_first_user(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "vrijloop", "setup", "compose", "deployed", "--factory", "genk"]
+    os.write(ours, b"eva@genk.example\n")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, stdin=theirs, capture_output=True, text=True, cwd=tmp_path, timeout=90, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert "first user of genk" in done.stdout + done.stderr
+    assert "OWNERS=genk=eva@genk.example" in (tmp_path / "deployed" / "platform.env").read_text()
+    again = subprocess.run(
+        command, stdin=theirs, capture_output=True, text=True, cwd=tmp_path, timeout=90, env=environment
+    )
+    assert "first user of" not in again.stdout + again.stderr, "what is written is not asked for again"
+    os.close(ours)
+    os.close(theirs)
 
 
 class BrokerClient:

@@ -74,6 +74,8 @@ def test_a_healthy_installation(installation: Installation) -> None:
         "configuration", "secrets", "broker", "store", "platform", "clock",
     }  # fmt: skip
     assert found["server"][0][0] == "warning", "it does not run yet"
+    ((level, sentence),) = found["people"]
+    assert (level, "platform-invite" in sentence) == ("warning", True), sentence
     assert TOKEN not in str(found)
     output = invoke("doctor", "--config", installation.config)
     assert "✓ broker" in output
