@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
@@ -23,7 +24,14 @@ _SEPARATORS = {"nl": (".", ","), "fr": ("\N{NARROW NO-BREAK SPACE}", ","), "en":
 def texts(language: str) -> Mapping[str, str]:
     """All texts of a language."""
     source = resources.files("sharing_platform.translations").joinpath(f"{language}.toml")
-    return tomllib.loads(source.read_text(encoding="utf-8"))
+    found: dict[str, str] = tomllib.loads(source.read_text(encoding="utf-8"))
+    return {key: _unbroken(text) for key, text in found.items()} if language == "fr" else found
+
+
+def _unbroken(text: str) -> str:
+    """French punctuation stands apart from its word, and must not begin a line of its own."""
+    text = re.sub(r" (?=[;?!])", "\N{NARROW NO-BREAK SPACE}", text)
+    return re.sub(r"(?<=«) | (?=[:»])", "\N{NO-BREAK SPACE}", text)
 
 
 class Translator:

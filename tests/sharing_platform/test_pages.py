@@ -201,6 +201,12 @@ def test_every_language_has_every_text(language: str) -> None:
         assert same <= SAME_IN_EVERY_LANGUAGE, same - SAME_IN_EVERY_LANGUAGE
 
 
+def test_no_line_begins_with_french_punctuation() -> None:
+    broken = [key for key, text in texts("fr").items() if re.search(r" [:;?!»]|« ", text)]
+    assert broken == []
+    assert any("\N{NARROW NO-BREAK SPACE}?" in text for text in texts("fr").values())
+
+
 def test_price_and_operator_are_said_in_every_language(platform: Platform) -> None:
     platform.machine()
     platform.offer(price_per_hour="45.5", price_minimum="90", operator="own_allowed")

@@ -158,6 +158,7 @@ def test_an_answer_is_good_once_soon_and_in_the_browser_that_asked(platform: Pla
         assert session.execute(text("SELECT count(*) FROM passkey_challenge")).scalar() == 0, "forgotten"
 
 
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_a_wrong_answer_uses_the_question_up(platform: Platform) -> None:
     own = platform.somebody("an@startup.be", "startup")
     key = authenticator(platform)
@@ -193,6 +194,7 @@ def test_what_was_asked_for_signing_in_adds_nothing(platform: Platform) -> None:
     assert code_of(mixed.post(SIGN_IN, json={"credential": key.get(asked)})) == "passkey_wrong"
 
 
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_anothers_passkeys_are_not_there(platform: Platform) -> None:
     own, other = platform.somebody("an@startup.be", "startup"), platform.somebody("b@b.be", "startup")
     passkey = add(own, authenticator(platform)).json()["id"]
@@ -204,6 +206,7 @@ def test_anothers_passkeys_are_not_there(platform: Platform) -> None:
     assert own.get(OWN).json()["passkeys"][0]["name"] == "Laptop"
 
 
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_whoever_sits_down_at_an_open_browser_adds_none(platform: Platform) -> None:
     own = platform.somebody("an@startup.be", "startup", password=PASSWORD)
     platform.present[0] += timedelta(minutes=11)
@@ -215,6 +218,7 @@ def test_whoever_sits_down_at_an_open_browser_adds_none(platform: Platform) -> N
     assert codes[-1] == 429, "guessing is bounded as elsewhere"
 
 
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_whoever_has_no_password_signs_in_again(platform: Platform) -> None:
     own = platform.somebody("an@startup.be", "startup")
     key = authenticator(platform)
@@ -232,6 +236,7 @@ def test_whoever_has_no_password_signs_in_again(platform: Platform) -> None:
     assert sign_in(browser_of(platform), key).status_code == 204, "passkeys stay"
 
 
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_a_mailbox_alone_is_not_enough_for_who_has_a_passkey(platform: Platform) -> None:
     platform.offer()
     own = platform.somebody("an@startup.be", "startup")
@@ -241,6 +246,7 @@ def test_a_mailbox_alone_is_not_enough_for_who_has_a_passkey(platform: Platform)
     assert "/requests/" in platform.mail("an@startup.be", "aangevraagd").get_content()
 
 
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_an_account_has_at_most_twenty(platform: Platform) -> None:
     own = platform.somebody("an@startup.be", "startup")
     late = own.post(f"{OWN}/options", json={}).json()
@@ -272,6 +278,7 @@ def test_who_signs_in_often_is_not_slowed_down(platform: Platform) -> None:
     assert {sign_in(browser_of(platform), key).status_code for _ in range(62)} == {204}
 
 
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_a_refused_organisation_stays_refused(platform: Platform) -> None:
     region = platform.somebody("r@limburg.be", "limburg", kind=Kind.REGION)
     own = platform.somebody("o@hal.be", "hal-2")
