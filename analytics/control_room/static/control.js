@@ -187,13 +187,16 @@ async function steadily(step, seconds) {
   }
 }
 
+// What somebody can press is ready before anything is waited for.
+const forecast = () => drawForecast(slots, machines.size);
 byId("why").addEventListener("submit", explain);
+byId("machine").addEventListener("change", () => forecast().catch(() => {}));
+byId("pause").addEventListener("click", () => setPaused(!paused));
+
 const answer = await fetch("/api/v1/kill-switch", { cache: "no-store" });
 if (answer.headers.get("x-vrijloop-now")) clockApart = Date.parse(answer.headers.get("x-vrijloop-now")) - Date.now();
-proposeStart(Date.now() + clockApart);
-byId("pause").addEventListener("click", () => setPaused(!paused));
 setPaused(remembered());
-const forecast = () => drawForecast(slots, machines.size);
+proposeStart(Date.now() + clockApart);
 await Promise.allSettled([decisions(), today()]); // the forecast shows what is on offer
 steadily(decisions, 2);
 steadily(today, 30);
@@ -201,4 +204,3 @@ steadily(forecast, 20);
 steadily(() => drawUsed(clockApart), 300);
 steadily(drawCosts, 60);
 setInterval(() => { if (!paused) showMachines(); }, 10000);
-byId("machine").addEventListener("change", () => forecast().catch(() => {}));
