@@ -58,6 +58,7 @@ from sharing_platform.organisations.events import (
     PersonalDataRequested,
 )
 from sharing_platform.organisations.first_people import invite_owners
+from sharing_platform.organisations.identity_service import warn_of_strangers
 from sharing_platform.organisations.sign_up import SignUp
 from sharing_platform.overview import organisation_pages
 from sharing_platform.overview import pages as overview_pages
@@ -151,6 +152,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         session.flush()
         invite_owners(session, SignUp(url, settings.zone), settings.owners, now())
         webhooks.configure(session, settings.webhooks, now())
+        warn_of_strangers(session, settings.identity_providers)
     channels = Channels(
         settings.mailer, settings.sender, settings.post, settings.private_webhooks, settings.webhook_ports
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +28,8 @@ from sharing_platform.organisations.permissions import REFUSED, Role
 from sharing_platform.organisations.rate_limits import IDENTITY_BY_SENDER
 
 _log = logging.getLogger(__name__)
+
+_NO_ORGANISATION = "Identity provider %r: there is no organisation %r whose members its people could become."
 
 ATTEMPT_LIFE = timedelta(minutes=10)
 
@@ -124,6 +126,13 @@ def find_provider(context: PlatformContext, name: str) -> IdentityProvider:
     raise NotFoundError
 
 
+def warn_of_strangers(session: Session, providers: Iterable[IdentityProvider]) -> None:
+    """Say in the log for which providers nobody could become a member: the operator may have mistyped the organisation."""
+    for one in providers:
+        if session.get(Organisation, one.settings.organisation) is None:
+            _log.warning(_NO_ORGANISATION, one.settings.name, one.settings.organisation)
+
+
 def of_account(session: Session, account_id: str) -> list[Identity]:
     """The oldest first."""
     query = select(Identity).where(Identity.account_id == account_id)
@@ -171,7 +180,7 @@ def _make_account(
     it: otherwise a provider could take over accounts. Raises ConflictError, NotAllowedError for an organisation that the region has refused."""
     organisation = session.get(Organisation, provider.settings.organisation)
     if organisation is None:
-        _log.error("%s: there is no organisation %r.", provider.settings.name, provider.settings.organisation)
+        _log.warning(_NO_ORGANISATION, provider.settings.name, provider.settings.organisation)
         raise ConflictError("identity_wrong")
     if organisation.status == REFUSED:
         raise NotAllowedError("refused")

@@ -18,6 +18,8 @@ from sharing_platform.i18n import LANGUAGES, texts
 from sharing_platform.organisations.models import Account
 from sharing_platform.organisations.permissions import Kind, Role
 from tests.sharing_platform.conftest import NOON, Platform
+from tests.sharing_platform.organisations.test_passkeys import add as add_passkey
+from tests.sharing_platform.organisations.test_passkeys import authenticator
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -48,6 +50,7 @@ def told(platform: Platform) -> dict[str, str]:
     ]  # fmt: skip
     ids = {one["kind"]: platform.hal_2.post("/api/v1/listings", json=period | one).json()["id"] for one in listings}
     seeker = platform.somebody("an@startup.be", "startup", Role.OWNER)
+    assert add_passkey(seeker, authenticator(platform), "Laptop op kantoor").status_code == 201
     ids["booking"] = seeker.post("/api/v1/offers/o1/booking", json={"message": "Hebt u een spanplaat?"}).json()["id"]
     wish = {"process": "turning", "hours": 2, "last_day": "2026-03-15", "near": "Genk", "within_km": 60}
     ids["wanted"] = seeker.post(

@@ -18,6 +18,7 @@ from playwright.sync_api import expect
 from pydantic import ValidationError
 from sqlalchemy import text
 
+from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.errors import PlatformError
 from sharing_platform.identity_providers import IdentityProvider, ProviderSettings
 from sharing_platform.organisations.openid import Exchange, OpenIdClient
@@ -26,7 +27,7 @@ from sharing_platform.organisations.rate_limits import IDENTITY_BY_SENDER, count
 from telemetry import UserError
 from tests.platform_databases import reset_postgresql, sqlite_copy
 from tests.servers import free_port, serving
-from tests.sharing_platform.conftest import NOON, ONE_DATABASE, Platform, client, platform_over
+from tests.sharing_platform.conftest import NOON, ONE_DATABASE, TOKENS, Platform, client, platform_over
 from tests.sharing_platform.organisations.openid_provider import CLIENT, SECRET, Provider, provider_app
 from vrijloop.platform_server import read_identity_providers
 
@@ -380,6 +381,16 @@ def test_a_provider_that_is_away_is_a_sentence(both: tuple[Platform, Provider]) 
     assert provider.asked == []
 
 
+@pytest.mark.parametrize(("organisation", "warned"), [("hal-2", False), ("hal-22", True)])
+def test_the_operator_is_told_of_an_organisation_that_there_is_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, organisation: str, warned: bool
+) -> None:
+    settings = settings_of("https://login.hal2.example").model_copy(update={"organisation": organisation})
+    known = (IdentityProvider(settings, SECRET),)
+    create_app(PlatformSettings(sqlite_copy(tmp_path / "x.sqlite"), TOKENS, identity_providers=known), lambda: NOON)
+    assert ("there is no organisation 'hal-22'" in caplog.text) == warned
+
+
 def test_visits_are_bounded(both: tuple[Platform, Provider]) -> None:
     platform, _ = both
     own = browser_of(platform)
@@ -409,7 +420,7 @@ def test_in_a_browser(both: tuple[Platform, Provider], browser: Browser) -> None
     page.get_by_role("button", name="Ontkoppelen: Hal 2").click()
     expect(page.get_by_role("link", name="Hal 2 koppelen")).to_be_visible()
     page.get_by_role("link", name="Hal 2 koppelen").click()
-    expect(page.get_by_text("De aanmelding van uw organisatie is gekoppeld.")).to_be_visible()
+    expect(page.get_by_text("De aanmelding via uw organisatie is gekoppeld")).to_be_visible()
     assert errors == []
     context.close()
 
