@@ -59,7 +59,15 @@ def test_it_gets_ready_ends_cleanly_and_carries_on(tmp_path: Path) -> None:
     assert "Traceback" not in first
     assert f"http://127.0.0.1:{port}/welcome/" in first, "somebody can answer requests"
     booked_before = open_offers(tmp_path)
+    policy = tmp_path / "data" / "policy.toml"
+    policy.write_text(edited := policy.read_text() + "# mine\n")
     again = run_until_ready(tmp_path, port)
+    assert f"Your own policy is used: {policy}" in again
+    assert policy.read_text() == edited
+    rooms = [re.search(r"Control room: (\S+)/control", said) for said in (first, again)]
+    assert rooms[0] is not None
+    assert rooms[1] is not None
+    assert rooms[0][1] == rooms[1][1]
     assert "Traceback" not in again
     # The second start reads the weeks it has from its own store: it is ready in a fraction of the first.
     assert int(re.search(r"after (\d+) s", again)[1]) < int(re.search(r"after (\d+) s", first)[1])  # type: ignore[index]
