@@ -94,10 +94,9 @@ def free_identifier(session: Session, identifier: str | None, organisation_id: s
         session.flush()
 
 
-def require_own_name(session: Session, name: str) -> None:
-    """Raises InvalidError where an organisation that the region sees has nearly this name: who registers may mean that one."""
-    if resembling(name, _listed_names(session)):
-        raise InvalidError("name_known", "organisation")
+def bears_name(session: Session, name: str, without: str | None = None) -> bool:
+    """Whether an organisation that the region sees, other than `without`, has nearly this name."""
+    return any(one != without for one in resembling(name, _listed_names(session)))
 
 
 def resembling_names(session: Session, organisations: Iterable[Organisation]) -> dict[str, list[str]]:

@@ -227,12 +227,14 @@ def erase(context: PlatformContext, person: SignedIn) -> None:
 
 
 def put_organisation(context: PlatformContext, actor: Actor, wanted: OrganisationIn) -> Organisation:
-    """Raises InvalidError for half a location, and for a number that is missing, wrong or another organisation's."""
+    """Raises InvalidError for half a location, for a new name that is nearly another's, and for a number that is missing, wrong or another organisation's."""
     identifier = identifier_of(wanted.country, wanted.enterprise_number, wanted.vat)
     with context.sessions.begin() as session, _number_of_one():
         organisation = session.get_one(Organisation, actor.organisation, with_for_update=True)
         if identifier is None and organisation.identifier is not None and wanted.country in ("", BELGIUM):
             raise InvalidError("enterprise_number_missing", "enterprise_number")
+        if wanted.name != organisation.name and directory.bears_name(session, wanted.name, organisation.id):
+            raise InvalidError("name_taken", "name")
         directory.free_identifier(session, identifier, organisation.id)
         organisation.country = BELGIUM if wanted.enterprise_number else wanted.country
         organisation.identifier = identifier

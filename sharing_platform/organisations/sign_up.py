@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from sharing_platform.errors import InvalidError
 from sharing_platform.notifications.mail import Mailbox, Recipient, queue_mail
 from sharing_platform.organisations import accounts, directory
 from sharing_platform.organisations.invitations import INVITATION_LIFE
@@ -28,8 +29,8 @@ class SignUp:
         `identifier`: the organisation's number, as `identifiers.identifier_of`. Raises InvalidError where it is another organisation's, and where the name is nearly
         another's unless that is said to be meant."""
         directory.require_free_identifier(session, identifier, None)
-        if not wanted.another:
-            directory.require_own_name(session, wanted.organisation)
+        if not wanted.another and directory.bears_name(session, wanted.organisation):
+            raise InvalidError("name_known", "organisation")
         account = accounts.confirmed_account(session, wanted.email)
         if account is not None:
             sign_in, forgotten = f"{self.url}/sign-in", f"{self.url}/forgotten"

@@ -102,6 +102,17 @@ def nobody_answers(platform: Platform) -> set[str]:
 
 
 @ONE
+def test_nobody_takes_the_name_of_another(platform: Platform) -> None:
+    owner = platform.somebody("o@hal.be", "hal-2", kind=Kind.FACTORY)
+    for name, status in (("Hal 2 NV", 200), ("HAL-3", 422), ("Hal 3 bv", 422), ("Hal Drie", 200), ("Hal Drie", 200)):
+        answer = owner.put("/api/v1/organisation", json={"name": name})
+        assert answer.status_code == status, (name, answer.text)
+    shown = owner.post("/organisation", data={"name": "Hal-3"})
+    assert shown.status_code == 422
+    assert "Kies een naam die daarvan te onderscheiden is" in shown.text
+
+
+@ONE
 def test_registering_under_the_name_of_a_factory_says_so(platform: Platform) -> None:
     with browser(platform) as eva:
         shown = eva.post("/register", data=FORM | {"organisation": "Hal 2 NV"})
