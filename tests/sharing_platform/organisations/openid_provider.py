@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,6 +33,8 @@ class Provider:
     header: dict[str, Any] = field(default_factory=lambda: {"alg": "RS256"})
     shared: bytes | None = None
     broken: Response | None = None
+    waits: threading.Event | None = None
+    """The token endpoint answers once it is set."""
     asked: list[dict[str, str]] = field(default_factory=list)
     """What browsers were sent here with."""
 
@@ -83,6 +86,8 @@ def provider_app(provider: Provider) -> FastAPI:
     def token(
         request: Request, code: Annotated[str, Form()], redirect_uri: Annotated[str, Form()], code_verifier: Annotated[str, Form()]
     ) -> Response:  # fmt: skip
+        if provider.waits is not None:
+            provider.waits.wait(30)
         if provider.broken is not None:
             return provider.broken
         given = provider.codes.pop(code, {})
