@@ -151,7 +151,7 @@ class Analytics:
         now, wanted = self._clock.now(), self._state.wanted()
         taken = [
             *(TakenHours("planned", entry.start, entry.end, entry.what) for entry in self.planned.entries if entry.machine == machine),
-            *(TakenHours("booked", b.start, b.end) for b in self._state.bookings() if b.machine == machine),
+            *(TakenHours("vetoed" if b.kept else "booked", b.start, b.end) for b in self._state.bookings() if b.machine == machine),
             *(TakenHours("vetoed", veto.start, veto.end) for veto in self._state.vetoes(now) if veto.machine == machine),
         ]  # fmt: skip
         conditions = explain(machine, start, end, snapshot, fitted, outlooks, self._policy, taken)
@@ -214,7 +214,7 @@ class Analytics:
             alert.booking for alert in bookings_at_risk(requests, latest, self.planned.entries, now, self._policy)
         }
         self._publisher.cancel_requests(booking for booking in requests if booking.id in endangered)
-        confirmed = [booking for booking in bookings if not booking.held]
+        confirmed = [booking for booking in bookings if booking.agreed]
         alerts = bookings_at_risk(confirmed, latest, self.planned.entries, now, self._policy)
         new_alerts = self._state.update_alerts([*alerts, *self._taken], now)
         for alert in new_alerts:
@@ -253,7 +253,7 @@ class Analytics:
 
     def _check_promises(self, snapshot: Snapshot, now: datetime, bookings: tuple[Booking, ...]) -> None:
         """Compare promises whose time has passed with what happened."""
-        self._publications.settle_booked((b.machine, b.start, b.end) for b in bookings if not b.held)
+        self._publications.settle_booked((b.machine, b.start, b.end) for b in bookings if b.agreed)
         for publication in self._publications.due_for_check(now):
             grid = snapshot.grids.get(publication.machine)
             values, counted = np.empty(0, dtype=np.int8), []

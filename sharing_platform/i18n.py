@@ -59,6 +59,10 @@ class Translator:
         same_day = start.astimezone(self._zone).date() == (end - timedelta(seconds=1)).astimezone(self._zone).date()
         return self.hour(end) if same_day else f"{self.hour(end)} ({self.day(end)})"
 
+    def period(self, start: datetime, end: datetime) -> str:
+        """`za 21/11/2026, 14:00 – 22:00`."""
+        return f"{self.day(start)}, {self('from_to', start=self.hour(start), end=self.end_hour(start, end))}"
+
     def number(self, value: float) -> str:
         """`7,5` in Dutch and French, `7.5` in English."""
         return self._comma(f"{value:.1f}".removesuffix(".0"))
@@ -100,6 +104,8 @@ class Translator:
         shown: dict[str, object] = dict(values)
         if "process" in shown:
             shown["process"] = process_name(str(shown["process"]), self.language)
+        if "criterion" in shown:
+            shown["criterion"] = self(f"criterion_{shown['criterion']}")
         if "price" in shown:
             shown["price"] = self.euros(Decimal(str(shown["price"])))
         return self(f"reason_{code}", **{name: self.format_value(value) for name, value in shown.items()})

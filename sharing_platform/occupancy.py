@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 
 @dataclass(frozen=True)
 class TakenHours:
-    """Hours of a machine that a booking holds. `free_again`: its end plus the buffer after it. `firm`: agreed, also once they were used, not only held."""
+    """Hours of a machine that a booking holds. `free_again`: its end plus the buffer after it. `firm`: agreed, also once they were used, not only held.
+    `kept`: nobody has them, the factory keeps them for itself since it declined a request."""
 
     start: datetime
     free_again: datetime
     firm: bool
+    kept: bool = False
 
 
 class Occupancy(Protocol):

@@ -135,7 +135,8 @@ def problem_page(
     """What is wrong and where to go on; `visitor`: who is signed in, for the layout; `number` identifies the request in the log. A visitor who is not signed in is sent to the
     sign-in page, and back afterwards."""
     if status == 401 and request.method == "GET":
-        return RedirectResponse(f"/sign-in?{urlencode({'next': request.url.path})}", 303)
+        wanted = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+        return RedirectResponse(f"/sign-in?{urlencode({'next': wanted})}", 303)
     answer = render(request, get_context(request), "problem.html", status, **visitor, code=code, number=number)
     answer.headers.update(headers)
     return answer

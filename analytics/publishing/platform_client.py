@@ -32,13 +32,19 @@ class OfferTakenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """Hours of a machine that are booked or, if `held`, requested and waiting for the factory's answer."""
+    """Hours of a machine that are booked or, if `held`, requested and waiting for the factory's answer; or, if `kept`, that the factory keeps for itself since
+    it declined a request."""
 
     id: str
     machine: str
     start: datetime
     end: datetime
     held: bool = False
+    kept: bool = False
+
+    @property
+    def agreed(self) -> bool:
+        return not self.held and not self.kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ class SharingPlatform(Protocol):
         ...
 
     def bookings(self, factory: str) -> Sequence[Booking]:
-        """The factory's bookings that have not ended."""
+        """The factory's bookings that have not ended, and the hours that it keeps for itself."""
         ...
 
     def put_offer(self, factory: str, offer: Offer, terms: Terms) -> None:
@@ -114,7 +120,11 @@ class HttpSharingPlatform:
         return [Offer(row["id"], _slot(row)) for row in rows]
 
     def bookings(self, factory: str) -> list[Booking]:
-        rows = self._pages("/api/v1/bookings", "bookings", {"factory": factory, "limit": 1000})
+        asked = {"factory": factory, "limit": 1000}
+        rows = self._pages("/api/v1/bookings", "bookings", asked)
+        kept = self._pages("/api/v1/bookings", "bookings", {**asked, "kept": True})
+        # A platform of an earlier version answers with the bookings once more.
+        rows += [row for row in kept if row["state"] == "declined"]
         return [
             Booking(
                 row["id"],
@@ -122,6 +132,7 @@ class HttpSharingPlatform:
                 datetime.fromisoformat(row["start"]),
                 datetime.fromisoformat(row["end"]),
                 row["state"] == "held",
+                row["state"] == "declined",
             )
             for row in rows
             if row["machine"] is not None  # bookings of other things that the factory shares

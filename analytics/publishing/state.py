@@ -36,7 +36,11 @@ CREATE TABLE IF NOT EXISTS alert (
     key TEXT PRIMARY KEY, kind TEXT NOT NULL, machine TEXT NOT NULL, booking TEXT NOT NULL, sentence TEXT NOT NULL,
     raised TEXT NOT NULL, cleared TEXT, facts TEXT);
 """
-_ADDED = {"alert": {"facts": "TEXT"}, "veto": {"person": "TEXT"}}
+_ADDED = {
+    "alert": {"facts": "TEXT"},
+    "veto": {"person": "TEXT"},
+    "platform_booking": {"kept": "INTEGER NOT NULL DEFAULT 0"},
+}
 """Columns that files of earlier versions lack. `facts`: the values of an alert's sentence, as JSON."""
 _ALERT_TIMES = ("start", "end", "since", "planned")
 _TIMES = ("start", "end", "answer_by")
@@ -160,16 +164,23 @@ class PublisherState:
         with self._transaction() as connection:
             connection.execute("DELETE FROM platform_booking")
             connection.executemany(
-                "INSERT INTO platform_booking VALUES (?, ?, ?, ?, ?)",
+                'INSERT INTO platform_booking (id, machine, start, "end", held, kept) VALUES (?, ?, ?, ?, ?, ?)',
                 [
-                    (booking.id, booking.machine, rfc3339(booking.start), rfc3339(booking.end), booking.held)
+                    (
+                        booking.id,
+                        booking.machine,
+                        rfc3339(booking.start),
+                        rfc3339(booking.end),
+                        booking.held,
+                        booking.kept,
+                    )
                     for booking in bookings
                 ],
             )
 
     def bookings(self) -> tuple[Booking, ...]:
         rows = self._rows("SELECT * FROM platform_booking ORDER BY start, id")
-        return tuple(Booking(**{**row, "held": bool(row["held"])}) for row in rows)
+        return tuple(Booking(**{**row, "held": bool(row["held"]), "kept": bool(row["kept"])}) for row in rows)
 
     def approvals(self) -> list[Approval]:
         return [Approval(**row) for row in self._rows("SELECT * FROM approval ORDER BY start, id")]

@@ -32,7 +32,7 @@ def plan_points(result: CycleResult, policy: Policy, machines: Sequence[str]) ->
     first = result.at.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + _HOUR
     hours = [first + place * _HOUR for place in range(int(policy.horizon / _HOUR) + 1)]
     places = {hour: place for place, hour in enumerate(hours)}
-    confirmed = [booking for booking in result.bookings if not booking.held]
+    confirmed = [booking for booking in result.bookings if booking.agreed]
     spans: dict[str, dict[str, list[tuple[datetime, datetime, float]]]] = defaultdict(lambda: defaultdict(list))
     for slot in result.slots:
         spans["offered"][slot.machine].append((slot.start, slot.end, slot.probability))

@@ -43,12 +43,17 @@ def get_bookings(
         Literal["provider", "seeker"], Query(description="What others have of us, or we of others.")
     ] = "provider",
     state: Annotated[list[State] | None, Query(description="Default: held, accepted, in use.")] = None,
+    kept: Annotated[
+        bool, Query(description="Instead of all those: declined requests whose hours to come we keep for ourselves.")
+    ] = False,
     limit: Limit = 1000,
     cursor: Cursor = None,
 ) -> BookingPage:
     """The bookings of the caller's organisation, in order of their start; without `state`, those that occupy hours and are not over."""
     if factory is not None and factory != actor.organisation:
         raise NotFoundError
+    if kept:
+        return service.list_kept(session, actor, limit, cursor, context.now())
     states = frozenset(state) if state else FIRM | {State.HELD}
     return service.list_bookings(session, actor, Party(side), states, limit, cursor, context.now())
 
@@ -64,7 +69,7 @@ def get_booking(booking_id: Uuid, session: ReadSession, actor: Reader, context: 
 def post_state(booking_id: Uuid, wanted: StepIn, actor: Writer, context: Context) -> BookingOut:
     """Accept, decline, cancel or withdraw. Repeating a step changes nothing; a step that is not open to the caller is
     answered with 409."""
-    return service.change_state(context, actor, booking_id, wanted.state, wanted.message)
+    return service.change_state(context, actor, booking_id, wanted)
 
 
 @router.get("/{booking_id}/history", responses=problems(401, 403, 404))
@@ -121,7 +126,7 @@ def post_booking(
             address=client_address(request),
         )
     except TakenError as problem:
-        found, viewer = service.alternatives(context, offer_id, actor), organisation_of(actor)
+        found, viewer = service.free_instead(context, offer_id, actor), organisation_of(actor)
         problem.members["alternatives"] = [offer_out(offer, viewer).model_dump(mode="json") for offer in found]
         raise
     if actor is None:

@@ -79,11 +79,18 @@ def bookings_in(session: Session, feed: CalendarFeed, now: datetime) -> list[Boo
 
 
 def as_calendar(
-    bookings: Iterable[Booking], name: str, words: Translator, url: str, for_seeker: bool, names: Mapping[str, str]
+    bookings: Iterable[Booking],
+    name: str,
+    words: Translator,
+    url: str,
+    for_seeker: bool,
+    names: Mapping[str, str],
+    places: Mapping[str, str],
 ) -> bytes:
-    """The content of the feed. Times are UTC, which calendar programs convert to local time. `names`: of the organisations that provide."""
+    """The content of the feed. Times are UTC, which calendar programs convert to local time. `names`: of the organisations that provide; `places`: by
+    booking, where they are."""
     calendar = Calendar()
-    calendar.add("prodid", "-//Vrijloop//sharing platform//NL")
+    calendar.add("prodid", f"-//Vrijloop//sharing platform//{words.language.upper()}")
     calendar.add("version", "2.0")
     calendar.add("name", name)
     calendar.add("x-wr-calname", name)
@@ -95,6 +102,8 @@ def as_calendar(
         event.add("dtstart", booking.start)
         event.add("dtend", booking.end)
         event.add("summary", _summary(booking, for_seeker, names))
+        if places.get(booking.id):
+            event.add("location", " ".join(places[booking.id].split()))
         event.add("status", _SHOWN[State(booking.state)])
         event.add("description", words(f"state_{booking.state}"))
         event.add("url", f"{url}/bookings/{booking.id}")

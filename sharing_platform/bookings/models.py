@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ForeignKey, Index, Integer, Numeric, String, Text
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, Numeric, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sharing_platform.bookings.lifecycle import Party
@@ -59,6 +59,8 @@ class Booking(Base):
     request_key: Mapped[str | None] = mapped_column(String(64))
     request_id: Mapped[str | None] = mapped_column(String(36))
     """Of a request with several parts: the parts share it, and are answered together."""
+    hours_kept: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Of a declined request: its factory keeps the hours for itself, and they are not on offer."""
 
     def title_for(self, party: Party) -> str:
         return public_title(self.alias) if self.alias is not None and party is Party.SEEKER else self.title

@@ -7,11 +7,13 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from sharing_platform.bookings.alternatives import alternatives
 from sharing_platform.bookings.lifecycle import LIVE, PENDING, Party, State
 from sharing_platform.bookings.models import Booking
 from sharing_platform.bookings.transitions import history, spans_of
-from sharing_platform.machines.models import Offer
-from sharing_platform.machines.offer_search import nearest_offers
+from sharing_platform.i18n import Translator
+from sharing_platform.machines.anonymity import public_title
+from sharing_platform.machines.models import Machine, Offer
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.mail import queue_mail
 from sharing_platform.organisations.directory import members_with_roles
@@ -57,17 +59,23 @@ class BookingNotifier:
             provider = session.get(Organisation, booking.provider)
             values["factory"] = provider.name if provider is not None else booking.provider
         if state in _LOST:
-            values["alternatives"] = self._alternatives(session, booking, now)
-        queue_mail(session, account, f"seeker_{state}", self.zone, now, parts, **values)
+            values["alternatives"] = self._alternatives(session, booking, account, now)
+        told = "booked" if state is State.ACCEPTED and party is Party.PLATFORM else state
+        queue_mail(session, account, f"seeker_{told}", self.zone, now, parts, **values)
 
-    def _alternatives(self, session: Session, booking: Booking, now: datetime) -> str:
+    def _alternatives(self, session: Session, booking: Booking, account: Account, now: datetime) -> str:
+        """One a line: machine, hours, address; as far as the seeker may know it."""
         offer = session.get(Offer, booking.offer_id) if booking.offer_id else None
         if offer is None:
             return f"{self.url}/"
         seeker = session.get(Organisation, booking.seeker) if booking.seeker else None
         viewer = seeker.id if seeker is not None and seeker.status == APPROVED else None
-        found = nearest_offers(session, offer, now, viewer)
-        return "\n".join(f"{self.url}/offers/{offer.public_id}" for offer in found) or f"{self.url}/"
+        t = Translator(account.language, self.zone)
+        lines = [
+            f"{_title_of(session, one)}, {t.period(one.start, one.end)}: {self.url}/offers/{one.public_id}"
+            for one in alternatives(session, offer, now, viewer, booking.seeker)
+        ]
+        return "\n".join(lines) or f"{self.url}/"
 
     @staticmethod
     def _by_webhook(session: Session, booking: Booking, state: State, now: datetime) -> None:
@@ -83,6 +91,14 @@ class BookingNotifier:
         webhooks.queue_event(session, (booking.provider,), f"booking.{state}", data, now)
         data["machine"] = booking.alias or booking.machine
         webhooks.queue_event(session, (booking.seeker,), f"booking.{state}", data, now)
+
+
+def _title_of(session: Session, offer: Offer) -> str:
+    """As anybody may know it."""
+    if offer.alias is not None:
+        return public_title(offer.alias)
+    machine = session.get(Machine, (offer.factory, offer.machine))
+    return machine.title if machine is not None else offer.machine
 
 
 def _is_of_all_parts(session: Session, booking: Booking) -> bool:

@@ -21,12 +21,12 @@ class BookedHours:
     ) -> list[TakenHours]:
         query = select(Booking).where(
             Booking.resource == resource_of(factory, machine),
-            Booking.state.in_(LIVE),
+            Booking.state.in_(LIVE) | Booking.hours_kept,
             Booking.start < end,
             Booking.free_again > start,
         )
         return [
-            TakenHours(booking.start, booking.free_again, booking.state in AGREED)
+            TakenHours(booking.start, booking.free_again, booking.state in AGREED, booking.hours_kept)
             for booking in session.scalars(query.order_by(Booking.start))
         ]
 

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from sharing_platform.bookings import service, transitions
-from sharing_platform.bookings.lifecycle import LIVE, Party
+from sharing_platform.bookings.alternatives import alternatives
+from sharing_platform.bookings.lifecycle import LIVE, PENDING, Party
 from sharing_platform.bookings.requests import LISTING_CANCELLATION_HOURS
 from sharing_platform.bookings.schemas import AskIn, MessageIn, StepIn
 from sharing_platform.database import read_session
@@ -23,7 +24,6 @@ from sharing_platform.listings.pages import find_shown
 from sharing_platform.machines.choices import FurtherChoice
 from sharing_platform.machines.index import IndexEntry, entry_of, get_machine_index
 from sharing_platform.machines.models import Offer
-from sharing_platform.machines.offer_search import nearest_offers
 from sharing_platform.machines.pages import choice_asked, chosen_of, shown_offer, start_and_length
 from sharing_platform.machines.search_pages import listing_page
 from sharing_platform.organisations.dependencies import Page, PageRequest
@@ -138,16 +138,28 @@ def get_booking(booking_id: str, page: Page) -> HTMLResponse:
 @router.post("/bookings/{booking_id}/state")
 def post_state(booking_id: str, page: Page, form: FormData) -> Response:
     actor = require_to_write(page.actor)
-    step, problems = validate_form(StepIn, {"state": form.get("state"), "message": form.get("message")})
+    step, problems = validate_form(StepIn, {name: form.get(name) for name in ("state", "message", "hours")})
     if step is None:
         return _page(page, actor, booking_id, None, problems, form)
+    if step.state == "cancelled" and form.get("sure") != "yes":
+        return _ask_whether_sure(page, actor, booking_id, step)
     try:
-        service.change_state(page.context, actor, booking_id, step.state, step.message)
+        service.change_state(page.context, actor, booking_id, step)
     except PlatformError as error:
         if error.status == 404:
             raise
         return _page(page, actor, booking_id, error, {}, form)
     return page.redirect(f"/bookings/{booking_id}", "saved")
+
+
+def _ask_whether_sure(page: PageRequest, actor: Actor, booking_id: str, step: StepIn) -> HTMLResponse:
+    """A page that says what is given up. Changes nothing."""
+    with read_session(page.context.sessions) as session:
+        booking, party = service.own_booking(session, booking_id, actor)
+        shown = service.booking_out(session, booking, party, page.now)
+        # Until it is answered, a step of one part is one of all.
+        together = [part for part in shown.parts if part.state in PENDING] if booking.state in PENDING else []
+        return page.render("cancel.html", booking=shown, party=party, message=step.message, together=together)
 
 
 @router.post("/bookings/{booking_id}/messages")
@@ -194,5 +206,5 @@ def _page(
 def _alternatives(page: PageRequest, session: Session, offer: Offer) -> list[tuple[Offer, IndexEntry]]:
     """What else is free, with what the visitor may know of its machine."""
     entries = get_machine_index(page.request).entries(session)
-    found = nearest_offers(session, offer, page.now, page.viewer)
+    found = alternatives(session, offer, page.now, page.viewer, page.organisation)
     return [(one, entry_of(one, entries, page.organisation)) for one in found]

@@ -101,6 +101,9 @@ class BookingOut(ApiModel):
     price: Decimal | None
     booked: datetime
     steps: list[State] = Field(description="What the caller may bring it to now.")
+    hours_kept: bool = Field(
+        description="Of a declined request, for its factory: whether it keeps the hours for itself."
+    )
     parts: list[PartOut]
 
 
@@ -122,6 +125,11 @@ class StepIn(ApiModel):
 
     state: Step
     message: LongText = ""
+    hours: Literal["keep", "release"] | None = Field(
+        None,
+        description="With `declined`, also of a request that is declined already: whether the factory keeps the hours for itself, "
+        "as it does by default, or they are on offer again.",
+    )
 
 
 class EventOut(ApiModel):

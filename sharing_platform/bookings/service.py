@@ -8,6 +8,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.bookings import calendar_feeds, guests, requests, transitions
+from sharing_platform.bookings.alternatives import alternatives
 from sharing_platform.bookings.lifecycle import AGREED, LIVE, PENDING, Party, State, steps_open_to
 from sharing_platform.bookings.models import Booking, BookingEvent, BookingMessage, CalendarFeed
 from sharing_platform.bookings.notifier import BookingNotifier
@@ -21,7 +22,7 @@ from sharing_platform.bookings.schemas import (
     MessageOut,
     NewFeedOut,
     PartOut,
-    Step,
+    StepIn,
 )
 from sharing_platform.bookings.transitions import party_of
 from sharing_platform.database import read_session
@@ -29,7 +30,6 @@ from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import NotAllowedError, NotFoundError, NotSignedInError
 from sharing_platform.listings.records import shown_listing
 from sharing_platform.machines.models import Machine, Offer
-from sharing_platform.machines.offer_search import nearest_offers
 from sharing_platform.machines.offers import find_offer, visible_to
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.mail import queue_mail
@@ -92,17 +92,17 @@ def _seeker(session: Session, actor: Actor | None, person: SignedIn | None, want
     return Seeker(organisation, session.get(Account, account_id) if account_id else None)
 
 
-def alternatives(context: PlatformContext, offer_id: str, actor: Actor | None) -> list[Offer]:
-    """Other open offers, the nearest first; none if the caller may not know of the offer."""
+def free_instead(context: PlatformContext, offer_id: str, actor: Actor | None) -> list[Offer]:
+    """What else is free; nothing if the caller may not know of the offer."""
     viewer = viewer_of(actor)
     with read_session(context.sessions) as session:
         offer = find_offer(session, offer_id, organisation_of(actor))
         if offer is None or not visible_to(offer, viewer):
             return []
-        return nearest_offers(session, offer, context.now(), viewer)
+        return alternatives(session, offer, context.now(), viewer, organisation_of(actor))
 
 
-def change_state(context: PlatformContext, actor: Actor, booking_id: str, to: Step, message: str) -> BookingOut:
+def change_state(context: PlatformContext, actor: Actor, booking_id: str, step: StepIn) -> BookingOut:
     """Accept, decline, cancel or withdraw a booking, with an optional message. Raises NotFoundError, NotAllowedError, ConflictError."""
     now = context.now()
     with context.sessions.begin() as session:
@@ -110,10 +110,11 @@ def change_state(context: PlatformContext, actor: Actor, booking_id: str, to: St
         needed = Right.ANSWER if party is Party.PROVIDER else Right.ASK
         if not actor.may(needed):
             raise NotAllowedError
-        transitions.transition(session, booking, State(to), party, actor, now, notifier(context))
-        if message:
-            transitions.add_message(session, booking, actor.organisation, actor.account, message, now)
-        log(session, now, actor, f"booking.{to}", booking.id)
+        keep = step.hours == "keep" if step.hours is not None else None
+        transitions.transition(session, booking, State(step.state), party, actor, now, notifier(context), keep)
+        if step.message:
+            transitions.add_message(session, booking, actor.organisation, actor.account, step.message, now)
+        log(session, now, actor, f"booking.{step.state}", booking.id)
         shown = booking_out(session, booking, party, now)
     tell_parties(context, booking)
     return shown
@@ -163,9 +164,21 @@ def list_bookings(
 ) -> BookingPage:
     """One's own bookings, in order of their start. Raises InvalidError for a cursor that is none."""
     whose = Booking.provider if side is Party.PROVIDER else Booking.seeker
-    query: Select[Booking] = select(Booking).where(whose == actor.organisation, Booking.state.in_(states))
+    query = select(Booking).where(whose == actor.organisation, Booking.state.in_(states))
     if states <= LIVE | PENDING:
         query = query.where(Booking.end > now)
+    return _bookings_page(session, query, side, limit, cursor, now)
+
+
+def list_kept(session: Session, actor: Actor, limit: int, cursor: str | None, now: datetime) -> BookingPage:
+    """Declined requests whose hours to come the organisation keeps for itself. Raises InvalidError for a cursor that is none."""
+    query = select(Booking).where(Booking.provider == actor.organisation, Booking.hours_kept, Booking.end > now)
+    return _bookings_page(session, query, Party.PROVIDER, limit, cursor, now)
+
+
+def _bookings_page(
+    session: Session, query: Select[Booking], side: Party, limit: int, cursor: str | None, now: datetime
+) -> BookingPage:
     if cursor is not None:
         query = query.where(after(Booking.start, Booking.id, parse_place(cursor)))
     found = list(session.scalars(query.order_by(Booking.start, Booking.id).limit(limit + 1)))
@@ -214,6 +227,7 @@ def booking_out(session: Session, booking: Booking, party: Party, now: datetime)
         steps=sorted(
             steps_open_to(party, state, booking.cancel_until, now) & {"accepted", "declined", "cancelled", "withdrawn"}
         ),
+        hours_kept=party is Party.PROVIDER and booking.hours_kept and booking.end > now,
         parts=[
             PartOut(id=part.id, start=part.start, end=part.end, state=State(part.state), price=part.price)
             for part in (transitions.parts_of(session, booking) if booking.request_id is not None else ())
@@ -226,6 +240,16 @@ def _address(session: Session, booking: Booking) -> str:
     address = str(machine.details.get("address", "")) if machine is not None else ""
     provider = session.get(Organisation, booking.provider)
     return address or (provider.address if provider is not None else "")
+
+
+def place_of(session: Session, booking: Booking, for_seeker: bool) -> str:
+    """Where it is, for one of its parties: the seeker knows once it is accepted. Empty where that is not known."""
+    if for_seeker and booking.state not in AGREED:
+        return ""
+    machine = session.get(Machine, (booking.provider, booking.machine)) if booking.machine else None
+    provider = session.get(Organisation, booking.provider)
+    known = str(machine.details.get("place", "")) if machine is not None else ""
+    return _address(session, booking) or known or (provider.place if provider is not None else "")
 
 
 def events_out(events: list[BookingEvent]) -> list[EventOut]:
@@ -257,20 +281,20 @@ def notifier(context: PlatformContext) -> BookingNotifier:
     return BookingNotifier(context.url, context.zone)
 
 
-def new_feed(context: PlatformContext, actor: Actor, subject: str) -> NewFeedOut:
+def new_feed(context: PlatformContext, actor: Actor, subject: str, language: str) -> NewFeedOut:
     """Raises ConflictError."""
     with context.sessions.begin() as session:
         feed, secret = calendar_feeds.new_feed(session, actor.organisation, subject, context.now())
         log(session, context.now(), actor, "feed.made", feed.id)
-    return _with_address(context, feed, secret)
+    return _with_address(context, feed, secret, language)
 
 
-def renew_feed(context: PlatformContext, actor: Actor, feed_id: str) -> NewFeedOut:
+def renew_feed(context: PlatformContext, actor: Actor, feed_id: str, language: str) -> NewFeedOut:
     """Raises NotFoundError."""
     with context.sessions.begin() as session:
         feed, secret = calendar_feeds.renew(session, actor.organisation, feed_id)
         log(session, context.now(), actor, "feed.renewed", feed.id)
-    return _with_address(context, feed, secret)
+    return _with_address(context, feed, secret, language)
 
 
 def remove_feed(context: PlatformContext, actor: Actor, feed_id: str) -> None:
@@ -280,8 +304,9 @@ def remove_feed(context: PlatformContext, actor: Actor, feed_id: str) -> None:
         log(session, context.now(), actor, "feed.removed", feed_id)
 
 
-def _with_address(context: PlatformContext, feed: CalendarFeed, secret: str) -> NewFeedOut:
-    return NewFeedOut(**feed_out(feed).model_dump(), url=f"{context.url}/calendar/{secret}.ics")
+def _with_address(context: PlatformContext, feed: CalendarFeed, secret: str, language: str) -> NewFeedOut:
+    url = f"{context.url}/calendar/{secret}.ics?lang={language}"
+    return NewFeedOut(**feed_out(feed).model_dump(), url=url)
 
 
 def feed_out(feed: CalendarFeed) -> FeedOut:

@@ -42,19 +42,37 @@ _OCCUPANCY = BookedHours()
 
 
 def transition(
-    session: Session, booking: Booking, to: State, party: Party, actor: Actor | None, now: datetime, notify: Notify
-) -> None:
-    """Accept, decline, cancel or take back. The same step again changes nothing. Raises ConflictError where it is not open to the
-    party now."""
+    session: Session, booking: Booking, to: State, party: Party, actor: Actor | None, now: datetime, notify: Notify,
+    keep: bool | None = None,
+) -> None:  # fmt: skip
+    """Accept, decline, cancel or take back. The same step again changes nothing. `keep`: whether who declines keeps the hours, which can be said again
+    later; None: as it is, at first kept. Raises ConflictError where it is not open to the party now."""
     _lock(session, booking)
     if booking.due is not None and booking.due <= now and booking.state != State.ACCEPTED:
         apply_due_steps(session, booking, now, notify)
     if booking.state == to:
+        if to is State.DECLINED and party is Party.PROVIDER and keep is not None:
+            for part in parts_of(session, booking):
+                _keep_hours(session, part, keep and part.state == State.DECLINED, now)
         return
     if to not in steps_open_to(party, State(booking.state), booking.cancel_until, now):
         raise ConflictError("step", state=booking.state)
-    for part in _answered_together(session, booking):
+    parts = _answered_together(session, booking)
+    if to is State.DECLINED:
+        # Known before the step, which would otherwise put the hours on offer. Most machines are declined because they are not free.
+        for part in parts:
+            part.hours_kept = keep is not False and part.machine is not None
+    for part in parts:
         apply_step(session, part, to, party, now, notify, actor.account if actor else None)
+
+
+def _keep_hours(session: Session, booking: Booking, keep: bool, now: datetime) -> None:
+    """Of a declined request, from now on."""
+    if booking.machine is None or booking.hours_kept == keep:
+        return
+    booking.hours_kept = keep
+    session.flush()
+    recut_around(session, booking.provider, booking.machine, booking.start, booking.free_again, _OCCUPANCY, now)
 
 
 def confirm_request(

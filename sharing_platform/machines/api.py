@@ -10,7 +10,8 @@ from sharing_platform.etags import set_etag
 from sharing_platform.machines import service
 from sharing_platform.machines.index import Index
 from sharing_platform.machines.models import Machine
-from sharing_platform.machines.offer_search import Sort, find_offers
+from sharing_platform.machines.offer_order import Sort
+from sharing_platform.machines.offer_search import find_offers
 from sharing_platform.machines.offers import find_offer, visible_to
 from sharing_platform.machines.schemas import MachineIn, MachineOut, OfferIn, OfferOut, OfferPage
 from sharing_platform.organisations.dependencies import MaybeActor, Offerer, Reader
@@ -36,7 +37,8 @@ def get_offers(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> OfferPage:
-    """Open offers that match, in order of their start; with `sort=fit`, the soonest five hundred in order of their score."""
+    """Open offers that match, in order of their start; with another `sort`, the soonest five hundred in order of their score, price, distance (which needs a
+    place) or certainty, the best first and what is not known last. With `max_price`, those whose price is to be agreed come after all others."""
     viewer = viewer_of(actor)
     results = find_offers(
         session, index, prepare_criteria(wish), context.now(), context.zone, viewer, limit, sort, cursor

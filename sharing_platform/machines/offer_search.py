@@ -5,51 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, exists, func, not_, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from sharing_platform.errors import InvalidError
 from sharing_platform.machines.anonymity import is_alias
 from sharing_platform.machines.index import IndexedMachine, IndexEntry, MachineIndex, entry_of
 from sharing_platform.machines.models import BOOKED, HELD, OPEN, Machine, Offer
+from sharing_platform.machines.offer_order import OfferResults, RankedOffer, Sort, in_order
 from sharing_platform.machines.windows import Span, Window, best_window, bookable_windows
-from sharing_platform.pagination import after, from_cursor, next_cursor, parse_place, to_cursor
+from sharing_platform.pagination import after, from_cursor, to_cursor
+from sharing_platform.schemas import Moment
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.ranking import PreparedCriteria, Ranking, rank, rank_hours
 
-Sort = Literal["start", "fit"]
-
 RANKED = 500
-"""How many of the earliest matching offers are ranked."""
+"""How many of the earliest matching offers are put in another order than that of their start."""
 _FEW_MACHINES = 60
 _PORTION, _WIDEST_PORTION = 250, 4000
 
-_RANK = TypeAdapter(tuple[int])
+_PLACE_BY_START = TypeAdapter(tuple[Moment, str, bool])
 _NAMES = (Offer.id, Offer.public_id, Offer.factory, Offer.machine, Offer.start)
 _WITH_WINDOWS = (
     *_NAMES, Offer.end, Offer.offered_start, Offer.offered_end, Offer.probability, Offer.windows, Offer.minimum_hours,
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class RankedOffer:
-    """An offer, what the searcher may know of its machine, its ranking, and the window of it that fits best."""
-
-    offer: Offer
-    entry: IndexEntry
-    ranking: Ranking
-    window: Window
-
-
-@dataclass(frozen=True)
-class OfferResults:
-    """`next`: the cursor of what follows; None at the end."""
-
-    found: list[RankedOffer]
-    next: str | None
 
 
 def find_offers(
@@ -63,8 +46,11 @@ def find_offers(
     sort: Sort = "start",
     cursor: str | None = None,
 ) -> OfferResults:
-    """Open offers that are not over. Where hours are asked for: those with a window in which so many can begin on the days asked for. Raises
-    InvalidError for a cursor that is none."""
+    """Open offers that are not over. Where hours are asked for: those with a window in which so many can begin on the days asked for. Where a highest
+    price is asked for, those whose price is to be agreed come after all others. Raises InvalidError for a cursor that is none, and for an order by
+    distance from nowhere."""
+    if sort == "distance" and wanted.origin is None:
+        raise InvalidError("near_what", "near")
     entries = index.entries(session)
     fitting = _fitting(entries, wanted, viewer)
     if fitting is not None and not fitting:
@@ -97,19 +83,48 @@ def find_offers(
     read = _WITH_WINDOWS if length is not None else _NAMES
     narrowing = fits if fitting is not None or length is not None else None
 
-    if sort == "fit":
-        candidates = [shown(offer) for offer in _first_that_fit(session, query, read, RANKED, narrowing)]
-        candidates.sort(
-            key=lambda candidate: (-candidate.ranking.score, candidate.offer.start, candidate.offer.public_id)
-        )
-        (begin,) = from_cursor(cursor, _RANK) if cursor else (0,)
-        rest = to_cursor(begin + limit) if begin + limit < len(candidates) else None
-        return OfferResults(candidates[max(0, begin) : begin + limit], rest)
-    if cursor is not None:
-        query = query.where(after(Offer.start, Offer.public_id, parse_place(cursor)))
-    found = _first_that_fit(session, query, read, limit + 1, narrowing)
-    following = next_cursor(found, limit, lambda offer: offer.public_id)
-    return OfferResults([shown(offer) for offer in found[:limit]], following)
+    if sort != "start":
+        found = [shown(offer) for offer in _first_that_fit(session, query, read, RANKED, narrowing)]
+        return in_order(found, sort, wanted.wish.max_price_per_hour is not None, limit, cursor)
+    chosen, following = _by_start(session, query, read, narrowing, wanted.wish, limit, cursor)
+    return OfferResults([shown(offer) for offer in chosen], following)
+
+
+def _by_start(
+    session: Session,
+    query: Select[Offer],
+    read: Sequence[InstrumentedAttribute[Any]],
+    fits: Callable[[Row[Any]], bool] | None,
+    wish: Wish,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[Offer], str | None]:
+    """A page in order of the start, and the cursor of the next one."""
+    last = from_cursor(cursor, _PLACE_BY_START) if cursor is not None else None
+    chosen: list[Offer] = []
+    for unpriced, part in _priced_first(query, wish):
+        if last is not None and last[2] and not unpriced:
+            continue  # all of these were on pages before
+        if last is not None and last[2] == unpriced:
+            part = part.where(after(Offer.start, Offer.public_id, last[:2]))  # noqa: PLW2901
+        chosen += _first_that_fit(session, part, read, limit + 1 - len(chosen), fits)
+        if len(chosen) > limit:
+            break
+    if len(chosen) <= limit:
+        return chosen, None
+    end = chosen[limit - 1]
+    unpriced = wish.max_price_per_hour is not None and end.price_per_hour is None
+    return chosen[:limit], to_cursor(end.start.isoformat(), end.public_id, unpriced)
+
+
+def _priced_first(query: Select[Offer], wish: Wish) -> list[tuple[bool, Select[Offer]]]:
+    """The offers in one query or, where a highest price is asked for, in two: those with a price, and those whose price is to be agreed (True)."""
+    if wish.max_price_per_hour is None:
+        return [(False, query)]
+    return [
+        (False, query.where(Offer.price_per_hour.is_not(None))),
+        (True, query.where(Offer.price_per_hour.is_(None))),
+    ]
 
 
 def _first_that_fit(
@@ -213,8 +228,25 @@ def _between(session: Session, first: date | None, last: date | None, zone: str)
     return and_(*conditions)
 
 
-def nearest_offers(session: Session, offer: Offer, now: datetime, viewer: str | None, count: int = 3) -> list[Offer]:
-    """Other open offers, of the same machine and then of the same process, the nearest in time first."""
+@dataclass(frozen=True)
+class MachineHours:
+    """Hours of a machine of a factory."""
+
+    factory: str
+    machine: str
+    start: datetime
+    end: datetime
+
+
+def nearest_offers(
+    session: Session,
+    offer: Offer,
+    now: datetime,
+    viewer: str | None,
+    count: int = 3,
+    without: Iterable[MachineHours] = (),
+) -> list[Offer]:
+    """Other open offers, of the same machine and then of the same process, the nearest in time first; `without` those of any of these hours."""
     found: dict[str, Offer] = {}
     machine = session.get(Machine, (offer.factory, offer.machine))
     same_machine = select(Offer).where(Offer.factory == offer.factory, Offer.machine == offer.machine)
@@ -223,7 +255,7 @@ def nearest_offers(session: Session, offer: Offer, now: datetime, viewer: str | 
         same = (Machine.factory == Offer.factory) & (Machine.machine == Offer.machine)
         queries.append(select(Offer).join(Machine, same).where(Machine.process == machine.process))
     for query in queries:
-        free = query.where(_is_open(now, viewer))
+        free = query.where(_is_open(now, viewer), *(not_(_touches(hours)) for hours in without))
         later = free.where(Offer.start >= offer.start).order_by(Offer.start, Offer.public_id)
         earlier = free.where(Offer.start < offer.start).order_by(Offer.start.desc(), Offer.public_id)
         near = [neighbour for side in (later, earlier) for neighbour in session.scalars(side.limit(count))]
@@ -232,6 +264,11 @@ def nearest_offers(session: Session, offer: Offer, now: datetime, viewer: str | 
         if len(found) >= count:
             break
     return list(found.values())[:count]
+
+
+def _touches(hours: MachineHours) -> ColumnElement[bool]:
+    of_machine = and_(Offer.factory == hours.factory, Offer.machine == hours.machine)
+    return and_(of_machine, Offer.start < hours.end, Offer.end > hours.start)
 
 
 def other_offers(session: Session, offer: Offer, now: datetime, viewer: str | None, count: int = 5) -> list[Offer]:

@@ -53,11 +53,12 @@ def put_offer(
 ) -> tuple[Offer, bool]:
     """Create or change; returns the offer and whether it is new.
 
-    Raises TakenError where hours of it are booked or requested.
+    Hours that the factory keeps for itself are left out. Raises TakenError where hours of it are booked or requested.
     """
     lock_resource(session, resource_of(wanted.factory, wanted.machine))
     offer = session.scalars(_own(wanted.factory, offer_id).with_for_update()).first()
-    if occupancy.taken_hours(session, wanted.factory, wanted.machine, wanted.start, wanted.end):
+    taken = occupancy.taken_hours(session, wanted.factory, wanted.machine, wanted.start, wanted.end)
+    if any(not hours.kept for hours in taken):
         raise TakenError
     new = offer is None
     alias = _alias_of(session, wanted, now)

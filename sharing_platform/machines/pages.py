@@ -75,7 +75,14 @@ def chosen_of(page: PageRequest, offer: Offer, choice: Choice, fields: Mapping[s
             of_other = choice_of(other, page.now, start, length or choice.end - choice.start)
             if of_other is not None:
                 further.append(FurtherChoice(other, bool(fields.get(f"more-{other.public_id}")), of_other))
-    return {"choice": choice, "further": further, "together": together(choice, further)}
+    at_once = page.actor is not None and page.actor.approved
+    asked = [offer, *(one.offer for one in further if one.wanted)]
+    return {
+        "choice": choice,
+        "further": further,
+        "together": together(choice, further),
+        "instant": at_once and all(one.booking == "instant" for one in asked),
+    }
 
 
 def start_and_length(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import get_args
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -12,9 +13,9 @@ from fastapi.responses import HTMLResponse
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError
 from sharing_platform.machines.index import get_machine_index
+from sharing_platform.machines.no_results import relaxed_searches
+from sharing_platform.machines.offer_order import OfferResults, RankedOffer, Sort
 from sharing_platform.machines.offer_search import (
-    OfferResults,
-    RankedOffer,
     find_offers,
     offers_by_day,
     visible_machines,
@@ -23,6 +24,7 @@ from sharing_platform.machines.service import state_shown
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.search.form import wish_of_form
 from sharing_platform.search.ranking import prepare_criteria
+from sharing_platform.search.relaxation import used_filters
 from sharing_platform.search.vocabulary import BY_CODE, BY_NAME
 
 router = APIRouter(include_in_schema=False)
@@ -55,7 +57,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
     """The list or the week, with the problems of the search form."""
     asked = page.request.query_params
     wish, problems = wish_of_form(page)
-    week, sort = asked.get("view") == "week", "fit" if asked.get("sort") == "fit" else "start"
+    week, sort = asked.get("view") == "week", _sort_of(asked.get("sort"))
     first_day = _first_day(page, asked.get("week"))
     if week:
         wish = wish.model_copy(update={"first_day": first_day, "last_day": first_day + timedelta(days=6)})
@@ -63,14 +65,18 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         index = get_machine_index(page.request)
         machines = visible_machines(session, index, page.now, page.viewer)
         try:
+            criteria = prepare_criteria(wish)
+            if sort == "distance" and criteria.origin is None:
+                problems["near"], sort = "near_what", "start"
             results = find_offers(
-                session, index, prepare_criteria(wish), page.now, page.context.zone, page.viewer,
-                _WEEK_SHOWN if week else MAX_SHOWN, "fit" if sort == "fit" and not week else "start",
+                session, index, criteria, page.now, page.context.zone, page.viewer,
+                _WEEK_SHOWN if week else MAX_SHOWN, "start" if week else sort,
                 asked.get("cursor") if not week else None,
             )  # fmt: skip
+            relaxed = [] if results.found else relaxed_searches(page, session, wish, week)
         except InvalidError as error:
             problems[error.field] = error.code
-            results = OfferResults([], None)
+            results, relaxed = OfferResults([], None), []
     kept = [
         (key, value) for key, value in asked.multi_items() if key not in ("cursor", "lang", "week", "done") and value
     ]
@@ -80,6 +86,8 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         status,
         machines=[(entry, state_shown(machine, page.viewer, page.now)) for machine, entry in machines],
         found=results.found,
+        relaxed=relaxed,
+        filters_used=len(used_filters(wish)) - week,
         further=urlencode([*kept, ("cursor", results.next)]) if results.next else None,
         days=_week(page, results.found, first_day) if week else None,
         first_day=first_day,
@@ -98,6 +106,10 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         notice=notice,
         other_processes=sorted(_unlisted({entry.document.process for _, entry in machines})),
     )
+
+
+def _sort_of(asked: str | None) -> Sort:
+    return asked if asked in get_args(Sort) else "start"  # type: ignore[return-value]  # it is one of them
 
 
 def _unlisted(processes: set[str]) -> set[str]:

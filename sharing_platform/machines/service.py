@@ -15,7 +15,8 @@ from sharing_platform.etags import check_match
 from sharing_platform.machines import offers
 from sharing_platform.machines.index import MachineIndex
 from sharing_platform.machines.models import OPEN, Machine, Offer
-from sharing_platform.machines.offer_search import RankedOffer, machine_visible
+from sharing_platform.machines.offer_order import RankedOffer
+from sharing_platform.machines.offer_search import machine_visible
 from sharing_platform.machines.public_state import PublicState, public_state
 from sharing_platform.machines.schemas import (
     FoundOffer,

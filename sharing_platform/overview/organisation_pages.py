@@ -117,7 +117,9 @@ def post_feed(page: Page, form: FormData) -> Response:
     if wanted is None:
         return _page(page, actor, problems=problems)
     try:
-        return _page(page, actor, secret=booking_service.new_feed(page.context, actor, wanted.subject).url)
+        return _page(
+            page, actor, secret=booking_service.new_feed(page.context, actor, wanted.subject, page.language).url
+        )
     except PlatformError as error:
         return _page(page, actor, error)
 
@@ -127,7 +129,7 @@ def post_feed_change(feed_id: str, page: Page, form: FormData) -> Response:
     """Renew the address of a feed, or remove the feed."""
     actor = require(page.actor, Right.INTEGRATE)
     if form.get("what") == "renew":
-        return _page(page, actor, secret=booking_service.renew_feed(page.context, actor, feed_id).url)
+        return _page(page, actor, secret=booking_service.renew_feed(page.context, actor, feed_id, page.language).url)
     booking_service.remove_feed(page.context, actor, feed_id)
     return page.redirect("/organisation", "saved")
 

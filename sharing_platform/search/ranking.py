@@ -28,11 +28,18 @@ class MatchReason:
 
 @dataclass(frozen=True)
 class Ranking:
-    """`score` from 0 to 1; `distance` in km, where both places are known."""
+    """`mean`: of the scores of the criteria, 0 to 1; `distance` in km, where both places are known. `unknown`: whether something was asked that nobody
+    has said of it."""
 
-    score: float
+    mean: float
     reasons: tuple[MatchReason, ...] = ()
     distance: float | None = None
+    unknown: bool = False
+
+    @property
+    def score(self) -> float:
+        """0 to 1. What is known to fit lies above one half, and what only may fit below, however good the rest is."""
+        return self.mean / 2 if self.unknown else 0.5 + self.mean / 2
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,7 @@ def rank(wanted: PreparedCriteria, document: SearchDocument) -> Ranking | None:
     place; it lowers the score."""
     reasons: list[MatchReason] = []
     scores: list[float] = []
+    unknown = False
     checks = (_words, _process, _materials, _certificates, _envelope, _axes, _tolerance, _load, _distance)
     for check in checks:
         score, reason = check(wanted, document)
@@ -142,8 +150,9 @@ def rank(wanted: PreparedCriteria, document: SearchDocument) -> Ranking | None:
         scores.append(score)
         if reason is not None:
             reasons.append(reason)
+            unknown |= reason.code == NOT_SAID
     distance = _said_km(distance_km(wanted.origin, document.at), document) if wanted.origin and document.at else None
-    return Ranking(sum(scores) / len(scores) if scores else 1.0, tuple(reasons), distance)
+    return Ranking(sum(scores) / len(scores) if scores else 1.0, tuple(reasons), distance, unknown)
 
 
 def rank_hours(
@@ -152,7 +161,7 @@ def rank_hours(
     """Combine the ranking of a machine with that of one of its free times. A time as long as requested ranks higher than one ten times as
     long, which somebody else may need."""
     hours = (end - start).total_seconds() / 3600
-    scores = [machine.score, probability]
+    scores = [machine.mean, probability]
     reasons = [*machine.reasons]
     if wish.hours is not None:
         scores.append(min(1.0, 0.5 + 0.5 * wish.hours / hours))
@@ -160,17 +169,26 @@ def rank_hours(
     if wish.max_price_per_hour is not None:
         bound = wish.max_price_per_hour
         scores.append(0.5 if price is None else float(1 - price / (2 * bound)) if bound else 1.0)
-        if price is not None:
-            reasons.append(MatchReason("price", {"price": str(price)}))
+        reasons.append(_not_said("price") if price is None else MatchReason("price", {"price": str(price)}))
     reasons.append(MatchReason("sure", {"probability": probability}))
-    return Ranking(sum(scores) / len(scores), tuple(reasons), machine.distance)
+    unknown = machine.unknown or (wish.max_price_per_hour is not None and price is None)
+    return Ranking(sum(scores) / len(scores), tuple(reasons), machine.distance, unknown)
 
 
 _Checked = tuple[float | None, MatchReason | None]
 """A score and the reason for it. 0: does not match. None: the criterion is not set, or has no degrees."""
 _UNASKED: _Checked = (None, None)
 _DOES_NOT: _Checked = (0.0, None)
-_NOT_SAID: _Checked = (0.4, None)
+NOT_SAID = "not_said"
+"""The reason that what is asked is not known: `criterion` names it."""
+
+
+def _not_said(criterion: str) -> MatchReason:
+    return MatchReason(NOT_SAID, {"criterion": criterion})
+
+
+def _unknown(criterion: str) -> _Checked:
+    return 0.4, _not_said(criterion)
 
 
 def _words(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
@@ -202,7 +220,7 @@ def _among(
     if not needed:
         return _UNASKED
     if not given:
-        return _NOT_SAID
+        return _unknown(code)
     stems = text_stems(*given)
     if any(not word & stems for group in needed for word in group):
         return _DOES_NOT
@@ -215,7 +233,7 @@ def _envelope(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
     if needed is None:
         return _UNASKED
     if given is None:
-        return _NOT_SAID
+        return _unknown("envelope")
     fits = all(a <= b for a, b in zip(sorted(needed), sorted(given), strict=True))
     return (1.0, MatchReason("envelope", {"size": _size(given)})) if fits else _DOES_NOT
 
@@ -236,7 +254,7 @@ def _at_least(needed: float | None, given: float | None, code: str) -> _Checked:
     if needed is None:
         return _UNASKED
     if given is None:
-        return _NOT_SAID
+        return _unknown(code)
     return (1.0, MatchReason(code, {"value": given})) if given >= needed else _DOES_NOT
 
 
@@ -245,7 +263,7 @@ def _tolerance(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
     if needed is None:
         return _UNASKED
     if given is None:
-        return _NOT_SAID
+        return _unknown("tolerance")
     return (1.0, MatchReason("tolerance", {"value": given})) if given <= needed else _DOES_NOT
 
 
@@ -254,7 +272,7 @@ def _distance(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
     if wanted.origin is None:
         return _UNASKED
     if document.at is None:
-        return _UNASKED if within is None else _DOES_NOT
+        return _unknown("distance") if within is None else _DOES_NOT
     distance = distance_km(wanted.origin, document.at)
     if within is not None and distance > within:
         return _DOES_NOT

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import ConflictError, NotFoundError
+from sharing_platform.i18n import Translator
 from sharing_platform.listings.records import find_listings
 from sharing_platform.machines.index import MachineIndex
 from sharing_platform.machines.offer_search import find_offers
@@ -25,6 +27,16 @@ WANTED, SAVED = "wanted", "saved"
 _MAX_SEARCHES = 100
 _MOST_MATCHES = 50
 _TOLD_IN_A_MAIL = 10
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What an e-mail says of a match."""
+
+    ranking: Ranking
+    title: str
+    start: datetime
+    end: datetime
 
 
 def add_search(
@@ -99,37 +111,45 @@ def match_one(session: Session, index: MachineIndex, search: Search, now: dateti
     criteria = prepare_criteria(Wish.model_validate(search.wish))
     organisation = session.get_one(Organisation, search.organisation_id)
     viewer = organisation.id if organisation.status == APPROVED else None
-    found: dict[str, Ranking] = {}
+    found: dict[str, _Found] = {}
     if criteria.wish.subject == "machine":
         results = find_offers(session, index, criteria, now, zone, viewer, _MOST_MATCHES, "fit")
         found = {
-            f"offer:{result.offer.public_id}": result.ranking
+            f"offer:{result.offer.public_id}": _Found(
+                result.ranking, result.entry.document.title, result.offer.start, result.offer.end
+            )
             for result in results.found
             if result.offer.factory != organisation.id
         }
     else:
         listings = [result for result in find_listings(session, criteria, now) if result.owner.id != organisation.id]
-        found = {f"listing:{result.listing.id}": result.ranking for result in listings[:_MOST_MATCHES]}
+        found = {
+            f"listing:{one.listing.id}": _Found(one.ranking, one.listing.title, one.listing.start, one.listing.end)
+            for one in listings[:_MOST_MATCHES]
+        }
     known = {match.subject: match for match in session.scalars(select(Match).where(Match.search_id == search.id))}
     fresh = [subject for subject in found if subject not in known]
     for subject in fresh:
-        ranking = found[subject]
+        ranking = found[subject].ranking
         reasons = [{"code": why.code, "values": why.values} for why in ranking.reasons]
         session.add(Match(search_id=search.id, subject=subject, score=ranking.score, reasons=reasons, found=now))
     for subject in known.keys() - found.keys():
         session.delete(known[subject])
     if fresh:
-        _notify(session, search, fresh, now, zone, url)
+        _notify(session, search, {subject: found[subject] for subject in fresh}, now, zone, url)
     return len(fresh)
 
 
-def _notify(session: Session, search: Search, fresh: list[str], now: datetime, zone: str, url: str) -> None:
+def _notify(session: Session, search: Search, fresh: dict[str, _Found], now: datetime, zone: str, url: str) -> None:
     account = session.get(Account, search.account_id) if search.account_id else None
     if search.notify in ("mail", "both") and account is not None and account.confirmed is not None:
-        links = "\n".join(f"{url}/{subject.replace(':', 's/', 1)}" for subject in fresh[:_TOLD_IN_A_MAIL])
-        queue_mail(
-            session, account, "match", zone, now, title=search.title, count=len(fresh), links=links, link=f"{url}/"
+        t = Translator(account.language, zone)
+        links = "\n".join(
+            f"{one.title}, {t.period(one.start, one.end)}: {url}/{subject.replace(':', 's/', 1)}"
+            for subject, one in list(fresh.items())[:_TOLD_IN_A_MAIL]
         )
+        link = f"{url}/{'wanted' if search.kind == WANTED else 'searches'}/{search.id}"
+        queue_mail(session, account, "match", zone, now, title=search.title, count=len(fresh), links=links, link=link)
     if search.notify in ("webhook", "both"):
-        data = {"search": search.id, "matches": fresh}
+        data = {"search": search.id, "matches": list(fresh)}
         webhooks.queue_event(session, (search.organisation_id,), "search.matched", data, now)

@@ -42,8 +42,25 @@ def get_wanted(page: Page) -> HTMLResponse:
 
 @router.get("/wanted/new")
 def get_new(page: Page) -> HTMLResponse:
+    """With what a search of free hours asked for, where it found nothing."""
     require(page.actor, Right.ASK)
-    return page.render("wanted_edit.html", subjects=SUBJECTS, given={"subject": "machine"})
+    return page.render("wanted_edit.html", subjects=SUBJECTS, given=_from_search(page))
+
+
+_SEARCHED = {
+    "q": "words", "process": "process", "material": "materials", "certificate": "certificates", "x": "x", "y": "y", "z": "z", "axes": "axes",
+    "hours": "hours", "day": "first_day", "last_day": "last_day", "near": "near", "within_km": "within_km", "max_price": "max_price",
+}  # fmt: skip
+"""The fields of the search form, and those of a notice."""
+
+
+def _from_search(page: PageRequest) -> dict[str, str]:
+    asked = page.request.query_params
+    given = {"subject": "machine"} | {field: asked[name] for name, field in _SEARCHED.items() if asked.get(name)}
+    if "first_day" in given:
+        given.setdefault("last_day", given["first_day"])
+    title = given.get("words") or process_name(given.get("process", ""), page.language)
+    return given | ({"title": title[:1].upper() + title[1:]} if title else {})
 
 
 @router.post("/wanted/new")

@@ -210,7 +210,7 @@ def test_after_acceptance_both_sides_know_each_other(platform: Platform, owner: 
         assert TITLE in seeker.get(page).text
     (event,) = Calendar.from_ical(httpx2.get(feed).text).walk("VEVENT")
     assert str(event["SUMMARY"]) == f"{TITLE}: {NAME}"
-    mail = platform.mail("an@startup.be", "aanvaard")
+    mail = platform.mail("an@startup.be", "is bevestigd")
     assert NAME in mail.get_content()
     assert TITLE in str(mail["Subject"])
     theirs = platform.hal_2.get(f"/api/v1/bookings/{made['id']}").json()

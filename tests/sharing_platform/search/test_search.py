@@ -137,7 +137,7 @@ def described(platform: Platform) -> None:
         ("process=milling", ["small", "big"]), ("process=draaien", ["lathe"]), ("process=milling&axes=5", ["big"]),
         ("workpiece=400x300x200", ["big", "lathe"]), ("axes=5", ["big", "lathe"]), ("material=inox&axes=5&process=milling", ["big"]),
         ("certificate=ISO+13485&process=milling", ["small"]), ("near=Hasselt&within_km=15", ["small"]),
-        ("near=Hasselt&within_km=25", ["small", "big"]), ("max_price=40", ["small", "lathe"]), ("operator=own_allowed", ["lathe"]),
+        ("near=Hasselt&within_km=25", ["small", "big"]), ("max_price=40", ["lathe", "small"]), ("operator=own_allowed", ["lathe"]),
         ("first_day=2026-03-03", ["small"]), ("last_day=2026-03-01", []), ("day=2026-03-02&hours=10", ["small"]),
         ("near=Sint-Truiden&sort=fit&process=milling", ["big", "small"]), ("near=Genk&sort=fit&process=milling", ["small", "big"]),
     ],

@@ -1,0 +1,81 @@
+"""What a search that finds nothing would find without one of its filters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from urllib.parse import urlencode
+
+from sqlalchemy.orm import Session
+
+from sharing_platform.machines.index import get_machine_index
+from sharing_platform.machines.offer_search import find_offers
+from sharing_platform.organisations.dependencies import PageRequest
+from sharing_platform.search.criteria import Wish
+from sharing_platform.search.ranking import prepare_criteria
+from sharing_platform.search.relaxation import without_each
+from sharing_platform.search.vocabulary import process_name
+
+_COUNTED = 100
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """What would be found without one filter. `what`: the filter, as it was set; `query`: the search without it; `more`: there are more than `count`."""
+
+    what: str
+    count: int
+    more: bool
+    query: str
+
+
+_FORM_FIELDS = {
+    "words": ("q",), "day": ("day", "last_day"), "distance": ("within_km",), "price": ("max_price",), "workpiece": ("x", "y", "z"),
+}  # fmt: skip
+"""Of filters that the form calls otherwise."""
+
+
+def relaxed_searches(page: PageRequest, session: Session, wish: Wish, week: bool) -> list[Relaxed]:
+    """What would be found without each filter alone, most first. The days of the week that is shown are no filter."""
+    index, found = get_machine_index(page.request), []
+    for name, without in without_each(wish):
+        if week and name == "day":
+            continue
+        results = find_offers(
+            session, index, prepare_criteria(without), page.now, page.context.zone, page.viewer, _COUNTED
+        )
+        if results.found:
+            dropped = {*_FORM_FIELDS.get(name, (name,)), "cursor", "lang", "done"}
+            query = [(key, value) for key, value in page.request.query_params.multi_items() if value]
+            kept = urlencode([(key, value) for key, value in query if key not in dropped])
+            what = _filter_said(page, session, wish, name)
+            found.append(Relaxed(what, len(results.found), results.next is not None, kept))
+    return sorted(found, key=lambda one: -one.count)
+
+
+def _filter_said(page: PageRequest, session: Session, wish: Wish, name: str) -> str:
+    """A filter as it was set, in words."""
+    t = page.translator
+    if name == "machine":
+        return _machine_said(page, session, wish)
+    said = {
+        "words": wish.words,
+        "process": process_name(wish.process, page.language),
+        "day": t.date(wish.first_day) if wish.first_day is not None else t("day"),
+        "hours": t("filter_hours", hours=t.plain(wish.hours or 0)),
+        "distance": t("filter_distance", km=t.plain(wish.within_km or 0), place=wish.near),
+        "price": t("filter_price", price=t.euros(wish.max_price_per_hour or Decimal(0))),
+        "material": ", ".join(wish.materials),
+        "certificate": ", ".join(wish.certificates),
+        "workpiece": f"{' × '.join(t.plain(side) for side in wish.workpiece_mm or ())} mm",
+        "axes": t("reason_axes", value=wish.axes),
+        "operator": t(f"operator_{wish.operator or 'included'}"),
+    }
+    return said[name]
+
+
+def _machine_said(page: PageRequest, session: Session, wish: Wish) -> str:
+    entries = get_machine_index(page.request).entries(session).values()
+    shown = (entry.shown_to(page.viewer) for entry in entries)
+    wanted = f"{wish.factory}/{wish.machine}" if wish.factory else wish.machine
+    return next((entry.document.title for entry in shown if entry.key == wanted), page.translator("machine"))
