@@ -72,7 +72,7 @@ def _begin(page: PageRequest, provider: str, after: str, linking: SignedIn | Non
     except NotFoundError:
         raise
     except PlatformError as problem:
-        return _problem(page, problem.code)
+        return _problem(page, problem.code, after)
     answer = RedirectResponse(url, 303)
     answer.set_cookie(
         context.identity_cookie, holder, max_age=int(ATTEMPT_LIFE.total_seconds()), httponly=True, samesite="lax",
@@ -81,7 +81,9 @@ def _begin(page: PageRequest, provider: str, after: str, linking: SignedIn | Non
     return answer
 
 
-def _problem(page: PageRequest, code: str) -> Response:
-    """To the account's page for who is signed in, else to the page for signing in; both say what is wrong."""
-    query = {"problem": code, **({} if page.person is not None or code != "identity_known" else {"next": "/account"})}
-    return page.redirect(f"/{'account' if page.person is not None else 'sign-in'}?{urlencode(query)}")
+def _problem(page: PageRequest, code: str, after: str = "") -> Response:
+    """To the account's page for who is signed in, else to the page for signing in; both say what is wrong. `after`: the page to go to once they have signed in."""
+    if page.person is not None:
+        return page.redirect(f"/account?{urlencode({'problem': code})}")
+    where = "/account" if code == "identity_known" else after
+    return page.redirect(f"/sign-in?{urlencode({'problem': code, **({'next': where} if where else {})})}")

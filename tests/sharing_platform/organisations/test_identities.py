@@ -116,6 +116,9 @@ def test_somebody_comes_for_the_first_time_and_again(both: tuple[Platform, Provi
     again = browser_of(platform)
     assert go(again).headers["location"] == "/desk"
     assert again.get("/api/v1/account").json()["id"] == account["id"], "the subject is who it is, whatever the address"
+    for place in ("https://evil.example", "//evil.example", "/\\evil.example"):
+        answer = go(browser_of(platform), f"/sign-in/with/hal-2?next={place}")
+        assert answer.headers["location"] == "/desk", "to no other site"
     (linked,) = again.get("/api/v1/account/identities").json()["identities"]
     assert (linked["issuer"], linked["subject"]) == (provider.issuer, "248289761001")
 
@@ -388,7 +391,9 @@ def test_a_provider_that_is_away_is_a_sentence(both: tuple[Platform, Provider]) 
     browser = browser_of(platform)
     answer = go(browser, "/sign-in/with/hal-2?next=/wanted")
     assert problem_of(answer) == "identity_unavailable"
-    assert "antwoordt nu niet" in browser.get(answer.headers["location"]).text
+    page = browser.get(answer.headers["location"]).text
+    assert "antwoordt nu niet" in page
+    assert 'name="next" value="/wanted"' in page, "with a password, on to where they wanted to go"
     assert provider.asked == []
 
 
