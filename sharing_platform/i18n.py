@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
 from importlib import resources
@@ -63,6 +63,27 @@ class Translator:
         """`za 21/11/2026, 14:00 – 22:00`."""
         return f"{self.day(start)}, {self('from_to', start=self.hour(start), end=self.end_hour(start, end))}"
 
+    def days(self, start: datetime, end: datetime) -> str:
+        """Whole days as days: `ma 02/03/2026`, or `ma 02/03/2026 – wo 04/03/2026`; other spans with their hours."""
+        first, last = start.astimezone(self._zone), end.astimezone(self._zone)
+        if first.time() != time(0) or last.time() not in (time(0), time(23, 59)):
+            return f"{self.moment(start)} – {self.moment(end)}"
+        through = (last - timedelta(minutes=1)).date()
+        return (
+            self.date(first.date()) if first.date() == through else f"{self.date(first.date())} – {self.date(through)}"
+        )
+
+    def duration(self, length: timedelta) -> str:
+        """`8 uur`, `7 u 15` in Dutch; `8 h`, `7 h 15` in French; `8 h`, `7 h 15 min` in English; `45 min` in each."""
+        hours, minutes = divmod(round(length / timedelta(minutes=1)), 60)
+        if not minutes:
+            return self("hours", hours=hours)
+        return self("hours_and_minutes", hours=hours, minutes=minutes) if hours else self("minutes", minutes=minutes)
+
+    def hours(self, hours: float) -> str:
+        """`duration` of a number of hours."""
+        return self.duration(timedelta(hours=hours))
+
     def number(self, value: float) -> str:
         """`7,5` in Dutch and French, `7.5` in English."""
         return self._comma(f"{value:.1f}".removesuffix(".0"))
@@ -104,6 +125,8 @@ class Translator:
         shown: dict[str, object] = dict(values)
         if "process" in shown:
             shown["process"] = process_name(str(shown["process"]), self.language)
+        if "hours" in shown:
+            shown["hours"] = self.hours(float(str(shown["hours"])))
         if "criterion" in shown:
             shown["criterion"] = self(f"criterion_{shown['criterion']}")
         if "price" in shown:

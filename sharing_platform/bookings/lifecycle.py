@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -96,11 +96,12 @@ def steps_open_to(party: Party, now_in: State, cancel_until: datetime, now: date
     return frozenset(steps)
 
 
-def due_after(state: State, start: datetime, end: datetime, answer_by: datetime) -> datetime | None:
-    """When time alone makes the next step, if it does."""
+def due_after(state: State, start: datetime, end: datetime, now: datetime, within: timedelta) -> datetime | None:
+    """When time alone makes the next step, if it does. An answer is due `within` so long, and before the hours begin; of hours that have begun, before
+    they end."""
     match state:
         case State.REQUESTED | State.HELD:
-            return min(answer_by, end)
+            return min(now + within, start if start > now else end)
         case State.ACCEPTED:
             return start
         case State.IN_USE:

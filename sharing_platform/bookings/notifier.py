@@ -45,6 +45,7 @@ class BookingNotifier:
             "end": booking.end,
             "seeker": booking.organisation,
             "link": f"{self.url}/bookings/{booking.id}",
+            "due": booking.due,
         }
         # A party is not notified of its own step, except of withdrawals, which the factory's server makes.
         others_step = party is not Party.PROVIDER and state in {State.ACCEPTED, *_LOST}

@@ -237,7 +237,7 @@ def _begin(
 ) -> None:
     account = seeker.account.id if seeker.account else None
     for booking in parts:
-        booking.due = due_after(State.REQUESTED, booking.start, booking.end, now + CONFIRM)
+        booking.due = due_after(State.REQUESTED, booking.start, booking.end, now, CONFIRM)
         session.add(booking)
         session.flush()
         record_event(session, booking, Party.SEEKER, account, now)

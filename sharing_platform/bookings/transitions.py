@@ -233,7 +233,7 @@ def apply_step(
         booking.email = ""  # nobody has shown that it is theirs, and it is of no more use
     if to is State.ACCEPTED:
         booking.alias = None  # from now on both sides know each other
-    booking.due = due_after(to, booking.start, booking.end, now + HOLD)
+    booking.due = due_after(to, booking.start, booking.end, now, HOLD)
     session.flush()
     record_event(session, booking, party, account, now)
     if booking.machine is not None and HOLDS[was] is not HOLDS[to]:

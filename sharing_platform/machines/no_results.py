@@ -62,7 +62,7 @@ def _filter_said(page: PageRequest, session: Session, wish: Wish, name: str) -> 
         "words": wish.words,
         "process": process_name(wish.process, page.language),
         "day": t.date(wish.first_day) if wish.first_day is not None else t("day"),
-        "hours": t("filter_hours", hours=t.plain(wish.hours or 0)),
+        "hours": t("filter_hours", hours=t.hours(wish.hours or 0)),
         "distance": t("filter_distance", km=t.plain(wish.within_km or 0), place=wish.near),
         "price": t("filter_price", price=t.euros(wish.max_price_per_hour or Decimal(0))),
         "material": ", ".join(wish.materials),

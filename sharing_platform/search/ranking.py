@@ -165,7 +165,7 @@ def rank_hours(
     reasons = [*machine.reasons]
     if wish.hours is not None:
         scores.append(min(1.0, 0.5 + 0.5 * wish.hours / hours))
-        reasons.append(MatchReason("hours", {"hours": round(hours, 1)}))
+        reasons.append(MatchReason("hours", {"hours": round(hours, 2)}))
     if wish.max_price_per_hour is not None:
         bound = wish.max_price_per_hour
         scores.append(0.5 if price is None else float(1 - price / (2 * bound)) if bound else 1.0)

@@ -245,7 +245,7 @@ def test_five_hours_on_thursday_from_half_past_three(browser: Browser, platform:
     said = seeker.locator("#choice .said")
     expect(said).to_contain_text("95,5 %")
     expect(said).to_contain_text("€ 250,00")
-    seeker.get_by_label("Duur").select_option("4,5 uur, tot 20:00")
+    seeker.get_by_label("Duur").select_option("4 u 30, tot 20:00")
     expect(said).to_contain_text("96 %")
     seeker.get_by_label("Duur").select_option("5 uur, tot 20:30")
     expect(said).to_contain_text("€ 250,00")
@@ -253,7 +253,10 @@ def test_five_hours_on_thursday_from_half_past_three(browser: Browser, platform:
     expect(seeker.locator("[data-state=accepted]")).to_be_visible()
     seeker.goto("/")
     shown = [" ".join(one.inner_text().split()) for one in seeker.locator("li.offer .when").all()]
-    assert [text.split("2026 ")[1].split(" uur")[0] for text in shown] == ["12:00 – 15:30 3,5", "20:30 – 00:00 3,5"]
+    assert [text.split("2026 ")[1][: len("12:00 – 15:30 3 u 30")] for text in shown] == [
+        "12:00 – 15:30 3 u 30",
+        "20:30 – 00:00 3 u 30",
+    ]
     assert _problems(seeker) == []
     seeker.context.close()
 

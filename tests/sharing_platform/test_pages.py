@@ -47,7 +47,7 @@ def test_the_page_says_what_when_how_sure_and_how_often_wrong(page: Page) -> Non
         "bij 2 van de 40 eerdere voorspellingen toch bezet",
     ):
         assert text in first.inner_text(), text
-    for text in ("Draaibank <CTX>", "di 03/03/2026", "2,5 u", "99,9 %"):
+    for text in ("Draaibank <CTX>", "di 03/03/2026", "2 u 30", "99,9 %"):
         assert text in second.inner_text(), text
     assert page.locator("html").get_attribute("lang") == "nl"
 

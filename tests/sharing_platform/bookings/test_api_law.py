@@ -222,7 +222,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: hasattr(self, "offers"))
     @invariant()
     def an_offer_is_what_its_bookings_say(self) -> None:
-        live = [one for one in self._all(Booking, Booking.id) if one.state in HELD | FIRM]
+        live = [one for one in self._all(Booking, Booking.id) if one.state in HELD | FIRM or one.hours_kept]
         for offer in self._all(Offer, Offer.id):
             over = {
                 one.state

@@ -185,17 +185,28 @@ class Bookings(RuleBasedStateMachine):
         self._try(stepped)
 
     @precondition(lambda self: self._in(State.HELD))
-    @rule(data=st.data(), to=st.sampled_from([State.ACCEPTED, State.DECLINED]))
-    def answer(self, data: st.DataObject, to: State) -> None:
+    @rule(data=st.data(), to=st.sampled_from([State.ACCEPTED, State.DECLINED]), keep=st.sampled_from([None, False]))
+    def answer(self, data: st.DataObject, to: State, keep: bool | None) -> None:
         """The factory answers a request that waits for it, which anybody trying anything seldom hits."""
         chosen = data.draw(st.sampled_from(self._in(State.HELD)))
 
         def answered(session: Session) -> None:
             booking = session.get(Booking, chosen)
             if booking is not None:
-                transitions.transition(session, booking, to, Party.PROVIDER, None, self.now, notify_nobody)
+                transitions.transition(session, booking, to, Party.PROVIDER, None, self.now, notify_nobody, keep)
 
         self._try(answered)
+
+    @precondition(lambda self: self._in(State.DECLINED))
+    @rule(data=st.data(), keep=st.booleans())
+    def keep_or_release(self, data: st.DataObject, keep: bool) -> None:
+        chosen = data.draw(st.sampled_from(self._in(State.DECLINED)))
+
+        def said(session: Session) -> None:
+            booking, declined = session.get_one(Booking, chosen), State.DECLINED
+            transitions.transition(session, booking, declined, Party.PROVIDER, None, self.now, notify_nobody, keep)
+
+        self._try(said)
 
     @precondition(lambda self: self._in(State.REQUESTED))
     @rule()
@@ -225,19 +236,24 @@ class Bookings(RuleBasedStateMachine):
     def nothing_forbidden(self) -> None:
         with self.sessions() as session:
             live = session.scalars(select(Booking).where(Booking.state.in_(LIVE)).order_by(Booking.start)).all()
+            kept = session.scalars(select(Booking).where(Booking.hours_kept)).all()
+            assert all(one.state == State.DECLINED for one in kept)
             for one, other in itertools.pairwise(live):
                 assert one.free_again <= other.start, "two have the same hours"
             for offer in session.scalars(select(Offer).where(Offer.status == OPEN)):
                 assert offer.offered_start <= offer.start < offer.end <= offer.offered_end
                 assert offer.windows_inside((offer.start, offer.end)), "nothing of it can be booked"
-                assert all(one.end <= offer.start or one.start >= offer.end for one in live), (
-                    "booked hours are on offer"
+                assert all(one.end <= offer.start or one.start >= offer.end for one in (*live, *kept)), (
+                    "booked hours are on offer, or hours that the factory keeps"
                 )
             for root in session.scalars(select(Offer).where(Offer.parent_id.is_(None), Offer.status != WITHDRAWN)):
                 reach = root.offered_end + timedelta(minutes=root.buffer_minutes)
                 holds = {
                     HOLDS[State(one.state)] for one in live if one.start < reach and root.offered_start < one.free_again
                 }
+                holds |= {
+                    Hold.ASKED for one in kept if one.start < reach and root.offered_start < one.free_again
+                }  # by the factory for itself
                 if root.status != OPEN:
                     assert root.status == (BOOKED if Hold.FIRM in holds else HELD), (root.status, holds)
                     assert holds, "not free, and nobody has it"
