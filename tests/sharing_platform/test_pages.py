@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SAME_IN_EVERY_LANGUAGE = {
     "machine", "from_to", "organisation", "operator", "site", "menu", "model", "reason_process", "kind_operator", "party_platform",
-    "per", "passkeys", "audit_other", "role_planner", "status_open", "subject_operator", "webhooks", "axes", "reason_axes",
+    "per", "minutes", "passkeys", "audit_other", "role_planner", "status_open", "subject_operator", "webhooks", "axes", "reason_axes",
 }  # fmt: skip
 
 
