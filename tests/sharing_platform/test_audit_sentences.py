@@ -83,8 +83,8 @@ def test_who_is_erased_has_no_name_in_the_log(platform: Platform) -> None:
     region = platform.somebody("r@limburg.be", "limburg", kind=Kind.REGION)
     an = platform.somebody("an@startup.be", "start-up", Role.OWNER)
     an.post("/api/v1/wanted", json={"title": "Draaiwerk", "wish": {"process": "turning"}})
-    assert "An (start-up) heeft de oproep “Draaiwerk” geplaatst." in log_of(region.get("/region").text)
+    assert "An (start-up) heeft het zoekertje “Draaiwerk” geplaatst." in log_of(region.get("/region").text)
     assert an.request("DELETE", "/api/v1/account").status_code == 204
     told = log_of(region.get("/region").text)
-    assert "Iemand met een gewist account (start-up) heeft de oproep “–” geplaatst." in told
+    assert "Iemand met een gewist account (start-up) heeft het zoekertje “–” geplaatst." in told
     assert not [one for one in told if one.startswith("An ")]
