@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import httpx2
 
+from analytics.policy.prices import TimedPrice
 from analytics.policy.slot import Slot, Window
 from analytics.publishing.reconcile import Offer
 from telemetry import rfc3339
@@ -49,7 +50,7 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Terms of an offer. Prices in euros without VAT. `visibility`: public, members or partners (those in `partners`
+    """Terms of an offer. Prices in euros without VAT; `prices`: hours that cost another one. `visibility`: public, members or partners (those in `partners`
     only). `booking`: instant or on_request. `minimum`: shortest part that can be booked, None for the whole only.
     `maximum`: longest part. `buffer`: time between two bookings. `anonymous`: whether others learn whose the machine is only once a
     booking is accepted."""
@@ -64,6 +65,7 @@ class Terms:
     maximum: timedelta | None = None
     buffer: timedelta = timedelta(0)
     anonymous: bool = False
+    prices: tuple[TimedPrice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,8 @@ class HttpSharingPlatform:
             "buffer_minutes": round(terms.buffer / timedelta(minutes=1)),
             "anonymous": terms.anonymous,
         }
+        if terms.prices:
+            body["prices"] = [{**_span(one), "price_per_hour": str(one.per_hour)} for one in terms.prices]
         self._send("PUT", f"/api/v1/offers/{offer.id}", json=body, taken=f"offer {offer.id}")
 
     def withdraw(self, offer_id: str) -> None:
@@ -225,5 +229,5 @@ def _slot(row: dict[str, Any]) -> Slot:
     return Slot(row["machine"], start, end, row["probability"], row["checked"], row["broken"], windows)
 
 
-def _span(span: Slot | Window) -> dict[str, str]:
+def _span(span: Slot | Window | TimedPrice) -> dict[str, str]:
     return {"start": rfc3339(span.start), "end": rfc3339(span.end)}

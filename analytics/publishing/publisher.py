@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from analytics.policy.policy import QUARTER, Policy
-from analytics.policy.prices import price_per_hour
+from analytics.policy.prices import timed_prices
 from analytics.policy.slot import Slot, without
 from analytics.policy.vetoes import without_vetoed
 from analytics.publishing.alerts import Alert
@@ -24,7 +24,6 @@ from analytics.publishing.platform_client import (
 )
 from analytics.publishing.publications import Publications
 from analytics.publishing.reconcile import reconcile
-from analytics.publishing.slots_to_offer import offered_as_stretches
 from analytics.publishing.state import PublisherState
 from telemetry import Clock, rfc3339
 
@@ -157,22 +156,23 @@ class Publisher:
 
     def _terms(self, slot: Slot) -> Terms:
         rules = self._policy.for_machine(slot.machine)
-        per_hour = price_per_hour(rules.price, slot.start, slot.end, self._policy.zone) if rules.price else None
+        prices = timed_prices(rules.price, slot.start, slot.end, self._policy.zone) if rules.price else ()
         visibility, partners = (
             (rules.visibility, ()) if isinstance(rules.visibility, str) else ("partners", rules.visibility)
         )
         minimum = rules.price.minimum if rules.price else None
         return Terms(
             rules.operator,
-            per_hour,
+            rules.price.per_hour if rules.price else None,
             minimum,
             visibility,
             partners,
             rules.booking_mode,
             rules.minimum_slot if rules.parts else None,
-            rules.maximum_slot if offered_as_stretches(rules) else None,
+            rules.maximum_slot if rules.parts else None,
             rules.buffer_before + rules.buffer_after,
             rules.anonymous,
+            prices,
         )
 
     def _machine_named(self, booked: str) -> str:

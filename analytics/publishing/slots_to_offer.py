@@ -1,7 +1,7 @@
 """What the platform is asked to show of the windows that can be booked. Pure.
 
-Where any part of a window may be booked at one price, windows that overlap are put together: one offer for each stretch. Hours that are
-booked as a whole or that cost more at some times than at others are cut into pieces that do not overlap.
+Where any part of a window may be booked, windows that overlap are put together: one offer for each stretch. Hours that are booked as a whole
+are cut into pieces that do not overlap.
 """
 
 from __future__ import annotations
@@ -25,13 +25,8 @@ def slots_to_offer(windows: Sequence[Slot], policy: Policy) -> tuple[Slot, ...]:
     )
 
 
-def offered_as_stretches(rules: MachinePolicy) -> bool:
-    """Whether seekers choose start and length themselves."""
-    return rules.parts and not (rules.price and rules.price.parts)
-
-
 def _of_machine(windows: Sequence[Slot], rules: MachinePolicy) -> Sequence[Slot]:
-    return stretches(windows) if offered_as_stretches(rules) else list(_pieces(windows, rules))
+    return stretches(windows) if rules.parts else list(_pieces(windows, rules))
 
 
 def _pieces(windows: Sequence[Slot], rules: MachinePolicy) -> Iterator[Slot]:

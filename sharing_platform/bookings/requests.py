@@ -166,7 +166,7 @@ def _booking_of(
         email=seeker.email,
         state=State.REQUESTED,
         cancel_until=start - timedelta(hours=offer.cancellation_hours),
-        price=price_of(offer, end - start),
+        price=price_of(offer, start, end),
         booked=now,
     )
 

@@ -105,7 +105,7 @@ def _part_id(root: Offer, part: tuple[datetime, datetime]) -> str:
 def _copy_terms(root: Offer, child: Offer) -> None:
     for name in (
         "factory", "machine", "offered_start", "offered_end", "probability", "checked", "broken", "operator", "price_per_hour",
-        "price_minimum", "visibility", "partners", "booking", "windows", "minimum_hours", "maximum_hours", "buffer_minutes",
+        "price_minimum", "prices", "visibility", "partners", "booking", "windows", "minimum_hours", "maximum_hours", "buffer_minutes",
         "cancellation_hours",
     ):  # fmt: skip
         setattr(child, name, getattr(root, name))
@@ -114,14 +114,16 @@ def _copy_terms(root: Offer, child: Offer) -> None:
 def _set(offer: Offer, part: tuple[datetime, datetime], status: str, now: datetime) -> None:
     if (offer.start, offer.end, offer.status) != (*part, status):
         offer.start, offer.end, offer.status, offer.changed = *part, status, now
-        set_lengths(offer)
+        set_bounds(offer)
 
 
-def set_lengths(offer: Offer) -> None:
-    """Keep what the search needs of the lengths."""
+def set_bounds(offer: Offer) -> None:
+    """Keep what the search needs of its lengths and prices."""
     offer.length_s = int((offer.end - offer.start).total_seconds())
     windows = offer.windows_inside((offer.start, offer.end))
     length = max((window.length for window in windows), default=timedelta(0))
     if offer.maximum_hours is not None:
         length = min(length, timedelta(hours=offer.maximum_hours))
     offer.longest_s = int(length.total_seconds())
+    others = [one.per_hour for one in offer.timed_prices]
+    offer.lowest_per_hour = None if offer.price_per_hour is None else min([offer.price_per_hour, *others])

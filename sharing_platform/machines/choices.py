@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from sharing_platform.machines.models import Offer
+from sharing_platform.machines.prices import price_of_hours
 from sharing_platform.machines.windows import Window, longest
 
 _STEP = timedelta(minutes=30)
@@ -48,7 +49,7 @@ def choice_of(
     hours = max((known for known in lengths if length is None or known <= length), default=lengths[0])
     end = chosen + hours
     probability = max(window.probability for window in windows if window.start <= chosen and end <= window.end)
-    return Choice(starts, lengths, chosen, end, probability, price_of(offer, hours))
+    return Choice(starts, lengths, chosen, end, probability, price_of(offer, chosen, end))
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,11 @@ def together(first: Choice, further: Sequence[FurtherChoice]) -> Together | None
     return Together(sum((choice.end - choice.start for choice in chosen), timedelta(0)), agreed)
 
 
-def price_of(offer: Offer, length: timedelta) -> Decimal | None:
-    """Of so many hours of an offer, at least its minimum; None where it is to be agreed."""
+def price_of(offer: Offer, start: datetime, end: datetime) -> Decimal | None:
+    """Of these hours of an offer, at least its minimum; None where it is to be agreed."""
     if offer.price_per_hour is None:
         return None
-    hours = Decimal(int(length.total_seconds())) / 3600
-    price = (offer.price_per_hour * hours).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    price = price_of_hours(offer.price_per_hour, offer.timed_prices, start, end)
     return max(price, offer.price_minimum or Decimal(0))
 
 

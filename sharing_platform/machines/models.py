@@ -10,6 +10,7 @@ from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, Numeric, String,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sharing_platform.database import Base, UtcDateTime
+from sharing_platform.machines.prices import TimedPrice, average_per_hour, prices_from
 from sharing_platform.machines.public_state import NOT_SHOWN, ReportedState
 from sharing_platform.machines.windows import Span, Window, bookable_windows
 
@@ -87,6 +88,10 @@ class Offer(Base):
     operator: Mapped[str] = mapped_column(String(20), default="included")
     price_per_hour: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))
     price_minimum: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))
+    prices: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list, server_default="[]")
+    """Hours that cost another price than `price_per_hour`."""
+    lowest_per_hour: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))
+    """The lowest price of any of its free hours, for the search."""
     visibility: Mapped[str] = mapped_column(String(10), default="public")
     partners: Mapped[list[str]] = mapped_column(JSON, default=list)
     booking: Mapped[str] = mapped_column(String(10), default="instant")
@@ -105,6 +110,17 @@ class Offer(Base):
     def is_hidden_from(self, viewer: str | None) -> bool:
         """Whether they may not know whose it is."""
         return self.alias is not None and viewer != self.factory
+
+    @property
+    def timed_prices(self) -> list[TimedPrice]:
+        """What of its free hours costs another price."""
+        return [one for one in prices_from(self.prices) if one.start < self.end and self.start < one.end]
+
+    def average_price(self, start: datetime, end: datetime) -> Decimal | None:
+        """Per hour, of these hours; None where it is to be agreed."""
+        if self.price_per_hour is None:
+            return None
+        return average_per_hour(self.price_per_hour, self.timed_prices, start, end)
 
     def free_windows(self, now: datetime) -> list[Window]:
         """What can be booked from `now` on."""

@@ -62,7 +62,7 @@ def _known_first(value: float | None) -> tuple[float, ...]:
 _ORDERS: Mapping[Sort, Callable[[RankedOffer], tuple[float, ...]]] = {
     "fit": lambda result: (-result.ranking.score,),
     "price": lambda result: _known_first(
-        float(result.offer.price_per_hour) if result.offer.price_per_hour is not None else None
+        float(result.offer.lowest_per_hour) if result.offer.lowest_per_hour is not None else None
     ),
     "distance": lambda result: _known_first(result.ranking.distance),
     "certainty": lambda result: (-result.window.probability,),

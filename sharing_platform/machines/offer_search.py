@@ -67,7 +67,14 @@ def find_offers(
         machine = fitting[key] if fitting is not None else Ranking(1.0)
         window = best_window(offer.free_windows(now), _at_least(length, offer.minimum_hours), days)
         window = window or Window(offer.start, offer.end, offer.probability)
-        ranking = rank_hours(wanted.wish, machine, window.start, window.end, window.probability, offer.price_per_hour)
+        ranking = rank_hours(
+            wanted.wish,
+            machine,
+            window.start,
+            window.end,
+            window.probability,
+            offer.average_price(window.start, window.end),
+        )
         return RankedOffer(offer, entry_of(offer, entries, viewer), ranking, window)
 
     def fits(row: Row[Any]) -> bool:
@@ -181,7 +188,7 @@ def _query(session: Session, wish: Wish, now: datetime, zone: str, viewer: str |
     if wish.operator is not None:
         query = query.where(Offer.operator == wish.operator)
     if wish.max_price_per_hour is not None:
-        query = query.where(Offer.price_per_hour.is_(None) | (Offer.price_per_hour <= wish.max_price_per_hour))
+        query = query.where(Offer.price_per_hour.is_(None) | (Offer.lowest_per_hour <= wish.max_price_per_hour))
     return query
 
 

@@ -18,10 +18,11 @@ from sharing_platform.machines.availability import (
     recut,
     resource_of,
     separate_parts,
-    set_lengths,
+    set_bounds,
 )
 from sharing_platform.machines.events import OfferWithdrawn
 from sharing_platform.machines.models import BOOKED, HELD, OPEN, WITHDRAWN, Machine, Offer
+from sharing_platform.machines.prices import TimedPrice
 from sharing_platform.machines.public_state import report
 from sharing_platform.machines.schemas import MachineIn, OfferIn
 from sharing_platform.machines.windows import Window
@@ -72,8 +73,9 @@ def put_offer(
     for name in type(wanted).model_fields.keys() - {"anonymous"}:
         setattr(offer, name, getattr(wanted, name))
     offer.windows = [Window(window.start, window.end, window.probability).as_row() for window in wanted.windows]
+    offer.prices = [TimedPrice(one.start, one.end, one.price_per_hour).as_row() for one in wanted.prices]
     offer.offered_start, offer.offered_end = wanted.start, wanted.end
-    set_lengths(offer)
+    set_bounds(offer)
     offer.status, offer.changed = OPEN, now
     session.add(offer)
     session.flush()

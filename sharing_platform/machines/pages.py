@@ -208,7 +208,14 @@ def markup_of(page: PageRequest, offer: Offer, entry: IndexEntry) -> str | None:
         item["seller"] = {"@type": "Organization", "name": entry.factory_name}
     if offer.price_per_hour is not None:
         item["priceSpecification"] = {
-            "@type": "UnitPriceSpecification", "price": str(offer.price_per_hour), "priceCurrency": "EUR",
+            "@type": "UnitPriceSpecification", **_price_markup(offer), "priceCurrency": "EUR",
             "unitCode": "HUR", "valueAddedTaxIncluded": False,
         }  # fmt: skip
     return json.dumps(item, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def _price_markup(offer: Offer) -> dict[str, str]:
+    if not offer.timed_prices:
+        return {"price": str(offer.price_per_hour)}
+    prices = [offer.price_per_hour, *(one.per_hour for one in offer.timed_prices)]
+    return {"minPrice": str(min(prices)), "maxPrice": str(max(prices))}  # type: ignore[type-var]  # with such hours, none is to be agreed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -25,6 +26,14 @@ class OfferedWindow(ApiModel):
     probability: Annotated[float, Field(ge=0, le=1)]
 
 
+class OfferedPrice(ApiModel):
+    """Hours that cost another price than the rest of the offer."""
+
+    start: Moment
+    end: Moment
+    price_per_hour: Euros
+
+
 class OfferTerms(ApiModel):
     """Hours of a machine, how sure they are, and the record behind that: of `checked` such slots `broken` were not free."""
 
@@ -36,6 +45,10 @@ class OfferTerms(ApiModel):
     operator: Literal["included", "own_allowed", "own_required"] = "included"
     price_per_hour: Annotated[Euros | None, Field(description="Without VAT; null: to be agreed.")] = None
     price_minimum: Euros | None = None
+    prices: Annotated[
+        list[OfferedPrice],
+        Field(max_length=1000, description="Hours that cost another price than `price_per_hour`, in order."),
+    ] = []  # noqa: RUF012 - pydantic copies it
     visibility: Literal["public", "members", "partners"] = "public"
     partners: Annotated[list[Name], Field(max_length=200, description="Who may see it, where only they may.")] = []  # noqa: RUF012 - pydantic copies it
     booking: Annotated[
@@ -69,6 +82,11 @@ class OfferIn(OfferTerms):
             raise ValueError(f"`end` must lie after `start`, by at most {MAX_SLOT.days} days")
         if not all(self.start <= window.start < window.end <= self.end for window in self.windows):
             raise ValueError("`windows` must lie between `start` and `end`, and end after they start")
+        if self.prices and self.price_per_hour is None:
+            raise ValueError("`prices` differ from `price_per_hour`, which is missing")
+        edges = [self.start, *(edge for one in self.prices for edge in (one.start, one.end)), self.end]
+        if any(before > after for before, after in pairwise(edges)) or any(one.start == one.end for one in self.prices):
+            raise ValueError("`prices` must lie between `start` and `end`, in order, and not overlap")
         if None not in (self.minimum_hours, self.maximum_hours) and self.maximum_hours < self.minimum_hours:  # type: ignore[operator]
             raise ValueError("`maximum_hours` cannot be less than `minimum_hours`")
         if self.broken > self.checked:

@@ -179,6 +179,7 @@ def offer_out(offer: Offer, viewer: str | None) -> OfferOut:
             "anonymous": offer.alias is not None,
             "partners": offer.partners if own else [],
             "windows": [window.as_row() for window in windows],
+            "prices": [price.as_row() for price in offer.timed_prices],
             "status": offer.status if own or offer.status == OPEN else "not_free",
             # What one factory's server puts at one moment would show which offers are of the same factory.
             "changed": offer.changed if own else quarter_of(offer.changed),

@@ -101,6 +101,73 @@ def test_any_part_of_a_window_can_be_booked(platform: Platform, hours: tuple[flo
         assert answer.json()["price"] == f"{40 * (hours[1] - hours[0]):.2f}"
 
 
+def prices(*rows: tuple[float, float, str]) -> list[dict[str, str]]:
+    return [
+        {"start": at(start).isoformat(), "end": at(end).isoformat(), "price_per_hour": price}
+        for start, end, price in rows
+    ]
+
+
+DEARER = prices((6, 10, "60.00"), (10, 12, "30.00"))
+
+
+@pytest.mark.parametrize(
+    ("hours", "price"),
+    [((3, 6), "120.00"), ((3, 9), "300.00"), ((5, 13), "380.00"), ((6.25, 8.5), "135.00"), ((10, 12), "60.00")],
+)
+def test_hours_that_cost_another_price(platform: Platform, hours: tuple[float, float], price: str) -> None:
+    stretch(platform, prices=DEARER)
+    body = {"start": at(hours[0]).isoformat(), "end": at(hours[1]).isoformat()}
+    answer = platform.startup.post("/api/v1/offers/o1/booking", json=body)
+    assert answer.json()["price"] == price
+    left = platform.anyone.get("/api/v1/offers").json()["offers"]
+    for offer in left:
+        for one in offer["prices"]:
+            assert one["start"] < offer["end"], "what is left says nothing of hours that it does not have"
+            assert offer["start"] < one["end"]
+    if hours == (10, 12):
+        found = platform.anyone.get("/api/v1/offers", params={"max_price": "35"}).json()["offers"]
+        assert found == [], "the cheap hours are gone"
+
+
+def test_a_search_for_a_price_finds_an_offer_of_which_some_hours_cost_no_more(platform: Platform) -> None:
+    stretch(platform, prices=DEARER)
+    found = [
+        len(platform.anyone.get("/api/v1/offers", params={"max_price": bound}).json()["offers"])
+        for bound in ("29", "30", "45")
+    ]
+    assert found == [0, 1, 1]
+
+
+def test_the_page_says_what_costs_another_price(platform: Platform) -> None:
+    platform.machine()
+    stretch(platform, prices=DEARER)
+    assert "vanaf € 30,00 per uur" in platform.anyone.get("/").text.replace("\xa0", " ")
+    page = platform.anyone.get("/offers/o1").text.replace("\xa0", " ")
+    assert "€ 40,00 per uur" in page
+    assert "18:00 – 22:00: € 60,00 per uur" in page
+    assert '"minPrice": "30.00", "maxPrice": "60.00"' in page
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"prices": prices((2, 5, "60"))},
+        {"prices": prices((5, 7, "60"), (6, 8, "70"))},
+        {"prices": prices((7, 8, "60"), (5, 6, "70"))},
+        {"prices": prices((5, 5, "60"))},
+        {"prices": prices((5, 6, "60")), "price_per_hour": None},
+        {"prices": prices((5, 6, "-1"))},
+    ],
+)
+def test_prices_that_cannot_be(platform: Platform, wrong: dict[str, Any]) -> None:
+    body = {
+        "factory": "hal-2", "machine": "mill-1", "start": at(3).isoformat(), "end": at(13).isoformat(), "probability": 0.9,
+        "checked": 40, "broken": 2, "price_per_hour": "40",
+    }  # fmt: skip
+    assert platform.hal_2.put("/api/v1/offers/o1", json=body | wrong).status_code == 422
+
+
 def test_what_a_booking_leaves_keeps_its_windows(platform: Platform) -> None:
     """Booked from 6 to 8: what is left is from 3 to 6 and from 8 to 13, which is bookable though neither was said of it before."""
     stretch(platform)
@@ -173,6 +240,7 @@ def offered(spans: Sequence[tuple[float, float, float]], **more: Any) -> Offer:
         "maximum_hours": None,
         "price_per_hour": Decimal(40),
         "price_minimum": None,
+        "prices": [],
         "probability": 0.9,
     }
     return Offer(

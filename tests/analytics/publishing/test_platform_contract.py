@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from analytics.policy.policy import PlannedPeriod
+from analytics.policy.prices import TimedPrice
 from analytics.policy.slot import stretches
 from analytics.publishing.platform_client import HttpSharingPlatform, OfferTakenError, Terms
 from analytics.publishing.reconcile import Offer
@@ -50,6 +52,15 @@ def test_contract_a_stretch_keeps_its_windows(platform: HttpSharingPlatform) -> 
     assert platform.offers("hal-2") == [offer]
     platform.put_offer("hal-2", Offer("offer-1", SLOT), Terms(minimum=timedelta(hours=2)))
     assert platform.offers("hal-2") == [Offer("offer-1", SLOT)]
+
+
+def test_contract_hours_can_cost_another_price(rig: Rig) -> None:
+    evening = TimedPrice(SLOT.start, SLOT.start + timedelta(hours=1), Decimal(60))
+    terms = Terms(price_per_hour=Decimal(40), minimum=timedelta(hours=2), prices=(evening,))
+    rig.platform.put_offer("hal-2", Offer("offer-1", SLOT), terms)
+    hours = {"start": SLOT.start.isoformat(), "end": (SLOT.start + timedelta(hours=2)).isoformat()}
+    answer = rig.http.post("/api/v1/offers/offer-1/booking", json=hours, headers=STARTUP)
+    assert answer.json()["price"] == "100.00"
 
 
 def test_contract_a_booked_offer_can_be_neither_changed_nor_withdrawn(rig: Rig) -> None:

@@ -18,7 +18,7 @@ from analytics.api.metrics import AnalyticsCollector
 from analytics.cycle import CycleResult
 from analytics.forecast.tally import Tally
 from analytics.policy.policy import PlannedPeriod, PriceRule
-from analytics.policy.prices import price_per_hour
+from analytics.policy.prices import TimedPrice, price_per_hour, timed_prices
 from analytics.policy.slot import stretches
 from analytics.policy.vetoes import Veto
 from analytics.publishing.platform_client import Booking, HttpSharingPlatform, PlatformUnavailableError, Terms
@@ -250,6 +250,25 @@ def test_prometheus_metrics_show_alerts_and_approvals(rig: Rig) -> None:
 def test_a_slot_is_priced_by_parts_of_the_day(start: datetime, end: datetime, expected: str) -> None:
     rule = PriceRule.model_validate({"per_hour": 40, "parts": [{"hours": "mon-fri 18:00-24:00", "per_hour": 60}]})
     assert price_per_hour(rule, start, end, "UTC") == Decimal(expected)
+
+
+def test_which_hours_cost_another_price() -> None:
+    """Of the first part that contains them; neighbours of one price are put together."""
+    parts = [
+        {"hours": "mon-fri 20:00-24:00", "per_hour": 70},
+        {"hours": "mon-fri 18:00-24:00", "per_hour": 60},
+        {"hours": "sat 00:00-02:00", "per_hour": 70},
+        {"hours": "sat 02:00-04:00", "per_hour": 40},
+    ]
+    rule = PriceRule.model_validate({"per_hour": 40, "parts": parts})
+    friday = utc(9)
+    assert friday.weekday() == 4
+    hours = [friday + timedelta(hours=hour) for hour in (17, 18, 20, 26, 30)]
+    found = timed_prices(rule, hours[0], hours[-1], "UTC")
+    assert found == (TimedPrice(hours[1], hours[2], Decimal(60)), TimedPrice(hours[2], hours[3], Decimal(70)))
+    assert timed_prices(PriceRule(per_hour=Decimal(40)), hours[0], hours[-1], "UTC") == ()
+    local = timed_prices(rule, hours[0], hours[1], "Europe/Brussels")
+    assert [(one.start, one.end) for one in local] == [(hours[0], hours[1])], "17:00 UTC is 18:00 there, or 19:00"
 
 
 def test_pages_do_not_show_offers_for_members(rig: Rig) -> None:

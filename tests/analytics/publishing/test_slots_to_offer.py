@@ -6,7 +6,6 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,16 +42,10 @@ def test_windows_that_overlap_are_one_offer() -> None:
     assert (shown([third]), third.windows) == ([(0, 90)], ()), "the longest booking is a wish, not a cut"
 
 
-@pytest.mark.parametrize(
-    "table",
-    [
-        {"parts": False},
-        {"price": {"per_hour": 50, "parts": [{"hours": "mon-fri 18:00-24:00", "per_hour": 40}]}},
-    ],
-    ids=lambda table: next(iter(table)),
-)
-def test_what_is_booked_whole_or_dearer_by_day_is_cut(table: dict[str, Any]) -> None:
-    policy = Policy(minimum_slot=2 * HOUR, maximum_slot=8 * HOUR, machine={"m": MachineTable(**table)})
+def test_only_what_is_booked_whole_is_cut() -> None:
+    dearer = {"per_hour": 50, "parts": [{"hours": "mon-fri 18:00-24:00", "per_hour": 40}]}
+    tables = {"m": MachineTable(parts=False), "n": MachineTable.model_validate({"approval": "ask", "price": dearer})}
+    policy = Policy(minimum_slot=2 * HOUR, maximum_slot=8 * HOUR, machine=tables)
     found = slots_to_offer([*windows([(14, 20), (16, 24)]), *windows([(14, 20), (16, 24)], "n")], policy)
     assert [(slot.machine, *span) for slot, span in zip(found, shown(found), strict=True)] == [
         ("m", 14, 20),
