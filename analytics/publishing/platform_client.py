@@ -142,7 +142,7 @@ class HttpSharingPlatform:
 
     def put_offer(self, factory: str, offer: Offer, terms: Terms) -> None:
         slot = offer.slot
-        body = {
+        body: dict[str, Any] = {
             "factory": factory,
             "machine": slot.machine,
             **_span(slot),

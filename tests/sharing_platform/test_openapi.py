@@ -125,6 +125,7 @@ def test_every_example_is_taken(
         "sign_in_wrong",
         "webhook_url",
         "name_known",
+        "name_taken",
         "passkey_wrong",
         "passkey_not_added",
     )

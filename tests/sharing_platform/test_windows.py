@@ -125,7 +125,7 @@ def test_hours_that_cost_another_price(platform: Platform, hours: tuple[float, f
         for one in offer["prices"]:
             assert one["start"] < offer["end"], "what is left says nothing of hours that it does not have"
             assert offer["start"] < one["end"]
-    if hours == (10, 12):
+    if hours[0] == 10:
         found = platform.anyone.get("/api/v1/offers", params={"max_price": "35"}).json()["offers"]
         assert found == [], "the cheap hours are gone"
 
@@ -235,7 +235,7 @@ def offered(spans: Sequence[tuple[float, float, float]], **more: Any) -> Offer:
     """Hours after noon and probabilities; parts from two hours on, at 40 euros an hour."""
     rows = [Window(at(start), at(end), sure).as_row() for start, end, sure in spans]
     edges = min(start for start, _, _ in spans), max(end for _, end, _ in spans)
-    terms = {
+    terms: dict[str, Any] = {
         "minimum_hours": 2.0,
         "maximum_hours": None,
         "price_per_hour": Decimal(40),

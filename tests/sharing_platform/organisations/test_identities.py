@@ -12,10 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
-from fastapi.responses import JSONResponse, Response
-from joserfc.jwk import KeySet, OctKey, RSAKey
 from playwright.sync_api import expect
-from pydantic import ValidationError
 from sqlalchemy import text
 
 from sharing_platform.app import PlatformSettings, create_app
@@ -25,12 +22,28 @@ from sharing_platform.organisations import openid
 from sharing_platform.organisations.openid import Exchange, OpenIdClient
 from sharing_platform.organisations.permissions import Kind
 from sharing_platform.organisations.rate_limits import IDENTITY_BY_SENDER, count_in_transaction
-from telemetry import UserError
 from tests.platform_databases import reset_postgresql, sqlite_copy
 from tests.servers import free_port, serving
 from tests.sharing_platform.conftest import NOON, ONE_DATABASE, TOKENS, Platform, client, platform_over
+from tests.sharing_platform.organisations.openid_faults import (
+    another_issuer,
+    compressed,
+    elsewhere,
+    gone,
+    keys_elsewhere,
+    no_keys,
+    no_token,
+    nonsense,
+    not_signed,
+    other_key,
+    pages_elsewhere,
+    signed_by_the_client_secret,
+    signed_with_a_published_secret,
+    signed_with_what_is_public,
+    tokens_elsewhere,
+    too_long,
+)
 from tests.sharing_platform.organisations.openid_provider import CLIENT, SECRET, Provider, provider_app
-from vrijloop.platform_server import read_identity_providers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -121,30 +134,6 @@ def test_somebody_comes_for_the_first_time_and_again(both: tuple[Platform, Provi
         assert answer.headers["location"] == "/desk", "to no other site"
     (linked,) = again.get("/api/v1/account/identities").json()["identities"]
     assert (linked["issuer"], linked["subject"]) == (provider.issuer, "248289761001")
-
-
-def other_key(provider: Provider) -> None:
-    provider.key = RSAKey.generate_key(2048, parameters={"kid": "one"}, auto_kid=False)
-
-
-def signed_by_the_client_secret(provider: Provider) -> None:
-    provider.key, provider.header = OctKey.import_key(SECRET), {"alg": "HS256"}
-
-
-def signed_with_what_is_public(provider: Provider) -> None:
-    """The public key taken for a shared secret."""
-    assert isinstance(provider.key, RSAKey)
-    provider.shared = provider.key.as_pem(private=False)
-
-
-def signed_with_a_published_secret(provider: Provider) -> None:
-    key = OctKey.import_key("k" * 32, parameters={"kid": "two"})
-    provider.key, provider.header = key, {"alg": "HS256", "kid": "two"}
-    provider.shown = KeySet([key]).as_dict(private=True)
-
-
-def not_signed(provider: Provider) -> None:
-    provider.header = {"alg": "none"}
 
 
 @pytest.mark.parametrize(
@@ -307,50 +296,6 @@ def test_who_was_removed_stays_removed_and_who_is_erased_comes_anew(both: tuple[
     assert own.get("/api/v1/account").json()["id"] != account
 
 
-def gone(provider: Provider) -> None:
-    provider.broken = Response("not now", 503)
-
-
-def too_long(provider: Provider) -> None:
-    provider.broken = Response("x" * 300_000)
-
-
-def compressed(provider: Provider) -> None:
-    provider.broken = Response(b"\x1f\x8b", headers={"content-encoding": "gzip"})
-
-
-def elsewhere(provider: Provider) -> None:
-    provider.broken = Response("", 307, {"location": "http://127.0.0.1:9/token"})
-
-
-def nonsense(provider: Provider) -> None:
-    provider.broken = JSONResponse([1])
-
-
-def no_token(provider: Provider) -> None:
-    provider.broken = JSONResponse({"access_token": "x", "token_type": "Bearer"})
-
-
-def another_issuer(provider: Provider) -> None:
-    provider.metadata = {"issuer": "https://evil.example"}
-
-
-def tokens_elsewhere(provider: Provider) -> None:
-    provider.metadata = {"token_endpoint": "http://127.0.0.1:9/token"}
-
-
-def keys_elsewhere(provider: Provider) -> None:
-    provider.metadata = {"jwks_uri": "http://localhost:9/keys"}
-
-
-def pages_elsewhere(provider: Provider) -> None:
-    provider.metadata = {"authorization_endpoint": "https://evil.example/authorize"}
-
-
-def no_keys(provider: Provider) -> None:
-    provider.shown = {"keys": []}
-
-
 @pytest.mark.parametrize(
     ("happens", "problem"),
     [
@@ -439,60 +384,3 @@ def test_in_a_browser(both: tuple[Platform, Provider], browser: Browser) -> None
     expect(page.get_by_text("De aanmelding via uw organisatie is gekoppeld")).to_be_visible()
     assert errors == []
     context.close()
-
-
-RIGHT = """
-[[provider]]
-name = "hal-2"
-label = "Hal 2"
-issuer = "https://login.hal2.example"
-client_id = "vrijloop"
-client_secret_file = "hal-2.secret"
-organisation = "hal-2"
-email_domains = ["hal2.be"]
-"""
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (("https://login", "http://login"), "must begin with https://"), (('["hal2.be"]', "[]"), "email_domains"), (('["hal2.be"]', '["*"]'), "email_domains"),
-        (('"hal-2"\nlabel', '"Hal 2"\nlabel'), "name"), (("label", "lable"), "lable"), ((RIGHT, RIGHT * 2), "same `name`"),
-        (("hal-2.secret", "none.secret"), "cannot be read"), (("hal-2.secret", "open.secret"), "chmod 640"), (("hal-2.secret", "empty.secret"), "missing"),
-    ],
-    ids=lambda one: str(one)[:30],
-)  # fmt: skip
-def test_the_operators_file(tmp_path: Path, change: tuple[str, str], said: str) -> None:
-    for name, content, mode in (("hal-2", SECRET, 0o640), ("open", SECRET, 0o644), ("empty", "\n", 0o600)):
-        (tmp_path / f"{name}.secret").write_text(content)
-        (tmp_path / f"{name}.secret").chmod(mode)
-    file = tmp_path / "providers.toml"
-    file.write_text(RIGHT)
-    (found,) = read_identity_providers(file)
-    assert found.client_secret == SECRET
-    assert SECRET not in repr(found)
-    file.write_text(RIGHT.replace(*change))
-    with pytest.raises(UserError) as refused:
-        read_identity_providers(file)
-    assert said in str(refused.value)
-    assert SECRET not in str(refused.value)
-
-
-def test_no_provider_is_asked_without_tls() -> None:
-    settings = {
-        "name": "x",
-        "label": "X",
-        "client_id": "x",
-        "client_secret_file": "x",
-        "organisation": "x",
-        "email_domains": ["x.be"],
-    }
-    for issuer in (
-        "http://login.example.com",
-        "https://user@login.example.com",
-        "ftp://x.be",
-        "login.example.com",
-        "https://x.be?y=1",
-    ):
-        with pytest.raises(ValidationError):
-            ProviderSettings.model_validate({**settings, "issuer": issuer})

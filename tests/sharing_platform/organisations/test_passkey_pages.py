@@ -1,0 +1,104 @@
+"""Passkeys in a browser, with the browser's own virtual authenticator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.sharing_platform.conftest import ONE_DATABASE, Platform
+from tests.sharing_platform.organisations.test_passkeys import PASSWORD
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+
+@pytest.fixture
+def opened(browser: Browser, platform: Platform) -> Callable[[str], Page]:
+    """A page at the name that passkeys are for, with an authenticator in the browser; as An, who has a password, or as nobody."""
+
+    def open_page(path: str, signed_in: bool = False, scripts: bool = True) -> Page:
+        address = f"http://localhost:{urlsplit(platform.url).port}"
+        context = browser.new_context(base_url=address, locale="nl-BE", java_script_enabled=scripts)
+        own = platform.somebody("an@startup.be", "startup", password=PASSWORD)
+        if signed_in:
+            context.add_cookies([{"name": "session", "value": own.cookies["session"], "url": address}])
+        page = context.new_page()
+        devtools = context.new_cdp_session(page)
+        devtools.send("WebAuthn.enable")
+        kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+        kind |= {"isUserVerified": True, "automaticPresenceSimulation": True}
+        devtools.send("WebAuthn.addVirtualAuthenticator", {"options": kind})
+        page.goto(path)
+        return page
+
+    return open_page
+
+
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
+def test_in_a_browser(opened: Callable[..., Page], platform: Platform) -> None:
+    page = opened("/account", signed_in=True)
+    errors: list[str] = []
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    expect(page.get_by_text("Een passkey toevoegen kan hier niet")).to_be_hidden()
+    page.get_by_label("Naam van de passkey").fill("Laptop op kantoor")
+    page.get_by_role("button", name="Passkey toevoegen").click()
+    expect(page.get_by_text("De passkey is toegevoegd.")).to_be_visible()
+    expect(page.get_by_label("Naam", exact=True)).to_have_value("Laptop op kantoor")
+    page.get_by_label("Naam van de passkey").fill("Nog eens")
+    page.get_by_role("button", name="Passkey toevoegen").click()
+    expect(page.get_by_text("Op dit toestel staat al een passkey")).to_be_visible()
+    page.get_by_role("button", name="Afmelden").click()
+    page.goto("/sign-in?next=/wanted")
+    page.get_by_role("button", name="Aanmelden met een passkey").click()
+    expect(page.locator("header summary").first).to_have_text("an")
+    assert page.url.endswith("/wanted")
+    page.goto("/account")
+    page.get_by_label("Naam", exact=True).fill("Telefoon")
+    page.get_by_role("button", name="Naam wijzigen: Laptop op kantoor").click()
+    expect(page.get_by_label("Naam", exact=True)).to_have_value("Telefoon")
+    page.get_by_role("button", name="Verwijderen: Telefoon").click()
+    expect(page.get_by_text("De passkey is verwijderd.")).to_be_visible()
+    page.get_by_role("button", name="Afmelden").click()
+    page.goto("/sign-in")
+    page.get_by_role("button", name="Aanmelden met een passkey").click()
+    expect(page.get_by_text("Aanmelden met een passkey is niet gelukt.")).to_be_visible()
+    assert [one for one in errors if "422" not in one] == []
+
+
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
+def test_the_password_is_asked_for_when_it_is_needed(opened: Callable[..., Page], platform: Platform) -> None:
+    page = opened("/account", signed_in=True)
+    own = page.locator("#passkeys")
+    expect(own.get_by_label("Huidig wachtwoord")).to_be_hidden()
+    platform.present[0] += timedelta(minutes=11)
+    own.get_by_label("Naam van de passkey").fill("Laptop")
+    own.get_by_role("button", name="Passkey toevoegen").click()
+    expect(own.get_by_text("Vul ook uw huidige wachtwoord in.")).to_be_visible()
+    own.get_by_label("Huidig wachtwoord").fill("verkeerd")
+    own.get_by_role("button", name="Passkey toevoegen").click()
+    expect(own.get_by_text("Dit is niet uw huidige wachtwoord.")).to_be_visible()
+    own.get_by_label("Huidig wachtwoord").fill(PASSWORD)
+    own.get_by_role("button", name="Passkey toevoegen").click()
+    expect(page.get_by_text("De passkey is toegevoegd.")).to_be_visible()
+
+
+@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
+@pytest.mark.parametrize("how", ["without scripts", "at another address"])
+def test_without_passkeys_there_is_the_password(opened: Callable[..., Page], platform: Platform, how: str) -> None:
+    page = opened("/sign-in", scripts=how != "without scripts")
+    if how == "at another address":
+        page.goto(f"{platform.url}/sign-in")
+    expect(page.get_by_role("button", name="Aanmelden", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Aanmelden met een passkey")).to_be_hidden()
+    page.get_by_label("E-mail").fill("an@startup.be")
+    page.get_by_label("Wachtwoord").fill(PASSWORD)
+    page.get_by_role("button", name="Aanmelden", exact=True).click()
+    expect(page.locator("header summary").first).to_have_text("an")
+    page.goto(urljoin(page.url, "/account"))
+    expect(page.get_by_text("Een passkey toevoegen kan hier niet")).to_be_visible()
+    expect(page.get_by_role("button", name="Passkey toevoegen")).to_be_hidden()
