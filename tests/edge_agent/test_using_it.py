@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import pytest
@@ -167,6 +167,13 @@ class RunningAgent:
     def states(self) -> dict[str, str]:
         return {one["machine"]: one["state"] for one in self.status()["machines"]}
 
+    def connected(self) -> bool:
+        """What its metrics say; while it starts, they are not there yet."""
+        try:
+            return "vrijloop_agent_broker_connected 1.0" in self.get("/metrics")[1]
+        except URLError:
+            return False
+
     def get(self, path: str) -> tuple[int, str]:
         try:
             with urlopen(f"http://127.0.0.1:{self.metrics}{path}", timeout=10) as answer:
@@ -212,7 +219,7 @@ def test_an_agent_without_a_status_socket_still_reports(tmp_path: Path, broker: 
         (tmp_path / "data" / "agent.socket").mkdir()
         agent.start()
         wait_for(lambda: "`agent status` cannot reach this agent" in agent.log.read_text(), "the sentence in the log")
-        wait_for(lambda: "vrijloop_agent_broker_connected 1.0" in agent.get("/metrics")[1], "the broker")
+        wait_for(agent.connected, "the broker")
 
 
 @pytest.mark.servers

@@ -31,7 +31,16 @@ from tests.servers import free_port, serving, wait_for
 TOKENS = {"hal-2": "token-of-hal-2", "hal-3": "token-of-hal-3", "start-up": "token-of-start-up"}
 STARTUP = {"Authorization": "Bearer token-of-start-up"}
 ONE_DATABASE = os.environ.get("VRIJLOOP_TEST_DATABASES", "postgresql").split()
-"""For long tests of what databases hardly differ in: the short form asks the stricter one alone."""
+"""Of what databases hardly differ in, the short form asks the stricter one alone; `make campaign` asks both."""
+ON_BOTH_DATABASES = {
+    "test_api",
+    "test_requests",
+    "test_offer_status",
+    "test_search",
+    "test_accounts",
+    "test_notifications",
+}
+"""Files of tests that are there for what databases may differ in: queries, locks, orders, times."""
 NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)  # noon in Brussels, a Monday
 
 
@@ -201,7 +210,15 @@ def platform_over(database_url: str, **more: Any) -> Iterator[Platform]:
         built.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of a platform say themselves which databases it has, or have the usual ones."""
+    said = any("platform" in str(mark.args[0]).split(",") for mark in metafunc.definition.iter_markers("parametrize"))
+    if "platform" in metafunc.fixturenames and not said:
+        both = Path(metafunc.module.__file__ or "").stem in ON_BOTH_DATABASES
+        metafunc.parametrize("platform", ["sqlite", "postgresql"] if both else ONE_DATABASE, indirect=True)
+
+
+@pytest.fixture
 def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platform]:
     if request.param == "sqlite":
         url = sqlite_copy(tmp_path / "platform.sqlite")

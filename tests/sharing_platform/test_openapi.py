@@ -126,6 +126,7 @@ def test_every_example_is_taken(
         "webhook_url",
         "name_known",
         "name_taken",
+        "password_wrong",
         "passkey_wrong",
         "passkey_not_added",
     )

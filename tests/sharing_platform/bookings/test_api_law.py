@@ -31,6 +31,7 @@ from sharing_platform.machines.models import Offer
 from sharing_platform.notifications.models import Delivery, Mail
 from sharing_platform.scheduler import ScheduledJobs
 from tests.sharing_platform.bookings.api_world import FACTORIES, HOOKED, PEOPLE, SECRET, TOKENS, URL, World, make_world
+from tests.sharing_platform.bookings.test_booking_law import ROUNDS
 
 GUEST = {"organisation": "Gast BV", "name": "Gerda", "email": "gerda@gast.be"}
 HELD, FIRM = {"held"}, {"accepted", "in_use", "completed"}
@@ -335,6 +336,9 @@ def test_nothing_forbidden_happens_over_the_api(tmp_path: Path) -> None:
     quick = settings(
         max_examples=examples, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
     )
-    run_state_machine_as_test(Tried, settings=quick)
+    for _ in range(ROUNDS):
+        run_state_machine_as_test(Tried, settings=quick)
+        if {"held", "accepted"} <= reached:
+            break
     assert {"held", "accepted"} <= reached, "a law over nothing"
     world.context.sessions.kw["bind"].dispose()

@@ -292,6 +292,10 @@ class Bookings(RuleBasedStateMachine):
             pass
 
 
+ROUNDS = 6
+"""A few histories may, by chance, hold no booking that was accepted: then some more are made."""
+
+
 def _tried(url: Callable[[], str], examples: int, steps: int) -> None:
     reached: set[str] = set()
 
@@ -306,8 +310,11 @@ def _tried(url: Callable[[], str], examples: int, steps: int) -> None:
     quick = settings(
         max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
     )
-    run_state_machine_as_test(Tried, settings=quick)
-    assert {State.HELD, State.ACCEPTED} <= reached, "a law over nothing"
+    for _ in range(ROUNDS):
+        run_state_machine_as_test(Tried, settings=quick)
+        if {State.HELD, State.ACCEPTED} <= reached:
+            return
+    raise AssertionError("a law over nothing")
 
 
 @pytest.mark.long
