@@ -212,7 +212,9 @@ def platform_over(database_url: str, **more: Any) -> Iterator[Platform]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests of a platform say themselves which databases it has, or have the usual ones."""
-    said = any("platform" in str(mark.args[0]).split(",") for mark in metafunc.definition.iter_markers("parametrize"))
+    marks = metafunc.definition.iter_markers("parametrize")
+    named = [mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0] for mark in marks]
+    said = any(name.strip() == "platform" for names in named for name in names)
     if "platform" in metafunc.fixturenames and not said:
         both = Path(metafunc.module.__file__ or "").stem in ON_BOTH_DATABASES
         metafunc.parametrize("platform", ["sqlite", "postgresql"] if both else ONE_DATABASE, indirect=True)
