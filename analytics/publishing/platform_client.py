@@ -122,11 +122,7 @@ class HttpSharingPlatform:
         return [Offer(row["id"], _slot(row)) for row in rows]
 
     def bookings(self, factory: str) -> list[Booking]:
-        asked = {"factory": factory, "limit": 1000}
-        rows = self._pages("/api/v1/bookings", "bookings", asked)
-        kept = self._pages("/api/v1/bookings", "bookings", {**asked, "kept": True})
-        # A platform of an earlier version answers with the bookings once more.
-        rows += [row for row in kept if row["state"] == "declined"]
+        rows = self._pages("/api/v1/bookings", "bookings", {"factory": factory, "kept": True, "limit": 1000})
         return [
             Booking(
                 row["id"],

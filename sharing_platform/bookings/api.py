@@ -44,7 +44,8 @@ def get_bookings(
     ] = "provider",
     state: Annotated[list[State] | None, Query(description="Default: held, accepted, in use.")] = None,
     kept: Annotated[
-        bool, Query(description="Instead of all those: declined requests whose hours to come we keep for ourselves.")
+        bool,
+        Query(description="With `side` provider: also declined requests whose hours to come we keep for ourselves."),
     ] = False,
     limit: Limit = 1000,
     cursor: Cursor = None,
@@ -52,10 +53,8 @@ def get_bookings(
     """The bookings of the caller's organisation, in order of their start; without `state`, those that occupy hours and are not over."""
     if factory is not None and factory != actor.organisation:
         raise NotFoundError
-    if kept:
-        return service.list_kept(session, actor, limit, cursor, context.now())
     states = frozenset(state) if state else FIRM | {State.HELD}
-    return service.list_bookings(session, actor, Party(side), states, limit, cursor, context.now())
+    return service.list_bookings(session, actor, Party(side), states, limit, cursor, context.now(), kept)
 
 
 @router.get("/{booking_id}", responses=problems(401, 403, 404))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.bookings import calendar_feeds, guests, requests, transitions
@@ -160,25 +160,18 @@ def own_booking(session: Session, booking_id: str, actor: Actor) -> tuple[Bookin
 
 
 def list_bookings(
-    session: Session, actor: Actor, side: Party, states: frozenset[State], limit: int, cursor: str | None, now: datetime
-) -> BookingPage:
-    """One's own bookings, in order of their start. Raises InvalidError for a cursor that is none."""
+    session: Session, actor: Actor, side: Party, states: frozenset[State], limit: int, cursor: str | None, now: datetime,
+    kept: bool = False,
+) -> BookingPage:  # fmt: skip
+    """One's own bookings, in order of their start. `kept`: also declined requests whose hours to come the provider keeps for itself. Raises InvalidError for
+    a cursor that is none."""
     whose = Booking.provider if side is Party.PROVIDER else Booking.seeker
-    query = select(Booking).where(whose == actor.organisation, Booking.state.in_(states))
+    which: ColumnElement[bool] = Booking.state.in_(states)
     if states <= LIVE | PENDING:
-        query = query.where(Booking.end > now)
-    return _bookings_page(session, query, side, limit, cursor, now)
-
-
-def list_kept(session: Session, actor: Actor, limit: int, cursor: str | None, now: datetime) -> BookingPage:
-    """Declined requests whose hours to come the organisation keeps for itself. Raises InvalidError for a cursor that is none."""
-    query = select(Booking).where(Booking.provider == actor.organisation, Booking.hours_kept, Booking.end > now)
-    return _bookings_page(session, query, Party.PROVIDER, limit, cursor, now)
-
-
-def _bookings_page(
-    session: Session, query: Select[Booking], side: Party, limit: int, cursor: str | None, now: datetime
-) -> BookingPage:
+        which &= Booking.end > now
+    if kept and side is Party.PROVIDER:
+        which |= Booking.hours_kept & (Booking.end > now)
+    query = select(Booking).where(whose == actor.organisation, which)
     if cursor is not None:
         query = query.where(after(Booking.start, Booking.id, parse_place(cursor)))
     found = list(session.scalars(query.order_by(Booking.start, Booking.id).limit(limit + 1)))
