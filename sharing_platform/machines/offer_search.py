@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -235,25 +234,17 @@ def _between(session: Session, first: date | None, last: date | None, zone: str)
     return and_(*conditions)
 
 
-@dataclass(frozen=True)
-class MachineHours:
-    """Hours of a machine of a factory."""
-
-    factory: str
-    machine: str
-    start: datetime
-    end: datetime
-
-
 def nearest_offers(
     session: Session,
     offer: Offer,
     now: datetime,
     viewer: str | None,
     count: int = 3,
-    without: Iterable[MachineHours] = (),
+    *,
+    without: ColumnElement[bool],
 ) -> list[Offer]:
-    """Other open offers, of the same machine and then of the same process, the nearest in time first; `without` those of any of these hours."""
+    """Other open offers, of the same machine and then of the same process, the nearest in time first; `without`: those that this condition is true of are
+    left out."""
     found: dict[str, Offer] = {}
     machine = session.get(Machine, (offer.factory, offer.machine))
     same_machine = select(Offer).where(Offer.factory == offer.factory, Offer.machine == offer.machine)
@@ -262,7 +253,7 @@ def nearest_offers(
         same = (Machine.factory == Offer.factory) & (Machine.machine == Offer.machine)
         queries.append(select(Offer).join(Machine, same).where(Machine.process == machine.process))
     for query in queries:
-        free = query.where(_is_open(now, viewer), *(not_(_touches(hours)) for hours in without))
+        free = query.where(_is_open(now, viewer), not_(without))
         later = free.where(Offer.start >= offer.start).order_by(Offer.start, Offer.public_id)
         earlier = free.where(Offer.start < offer.start).order_by(Offer.start.desc(), Offer.public_id)
         near = [neighbour for side in (later, earlier) for neighbour in session.scalars(side.limit(count))]
@@ -271,11 +262,6 @@ def nearest_offers(
         if len(found) >= count:
             break
     return list(found.values())[:count]
-
-
-def _touches(hours: MachineHours) -> ColumnElement[bool]:
-    of_machine = and_(Offer.factory == hours.factory, Offer.machine == hours.machine)
-    return and_(of_machine, Offer.start < hours.end, Offer.end > hours.start)
 
 
 def other_offers(session: Session, offer: Offer, now: datetime, viewer: str | None, count: int = 5) -> list[Offer]:
