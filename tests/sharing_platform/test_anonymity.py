@@ -14,7 +14,7 @@ from icalendar import Calendar
 from sharing_platform.geography import distance_km
 from sharing_platform.machines.anonymity import cell_of
 from sharing_platform.organisations.permissions import Role
-from tests.sharing_platform.conftest import NOON, ONE_DATABASE, Platform
+from tests.sharing_platform.conftest import NOON, Platform
 from tests.sharing_platform.crawl import crawl
 
 NAME, PLACE, TITLE = "Smederij Anstrom", "Bilzen", "Zware frees zaal 3"
@@ -76,7 +76,6 @@ def fill(platform: Platform, anonymous: bool = True) -> dict[str, str]:
     return ids | {"booking": asked.json()["id"]}
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_nothing_that_others_can_reach_leads_to_the_factory(platform: Platform, owner: httpx2.Client) -> None:
     fill(platform)
     seeker = platform.somebody("an@startup.be", "start-up")
@@ -91,7 +90,6 @@ def test_nothing_that_others_can_reach_leads_to_the_factory(platform: Platform, 
     assert not leaks({str(mail["Subject"]): mail.get_content() for mail in platform.mails_to("an@startup.be")})
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_a_machine_that_is_not_anonymous_is_found_by_the_same_crawl(platform: Platform, owner: httpx2.Client) -> None:
     fill(platform, anonymous=False)
     found = " ".join(leaks(crawl(platform.anyone)))
@@ -219,7 +217,6 @@ def test_after_acceptance_both_sides_know_each_other(platform: Platform, owner: 
     assert not leaks({"a neighbour": others})
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_what_is_declined_or_runs_out_stays_unknown(platform: Platform, owner: httpx2.Client) -> None:
     ids = fill(platform)
     assert (

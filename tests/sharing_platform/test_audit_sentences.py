@@ -7,15 +7,12 @@ from html import unescape
 from pathlib import Path
 from typing import get_args
 
-import pytest
-
 import sharing_platform
 from sharing_platform.bookings.schemas import Step
 from sharing_platform.i18n import texts
 from sharing_platform.organisations.permissions import Kind, Right, Role
-from tests.sharing_platform.conftest import ONE_DATABASE, Platform
+from tests.sharing_platform.conftest import Platform
 
-ONE = pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 VARIABLE = {"search.": {"wanted", "saved"}, "booking.": {"held", *get_args(Step)}}
 """What stands for the variable part of an action's name."""
 
@@ -48,7 +45,6 @@ def log_of(page: str) -> list[str]:
     return [row.partition("</span> ")[2].partition("</li>")[0] for row in rows]
 
 
-@ONE
 def test_the_log_in_sentences(platform: Platform) -> None:
     platform.machine()
     platform.offer("o1", 3, 4, booking="on_request")
@@ -78,7 +74,6 @@ def test_the_log_in_sentences(platform: Platform) -> None:
     assert (french, english) == ("R (limburg) a refusé hal-3.", "R (limburg) refused hal-3.")
 
 
-@ONE
 def test_who_is_erased_has_no_name_in_the_log(platform: Platform) -> None:
     region = platform.somebody("r@limburg.be", "limburg", kind=Kind.REGION)
     an = platform.somebody("an@startup.be", "start-up", Role.OWNER)

@@ -20,7 +20,7 @@ from sharing_platform.errors import (
 from sharing_platform.organisations.permissions import Kind, Right
 from tests.disks import disk_of, fill
 from tests.postgres import administering, fresh_database
-from tests.sharing_platform.conftest import ONE_DATABASE, Platform, client, platform_over
+from tests.sharing_platform.conftest import Platform, client, platform_over
 
 A_PERSON = {"Accept": "text/html", "Accept-Language": "nl"}
 
@@ -33,7 +33,6 @@ VISITORS = {"": "Se connecter", "an@startup.be": ">an<", "r@limburg.be": 'href="
 """By e-mail address, what the header shows them alone."""
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 @pytest.mark.parametrize("email", VISITORS)
 def test_errors_keep_who_is_signed_in_and_the_language(platform: Platform, email: str) -> None:
     assert isinstance(platform.app, FastAPI)

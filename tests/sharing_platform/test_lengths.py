@@ -9,7 +9,7 @@ import pytest
 
 from sharing_platform.bookings.lifecycle import State, due_after
 from sharing_platform.i18n import Translator
-from tests.sharing_platform.conftest import NOON, ONE_DATABASE, Platform
+from tests.sharing_platform.conftest import NOON, Platform
 
 BRUSSELS = "Europe/Brussels"
 HOUR = timedelta(hours=1)
@@ -62,7 +62,6 @@ def test_an_answer_is_due_before_the_hours_begin(start: int, end: int, due: int,
     assert moment == NOON + due * HOUR
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_what_is_taken_over_has_no_hours_to_choose(platform: Platform) -> None:
     whole = {"start": "2026-03-09T23:00:00Z", "end": "2026-03-12T23:00:00Z"}
     pages = {}
@@ -77,7 +76,6 @@ def test_what_is_taken_over_has_no_hours_to_choose(platform: Platform) -> None:
     assert "di 10/03/2026 – do 12/03/2026" in pages["loan"]
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_a_request_says_until_when_the_factory_answers(platform: Platform) -> None:
     platform.offer("o1", 6, 4, booking="on_request")
     seeker = platform.somebody("an@startup.be", "startup")

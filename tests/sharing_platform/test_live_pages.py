@@ -14,7 +14,7 @@ from sharing_platform.errors import TooManyError
 from sharing_platform.i18n import LANGUAGES, texts
 from sharing_platform.live_updates import Listener, LiveUpdates
 from tests.servers import wait_for
-from tests.sharing_platform.conftest import NOON, ONE_DATABASE, Platform, client
+from tests.sharing_platform.conftest import NOON, Platform, client
 
 FEW = Bounds(live_pages=6, live_pages_of_address=4, live_pages_of_account=2)
 
@@ -46,7 +46,6 @@ async def test_so_many_pages_are_open_at_a_time(listeners: list[tuple[str, str |
             again.enter_context(live.opened(Listener(*listener)))
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_a_page_too_many_is_refused_with_a_sentence_and_has_room_when_another_closes(platform: Platform) -> None:
     most = platform.context.bounds.live_pages_of_account
     cookie = platform.somebody("an@startup.be", "startup").cookies["session"]

@@ -10,12 +10,11 @@ import pytest
 from playwright.sync_api import expect
 
 from sharing_platform.machines import search_pages
-from tests.sharing_platform.conftest import NOON, ONE_DATABASE, Platform
+from tests.sharing_platform.conftest import NOON, Platform
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Response
 
-pytestmark = pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 
 NEWS = "#news"
 

@@ -10,9 +10,7 @@ import httpx2
 import pytest
 
 from sharing_platform.organisations.permissions import Kind, Role
-from tests.sharing_platform.conftest import NOON, ONE_DATABASE, Platform
-
-pytestmark = pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
+from tests.sharing_platform.conftest import NOON, Platform
 
 HIDDEN = "Niet zichtbaar voor anderen tot de regio uw organisatie heeft goedgekeurd."
 ANSWER = "Hier beantwoordt u aanvragen zodra de regio"

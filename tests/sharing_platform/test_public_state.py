@@ -15,7 +15,7 @@ from sharing_platform.bounds import Bounds
 from sharing_platform.live_updates import TOPICS, Listener, LiveUpdates
 from sharing_platform.machines.public_state import ReportedState, public_state, report
 from sharing_platform.machines.windows import quarter_of
-from tests.sharing_platform.conftest import NOON, ONE_DATABASE, Platform
+from tests.sharing_platform.conftest import NOON, Platform
 from tests.sharing_platform.crawl import crawl
 
 STATES = ("in_use", "standing_still", "out_of_service", "unknown")
@@ -82,7 +82,6 @@ def test_others_do_not_learn_why_hours_are_not_free(platform: Platform, how: str
     assert (asked.status_code, asked.json()["code"], len(asked.json()["alternatives"])) == (409, "taken", 1)
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_nothing_that_others_can_read_is_finer_than_the_quarter(platform: Platform) -> None:
     platform.offer("o1", 3, 40, booking="on_request", minimum_hours=1)
     platform.startup.post("/api/v1/offers/o1/booking", json={"end": (NOON + timedelta(hours=4)).isoformat()})
@@ -112,7 +111,6 @@ def test_open_pages_of_others_are_told_at_quarters_alone() -> None:
     assert asyncio.run(heard(None)) == [set(), set(TOPICS)]
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_each_quarter_is_told_whether_anything_has_happened_or_not(platform: Platform) -> None:
     with platform.anyone.stream("GET", "/live") as stream:
         lines = (line for line in stream.iter_lines() if line.startswith("event:"))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sharing_platform.organisations.permissions import Kind
-from tests.sharing_platform.conftest import ONE_DATABASE, Platform
+from tests.sharing_platform.conftest import Platform
 from tests.sharing_platform.crawl import crawl
 
 
@@ -50,7 +50,6 @@ def test_a_machine_is_seen_by_those_who_see_its_hours(
     assert 'data-machine="mill-1"' in own.get("/").text
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_nothing_of_a_partners_machine_is_found_by_reading_everything(platform: Platform) -> None:
     platform.machine("press-9", "Kantpers", now="in_use")
     platform.offer(machine="press-9", visibility="partners", partners=["hal-3"])

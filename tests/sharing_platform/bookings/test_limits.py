@@ -15,7 +15,7 @@ from sharing_platform.bounds import Bounds
 from sharing_platform.i18n import LANGUAGES, texts
 from sharing_platform.organisations.permissions import Kind, Right, Role
 from tests.servers import wait_for
-from tests.sharing_platform.conftest import ONE_DATABASE, Platform, client
+from tests.sharing_platform.conftest import Platform, client
 from tests.sharing_platform.organisations.test_permissions import ask, routes
 
 BOUNDS = Bounds()
@@ -38,7 +38,6 @@ def refuse(platform: Platform, organisation: str, approved: bool = False) -> Non
     assert region.put(path, json={"approved": approved}).status_code == 200
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_what_is_refused_may_do_nothing(platform: Platform) -> None:
     """Every route that changes something, by its owner, its own program, and the program that the operator gave a token."""
     owner = platform.somebody("o@hal.be", "hal-2", Role.OWNER)
@@ -74,7 +73,6 @@ def test_what_a_refused_organisation_waits_for_ends(platform: Platform) -> None:
     assert [one["id"] for one in platform.anyone.get("/api/v1/offers").json()["offers"]] == ["o1", "o2"]
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 @pytest.mark.parametrize(
     ("approved", "machines", "most", "code"),
     [
@@ -100,7 +98,6 @@ def test_so_many_requests_wait_at_a_time(
     assert book(seeker, names[most]).status_code == 201, "one less waits"
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_an_organisation_is_bounded_whoever_of_it_asks(platform: Platform) -> None:
     names = offers(platform, BOUNDS.pending_of_organisation + 1, 50)
     people = [platform.somebody(f"{number}@startup.be", "startup") for number in range(3)]
@@ -158,7 +155,6 @@ def test_a_guest_of_a_refused_organisation_gets_nothing(platform: Platform) -> N
     assert platform.hal_2.get("/api/v1/bookings").json()["bookings"] == []
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_so_many_requests_an_hour(platform: Platform) -> None:
     offers(platform, 1)
     seeker = platform.somebody("an@startup.be", "startup")

@@ -12,12 +12,10 @@ from icalendar import Calendar
 
 from sharing_platform.organisations.permissions import Role
 from tests.sharing_platform.bookings.test_requests import ask, state, step
-from tests.sharing_platform.conftest import NOON, ONE_DATABASE, Platform
+from tests.sharing_platform.conftest import NOON, Platform
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
-
-pytestmark = pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 
 
 def plain_browser(browser: Browser, platform: Platform, who: httpx2.Client) -> BrowserContext:

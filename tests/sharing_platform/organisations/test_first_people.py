@@ -16,12 +16,11 @@ from sharing_platform.organisations.models import Account
 from sharing_platform.organisations.names import resembling
 from sharing_platform.organisations.permissions import Kind, Role
 from tests.servers import wait_for
-from tests.sharing_platform.conftest import NOON, ONE_DATABASE, TOKENS, Platform, Postbox, client
+from tests.sharing_platform.conftest import NOON, TOKENS, Platform, Postbox, client
 
 PASSWORD = "een zin die lang genoeg is"
 EVA = "eva@hal-2.be"
 FORM = {"name": "Eva Peeters", "email": EVA, "kind": "factory", "country": "BE", "enterprise_number": "0123.456.749"}
-ONE = pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 
 
 def browser(platform: Platform) -> httpx2.Client:
@@ -81,7 +80,6 @@ def test_the_configured_owner_is_invited_until_the_factory_has_people(platform: 
     assert written_to(platform, "somebody@else.be") == 0, "who is there invites the others"
 
 
-@ONE
 def test_who_counts_as_somebody_who_answers(platform: Platform) -> None:
     platform.somebody("member@hal-3.be", "hal-3", Role.MEMBER)
     assert {"hal-2", "hal-3"} <= nobody_answers(platform)
@@ -101,7 +99,6 @@ def nobody_answers(platform: Platform) -> set[str]:
         return {one.id for one in factories_without_answer(session)}
 
 
-@ONE
 def test_nobody_takes_the_name_of_another(platform: Platform) -> None:
     owner = platform.somebody("o@hal.be", "hal-2", kind=Kind.FACTORY)
     for name, status in (("Hal 2 NV", 200), ("HAL-3", 422), ("Hal 3 bv", 422), ("Hal Drie", 200), ("Hal Drie", 200)):
@@ -112,7 +109,6 @@ def test_nobody_takes_the_name_of_another(platform: Platform) -> None:
     assert "Kies een naam die daarvan te onderscheiden is" in shown.text
 
 
-@ONE
 def test_registering_under_the_name_of_a_factory_says_so(platform: Platform) -> None:
     with browser(platform) as eva:
         shown = eva.post("/register", data=FORM | {"organisation": "Hal 2 NV"})

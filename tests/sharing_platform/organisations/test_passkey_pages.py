@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from tests.sharing_platform.conftest import ONE_DATABASE, Platform
+from tests.sharing_platform.conftest import Platform
 from tests.sharing_platform.organisations.test_passkeys import PASSWORD
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ def opened(browser: Browser, platform: Platform) -> Callable[[str], Page]:
     return open_page
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_in_a_browser(opened: Callable[..., Page], platform: Platform) -> None:
     page = opened("/account", signed_in=True)
     errors: list[str] = []
@@ -70,7 +69,6 @@ def test_in_a_browser(opened: Callable[..., Page], platform: Platform) -> None:
     assert [one for one in errors if "422" not in one] == []
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_the_password_is_asked_for_when_it_is_needed(opened: Callable[..., Page], platform: Platform) -> None:
     page = opened("/account", signed_in=True)
     own = page.locator("#passkeys")
@@ -87,7 +85,6 @@ def test_the_password_is_asked_for_when_it_is_needed(opened: Callable[..., Page]
     expect(page.get_by_text("De passkey is toegevoegd.")).to_be_visible()
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 @pytest.mark.parametrize("how", ["without scripts", "at another address"])
 def test_without_passkeys_there_is_the_password(opened: Callable[..., Page], platform: Platform, how: str) -> None:
     page = opened("/sign-in", scripts=how != "without scripts")

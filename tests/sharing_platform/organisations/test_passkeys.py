@@ -18,7 +18,7 @@ from sharing_platform.organisations.rate_limits import (
     Bound,
     count_in_transaction,
 )
-from tests.sharing_platform.conftest import ONE_DATABASE, Platform, client
+from tests.sharing_platform.conftest import Platform, client
 from tests.sharing_platform.organisations.authenticator import Authenticator
 
 PASSWORD = "een zin die lang genoeg is"
@@ -104,7 +104,6 @@ WRONG: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_what_is_not_the_passkey_does_not_sign_in(platform: Platform) -> None:
     """The same answer whatever is wrong, and nobody else is kept out."""
     own = platform.somebody("an@startup.be", "startup")
@@ -128,7 +127,6 @@ NONSENSE: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_nonsense_is_no_passkey(platform: Platform) -> None:
     browser, own = browser_of(platform), platform.somebody("an@startup.be", "startup")
     for credential in NONSENSE:
@@ -164,7 +162,6 @@ def test_an_answer_is_good_once_soon_and_in_the_browser_that_asked(platform: Pla
         assert session.execute(text("SELECT count(*) FROM passkey_challenge")).scalar() == 0, "forgotten"
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_a_wrong_answer_uses_the_question_up(platform: Platform) -> None:
     own = platform.somebody("an@startup.be", "startup")
     key = authenticator(platform)
@@ -200,7 +197,6 @@ def test_what_was_asked_for_signing_in_adds_nothing(platform: Platform) -> None:
     assert code_of(mixed.post(SIGN_IN, json={"credential": key.get(asked)})) == "passkey_wrong"
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_anothers_passkeys_are_not_there(platform: Platform) -> None:
     own, other = platform.somebody("an@startup.be", "startup"), platform.somebody("b@b.be", "startup")
     passkey = add(own, authenticator(platform)).json()["id"]
@@ -212,7 +208,6 @@ def test_anothers_passkeys_are_not_there(platform: Platform) -> None:
     assert own.get(OWN).json()["passkeys"][0]["name"] == "Laptop"
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_whoever_sits_down_at_an_open_browser_adds_none(platform: Platform) -> None:
     own = platform.somebody("an@startup.be", "startup", password=PASSWORD)
     platform.present[0] += timedelta(minutes=11)
@@ -224,7 +219,6 @@ def test_whoever_sits_down_at_an_open_browser_adds_none(platform: Platform) -> N
     assert codes[-1] == 429, "guessing is bounded as elsewhere"
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_whoever_has_no_password_signs_in_again(platform: Platform) -> None:
     own = platform.somebody("an@startup.be", "startup")
     key = authenticator(platform)
@@ -242,7 +236,6 @@ def test_whoever_has_no_password_signs_in_again(platform: Platform) -> None:
     assert sign_in(browser_of(platform), key).status_code == 204, "passkeys stay"
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_a_mailbox_alone_is_not_enough_for_who_has_a_passkey(platform: Platform) -> None:
     platform.offer()
     own = platform.somebody("an@startup.be", "startup")
@@ -252,7 +245,6 @@ def test_a_mailbox_alone_is_not_enough_for_who_has_a_passkey(platform: Platform)
     assert "/requests/" in platform.mail("an@startup.be", "aangevraagd").get_content()
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_an_account_has_at_most_twenty(platform: Platform) -> None:
     own = platform.somebody("an@startup.be", "startup")
     late = own.post(f"{OWN}/options", json={}).json()
@@ -261,7 +253,6 @@ def test_an_account_has_at_most_twenty(platform: Platform) -> None:
     assert late["user"]["name"] == "an@startup.be"
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_bounds_are_those_of_passwords(platform: Platform) -> None:
     """A stranger in another place is slowed down, by what is asked and by what is answered; the owner gets in."""
     own = platform.somebody("an@startup.be", "startup")
@@ -276,7 +267,6 @@ def test_bounds_are_those_of_passwords(platform: Platform) -> None:
     assert sign_in(known, key).status_code == 204, "known browsers have a bound of their own"
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_who_signs_in_often_is_not_slowed_down(platform: Platform) -> None:
     own = platform.somebody("an@startup.be", "startup")
     key = authenticator(platform)
@@ -286,7 +276,6 @@ def test_who_signs_in_often_is_not_slowed_down(platform: Platform) -> None:
     assert [sign_in(browser_of(platform), key).status_code for _ in range(3)] == [204] * 3
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_a_refused_organisation_stays_refused(platform: Platform) -> None:
     region = platform.somebody("r@limburg.be", "limburg", kind=Kind.REGION)
     own = platform.somebody("o@hal.be", "hal-2")

@@ -21,7 +21,7 @@ from sharing_platform.organisations.permissions import (
     rights_of,
     scopes_of,
 )
-from tests.sharing_platform.conftest import ONE_DATABASE, Platform
+from tests.sharing_platform.conftest import Platform
 
 PUBLIC_API = {
     "GET /api/v1/offers", "GET /api/v1/offers/{offer_id}", "GET /api/v1/machines/{factory}/{machine}", "GET /api/v1/machines/{alias}", "GET /api/v1/listings",
@@ -127,7 +127,6 @@ def callers(platform: Platform) -> dict[str, tuple[httpx2.Client, frozenset[Righ
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_every_route_by_everybody(platform: Platform) -> None:
     platform.machine()
     wrong = []

@@ -15,7 +15,7 @@ from sharing_platform.search.criteria import Wish
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.ranking import document_of, prepare, rank, rank_hours
 from sharing_platform.search.relaxation import FILTERS, used_filters, without_each
-from tests.sharing_platform.conftest import NOON, ONE_DATABASE, Platform
+from tests.sharing_platform.conftest import NOON, Platform
 from tests.sharing_platform.search.test_search import described
 
 if TYPE_CHECKING:
@@ -101,7 +101,6 @@ def test_each_filter_is_left_out_alone() -> None:
     } == set(Wish.model_fields)  # fmt: skip
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 @pytest.mark.parametrize(
     ("query", "said", "then"),
     [
@@ -126,7 +125,6 @@ def test_nothing_found_says_which_filter_is_in_the_way(
     page.close()
 
 
-@pytest.mark.parametrize("platform", ONE_DATABASE, indirect=True)
 def test_a_wanted_notice_begins_with_the_search_that_found_nothing(platform: Platform, browser: Browser) -> None:
     described(platform)
     page = browser.new_page(base_url=platform.url, locale="nl-BE")
