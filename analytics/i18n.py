@@ -1,4 +1,6 @@
-"""Texts of the control room and of alerts in the reader's language: one TOML file per language with the same keys."""
+"""Texts of the control room and of alerts in the reader's language: one TOML file per language with the same keys.
+
+The sharing platform has its own (`sharing_platform/i18n.py`): it imports nothing of ours (decision 17)."""
 
 from __future__ import annotations
 

@@ -83,11 +83,9 @@ def _within(slot: Slot, hours: Sequence[tuple[datetime, datetime]], shortest: ti
 
 
 def _asked(slot: Slot, waiting: list[Approval], rules: MachinePolicy, policy: Policy, now: datetime) -> list[Approval]:
-    """The request for a slot that nobody has answered: the one that waits, or a new one. None where it has only just come into the
-    horizon. Each request of `waiting` is taken once."""
-    slots = _without_todays_end(slot, rules, policy, now)
+    """The requests for a slot that nobody has answered: those that wait already, or new ones. Each request of `waiting` is taken once."""
     found = []
-    for one in slots:
+    for one in _without_the_last_day(slot, rules, policy, now):
         by = min(now + rules.answer_within, one.end - rules.minimum_slot - rules.notice)
         before = next((request for request in waiting if request.overlaps(one)), None)
         if before is None:
@@ -101,9 +99,9 @@ def _asked(slot: Slot, waiting: list[Approval], rules: MachinePolicy, policy: Po
     return found
 
 
-def _without_todays_end(slot: Slot, rules: MachinePolicy, policy: Policy, now: datetime) -> list[Slot]:
-    """A slot that reaches the end of the horizon grows by the hour. Of its last day is asked when the whole day is known, so that nobody is
-    asked for the same machine more than once a day."""
+def _without_the_last_day(slot: Slot, rules: MachinePolicy, policy: Policy, now: datetime) -> list[Slot]:
+    """What of a slot is asked for now. A slot that reaches the end of the horizon grows by the hour: its last day is asked for once the whole day lies
+    within the horizon, so that nobody is asked about a machine more than once a day."""
     end = now + policy.horizon
     if slot.end <= end - _STILL_GROWING or policy.horizon < timedelta(days=2):
         return [slot]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ from sharing_platform.machines.index import IndexEntry, entry_of, get_machine_in
 from sharing_platform.machines.models import OPEN, Machine, Offer
 from sharing_platform.machines.offer_search import find_offers, other_offers
 from sharing_platform.machines.offers import find_offer, visible_to
+from sharing_platform.machines.prices import TimedPrice
 from sharing_platform.machines.schemas import MachineOut
 from sharing_platform.machines.search_pages import listing_page
 from sharing_platform.organisations.dependencies import Page, PageRequest
@@ -208,14 +210,14 @@ def markup_of(page: PageRequest, offer: Offer, entry: IndexEntry) -> str | None:
         item["seller"] = {"@type": "Organization", "name": entry.factory_name}
     if offer.price_per_hour is not None:
         item["priceSpecification"] = {
-            "@type": "UnitPriceSpecification", **_price_markup(offer), "priceCurrency": "EUR",
+            "@type": "UnitPriceSpecification", **_price_markup(offer.price_per_hour, offer.timed_prices), "priceCurrency": "EUR",
             "unitCode": "HUR", "valueAddedTaxIncluded": False,
         }  # fmt: skip
     return json.dumps(item, ensure_ascii=False).replace("<", "\\u003c")
 
 
-def _price_markup(offer: Offer) -> dict[str, str]:
-    if not offer.timed_prices:
-        return {"price": str(offer.price_per_hour)}
-    prices = [offer.price_per_hour, *(one.per_hour for one in offer.timed_prices)]
-    return {"minPrice": str(min(prices)), "maxPrice": str(max(prices))}  # type: ignore[type-var]  # with such hours, none is to be agreed
+def _price_markup(per_hour: Decimal, others: Sequence[TimedPrice]) -> dict[str, str]:
+    if not others:
+        return {"price": str(per_hour)}
+    prices = [per_hour, *(one.per_hour for one in others)]
+    return {"minPrice": str(min(prices)), "maxPrice": str(max(prices))}
