@@ -111,7 +111,8 @@ class Publisher:
         self._backoff = Backoff()
         self._recent = RecentDeliveries(resend.total_seconds())
         self._stopping = asyncio.Event()
-        self._away = False
+        self._reasons: set[str] = set()
+        """Why the broker cannot be used, as far as it was logged; empty while it can."""
         self._health_due = 0.0
         self.connected = False
         self.subscribed = True
@@ -122,7 +123,7 @@ class Publisher:
     @property
     def held_up(self) -> bool:
         """Whether the broker is unreachable or has no subscriber for reports, so that the outbox cannot be emptied."""
-        return self._away or not self.subscribed
+        return bool(self._reasons) or not self.subscribed
 
     def stop(self) -> None:
         """Make `run` return; reports not yet acknowledged stay in the outbox."""
@@ -138,13 +139,8 @@ class Publisher:
                     await self._serve(client)
                     return
             except (MqttError, UserError) as error:
-                if not self._away:
-                    _log.warning(
-                        "MQTT broker %s: %s. Reports wait in the outbox; trying again.",
-                        self._settings.address,
-                        str(error).rstrip("."),
-                    )
-                self._away, self.connected = True, False
+                self._warn_once(str(error).rstrip("."))
+                self.connected = False
                 self._outbox.give_back()
                 # Real time: the broker is real even if the machines are simulated.
                 await self._pause(self._backoff.next_delay())
@@ -152,9 +148,17 @@ class Publisher:
     def _mark_healthy(self) -> None:
         """Everything sent so far has been acknowledged."""
         self._backoff.reset()
-        if self._away:
+        if self._reasons:
             _log.info("MQTT broker %s: connected again.", self._settings.address)
-            self._away = False
+            self._reasons.clear()
+
+    def _warn_once(self, reason: str) -> None:
+        """Each reason once in an outage: a broker that is back but refuses the connection is not the one that could not be reached."""
+        if reason not in self._reasons:
+            _log.warning(
+                "MQTT broker %s: %s. Reports wait in the outbox; trying again.", self._settings.address, reason
+            )
+            self._reasons.add(reason)
 
     def _client(self) -> MqttClient:
         will = Will(self._status_topic, b"offline")

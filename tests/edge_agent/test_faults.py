@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -37,6 +37,7 @@ BLACK_HOLE_S = float(os.environ.get("VRIJLOOP_BLACK_HOLE_S", "15"))
 BROKER_AWAY_S = float(os.environ.get("VRIJLOOP_BROKER_AWAY_S", "15"))
 AGENT_KILLS = int(os.environ.get("VRIJLOOP_AGENT_KILLS", "8"))
 """The short form of the campaign, which is `make campaign`: two minutes, fifty kills."""
+Script = Sequence[tuple[datetime, MachineState]]
 CHANGES_EVERY = timedelta(milliseconds=200)
 
 
@@ -66,10 +67,24 @@ class Listener:
     def changes(self, machine: str, start: datetime, end: datetime) -> list[tuple[datetime, MachineState]]:
         found = [
             (since, state)
-            for (name, since), (state, _) in self.intervals.items()
+            for (name, since), (state, _) in list(self.intervals.items())
             if name == machine and start < since < end and state is not MachineState.UNKNOWN
         ]
         return sorted(found)
+
+    def wait_for_changes(self, machine: str, script: Script, start: datetime, end: datetime) -> None:
+        """Until every change between the two moments has arrived, and nothing else."""
+        expected = [(since, state) for since, state in script if start < since < end]
+        try:
+            wait_for(lambda: len(self.changes(machine, start, end)) >= len(expected), "all changes")
+        except AssertionError as error:
+            found = self.changes(machine, start, end)
+            missing = [since.time().isoformat() for since, state in expected if (since, state) not in found]
+            raise AssertionError(
+                f"{error}: {len(missing)} of {len(expected)} between {start.time()} and {end.time()} are missing: {missing[:5]}; "
+                f"listener connected: {self._client.is_connected()}, numbers missing: {self.sequences.missing} of {self.sequences.count}"
+            ) from None
+        assert self.changes(machine, start, end) == expected
 
     def close(self) -> None:
         self._client.disconnect()
@@ -129,12 +144,6 @@ def running_agent(configured: AgentSettings) -> Iterator[Agent]:
     assert not thread.is_alive()
 
 
-def passed(
-    script: list[tuple[datetime, MachineState]], start: datetime, end: datetime
-) -> list[tuple[datetime, MachineState]]:
-    return [(since, state) for since, state in script if start < since < end]
-
-
 def pause(seconds: float) -> None:
     """A fault lasts a while: this is no waiting for something to happen."""
     time.sleep(seconds)
@@ -153,8 +162,7 @@ def test_a_black_hole_between_agent_and_broker_loses_nothing(tmp_path: Path, bro
         proxy.black_hole.clear()
         proxy.cut()  # what the hole had swallowed never comes: the kernel gives such a connection up some time
         end = CLOCK.now() + timedelta(seconds=2)
-        wait_for(lambda: len(listener.changes("m1", start, end)) >= len(passed(script, start, end)), "all changes", 90)
-        assert listener.changes("m1", start, end) == passed(script, start, end)
+        listener.wait_for_changes("m1", script, start, end)
     wait_for(lambda: listener.sequences.missing == 0, "no number to be missing")
     listener.close()
     proxy.close()
@@ -174,7 +182,7 @@ def test_a_black_hole_between_agent_and_machine_leaves_no_wrong_state(tmp_path: 
             proxy.cut()
             wait_for(lambda: seen(agent) is not MachineState.UNKNOWN, "the machine to be back", 60)
         truth = dict(script)
-        for (_, since), (state, _) in listener.intervals.items():
+        for (_, since), (state, _) in list(listener.intervals.items()):
             if state is not MachineState.UNKNOWN:
                 assert truth.get(since) is state
         proxy.close()
@@ -198,8 +206,7 @@ def test_a_broker_that_is_away_for_long_loses_nothing(tmp_path: Path, broker: Mo
         assert agent.outbox.depth() >= BROKER_AWAY_S / CHANGES_EVERY.total_seconds() * 0.9
         broker.start()
         end = CLOCK.now()
-        wait_for(lambda: len(listener.changes("m1", start, end)) >= len(passed(script, start, end)), "all changes", 90)
-        assert listener.changes("m1", start, end) == passed(script, start, end)
+        listener.wait_for_changes("m1", script, start, end)
     wait_for(lambda: listener.sequences.missing == 0, "no number to be missing")
     listener.close()
 
@@ -221,8 +228,7 @@ def test_connections_cut_in_mid_frame_lose_nothing(
                 to_broker.cut_after(chance.randint(1, 400))
                 wait_for(lambda before=before: len(listener.intervals) > before + 3, "changes after the cut")  # type: ignore[misc]
             end = CLOCK.now() - timedelta(seconds=1)
-            wait_for(lambda: len(listener.changes("m1", start, end)) >= len(passed(script, start, end)), "all changes")
-            assert listener.changes("m1", start, end) == passed(script, start, end)
+            listener.wait_for_changes("m1", script, start, end)
             for _ in range(2):  # and towards the machine: it is followed again, and nothing wrong is said
                 before = len(listener.intervals)
                 to_machine.cut_after(chance.randint(1, 400))
@@ -231,7 +237,7 @@ def test_connections_cut_in_mid_frame_lose_nothing(
         truth = dict(script)
         assert all(
             truth.get(since) is state
-            for (_, since), (state, _) in listener.intervals.items()
+            for (_, since), (state, _) in list(listener.intervals.items())
             if state is not MachineState.UNKNOWN
         )
         to_machine.close()

@@ -94,13 +94,33 @@ async def test_reports_wait_while_the_broker_is_away(
     await asyncio.to_thread(broker.start)
     await until(lambda: listener.sequences().ranges == [(1, 1400)])
     await until(lambda: outbox.depth() == 0)
-    assert caplog.text.count("Reports wait in the outbox") == 1, "said once, not at every attempt"
+    said = [record.getMessage() for record in caplog.records if "Reports wait" in record.getMessage()]
+    assert len(said) == len(set(said)), "each reason is said once, not at every attempt"
     publisher.stop()
     await running
     await until(lambda: listener.status[-1:] == ["offline"])
     assert "online" in listener.status
     outbox.close()
     listener.close()
+
+
+async def test_a_broker_that_comes_back_and_refuses_the_agent_is_said(
+    broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is another fault than a broker that is away, and somebody else must act."""
+    outbox, committed = Outbox(tmp_path / "outbox.sqlite"), asyncio.Event()
+    publisher = Publisher(BrokerSettings(url=broker.url), "genk", "gw-1", outbox, committed)
+    running = asyncio.create_task(publisher.run())
+    await until(lambda: publisher.connected)
+    await asyncio.to_thread(broker.stop)
+    await until(lambda: "the connection was lost" in caplog.text)
+    broker.extra = "allow_anonymous false\n"
+    await asyncio.to_thread(broker.start)
+    await until(lambda: "it refuses the connection (Not authorized)" in caplog.text)
+    assert publisher.held_up
+    publisher.stop()
+    await running
+    outbox.close()
 
 
 @pytest.mark.servers
