@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
 from sharing_platform.bookings import service, transitions
 from sharing_platform.bookings.lifecycle import FIRM, Party, State
 from sharing_platform.bookings.schemas import (
+    AlternativesOut,
     AskIn,
     BookingOut,
     BookingPage,
@@ -20,7 +21,7 @@ from sharing_platform.bookings.schemas import (
 )
 from sharing_platform.dependencies import Context, ReadSession, client_address
 from sharing_platform.errors import NotFoundError, TakenError
-from sharing_platform.machines.service import offer_out
+from sharing_platform.machines.index import Index
 from sharing_platform.organisations.dependencies import Asker, MaybeActor, MaybePerson, Reader, Writer
 from sharing_platform.organisations.permissions import organisation_of
 from sharing_platform.parameters import Cursor, IdempotencyKey, Limit, OfferPath, Uuid
@@ -31,6 +32,28 @@ router = APIRouter(prefix="/api/v1/bookings", tags=["bookings"])
 offer_requests = APIRouter(prefix="/api/v1", tags=["offers"])
 listing_requests = APIRouter(prefix="/api/v1/listings", tags=["listings"])
 """Requests for an offer or a listing: their addresses lie below those of what is requested."""
+
+_TAKEN: dict[str, Any] = {
+    "description": "It cannot be done as things stand now; where the hours are taken (`code` is `taken`), with `alternatives`",
+    "content": {
+        "application/problem+json": {
+            "schema": {
+                "allOf": [
+                    {"$ref": "#/components/schemas/ProblemOut"},
+                    {
+                        "type": "object",
+                        "properties": {
+                            "alternatives": {
+                                "type": "array",
+                                "items": {"$ref": "#/components/schemas/AlternativeOut"},
+                            }
+                        },
+                    },
+                ]
+            }
+        }
+    },
+}
 
 
 @router.get("", responses=problems(401, 403, 404, 422))
@@ -71,6 +94,20 @@ def post_state(booking_id: Uuid, wanted: StepIn, actor: Writer, context: Context
     return service.change_state(context, actor, booking_id, wanted)
 
 
+@router.get("/{booking_id}/alternatives", responses=problems(401, 403, 404))
+def get_alternatives(
+    booking_id: Uuid, session: ReadSession, actor: Reader, context: Context, index: Index
+) -> AlternativesOut:
+    """What else is free, for a seeker whose request was declined or expired, or whose booking was cancelled or withdrawn; otherwise nothing."""
+    booking, party = service.own_booking(session, booking_id, actor)
+    return AlternativesOut(
+        alternatives=[
+            service.alternative_out(one, entry, organisation_of(actor))
+            for one, entry in service.instead_of_booking(session, index, booking, party, actor, context.now())
+        ]
+    )
+
+
 @router.get("/{booking_id}/history", responses=problems(401, 403, 404))
 def get_history(booking_id: Uuid, session: ReadSession, actor: Reader) -> HistoryOut:
     """All steps of a booking. Steps are never changed or removed."""
@@ -96,12 +133,14 @@ def post_message(booking_id: Uuid, wanted: MessageIn, actor: Asker, context: Con
     status_code=201,
     responses={
         202: {"model": BookingOut, "description": "The e-mail address is to be confirmed first"},
-        **problems(401, 403, 404, 409, 422, 429),
+        **problems(401, 403, 404, 422, 429),
+        409: _TAKEN,
     },
 )
 def post_booking(
     offer_id: OfferPath,
     context: Context,
+    index: Index,
     actor: MaybeActor,
     person: MaybePerson,
     request: Request,
@@ -125,8 +164,10 @@ def post_booking(
             address=client_address(request),
         )
     except TakenError as problem:
-        found, viewer = service.free_instead(context, offer_id, actor), organisation_of(actor)
-        problem.members["alternatives"] = [offer_out(offer, viewer).model_dump(mode="json") for offer in found]
+        problem.members["alternatives"] = [
+            service.alternative_out(one, entry, organisation_of(actor)).model_dump(mode="json")
+            for one, entry in service.instead_of_offer(context, index, offer_id, actor)
+        ]
         raise
     if actor is None:
         response.status_code = 202

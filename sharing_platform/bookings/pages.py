@@ -10,11 +10,9 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from pydantic import ValidationError
-from sqlalchemy.orm import Session
 
 from sharing_platform.bookings import service, transitions
-from sharing_platform.bookings.alternatives import alternatives
-from sharing_platform.bookings.lifecycle import LIVE, PENDING, Party
+from sharing_platform.bookings.lifecycle import PENDING
 from sharing_platform.bookings.requests import LISTING_CANCELLATION_HOURS
 from sharing_platform.bookings.schemas import AskIn, MessageIn, StepIn
 from sharing_platform.database import read_session
@@ -22,8 +20,7 @@ from sharing_platform.dependencies import client_address
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError, PlatformError, TakenError
 from sharing_platform.listings.pages import find_shown
 from sharing_platform.machines.choices import FurtherChoice
-from sharing_platform.machines.index import IndexEntry, entry_of, get_machine_index
-from sharing_platform.machines.models import Offer
+from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.pages import choice_asked, chosen_of, shown_offer, start_and_length
 from sharing_platform.machines.search_pages import listing_page
 from sharing_platform.organisations.dependencies import Page, PageRequest
@@ -187,8 +184,6 @@ def _page(
 ) -> HTMLResponse:
     with read_session(page.context.sessions) as session:
         booking, party = service.own_booking(session, booking_id, actor)
-        offer = session.get(Offer, booking.offer_id) if booking.offer_id else None
-        lost = party is Party.SEEKER and booking.state not in LIVE and offer is not None
         seeker = session.get(Organisation, booking.seeker) if booking.seeker else None
         values: dict[str, Any] = {
             "booking": service.booking_out(session, booking, party, page.now),
@@ -196,15 +191,10 @@ def _page(
             "seeker": seeker,
             "events": service.events_out(transitions.history(session, booking)),
             "messages": service.messages_out(session, booking, party),
-            "alternatives": _alternatives(page, session, offer) if lost and offer is not None else [],
+            "alternatives": service.instead_of_booking(
+                session, get_machine_index(page.request), booking, party, actor, page.now
+            ),
         }
     if error is None and not problems:
         return page.render("booking.html", **values)
     return page.render_form("booking.html", error, form or {}, problems or {}, **values)
-
-
-def _alternatives(page: PageRequest, session: Session, offer: Offer) -> list[tuple[Offer, IndexEntry]]:
-    """What else is free, with what the visitor may know of its machine."""
-    entries = get_machine_index(page.request).entries(session)
-    found = alternatives(session, offer, page.now, page.viewer, page.organisation)
-    return [(one, entry_of(one, entries, page.organisation)) for one in found]

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from sharing_platform.bookings.lifecycle import Party, State
+from sharing_platform.machines.schemas import DescribedOffer
 from sharing_platform.organisations.schemas import LinkIn
 from sharing_platform.schemas import ApiModel, Email, LongText, Moment, OfferId, OrganisationName, Text
 
@@ -165,6 +166,19 @@ class MessagesOut(ApiModel):
     """The messages between the parties, the oldest first."""
 
     messages: list[MessageOut]
+
+
+class AlternativeOut(DescribedOffer):
+    """Hours that can be requested instead of those that somebody else has, or that were refused. `start` to `end` is all that is free of the offer, or what
+    lies beside refused hours; `windows` and `prices` are those of these hours."""
+
+    price: Decimal | None = Field(description="Of all these hours, without VAT; null: to be agreed.")
+
+
+class AlternativesOut(ApiModel):
+    """Those of the same machine before those of the same process, the nearest in time first."""
+
+    alternatives: list[AlternativeOut]
 
 
 class FeedIn(ApiModel):

@@ -8,12 +8,13 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.bookings import calendar_feeds, guests, requests, transitions
-from sharing_platform.bookings.alternatives import alternatives
+from sharing_platform.bookings.alternatives import Alternative, alternatives
 from sharing_platform.bookings.lifecycle import AGREED, LIVE, PENDING, Party, State, steps_open_to
 from sharing_platform.bookings.models import Booking, BookingEvent, BookingMessage, CalendarFeed
 from sharing_platform.bookings.notifier import BookingNotifier
 from sharing_platform.bookings.requests import Seeker
 from sharing_platform.bookings.schemas import (
+    AlternativeOut,
     AskIn,
     BookingOut,
     BookingPage,
@@ -29,8 +30,10 @@ from sharing_platform.database import read_session
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import NotAllowedError, NotFoundError, NotSignedInError
 from sharing_platform.listings.records import shown_listing
+from sharing_platform.machines.index import IndexEntry, MachineIndex, entry_of
 from sharing_platform.machines.models import Machine, Offer
 from sharing_platform.machines.offers import find_offer, visible_to
+from sharing_platform.machines.service import described_out
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.mail import queue_mail
 from sharing_platform.organisations import rate_limits
@@ -92,14 +95,46 @@ def _seeker(session: Session, actor: Actor | None, person: SignedIn | None, want
     return Seeker(organisation, session.get(Account, account_id) if account_id else None)
 
 
-def free_instead(context: PlatformContext, offer_id: str, actor: Actor | None) -> list[Offer]:
-    """What else is free; nothing if the caller may not know of the offer."""
-    viewer = viewer_of(actor)
+def instead_of_offer(
+    context: PlatformContext, index: MachineIndex, offer_id: str, actor: Actor | None
+) -> list[tuple[Alternative, IndexEntry]]:
+    """What else is free, with what the caller may know of its machine; nothing if they may not know of the offer."""
     with read_session(context.sessions) as session:
         offer = find_offer(session, offer_id, organisation_of(actor))
-        if offer is None or not visible_to(offer, viewer):
+        if offer is None or not visible_to(offer, viewer_of(actor)):
             return []
-        return alternatives(session, offer, context.now(), viewer, organisation_of(actor))
+        return _instead(session, index, offer, actor, context.now())
+
+
+def instead_of_booking(
+    session: Session, index: MachineIndex, booking: Booking, party: Party, actor: Actor, now: datetime
+) -> list[tuple[Alternative, IndexEntry]]:
+    """The same for a seeker whose request came to nothing; nothing for others."""
+    offer = session.get(Offer, booking.offer_id) if booking.offer_id is not None else None
+    if offer is None or party is not Party.SEEKER or State(booking.state) in LIVE | {State.REQUESTED}:
+        return []
+    return _instead(session, index, offer, actor, now)
+
+
+def _instead(
+    session: Session, index: MachineIndex, offer: Offer, actor: Actor | None, now: datetime
+) -> list[tuple[Alternative, IndexEntry]]:
+    entries = index.entries(session)
+    found = alternatives(session, offer, now, viewer_of(actor), organisation_of(actor))
+    return [(one, entry_of(one.offer, entries, organisation_of(actor))) for one in found]
+
+
+def alternative_out(one: Alternative, entry: IndexEntry, viewer: str | None) -> AlternativeOut:
+    described = described_out(one.offer, entry, viewer).model_dump()
+    inside = [price for price in one.offer.timed_prices if price.start < one.end and one.start < price.end]
+    part = {
+        "start": one.start,
+        "end": one.end,
+        "windows": [window.as_row() for window in one.offer.windows_inside((one.start, one.end))],
+        "prices": [price.as_row() for price in inside],
+        "price": one.price,
+    }
+    return AlternativeOut.model_validate(described | part)
 
 
 def change_state(context: PlatformContext, actor: Actor, booking_id: str, step: StepIn) -> BookingOut:

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, exists, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, exists, func, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from sharing_platform.errors import InvalidError
@@ -234,34 +234,24 @@ def _between(session: Session, first: date | None, last: date | None, zone: str)
     return and_(*conditions)
 
 
-def nearest_offers(
-    session: Session,
-    offer: Offer,
-    now: datetime,
-    viewer: str | None,
-    count: int = 3,
-    *,
-    without: ColumnElement[bool],
-) -> list[Offer]:
-    """Other open offers, of the same machine and then of the same process, the nearest in time first; `without`: those that this condition is true of are
-    left out."""
-    found: dict[str, Offer] = {}
-    machine = session.get(Machine, (offer.factory, offer.machine))
+def offers_like(session: Session, offer: Offer) -> list[Select[Offer]]:
+    """Offers of the same machine and, where that has a process, of the same process."""
     same_machine = select(Offer).where(Offer.factory == offer.factory, Offer.machine == offer.machine)
-    queries = [same_machine]
-    if machine is not None and machine.process:
-        same = (Machine.factory == Offer.factory) & (Machine.machine == Offer.machine)
-        queries.append(select(Offer).join(Machine, same).where(Machine.process == machine.process))
-    for query in queries:
-        free = query.where(_is_open(now, viewer), not_(without))
-        later = free.where(Offer.start >= offer.start).order_by(Offer.start, Offer.public_id)
-        earlier = free.where(Offer.start < offer.start).order_by(Offer.start.desc(), Offer.public_id)
-        near = [neighbour for side in (later, earlier) for neighbour in session.scalars(side.limit(count))]
-        for neighbour in sorted(near, key=lambda neighbour: (abs(neighbour.start - offer.start), neighbour.public_id)):
-            found.setdefault(neighbour.id, neighbour)
-        if len(found) >= count:
-            break
-    return list(found.values())[:count]
+    machine = session.get(Machine, (offer.factory, offer.machine))
+    if machine is None or not machine.process:
+        return [same_machine]
+    same = (Machine.factory == Offer.factory) & (Machine.machine == Offer.machine)
+    return [same_machine, select(Offer).join(Machine, same).where(Machine.process == machine.process)]
+
+
+def nearest_offers(
+    session: Session, which: Select[Offer], moment: datetime, now: datetime, viewer: str | None, count: int
+) -> list[Offer]:
+    """Open offers that begin soonest before and after a moment: `count` on either side."""
+    free = which.where(_is_open(now, viewer))
+    later = free.where(Offer.start >= moment).order_by(Offer.start, Offer.public_id)
+    earlier = free.where(Offer.start < moment).order_by(Offer.start.desc(), Offer.public_id)
+    return [neighbour for side in (later, earlier) for neighbour in session.scalars(side.limit(count))]
 
 
 def other_offers(session: Session, offer: Offer, now: datetime, viewer: str | None, count: int = 5) -> list[Offer]:

@@ -108,13 +108,20 @@ class OfferOut(OfferTerms):
     changed: datetime
 
 
-class FoundOffer(OfferOut):
-    """An offer found by a search. `score`: how well it matches, 0 to 1, with the reasons. `window`: the surest one in which the hours asked for can
-    begin on the days asked for; without hours, the longest."""
+class DescribedOffer(OfferOut):
+    """An offer with what the reader may know of its machine. Of an anonymous one, others see no `factory_name` and no `place`, and a `title` made of its
+    alias."""
 
+    factory_name: str | None
     title: str
     process: str
     place: str
+
+
+class FoundOffer(DescribedOffer):
+    """An offer found by a search. `score`: how well it matches, 0 to 1, with the reasons. `window`: the surest one in which the hours asked for can
+    begin on the days asked for; without hours, the longest."""
+
     distance_km: float | None
     window: OfferedWindow
     score: float

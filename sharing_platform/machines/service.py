@@ -13,12 +13,13 @@ from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import NotFoundError
 from sharing_platform.etags import check_match
 from sharing_platform.machines import offers
-from sharing_platform.machines.index import MachineIndex
+from sharing_platform.machines.index import IndexEntry, MachineIndex
 from sharing_platform.machines.models import OPEN, Machine, Offer
 from sharing_platform.machines.offer_order import RankedOffer
 from sharing_platform.machines.offer_search import machine_visible
 from sharing_platform.machines.public_state import PublicState, public_state
 from sharing_platform.machines.schemas import (
+    DescribedOffer,
     FoundOffer,
     LiveState,
     MachineIn,
@@ -187,14 +188,21 @@ def offer_out(offer: Offer, viewer: str | None) -> OfferOut:
     )
 
 
+def described_out(offer: Offer, entry: IndexEntry, viewer: str | None) -> DescribedOffer:
+    """`entry`: what the viewer may know of its machine."""
+    return DescribedOffer(
+        **offer_out(offer, viewer).model_dump(),
+        factory_name=entry.factory_name,
+        title=entry.document.title,
+        process=entry.document.process,
+        place=entry.document.place,
+    )
+
+
 def found_out(result: RankedOffer, viewer: str | None) -> FoundOffer:
-    """An offer with what is known of its machine."""
-    document = result.entry.document
+    """An offer with what is known of its machine, and how well it matches."""
     return FoundOffer(
-        **offer_out(result.offer, viewer).model_dump(),
-        title=document.title,
-        process=document.process,
-        place=document.place,
+        **described_out(result.offer, result.entry, viewer).model_dump(),
         distance_km=round(result.ranking.distance, 1) if result.ranking.distance is not None else None,
         window=OfferedWindow.model_validate(result.window.as_row()),
         score=round(result.ranking.score, 4),

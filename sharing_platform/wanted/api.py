@@ -39,10 +39,10 @@ def get_one_wanted(search_id: Uuid, session: ReadSession, actor: MaybeActor) -> 
 
 
 @router.get("/wanted/{search_id}/matches", responses=problems(401, 403, 404))
-def get_wanted_matches(search_id: Uuid, session: ReadSession, actor: Reader) -> MatchesOut:
+def get_wanted_matches(search_id: Uuid, session: ReadSession, actor: Reader, index: Index) -> MatchesOut:
     """The matches of a notice of the caller's, the best first, with the reasons."""
     matching.own_search(session, actor.organisation, WANTED, search_id)
-    return service.matches_out(matching.matches(session, search_id))
+    return service.matches_out(session, index, matching.matches(session, search_id), actor)
 
 
 @router.delete("/wanted/{search_id}", status_code=204, responses=problems(401, 403, 404))
@@ -66,10 +66,10 @@ def post_search(wanted: SearchIn, actor: Asker, person: MaybePerson, context: Co
 
 
 @router.get("/searches/{search_id}/matches", responses=problems(401, 403, 404))
-def get_search_matches(search_id: Uuid, session: ReadSession, actor: Reader) -> MatchesOut:
+def get_search_matches(search_id: Uuid, session: ReadSession, actor: Reader, index: Index) -> MatchesOut:
     """The matches of a saved search, the best first."""
     matching.own_search(session, actor.organisation, SAVED, search_id)
-    return service.matches_out(matching.matches(session, search_id))
+    return service.matches_out(session, index, matching.matches(session, search_id), actor)
 
 
 @router.delete("/searches/{search_id}", status_code=204, responses=problems(401, 403, 404))

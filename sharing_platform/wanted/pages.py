@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -12,9 +10,7 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.database import read_session
 from sharing_platform.errors import NotFoundError, PlatformError
-from sharing_platform.listings.models import Listing
-from sharing_platform.machines.index import entry_of, get_machine_index
-from sharing_platform.machines.offers import find_offer
+from sharing_platform.machines.index import get_machine_index
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import Right, require
@@ -25,7 +21,7 @@ from sharing_platform.search.vocabulary import process_name
 from sharing_platform.wanted import matching, service
 from sharing_platform.wanted.matching import SAVED, WANTED
 from sharing_platform.wanted.models import Match
-from sharing_platform.wanted.schemas import SearchIn
+from sharing_platform.wanted.schemas import MatchedOut, SearchIn
 
 router = APIRouter(include_in_schema=False)
 
@@ -142,24 +138,8 @@ def post_forget(search_id: str, page: Page) -> Response:
     return page.redirect("/desk", "closed")
 
 
-@dataclass(frozen=True)
-class _Matched:
-    """What the page shows of an offer or a listing."""
-
-    title: str
-    start: datetime
-    end: datetime
-
-
-def _what(page: PageRequest, session: Session, match: Match) -> tuple[str, _Matched | None]:
-    """The path of the page of a match, and what is shown of it; None if it is gone."""
-    kind, _, public_id = match.subject.partition(":")
-    path = f"/{kind}s/{public_id}"
-    if kind == "listing":
-        listing = session.get(Listing, public_id)
-        return path, _Matched(listing.title, listing.start, listing.end) if listing is not None else None
-    offer = find_offer(session, public_id, None)
-    if offer is None:
-        return path, None
-    entry = entry_of(offer, get_machine_index(page.request).entries(session), page.organisation)
-    return path, _Matched(entry.document.title, offer.start, offer.end)
+def _what(page: PageRequest, session: Session, match: Match) -> tuple[str, MatchedOut | None]:
+    """The path of the page of a match, and what is shown of it."""
+    actor = require(page.actor, Right.READ)
+    index = get_machine_index(page.request)
+    return f"/{match.subject.replace(':', 's/', 1)}", service.matched_out(session, index, match, actor)

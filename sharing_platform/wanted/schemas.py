@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
+from pydantic import Field
+
 from sharing_platform.schemas import ApiModel, LongText, Title
-from sharing_platform.search.criteria import Wish
+from sharing_platform.search.criteria import Subject, Wish
 from sharing_platform.search.schemas import Reason
 
 
@@ -36,10 +39,29 @@ class SearchPage(ApiModel):
     next: str | None
 
 
+class MatchedOut(ApiModel):
+    """What a match is, as far as the reader may know it. Of an anonymous machine: no `organisation` and no `place`; `machine` is its alias, of which its
+    `title` is made."""
+
+    kind: Subject
+    title: str
+    machine: str | None = Field(description="Null for a listing.")
+    organisation: str | None
+    organisation_name: str | None
+    place: str
+    start: datetime
+    end: datetime
+    price: Decimal | None = Field(
+        description="For each `price_unit`, without VAT; of machine hours, the lowest. Null: to be agreed."
+    )
+    price_unit: str
+
+
 class MatchOut(ApiModel):
     """A match of a wanted notice or saved search: an offer (`offer:…`) or a listing (`listing:…`), its score and the reasons."""
 
     subject: str
+    what: MatchedOut | None = Field(description="Null where it is gone, or no longer the reader's to see.")
     score: float
     reasons: list[Reason]
     found: datetime

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from sqlalchemy.orm import Session
+
 from sharing_platform.dependencies import PlatformContext
-from sharing_platform.machines.index import MachineIndex
+from sharing_platform.errors import NotFoundError
+from sharing_platform.listings.records import listing_facts, shown_listing
+from sharing_platform.machines.index import MachineIndex, entry_of
+from sharing_platform.machines.offers import find_offer, visible_to
 from sharing_platform.organisations.accounts import SignedIn
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.models import Organisation
@@ -11,7 +16,7 @@ from sharing_platform.organisations.permissions import Actor
 from sharing_platform.search.schemas import Reason
 from sharing_platform.wanted import matching
 from sharing_platform.wanted.models import Match, Search
-from sharing_platform.wanted.schemas import MatchesOut, MatchOut, SearchIn, SearchOut
+from sharing_platform.wanted.schemas import MatchedOut, MatchesOut, MatchOut, SearchIn, SearchOut
 
 
 def add(
@@ -52,15 +57,59 @@ def search_out(search: Search, organisation: Organisation) -> SearchOut:
     )  # fmt: skip
 
 
-def matches_out(found: list[Match]) -> MatchesOut:
+def matches_out(session: Session, index: MachineIndex, found: list[Match], actor: Actor) -> MatchesOut:
     return MatchesOut(
         matches=[
             MatchOut(
                 subject=match.subject,
+                what=matched_out(session, index, match, actor),
                 score=round(match.score, 4),
                 reasons=[Reason.model_validate(why) for why in match.reasons],
                 found=match.found,
             )
             for match in found
         ]
+    )
+
+
+def matched_out(session: Session, index: MachineIndex, match: Match, actor: Actor) -> MatchedOut | None:
+    """None where it is gone, or no longer what the actor may see: matches of a closed search are kept as they were."""
+    kind, _, public_id = match.subject.partition(":")
+    if kind == "listing":
+        return _listing_out(session, public_id, actor)
+    offer = find_offer(session, public_id, None)
+    if offer is None or not visible_to(offer, actor.viewer):
+        return None
+    entry = entry_of(offer, index.entries(session), actor.organisation)
+    return MatchedOut(
+        kind="machine",
+        title=entry.document.title,
+        machine=entry.machine,
+        organisation=entry.factory,
+        organisation_name=entry.factory_name,
+        place=entry.document.place,
+        start=offer.start,
+        end=offer.end,
+        price=offer.lowest_per_hour,
+        price_unit="hour",
+    )
+
+
+def _listing_out(session: Session, listing_id: str, actor: Actor) -> MatchedOut | None:
+    try:
+        found = shown_listing(session, listing_id, actor.viewer)
+    except NotFoundError:
+        return None
+    listing = found.listing
+    return MatchedOut(
+        kind=listing.kind,
+        title=listing.title,
+        machine=None,
+        organisation=found.owner.id,
+        organisation_name=found.owner.name,
+        place=listing_facts(listing, found.owner).place,
+        start=listing.start,
+        end=listing.end,
+        price=listing.price,
+        price_unit=listing.price_unit,
     )

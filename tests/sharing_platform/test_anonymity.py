@@ -131,6 +131,29 @@ def test_what_is_refused_says_nothing_either(platform: Platform, owner: httpx2.C
             assert client.get(path).status_code == 404, path
 
 
+def test_suggestions_and_matches_have_a_title_that_says_nothing(platform: Platform, owner: httpx2.Client) -> None:
+    """Nor do they say whose the machine is to whom another request of theirs was refused."""
+    ids = fill(platform)
+    assert (
+        platform.hal_2.post(f"/api/v1/bookings/{ids['booking']}/state", json={"state": "declined"}).status_code == 200
+    )
+    answer = platform.startup.get(f"/api/v1/bookings/{ids['booking']}/alternatives")
+    offered = platform.startup.get("/api/v1/offers").json()["offers"]
+    title, alias = offered[0]["title"], offered[0]["machine"]
+    found = answer.json()["alternatives"]
+    assert found
+    assert {(one["title"], one["machine"], one["factory"], one["factory_name"], one["place"]) for one in found} == {
+        (title, alias, None, None, "")
+    }
+    notice = platform.startup.get("/api/v1/searches").json()["searches"][0]["id"]
+    matches = platform.startup.get(f"/api/v1/searches/{notice}/matches")
+    whats = [one["what"] for one in matches.json()["matches"]]
+    assert {(one["title"], one["machine"], one["organisation"], one["place"]) for one in whats} == {
+        (title, alias, None, "")
+    }
+    assert not leaks({"alternatives": answer.text, "matches": matches.text})
+
+
 def test_another_factory_learns_nothing_from_ids(platform: Platform, owner: httpx2.Client) -> None:
     """Ids of factories' servers can be computed by whoever guesses factory and machine: they neither clash nor open anything."""
     put_machine(platform)

@@ -297,5 +297,12 @@ def test_who_comes_too_late_is_told_what_else_is_free(platform: Platform) -> Non
     problem = platform.startup.post("/api/v1/offers/taken/booking", json={})
     assert problem.headers["content-type"] == "application/problem+json"
     assert [one["id"] for one in problem.json()["alternatives"]] == ["later", "other", "hidden"]
+    later = problem.json()["alternatives"][0]
+    assert {
+        "title": "Freesbank DMU 50",
+        "process": "milling",
+        "factory": "hal-2",
+        "machine": "mill-1",
+    }.items() <= later.items()
     guest = platform.anyone.post("/api/v1/offers/taken/booking", json={"guest": WHO})
     assert [one["id"] for one in guest.json()["alternatives"]] == ["later", "other"], "what is for members is not told"

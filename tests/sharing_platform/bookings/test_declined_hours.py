@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+import html
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
@@ -90,6 +92,51 @@ def test_refused_hours_are_not_suggested_to_whom_they_were_refused(platform: Pla
     ask(platform.hal_3, "o2")
     assert [one["id"] for one in taken(platform.hal_3, "o2")] == ["o1", "o3"]
     assert [one["id"] for one in taken(seeker, "o2")] == ["o3"]
+
+
+@pytest.mark.parametrize(
+    ("terms", "suggested"),
+    [
+        ({"minimum_hours": 2}, [(2, 6), (8, 14)]),
+        ({"minimum_hours": 5}, [(8, 14)]),
+        ({"minimum_hours": 7}, []),
+        ({"minimum_hours": None}, []),
+        ({"minimum_hours": 2, "windows": [(2, 9), (9, 14)]}, [(2, 6), (9, 14)]),
+        ({"minimum_hours": 2, "windows": [(2, 7)]}, [(2, 6)]),
+    ],
+)
+@pytest.mark.parametrize("platform", ["sqlite", "postgresql"], indirect=True)
+def test_what_remains_of_an_offer_beside_refused_hours_is_suggested(
+    platform: Platform, terms: dict[str, Any], suggested: list[tuple[float, float]]
+) -> None:
+    """Hours 6 to 8 were refused, by a request for an offer that is gone by now."""
+    platform.machine("mill-1", "Freesbank")
+    platform.offer("first", 6, 2, booking="on_request")
+    seeker = platform.somebody("an@startup.be", "startup")
+    made = ask(seeker, "first")
+    decline(platform.hal_2, made["id"], "release")
+    platform.hal_2.delete("/api/v1/offers/first")
+    windows = [{"start": at(start), "end": at(end), "probability": 0.9} for start, end in terms.get("windows", [])]
+    platform.offer("whole", 2, 12, booking="on_request", price_per_hour="50.00", **terms | {"windows": windows})
+    found = seeker.get(f"/api/v1/bookings/{made['id']}/alternatives").json()["alternatives"]
+    assert sorted((hours_of(one["start"]), hours_of(one["end"])) for one in found) == suggested
+    for one in found:
+        assert one["title"] == "Freesbank"
+        assert float(one["price"]) == 50 * (hours_of(one["end"]) - hours_of(one["start"]))
+        assert all(one["start"] <= window["start"] < window["end"] <= one["end"] for window in one["windows"])
+    page = seeker.get(f"/bookings/{made['id']}").text
+    links = [html.unescape(link) for link in re.findall(r'href="(/offers/whole[^"]*)"', page)]
+    assert len(links) == len(suggested)
+    for link in links:
+        chosen = re.search(r'<option value="([^"]+)" selected>', seeker.get(link).text)
+        assert chosen is not None
+        assert chosen.group(1) in [one["start"].replace("Z", "+00:00") for one in found], "its hours are chosen"
+    assert platform.hal_3.get(f"/api/v1/bookings/{made['id']}/alternatives").status_code == 404
+    assert platform.hal_2.get(f"/api/v1/bookings/{made['id']}/alternatives").json() == {"alternatives": []}
+
+
+def hours_of(moment: str) -> float:
+    return (datetime.fromisoformat(moment) - NOON) / timedelta(hours=1)
 
 
 def free_ids(platform: Platform) -> list[str]:

@@ -226,6 +226,7 @@ def test_what_is_anothers_is_not_there(platform: Platform) -> None:
         ("POST", f"/organisation/invitations/{made['invitation']}/withdraw", None),
         ("POST", f"/invitations/{made['invitation']}", None), ("DELETE", "/api/v1/account/memberships/hal-2", None),
         ("GET", f"/api/v1/bookings/{made['booking']}", None), ("GET", f"/api/v1/bookings/{made['booking']}/messages", None),
+        ("GET", f"/api/v1/bookings/{made['booking']}/alternatives", None),
         ("POST", f"/api/v1/bookings/{made['booking']}/messages", {"text": "x"}),
         ("POST", f"/api/v1/bookings/{made['booking']}/state", {"state": "cancelled"}),
         ("GET", "/api/v1/machines/hal-2/mill-1/details", None), ("PUT", "/api/v1/machines/hal-2/mill-1/details", {}),
