@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
 
 from sharing_platform.dependencies import Context, ReadSession
 from sharing_platform.errors import NotFoundError
@@ -13,6 +15,7 @@ from sharing_platform.machines.models import Machine
 from sharing_platform.machines.offer_order import Sort
 from sharing_platform.machines.offer_search import find_offers
 from sharing_platform.machines.offers import find_offer, visible_to
+from sharing_platform.machines.relaxed_search import relaxed_searches
 from sharing_platform.machines.schemas import MachineIn, MachineOut, OfferIn, OfferOut, OfferPage
 from sharing_platform.organisations.dependencies import MaybeActor, Offerer, Reader
 from sharing_platform.organisations.permissions import organisation_of, viewer_of
@@ -33,17 +36,29 @@ def get_offers(
     index: Index,
     actor: MaybeActor,
     wish: SearchFor,
+    request: Request,
     sort: Sort = "start",
     limit: Limit = 100,
     cursor: Cursor = None,
+    suggest: Annotated[
+        bool, Query(description="Where nothing is found: also which parameters to leave out (`suggestions`).")
+    ] = False,
 ) -> OfferPage:
-    """Open offers that match, in order of their start; with another `sort`, the soonest five hundred in order of their score, price, distance (which needs a
-    place) or certainty, the best first and what is not known last. With `max_price`, those whose price is to be agreed come after all others."""
+    """Open offers that match, in order of their start or, with another `sort`, of their score, price, distance (which needs a place) or certainty, the best
+    first and what is not known last. With `max_price`, those whose price is to be agreed come after all others."""
     viewer = viewer_of(actor)
     results = find_offers(
         session, index, prepare_criteria(wish), context.now(), context.zone, viewer, limit, sort, cursor
     )
-    return OfferPage(offers=[service.found_out(ranked, viewer) for ranked in results.found], next=results.next)
+    suggestions = []
+    if suggest and cursor is None and not results.found:
+        found = relaxed_searches(session, index, wish, context.now(), context.zone, viewer)
+        suggestions = [service.suggestion_out(one, request.query_params) for one in found]
+    return OfferPage(
+        offers=[service.found_out(ranked, viewer) for ranked in results.found],
+        next=results.next,
+        suggestions=suggestions,
+    )
 
 
 @offers_router.get("/offers/{offer_id}", responses=problems(401, 404))

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, Numeric, String,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sharing_platform.database import Base, UtcDateTime
-from sharing_platform.machines.prices import TimedPrice, average_per_hour, prices_from
+from sharing_platform.machines.prices import TimedPrice, prices_from
 from sharing_platform.machines.public_state import NOT_SHOWN, ReportedState
 from sharing_platform.machines.windows import Span, Window, bookable_windows
 
@@ -115,12 +115,6 @@ class Offer(Base):
     def timed_prices(self) -> list[TimedPrice]:
         """What of its free hours costs another price."""
         return [one for one in prices_from(self.prices) if one.start < self.end and self.start < one.end]
-
-    def average_price(self, start: datetime, end: datetime) -> Decimal | None:
-        """Per hour, of these hours; None where it is to be agreed."""
-        if self.price_per_hour is None:
-            return None
-        return average_per_hour(self.price_per_hour, self.timed_prices, start, end)
 
     def free_windows(self, now: datetime) -> list[Window]:
         """What can be booked from `now` on."""

@@ -1,4 +1,4 @@
-"""What a search that finds nothing would find without one of its filters."""
+"""Pages: what a search that finds nothing would find without one or two of its filters."""
 
 from __future__ import annotations
 
@@ -9,19 +9,15 @@ from urllib.parse import urlencode
 from sqlalchemy.orm import Session
 
 from sharing_platform.machines.index import get_machine_index
-from sharing_platform.machines.offer_search import find_offers
+from sharing_platform.machines.relaxed_search import relaxed_searches
 from sharing_platform.organisations.dependencies import PageRequest
 from sharing_platform.search.criteria import Wish
-from sharing_platform.search.ranking import prepare_criteria
-from sharing_platform.search.relaxation import without_each
 from sharing_platform.search.vocabulary import process_name
-
-_COUNTED = 100
 
 
 @dataclass(frozen=True)
-class Relaxed:
-    """What would be found without one filter. `what`: the filter, as it was set; `query`: the search without it; `more`: there are more than `count`."""
+class Suggestion:
+    """What would be found without some filters. `what`: these, as they were set; `query`: the search without them; `more`: there are more than `count`."""
 
     what: str
     count: int
@@ -35,22 +31,19 @@ _FORM_FIELDS = {
 """Of filters that the form calls otherwise."""
 
 
-def relaxed_searches(page: PageRequest, session: Session, wish: Wish, week: bool) -> list[Relaxed]:
-    """What would be found without each filter alone, most first. The days of the week that is shown are no filter."""
-    index, found = get_machine_index(page.request), []
-    for name, without in without_each(wish):
-        if week and name == "day":
-            continue
-        results = find_offers(
-            session, index, prepare_criteria(without), page.now, page.context.zone, page.viewer, _COUNTED
-        )
-        if results.found:
-            dropped = {*_FORM_FIELDS.get(name, (name,)), "cursor", "lang", "done"}
-            query = [(key, value) for key, value in page.request.query_params.multi_items() if value]
-            kept = urlencode([(key, value) for key, value in query if key not in dropped])
-            what = _filter_said(page, session, wish, name)
-            found.append(Relaxed(what, len(results.found), results.next is not None, kept))
-    return sorted(found, key=lambda one: -one.count)
+def suggestions(page: PageRequest, session: Session, wish: Wish, week: bool) -> list[Suggestion]:
+    """Most first. The days of the week that is shown are no filter."""
+    found, index = [], get_machine_index(page.request)
+    fixed = ("day",) if week else ()
+    for one in relaxed_searches(session, index, wish, page.now, page.context.zone, page.viewer, fixed):
+        dropped = {field for name in one.without for field in _FORM_FIELDS.get(name, (name,))}
+        dropped |= {"cursor", "lang", "done"}
+        query = [(key, value) for key, value in page.request.query_params.multi_items() if value]
+        kept = urlencode([(key, value) for key, value in query if key not in dropped])
+        said = [_filter_said(page, session, wish, name) for name in one.without]
+        what = said[0] if len(said) == 1 else page.translator("without_both", one=said[0], other=said[1])
+        found.append(Suggestion(what, one.count, one.more, kept))
+    return found
 
 
 def _filter_said(page: PageRequest, session: Session, wish: Wish, name: str) -> str:
@@ -69,6 +62,8 @@ def _filter_said(page: PageRequest, session: Session, wish: Wish, name: str) -> 
         "certificate": ", ".join(wish.certificates),
         "workpiece": f"{' × '.join(t.plain(side) for side in wish.workpiece_mm or ())} mm",
         "axes": t("reason_axes", value=wish.axes),
+        "tolerance": t("reason_tolerance", value=wish.tolerance_mm),
+        "load": t("reason_load", value=wish.load_kg),
         "operator": t(f"operator_{wish.operator or 'included'}"),
     }
     return said[name]

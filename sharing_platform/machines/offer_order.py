@@ -1,9 +1,9 @@
-"""The orders in which offers are found, and pages of them. Pure."""
+"""The orders in which offers are found, and the places in them that cursors name. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from pydantic import TypeAdapter
@@ -13,10 +13,14 @@ from sharing_platform.machines.index import IndexEntry
 from sharing_platform.machines.models import Offer
 from sharing_platform.machines.windows import Window
 from sharing_platform.pagination import from_cursor, to_cursor
+from sharing_platform.schemas import Moment
 from sharing_platform.search.ranking import Ranking
 
 Sort = Literal["start", "fit", "price", "distance", "certainty"]
-_PLACE = TypeAdapter(tuple[Sort, list[float], str])
+Place = tuple[bool, tuple[float, ...], datetime, str]
+"""Of an offer in an order: whether its price is to be agreed, where those come last; what the order is by, the best first; its start; its id."""
+
+_CURSOR = TypeAdapter(tuple[Sort, bool, tuple[float, ...], Moment, str])
 
 
 @dataclass(frozen=True)
@@ -37,34 +41,20 @@ class OfferResults:
     next: str | None
 
 
-def in_order(found: list[RankedOffer], sort: Sort, priced_first: bool, limit: int, cursor: str | None) -> OfferResults:
-    """A page of what was found. Its cursor is the place of its last offer, so that what comes and goes meanwhile moves no other over the edge."""
-
-    def place(result: RankedOffer) -> tuple[list[float], str]:
-        keys = [*_ORDERS[sort](result), result.offer.start.timestamp()]
-        unpriced = [float(result.offer.price_per_hour is None)] if priced_first else []
-        return [*unpriced, *keys], result.offer.public_id
-
-    found.sort(key=place)
-    if cursor is not None:
-        order, *last = from_cursor(cursor, _PLACE)
-        if order != sort:
-            raise InvalidError("cursor", "cursor")
-        found = [result for result in found if place(result) > (last[0], last[1])]
-    rest = to_cursor(sort, *place(found[limit - 1])) if len(found) > limit else None
-    return OfferResults(found[:limit], rest)
+def cursor_of(sort: Sort, place: Place) -> str:
+    """Of what follows an offer: a place, so that what comes and goes meanwhile moves no other over the edge of a page."""
+    unpriced, scores, start, public_id = place
+    return to_cursor(sort, unpriced, scores, start.isoformat(), public_id)
 
 
-def _known_first(value: float | None) -> tuple[float, ...]:
+def place_of(cursor: str, sort: Sort) -> Place:
+    """Raises InvalidError for a cursor that is none, or of another order."""
+    order, unpriced, scores, start, public_id = from_cursor(cursor, _CURSOR)
+    if order != sort:
+        raise InvalidError("cursor", "cursor")
+    return unpriced, scores, start, public_id
+
+
+def known_first(value: float | None) -> tuple[float, ...]:
+    """What is not known comes last."""
     return (float(value is None), value or 0.0)
-
-
-_ORDERS: Mapping[Sort, Callable[[RankedOffer], tuple[float, ...]]] = {
-    "fit": lambda result: (-result.ranking.score,),
-    "price": lambda result: _known_first(
-        float(result.offer.lowest_per_hour) if result.offer.lowest_per_hour is not None else None
-    ),
-    "distance": lambda result: _known_first(result.ranking.distance),
-    "certainty": lambda result: (-result.window.probability,),
-}
-"""What comes first, before the soonest. What is not known comes last."""

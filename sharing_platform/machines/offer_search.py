@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, exists, func, or_, select, true
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from sharing_platform.errors import InvalidError
 from sharing_platform.machines.anonymity import is_alias
 from sharing_platform.machines.index import IndexedMachine, IndexEntry, MachineIndex, entry_of
 from sharing_platform.machines.models import BOOKED, HELD, OPEN, Machine, Offer
-from sharing_platform.machines.offer_order import OfferResults, RankedOffer, Sort, in_order
+from sharing_platform.machines.offer_order import OfferResults, RankedOffer, Sort
+from sharing_platform.machines.offer_reading import (
+    Matching,
+    page_by_distance,
+    page_by_price,
+    page_by_score,
+    page_by_start,
+)
+from sharing_platform.machines.prices import average_price
 from sharing_platform.machines.windows import Span, Window, best_window, bookable_windows
-from sharing_platform.pagination import after, from_cursor, to_cursor
-from sharing_platform.schemas import Moment
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.ranking import PreparedCriteria, Ranking, rank, rank_hours
 
-RANKED = 500
-"""How many of the earliest matching offers are put in another order than that of their start."""
 _FEW_MACHINES = 60
-_PORTION, _WIDEST_PORTION = 250, 4000
-
-_PLACE_BY_START = TypeAdapter(tuple[Moment, str, bool])
-_NAMES = (Offer.id, Offer.public_id, Offer.factory, Offer.machine, Offer.start)
-_WITH_WINDOWS = (
-    *_NAMES, Offer.end, Offer.offered_start, Offer.offered_end, Offer.probability, Offer.windows, Offer.minimum_hours,
-)  # fmt: skip
 
 
 def find_offers(
@@ -57,106 +55,70 @@ def find_offers(
     query = _query(session, wanted.wish, now, zone, viewer)
     if fitting is not None and len(fitting) <= _FEW_MACHINES:
         query = query.where(_of_machines(fitting))
-
-    length = timedelta(hours=wanted.wish.hours) if wanted.wish.hours is not None else None
-    days = _days(wanted.wish, zone)
-
-    def shown(offer: Offer) -> RankedOffer:
-        key = (offer.factory, offer.machine)
-        machine = fitting[key] if fitting is not None else Ranking(1.0)
-        window = best_window(offer.free_windows(now), _at_least(length, offer.minimum_hours), days)
-        window = window or Window(offer.start, offer.end, offer.probability)
-        ranking = rank_hours(
-            wanted.wish,
-            machine,
-            window.start,
-            window.end,
-            window.probability,
-            offer.average_price(window.start, window.end),
-        )
-        return RankedOffer(offer, entry_of(offer, entries, viewer), ranking, window)
-
-    def fits(row: Row[Any]) -> bool:
-        if fitting is not None and (row.factory, row.machine) not in fitting:
-            return False
-        if length is None:
-            return True
-        whole = Window(row.offered_start, row.offered_end, row.probability)
-        free = bookable_windows(row.windows, whole, (max(row.start, now), row.end), row.minimum_hours)
-        return best_window(free, _at_least(length, row.minimum_hours), days) is not None
-
-    # What people see without a search reads no windows.
-    read = _WITH_WINDOWS if length is not None else _NAMES
-    narrowing = fits if fitting is not None or length is not None else None
-
-    if sort != "start":
-        found = [shown(offer) for offer in _first_that_fit(session, query, read, RANKED, narrowing)]
-        return in_order(found, sort, wanted.wish.max_price_per_hour is not None, limit, cursor)
-    chosen, following = _by_start(session, query, read, narrowing, wanted.wish, limit, cursor)
-    return OfferResults([shown(offer) for offer in chosen], following)
+    ranker = OfferRanker(wanted.wish, fitting, now, zone)
+    matching = Matching(
+        session,
+        query,
+        ranker.fits if ranker.narrows else None,
+        wanted.wish.hours is not None,
+        wanted.wish.max_price_per_hour is not None,
+    )
+    chosen, following = _page(matching, ranker, sort, limit, cursor)
+    found = [RankedOffer(offer, entry_of(offer, entries, viewer), *ranker.ranked(offer)) for offer in chosen]
+    return OfferResults(found, following)
 
 
-def _by_start(
-    session: Session,
-    query: Select[Offer],
-    read: Sequence[InstrumentedAttribute[Any]],
-    fits: Callable[[Row[Any]], bool] | None,
-    wish: Wish,
-    limit: int,
-    cursor: str | None,
+def _page(
+    matching: Matching, ranker: OfferRanker, sort: Sort, limit: int, cursor: str | None
 ) -> tuple[list[Offer], str | None]:
-    """A page in order of the start, and the cursor of the next one."""
-    last = from_cursor(cursor, _PLACE_BY_START) if cursor is not None else None
-    chosen: list[Offer] = []
-    for unpriced, part in _priced_first(query, wish):
-        if last is not None and last[2] and not unpriced:
-            continue  # all of these were on pages before
-        if last is not None and last[2] == unpriced:
-            part = part.where(after(Offer.start, Offer.public_id, last[:2]))  # noqa: PLW2901
-        chosen += _first_that_fit(session, part, read, limit + 1 - len(chosen), fits)
-        if len(chosen) > limit:
-            break
-    if len(chosen) <= limit:
-        return chosen, None
-    end = chosen[limit - 1]
-    unpriced = wish.max_price_per_hour is not None and end.price_per_hour is None
-    return chosen[:limit], to_cursor(end.start.isoformat(), end.public_id, unpriced)
+    match sort:
+        case "start":
+            return page_by_start(matching, limit, cursor)
+        case "price":
+            return page_by_price(matching, limit, cursor)
+        case "distance":
+            return page_by_distance(matching, ranker.machines or {}, limit, cursor)
+        case "fit":
+            return page_by_score(matching, sort, lambda row: ranker.ranked(row)[0].score, limit, cursor)
+        case "certainty":
+            return page_by_score(matching, sort, lambda row: ranker.ranked(row)[1].probability, limit, cursor)
 
 
-def _priced_first(query: Select[Offer], wish: Wish) -> list[tuple[bool, Select[Offer]]]:
-    """The offers in one query or, where a highest price is asked for, in two: those with a price, and those whose price is to be agreed (True)."""
-    if wish.max_price_per_hour is None:
-        return [(False, query)]
-    return [
-        (False, query.where(Offer.price_per_hour.is_not(None))),
-        (True, query.where(Offer.price_per_hour.is_(None))),
-    ]
+@dataclass(frozen=True)
+class OfferRanker:
+    """What a search says of offers, or of rows with their columns. `machines`: the rankings of those that match; None where no criterion concerns machines."""
 
+    wish: Wish
+    machines: Mapping[tuple[str, str], Ranking] | None
+    now: datetime
+    zone: str
 
-def _first_that_fit(
-    session: Session,
-    query: Select[Offer],
-    read: Sequence[InstrumentedAttribute[Any]],
-    count: int,
-    fits: Callable[[Row[Any]], bool] | None,
-) -> list[Offer]:
-    """The first `count` matching offers in order of their start. The columns that `fits` needs are read in batches until enough match; then the
-    offers themselves. `fits` is None where all do."""
-    names = query.with_only_columns(*read).order_by(Offer.start, Offer.public_id)
-    chosen: list[str] = []
-    portion = count if fits is None else max(count, _PORTION)
-    place: tuple[datetime, str] | None = None
-    while len(chosen) < count:
-        rows = session.execute(
-            (names if place is None else names.where(after(Offer.start, Offer.public_id, place))).limit(portion)
-        ).all()
-        chosen += [row.id for row in rows if fits is None or fits(row)]
-        if len(rows) < portion:
-            break
-        place = (rows[-1].start, rows[-1].public_id)
-        portion = min(4 * portion, _WIDEST_PORTION)
-    whole = select(Offer).where(Offer.id.in_(chosen[:count])).order_by(Offer.start, Offer.public_id)
-    return list(session.scalars(whole)) if chosen else []
+    @property
+    def narrows(self) -> bool:
+        """Whether not all that the query finds fit."""
+        return self.machines is not None or self.wish.hours is not None
+
+    @cached_property
+    def _days(self) -> Span | None:
+        return days_of(self.wish, self.zone)
+
+    def fits(self, row: Row[Any]) -> bool:
+        if self.machines is not None and (row.factory, row.machine) not in self.machines:
+            return False
+        return self.wish.hours is None or self._best(row) is not None
+
+    def ranked(self, offer: Row[Any] | Offer) -> tuple[Ranking, Window]:
+        """With the window that fits best."""
+        machine = self.machines[offer.factory, offer.machine] if self.machines is not None else Ranking(1.0)
+        window = self._best(offer) or Window(offer.start, offer.end, offer.probability)
+        price = average_price(offer.price_per_hour, offer.prices, window.start, window.end)
+        return rank_hours(self.wish, machine, window.start, window.end, window.probability, price), window
+
+    def _best(self, offer: Row[Any] | Offer) -> Window | None:
+        length = timedelta(hours=self.wish.hours) if self.wish.hours is not None else None
+        whole = Window(offer.offered_start, offer.offered_end, offer.probability)
+        free = bookable_windows(offer.windows, whole, (max(offer.start, self.now), offer.end), offer.minimum_hours)
+        return best_window(free, _at_least(length, offer.minimum_hours), self._days)
 
 
 def _fitting(
@@ -175,20 +137,27 @@ def _of_machines(keys: Collection[tuple[str, str]]) -> ColumnElement[bool]:
 
 
 def _query(session: Session, wish: Wish, now: datetime, zone: str, viewer: str | None) -> Select[Offer]:
-    query = select(Offer).where(_is_open(now, viewer))
+    return select(Offer).where(is_open(now, viewer), *conditions_of(session, wish, now, zone, viewer).values())
+
+
+def conditions_of(
+    session: Session, wish: Wish, now: datetime, zone: str, viewer: str | None
+) -> dict[str, ColumnElement[bool]]:
+    """What a search asks of offers, not of their machines, by the names of its filters."""
+    found: dict[str, ColumnElement[bool]] = {}
     if wish.factory is not None or wish.machine is not None:
-        query = query.where(_of_machine(wish.factory, wish.machine, viewer))
+        found["machine"] = _of_machine(wish.factory, wish.machine, viewer)
     if wish.first_day is not None or wish.last_day is not None:
-        query = query.where(_between(session, wish.first_day, wish.last_day, zone))
+        found["day"] = _between(session, wish.first_day, wish.last_day, zone)
     if wish.hours is not None:
         shortest = timedelta(hours=wish.hours)
         # Written as a sum to keep the planner from the index by length: most offers are long enough.
-        query = query.where(Offer.longest_s + 0 >= shortest.total_seconds(), Offer.end >= now + shortest)
+        found["hours"] = and_(Offer.longest_s + 0 >= shortest.total_seconds(), Offer.end >= now + shortest)
     if wish.operator is not None:
-        query = query.where(Offer.operator == wish.operator)
+        found["operator"] = Offer.operator == wish.operator
     if wish.max_price_per_hour is not None:
-        query = query.where(Offer.price_per_hour.is_(None) | (Offer.lowest_per_hour <= wish.max_price_per_hour))
-    return query
+        found["price"] = Offer.price_per_hour.is_(None) | (Offer.lowest_per_hour <= wish.max_price_per_hour)
+    return found
 
 
 def _of_machine(factory: str | None, machine: str | None, viewer: str | None) -> ColumnElement[bool]:
@@ -210,7 +179,7 @@ def _at_least(length: timedelta | None, minimum_hours: float | None) -> timedelt
     return length if length is None or minimum_hours is None else max(length, timedelta(hours=minimum_hours))
 
 
-def _days(wish: Wish, zone: str) -> Span | None:
+def days_of(wish: Wish, zone: str) -> Span | None:
     """From the first midnight of the days asked for to the last."""
     if wish.first_day is None and wish.last_day is None:
         return None
@@ -248,7 +217,7 @@ def nearest_offers(
     session: Session, which: Select[Offer], moment: datetime, now: datetime, viewer: str | None, count: int
 ) -> list[Offer]:
     """Open offers that begin soonest before and after a moment: `count` on either side."""
-    free = which.where(_is_open(now, viewer))
+    free = which.where(is_open(now, viewer))
     later = free.where(Offer.start >= moment).order_by(Offer.start, Offer.public_id)
     earlier = free.where(Offer.start < moment).order_by(Offer.start.desc(), Offer.public_id)
     return [neighbour for side in (later, earlier) for neighbour in session.scalars(side.limit(count))]
@@ -257,11 +226,11 @@ def nearest_offers(
 def other_offers(session: Session, offer: Offer, now: datetime, viewer: str | None, count: int = 5) -> list[Offer]:
     """The next open offers of the same machine, in order of their start."""
     same_machine = select(Offer).where(Offer.factory == offer.factory, Offer.machine == offer.machine)
-    free = same_machine.where(Offer.id != offer.id, _is_open(now, viewer))
+    free = same_machine.where(Offer.id != offer.id, is_open(now, viewer))
     return list(session.scalars(free.order_by(Offer.start, Offer.public_id).limit(count)))
 
 
-def _is_open(now: datetime, viewer: str | None) -> ColumnElement[bool]:
+def is_open(now: datetime, viewer: str | None) -> ColumnElement[bool]:
     """Free hours of it are to come, and this member, or anybody, may know of it."""
     return and_(Offer.status == OPEN, Offer.end > now, visible_condition(viewer))
 

@@ -48,5 +48,12 @@ def average_per_hour(per_hour: Decimal, others: Sequence[TimedPrice], start: dat
     return (price_of_hours(per_hour, others, start, end) / _hours(end - start)).quantize(_CENT, ROUND_HALF_UP)
 
 
+def average_price(
+    per_hour: Decimal | None, rows: Sequence[Mapping[str, Any]], start: datetime, end: datetime
+) -> Decimal | None:
+    """The same of hours whose other prices are as the table of offers keeps them; None where the price is to be agreed."""
+    return None if per_hour is None else average_per_hour(per_hour, prices_from(rows), start, end)
+
+
 def _hours(length: timedelta) -> Decimal:
     return Decimal(int(length.total_seconds())) / Decimal(int(_HOUR.total_seconds()))

@@ -128,11 +128,21 @@ class FoundOffer(DescribedOffer):
     reasons: list[Reason]
 
 
+class SuggestionOut(ApiModel):
+    """What would be found without some of the search's parameters. `more`: there are more than `count`."""
+
+    without: list[str] = Field(description="Query parameters to leave out, as they were given.")
+    count: int
+    more: bool
+
+
 class OfferPage(ApiModel):
-    """Offers in order of their start or of their score. `next`, given as `cursor`, leads to what follows; null at the end."""
+    """Offers in the order that was asked for. `next`, given as `cursor`, leads to what follows; null at the end. `suggestions`: where nothing is found and they
+    are asked for, which parameters to leave out, one at a time or, where none alone helps, two; most results first."""
 
     offers: list[FoundOffer]
     next: str | None
+    suggestions: list[SuggestionOut] = Field(default_factory=list)
 
 
 class MachineIn(ApiModel):

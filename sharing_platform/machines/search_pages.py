@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError
 from sharing_platform.machines.index import get_machine_index
-from sharing_platform.machines.no_results import relaxed_searches
+from sharing_platform.machines.no_results import suggestions
 from sharing_platform.machines.offer_order import OfferResults, RankedOffer, Sort
 from sharing_platform.machines.offer_search import (
     find_offers,
@@ -73,7 +73,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
                 _WEEK_SHOWN if week else MAX_SHOWN, "start" if week else sort,
                 asked.get("cursor") if not week else None,
             )  # fmt: skip
-            relaxed = [] if results.found else relaxed_searches(page, session, wish, week)
+            relaxed = [] if results.found else suggestions(page, session, wish, week)
         except InvalidError as error:
             problems[error.field] = error.code
             results, relaxed = OfferResults([], None), []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +19,7 @@ from sharing_platform.machines.models import OPEN, Machine, Offer
 from sharing_platform.machines.offer_order import RankedOffer
 from sharing_platform.machines.offer_search import machine_visible
 from sharing_platform.machines.public_state import PublicState, public_state
+from sharing_platform.machines.relaxed_search import Relaxed
 from sharing_platform.machines.schemas import (
     DescribedOffer,
     FoundOffer,
@@ -28,11 +30,13 @@ from sharing_platform.machines.schemas import (
     OfferIn,
     OfferOut,
     OfferTerms,
+    SuggestionOut,
 )
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.permissions import Actor, organisation_of, viewer_of
 from sharing_platform.search.machine_details import MachineDetails
+from sharing_platform.search.parameters import PARAMETERS
 from sharing_platform.search.schemas import Reason
 
 
@@ -208,3 +212,9 @@ def found_out(result: RankedOffer, viewer: str | None) -> FoundOffer:
         score=round(result.ranking.score, 4),
         reasons=[Reason(code=why.code, values=why.values) for why in result.ranking.reasons],
     )
+
+
+def suggestion_out(one: Relaxed, given: Collection[str]) -> SuggestionOut:
+    """`given`: the query parameters of the search."""
+    names = [name for filter_name in one.without for name in PARAMETERS[filter_name] if name in given]
+    return SuggestionOut(without=names, count=one.count, more=one.more)

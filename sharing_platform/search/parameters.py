@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sharing_platform.errors import InvalidError
 from sharing_platform.schemas import Day, Name
 from sharing_platform.search.criteria import Wish
+from sharing_platform.search.relaxation import FILTERS
 
 
 def wish_of(
@@ -55,3 +56,9 @@ def wish_of(
 
 
 SearchFor = Annotated[Wish, Depends(wish_of)]
+
+PARAMETERS = {name: (name,) for name in FILTERS} | {
+    "words": ("q",), "day": ("day", "first_day", "last_day"), "machine": ("factory", "machine"), "distance": ("within_km",),
+    "price": ("max_price",), "tolerance": ("tolerance_mm",), "load": ("load_kg",),
+}  # fmt: skip
+"""The query parameters of each filter."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection
 
 from sharing_platform.search.criteria import Wish
 
@@ -18,6 +18,8 @@ FILTERS: dict[str, tuple[str, ...]] = {
     "certificate": ("certificates",),
     "workpiece": ("workpiece_mm",),
     "axes": ("axes",),
+    "tolerance": ("tolerance_mm",),
+    "load": ("load_kg",),
     "operator": ("operator",),
 }
 """What people see as one filter, and the criteria it sets. A place alone excludes nothing."""
@@ -29,8 +31,12 @@ def used_filters(wish: Wish) -> list[str]:
     return [name for name, fields in FILTERS.items() if given.keys() & set(fields)]
 
 
-def without_each(wish: Wish) -> Iterator[tuple[str, Wish]]:
-    """The search without one of its filters, for each of them."""
-    for name in used_filters(wish):
-        left = wish.model_dump(exclude=set(FILTERS[name]), exclude_defaults=True)
-        yield name, Wish.model_validate(left)
+def without(wish: Wish, names: Collection[str]) -> Wish:
+    """The search without some of its filters."""
+    fields = {field for name in names for field in FILTERS[name]}
+    return Wish.model_validate(wish.model_dump(exclude=fields, exclude_defaults=True))
+
+
+def only(wish: Wish, name: str) -> Wish:
+    """The search with one of its filters alone, and with its place."""
+    return without(wish, FILTERS.keys() - {name})

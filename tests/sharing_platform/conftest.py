@@ -37,6 +37,8 @@ ON_BOTH_DATABASES = {
     "test_requests",
     "test_offer_status",
     "test_search",
+    "test_order_law",
+    "test_suggestions",
     "test_accounts",
     "test_notifications",
 }

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.ranking import document_of, prepare, rank, rank_hours
-from sharing_platform.search.relaxation import FILTERS, used_filters, without_each
+from sharing_platform.search.relaxation import FILTERS, only, used_filters, without
 from tests.sharing_platform.conftest import NOON, Platform
 from tests.sharing_platform.search.test_search import described
 
@@ -94,17 +94,24 @@ def test_orders_that_make_no_sense(platform: Platform) -> None:
 def test_each_filter_is_left_out_alone() -> None:
     wish = Wish(words="frees", first_day=datetime(2026, 3, 2).date(), axes=5, near="Genk", within_km=20)
     assert used_filters(wish) == ["words", "day", "distance", "axes"]
-    left = {name: used_filters(without) for name, without in without_each(wish)}
-    assert left == {name: [other for other in used_filters(wish) if other != name] for name in used_filters(wish)}
+    for name in used_filters(wish):
+        assert used_filters(without(wish, [name])) == [other for other in used_filters(wish) if other != name]
+        assert used_filters(only(wish, name)) == [name]
+        assert only(wish, name).near == "Genk"
     assert {field for fields in FILTERS.values() for field in fields} | {
-        "subject", "near", "latitude", "longitude", "tolerance_mm", "load_kg",
+        "subject", "near", "latitude", "longitude",
     } == set(Wish.model_fields)  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("query", "said", "then"),
     [
-        ("q=titanium&day=2026-03-09", "minstens twee filters samen", None),
+        (
+            "q=titanium&day=2026-03-09",
+            "Zonder “titanium” en “ma 09/03/2026” zijn er 3 vrije tijdsloten",
+            ["small", "big", "lathe"],
+        ),
+        ("q=titanium&day=2026-03-09&near=Oostende&within_km=1", "minstens drie samen", None),
         ("q=frezen&certificate=ISO+9001&axes=9", "Zonder “9 assen” zijn er 2 vrije tijdsloten", ["small", "big"]),
         ("process=turning&near=Genk&within_km=5", "Zonder “binnen 5 km van Genk” is er 1 vrij tijdslot", ["lathe"]),
         ("process=milling&max_price=10&hours=300", "Zonder “minstens 300 uur” is er 1 vrij tijdslot", ["small"]),
