@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
@@ -32,6 +33,15 @@ def _unbroken(text: str) -> str:
     """French punctuation stands apart from its word, and must not begin a line of its own."""
     text = re.sub(r" (?=[;?!])", "\N{NARROW NO-BREAK SPACE}", text)
     return re.sub(r"(?<=«) | (?=[:»])", "\N{NO-BREAK SPACE}", text)
+
+
+@dataclass(frozen=True)
+class Span:
+    """When something is, as part of a sentence. `in_days`: as trainings and people are had, whole days being said as days."""
+
+    start: datetime
+    end: datetime
+    in_days: bool
 
 
 class Translator:
@@ -65,13 +75,26 @@ class Translator:
 
     def days(self, start: datetime, end: datetime) -> str:
         """Whole days as days: `ma 02/03/2026`, or `ma 02/03/2026 – wo 04/03/2026`; other spans with their hours."""
+        whole = self.whole_days(start, end)
+        if whole is None:
+            return f"{self.moment(start)} – {self.moment(end)}"
+        first, last = whole
+        return self.date(first) if first == last else f"{self.date(first)} – {self.date(last)}"
+
+    def whole_days(self, start: datetime, end: datetime) -> tuple[date, date] | None:
+        """The first and the last day of a span that begins and ends at midnight; None of others."""
         first, last = start.astimezone(self._zone), end.astimezone(self._zone)
         if first.time() != time(0) or last.time() not in (time(0), time(23, 59)):
-            return f"{self.moment(start)} – {self.moment(end)}"
-        through = (last - timedelta(minutes=1)).date()
-        return (
-            self.date(first.date()) if first.date() == through else f"{self.date(first.date())} – {self.date(through)}"
-        )
+            return None
+        return first.date(), (last - timedelta(minutes=1)).date()
+
+    def span(self, span: Span) -> str:
+        """As part of a sentence: `van ma 02/03/2026 08:00 tot ma 02/03/2026 12:00`, `van ma 02/03/2026 tot en met wo 04/03/2026`, `op ma 02/03/2026`."""
+        whole = self.whole_days(span.start, span.end) if span.in_days else None
+        if whole is None:
+            return self("span_hours", start=self.moment(span.start), end=self.moment(span.end))
+        first, last = (self.date(day) for day in whole)
+        return self("span_day", day=first) if first == last else self("span_days", first=first, last=last)
 
     def duration(self, length: timedelta) -> str:
         """`8 uur`, `7 u 15` in Dutch; `8 h`, `7 h 15` in French; `8 h`, `7 h 15 min` in English; `45 min` in each."""
@@ -139,6 +162,8 @@ class Translator:
             return self.moment(value)
         if isinstance(value, Decimal):
             return self.euros(value)
+        if isinstance(value, Span):
+            return self.span(value)
         return self.plain(value) if isinstance(value, float) else str(value)
 
     def _comma(self, number: str) -> str:

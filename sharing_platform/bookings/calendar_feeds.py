@@ -87,7 +87,7 @@ def as_calendar(
     names: Mapping[str, str],
     places: Mapping[str, str],
 ) -> bytes:
-    """The content of the feed. Times are UTC, which calendar programs convert to local time. `names`: of the organisations that provide; `places`: by
+    """The content of the feed. Times are UTC, which calendar programs convert to local time; whole days of trainings and people are days. `names`: of the organisations that provide; `places`: by
     booking, where they are."""
     calendar = Calendar()
     calendar.add("prodid", f"-//Vrijloop//sharing platform//{words.language.upper()}")
@@ -99,8 +99,11 @@ def as_calendar(
         event = Event()
         event.add("uid", f"{booking.id}@vrijloop")
         event.add("dtstamp", booking.booked)
-        event.add("dtstart", booking.start)
-        event.add("dtend", booking.end)
+        days = words.whole_days(booking.start, booking.end) if booking.listing_id is not None else None
+        # Days are dates without a time; the end is the first day that is no longer meant.
+        start, end = (booking.start, booking.end) if days is None else (days[0], days[1] + timedelta(days=1))
+        event.add("dtstart", start)
+        event.add("dtend", end)
         event.add("summary", _summary(booking, for_seeker, names))
         if places.get(booking.id):
             event.add("location", " ".join(places[booking.id].split()))

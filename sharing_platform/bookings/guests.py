@@ -12,6 +12,7 @@ from sharing_platform.bookings.requests import CONFIRM
 from sharing_platform.bookings.schemas import BookingOut, Guest
 from sharing_platform.bookings.transitions import spans_of
 from sharing_platform.dependencies import PlatformContext
+from sharing_platform.i18n import Span
 from sharing_platform.notifications.mail import Mailbox, queue_mail
 from sharing_platform.organisations import accounts
 from sharing_platform.organisations.mailed_links import Purpose, create_link
@@ -36,6 +37,7 @@ def ask_to_confirm(context: PlatformContext, session: Session, booking: Booking,
         typed = {"name": guest.name, "organisation": guest.organisation, "language": guest.language}
         secret = create_link(session, Purpose.REQUEST, guest.email, now, booking.id, typed)
         key, link = "confirm_request", f"{context.url}/confirm/{secret}"
-    values = {"title": booking.title_for(Party.SEEKER), "start": booking.start, "end": booking.end, "link": link}
+    when = Span(booking.start, booking.end, booking.listing_id is not None)
+    values = {"title": booking.title_for(Party.SEEKER), "when": when, "link": link}
     recipient = account or Mailbox(guest.email, guest.language)
     queue_mail(session, recipient, key, context.zone, now, spans_of(session, booking), **values)

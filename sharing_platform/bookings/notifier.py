@@ -11,7 +11,7 @@ from sharing_platform.bookings.alternatives import alternatives
 from sharing_platform.bookings.lifecycle import LIVE, PENDING, Party, State
 from sharing_platform.bookings.models import Booking
 from sharing_platform.bookings.transitions import history, spans_of
-from sharing_platform.i18n import Translator
+from sharing_platform.i18n import Span, Translator
 from sharing_platform.machines.anonymity import public_title
 from sharing_platform.machines.models import Machine, Offer
 from sharing_platform.notifications import webhooks
@@ -41,8 +41,7 @@ class BookingNotifier:
             return  # one mail for all parts
         values: dict[str, object] = {
             "title": booking.title,
-            "start": booking.start,
-            "end": booking.end,
+            "when": Span(booking.start, booking.end, booking.listing_id is not None),
             "seeker": booking.organisation,
             "link": f"{self.url}/bookings/{booking.id}",
             "due": booking.due,

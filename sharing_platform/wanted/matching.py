@@ -144,8 +144,9 @@ def _notify(session: Session, search: Search, fresh: dict[str, _Found], now: dat
     account = session.get(Account, search.account_id) if search.account_id else None
     if search.notify in ("mail", "both") and account is not None and account.confirmed is not None:
         t = Translator(account.language, zone)
+        said = t.period if Wish.model_validate(search.wish).subject == "machine" else t.days
         links = "\n".join(
-            f"{one.title}, {t.period(one.start, one.end)}: {url}/{subject.replace(':', 's/', 1)}"
+            f"{one.title}, {said(one.start, one.end)}: {url}/{subject.replace(':', 's/', 1)}"
             for subject, one in list(fresh.items())[:_TOLD_IN_A_MAIL]
         )
         link = f"{url}/{'wanted' if search.kind == WANTED else 'searches'}/{search.id}"
