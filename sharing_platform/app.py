@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from sharing_platform.bookings import api as bookings_api
@@ -67,7 +68,8 @@ from sharing_platform.region import api as region_api
 from sharing_platform.region import pages as region_pages
 from sharing_platform.scheduler import start_background_threads
 from sharing_platform.search.index import mark_index_changed
-from sharing_platform.search.vocabulary import PROCESSES, process_name
+from sharing_platform.search.vocabulary import PROCESSES, picture_of, process_name
+from sharing_platform.styleguide import pages as styleguide_pages
 from sharing_platform.wanted import api as wanted_api
 from sharing_platform.wanted import handlers as wanted_handlers
 from sharing_platform.wanted import pages as wanted_pages
@@ -102,6 +104,7 @@ ROUTERS = (
     confirmation_pages.router,
     organisation_pages.router,
     region_pages.router,
+    styleguide_pages.router,
 )
 """All routes but those of static files and of the OpenAPI description, in the order in which the description lists them."""
 
@@ -111,7 +114,7 @@ are prepared once for all apps of a process."""
 for _router in ROUTERS:
     _ROUTES.include_router(_router)
 
-TEMPLATES.env.globals.update(processes=PROCESSES, process_name=process_name)
+TEMPLATES.env.globals.update(processes=PROCESSES, process_name=process_name, picture_of=picture_of)
 
 
 def no_webhooks(*_: object) -> str | None:
@@ -201,7 +204,8 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
     )
     app.state.context = context
     app.state.machine_index = index
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    # Of pages and API answers nothing is compressed: their length could tell a stranger on the line what stands in them (BREACH).
+    app.mount("/static", GZipMiddleware(StaticFiles(directory=Path(__file__).parent / "static"), 500), name="static")
     add_error_handlers(app)
     app.openapi = lambda: describe(app, ROUTERS, context.cookie, security_of)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     app.add_middleware(

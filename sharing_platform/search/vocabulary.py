@@ -78,3 +78,9 @@ def process_name(process: str, language: str) -> str:
     """A process of the vocabulary, given by code or name, in a language; any other name unchanged."""
     known = BY_CODE.get(process) or BY_NAME.get(process.casefold())
     return known.names[language] if known is not None else process
+
+
+def picture_of(process: str) -> str:
+    """The name of the drawing in `static/processes.svg` that stands for a process, given by code or name."""
+    known = BY_CODE.get(process) or BY_NAME.get(process.casefold())
+    return known.code if known is not None else "other"
