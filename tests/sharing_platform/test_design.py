@@ -45,9 +45,9 @@ def test_every_part_looks_as_it_was_approved(browser: Browser, platform: Platfor
     drawn = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
     page.context.close()
     drawn = drawn.resize((drawn.width // 2, drawn.height // 2))
-    kept = PICTURES / f"styleguide-{width}.png"
+    kept = PICTURES / f"styleguide-{width}.jpg"
     if KEEP:
-        drawn.quantize(96).save(kept, optimize=True)
+        drawn.save(kept, quality=85, subsampling=0, optimize=True)
     approved = Image.open(kept).convert("RGB")
     assert drawn.size == approved.size, "VRIJLOOP_KEEP_PICTURES=1 keeps the picture anew, once it has been looked at"
     blocks = (drawn.width // _BLOCK, drawn.height // _BLOCK)
