@@ -111,8 +111,8 @@ def get_alternatives(
 @router.get("/{booking_id}/history", responses=problems(401, 403, 404))
 def get_history(booking_id: Uuid, session: ReadSession, actor: Reader) -> HistoryOut:
     """All steps of a booking. Steps are never changed or removed."""
-    booking, _ = service.own_booking(session, booking_id, actor)
-    return HistoryOut(events=service.events_out(transitions.history(session, booking)))
+    booking, party = service.own_booking(session, booking_id, actor)
+    return HistoryOut(events=service.events_out(session, transitions.history(session, booking), party))
 
 
 @router.get("/{booking_id}/messages", responses=problems(401, 403, 404))

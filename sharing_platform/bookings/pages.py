@@ -189,7 +189,7 @@ def _page(
             "booking": service.booking_out(session, booking, party, page.now),
             "party": party,
             "seeker": seeker,
-            "events": service.events_out(transitions.history(session, booking)),
+            "events": service.events_out(session, transitions.history(session, booking), party),
             "messages": service.messages_out(session, booking, party),
             "alternatives": service.instead_of_booking(
                 session, get_machine_index(page.request), booking, party, actor, page.now

@@ -105,6 +105,10 @@ class BookingOut(ApiModel):
     hours_kept: bool = Field(
         description="Of a declined request, for its factory: whether it keeps the hours for itself."
     )
+    awaits_region: bool = Field(
+        description="Of a request that waits, for its factory: the seeker, not approved yet, bears nearly the name of an approved organisation. It can be "
+        "declined, but accepted only once the region has approved the seeker. For the seeker always false."
+    )
     parts: list[PartOut]
 
 
@@ -134,11 +138,12 @@ class StepIn(ApiModel):
 
 
 class EventOut(ApiModel):
-    """A step of a booking."""
+    """A step of a booking. `person`: who made it, for people of their own organisation alone; null where it was no person."""
 
     at: datetime
     state: State
     party: Party
+    person: str | None
 
 
 class HistoryOut(ApiModel):

@@ -210,10 +210,11 @@ def list_bookings(
     if cursor is not None:
         query = query.where(after(Booking.start, Booking.id, parse_place(cursor)))
     found = list(session.scalars(query.order_by(Booking.start, Booking.id).limit(limit + 1)))
+    parties = {one for booking in found for one in (booking.provider, booking.seeker) if one is not None}
     # Read at once, and held until all are shown: the session forgets what nobody holds.
     held = [
         session.scalars(select(Offer).where(Offer.id.in_({booking.offer_id for booking in found}))).all(),
-        session.scalars(select(Organisation).where(Organisation.id.in_({booking.provider for booking in found}))).all(),
+        session.scalars(select(Organisation).where(Organisation.id.in_(parties))).all(),
     ]
     shown = [booking_out(session, booking, side, now) for booking in found[:limit]]
     del held
@@ -233,6 +234,8 @@ def booking_out(session: Session, booking: Booking, party: Party, now: datetime)
     offer = session.get(Offer, booking.offer_id) if booking.offer_id is not None else None
     hidden = party is Party.SEEKER and booking.alias is not None
     provider = session.get(Organisation, booking.provider)
+    awaits = party is Party.PROVIDER and transitions.seeker_awaits_region(session, booking)
+    steps = steps_open_to(party, state, booking.cancel_until, now) - ({State.ACCEPTED} if awaits else set())
     return BookingOut(
         id=booking.id,
         offer_id=offer.id_for(booking.provider if party is Party.PROVIDER else None) if offer is not None else None,
@@ -252,10 +255,9 @@ def booking_out(session: Session, booking: Booking, party: Party, now: datetime)
         cancel_until=booking.cancel_until,
         price=booking.price,
         booked=booking.booked,
-        steps=sorted(
-            steps_open_to(party, state, booking.cancel_until, now) & {"accepted", "declined", "cancelled", "withdrawn"}
-        ),
+        steps=sorted(steps & {"accepted", "declined", "cancelled", "withdrawn"}),
         hours_kept=party is Party.PROVIDER and booking.hours_kept and booking.end > now,
+        awaits_region=awaits,
         parts=[
             PartOut(id=part.id, start=part.start, end=part.end, state=State(part.state), price=part.price)
             for part in (transitions.parts_of(session, booking) if booking.request_id is not None else ())
@@ -280,8 +282,20 @@ def place_of(session: Session, booking: Booking, for_seeker: bool) -> str:
     return _address(session, booking) or known or (provider.place if provider is not None else "")
 
 
-def events_out(events: list[BookingEvent]) -> list[EventOut]:
-    return [EventOut(at=event.at, state=State(event.state), party=Party(event.party)) for event in events]
+def events_out(session: Session, events: list[BookingEvent], party: Party) -> list[EventOut]:
+    """The steps as one of the parties sees them: who made them, they know of their own people alone."""
+    own = {event.account_id for event in events if event.party == party and event.account_id is not None}
+    accounts = session.execute(select(Account.id, Account.name).where(Account.id.in_(own), Account.erased.is_(None)))
+    names = {account.id: account.name for account in accounts}
+    return [
+        EventOut(
+            at=event.at,
+            state=State(event.state),
+            party=Party(event.party),
+            person=names.get(event.account_id or "") if event.party == party else None,
+        )
+        for event in events
+    ]
 
 
 def messages_out(session: Session, booking: Booking, party: Party) -> list[MessageOut]:

@@ -29,6 +29,7 @@ from sharing_platform.listings.models import OPEN as LISTING_OPEN
 from sharing_platform.listings.models import Listing
 from sharing_platform.machines.availability import lock_resource, recut_around
 from sharing_platform.machines.models import OPEN, Offer
+from sharing_platform.organisations.directory import awaits_region
 from sharing_platform.organisations.models import Account, Organisation
 from sharing_platform.organisations.permissions import APPROVED, REFUSED, Actor, Right
 
@@ -45,7 +46,7 @@ def transition(
     session: Session, booking: Booking, to: State, party: Party, actor: Actor | None, now: datetime, notify: Notify,
     keep: bool | None = None,
 ) -> None:  # fmt: skip
-    """Accept, decline, cancel or take back. The same step again changes nothing. `keep`: whether who declines keeps the hours, which can be said again
+    """Accept, decline, cancel or take back. The same step again changes nothing. What the region has to look into first cannot be accepted yet. `keep`: whether who declines keeps the hours, which can be said again
     later; None: as it is, at first kept. Raises ConflictError where it is not open to the party now."""
     _lock(session, booking)
     if booking.due is not None and booking.due <= now and booking.state != State.ACCEPTED:
@@ -57,6 +58,8 @@ def transition(
         return
     if to not in steps_open_to(party, State(booking.state), booking.cancel_until, now):
         raise ConflictError("step", state=booking.state)
+    if to is State.ACCEPTED and seeker_awaits_region(session, booking):
+        raise ConflictError("awaits_region")
     parts = _answered_together(session, booking)
     if to is State.DECLINED:
         # Known before the step, which would otherwise put the hours on offer. Most machines are declined because they are not free.
@@ -167,6 +170,12 @@ def _answered_together(session: Session, booking: Booking) -> list[Booking]:
     if booking.state not in PENDING:
         return [booking]
     return [part for part in parts_of(session, booking) if part.state in PENDING]
+
+
+def seeker_awaits_region(session: Session, booking: Booking) -> bool:
+    """Whether a request that waits for an answer is made under nearly the name of an approved organisation, perhaps by somebody else."""
+    seeker = session.get(Organisation, booking.seeker) if booking.seeker is not None else None
+    return booking.state == State.HELD and seeker is not None and awaits_region(session, seeker)
 
 
 def _is_instant(session: Session, booking: Booking) -> bool:

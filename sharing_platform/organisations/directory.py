@@ -99,6 +99,14 @@ def bears_name(session: Session, name: str, without: str | None = None) -> bool:
     return any(one != without for one in resembling(name, _listed_names(session)))
 
 
+def awaits_region(session: Session, organisation: Organisation) -> bool:
+    """Whether it bears nearly the name of an organisation that the region has approved, and the region has not said yet that it is another one."""
+    if organisation.status != ASKED:
+        return False
+    approved = select(Organisation.id, Organisation.name).where(Organisation.status == APPROVED)
+    return bool(resembling(organisation.name, {row.id: row.name for row in session.execute(approved)}))
+
+
 def resembling_names(session: Session, organisations: Iterable[Organisation]) -> dict[str, list[str]]:
     """Of each of these organisations, the names of others that are nearly the same; left out where there are none."""
     known = _listed_names(session)
