@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-SERVERS := mosquitto influxdb chromium nodejs npm postgresql nginx-light
+SERVERS := mosquitto influxdb chromium-headless-shell nodejs npm postgresql nginx-light
 
 # Tests run in this many processes. Three keep two cores busy, as many tests wait; `make test WORKERS=0` runs them one by one.
 WORKERS ?= 3

@@ -56,22 +56,25 @@ class Rig:
         self.state = PublisherState(self.folder / "publisher.sqlite")
 
     def report(self, machine: str, state: MachineState, since: datetime, until: datetime) -> None:
+        self.store.write(ReportBatch.of([self._next(machine, state, since, until)]))
+
+    def _next(self, machine: str, state: MachineState, since: datetime, until: datetime) -> StoredReport:
         self._seq += 1
-        interval = StateInterval(state, since, until)
-        self.store.write(ReportBatch.of([StoredReport("hal-2", machine, "gw-1", self._seq, interval)]))
+        return StoredReport("hal-2", machine, "gw-1", self._seq, StateInterval(state, since, until))
 
     def two_shifts(self, machine: str, weeks: int = 8) -> None:
         """Let a machine run from 06:00 to 22:00 on weekdays, up to the clock's time."""
         now, day = self.clock.now(), self.clock.now() - timedelta(weeks=weeks)
         day = day.replace(hour=0, minute=0)
-        cursor = day
+        cursor, reports = day, []
         while cursor < now:
             busy = cursor.weekday() < 5 and 6 <= cursor.hour < 22
             later = cursor + timedelta(hours=1)
             while later < now and (later.weekday() < 5 and 6 <= later.hour < 22) == busy:
                 later += timedelta(hours=1)
-            self.report(machine, RUN if busy else WAIT, cursor, min(later, now))
+            reports.append(self._next(machine, RUN if busy else WAIT, cursor, min(later, now)))
             cursor = later
+        self.store.write(ReportBatch.of(reports))
 
     def cycle(self) -> CycleResult:
         return self.analytics().run_cycle()

@@ -15,13 +15,14 @@ from analytics.publishing.platform_client import HttpSharingPlatform, MachineCar
 from sharing_platform.app import PlatformSettings, create_app
 from tests.analytics.rig import POLICY, RUN, STARTUP, TOKENS, WAIT, Rig, SetClock
 from tests.analytics.tables import utc
+from tests.platform_databases import sqlite_copy
 from tests.servers import free_port, serving
 
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
     clock = SetClock(utc(2, 12, month=3))  # a Monday at noon
-    app = create_app(PlatformSettings(f"sqlite:///{tmp_path}/platform.sqlite", TOKENS, "UTC"), clock.now)
+    app = create_app(PlatformSettings(sqlite_copy(tmp_path / "platform.sqlite"), TOKENS, "UTC"), clock.now)
     with serving(app) as url:
         built = Rig(tmp_path, url, clock)
         yield built

@@ -46,7 +46,7 @@ ON_BOTH_DATABASES = {
 NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)  # noon in Brussels, a Monday
 
 
-REAL_HASHER = credentials._HASHER
+REAL_HASHER, REAL_NOBODY = credentials._HASHER, credentials._NOBODY
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx2
@@ -17,6 +16,7 @@ from sqlalchemy import update
 from sharing_platform.i18n import LANGUAGES, texts
 from sharing_platform.organisations.models import Account
 from sharing_platform.organisations.permissions import Kind, Role
+from tests import axe
 from tests.sharing_platform.conftest import NOON, Platform
 from tests.sharing_platform.organisations.test_passkeys import add as add_passkey
 from tests.sharing_platform.organisations.test_passkeys import authenticator
@@ -24,7 +24,6 @@ from tests.sharing_platform.organisations.test_passkeys import authenticator
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-AXE = Path(__file__).resolve().parents[1] / "peers" / "node_modules" / "axe-core" / "axe.min.js"
 PICTURES = os.environ.get("VRIJLOOP_PICTURES")
 """A folder into which each page is drawn, to be looked at."""
 
@@ -127,9 +126,6 @@ def _heard(page: Page, message: Any) -> None:
 @pytest.mark.parametrize(("platform", "width"), [("sqlite", 1100), ("postgresql", 360)], indirect=["platform"])
 def test_every_page_is_fit_for_everybody(told: dict[str, str], opened: dict[str, Page], width: int) -> None:
     """WCAG 2.2 AA as far as axe can tell, nothing wider than the screen, nothing on the console."""
-    if not AXE.exists():
-        message = "axe-core is not installed: scripts/peers installs it."
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     wrong = []
     for email, path in pages(told):
         page = opened[email]
@@ -138,13 +134,7 @@ def test_every_page_is_fit_for_everybody(told: dict[str, str], opened: dict[str,
         if PICTURES:
             name = f"{width}-{(email or 'anyone').partition('@')[0]}-{path.strip('/').replace('/', '-')[:40] or 'start'}.png"
             page.screenshot(path=f"{PICTURES}/{name}", full_page=True)
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-        found = page.evaluate("tags => axe.run({runOnly: tags, preload: false})", tags)
-        wrong += [
-            f"{email} {path} ({width}): {one['id']}: {one['nodes'][0]['html'][:150]} {one['nodes'][0]['failureSummary'][:200]}"
-            for one in found["violations"]
-        ]
+        wrong += [f"{email} {path} ({width}): {one}" for one in axe.violations(page)]
         if page.evaluate("document.documentElement.scrollWidth") > width:
             wrong.append(f"{email} {path}: wider than {width}")
     wrong += [problem for page in opened.values() for problem in _problems(page)]
@@ -180,9 +170,7 @@ def test_the_header_is_one_line_and_its_menu_works_without_a_mouse(
                 last = "sign_out" if email else "nav_wanted"
                 kind: Literal["button", "link"] = "button" if email else "link"
                 expect(page.get_by_role(kind, name=texts(language)[last], exact=True)).to_be_in_viewport()
-                if AXE.exists():
-                    page.evaluate(AXE.read_text(encoding="utf-8"))
-                    assert page.evaluate("axe.run('header', {preload: false}).then(found => found.violations)") == []
+                assert axe.violations(page, "header") == []
                 page.keyboard.press("Tab")
                 assert page.evaluate("document.activeElement.closest('details[open]') !== null")
         assert _problems(page) == []

@@ -17,6 +17,7 @@ from sharing_platform.app import PlatformSettings, create_app
 from telemetry import ShiftedClock
 from tests.analytics.rig import Rig, SetClock
 from tests.analytics.tables import utc
+from tests.platform_databases import sqlite_copy
 from tests.servers import answers, free_port, serving, wait_for
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Room:
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     folder = tmp_path_factory.mktemp("room")
     app = create_app(
-        PlatformSettings(f"sqlite:///{folder}/platform.sqlite", PLATFORM_TOKENS, "UTC"), ShiftedClock(NOW).now
+        PlatformSettings(sqlite_copy(folder / "platform.sqlite"), PLATFORM_TOKENS, "UTC"), ShiftedClock(NOW).now
     )
     with serving(app) as platform:
         data = folder / "server"

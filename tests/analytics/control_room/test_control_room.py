@@ -12,6 +12,7 @@ import httpx2
 import pytest
 from playwright.sync_api import expect
 
+from tests import axe
 from tests.analytics.control_room.conftest import NOW, TOKEN, Room, sign_in
 from tests.servers import wait_for
 from tests.vrijloop.command_line import invoke
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.servers
 
-AXE = Path(__file__).parents[2] / "peers" / "node_modules" / "axe-core" / "axe.min.js"
 PICTURES = os.environ.get("VRIJLOOP_PICTURES")
 
 
@@ -108,13 +108,7 @@ def test_the_page_is_accessible(room: Room, page: Page, width: int, language: st
 
 
 def _check(page: Page, width: int, name: str) -> None:
-    if not AXE.exists():
-        message = "axe-core is not installed: scripts/peers installs it."
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = page.evaluate("tags => axe.run({runOnly: tags})", tags)
-    assert [f"{one['id']}: {one['nodes'][0]['html'][:150]}" for one in found["violations"]] == []
+    assert axe.violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     if PICTURES:
         page.screenshot(path=f"{PICTURES}/control-{width}-{name}.png", full_page=True)

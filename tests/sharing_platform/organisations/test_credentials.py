@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from argon2 import Type, extract_parameters
+from argon2.exceptions import VerifyMismatchError
 
-from tests.sharing_platform.conftest import REAL_HASHER
+from tests.sharing_platform.conftest import REAL_HASHER, REAL_NOBODY
 
 
 def test_a_password_is_dear_to_guess() -> None:
@@ -15,3 +17,10 @@ def test_a_password_is_dear_to_guess() -> None:
     assert found.memory_cost >= 19 * 1024
     assert found.time_cost >= 2
     assert REAL_HASHER.verify(kept, "een zin die lang genoeg is")
+
+
+def test_without_an_account_it_takes_as_long() -> None:
+    """What is compared then is a hash of the same cost, and a valid one."""
+    assert not REAL_HASHER.check_needs_rehash(REAL_NOBODY)
+    with pytest.raises(VerifyMismatchError):
+        REAL_HASHER.verify(REAL_NOBODY, "een zin die lang genoeg is")
