@@ -14,8 +14,8 @@ from PIL import Image, ImageChops
 from playwright.sync_api import expect
 
 from sharing_platform.search.vocabulary import PROCESSES, picture_of
+from tests import axe
 from tests.sharing_platform.conftest import Platform
-from tests.sharing_platform.test_browser import AXE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Response
@@ -58,14 +58,9 @@ def test_every_part_looks_as_it_was_approved(browser: Browser, platform: Platfor
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_part_can_be_read_in_light_and_dark(browser: Browser, platform: Platform, scheme: str) -> None:
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: scripts/peers installs it.")
     page = _page(browser, platform, color_scheme=scheme)
     page.goto("/styleguide")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate(
-        "axe.run({preload: false}).then(found => found.violations.map(one => one.id + ' ' + one.nodes[0].html + ' ' + one.nodes[0].failureSummary))"
-    )
+    found = axe.violations(page)
     page.context.close()
     assert found == []
 
