@@ -23,6 +23,12 @@ from sharing_platform.pages import problem_page
 _log = logging.getLogger(__name__)
 
 _DATABASE_AGAIN_S = 10
+_TO_PROGRAMS = {
+    "sign_in": "Sign in first, or give a valid bearer token.",
+    "token": "A valid bearer token is needed.",
+    "cursor": "This API has never given out that `cursor`.",
+}
+"""What programs are told otherwise than people, to whom the translations speak."""
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -42,7 +48,7 @@ def problem(
     detail: str | None = None,
 ) -> JSONResponse:
     """A response with problem details. `members`: additional members; `detail`: replaces the sentence of `code`."""
-    said = texts("en")[f"error_{code}"] if detail is None else detail
+    said = detail or _TO_PROGRAMS.get(code) or texts("en")[f"error_{code}"]
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": said, "code": code}
     return JSONResponse(
         body | dict(members or {}), status, headers=dict(headers or {}), media_type="application/problem+json"

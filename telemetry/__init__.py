@@ -4,7 +4,7 @@ from telemetry.clock import Clock, ShiftedClock, SteppedClock, SystemClock
 from telemetry.duration import Duration, format_duration, parse_duration
 from telemetry.errors import UnavailableError, UserError
 from telemetry.message import StateMessage, StateReport, decode, encode, rfc3339, to_milliseconds
-from telemetry.settings_file import load_settings
+from telemetry.settings_file import SettingsError, SettingsProblem, load_settings
 from telemetry.state import MachineState, OperationMode, StateInterval
 from telemetry.topics import Name, parse_state_topic, state_topic, status_topic
 
@@ -14,6 +14,8 @@ __all__ = [
     "MachineState",
     "Name",
     "OperationMode",
+    "SettingsError",
+    "SettingsProblem",
     "ShiftedClock",
     "StateInterval",
     "StateMessage",

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
+from pydantic_core import PydanticCustomError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PATTERN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|w)\s*$")
@@ -16,7 +17,8 @@ def parse_duration(text: str) -> timedelta:
     """Parse a number and a unit. Raises ValueError if the text is not a duration."""
     match = _PATTERN.match(text)
     if match is None:
-        raise ValueError(f'{text!r} is not a duration; write a number and a unit, such as "90s", "15min", "2h" or "7d"')
+        said = '{text} is not a duration; write a number and a unit, such as "90s", "15min", "2h" or "7d"'
+        raise PydanticCustomError("not_a_duration", said, {"text": repr(text)})
     return timedelta(seconds=float(match.group(1)) * _UNITS[match.group(2)])
 
 

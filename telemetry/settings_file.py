@@ -5,40 +5,70 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from telemetry.duration import format_duration
 from telemetry.errors import UserError
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
+
+@dataclass(frozen=True)
+class SettingsProblem:
+    """What is wrong in a settings file. `code` says of which kind it is and `values` where and what, so that it can be said in other languages; `sentence`: in
+    English."""
+
+    code: str
+    values: Mapping[str, str]
+    sentence: str
+
+
+class SettingsError(UserError):
+    """A settings file cannot be used. The message has a line per problem."""
+
+    def __init__(self, problems: Sequence[SettingsProblem]) -> None:
+        super().__init__("\n".join(problem.sentence for problem in problems))
+        self.problems = tuple(problems)
+
+
+_LENGTH = re.compile(r"datetime\.timedelta\((?:days=(\d+))?(?:, )?(?:seconds=(\d+))?\)")
 _HEADER = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
 
 
 def load_settings(path: Path, model: type[Settings]) -> Settings:
-    """Read `path` as TOML and validate it as `model`. Raises UserError with one line per error."""
+    """Read `path` as TOML and validate it as `model`. Raises SettingsError."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file. Give the path of a TOML configuration.") from None
+        said = f"{path}: there is no such file. Give the path of a TOML configuration."
+        raise SettingsError([SettingsProblem("no_file", {"place": str(path)}, said)]) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}).") from error
+        values = {"place": str(path), "detail": str(error)}
+        raise SettingsError([SettingsProblem("unreadable", values, f"{path}: cannot be read ({error}).")]) from error
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
-        raise UserError(f"{path}{f':{line[1]}' if line else ''}: this is not valid TOML: {error}.") from error
+        place = f"{path}{f':{line[1]}' if line else ''}"
+        values = {"place": place, "detail": str(error)}
+        said = f"{place}: this is not valid TOML: {error}."
+        raise SettingsError([SettingsProblem("not_toml", values, said)]) from error
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        lines = [_explain(path, text, detail, model) for detail in error.errors(include_url=False)]
-        raise UserError("\n".join(lines)) from error
+        raise SettingsError(
+            [_explain(path, text, detail, model) for detail in error.errors(include_url=False)]
+        ) from error
 
 
-def _explain(path: Path, text: str, detail: ErrorDetails, model: type[BaseModel]) -> str:
+def _explain(path: Path, text: str, detail: ErrorDetails, model: type[BaseModel]) -> SettingsProblem:
     location = detail["loc"]
     key = ".".join(str(step) if isinstance(step, str) else f"[{step + 1}]" for step in location) or "(top level)"
     key = key.replace(".[", "[")
@@ -48,13 +78,25 @@ def _explain(path: Path, text: str, detail: ErrorDetails, model: type[BaseModel]
         known = _known_keys(model, location[:-1])
         near = difflib.get_close_matches(str(location[-1]), known, n=1)
         hint = f"Did you mean `{near[0]}`?" if near else f"Known keys here: {', '.join(known)}."
-        return f"{place}: `{key}` is not a known key. {hint}"
+        values = {"place": place, "key": key, "near": "".join(near), "known": ", ".join(known)}
+        return SettingsProblem("unknown_key", values, f"{place}: `{key}` is not a known key. {hint}")
     if detail["type"] == "missing":
-        return f"{place}: `{key}` is missing. Add it."
+        return SettingsProblem("missing", {"place": place, "key": key}, f"{place}: `{key}` is missing. Add it.")
     message = detail["msg"].removeprefix("Value error, ")
     given = detail["input"]
     shown = "" if isinstance(given, dict | list | tuple) else f" = {given!r}"
-    return f"{place}: `{key}`{shown} is not accepted: {message}."
+    values = {name: _written(value) for name, value in detail.get("ctx", {}).items()}
+    values |= {"place": place, "key": key, "given": shown, "reason": detail["type"], "why": message}
+    return SettingsProblem("not_accepted", values, f"{place}: `{key}`{shown} is not accepted: {message}.")
+
+
+def _written(value: object) -> str:
+    """As it would stand in the file. Of a bound that is a length of time, pydantic gives the source text."""
+    length = _LENGTH.fullmatch(str(value))
+    if length is None:
+        return str(value)
+    days, seconds = (int(one or 0) for one in length.groups())
+    return format_duration(timedelta(days=days, seconds=seconds))
 
 
 def _line_of(text: str, location: tuple[int | str, ...]) -> int | None:

@@ -16,6 +16,7 @@ from analytics.api.sessions import COOKIE, Sessions, is_cross_site
 from analytics.history.newest_states import NewestStates
 from analytics.i18n import LANGUAGE_COOKIE, choose_language
 from analytics.policy.policy import Policy
+from analytics.policy.policy_file import PolicyProblem
 from analytics.publishing.publications import DatedPromise
 from analytics.publishing.state import PublisherState
 from analytics.service import AnalyticsService
@@ -39,7 +40,7 @@ class AnalyticsContext:
     webhook_secret: str | None = None
     backup: Callable[[], Mapping[str, Any]] | None = None
     promises_of: Callable[[str, datetime], Sequence[DatedPromise]] = field(default=lambda _, __: ())
-    policy_problem: str | None = None
+    policy_problem: PolicyProblem | None = None
     people: People | None = None
     streams: int = 0
     sessions: Sessions = field(default_factory=Sessions)

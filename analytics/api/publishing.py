@@ -28,7 +28,7 @@ _MAX_HOOK_BYTES = 64 * 1024
 
 
 class ApprovalOut(BaseModel):
-    """A slot that needs approval, and its status."""
+    """A slot that needs approval, and its status. `person`: who answered, null where nobody did or it was with the server's token."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -39,6 +39,7 @@ class ApprovalOut(BaseModel):
     probability: float
     status: str
     answer_by: datetime
+    person: str | None = None
 
 
 class ApprovalPage(BaseModel):
@@ -133,7 +134,7 @@ def post_approval(
 ) -> ApprovalOut:
     """Approve or refuse a slot. 404 if no such request is waiting: it was answered, it expired, or the hours are no
     longer free."""
-    found = context.publishing.answer(approval_id, answer.approve, context.clock.now())
+    found = context.publishing.answer(approval_id, answer.approve, context.clock.now(), _person(caller))
     if found is None:
         raise HTTPException(404, "No such request is waiting for an answer.")
     _log_hours(found, "approved" if answer.approve else "refused", caller)

@@ -9,8 +9,9 @@ import numpy as np
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import PlainTextResponse
 
-from analytics.api.context import Context, OwnFactory, OwnServer
+from analytics.api.context import Context, OwnFactory, OwnServer, ReaderLanguage
 from analytics.api.models import Forecast
+from analytics.api.policy_problems import written
 from analytics.policy.slot import Slot
 from telemetry import Name, UserError, rfc3339
 
@@ -19,9 +20,10 @@ metrics_router = APIRouter(tags=["server"])
 
 
 @router.get("/status")
-def get_status(context: Context, factory: OwnFactory) -> dict[str, Any]:
+def get_status(context: Context, factory: OwnFactory, language: ReaderLanguage) -> dict[str, Any]:
     """Status of the server: reports stored and missing, in total and per gateway, the status of ingest, and why a changed policy file cannot be used
-    (`policy.problem`)."""
+    (`policy.problem`, in English for scripts, `policy.problem_text` in the reader's language)."""
+    problem = context.policy_problem
     ledger = context.store.ledger()
     return {
         "factory": factory,
@@ -30,7 +32,8 @@ def get_status(context: Context, factory: OwnFactory) -> dict[str, Any]:
         "repeated": sum(entry.repeated for entry in ledger),
         "gateways": [asdict(entry) for entry in ledger],
         "policy": {
-            "problem": context.policy_problem,
+            "problem": str(problem) if problem is not None else None,
+            "problem_text": written(problem, language) if problem is not None else None,
             "zone": context.policy.zone,
             "max_silence_s": context.policy.max_silence.total_seconds(),
         },

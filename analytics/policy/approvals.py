@@ -22,7 +22,8 @@ Status = Literal["asked", "approved", "refused", "expired"]
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A request to offer hours of a machine, and its answer. `probability`: of their least sure window."""
+    """A request to offer hours of a machine, and its answer. `probability`: of their least sure window; `person`: who answered, None where nobody did or it was
+    with the server's token."""
 
     id: str
     machine: str
@@ -31,6 +32,7 @@ class Approval:
     probability: float
     status: Status
     answer_by: datetime
+    person: str | None = None
 
     def overlaps(self, slot: Slot) -> bool:
         return self.machine == slot.machine and self.start < slot.end and slot.start < self.end

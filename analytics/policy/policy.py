@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from analytics.policy.public_holidays import country_of_zone, is_supported
 from analytics.policy.shifts import PATTERNS, Shifts
@@ -50,10 +51,12 @@ def parse_offered_hours(text: Any) -> Any:
     match = _HOURS.match(text.lower())
     first, last = (match.group(1), match.group(2) or match.group(1)) if match else ("", "")
     if match is None or first not in DAYS or last not in DAYS:
-        raise ValueError(f'{text!r} is not valid; write "mon-fri 06:00-22:00" or "sat 08:00-24:00"')
+        said = '{text} is not valid; write "mon-fri 06:00-22:00" or "sat 08:00-24:00"'
+        raise PydanticCustomError("not_offered_hours", said, {"text": repr(text)})
     from_minute, to_minute = (int(match.group(h)) * 60 + int(match.group(h + 1)) for h in (3, 5))
     if not 0 <= from_minute < to_minute <= 1440:
-        raise ValueError(f"{text!r}: hours must be between 00:00 and 24:00, with the start before the end")
+        said = "{text}: hours must be between 00:00 and 24:00, with the start before the end"
+        raise PydanticCustomError("hours_not_in_order", said, {"text": repr(text)})
     count = (DAYS.index(last) - DAYS.index(first)) % 7 + 1
     weekdays = tuple(sorted((DAYS.index(first) + offset) % 7 for offset in range(count)))
     return OfferedHours(weekdays=weekdays, start_minute=from_minute, end_minute=to_minute)
@@ -63,14 +66,17 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError('not a known time zone; write for instance "Europe/Brussels"') from error
+        raise PydanticCustomError(
+            "unknown_zone", 'not a known time zone; write for instance "Europe/Brussels"'
+        ) from error
     return name
 
 
 def _known_country(code: str) -> str:
     if code and not is_supported(code):
-        raise ValueError(
-            'not a country whose public holidays are known; write a country code such as "BE", or "" for none'
+        raise PydanticCustomError(
+            "unknown_country",
+            'not a country whose public holidays are known; write a country code such as "BE", or "" for none',
         )
     return code
 
@@ -98,9 +104,10 @@ def parse_blackout(text: Any) -> Any:
     try:
         found = Blackout(first=date.fromisoformat(first.strip()), last=date.fromisoformat((last or first).strip()))
     except ValueError:
-        raise ValueError(f'{text!r} is not a day; write "2026-12-24" or "2026-12-24/2027-01-02"') from None
+        said = '{text} is not a day; write "2026-12-24" or "2026-12-24/2027-01-02"'
+        raise PydanticCustomError("not_a_day", said, {"text": repr(text)}) from None
     if found.last < found.first:
-        raise ValueError(f"{text!r} ends before it begins")
+        raise PydanticCustomError("ends_before_it_begins", "{text} ends before it begins", {"text": repr(text)})
     return found
 
 
@@ -188,7 +195,7 @@ class PlannedPeriod(BaseModel):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.end <= self.start:
-            raise ValueError("`end` must lie after `start`")
+            raise PydanticCustomError("end_before_start", "`end` must lie after `start`")
         return self
 
 
@@ -230,7 +237,8 @@ class Policy(MachinePolicy):
     def _groups_exist(self) -> Self:
         unknown = {table.group for table in self.machine.values() if table.group is not None} - set(self.group)
         if unknown:
-            raise ValueError(f"machines name the group {min(unknown)}, but there is no [group.{min(unknown)}] table")
+            said = "machines name the group {group}, but there is no [group.{group}] table"
+            raise PydanticCustomError("no_such_group", said, {"group": min(unknown)})
         return self
 
     @property

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from analytics.policy.policy import Policy
-from telemetry import UserError, load_settings
+from telemetry import SettingsError, SettingsProblem, load_settings
 
 _Stamp = tuple[int, int, int] | None
+
+
+@dataclass(frozen=True)
+class PolicyProblem:
+    """Why the policy file as it is now cannot be used, in English as a string."""
+
+    details: tuple[SettingsProblem, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(problem.sentence for problem in self.details)
 
 
 class PolicyFile:
@@ -18,7 +29,7 @@ class PolicyFile:
         self._seen: _Stamp = None
         self._read: _Stamp | str = "not yet"  # it may have changed since `policy` was read from it
         self.policy = policy
-        self.problem: str | None = None
+        self.problem: PolicyProblem | None = None
 
     def look(self) -> bool:
         """Look at the file; returns whether `policy` or `problem` is another one now. The file is read only once it is the same at two looks: half of
@@ -32,13 +43,14 @@ class PolicyFile:
         self.policy, self.problem = policy, problem
         return changed
 
-    def _load(self) -> tuple[Policy, str | None]:
+    def _load(self) -> tuple[Policy, PolicyProblem | None]:
         try:
             policy = load_settings(self._path, Policy)
-        except UserError as error:
-            return self.policy, str(error)
+        except SettingsError as error:
+            return self.policy, PolicyProblem(error.problems)
         if policy.factory != self.policy.factory:
-            return self.policy, f"{self._path}: `factory` cannot change while the server runs. Restart the server."
+            said = f"{self._path}: `factory` cannot change while the server runs. Restart the server."
+            return self.policy, PolicyProblem((SettingsProblem("factory_stays", {"place": str(self._path)}, said),))
         return policy, None
 
 

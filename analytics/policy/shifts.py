@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
 from telemetry import Name
 
@@ -31,7 +32,7 @@ class Shift(BaseModel):
     @model_validator(mode="after")
     def _local(self) -> Self:
         if self.start.tzinfo is not None or self.end.tzinfo is not None:
-            raise ValueError("the times of a shift are local and must have no time zone")
+            raise PydanticCustomError("shift_has_zone", "the times of a shift are local and must have no time zone")
         return self
 
 
@@ -63,7 +64,8 @@ def parse_shifts(value: Any) -> Any:
     """Parse the name of a pattern, or tables of shifts. Raises ValueError."""
     if isinstance(value, str):
         if value not in PATTERNS:
-            raise ValueError(f'{value!r} is not a shift pattern; write "day", "2x8" or "3x8", or [[shifts]] tables')
+            said = '{text} is not a shift pattern; write "day", "2x8" or "3x8", or [[shifts]] tables'
+            raise PydanticCustomError("not_a_shift_pattern", said, {"text": repr(value)})
         return PATTERNS[value]
     return value
 
@@ -89,7 +91,8 @@ def check_disjoint(shifts: tuple[Shift, ...]) -> tuple[Shift, ...]:
     times = shift_times(shifts, "UTC", date(2024, 1, 1), date(2024, 1, 14))
     for earlier, later in pairwise(times):
         if later.start < earlier.end:
-            raise ValueError(f"the shifts {earlier.name!r} and {later.name!r} overlap")
+            values = {"earlier": repr(earlier.name), "later": repr(later.name)}
+            raise PydanticCustomError("shifts_overlap", "the shifts {earlier} and {later} overlap", values)
     return shifts
 
 

@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS platform_booking (
     id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL, held INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS approval (
     id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL, probability REAL NOT NULL,
-    status TEXT NOT NULL, answer_by TEXT NOT NULL);
+    status TEXT NOT NULL, answer_by TEXT NOT NULL, person TEXT);
 CREATE TABLE IF NOT EXISTS veto (
     id TEXT PRIMARY KEY, machine TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL, person TEXT);
 CREATE TABLE IF NOT EXISTS alert (
@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS alert (
 """
 _ADDED = {
     "alert": {"facts": "TEXT"},
+    "approval": {"person": "TEXT"},
     "veto": {"person": "TEXT"},
     "platform_booking": {"kept": "INTEGER NOT NULL DEFAULT 0"},
 }
@@ -189,22 +190,24 @@ class PublisherState:
         """Replace all approvals, but keep answers given in the meantime."""
         with self._transaction() as connection:
             # Read here, inside the transaction: an answer given while a round is computing must not be lost.
-            query = "SELECT id, status FROM approval WHERE status IN ('approved', 'refused')"
-            answered = {row["id"]: row["status"] for row in connection.execute(query)}
+            query = "SELECT id, status, person FROM approval WHERE status IN ('approved', 'refused')"
+            answered = {row["id"]: (row["status"], row["person"]) for row in connection.execute(query)}
             connection.execute("DELETE FROM approval")
             for approval in approvals:
-                current = replace(approval, status=answered.get(approval.id, approval.status))
+                status, person = answered.get(approval.id, (approval.status, approval.person))
+                current = replace(approval, status=status, person=person)
                 connection.execute(
-                    "INSERT INTO approval VALUES (:id, :machine, :start, :end, :probability, :status, :answer_by)",
+                    'INSERT INTO approval (id, machine, start, "end", probability, status, answer_by, person) '
+                    "VALUES (:id, :machine, :start, :end, :probability, :status, :answer_by, :person)",
                     {**asdict(current), **{name: rfc3339(getattr(current, name)) for name in _TIMES}},
                 )
 
-    def answer(self, approval_id: str, approve: bool, now: datetime) -> Approval | None:
-        """Answer a request. Returns None if no such request is waiting for an answer at `now`."""
+    def answer(self, approval_id: str, approve: bool, now: datetime, person: str | None = None) -> Approval | None:
+        """Answer a request. `person`: who does, None with the server's token. Returns None if no such request is waiting for an answer at `now`."""
         with self._transaction() as connection:
             changed = connection.execute(
-                "UPDATE approval SET status = ? WHERE id = ? AND status = 'asked' AND answer_by > ?",
-                ("approved" if approve else "refused", approval_id, rfc3339(now)),
+                "UPDATE approval SET status = ?, person = ? WHERE id = ? AND status = 'asked' AND answer_by > ?",
+                ("approved" if approve else "refused", person, approval_id, rfc3339(now)),
             ).rowcount
         return (
             next((approval for approval in self.approvals() if approval.id == approval_id), None) if changed else None

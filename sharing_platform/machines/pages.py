@@ -52,12 +52,13 @@ def get_offer(offer_id: str, page: Page) -> HTMLResponse:
 
 @router.get("/offers/{offer_id}/choice")
 def get_choice(offer_id: str, page: Page) -> HTMLResponse:
-    """The part of the page that follows what is chosen."""
+    """What of the page follows what is chosen: the choice, and what the button says."""
     shown, asked = shown_offer(page, offer_id), page.request.query_params
     choice = choice_asked(page, shown.offer, asked) if shown is not None else None
     if shown is None or shown.offer.status != OPEN or choice is None:
         raise NotFoundError
-    return page.render("offer_choice.html", offer=shown.offer, **chosen_of(page, shown.offer, choice, asked))
+    chosen = chosen_of(page, shown.offer, choice, asked) | {"follows": True}
+    return page.render("offer_choice.html", offer=shown.offer, **chosen)
 
 
 def choice_asked(page: PageRequest, offer: Offer, fields: Mapping[str, str]) -> Choice | None:
@@ -84,6 +85,7 @@ def chosen_of(page: PageRequest, offer: Offer, choice: Choice, fields: Mapping[s
         "further": further,
         "together": together(choice, further),
         "instant": at_once and all(one.booking == "instant" for one in asked),
+        "follows": False,
     }
 
 

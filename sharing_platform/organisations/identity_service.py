@@ -140,13 +140,18 @@ def of_account(session: Session, account_id: str) -> list[Identity]:
 
 
 def remove(context: PlatformContext, person: SignedIn, identity_id: str) -> None:
-    """Raises NotFoundError for what is another's."""
+    """An e-mail tells the person. Raises NotFoundError for what is another's."""
+    now = context.now()
     with context.sessions.begin() as session:
         identity = session.get(Identity, identity_id)
         if identity is None or identity.account_id != person.account.id:
             raise NotFoundError
         session.delete(identity)
-        log(session, context.now(), person.actor(), "identity.unlinked", identity_id)
+        log(session, now, person.actor(), "identity.unlinked", identity_id)
+        account = session.get_one(Account, person.account.id)
+        link = f"{context.url}/account"
+        queue_mail(session, account, "identity_unlinked", context.zone, now, (), moment=now, link=link)
+    context.wake_workers()
 
 
 def _take(session: Session, name: str, holder: str, now: datetime) -> IdentityAttempt | None:

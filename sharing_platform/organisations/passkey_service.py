@@ -95,10 +95,15 @@ def rename(context: PlatformContext, person: SignedIn, passkey_id: str, name: st
 
 
 def remove(context: PlatformContext, person: SignedIn, passkey_id: str) -> None:
-    """Raises NotFoundError."""
+    """An e-mail tells the person. Raises NotFoundError."""
+    now = context.now()
     with context.sessions.begin() as session:
         session.delete(passkeys.find(session, person.account.id, passkey_id))
-        log(session, context.now(), person.actor(), "passkey.removed", passkey_id)
+        log(session, now, person.actor(), "passkey.removed", passkey_id)
+        account = session.get_one(Account, person.account.id)
+        link = f"{context.url}/account"
+        queue_mail(session, account, "passkey_removed", context.zone, now, (), moment=now, link=link)
+    context.wake_workers()
 
 
 def _party(context: PlatformContext) -> RelyingParty:

@@ -26,7 +26,7 @@ def test_an_offer_is_put_read_changed_and_withdrawn(platform: Platform) -> None:
     assert (answer.status_code, answer.json()["probability"]) == (200, 0.5)
     assert platform.hal_2.delete("/api/v1/offers/o1").status_code == 204
     assert platform.hal_2.delete("/api/v1/offers/o1").status_code == 204  # a repeated request is harmless
-    assert platform.anyone.get("/api/v1/offers").json() == {"offers": [], "next": None}
+    assert platform.anyone.get("/api/v1/offers").json() == {"offers": [], "next": None, "suggestions": []}
     assert platform.hal_2.get("/api/v1/offers/o1").json()["status"] == "withdrawn"
 
 

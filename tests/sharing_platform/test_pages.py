@@ -201,6 +201,31 @@ def test_every_language_has_every_text(language: str) -> None:
         assert same <= SAME_IN_EVERY_LANGUAGE, same - SAME_IN_EVERY_LANGUAGE
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_pages_speak_to_people(language: str) -> None:
+    """Not of what only programs have; but for the settings of tokens and webhooks, which are about that."""
+    of_programs = re.compile(r"bearer|`|\bAPI\b|cursor|HTTP\b|JSON", re.IGNORECASE)
+    found = {key for key, text in texts(language).items() if of_programs.search(text)}
+    assert {
+        key for key in found if not key.startswith(("token", "make_token", "audit_token", "webhook", "export"))
+    } == set()
+
+
+def test_a_wanted_notice_has_one_name() -> None:
+    """What people see of notices speaks of `recherche`, in one word."""
+    assert [key for key, text in texts("fr").items() if "avis de recherche" in text] == []
+
+
+def test_programs_are_told_of_tokens_and_people_to_sign_in(platform: Platform) -> None:
+    english = {"Accept-Language": "en"}
+    assert "bearer token" in platform.anyone.get("/api/v1/bookings", headers=english).json()["detail"]
+    page = platform.anyone.get("/confirm", headers=english | {"Accept": "text/html"})
+    assert "bearer" not in page.text
+    cursor = platform.anyone.get("/api/v1/offers?cursor=x", headers=english).json()
+    assert "`cursor`" in cursor["detail"]
+    assert "`cursor`" not in platform.anyone.get("/?cursor=x", headers=english | {"Accept": "text/html"}).text
+
+
 def test_no_line_begins_with_french_punctuation() -> None:
     broken = [key for key, text in texts("fr").items() if re.search(r" [:;?!»]|« ", text)]
     assert broken == []

@@ -30,7 +30,7 @@ const record = (one) => one.checked ? text("record", { broken: one.broken, check
 
 async function decisions() {
   const [kill, approvals, alerts, offered, vetoes, status] = await Promise.all(
-    ["kill-switch", "approvals", `alerts?lang=${language}`, "slots", "vetoes", "status"].map((one) => ask(`/api/v1/${one}`)));
+    ["kill-switch", "approvals", `alerts?lang=${language}`, "slots", "vetoes", `status?lang=${language}`].map((one) => ask(`/api/v1/${one}`)));
   showKillSwitch(kill, offered.pending);
   showPolicy(status.policy);
   draw("alerts", alerts.alerts.filter((one) => one.cleared === null), (one) => `${one.kind} ${one.machine} ${one.booking}`,
@@ -41,6 +41,10 @@ async function decisions() {
     element("div", { class: "actions" },
       button(words.approve, "", "approve", decide(() => ask(`/api/v1/approvals/${one.id}`, "POST", { approve: true }))),
       button(words.refuse, "second", "refuse", decide(() => ask(`/api/v1/approvals/${one.id}`, "POST", { approve: false }))))), words.no_approvals);
+  const answered = approvals.approvals.filter((one) => one.status === "approved" || one.status === "refused");
+  byId("answered-title").hidden = !answered.length;
+  draw("answered", answered, (one) => one.id, (one) => element("li", {},
+    element("div", {}, ...head(one), element("p", { class: "soft" }, text(`${one.status}_by`, { who: who(one.person) })))));
   slots = offered.slots;
   draw("slots", slots, (one) => `${one.machine} ${one.start}`, (one) => element("li", {},
     element("div", {}, ...head(one), element("p", { class: "soft" },
@@ -63,7 +67,7 @@ async function decisions() {
 
 function showPolicy(policy) {
   byId("policy").hidden = !policy.problem;
-  if (byId("policy-problem").textContent !== (policy.problem || "")) byId("policy-problem").textContent = policy.problem || "";
+  if (byId("policy-problem").textContent !== (policy.problem_text || "")) byId("policy-problem").textContent = policy.problem_text || "";
   facts.maxSilenceMs = policy.max_silence_s * 1000;
   if (policy.zone !== facts.zone) location.reload(); // every time on the page is another one
 }

@@ -111,8 +111,13 @@ def test_each_decision_is_logged_with_the_name(
             veto = http.post("/api/v1/vetoes", json=hours).json()
             assert [one["person"] for one in http.get("/api/v1/vetoes").json()["vetoes"]] == [person]
             assert http.delete(f"/api/v1/vetoes/{veto['id']}").status_code == 204
-            assert http.post(f"/api/v1/approvals/{name}-1", json={"approve": True}).status_code == 200
+            assert http.post(f"/api/v1/approvals/{name}-1", json={"approve": True}).json()["person"] == person
             assert http.post(f"/api/v1/approvals/{name}-2", json={"approve": False}).status_code == 200
+            whole.context.publishing.set_approvals(whole.context.publishing.approvals())  # what a round does
+            answers = {one["id"]: one for one in http.get("/api/v1/approvals").json()["approvals"]}
+            assert {key: (one["status"], one["person"]) for key, one in answers.items()} == {
+                f"{name}-1": ("approved", person), f"{name}-2": ("refused", person),
+            }  # fmt: skip
         said = [record.getMessage() for record in caplog.records if record.name == "analytics.api.publishing"]
         assert said[0] == f"The kill switch was turned on by {name}."
         assert [one.rpartition(": ")[2] for one in said[1:]] == [

@@ -36,7 +36,26 @@ def test_an_approved_slot_is_offered_on_the_platform(room: Room, page: Page) -> 
     before = waiting.count()
     waiting.first.get_by_role("button", name="Niet aanbieden").click()
     expect(waiting).to_have_count(before - 1)
+    expect(page.locator("#answered li")).to_contain_text(
+        ["Aangeboden met het token van de server", "Niet aangeboden met het token"]
+    )
     assert len(room.offers("mill-1")) == 1
+
+
+def test_a_policy_that_cannot_be_used_is_explained_in_the_readers_language(room: Room, page: Page) -> None:
+    policy = room.config.parent / "policy.toml"
+    good = policy.read_text()
+    policy.write_text(good.replace("required_probability = 0.5", "required_probability = 1.5"))
+    sign_in(page)
+    said = "`required_probability` = 1.5 wordt niet aanvaard: moet minder zijn dan 1.0."
+    expect(page.locator("#policy-problem")).to_contain_text(said, timeout=30_000)
+    found = room.ask("GET", "/api/v1/status?lang=fr").json()["policy"]
+    assert "doit être inférieur à 1.0" in found["problem_text"]
+    assert "should be less than 1" in found["problem"], "for scripts, as before"
+    policy.write_text(good)
+    expect(page.locator("#policy")).to_be_hidden(timeout=30_000)
+    hours = {"machine": "lathe-2", "start": "2026-03-04T00:00:00Z", "end": "2026-03-04T04:00:00Z"}
+    wait_for(lambda: room.ask("GET", "/api/v1/explanation", params=hours).status_code == 200, "the next round")
 
 
 def test_a_veto_withdraws_one_slot_and_nothing_else(room: Room, page: Page) -> None:

@@ -178,6 +178,30 @@ def test_a_guest_confirms_all_parts_or_none(platform: Platform, taken: bool) -> 
     assert found == {"expired" if taken else "held"}
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_button_says_what_it_does_for_all_that_is_chosen(
+    platform: Platform, browser: Browser, scripts: bool
+) -> None:
+    """At once where scripts run; else once the choice is shown anew."""
+    platform.offer("o1", 6, 6, booking="instant")
+    platform.offer("o2", 30, 6, booking="on_request")
+    context = browser.new_context(base_url=platform.url, locale="nl-BE", java_script_enabled=scripts)
+    seeker = platform.somebody("an@startup.be", "startup")
+    context.add_cookies([{"name": "session", "value": seeker.cookies["session"], "url": platform.url}])
+    page = context.new_page()
+    page.goto("/offers/o1")
+    button = page.locator("form.book > button[type=submit]")
+    label = page.get_by_label("di 03/03/2026, 18:00 – 00:00")
+    for act, said in ((None, "Boek"), (label.check, "Vraag"), (label.uncheck, "Boek")):
+        if act is not None:
+            act()
+        if act is not None and not scripts:
+            page.get_by_role("button", name="Toon kans en prijs").last.click()
+        expect(button).to_have_count(1)
+        expect(button).to_contain_text(said)
+    context.close()
+
+
 def test_three_evenings_chosen_on_the_page(platform: Platform, browser: Browser) -> None:
     evenings(platform)
     context = browser.new_context(base_url=platform.url, locale="nl-BE", viewport={"width": 390, "height": 844})

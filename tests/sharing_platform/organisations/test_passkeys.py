@@ -91,6 +91,7 @@ def test_from_adding_to_removing(platform: Platform) -> None:
     (shown,) = own.get(OWN).json()["passkeys"]
     assert (shown["name"], shown["last_used"] is not None) == ("Telefoon", True)
     assert own.delete(f"{OWN}/{passkey}").status_code == 204
+    assert f"{platform.url}/account" in platform.mail("an@startup.be", "verwijderd").get_content()
     assert own.get(OWN).json()["passkeys"] == []
     assert code_of(sign_in(browser_of(platform), key)) == "passkey_wrong"
     assert new.get("/api/v1/account").status_code == 200, "sessions go on; a new password ends them"
