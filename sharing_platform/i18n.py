@@ -117,6 +117,10 @@ class Translator:
         written = f"{amount:,.2f}".translate({ord(","): thousands, ord("."): point})
         return f"{written}\N{NO-BREAK SPACE}€" if self.language == "fr" else f"€\N{NO-BREAK SPACE}{written}"
 
+    def column(self, day: date) -> str:
+        """`za 21`, for a column of a week."""
+        return f"{self._texts['weekdays'].split()[day.weekday()]} {day.day}"
+
     def date(self, day: date) -> str:
         """`za 21/11/2026`, of a day that has no zone."""
         return f"{self._texts['weekdays'].split()[day.weekday()]} {day:%d/%m/%Y}"

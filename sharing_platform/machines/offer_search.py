@@ -42,8 +42,9 @@ def find_offers(
     limit: int,
     sort: Sort = "start",
     cursor: str | None = None,
+    machines: Collection[tuple[str, str]] | None = None,
 ) -> OfferResults:
-    """Open offers that are not over. Where hours are asked for: those with a window in which so many can begin on the days asked for. Where a highest
+    """Open offers that are not over, of these machines alone where some are given. Where hours are asked for: those with a window in which so many can begin on the days asked for. Where a highest
     price is asked for, those whose price is to be agreed come after all others. Raises InvalidError for a cursor that is none, and for an order by
     distance from nowhere."""
     if sort == "distance" and wanted.origin is None:
@@ -55,6 +56,8 @@ def find_offers(
     query = _query(session, wanted.wish, now, zone, viewer)
     if fitting is not None and len(fitting) <= _FEW_MACHINES:
         query = query.where(_of_machines(fitting))
+    if machines is not None:
+        query = query.where(_of_machines(machines))
     ranker = OfferRanker(wanted.wish, fitting, now, zone)
     matching = Matching(
         session,

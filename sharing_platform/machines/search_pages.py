@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, timedelta
 from typing import get_args
 from urllib.parse import urlencode
@@ -13,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError
 from sharing_platform.machines.index import get_machine_index
+from sharing_platform.machines.machine_results import MAX_OFFERS, MAX_SHOWN, Key, machine_results, machines_in_order
 from sharing_platform.machines.no_results import suggestions
 from sharing_platform.machines.offer_order import OfferResults, RankedOffer, Sort
 from sharing_platform.machines.offer_search import (
@@ -29,8 +31,9 @@ from sharing_platform.search.vocabulary import BY_CODE, BY_NAME
 
 router = APIRouter(include_in_schema=False)
 
-MAX_SHOWN = 100
+_BATCH = 250
 _WEEK_SHOWN = 300
+_MOST_SKIPPED = 10_000
 
 
 @router.get("/")
@@ -59,6 +62,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
     wish, problems = wish_of_form(page)
     week, sort = asked.get("view") == "week", _sort_of(asked.get("sort"))
     first_day = _first_day(page, asked.get("week"))
+    skip = _skip_of(asked.get("skip"))
     if week:
         wish = wish.model_copy(update={"first_day": first_day, "last_day": first_day + timedelta(days=6)})
     with read_session(page.context.sessions) as session:
@@ -68,28 +72,38 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
             criteria = prepare_criteria(wish)
             if sort == "distance" and criteria.origin is None:
                 problems["near"], sort = "near_what", "start"
-            results = find_offers(
-                session, index, criteria, page.now, page.context.zone, page.viewer,
-                _WEEK_SHOWN if week else MAX_SHOWN, "start" if week else sort,
-                asked.get("cursor") if not week else None,
-            )  # fmt: skip
-            relaxed = [] if results.found else suggestions(page, session, wish, week)
+
+            def read(
+                limit: int, order: Sort, cursor: str | None = None, of: Collection[Key] | None = None
+            ) -> OfferResults:
+                return find_offers(
+                    session, index, criteria, page.now, page.context.zone, page.viewer, limit, order, cursor, of
+                )
+
+            if week:
+                found, machine_rows, further = read(_WEEK_SHOWN, "start").found, [], False
+            else:
+                best, further = machines_in_order(lambda cursor: read(_BATCH, sort, cursor), skip, MAX_SHOWN)
+                keys = {(one.offer.factory, one.offer.machine) for one in best}
+                found = read(MAX_OFFERS, "start", of=keys).found if keys else []
+                machine_rows = machine_results(best, found, wish.first_day or first_day, page.context.zone)
+            relaxed = [] if found else suggestions(page, session, wish, week)
         except InvalidError as error:
             problems[error.field] = error.code
-            results, relaxed = OfferResults([], None), []
-    kept = [
-        (key, value) for key, value in asked.multi_items() if key not in ("cursor", "lang", "week", "done") and value
-    ]
+            found, machine_rows, further, relaxed = [], [], False, []
+    kept = [(key, value) for key, value in asked.multi_items() if key not in ("skip", "lang", "week", "done") and value]
     used = [key for key, _ in kept if key not in ("view", "sort")]
     return page.render(
         template,
         status,
         machines=[(entry, state_shown(machine, page.viewer, page.now)) for machine, entry in machines],
-        found=results.found,
+        found=found,
+        results=machine_rows,
+        wish_hours=wish.hours,
         relaxed=relaxed,
         filters_used=len(used_filters(wish)) - week,
-        further=urlencode([*kept, ("cursor", results.next)]) if results.next else None,
-        days=_week(page, results.found, first_day) if week else None,
+        further=urlencode([*kept, ("skip", skip + MAX_SHOWN)]) if further else None,
+        days=_week(page, found, first_day) if week else None,
         first_day=first_day,
         earlier=urlencode([*kept, ("week", str(first_day - timedelta(days=7)))]),
         later=urlencode([*kept, ("week", str(first_day + timedelta(days=7)))]),
@@ -106,6 +120,10 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         notice=notice,
         other_processes=sorted(_unlisted({entry.document.process for _, entry in machines})),
     )
+
+
+def _skip_of(asked: str | None) -> int:
+    return min(int(asked), _MOST_SKIPPED) if asked is not None and asked.isdecimal() and len(asked) < 9 else 0
 
 
 def _sort_of(asked: str | None) -> Sort:

@@ -72,6 +72,7 @@
     }
     for (const item of offers.querySelectorAll("[data-offer]")) if (!now.includes(item.dataset.offer)) sayGone(item);
     changeInPlace(offers, fresh, "offer");
+    changeInPlace(offers, fresh, "strip");
     waiting = added.length ? fresh : null;
     tell(added.length);
   }

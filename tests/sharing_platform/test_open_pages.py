@@ -117,11 +117,12 @@ def test_the_second_page_stays(
     opened: Callable[[str], Page], platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search_pages, "MAX_SHOWN", 1)
+    platform.offer("o2", 27, 4, machine="lathe-2")
     page = opened("/")
     with page.expect_response(_is_refresh):
         page.locator("a.further").click()
     assert ids(page) == ["o2"]
-    platform.offer("o2", 27, 4, probability=0.88)
+    platform.offer("o2", 27, 4, machine="lathe-2", probability=0.88)
     expect(page.locator("li.offer")).to_contain_text("88 %")
     assert ids(page) == ["o2"]
 

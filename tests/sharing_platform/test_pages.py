@@ -36,7 +36,7 @@ def page(browser: Browser, platform: Platform) -> Page:
 
 
 def test_the_page_says_what_when_how_sure_and_how_often_wrong(page: Page) -> None:
-    first, second = page.locator("li.offer").all()
+    first, second = page.locator("li.result").all()
     for text in (
         "Freesbank DMU 50",
         "ma 02/03/2026",
@@ -54,7 +54,7 @@ def test_the_page_says_what_when_how_sure_and_how_often_wrong(page: Page) -> Non
 
 def test_english_is_a_click_away_and_stays(page: Page) -> None:
     page.get_by_role("link", name="English").click()
-    expect(page.locator("li.offer").first).to_contain_text("not free in 2 of 40 earlier predictions")
+    expect(page.locator("li.result").first).to_contain_text("not free in 2 of 40 earlier predictions")
     page.goto("/")
     assert page.locator("html").get_attribute("lang") == "en"
 

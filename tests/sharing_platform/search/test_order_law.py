@@ -44,7 +44,7 @@ def _offer(chance: random.Random, number: int) -> Offer:
         {
             "start": (start + timedelta(hours=begin)).isoformat(),
             "end": (start + timedelta(hours=end)).isoformat(),
-            "probability": round(chance.uniform(0.6, 0.9), 2) + 0.09 * best,
+            "probability": round(chance.uniform(0.85 if best else 0.6, 0.9), 2) + 0.09 * best,
         }
         for begin, end in ((0, cuts[1]), (cuts[0], hours))
         if begin < end

@@ -1,0 +1,82 @@
+"""What a search found, machine by machine: each with the hours that fit best, its other free hours, and its week."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from sharing_platform.machines.choices import price_of
+from sharing_platform.machines.index import IndexEntry
+from sharing_platform.machines.offer_order import OfferResults, RankedOffer
+from sharing_platform.machines.offer_search import offers_by_day
+
+MAX_SHOWN = 24
+"""Machines on a page."""
+MAX_OFFERS = 600
+"""Offers read of the machines on a page."""
+OFFERS_EACH = 12
+"""Offers listed beneath a machine; its own page has all of them."""
+_PAGES = 40
+"""So many pages of offers are looked through for machines. A page of results then says that there are more."""
+
+Key = tuple[str, str]
+Read = Callable[[str | None], OfferResults]
+"""The page of matching offers at a cursor, in the order asked for."""
+
+
+@dataclass(frozen=True)
+class MachineResult:
+    """A machine with offers that match. `best`: the one that puts it at its place; `offers`: the first of them, in order of their start; `more`: whether there are
+    others; `days`: the week, each day with the parts of it (0 to 1) that are free."""
+
+    entry: IndexEntry
+    best: RankedOffer
+    offers: Sequence[RankedOffer]
+    more: bool
+    days: Sequence[tuple[date, Sequence[tuple[float, float]]]]
+
+    def price(self, hours: float | None) -> Decimal | None:
+        """Of the hours asked for at the beginning of the best window, or None where none were asked for or the price is to be agreed."""
+        window = self.best.window
+        return price_of(self.best.offer, window.start, window.start + timedelta(hours=hours)) if hours else None
+
+
+def machines_in_order(read: Read, skip: int, limit: int = MAX_SHOWN) -> tuple[list[RankedOffer], bool]:
+    """The best offer of each machine, machines in the order of their best offers, without the first `skip`; and whether more machines follow."""
+    best: dict[Key, RankedOffer] = {}
+    cursor = None
+    for _ in range(_PAGES):
+        page = read(cursor)
+        for result in page.found:
+            best.setdefault(_key(result), result)
+        cursor = page.next
+        if cursor is None or len(best) > skip + limit:
+            break
+    chosen = list(best.values())[skip : skip + limit]
+    return chosen, len(best) > skip + limit or cursor is not None
+
+
+def machine_results(
+    chosen: Sequence[RankedOffer], offers: Sequence[RankedOffer], first_day: date, zone: str
+) -> list[MachineResult]:
+    """`offers`: those of the chosen machines that match, in order of their start."""
+    own: dict[Key, list[RankedOffer]] = {_key(best): [] for best in chosen}
+    for offer in offers:
+        own[_key(offer)].append(offer)
+    return [_result(best, own[_key(best)] or [best], first_day, zone) for best in chosen]
+
+
+def _result(best: RankedOffer, offers: Sequence[RankedOffer], first_day: date, zone: str) -> MachineResult:
+    days = [
+        (day, [(first, last) for _, first, last in spans])
+        for day, spans in offers_by_day([one.offer for one in offers], first_day, zone)
+    ]
+    # What puts the machine at its place comes first, also where it is not the soonest.
+    listed = [best, *(one for one in offers if one.offer.id != best.offer.id)][:OFFERS_EACH]
+    return MachineResult(best.entry, best, listed, len(offers) > len(listed), days)
+
+
+def _key(result: RankedOffer) -> Key:
+    return result.offer.factory, result.offer.machine

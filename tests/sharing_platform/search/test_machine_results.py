@@ -1,0 +1,92 @@
+"""What is found is shown machine by machine: in the order asked for, each once, with its hours and its week."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sharing_platform.machines.machine_results import machines_in_order
+from sharing_platform.machines.offer_order import OfferResults, RankedOffer
+from tests.sharing_platform.conftest import Platform
+
+
+@dataclass
+class _Found:
+    """Offers of machines, read in pages."""
+
+    machines: list[int]
+    size: int
+
+    def __call__(self, cursor: str | None) -> OfferResults:
+        start = int(cursor or 0)
+        end = start + self.size
+        offers = [SimpleNamespace(id=place, factory="hal-2", machine=f"m{self.machines[place]}") for place in range(start, min(end, len(self.machines)))]  # fmt: skip
+        found = [cast("RankedOffer", SimpleNamespace(offer=one)) for one in offers]
+        return OfferResults(found, str(end) if end < len(self.machines) else None)
+
+
+@given(st.lists(st.integers(0, 6), max_size=40), st.integers(1, 9), st.integers(1, 4))
+def test_pages_of_machines_are_all_machines_once_in_the_order_of_their_best_offer(
+    machines: list[int], size: int, limit: int
+) -> None:
+    read, found, skip, more = _Found(machines, size), list[Any](), 0, True
+    while more:
+        page, more = machines_in_order(read, skip, limit)
+        assert len(page) <= limit
+        assert not more or len(page) == limit or page == []
+        found += page
+        skip += limit
+    best = {machine: place for place, machine in reversed(list(enumerate(machines)))}
+    assert [one.offer.id for one in found] == sorted(best.values())
+
+
+def shown(page: str) -> list[tuple[str, list[str]]]:
+    """Titles of machines, with the offers listed beneath."""
+    results = page.partition('<ul class="results">')[2].split('<li class="result">')[1:]
+    return [(re.findall(r"<h3><a [^>]*>([^<]*)", one)[0], re.findall(r'data-offer="([^"]*)"', one)) for one in results]
+
+
+def test_a_machine_stands_once_with_its_hours(platform: Platform) -> None:
+    platform.machine("mill-1", "Freesbank", process="milling")
+    platform.machine("lathe-2", "Draaibank", process="turning")
+    for number in range(14):
+        platform.offer(f"m{number:02}", 3 + 12 * number, 4, price_per_hour="60")
+    platform.offer("l0", 20, 6, machine="lathe-2", price_per_hour="40")
+    first = platform.anyone.get("/").text
+    assert shown(first) == [("Freesbank", [f"m{number:02}" for number in range(12)]), ("Draaibank", ["l0"])]
+    assert "2 machines met vrije uren" in first
+    assert 'href="/machines/hal-2/mill-1">Alle vrije uren van deze machine' in first
+    cheapest = platform.anyone.get("/", params={"sort": "price"}).text
+    assert [title for title, _ in shown(cheapest)] == ["Draaibank", "Freesbank"]
+    longer = platform.anyone.get("/", params={"hours": "5"}).text.replace("\N{NO-BREAK SPACE}", " ")
+    assert shown(longer) == [("Draaibank", ["l0"])]
+    assert "<strong>€ 200,00</strong>" in longer, "the price of the hours asked for"
+
+
+def test_what_puts_a_machine_at_its_place_is_listed_first(platform: Platform) -> None:
+    platform.machine("mill-1", "Freesbank")
+    for number in range(14):
+        platform.offer(f"m{number:02}", 3 + 12 * number, 4, probability=0.9 + 0.001 * number)
+    page = platform.anyone.get("/", params={"sort": "certainty"}).text
+    assert shown(page)[0][1][0] == "m13"
+
+
+@pytest.mark.parametrize("skip", ["-1", "x", "99999999999999999999", "1e9", "²"])
+def test_a_page_that_is_none_is_the_first_or_empty(platform: Platform, skip: str) -> None:
+    platform.offer()
+    assert platform.anyone.get("/", params={"skip": skip}).status_code == 200
+
+
+def test_an_anonymous_machine_leads_to_its_alias_alone(platform: Platform) -> None:
+    platform.machine("mill-1", "Freesbank DMU 50", anonymous=True, process="milling")
+    platform.offer("o1", 3, 4, anonymous=True)
+    page = platform.anyone.get("/").text
+    assert shown(page)
+    assert "/machines/hal-2" not in page
+    assert "hal-2" not in page.partition('<ul class="results">')[2].partition("</section>")[0]
