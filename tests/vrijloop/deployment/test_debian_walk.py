@@ -1,4 +1,4 @@
-"""Follows docs/debian.md: installs from the source into a new environment, sets up, and starts the services as their
+"""Follows docs/debian.md: installs from the source into an environment of its own, sets up, and starts the services as their
 units do, until a machine's state is stored, the platform answers over TLS, and the doctor reports no problem."""
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 import httpx2
 import pytest
 
+from tests.lent_packages import lend_packages
 from tests.servers import ROOT, free_port, listens, require, wait_for
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
@@ -48,6 +49,7 @@ def test_one_debian_server_runs_everything(tmp_path: Path) -> None:
     nginx, mosquitto = require("nginx-light"), require("mosquitto")
     root = tmp_path / "root"
     root.mkdir()
+    lend_packages(root / "opt" / "vrijloop", "edge", "server")
     mqtt, platform, server, https, opcua, modbus = (free_port() for _ in range(6))
     environment = {"WALK_ROOT": str(root), "WALK_PORTS": f"{mqtt} {platform} {server} {https}"}
     environment["PIP_NO_COMPILE"] = (

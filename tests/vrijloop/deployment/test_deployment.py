@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from telemetry import UserError
+from tests.lent_packages import lend_packages
 from tests.vrijloop.command_line import invoke
 from vrijloop.deployment.units import unit_file
 
@@ -107,7 +108,8 @@ def test_the_wheel_installs_the_agent_without_a_servers_packages(tmp_path: Path)
         [sys.executable, "-m", "pip", "wheel", *quiet, "--no-deps", "-w", tmp_path, ROOT], check=True, timeout=300
     )
     wheel = next(tmp_path.glob("vrijloop-*.whl"))
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=120)
+    lend_packages(tmp_path / "venv", "edge")
+    subprocess.run(["python3", "-m", "venv", tmp_path / "venv"], check=True, timeout=120)
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run(
         [python, "-m", "pip", "install", "--no-compile", *quiet, "-c", ROOT / "constraints.txt", f"{wheel}[edge]"],
