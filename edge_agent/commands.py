@@ -1,6 +1,7 @@
 """`vrijloop agent …`
 
-What needs OPC UA is imported inside the functions: it takes most of a second to load, and all other commands wait for it too.
+What reads machines and their configuration is imported inside the functions: it takes longer to load than the rest of the command line, and
+all other commands wait for it too.
 """
 
 from __future__ import annotations
@@ -18,16 +19,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from edge_agent import learn as learning
-from edge_agent.configuration import AgentSettings, ModbusDevice
-from edge_agent.device_templates import templates, templates_page
-from edge_agent.power_levels import propose
 from telemetry import SystemClock, UnavailableError, UserError, load_settings
 from telemetry.duration import parse_duration
 from telemetry.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from edge_agent.check import CheckResult
+    from edge_agent.configuration import AgentSettings, ModbusDevice
     from edge_agent.sources.opcua_security import Pki
 
 app = typer.Typer(help="The edge agent that reads machines and publishes their states.", no_args_is_help=True)
@@ -44,7 +42,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts
 @app.command()
 def run(config: ConfigOption = Path("agent.toml")) -> None:
     """Run the agent until it receives SIGTERM or SIGINT."""
-    settings = load_settings(config, AgentSettings)
+    settings = _settings(config)
     log_to_stderr()
     for noisy in ("asyncua", "pymodbus"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
@@ -54,7 +52,7 @@ def run(config: ConfigOption = Path("agent.toml")) -> None:
 @app.command()
 def check(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = False) -> None:
     """Connect to every machine and the broker once and print each machine's state. Fails if one cannot be reached."""
-    settings = load_settings(config, AgentSettings)
+    settings = _settings(config)
     for noisy in ("asyncua", "pymodbus"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     results, broker_problem = asyncio.run(_check(settings))
@@ -85,6 +83,8 @@ def list_templates(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print them as a documentation page.")] = False,
 ) -> None:
     """List the device templates for Modbus devices."""
+    from edge_agent.device_templates import templates, templates_page
+
     if markdown:
         print(templates_page(), end="")
         return
@@ -145,7 +145,7 @@ def create_certificate(
     """Create the agent's own key and certificate for OPC UA."""
     from edge_agent.sources.opcua_security import default_application_uri
 
-    table = load_settings(config, AgentSettings).agent
+    table = _settings(config).agent
     pki = _pki(table.data_dir)
     uri = application_uri or default_application_uri(table.gateway)
     print(pki.create_own(uri, SystemClock().now(), replace))
@@ -160,7 +160,7 @@ def trust_certificate(
     config: ConfigOption = Path("agent.toml"),
 ) -> None:
     """Trust the certificate of an OPC UA server that was rejected."""
-    print("Trusted: " + _pki(load_settings(config, AgentSettings).agent.data_dir).trust(thumbprint))
+    print("Trusted: " + _pki(_settings(config).agent.data_dir).trust(thumbprint))
 
 
 def _pki(data_dir: Path) -> Pki:
@@ -175,7 +175,7 @@ def status(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = Fals
     """Show the status of the running agent: machines, last contact, outbox, broker."""
     from edge_agent.supervision import ask_status
 
-    answer = asyncio.run(ask_status(load_settings(config, AgentSettings).agent.data_dir))
+    answer = asyncio.run(ask_status(_settings(config).agent.data_dir))
     if as_json:
         print(json.dumps(answer, indent=2))
         return
@@ -215,11 +215,14 @@ def learn(
     as_json: JsonOption = False,
 ) -> None:
     """Find a meter's power levels (off, base load, working) and propose thresholds, or report that the levels cannot be separated."""
+    from edge_agent import learn as learning
+    from edge_agent.power_levels import propose
+
     length, distance = _duration(watch, "--for"), _duration(interval, "--interval")
     if csv_file is not None:
         power_w = learning.read_power_csv(csv_file, distance)
     else:
-        settings = load_settings(config, AgentSettings)
+        settings = _settings(config)
         device = learning.metered_machine(settings, machine)
         distance = device.poll_interval
         power_w = asyncio.run(_watch(device, length, quiet=as_json))
@@ -237,6 +240,8 @@ def learn(
 
 
 async def _watch(device: ModbusDevice, length: timedelta, quiet: bool) -> list[float]:
+    from edge_agent import learn as learning
+
     stop = _stop_on_signals()
     columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
@@ -246,6 +251,12 @@ async def _watch(device: ModbusDevice, length: timedelta, quiet: bool) -> list[f
             progress.update(task, completed=share, description=f"Watching {device.id}: {learning.watts(power_w)}")
 
         return await learning.watch_power(device, SystemClock(), length, stop, on_reading)
+
+
+def _settings(config: Path) -> AgentSettings:
+    from edge_agent.configuration import AgentSettings
+
+    return load_settings(config, AgentSettings)
 
 
 def _duration(text: str, option: str) -> timedelta:

@@ -36,7 +36,7 @@ PUBLIC_PAGES = {
     "GET /", "GET /parts/machines", "GET /parts/offers", "GET /offers/{offer_id}", "GET /offers/{offer_id}/choice", "POST /offers/{offer_id}", "GET /live",
     "GET /machines/{factory}/{machine}", "GET /machines/{alias}", "GET /listings", "GET /listings/{listing_id}", "POST /listings/{listing_id}",
     "GET /wanted", "GET /wanted/{search_id}", "GET /register", "POST /register", "GET /sign-in", "POST /sign-in", "POST /sign-in/passkey", "GET /sign-in/with/{provider}", "GET /sign-in/with/{provider}/back", "POST /sign-out",
-    "GET /forgotten", "POST /forgotten", "GET /welcome/{secret}", "GET /welcome", "POST /welcome", "GET /confirm/{secret}", "GET /confirm", "POST /confirm", "GET /calendar/{secret}.ics",
+    "GET /styleguide", "GET /forgotten", "POST /forgotten", "GET /welcome/{secret}", "GET /welcome", "POST /welcome", "GET /confirm/{secret}", "GET /confirm", "POST /confirm", "GET /calendar/{secret}.ics",
 }  # fmt: skip
 PAGES_FOR_PEOPLE = {
     "GET /account", "POST /account/password", "POST /account/organisation", "POST /account/erase", "POST /account/leave", "POST /account/passkeys", "POST /account/passkeys/{passkey_id}", "POST /account/passkeys/{passkey_id}/remove", "GET /account/identities/{provider}", "POST /account/identities/{identity_id}/remove", "POST /invitations/{invitation_id}", "GET /desk", "GET /requests/{booking_id}", "POST /requests/{booking_id}",
