@@ -91,7 +91,7 @@ bench-panels: $(INSTALLED)
 # and kills.
 campaign: $(INSTALLED) campaign-kills
 	@scripts/servers postgresql
-	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_API_EXAMPLES=200 VRIJLOOP_API_EDGES=1 VRIJLOOP_TEST_DATABASES="sqlite postgresql" \
+	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_API_EXAMPLES=200 VRIJLOOP_API_EDGES=1 VRIJLOOP_EVERY_CALLER=1 VRIJLOOP_TEST_DATABASES="sqlite postgresql" \
 		$(BIN)/pytest --timeout 7200 tests/sharing_platform
 
 # Fifty kills of agent and worker at random moments under load, a broker that is away for two minutes, a store for three, a year through

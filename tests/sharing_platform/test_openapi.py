@@ -35,7 +35,7 @@ from tests.sharing_platform.conftest import NOON, ONE_DATABASE, TOKENS, Platform
 
 DESCRIPTION: dict[str, Any] = create_app(PlatformSettings("sqlite://", {}), lambda: NOON).openapi()
 ENDS_THE_SESSION = r"^/api/v1/(session|account)$"
-EXAMPLES = int(os.environ.get("VRIJLOOP_API_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("VRIJLOOP_API_EXAMPLES", "8"))
 EVERY_EDGE = bool(os.environ.get("VRIJLOOP_API_EDGES"))
 """Some four thousand requests more: each bound of each field, alone. In `make campaign`."""
 SCHEMA = schemathesis.openapi.from_dict(

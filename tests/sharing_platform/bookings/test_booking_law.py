@@ -322,14 +322,14 @@ def test_nothing_forbidden_ever_happens() -> None:
     """`VRIJLOOP_LAW_EXAMPLES` makes a campaign of it."""
     numbers = itertools.count()
     with tempfile.TemporaryDirectory() as folder:
-        examples = int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "24"))
+        examples = int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "16"))
         _tried(lambda: sqlite_copy(Path(folder) / f"{next(numbers)}.sqlite"), examples, 30)
 
 
 @pytest.mark.long
 def test_nothing_forbidden_ever_happens_on_postgresql(postgres: str) -> None:
     url = fresh_database(postgres)
-    _tried(lambda: url, int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "24")) // 3, 25)
+    _tried(lambda: url, int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "16")) // 3, 25)
 
 
 @settings(max_examples=300, deadline=None)
