@@ -20,7 +20,7 @@ from sharing_platform.bookings.notifier import BookingNotifier
 from sharing_platform.bookings.occupancy import BookedHours
 from sharing_platform.bounds import Bounds
 from sharing_platform.database import Now, open_database
-from sharing_platform.dependencies import PlatformContext
+from sharing_platform.dependencies import ZONE, PlatformContext
 from sharing_platform.error_responses import add_error_handlers, internal_error, refusal
 from sharing_platform.events import Events
 from sharing_platform.identity_providers import IdentityProvider
@@ -132,7 +132,7 @@ class PlatformSettings:
 
     database_url: str
     tokens: Mapping[str, str]
-    zone: str = "Europe/Brussels"
+    zone: str = ZONE
     url: str = "http://127.0.0.1:8340"
     webhooks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)

@@ -18,6 +18,9 @@ from sharing_platform.identity_providers import IdentityProvider
 from sharing_platform.live_updates import LiveUpdates
 from sharing_platform.occupancy import Occupancy
 
+ZONE = "Europe/Brussels"
+"""The region's time zone where nobody says another."""
+
 
 @dataclass(frozen=True)
 class PlatformContext:
