@@ -19,15 +19,18 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def opened(browser: Browser, platform: Platform) -> Callable[[str], Page]:
-    """A page at the name that passkeys are for, with an authenticator in the browser; as An, who has a password, or as nobody."""
+    """A page at the name that passkeys are for, with an authenticator in the browser; as An, who has a password, or as nobody. `suggests`: whether the
+    browser suggests passkeys; this authenticator then uses the first one at once."""
 
-    def open_page(path: str, signed_in: bool = False, scripts: bool = True) -> Page:
+    def open_page(path: str, signed_in: bool = False, scripts: bool = True, suggests: bool = False) -> Page:
         address = f"http://localhost:{urlsplit(platform.url).port}"
         context = browser.new_context(base_url=address, locale="nl-BE", java_script_enabled=scripts)
         own = platform.somebody("an@startup.be", "startup", password=PASSWORD)
         if signed_in:
             context.add_cookies([{"name": "session", "value": own.cookies["session"], "url": address}])
         page = context.new_page()
+        if not suggests:
+            page.add_init_script("PublicKeyCredential.isConditionalMediationAvailable = async () => false")
         devtools = context.new_cdp_session(page)
         devtools.send("WebAuthn.enable")
         kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
@@ -67,6 +70,45 @@ def test_in_a_browser(opened: Callable[..., Page], platform: Platform) -> None:
     page.get_by_role("button", name="Aanmelden met een passkey").click()
     expect(page.get_by_text("Aanmelden met een passkey is niet gelukt.")).to_be_visible()
     assert [one for one in errors if "422" not in one] == []
+
+
+def test_a_passkey_that_the_browser_suggests_signs_in(opened: Callable[..., Page], platform: Platform) -> None:
+    page = opened("/account", signed_in=True, suggests=True)
+    errors: list[str] = []
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.get_by_label("Naam van de passkey").fill("Laptop")
+    page.get_by_role("button", name="Passkey toevoegen").click()
+    expect(page.get_by_text("De passkey is toegevoegd.")).to_be_visible()
+    page.get_by_role("button", name="Afmelden").click()
+    page.goto("/sign-in?next=/wanted", wait_until="commit")
+    expect(page.locator("header summary").first).to_have_text("an")
+    assert page.url.endswith("/wanted")
+    assert errors == []
+
+
+def test_suggestions_are_renewed_and_give_way_to_the_button(opened: Callable[..., Page], platform: Platform) -> None:
+    """An authenticator that nobody touches: suggestions wait, and what is to be signed does not go stale."""
+    page = opened("/account", signed_in=True, suggests=True)
+    page.get_by_label("Naam van de passkey").fill("Laptop")
+    page.get_by_role("button", name="Passkey toevoegen").click()
+    expect(page.get_by_text("De passkey is toegevoegd.")).to_be_visible()
+    page.get_by_role("button", name="Afmelden").click()
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if one.url.endswith("/passkey/options") else None)
+    page.clock.install()
+    page.add_init_script(
+        "const get = navigator.credentials.get.bind(navigator.credentials);"
+        "navigator.credentials.get = (asked) => asked.mediation !== 'conditional' ? get(asked) :"
+        " new Promise((_, no) => asked.signal.addEventListener('abort', () => no(asked.signal.reason)))"
+    )
+    with page.expect_request("**/passkey/options"):
+        page.goto("/sign-in")
+    expect(page.get_by_label("E-mail")).to_have_attribute("autocomplete", "username webauthn")
+    with page.expect_request("**/passkey/options"):  # before the first ones are stale
+        page.clock.run_for(250_000)
+    page.get_by_role("button", name="Aanmelden met een passkey").click()
+    expect(page.locator("header summary").first).to_have_text("an")
+    assert len(asked) == 3
 
 
 def test_the_password_is_asked_for_when_it_is_needed(opened: Callable[..., Page], platform: Platform) -> None:
