@@ -22,6 +22,7 @@ from sharing_platform.machines.offer_search import (
     offers_by_day,
     visible_machines,
 )
+from sharing_platform.machines.region_map import map_of, region_map
 from sharing_platform.machines.service import state_shown
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.search.form import wish_of_form
@@ -97,6 +98,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         template,
         status,
         machines=[(entry, state_shown(machine, page.viewer, page.now)) for machine, entry in machines],
+        map=map_of((entry for _, entry in machines), region_map()) if not used and template == "offers.html" else None,
         found=found,
         results=machine_rows,
         wish_hours=wish.hours,

@@ -17,7 +17,7 @@ from sharing_platform.organisations.permissions import Role
 from tests.sharing_platform.conftest import NOON, Platform
 from tests.sharing_platform.crawl import crawl
 
-NAME, PLACE, TITLE = "Smederij Anstrom", "Bilzen", "Zware frees zaal 3"
+NAME, PLACE, TITLE = "Smederij Anstrom", "Munsterbilzen", "Zware frees zaal 3"
 SECRETS = ("hal-2", NAME, PLACE, "zware-frees", TITLE, "Huron", "KX 50", "Dijk 4", "own-", "anstrom", "50.87")
 GUEST = {"organisation": "Start-up BV", "name": "An Peeters", "email": "guest@startup.be"}
 
