@@ -266,7 +266,7 @@ def test_a_changed_policy_is_taken_over_and_a_wrong_one_is_said(room: Room, page
     path.write_text(policy + "[machine.lathe-2]\noffers = false\n")
     problem = page.locator("#policy")
     expect(problem).to_contain_text("Het vorige beleid blijft gelden")
-    expect(problem).to_contain_text("`machine.lathe-2.offers` is not a known key. Did you mean `offer`?")
+    expect(problem).to_contain_text("`machine.lathe-2.offers` is geen bekende sleutel. Bedoelt u `offer`?")
     assert "The changed policy cannot be used, and the former one goes on" in room.config.with_name("log").read_text()
     assert room.offers("lathe-2")
     path.write_text(policy + "[machine.lathe-2]\noffer = false\n")
