@@ -102,12 +102,13 @@ def answers(url: str) -> bool:
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 180.0) -> None:
-    """Poll until it holds; the bound is for a hang, not for speed."""
-    deadline = time.monotonic() + seconds
+    """Poll until it holds, less and less often, as looking takes from what is waited for; the bound is for a hang, not for speed."""
+    deadline, pause = time.monotonic() + seconds, 0.01
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds:g} s for {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.2, 0.1)
 
 
 @dataclass
