@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from sharing_platform.machines.choices import price_of
 from sharing_platform.machines.index import IndexEntry
+from sharing_platform.machines.models import Offer
 from sharing_platform.machines.offer_order import OfferResults, RankedOffer
 from sharing_platform.machines.offer_search import offers_by_day
 
@@ -22,6 +23,8 @@ _PAGES = 40
 """So many pages of offers are looked through for machines. A page of results then says that there are more."""
 
 Key = tuple[str, str]
+Day = tuple[date, Sequence[tuple[float, float]]]
+"""A day and the parts of it, 0 to 1, that are free."""
 Read = Callable[[str | None], OfferResults]
 """The page of matching offers at a cursor, in the order asked for."""
 
@@ -35,7 +38,7 @@ class MachineResult:
     best: RankedOffer
     offers: Sequence[RankedOffer]
     more: bool
-    days: Sequence[tuple[date, Sequence[tuple[float, float]]]]
+    days: Sequence[Day]
 
     def price(self, hours: float | None) -> Decimal | None:
         """Of the hours asked for at the beginning of the best window, or None where none were asked for or the price is to be agreed."""
@@ -69,13 +72,16 @@ def machine_results(
 
 
 def _result(best: RankedOffer, offers: Sequence[RankedOffer], first_day: date, zone: str) -> MachineResult:
-    days = [
-        (day, [(first, last) for _, first, last in spans])
-        for day, spans in offers_by_day([one.offer for one in offers], first_day, zone)
-    ]
+    days = free_parts([one.offer for one in offers], first_day, zone)
     # What puts the machine at its place comes first, also where it is not the soonest.
     listed = [best, *(one for one in offers if one.offer.id != best.offer.id)][:OFFERS_EACH]
     return MachineResult(best.entry, best, listed, len(offers) > len(listed), days)
+
+
+def free_parts(offers: Sequence[Offer], first_day: date, zone: str) -> list[Day]:
+    """Seven days from the first on."""
+    days = offers_by_day(offers, first_day, zone)
+    return [(day, [(first, last) for _, first, last in spans]) for day, spans in days]
 
 
 def _key(result: RankedOffer) -> Key:

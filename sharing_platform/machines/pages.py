@@ -20,7 +20,9 @@ from sharing_platform.errors import NotFoundError
 from sharing_platform.machines import service
 from sharing_platform.machines.choices import Choice, FurtherChoice, choice_of, together
 from sharing_platform.machines.index import IndexEntry, entry_of, get_machine_index
+from sharing_platform.machines.machine_results import free_parts, machines_in_order
 from sharing_platform.machines.models import OPEN, Machine, Offer
+from sharing_platform.machines.offer_order import OfferResults, RankedOffer
 from sharing_platform.machines.offer_search import find_offers, other_offers
 from sharing_platform.machines.offers import find_offer, visible_to
 from sharing_platform.machines.prices import TimedPrice
@@ -34,6 +36,10 @@ from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.ranking import prepare_criteria
 
 router = APIRouter(include_in_schema=False)
+
+_HOURS_SHOWN = 50
+_WEEKS_SHOWN = 2
+_SIMILAR_SHOWN = 4
 
 
 @router.get("/offers/{offer_id}")
@@ -122,8 +128,26 @@ def get_anonymous_machine(alias: str, page: Page) -> HTMLResponse:
 def _machine_page(page: PageRequest, session: Session, shown: MachineOut) -> HTMLResponse:
     wish = prepare_criteria(Wish(factory=shown.factory, machine=shown.machine))
     index = get_machine_index(page.request)
-    results = find_offers(session, index, wish, page.now, page.context.zone, page.viewer, 50)
-    return page.render("machine.html", machine=shown, found=results.found)
+    zone = page.context.zone
+    found = find_offers(session, index, wish, page.now, zone, page.viewer, _HOURS_SHOWN).found
+    today = page.now.astimezone(ZoneInfo(zone)).date()
+    offers = [one.offer for one in found]
+    weeks = [free_parts(offers, today + timedelta(days=7 * week), zone) for week in range(_WEEKS_SHOWN)]
+    return page.render("machine.html", machine=shown, found=found, weeks=weeks, similar=_similar(page, session, shown))
+
+
+def _similar(page: PageRequest, session: Session, shown: MachineOut) -> list[RankedOffer]:
+    """Other machines of the same process with free hours, the soonest first."""
+    if not shown.process:
+        return []
+    index = get_machine_index(page.request)
+    wish = prepare_criteria(Wish(process=shown.process))
+
+    def read(cursor: str | None) -> OfferResults:
+        return find_offers(session, index, wish, page.now, page.context.zone, page.viewer, 100, cursor=cursor)
+
+    found, _ = machines_in_order(read, 0, _SIMILAR_SHOWN + 1)
+    return [one for one in found if one.entry.machine != shown.machine][:_SIMILAR_SHOWN]
 
 
 @router.get("/machines/{factory}/{machine}/edit")
