@@ -21,6 +21,7 @@ _NEAREST, _MOST_NEAREST = 8, 512
 
 _PLACE = (Offer.id, Offer.public_id, Offer.factory, Offer.machine, Offer.start)
 _WINDOWS = (Offer.end, Offer.offered_start, Offer.offered_end, Offer.probability, Offer.windows, Offer.minimum_hours)
+_SCORED = (*_PLACE, *_WINDOWS, Offer.prices, Offer.price_per_hour)
 
 
 @dataclass(frozen=True)
@@ -106,13 +107,18 @@ def _after(columns: Sequence[InstrumentedAttribute[Any]], place: Sequence[object
 
 
 def page_by_score(
-    matching: Matching, sort: Sort, score: Callable[[Row[Any]], float], limit: int, cursor: str | None
+    matching: Matching, sort: Sort, score: Callable[[Row[Any]], float | None], limit: int, cursor: str | None
 ) -> tuple[list[Offer], str | None]:
-    """The highest score first, of which no index knows: all that match are read, and the best of them kept."""
+    """The highest score first, of which no index knows: all that match are read, and the best of them kept. `score`: None for what does not fit."""
+
+    def scores(row: Row[Any]) -> tuple[float, ...] | None:
+        found = score(row)
+        return (-found,) if found is not None else None
+
     last = place_of(cursor, sort) if cursor is not None else None
     found: list[tuple[Place, str]] = []
     for unpriced, part in matching.parts(last, matching.priced_first):
-        found += _best(matching, part, lambda row: (-score(row),), unpriced, last, limit + 1 - len(found), true())
+        found += _best(matching, part, scores, unpriced, last, limit + 1 - len(found), true(), _SCORED)
         if len(found) > limit:
             break
     return _page(matching.session, sort, found, limit)
@@ -123,16 +129,19 @@ def page_by_distance(
 ) -> tuple[list[Offer], str | None]:
     """The nearest first. Machines are asked for in order of their distance, more of them each time, until enough is found."""
     last = place_of(cursor, "distance") if cursor is not None else None
+    columns = (*_PLACE, *_WINDOWS) if matching.reads_windows else _PLACE
     distances = {key: known_first(ranking.distance) for key, ranking in machines.items()}
     found: list[tuple[Place, str]] = []
+
+    def scores(row: Row[Any]) -> tuple[float, ...] | None:
+        return distances[row.factory, row.machine] if matching.fits is None or matching.fits(row) else None
+
     for unpriced, part in matching.parts(last, matching.priced_first):
         reached = last[1] if last is not None and last[0] == unpriced else ()
         for keys in _nearest_first(distances, reached):
             of_these = tuple_(Offer.factory, Offer.machine).in_(keys)
             count = limit + 1 - len(found)
-            found += _best(
-                matching, part, lambda row: distances[row.factory, row.machine], unpriced, last, count, of_these
-            )
+            found += _best(matching, part, scores, unpriced, last, count, of_these, columns)
             if len(found) > limit:
                 return _page(matching.session, "distance", found, limit)
     return _page(matching.session, "distance", found, limit)
@@ -155,22 +164,23 @@ def _nearest_first(
 def _best(
     matching: Matching,
     query: Select[Offer],
-    scores: Callable[[Row[Any]], tuple[float, ...]],
+    scores: Callable[[Row[Any]], tuple[float, ...] | None],
     unpriced: bool,
     last: Place | None,
     count: int,
     which: ColumnElement[bool],
+    columns: Sequence[InstrumentedAttribute[Any]],
 ) -> list[tuple[Place, str]]:
-    """The first `count` places after `last`, with the ids."""
-    columns = (*_PLACE, *_WINDOWS, Offer.prices, Offer.price_per_hour)
+    """The first `count` places after `last`, with the ids. `scores`: None for what does not fit."""
     rows = matching.session.execute(
         query.where(which).with_only_columns(*columns), execution_options={"yield_per": _BATCH}
     )
 
     def places() -> Iterator[tuple[Place, str]]:
         for row in rows:
-            if matching.fits is None or matching.fits(row):
-                place = (unpriced, scores(row), row.start, row.public_id)
+            found = scores(row)
+            if found is not None:
+                place = (unpriced, found, row.start, row.public_id)
                 if last is None or place > last:
                     yield place, row.id
 

@@ -82,9 +82,9 @@ def _page(
         case "distance":
             return page_by_distance(matching, ranker.machines or {}, limit, cursor)
         case "fit":
-            return page_by_score(matching, sort, lambda row: ranker.ranked(row)[0].score, limit, cursor)
+            return page_by_score(matching, sort, ranker.score, limit, cursor)
         case "certainty":
-            return page_by_score(matching, sort, lambda row: ranker.ranked(row)[1].probability, limit, cursor)
+            return page_by_score(matching, sort, ranker.probability, limit, cursor)
 
 
 @dataclass(frozen=True)
@@ -112,10 +112,31 @@ class OfferRanker:
 
     def ranked(self, offer: Row[Any] | Offer) -> tuple[Ranking, Window]:
         """With the window that fits best."""
-        machine = self.machines[offer.factory, offer.machine] if self.machines is not None else Ranking(1.0)
         window = self._best(offer) or Window(offer.start, offer.end, offer.probability)
+        return self._ranking(offer, window), window
+
+    def probability(self, row: Row[Any]) -> float | None:
+        """Of the window that fits best; None where the offer does not fit."""
+        window = self._window(row)
+        return window.probability if window is not None else None
+
+    def score(self, row: Row[Any]) -> float | None:
+        """None where the offer does not fit."""
+        window = self._window(row)
+        return self._ranking(row, window).score if window is not None else None
+
+    def _window(self, row: Row[Any]) -> Window | None:
+        if self.machines is not None and (row.factory, row.machine) not in self.machines:
+            return None
+        found = self._best(row)
+        if found is None and self.wish.hours is None:
+            return Window(row.start, row.end, row.probability)
+        return found
+
+    def _ranking(self, offer: Row[Any] | Offer, window: Window) -> Ranking:
+        machine = self.machines[offer.factory, offer.machine] if self.machines is not None else Ranking(1.0)
         price = average_price(offer.price_per_hour, offer.prices, window.start, window.end)
-        return rank_hours(self.wish, machine, window.start, window.end, window.probability, price), window
+        return rank_hours(self.wish, machine, window.start, window.end, window.probability, price)
 
     def _best(self, offer: Row[Any] | Offer) -> Window | None:
         length = timedelta(hours=self.wish.hours) if self.wish.hours is not None else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,7 +44,7 @@ def windows_within(windows: Iterable[Window], part: Span, minimum: timedelta | N
     sure. `minimum` None: only whole windows can be had."""
     found: list[Window] = []
     for window in windows:
-        inside = replace(window, start=max(window.start, part[0]), end=min(window.end, part[1]))
+        inside = Window(max(window.start, part[0]), min(window.end, part[1]), window.probability)
         if inside.length >= (minimum if minimum is not None else window.length) and inside.length > timedelta(0):
             found.append(inside)
     found.sort(key=lambda window: (window.start, -window.length, -window.probability))
