@@ -13,7 +13,6 @@ from sharing_platform.geography import distance_km, place_named
 from sharing_platform.i18n import LANGUAGES
 from sharing_platform.machines.models import Offer
 from sharing_platform.machines.offer_search import offers_by_day
-from sharing_platform.machines.schemas import OfferIn
 from sharing_platform.organisations.permissions import Kind, Role
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.machine_details import MachineDetails
@@ -342,27 +341,6 @@ def test_a_wanted_operator_is_matched_with_listings(platform: Platform) -> None:
         shown[name] for name in ("title", "start", "end", "price", "price_unit")
     ]
     platform.mail("an@startup.be", "Lasser")
-
-
-def test_matches_of_a_closed_search_show_no_more_than_their_reader_may_see(platform: Platform) -> None:
-    """Nobody looks for its matches any more, and the offer is for others by now."""
-    described(platform)
-    seeker = platform.somebody("an@startup.be", "startup")
-    notice = seeker.post("/api/v1/wanted", json=WANTED).json()
-    seeker.delete(f"/api/v1/wanted/{notice['id']}")
-    path = f"/wanted/{notice['id']}"
-    (match,) = seeker.get(f"/api/v1{path}/matches").json()["matches"]
-    assert match["what"]["title"] in seeker.get(path).text
-    kept = {
-        key: value
-        for key, value in platform.hal_2.get("/api/v1/offers/big").json().items()
-        if key in OfferIn.model_fields
-    }
-    kept |= {"factory": "hal-2", "visibility": "partners", "partners": ["hal-3"], "anonymous": None}
-    assert platform.hal_2.put("/api/v1/offers/big", json=kept).status_code == 200
-    (after,) = seeker.get(f"/api/v1{path}/matches").json()["matches"]
-    assert after["what"] is None
-    assert match["what"]["title"] not in seeker.get(path).text
 
 
 def test_an_offer_for_partners_is_matched_for_partners_alone(platform: Platform) -> None:
