@@ -10,6 +10,17 @@ REPLAY_FACTORY, REPLAY_MACHINE = "recording", "meter-1"
 # hours do not flicker.
 REPLAY_THRESHOLD_W = 25_000.0
 
+_PRICES = {
+    "frees-5as": 85,
+    "draaibank-1": 62,
+    "laser-1": 95,
+    "vonkerosie-1": 58,
+    "slijpbank-1": 55,
+    "kantpers-1": 48,
+    "lasrobot-1": 72,
+}
+"""Euros an hour. What the written-off machine costs is to be agreed."""
+
 
 def limburg_policy() -> str:
     """Offers evenings, Saturdays, and daytime hours without work."""
@@ -27,7 +38,8 @@ def limburg_policy() -> str:
         "",
     ]
     for machine in MACHINES:
-        lines += [f"[machine.{machine.machine}]", f'title = "{machine.title}"', f'process = "{machine.process}"', ""]
+        lines += [f"[machine.{machine.machine}]", f'title = "{machine.title}"', f'process = "{machine.process}"']
+        lines += [f"price = {{ per_hour = {_PRICES[machine.machine]} }}", ""] if machine.machine in _PRICES else [""]
     return "\n".join(lines)
 
 

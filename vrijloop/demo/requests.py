@@ -12,7 +12,7 @@ from vrijloop.demo.workplace import Workplace
 
 PLANNER = "planner@demo.example"
 """Address of the demo's planner."""
-_NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """The demo speaks plain HTTP to its own servers; loading the system's certificates would take 50 ms per request."""
 
 
@@ -21,7 +21,7 @@ def ask(place: Workplace, method: str, path: str, **params: str) -> Any:
     headers = {"Authorization": f"Bearer {place.server_token}"}
     try:
         answer = httpx2.request(
-            method, place.server_url + path, headers=headers, params=params, timeout=60, verify=_NO_AUTHORITIES
+            method, place.server_url + path, headers=headers, params=params, timeout=60, verify=NO_AUTHORITIES
         )
         answer.raise_for_status()
     except httpx2.HTTPError as error:
@@ -32,7 +32,7 @@ def ask(place: Workplace, method: str, path: str, **params: str) -> Any:
 def list_offers(place: Workplace) -> list[dict[str, Any]]:
     """The offers on the platform. Raises httpx2.HTTPError."""
     answer = httpx2.get(
-        f"{place.platform_url}/api/v1/offers", params={"limit": 1000}, timeout=10, verify=_NO_AUTHORITIES
+        f"{place.platform_url}/api/v1/offers", params={"limit": 1000}, timeout=10, verify=NO_AUTHORITIES
     )
     answer.raise_for_status()
     return list(answer.json()["offers"])
@@ -54,7 +54,7 @@ def planner_link(place: Workplace) -> str:
 def answers(url: str) -> bool:
     """Whether anything answers HTTP requests there."""
     try:
-        httpx2.get(url, timeout=2, verify=_NO_AUTHORITIES)
+        httpx2.get(url, timeout=2, verify=NO_AUTHORITIES)
     except httpx2.HTTPError:
         return False
     return True

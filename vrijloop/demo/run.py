@@ -32,6 +32,7 @@ from vrijloop.demo.policies import (
     replay_machines_toml,
     replay_policy,
 )
+from vrijloop.demo.region import administrator_link, fill_region
 from vrijloop.demo.requests import PLANNER, answers, ask, list_offers, planner_link
 from vrijloop.demo.summary import emitted_by_factory, hours_in_file, report_summary, summarise
 from vrijloop.demo.workplace import Ports, Workplace, free_ports, port_before
@@ -104,12 +105,18 @@ def _run_factory(options: DemoOptions, console: Console) -> int:
         )
         _watch_history(place, children, shop_floor, start, now, console)
         offers = _wait_for_offers(place, children)
+        with console.status("The region's organisations share, look and ask …"):
+            fill_region(place, SystemClock().now())
         console.print(
             f"[bold green]Ready[/bold green] after {time.monotonic() - began:.0f} s: "
             f"{len(offers)} free slots on [bold]{place.platform_url}[/bold]"
         )
         console.print(
             f"To answer requests as the factory's planner ({PLANNER}), open this link, which works once:\n{planner_link(place)}",
+            soft_wrap=True,
+        )
+        console.print(
+            f"To see what the region's administrator sees:\n{administrator_link(place, SystemClock().now())}",
             soft_wrap=True,
         )
         if options.headless:
