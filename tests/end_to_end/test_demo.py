@@ -19,8 +19,8 @@ from tests.servers import free_port, require, shared_file, wait_for
 
 pytestmark = pytest.mark.servers
 ENVIRONMENT = os.environ | {"COLUMNS": "200"}
-METER_DAYS = int(os.environ.get("VRIJLOOP_METER_DAYS", "60"))
-AMQTT_DAYS = int(os.environ.get("VRIJLOOP_AMQTT_DAYS", "20"))
+METER_DAYS = int(os.environ.get("VRIJLOOP_METER_DAYS", "45"))
+AMQTT_DAYS = int(os.environ.get("VRIJLOOP_AMQTT_DAYS", "10"))
 """How much of the recorded year goes through the demo's own broker."""
 
 
