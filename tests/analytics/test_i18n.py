@@ -39,7 +39,7 @@ def test_every_text_is_used() -> None:
     """Names of states and losses, reasons and alerts are put together from a code."""
     sources = [*ROOM.rglob("*.html"), *ROOM.rglob("*.js"), *ROOM.parent.rglob("*.py")]
     used = "\n".join(path.read_text(encoding="utf-8") for path in sources if "chart-" not in path.name)
-    put_together = ("state_", "loss_", "why_", "alert_")
+    put_together = ("state_", "loss_", "why_", "alert_", "policy_")
     for key in texts("nl"):
         assert key.startswith(put_together) or re.search(rf"\b{key}\b", used), key
 
