@@ -28,7 +28,7 @@ def test_signs_stand_as_the_language_writes_them(language: str) -> None:
     """With a space that does not break: before a percent sign in Dutch and French, before `: ; ? !` in French."""
     wrong = {
         "nl": r"(?<!\N{NO-BREAK SPACE})%",
-        "fr": r"(?<!\N{NO-BREAK SPACE})[%;?!]|(?<!\N{NO-BREAK SPACE}):",
+        "fr": r"(?<!\N{NO-BREAK SPACE})[%;?!]|(?<!\N{NO-BREAK SPACE}):(?!\d)",
         "en": r"\s%",
     }
     for key, text in texts(language).items():
@@ -36,10 +36,10 @@ def test_signs_stand_as_the_language_writes_them(language: str) -> None:
 
 
 def test_every_text_is_used() -> None:
-    """Names of states and losses, reasons and alerts are put together from a code."""
+    """Names of states and losses, reasons, alerts, errors of policies and who answered are put together from a code."""
     sources = [*ROOM.rglob("*.html"), *ROOM.rglob("*.js"), *ROOM.parent.rglob("*.py")]
     used = "\n".join(path.read_text(encoding="utf-8") for path in sources if "chart-" not in path.name)
-    put_together = ("state_", "loss_", "why_", "alert_", "policy_")
+    put_together = ("state_", "loss_", "why_", "alert_", "policy_", "approved_", "refused_")
     for key in texts("nl"):
         assert key.startswith(put_together) or re.search(rf"\b{key}\b", used), key
 
