@@ -19,9 +19,10 @@ from vrijloop.demo.workplace import free_ports
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "pictures"
 VIEWS = {
-    "page": ("/?lang=en", 1100, 1000),
+    "page": ("/?lang=en", 1280, 1200),
     "page-phone": ("/?lang=nl", 390, 844),
-    "platform": ("/?lang=en&view=week", 1100, 1000),
+    "platform": ("/?lang=en&view=week", 1280, 1000),
+    "shared": ("/listings?lang=en", 1280, 900),
 }
 # Pages that need people and requests: the tests of the platform have them.
 FROM_THE_TESTS = {"desk": "1100-o-desk.png", "region": "1100-r-region.png"}
@@ -61,7 +62,7 @@ def _shoot(browser: Browser, url: str) -> None:
     for name, (path, width, height) in VIEWS.items():
         page = browser.new_page(viewport={"width": width, "height": height})
         page.goto(url + path)
-        page.wait_for_selector("li.offer, ol.week")
+        page.wait_for_selector("li.offer, li.tile, ol.week")
         page.wait_for_timeout(500)
         page.screenshot(path=FOLDER / f"{name}.png")
         print(FOLDER / f"{name}.png")

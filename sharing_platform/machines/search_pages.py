@@ -94,11 +94,12 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
             found, machine_rows, further, relaxed = [], [], False, []
     kept = [(key, value) for key, value in asked.multi_items() if key not in ("skip", "lang", "week", "done") and value]
     used = [key for key, _ in kept if key not in ("view", "sort")]
+    shows_region = template == "offers.html" and not used and not week
     return page.render(
         template,
         status,
         machines=[(entry, state_shown(machine, page.viewer, page.now)) for machine, entry in machines],
-        map=map_of((entry for _, entry in machines), region_map()) if not used and template == "offers.html" else None,
+        map=map_of((entry for _, entry in machines), region_map()) if shows_region else None,
         found=found,
         results=machine_rows,
         wish_hours=wish.hours,
