@@ -1,17 +1,21 @@
-"""Pages: what a search that finds nothing would find without one or two of its filters."""
+"""Pages: the filters of a search in words, each with the search without it; and what a search that finds nothing would find without one or two."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
 
+from sharing_platform.i18n import Translator
 from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.relaxed_search import relaxed_searches
 from sharing_platform.organisations.dependencies import PageRequest
 from sharing_platform.search.criteria import Wish
+from sharing_platform.search.form import fields_of
+from sharing_platform.search.relaxation import used_filters
 from sharing_platform.search.vocabulary import process_name
 
 
@@ -31,15 +35,32 @@ _FORM_FIELDS = {
 """Of filters that the form calls otherwise."""
 
 
+@dataclass(frozen=True)
+class Filter:
+    """One that narrows the search: `what` it was set to, and the search without it."""
+
+    what: str
+    query: str
+
+
+def filters_set(page: PageRequest, session: Session, wish: Wish, week: bool) -> list[Filter]:
+    """What the search understood. The days of the week that is shown are no filter."""
+    names = [name for name in used_filters(wish) if not (week and name == "day")]
+    return [Filter(_filter_said(page, session, wish, name), _query_without(page, [name])) for name in names]
+
+
+def _query_without(page: PageRequest, names: Collection[str]) -> str:
+    dropped = {field for name in names for field in _FORM_FIELDS.get(name, (name,))}
+    dropped |= {"cursor", "skip", "lang", "done"}
+    return urlencode([(key, value) for key, value in fields_of(page).multi_items() if value and key not in dropped])
+
+
 def suggestions(page: PageRequest, session: Session, wish: Wish, week: bool) -> list[Suggestion]:
     """Most first. The days of the week that is shown are no filter."""
     found, index = [], get_machine_index(page.request)
     fixed = ("day",) if week else ()
     for one in relaxed_searches(session, index, wish, page.now, page.context.zone, page.viewer, fixed):
-        dropped = {field for name in one.without for field in _FORM_FIELDS.get(name, (name,))}
-        dropped |= {"cursor", "lang", "done"}
-        query = [(key, value) for key, value in page.request.query_params.multi_items() if value]
-        kept = urlencode([(key, value) for key, value in query if key not in dropped])
+        kept = _query_without(page, one.without)
         said = [_filter_said(page, session, wish, name) for name in one.without]
         what = said[0] if len(said) == 1 else page.translator("without_both", one=said[0], other=said[1])
         found.append(Suggestion(what, one.count, one.more, kept))
@@ -54,7 +75,7 @@ def _filter_said(page: PageRequest, session: Session, wish: Wish, name: str) -> 
     said = {
         "words": wish.words,
         "process": process_name(wish.process, page.language),
-        "day": t.date(wish.first_day) if wish.first_day is not None else t("day"),
+        "day": _days_said(t, wish),
         "hours": t("filter_hours", hours=t.hours(wish.hours or 0)),
         "distance": t("filter_distance", km=t.plain(wish.within_km or 0), place=wish.near),
         "price": t("filter_price", price=t.euros(wish.max_price_per_hour or Decimal(0))),
@@ -67,6 +88,13 @@ def _filter_said(page: PageRequest, session: Session, wish: Wish, name: str) -> 
         "operator": t(f"operator_{wish.operator or 'included'}"),
     }
     return said[name]
+
+
+def _days_said(t: Translator, wish: Wish) -> str:
+    first, last = wish.first_day or wish.last_day, wish.last_day or wish.first_day
+    if first is None or last is None:
+        return t("day")
+    return t.date(first) if first == last else f"{t.date(first)} – {t.date(last)}"
 
 
 def _machine_said(page: PageRequest, session: Session, wish: Wish) -> str:

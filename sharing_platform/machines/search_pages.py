@@ -15,7 +15,7 @@ from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError
 from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.machine_results import MAX_OFFERS, MAX_SHOWN, Key, machine_results, machines_in_order
-from sharing_platform.machines.no_results import suggestions
+from sharing_platform.machines.no_results import filters_set, suggestions
 from sharing_platform.machines.offer_order import OfferResults, RankedOffer, Sort
 from sharing_platform.machines.offer_search import (
     find_offers,
@@ -25,7 +25,7 @@ from sharing_platform.machines.offer_search import (
 from sharing_platform.machines.region_map import map_of, region_map
 from sharing_platform.machines.service import state_shown
 from sharing_platform.organisations.dependencies import Page, PageRequest
-from sharing_platform.search.form import wish_of_form
+from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.ranking import prepare_criteria
 from sharing_platform.search.relaxation import used_filters
 from sharing_platform.search.vocabulary import BY_CODE, BY_NAME
@@ -59,7 +59,7 @@ def get_offers_part(page: Page) -> HTMLResponse:
 
 def listing_page(page: PageRequest, template: str, status: int = 200, notice: str | None = None) -> HTMLResponse:
     """The list or the week, with the problems of the search form."""
-    asked = page.request.query_params
+    asked = fields_of(page)
     wish, problems = wish_of_form(page)
     week, sort = asked.get("view") == "week", _sort_of(asked.get("sort"))
     first_day = _first_day(page, asked.get("week"))
@@ -68,6 +68,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         wish = wish.model_copy(update={"first_day": first_day, "last_day": first_day + timedelta(days=6)})
     with read_session(page.context.sessions) as session:
         index = get_machine_index(page.request)
+        filters = filters_set(page, session, wish, week)
         machines = visible_machines(session, index, page.now, page.viewer)
         try:
             criteria = prepare_criteria(wish)
@@ -103,6 +104,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         found=found,
         results=machine_rows,
         wish_hours=wish.hours,
+        filters=filters,
         relaxed=relaxed,
         filters_used=len(used_filters(wish)) - week,
         further=urlencode([*kept, ("skip", skip + MAX_SHOWN)]) if further else None,

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
+from starlette.datastructures import QueryParams
 
+from sharing_platform.geography import place_named
 from sharing_platform.organisations.dependencies import PageRequest
 from sharing_platform.pages import decimal_point, split_lines
 from sharing_platform.search.criteria import Wish
+from sharing_platform.search.phrases import understand
+
+_LEADING = {"last_day": "day", "within_km": "near"}
+"""Fields that belong to another: where that one is filled in, words do not fill in these."""
+
+
+def fields_of(page: PageRequest) -> QueryParams:
+    """The query string, with what its words say of hours, days, places and prices in the fields that are there for them. What is filled in there stays."""
+    asked = page.request.query_params
+    today = page.now.astimezone(ZoneInfo(page.context.zone)).date()
+    found = understand(asked.get("q", ""), today, lambda name: place_named(name) is not None)
+    new = {name: value for name, value in found.fields.items() if not asked.get(_LEADING.get(name, name))}
+    kept = [(name, value) for name, value in asked.multi_items() if name not in {"q", *new}]
+    return QueryParams([*([("q", found.words)] if found.words else []), *kept, *new.items()])
 
 
 def wish_of_form(page: PageRequest) -> tuple[Wish, dict[str, str]]:
     """The criteria of the form, and the fields that were invalid and left out."""
-    asked = page.request.query_params
+    asked = fields_of(page)
     factory, _, machine = asked.get("machine", "").rpartition("/")  # an anonymous machine's alias stands alone
     sides = [decimal_point(asked.get(name)) for name in ("x", "y", "z")]
     fields: dict[str, Any] = {
@@ -25,8 +42,8 @@ def wish_of_form(page: PageRequest) -> tuple[Wish, dict[str, str]]:
         "workpiece_mm": sides if all(sides) else None,
     }  # fmt: skip
     fields = {name: value for name, value in fields.items() if value}
-    if "first_day" in fields and "last_day" not in fields:
-        fields["last_day"] = fields["first_day"]
+    if "first_day" in fields and fields.get("last_day", "") < fields["first_day"]:
+        fields["last_day"] = fields["first_day"]  # none was asked for, or another day has been chosen since
     problems: dict[str, str] = {}
     while True:
         try:

@@ -172,14 +172,15 @@ def test_people_see_why_hours_are_on_offer_or_not(room: Room, page: Page) -> Non
 
 def test_what_somebody_has_typed_before_the_page_is_drawn_stays(room: Room, page: Page) -> None:
     page.add_init_script(
-        "window.slow = fetch; window.fetch = (...a) => new Promise(r => (window.go = r)).then(() => slow(...a))"
+        "window.slow = fetch; window.held = []; window.fetch = (...a) => new Promise(r => held.push(r)).then(() => slow(...a))"
     )
     page.goto("/")
     page.get_by_label("Token", exact=True).fill(TOKEN)
     page.get_by_role("button", name="Aanmelden").click()
     start = page.locator("#why input[name=start]")
     start.fill("2026-03-04T00:00")
-    page.evaluate("window.fetch = slow; go()")
+    page.wait_for_function("held.length")
+    page.evaluate("window.fetch = slow; held.forEach(go => go())")
     expect(page.locator("#why-machine option")).to_have_count(2)
     expect(page.locator("#costs tr")).to_have_count(4)
     expect(start).to_have_value("2026-03-04T00:00")
