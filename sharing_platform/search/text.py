@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache, lru_cache
+from threading import Lock
 
 import snowballstemmer
 
@@ -13,6 +14,8 @@ from sharing_platform.search.vocabulary import PROCESSES, SYNONYMS
 
 _WORD = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 _STEMMERS = tuple(snowballstemmer.stemmer(language) for language in ("dutch", "french", "english"))
+_ONE_AT_A_TIME = Lock()
+"""A stemmer holds the word that it works on: two threads in it at once get each other's stems, or an IndexError."""
 _MAX_QUERY_WORDS = 12
 _SHORTEST_STEM = 4
 
@@ -89,7 +92,8 @@ def folded(text: str) -> list[str]:
 def stems_of(word: str) -> frozenset[str]:
     """The word and its stem in each language, since the language is not known. Short stems are left out, because they coincide by chance: the Dutch
     `lassen` and the French `laser` both become `las`."""
-    stems = (stemmer.stemWord(word) for stemmer in _STEMMERS)
+    with _ONE_AT_A_TIME:
+        stems = [stemmer.stemWord(word) for stemmer in _STEMMERS]
     return frozenset({word, *(stem for stem in stems if len(stem) >= _SHORTEST_STEM)})
 
 
