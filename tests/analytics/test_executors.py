@@ -9,10 +9,11 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analytics.executors import DaskExecutor, Executor, InlineExecutor, ProcessExecutor, map_in_order
-from analytics.forecast.spare_capacity import find_spare_capacity
+from analytics.forecast.spare_capacity import SpareCapacity, find_spare_capacity
 from analytics.history import snapshot
 from telemetry import UnavailableError
 from tests.analytics.forecast.test_forecast import POLICY, START, factory
@@ -54,15 +55,34 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
         yield cluster
 
 
+@pytest.fixture(scope="module")
+def history() -> pd.DataFrame:
+    return factory(21, 6, 0.1, machines=3)
+
+
+@pytest.fixture(scope="module")
+def alone(history: pd.DataFrame) -> SpareCapacity:
+    """Without an executor, and with all machines read at once."""
+    found = find_spare_capacity(history, LATE, POLICY, {})
+    assert found.fitted is not None
+    assert found.slots
+    return found
+
+
 @pytest.mark.long
 @pytest.mark.servers
-def test_executors_give_identical_slots(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
-    history = factory(21, 6, 0.1, machines=3)
-    alone = find_spare_capacity(history, LATE, POLICY, {})
+def test_executors_give_identical_slots(
+    executor: Executor, history: pd.DataFrame, alone: SpareCapacity, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(snapshot, "PORTION", 2)
-    assert alone.fitted is not None
-    assert alone.slots
     assert find_spare_capacity(history, LATE, POLICY, {}, executor=executor).slots == alone.slots
+
+
+@pytest.mark.long
+def test_machines_read_in_portions_give_identical_slots(
+    history: pd.DataFrame, alone: SpareCapacity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "PORTION", 2)
     assert find_spare_capacity(history, LATE, POLICY, {}, executor=InlineExecutor()).slots == alone.slots
 
 
