@@ -53,7 +53,7 @@ def machines_in_order(read: Read, skip: int, limit: int = MAX_SHOWN) -> tuple[li
     for _ in range(_PAGES):
         page = read(cursor)
         for result in page.found:
-            best.setdefault(_key(result), result)
+            best.setdefault(key_of(result), result)
         cursor = page.next
         if cursor is None or len(best) > skip + limit:
             break
@@ -65,24 +65,24 @@ def machine_results(
     chosen: Sequence[RankedOffer], offers: Sequence[RankedOffer], first_day: date, zone: str
 ) -> list[MachineResult]:
     """`offers`: those of the chosen machines that match, in order of their start."""
-    own: dict[Key, list[RankedOffer]] = {_key(best): [] for best in chosen}
+    own: dict[Key, list[RankedOffer]] = {key_of(best): [] for best in chosen}
     for offer in offers:
-        own[_key(offer)].append(offer)
-    return [_result(best, own[_key(best)] or [best], first_day, zone) for best in chosen]
+        own[key_of(offer)].append(offer)
+    return [_result(best, own[key_of(best)] or [best], first_day, zone) for best in chosen]
 
 
 def _result(best: RankedOffer, offers: Sequence[RankedOffer], first_day: date, zone: str) -> MachineResult:
-    days = free_parts([one.offer for one in offers], first_day, zone)
+    days = free_by_day([one.offer for one in offers], first_day, zone)
     # What puts the machine at its place comes first, also where it is not the soonest.
     listed = [best, *(one for one in offers if one.offer.id != best.offer.id)][:OFFERS_EACH]
     return MachineResult(best.entry, best, listed, len(offers) > len(listed), days)
 
 
-def free_parts(offers: Sequence[Offer], first_day: date, zone: str) -> list[Day]:
+def free_by_day(offers: Sequence[Offer], first_day: date, zone: str) -> list[Day]:
     """Seven days from the first on."""
     days = offers_by_day(offers, first_day, zone)
     return [(day, [(first, last) for _, first, last in spans]) for day, spans in days]
 
 
-def _key(result: RankedOffer) -> Key:
+def key_of(result: RankedOffer) -> Key:
     return result.offer.factory, result.offer.machine

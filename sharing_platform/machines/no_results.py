@@ -8,13 +8,13 @@ from decimal import Decimal
 from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
+from starlette.datastructures import QueryParams
 
 from sharing_platform.i18n import Translator
 from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.relaxed_search import relaxed_searches
 from sharing_platform.organisations.dependencies import PageRequest
 from sharing_platform.search.criteria import Wish
-from sharing_platform.search.form import fields_of
 from sharing_platform.search.relaxation import used_filters
 from sharing_platform.search.vocabulary import process_name
 
@@ -43,24 +43,24 @@ class Filter:
     query: str
 
 
-def filters_set(page: PageRequest, session: Session, wish: Wish, week: bool) -> list[Filter]:
-    """What the search understood. The days of the week that is shown are no filter."""
+def filters_set(page: PageRequest, session: Session, asked: QueryParams, wish: Wish, week: bool) -> list[Filter]:
+    """What the search understood. `asked`: the fields of the form. The days of the week that is shown are no filter."""
     names = [name for name in used_filters(wish) if not (week and name == "day")]
-    return [Filter(_filter_said(page, session, wish, name), _query_without(page, [name])) for name in names]
+    return [Filter(_filter_said(page, session, wish, name), _query_without(asked, [name])) for name in names]
 
 
-def _query_without(page: PageRequest, names: Collection[str]) -> str:
+def _query_without(asked: QueryParams, names: Collection[str]) -> str:
     dropped = {field for name in names for field in _FORM_FIELDS.get(name, (name,))}
     dropped |= {"cursor", "skip", "lang", "done"}
-    return urlencode([(key, value) for key, value in fields_of(page).multi_items() if value and key not in dropped])
+    return urlencode([(key, value) for key, value in asked.multi_items() if value and key not in dropped])
 
 
-def suggestions(page: PageRequest, session: Session, wish: Wish, week: bool) -> list[Suggestion]:
-    """Most first. The days of the week that is shown are no filter."""
+def suggestions(page: PageRequest, session: Session, asked: QueryParams, wish: Wish, week: bool) -> list[Suggestion]:
+    """Most first. `asked`: the fields of the form. The days of the week that is shown are no filter."""
     found, index = [], get_machine_index(page.request)
     fixed = ("day",) if week else ()
     for one in relaxed_searches(session, index, wish, page.now, page.context.zone, page.viewer, fixed):
-        kept = _query_without(page, one.without)
+        kept = _query_without(asked, one.without)
         said = [_filter_said(page, session, wish, name) for name in one.without]
         what = said[0] if len(said) == 1 else page.translator("without_both", one=said[0], other=said[1])
         found.append(Suggestion(what, one.count, one.more, kept))

@@ -44,8 +44,8 @@ def find_offers(
     cursor: str | None = None,
     machines: Collection[tuple[str, str]] | None = None,
 ) -> OfferResults:
-    """Open offers that are not over, of these machines alone where some are given. Where hours are asked for: those with a window in which so many can begin on the days asked for. Where a highest
-    price is asked for, those whose price is to be agreed come after all others. Raises InvalidError for a cursor that is none, and for an order by
+    """Open offers that are not over, of these machines alone where some are given. Where hours are asked for: those with a window in which so many can begin on
+    the days asked for. Where a highest price is asked for, those whose price is to be agreed come after all others. Raises InvalidError for a cursor that is none, and for an order by
     distance from nowhere."""
     if sort == "distance" and wanted.origin is None:
         raise InvalidError("near_what", "near")

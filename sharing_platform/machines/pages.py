@@ -20,7 +20,7 @@ from sharing_platform.errors import NotFoundError
 from sharing_platform.machines import service
 from sharing_platform.machines.choices import Choice, FurtherChoice, choice_of, together
 from sharing_platform.machines.index import IndexEntry, entry_of, get_machine_index
-from sharing_platform.machines.machine_results import free_parts, machines_in_order
+from sharing_platform.machines.machine_results import free_by_day, machines_in_order
 from sharing_platform.machines.models import OPEN, Machine, Offer
 from sharing_platform.machines.offer_order import OfferResults, RankedOffer
 from sharing_platform.machines.offer_search import find_offers, other_offers
@@ -132,7 +132,7 @@ def _machine_page(page: PageRequest, session: Session, shown: MachineOut) -> HTM
     found = find_offers(session, index, wish, page.now, zone, page.viewer, _HOURS_SHOWN).found
     today = page.now.astimezone(ZoneInfo(zone)).date()
     offers = [one.offer for one in found]
-    weeks = [free_parts(offers, today + timedelta(days=7 * week), zone) for week in range(_WEEKS_SHOWN)]
+    weeks = [free_by_day(offers, today + timedelta(days=7 * week), zone) for week in range(_WEEKS_SHOWN)]
     return page.render("machine.html", machine=shown, found=found, weeks=weeks, similar=_similar(page, session, shown))
 
 

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +39,8 @@ class RegionMap:
 
     width: int
     height: int
-    west: float
-    north: float
-    squeeze: float
-    scale: float
     municipalities: tuple[Municipality, ...]
 
-    def drawn_at(self, place: Degrees) -> tuple[float, float]:
-        return (place[1] - self.west) * self.squeeze * self.scale, (self.north - place[0]) * self.scale
-
-    @lru_cache(maxsize=4096)  # noqa: B019 - there is one map
     def nearest(self, place: Degrees) -> Municipality | None:
         """The municipality whose towns are nearest; None where all of them are far."""
         near = min((min(distance_km(place, one) for one in own.places), own.name, own) for own in self.municipalities)
@@ -75,43 +67,39 @@ class Cluster:
 
 @dataclass(frozen=True)
 class MapOfMachines:
-    """`elsewhere`: how many stand outside the region; `unplaced`: of how many it is not known."""
+    """`elsewhere`: how many stand outside the region."""
 
     region: RegionMap
     clusters: Sequence[Cluster]
     elsewhere: int
-    unplaced: int
 
 
 @cache
 def region_map() -> RegionMap:
     told: Mapping[str, Any] = json.loads(_FILE.read_text(encoding="utf-8"))
-    bare = RegionMap(told["width"], told["height"], told["west"], told["north"], told["squeeze"], told["scale"], ())
-    municipalities = []
-    for one in told["municipalities"]:
-        places = tuple((float(latitude), float(longitude)) for latitude, longitude in one["places"])
-        municipalities.append(Municipality(one["name"], one["near"], one["path"], places, *bare.drawn_at(places[0])))
-    return RegionMap(bare.width, bare.height, bare.west, bare.north, bare.squeeze, bare.scale, tuple(municipalities))
+    municipalities = tuple(
+        Municipality(one["name"], one["near"], one["path"], tuple(map(tuple, one["places"])), one["x"], one["y"])
+        for one in told["municipalities"]
+    )
+    return RegionMap(told["width"], told["height"], municipalities)
 
 
 def map_of(entries: Iterable[IndexEntry], region: RegionMap) -> MapOfMachines:
     """What each entry says of its place is what the viewer may know: of an anonymous machine a cell of some 20 km."""
+    # Many machines stand at the place of their factory.
+    places = Counter((one.document.at, one.document.coarse) for one in entries if one.document.at is not None)
     found: Counter[tuple[str, bool]] = Counter()
-    elsewhere = unplaced = 0
-    for entry in entries:
-        at = entry.document.at
-        if at is None:
-            unplaced += 1
-            continue
+    elsewhere = 0
+    for (at, coarse), count in places.items():
         municipality = region.nearest(at)
         if municipality is None:
-            elsewhere += 1
+            elsewhere += count
         else:
-            found[municipality.name, entry.document.coarse] += 1
+            found[municipality.name, coarse] += count
     by_name = {one.name: one for one in region.municipalities}
     clusters = [
         # Beside each other: named machines at the town, anonymous ones a little above.
         Cluster(name, by_name[name].near, count, by_name[name].x, by_name[name].y - (34 if about and (name, False) in found else 0), 25 if about else 10, about)
         for (name, about), count in sorted(found.items())
     ]  # fmt: skip
-    return MapOfMachines(region, clusters, elsewhere, unplaced)
+    return MapOfMachines(region, clusters, elsewhere)

@@ -14,7 +14,14 @@ from fastapi.responses import HTMLResponse
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError
 from sharing_platform.machines.index import get_machine_index
-from sharing_platform.machines.machine_results import MAX_OFFERS, MAX_SHOWN, Key, machine_results, machines_in_order
+from sharing_platform.machines.machine_results import (
+    MAX_OFFERS,
+    MAX_SHOWN,
+    Key,
+    key_of,
+    machine_results,
+    machines_in_order,
+)
 from sharing_platform.machines.no_results import filters_set, suggestions
 from sharing_platform.machines.offer_order import OfferResults, RankedOffer, Sort
 from sharing_platform.machines.offer_search import (
@@ -27,8 +34,7 @@ from sharing_platform.machines.service import state_shown
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.ranking import prepare_criteria
-from sharing_platform.search.relaxation import used_filters
-from sharing_platform.search.vocabulary import BY_CODE, BY_NAME
+from sharing_platform.search.vocabulary import known_process
 
 router = APIRouter(include_in_schema=False)
 
@@ -60,7 +66,7 @@ def get_offers_part(page: Page) -> HTMLResponse:
 def listing_page(page: PageRequest, template: str, status: int = 200, notice: str | None = None) -> HTMLResponse:
     """The list or the week, with the problems of the search form."""
     asked = fields_of(page)
-    wish, problems = wish_of_form(page)
+    wish, problems = wish_of_form(asked)
     week, sort = asked.get("view") == "week", _sort_of(asked.get("sort"))
     first_day = _first_day(page, asked.get("week"))
     skip = _skip_of(asked.get("skip"))
@@ -68,7 +74,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         wish = wish.model_copy(update={"first_day": first_day, "last_day": first_day + timedelta(days=6)})
     with read_session(page.context.sessions) as session:
         index = get_machine_index(page.request)
-        filters = filters_set(page, session, wish, week)
+        filters = filters_set(page, session, asked, wish, week)
         machines = visible_machines(session, index, page.now, page.viewer)
         try:
             criteria = prepare_criteria(wish)
@@ -86,10 +92,10 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
                 found, machine_rows, further = read(_WEEK_SHOWN, "start").found, [], False
             else:
                 best, further = machines_in_order(lambda cursor: read(_BATCH, sort, cursor), skip, MAX_SHOWN)
-                keys = {(one.offer.factory, one.offer.machine) for one in best}
+                keys = {key_of(one) for one in best}
                 found = read(MAX_OFFERS, "start", of=keys).found if keys else []
                 machine_rows = machine_results(best, found, wish.first_day or first_day, page.context.zone)
-            relaxed = [] if found else suggestions(page, session, wish, week)
+            relaxed = [] if found else suggestions(page, session, asked, wish, week)
         except InvalidError as error:
             problems[error.field] = error.code
             found, machine_rows, further, relaxed = [], [], False, []
@@ -106,7 +112,6 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         wish_hours=wish.hours,
         filters=filters,
         relaxed=relaxed,
-        filters_used=len(used_filters(wish)) - week,
         further=urlencode([*kept, ("skip", skip + MAX_SHOWN)]) if further else None,
         days=_week(page, found, first_day) if week else None,
         first_day=first_day,
@@ -137,9 +142,7 @@ def _sort_of(asked: str | None) -> Sort:
 
 def _unlisted(processes: set[str]) -> set[str]:
     """Names of processes that are not in the vocabulary."""
-    return {
-        process for process in processes if process and process not in BY_CODE and process.casefold() not in BY_NAME
-    }
+    return {process for process in processes if process and known_process(process) is None}
 
 
 def _first_day(page: PageRequest, asked: str | None) -> date:

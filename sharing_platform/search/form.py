@@ -28,9 +28,8 @@ def fields_of(page: PageRequest) -> QueryParams:
     return QueryParams([*([("q", found.words)] if found.words else []), *kept, *new.items()])
 
 
-def wish_of_form(page: PageRequest) -> tuple[Wish, dict[str, str]]:
-    """The criteria of the form, and the fields that were invalid and left out."""
-    asked = fields_of(page)
+def wish_of_form(asked: QueryParams) -> tuple[Wish, dict[str, str]]:
+    """The criteria of the form, and the fields that were invalid and left out. `asked`: its fields, from `fields_of`."""
     factory, _, machine = asked.get("machine", "").rpartition("/")  # an anonymous machine's alias stands alone
     sides = [decimal_point(asked.get(name)) for name in ("x", "y", "z")]
     fields: dict[str, Any] = {

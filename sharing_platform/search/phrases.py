@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -104,10 +104,10 @@ def _place(words: str, is_place: Callable[[str], bool]) -> tuple[str | None, str
 
 
 def _days(words: str, today: date) -> tuple[Days | None, str]:
-    for pattern, days in _spoken_days(today):
+    for pattern, days in _SPOKEN:
         match = pattern.search(words)
         if match is not None:
-            return days, _without(words, *match.span())
+            return days(today), _without(words, *match.span())
     for pattern in (_ISO, _DAY_MONTH):
         match = pattern.search(words)
         day = _date_of(match, pattern is _ISO, today) if match is not None else None
@@ -116,30 +116,57 @@ def _days(words: str, today: date) -> tuple[Days | None, str]:
     return None, words
 
 
-def _spoken_days(today: date) -> Iterator[tuple[re.Pattern[str], Days]]:
-    """Longer phrases before those that they contain."""
-    monday = today - timedelta(days=today.weekday())
-    sunday, next_monday = monday + timedelta(days=6), monday + timedelta(days=7)
-    saturday = max(today, monday + timedelta(days=5))
-    spoken: list[tuple[str, Days]] = [
-        (r"overmorgen|après-demain|(?:the )?day after tomorrow", (today + timedelta(days=2),) * 2),
-        (r"(?:in )?(?:volgende|komende) week|(?:la )?semaine prochaine|next week", (next_monday, next_monday + timedelta(days=6))),
-        (r"deze week|cette semaine|this week", (today, sunday)),
-        (r"(?:dit|het|in het) weekend|(?:ce|le) week-end|(?:this|the|at the) weekend", (saturday, sunday)),
-        (r"vandaag|aujourd'hui|today", (today, today)),
-        (r"morgen|demain|tomorrow", (today + timedelta(days=1),) * 2),
-    ]  # fmt: skip
-    for number, names in enumerate(_WEEKDAYS):
-        day = today + timedelta(days=(number - today.weekday() - 1) % 7 + 1)
-        spoken.append(
-            (rf"(?:(?:op|volgende|komende|le|on|next|this) )*(?:{'|'.join(names)})(?: prochain)?", (day, day))
-        )
-    for number, names in enumerate(_MONTHS, start=1):
+def _week(today: date, number: int) -> Days:
+    """Of this week (0) what is left, or a week to come."""
+    monday = today + timedelta(days=7 * number - today.weekday())
+    return max(today, monday), monday + timedelta(days=6)
+
+
+def _weekend(today: date) -> Days:
+    sunday = _week(today, 0)[1]
+    return max(today, sunday - timedelta(days=1)), sunday
+
+
+def _in_days(count: int) -> Callable[[date], Days]:
+    return lambda today: (today + timedelta(days=count),) * 2
+
+
+def _next_weekday(number: int) -> Callable[[date], Days]:
+    """Today is called today."""
+    return lambda today: _in_days((number - today.weekday() - 1) % 7 + 1)(today)
+
+
+def _month(number: int) -> Callable[[date], Days]:
+    """What is left of this one, or the next of that name."""
+
+    def days(today: date) -> Days:
         year = today.year + (number < today.month)
-        first = max(today, date(year, number, 1))
-        last = date(year, number, calendar.monthrange(year, number)[1])
-        spoken.append((rf"(?:in|en) (?:{'|'.join(names)})", (first, last)))
-    return ((re.compile(rf"(?<![\w-])(?:{phrase})(?![\w-])", re.IGNORECASE), days) for phrase, days in spoken)
+        last = calendar.monthrange(year, number)[1]
+        return max(today, date(year, number, 1)), date(year, number, last)
+
+    return days
+
+
+_SPOKEN: tuple[tuple[re.Pattern[str], Callable[[date], Days]], ...] = tuple(
+    (re.compile(rf"(?<![\w-])(?:{phrase})(?![\w-])", re.IGNORECASE), days)
+    for phrase, days in (
+        (r"overmorgen|après-demain|(?:the )?day after tomorrow", _in_days(2)),
+        (r"(?:in )?(?:volgende|komende) week|(?:la )?semaine prochaine|next week", lambda today: _week(today, 1)),
+        (r"deze week|cette semaine|this week", lambda today: _week(today, 0)),
+        (r"(?:dit|het|in het) weekend|(?:ce|le) week-end|(?:this|the|at the) weekend", _weekend),
+        (r"vandaag|aujourd'hui|today", _in_days(0)),
+        (r"morgen|demain|tomorrow", _in_days(1)),
+        *(
+            (
+                rf"(?:(?:op|volgende|komende|le|on|next|this) )*(?:{'|'.join(names)})(?: prochain)?",
+                _next_weekday(number),
+            )
+            for number, names in enumerate(_WEEKDAYS)
+        ),
+        *((rf"(?:in|en) (?:{'|'.join(names)})", _month(number)) for number, names in enumerate(_MONTHS, start=1)),
+    )
+)
+"""Longer phrases before those that they contain."""
 
 
 def _date_of(match: re.Match[str], iso: bool, today: date) -> date | None:

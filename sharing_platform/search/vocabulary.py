@@ -74,13 +74,18 @@ SYNONYMS = (
 """Groups of synonyms, in addition to those of `PROCESSES`."""
 
 
+def known_process(process: str) -> Process | None:
+    """A process by its code, or by its name in any of the languages."""
+    return BY_CODE.get(process) or BY_NAME.get(process.casefold())
+
+
 def process_name(process: str, language: str) -> str:
     """A process of the vocabulary, given by code or name, in a language; any other name unchanged."""
-    known = BY_CODE.get(process) or BY_NAME.get(process.casefold())
+    known = known_process(process)
     return known.names[language] if known is not None else process
 
 
 def picture_of(process: str) -> str:
     """The name of the drawing in `static/processes.svg` that stands for a process, given by code or name."""
-    known = BY_CODE.get(process) or BY_NAME.get(process.casefold())
+    known = known_process(process)
     return known.code if known is not None else "other"

@@ -16,7 +16,7 @@ from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import Right, require
 from sharing_platform.pages import FormData, decimal_point, split_lines, validate_form
 from sharing_platform.search.criteria import Wish
-from sharing_platform.search.form import wish_of_form
+from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.vocabulary import process_name
 from sharing_platform.wanted import matching, service
 from sharing_platform.wanted.matching import SAVED, WANTED
@@ -121,7 +121,7 @@ def post_close(search_id: str, page: Page) -> Response:
 def post_search(page: Page, form: FormData) -> Response:
     """Save the search in the query string."""
     actor = require(page.actor, Right.ASK)
-    wish, problems = wish_of_form(page)
+    wish, problems = wish_of_form(fields_of(page))
     title = (
         form.get("title") or wish.words or process_name(wish.process, page.language) or page.translator("free_hours")
     )

@@ -8,11 +8,11 @@ from __future__ import annotations
 import secrets
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import httpx2
@@ -21,16 +21,18 @@ from telemetry import UnavailableError
 from vrijloop.demo.requests import NO_AUTHORITIES
 from vrijloop.demo.workplace import Workplace
 
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
 _REGION = Path(__file__).with_name("region.toml")
 REGION_NAME = "Regio Limburg"
 _ZONE = ZoneInfo("Europe/Brussels")
 
 
 @dataclass(frozen=True)
-class Taken:
-    """Somebody signed in, for an organisation."""
+class Member:
+    """Somebody who is signed in for an organisation."""
 
-    organisation: str
     client: httpx2.Client
 
     def send(self, method: str, path: str, **body: Any) -> Any:
@@ -44,111 +46,122 @@ class Taken:
 def fill_region(place: Workplace, now: datetime) -> None:
     """Let the region's organisations share and ask. In a folder in which they have, nothing is done. Raises UnavailableError."""
     told = tomllib.loads(_REGION.read_text(encoding="utf-8"))
-    people = _people(place, told, now)
-    if not people:
+    links = _people(place, told, now)
+    if not links:
         return
-    clients: list[Taken] = []
-    try:
-        for organisation, secret in people:
-            clients.append(_sign_in(place, organisation, secret))
-        _describe_factory(clients[0], told["factory"], place)
-        for own, taken in zip(told["organisation"], clients[1:], strict=True):
-            _share(taken, own, now)
-        for own, taken in zip(told["organisation"], clients[1:], strict=True):
-            _ask(taken, own)
-        for own, taken in zip(told["organisation"], clients[1:], strict=True):
+    with ExitStack() as opened:
+        factory, *others = [_sign_in(place, secret, opened) for secret in links]
+        _describe_factory(factory, told["factory"], place)
+        organisations = list(zip(told["organisation"], others, strict=True))
+        for own, member in organisations:
+            _share(member, own, now)
+        for own, member in organisations:
+            _ask(member, own)
+        for own, member in organisations:
             if own.get("answers"):
-                _answer(taken)
-    finally:
-        for taken in clients:
-            taken.client.close()
+                _answer(member)
 
 
 def administrator_link(place: Workplace, now: datetime) -> str:
     """A link that works once, with which the region's administrator chooses a password and is signed in."""
-    return f"{place.platform_url}/welcome/{_invite(place, REGION_NAME, 'region', 'beheer@demo.example', 'Lies Jans', now)[1]}"
+    from sharing_platform.database import open_database
+
+    with open_database(place.database_url).begin() as session:
+        secret = _join(session, REGION_NAME, "region", "beheer@demo.example", "Lies Jans", now)
+    return f"{place.platform_url}/welcome/{secret}"
 
 
-def _people(place: Workplace, told: Mapping[str, Any], now: datetime) -> list[tuple[str, str]]:
-    """Organisation and secret of a link for one person of each, the factory first; empty where they are there already."""
+def _people(place: Workplace, told: Mapping[str, Any], now: datetime) -> list[str]:
+    """The secret of a link for one person of each organisation, the factory's first; empty where they are there already."""
+    from sqlalchemy import select
+
     from sharing_platform.database import open_database
     from sharing_platform.organisations.first_people import add_person
     from sharing_platform.organisations.models import Organisation
     from sharing_platform.organisations.permissions import Role
 
     with open_database(place.database_url).begin() as session:
-        if session.query(Organisation).filter_by(name=told["organisation"][0]["name"]).first() is not None:
+        first = told["organisation"][0]["name"]
+        if session.scalars(select(Organisation).where(Organisation.name == first)).first() is not None:
             return []
-        factory = add_person(
+        owner = add_person(
             session, place.factory, "zaakvoerder@demo.example", "Rik Thijs", Role.OWNER, "member.joined", now
         )
-    others = [
-        _invite(place, one["name"], one["kind"], f"{one['person'].split()[0].lower()}@demo.example", one["person"], now)
-        for one in told["organisation"]
-    ]
-    return [(place.factory, factory), *others]
+        return [
+            owner,
+            *(
+                _join(session, one["name"], one["kind"], _address_of(one["person"]), one["person"], now)
+                for one in told["organisation"]
+            ),
+        ]
 
 
-def _invite(place: Workplace, name: str, kind: str, email: str, person: str, now: datetime) -> tuple[str, str]:
-    """(id, secret of a link) of an approved organisation and its owner."""
-    from sharing_platform.database import open_database
+def _address_of(person: str) -> str:
+    return f"{person.split()[0].lower()}@demo.example"
+
+
+def _join(session: Session, name: str, kind: str, email: str, person: str, now: datetime) -> str:
+    """The secret of a link for the owner of an organisation, which is approved, and made where it is not there."""
+    from sqlalchemy import select
+
     from sharing_platform.organisations.directory import create_organisation
     from sharing_platform.organisations.first_people import add_person
     from sharing_platform.organisations.models import Organisation
     from sharing_platform.organisations.permissions import APPROVED, Kind, Role
 
-    with open_database(place.database_url).begin() as session:
-        made = session.query(Organisation).filter_by(name=name).first() or create_organisation(
-            session, name, Kind(kind), now
-        )
-        made.status, made.decided = APPROVED, now
-        return made.id, add_person(session, made.id, email, person, Role.OWNER, "member.joined", now)
+    known = session.scalars(select(Organisation).where(Organisation.name == name)).first()
+    made = known or create_organisation(session, name, Kind(kind), now)
+    made.status, made.decided = APPROVED, now
+    return add_person(session, made.id, email, person, Role.OWNER, "member.joined", now)
 
 
-def _sign_in(place: Workplace, organisation: str, secret: str) -> Taken:
+def _sign_in(place: Workplace, secret: str, opened: ExitStack) -> Member:
+    """`opened` closes the connection."""
     # A session's requests say where they come from, as a browser's do.
     origin = {"Origin": place.platform_url}
     client = httpx2.Client(base_url=place.platform_url, headers=origin, timeout=30, verify=NO_AUTHORITIES)
-    taken = Taken(organisation, client)
-    taken.send("POST", "/accounts/welcome", link=secret, password=secrets.token_urlsafe(24))
-    return taken
+    member = Member(opened.enter_context(client))
+    member.send("POST", "/accounts/welcome", link=secret, password=secrets.token_urlsafe(24))
+    return member
 
 
-def _describe_factory(owner: Taken, told: Mapping[str, Any], place: Workplace) -> None:
+def _describe_factory(owner: Member, told: Mapping[str, Any], place: Workplace) -> None:
     owner.send("PUT", "/organisation", name=told["name"], place=told["place"], address=told["address"])
     for machine, details in told["machines"].items():
         owner.send("PUT", f"/machines/{place.factory}/{machine}/details", **details)
 
 
-def _share(taken: Taken, told: Mapping[str, Any], now: datetime) -> None:
-    taken.send("PUT", "/organisation", name=told["name"], place=told["place"])
+def _share(member: Member, told: Mapping[str, Any], now: datetime) -> None:
+    member.send("PUT", "/organisation", name=told["name"], place=told["place"])
     tomorrow = now.astimezone(_ZONE).date() + timedelta(days=1)
     start = datetime.combine(tomorrow, time(0), _ZONE)
     for one in told.get("listings", ()):
         listing = dict(one)
         end = datetime.combine(tomorrow + timedelta(days=listing.pop("days")), time(0), _ZONE)
-        taken.send("POST", "/listings", start=start.isoformat(), end=end.isoformat(), **listing)
+        member.send("POST", "/listings", start=start.isoformat(), end=end.isoformat(), **listing)
     for one in told.get("wanted", ()):
-        taken.send("POST", "/wanted", **one)
+        member.send("POST", "/wanted", **one)
 
 
-def _ask(taken: Taken, told: Mapping[str, Any]) -> None:
+def _ask(member: Member, told: Mapping[str, Any]) -> None:
     """For the first listing of each kind asked for and, where hours are booked, the first free ones."""
-    for kind in told.get("asks", ()):
-        listing = next(one for one in taken.send("GET", "/listings")["listings"] if one["kind"] == kind)
+    asks = told.get("asks", ())
+    listings = member.send("GET", "/listings")["listings"] if asks else []
+    for kind in asks:
+        listing = next(one for one in listings if one["kind"] == kind)
         places = {"places": 2} if kind == "training" else {}
-        taken.send(
+        member.send(
             "POST", f"/listings/{listing['id']}/booking", message="Is dit nog vrij? We lichten het graag toe.", **places
         )
     if told.get("books"):
-        offers = taken.send("GET", "/offers?limit=1")["offers"]
+        offers = member.send("GET", "/offers?limit=1")["offers"]
         if offers:
             with suppress(UnavailableError):  # the hours may just have gone
-                taken.send("POST", f"/offers/{offers[0]['id']}/booking", message="Koppelstukken, 40 stuks.")
+                member.send("POST", f"/offers/{offers[0]['id']}/booking", message="Koppelstukken, 40 stuks.")
 
 
-def _answer(taken: Taken) -> None:
+def _answer(member: Member) -> None:
     """The first request is accepted with a message; the others wait."""
-    asked = taken.send("GET", "/bookings?side=provider&state=requested&state=held")["bookings"]
+    asked = member.send("GET", "/bookings?side=provider&state=requested&state=held")["bookings"]
     if asked:
-        taken.send("POST", f"/bookings/{asked[0]['id']}/state", state="accepted", message="Ja, dat past. Tot dan.")
+        member.send("POST", f"/bookings/{asked[0]['id']}/state", state="accepted", message="Ja, dat past. Tot dan.")
