@@ -147,7 +147,9 @@ def _similar(page: PageRequest, session: Session, shown: MachineOut) -> list[Ran
         return find_offers(session, index, wish, page.now, page.context.zone, page.viewer, 100, cursor=cursor)
 
     found, _ = machines_in_order(read, 0, _SIMILAR_SHOWN + 1)
-    return [one for one in found if one.entry.machine != shown.machine][:_SIMILAR_SHOWN]
+    return [one for one in found if (one.entry.factory, one.entry.machine) != (shown.factory, shown.machine)][
+        :_SIMILAR_SHOWN
+    ]
 
 
 @router.get("/machines/{factory}/{machine}/edit")

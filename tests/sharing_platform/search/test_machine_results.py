@@ -83,6 +83,17 @@ def test_a_page_that_is_none_is_the_first_or_empty(platform: Platform, skip: str
     assert platform.anyone.get("/", params={"skip": skip}).status_code == 200
 
 
+def test_a_machine_of_another_factory_is_similar_though_it_has_the_same_id(platform: Platform) -> None:
+    platform.machine("mill-1", "Freesbank", process="milling")
+    platform.offer("o1")
+    other = {"title": "Frees van de buren", "process": "milling"}
+    assert platform.hal_3.put("/api/v1/machines/hal-3/mill-1", json=other).status_code == 204
+    offer = {"factory": "hal-3", "machine": "mill-1", "start": "2026-03-03T08:00:00Z", "end": "2026-03-03T12:00:00Z", "probability": 0.95, "checked": 0, "broken": 0}  # fmt: skip
+    assert platform.hal_3.put("/api/v1/offers/o2", json=offer).status_code == 201
+    tiles = platform.anyone.get("/machines/hal-2/mill-1").text.partition('<ul class="tiles">')[2]
+    assert re.findall(r'<a href="([^"]*)"', tiles.partition("</ul>")[0]) == ["/machines/hal-3/mill-1"]
+
+
 def test_an_anonymous_machine_leads_to_its_alias_alone(platform: Platform) -> None:
     platform.machine("mill-1", "Freesbank DMU 50", anonymous=True, process="milling")
     platform.offer("o1", 3, 4, anonymous=True)
