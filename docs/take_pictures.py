@@ -75,9 +75,10 @@ def _shoot_control_room(browser: Browser, url: str, token: str) -> None:
         page.fill("#token", token)
         page.click("form.sign-in button")
         for picture in ("today", "forecast", "used"):
-            page.wait_for_function(
-                "id => window.Chart && Chart.getChart(id)?.data.datasets.some(one => one.data.length)", arg=picture
-            )
+            while not page.evaluate(
+                "id => !!window.Chart?.getChart(id)?.data.datasets.some(one => one.data.length)", picture
+            ):
+                page.wait_for_timeout(100)
         page.wait_for_timeout(500)
         page.screenshot(path=FOLDER / f"control-room-{language}.png")
         print(FOLDER / f"control-room-{language}.png")

@@ -51,6 +51,13 @@ def test_no_module_is_over_400_lines() -> None:
     assert long == {}
 
 
+def test_no_test_waits_with_what_the_pages_refuse() -> None:
+    """Once it has to wait, Playwright's ``wait_for_function`` evaluates its expression from a timer: the Content Security Policy of the
+    pages refuses that, so such a test passes as long as the machine is quick."""
+    waiting = "wait_for_" + "function("
+    assert [path.name for path in (ROOT / "tests").rglob("*.py") if waiting in path.read_text()] == []
+
+
 @pytest.mark.servers
 @pytest.mark.parametrize("room", ["edge_agent"])
 def test_a_gateway_needs_no_server_packages(room: str) -> None:

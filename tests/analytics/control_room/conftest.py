@@ -107,6 +107,17 @@ def page(room: Room, browser: Browser) -> Iterator[Page]:
     assert room.heard == []
 
 
+def drawn(page: Page, *charts: str) -> None:
+    """Waits until the charts of these ids have figures.
+
+    Not Playwright's own waiting for a function: once it has to wait it evaluates its expression from a timer, which the page's
+    Content Security Policy refuses.
+    """
+    for chart in charts:
+        asked = "id => !!window.Chart?.getChart(id)?.data.datasets.some(one => one.data.length)"
+        wait_for(lambda chart=chart: page.evaluate(asked, chart), f"the chart {chart} to be drawn")
+
+
 def sign_in(page: Page, token: str = TOKEN) -> None:
     page.goto("/")
     page.get_by_label("Token", exact=True).fill(token)

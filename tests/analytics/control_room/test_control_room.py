@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import axe
-from tests.analytics.control_room.conftest import NOW, TOKEN, Room, sign_in
+from tests.analytics.control_room.conftest import NOW, TOKEN, Room, drawn, sign_in
 from tests.servers import wait_for
 from tests.vrijloop.command_line import invoke
 
@@ -97,8 +97,7 @@ def test_states_are_live_and_charts_are_drawn(room: Room, page: Page) -> None:
     machine = page.locator('#machines li[data-machine="lathe-2"]')
     expect(machine).to_have_attribute("data-state", "executing")
     expect(machine).to_contain_text("Draait")
-    for picture in ("today", "forecast", "used"):
-        page.wait_for_function("id => Chart.getChart(id)?.data.datasets.some(one => one.data.length)", arg=picture)
+    drawn(page, "today", "forecast", "used")
     shown = page.evaluate("Chart.getChart('today').data.datasets.map(one => [one.backgroundColor, one.data.length])")
     assert dict(map(tuple, shown))["#009E73"] >= 2
     free = page.evaluate("Chart.getChart('forecast').data.datasets[0].data.slice(0, 30)")
@@ -116,10 +115,7 @@ def test_the_page_is_accessible(room: Room, page: Page, width: int, language: st
     _check(page, width, f"sign-in-{language}")
     page.request.post("/control/sign-in", form={"token": TOKEN}, headers={"Origin": room.url})
     page.goto(f"/control?lang={language}")
-    for picture in ("today", "forecast", "used"):
-        page.wait_for_function(
-            "id => window.Chart && Chart.getChart(id)?.data.datasets.some(one => one.data.length)", arg=picture
-        )
+    drawn(page, "today", "forecast", "used")
     for table in page.locator("details.beside summary").all():
         table.click()
     _check(page, width, f"room-{language}")
@@ -179,7 +175,7 @@ def test_what_somebody_has_typed_before_the_page_is_drawn_stays(room: Room, page
     page.get_by_role("button", name="Aanmelden").click()
     start = page.locator("#why input[name=start]")
     start.fill("2026-03-04T00:00")
-    page.wait_for_function("held.length")
+    wait_for(lambda: page.evaluate("held.length") > 0, "the page to ask for its figures")
     page.evaluate("window.fetch = slow; held.forEach(go => go())")
     expect(page.locator("#why-machine option")).to_have_count(2)
     expect(page.locator("#costs tr")).to_have_count(4)
