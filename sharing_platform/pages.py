@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
@@ -24,9 +25,10 @@ _ROOT = Path(__file__).parent
 _COOKIE_S = 31_536_000
 _MAX_FIELDS = 200
 
+_LOADER = FileSystemLoader([_ROOT / "templates", *sorted(_ROOT.glob("*/templates"))])
 TEMPLATES = Jinja2Templates(
     env=Environment(
-        loader=FileSystemLoader([_ROOT / "templates", *sorted(_ROOT.glob("*/templates"))]),
+        loader=_LOADER,
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -36,6 +38,20 @@ TEMPLATES = Jinja2Templates(
 """Template names are unique over all domains (a test holds that)."""
 
 Form = dict[str, str]
+
+
+@dataclass(frozen=True)
+class InstallationNotice:
+    """What this installation says above every page, and where it leads; texts by language."""
+
+    said: Mapping[str, str]
+    link: Mapping[str, str]
+    address: str
+
+
+def add_templates(folder: Path) -> None:
+    """Templates of pages that are no part of the platform. Those of the platform go before."""
+    TEMPLATES.env.loader = ChoiceLoader([_LOADER, FileSystemLoader(folder)])
 
 
 def render(
@@ -51,7 +67,7 @@ def render(
     ]
     shown = {
         "t": translator, "now": context.now(), "languages": others, "actor": None, "person": None, "path": request.url.path,
-        "given": {}, "problems": {}, "notice": None, **values,
+        "given": {}, "problems": {}, "notice": None, "installation": getattr(request.app.state, "installation_notice", None), **values,
     }  # fmt: skip
     answer = TEMPLATES.TemplateResponse(request, template, shown, status_code=status)
     if request.query_params.get("lang") in LANGUAGES:

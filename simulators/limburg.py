@@ -1,16 +1,30 @@
-"""The demo's factory: eight machines of a supplier in Genk that lost its largest customer."""
+"""The demo's three factories: a supplier in Genk that lost its largest customer, a metal shop in Sint-Truiden and a machine builder in Lommel."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import time
 
 from simulators.factory_plan import WORKDAYS, MachineCharacter, Shift
 
-FACTORY = "genk-toelevering"
+EARLY, LATE = (time(6), time(14)), (time(14), time(22))
 
-EARLY, LATE, NIGHT = (time(6), time(14)), (time(14), time(22)), (time(22), time(6))
 
-OPCUA_MACHINES = (
+@dataclass(frozen=True)
+class SimulatedPlant:
+    """A factory and how its machines are read: over OPC UA, through Modbus power meters, or from the status word of a PLC."""
+
+    factory: str
+    opcua: tuple[MachineCharacter, ...] = ()
+    metered: tuple[MachineCharacter, ...] = ()
+    plc: tuple[MachineCharacter, ...] = ()
+
+    @property
+    def machines(self) -> tuple[MachineCharacter, ...]:
+        return (*self.opcua, *self.metered, *self.plc)
+
+
+_GENK_OPCUA = (
     MachineCharacter(
         "frees-5as",
         "Frees5As",
@@ -69,7 +83,7 @@ OPCUA_MACHINES = (
     ),
 )
 
-METERED_MACHINES = (
+_GENK_METERED = (
     MachineCharacter(
         "kantpers-1",
         "Kantpers1",
@@ -94,7 +108,7 @@ METERED_MACHINES = (
     ),
 )
 
-PLC_MACHINES = (
+_GENK_PLC = (
     MachineCharacter(
         "lasrobot-1",
         "Lasrobot1",
@@ -107,4 +121,75 @@ PLC_MACHINES = (
     ),
 )
 
-MACHINES = (*OPCUA_MACHINES, *METERED_MACHINES, *PLC_MACHINES)
+GENK = SimulatedPlant("genk-toelevering", _GENK_OPCUA, _GENK_METERED, _GENK_PLC)
+
+SINT_TRUIDEN = SimulatedPlant(
+    "haspengouw-metaal",
+    opcua=(
+        MachineCharacter(
+            "frees-3as",
+            "Frees3As",
+            "Haas",
+            "VF-4",
+            "Verticaal bewerkingscentrum, 3 assen",
+            "frezen",
+            (Shift(WORKDAYS, *EARLY, load=0.9),),
+            cycle_min=(8.0, 22.0),
+        ),
+        MachineCharacter(
+            "draaibank-2",
+            "Draaibank2",
+            "Doosan",
+            "Puma 2600",
+            "CNC-draaibank met stangaanvoer",
+            "draaien",
+            (Shift((0, 1, 2, 3), *EARLY, load=0.92), Shift((0, 1), *LATE, load=0.8)),
+            cycle_min=(5.0, 14.0),
+        ),
+    ),
+    metered=(
+        MachineCharacter(
+            "plaatschaar-1",
+            "Plaatschaar1",
+            "Safan",
+            "VS 310",
+            "Plaatschaar 3 m",
+            "knippen",
+            (Shift((0, 2, 4), time(7), time(12), load=0.6),),
+            cycle_min=(4.0, 9.0),
+            power_w=(20.0, 600.0, 4800.0),
+        ),
+    ),
+)
+
+LOMMEL = SimulatedPlant(
+    "maes-machinebouw",
+    metered=(
+        MachineCharacter(
+            "waterstraal-1",
+            "Waterstraal1",
+            "Resato",
+            "R-LCM 3015",
+            "Waterstraalsnijder",
+            "waterstraalsnijden",
+            (Shift((0, 1, 2, 3), *EARLY, load=0.85),),
+            cycle_min=(15.0, 45.0),
+            power_w=(40.0, 900.0, 22000.0),
+        ),
+    ),
+    plc=(
+        MachineCharacter(
+            "portaalfrees-1",
+            "Portaalfrees1",
+            "Zayer",
+            "GMC 4000",
+            "Portaalfreesmachine 4 m",
+            "frezen",
+            (Shift((0, 1, 2), time(6), time(16), load=0.9),),
+            cycle_min=(30.0, 90.0),
+            parts_per_job=(2, 6),
+        ),
+    ),
+)
+
+PLANTS = (GENK, SINT_TRUIDEN, LOMMEL)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -79,8 +80,10 @@ class PlatformOptions:
         return (self.url or f"http://{self.host}:{self.port}").rstrip("/")
 
 
-def run_platform(options: PlatformOptions, clock: Clock | None = None) -> None:
-    """Serve until SIGINT or SIGTERM. Raises UserError."""
+def run_platform(
+    options: PlatformOptions, clock: Clock | None = None, extend: Callable[[FastAPI], None] | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM. `extend` adds what is no part of the platform. Raises UserError."""
     from sharing_platform.app import PlatformSettings, create_app
     from vrijloop.http_server import listen_on, serve
 
@@ -106,6 +109,8 @@ def run_platform(options: PlatformOptions, clock: Clock | None = None) -> None:
         app = create_app(settings, clock.now)
     except DatabaseError as error:
         raise UserError(str(error)) from error
+    if extend is not None:
+        extend(app)
     if settings.url.startswith("https://") and not options.trusted_proxies:
         _log.warning(
             "--trusted-proxy is not set: to the bounds per address, everybody who comes through the proxy in front is one visitor."

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from simulators.limburg import FACTORY
+from simulators.limburg import GENK
 from telemetry import SystemClock, UserError
 from vrijloop.simulated_factory import SimulatedFactory, agent_machines_toml
 
@@ -21,7 +21,7 @@ async def run_simulation(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    factory = SimulatedFactory(seed, SystemClock(), opcua_port, modbus_port)
+    factory = SimulatedFactory(GENK, seed, SystemClock(), opcua_port, modbus_port)
     await factory.start()
     try:
         if agent_config is not None:
@@ -39,8 +39,8 @@ async def run_simulation(
 
 
 def _write_agent_config(path: Path, broker: str, opcua_port: int, modbus_port: int) -> None:
-    head = f'[agent]\nfactory = "{FACTORY}"\ngateway = "gw-1"\n\n[mqtt]\nurl = {json.dumps(broker)}\n\n'
+    head = f'[agent]\nfactory = "{GENK.factory}"\ngateway = "gw-1"\n\n[mqtt]\nurl = {json.dumps(broker)}\n\n'
     try:
-        path.write_text(head + agent_machines_toml(opcua_port, modbus_port), encoding="utf-8")
+        path.write_text(head + agent_machines_toml(GENK, opcua_port, modbus_port), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}).") from error

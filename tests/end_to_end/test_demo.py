@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from simulators.limburg import PLANTS
 from tests.servers import free_port, require, shared_file, wait_for
 
 pytestmark = pytest.mark.servers
@@ -28,12 +29,17 @@ def demo(*arguments: str | int | Path) -> list[str]:
     return [sys.executable, "-m", "vrijloop", "demo", *map(str, arguments)]
 
 
+def page_of(port: int, path: str, follow: bool = False, **query: str) -> httpx2.Response:
+    with httpx2.Client(follow_redirects=follow, timeout=20) as browser:
+        return browser.get(f"http://127.0.0.1:{port}{path}", params=query)
+
+
 def run_until_ready(tmp_path: Path, port: int) -> str:
     """Start it, wait until it says it is ready and live, press Ctrl-C; returns what it said."""
     log = tmp_path / "said.txt"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            demo("--weeks", "3", "--data-dir", tmp_path / "data", "--port", port),
+            demo("--weeks", "2", "--data-dir", tmp_path / "data", "--port", port),
             stdout=sink, stderr=sink, env=ENVIRONMENT, start_new_session=True,
         )  # fmt: skip
     try:
@@ -42,6 +48,12 @@ def run_until_ready(tmp_path: Path, port: int) -> str:
         page = httpx2.get(f"http://127.0.0.1:{port}/", timeout=20)
         assert page.status_code == 200
         assert page.text.count('class="offer"') >= 5
+        for plant in PLANTS:
+            assert page_of(port, "/api/v1/offers", factory=plant.factory).json()["offers"], "hours of every factory"
+        people = page_of(port, "/demo").text
+        assert people.count('action="/demo/sign-in"') == 6
+        into_control_room = page_of(port, "/demo/control-room", follow=True)
+        assert 'id="machines"' in into_control_room.text, "signed in"
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     finally:
@@ -57,7 +69,7 @@ def test_it_gets_ready_ends_cleanly_and_carries_on(tmp_path: Path) -> None:
     first = run_until_ready(tmp_path, port)
     assert f"http://127.0.0.1:{port}" in first
     assert "Traceback" not in first
-    assert f"http://127.0.0.1:{port}/welcome/" in first, "somebody can answer requests"
+    assert f"http://127.0.0.1:{port}/demo" in first
     booked_before = open_offers(tmp_path)
     policy = tmp_path / "data" / "policy.toml"
     policy.write_text(edited := policy.read_text() + "# mine\n")

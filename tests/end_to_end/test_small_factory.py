@@ -23,10 +23,10 @@ import pytest
 from playwright.sync_api import expect
 
 from simulators.factory_plan import FactoryPlan
-from simulators.limburg import FACTORY, MACHINES, METERED_MACHINES, OPCUA_MACHINES
+from simulators.limburg import GENK
 from telemetry import MachineState
 from tests.servers import NO_AUTHORITIES, Mosquitto, answers, free_port, wait_for
-from vrijloop.demo.policies import limburg_policy
+from vrijloop.demo.policies import demo_policy
 from vrijloop.demo.workplace import Ports, Workplace
 from vrijloop.simulated_factory import agent_machines_toml
 
@@ -39,7 +39,7 @@ SEED = 11
 # Over the change of clocks of 29 March and over Easter Monday; it ends on a Thursday evening.
 START, END = datetime(2026, 3, 26, tzinfo=UTC), datetime(2026, 4, 16, 20, tzinfo=UTC)
 STEP = timedelta(minutes=5)
-PLAN = FactoryPlan(MACHINES, SEED)
+PLAN = FactoryPlan(GENK.machines, SEED)
 
 
 @dataclass
@@ -68,7 +68,7 @@ class House:
     def bookings(self) -> list[dict[str, Any]]:
         headers = {"Authorization": f"Bearer {(self.place.folder / 'secrets' / 'platform-token').read_text()}"}
         url = f"{self.place.platform_url}/api/v1/bookings"
-        answer = httpx2.get(url, params={"factory": FACTORY}, headers=headers, timeout=20, verify=NO_AUTHORITIES)
+        answer = httpx2.get(url, params={"factory": GENK.factory}, headers=headers, timeout=20, verify=NO_AUTHORITIES)
         return list(answer.json()["bookings"])
 
     def offers(self) -> list[dict[str, Any]]:
@@ -85,12 +85,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     broker = Mosquitto(broker_folder)
     broker.start()
     opcua, modbus, server, platform = (free_port() for _ in range(4))
-    place = Workplace(folder, Ports(broker.port, opcua, modbus, server, platform), FACTORY, "gw-test", "5")
-    place.prepare(agent_machines_toml(opcua, modbus), limburg_policy(), cycle="1h")
+    place = Workplace(folder, Ports(broker.port, opcua, modbus, server, platform), GENK.factory, "gw-test", "5")
+    place.prepare(agent_machines_toml(GENK, opcua, modbus), demo_policy(GENK), cycle="1h")
     present = END.isoformat()
     result = folder / "result.json"
     job = {
-        "start": START.isoformat(), "end": present, "seed": SEED, "opcua_port": opcua, "modbus_port": modbus,
+        "factory": GENK.factory, "start": START.isoformat(), "end": present, "seed": SEED, "opcua_port": opcua, "modbus_port": modbus,
         "agent_config": str(place.agent_config), "result": str(result),
     }  # fmt: skip
     (folder / "job.json").write_text(json.dumps(job))
@@ -126,7 +126,14 @@ def stored_spells(house: House, machine: str) -> list[tuple[str, datetime, datet
     found: list[dict[str, str]] = []
     following: dict[str, str] = {}
     while True:
-        query = {"machine": machine, "start": START.isoformat(), "end": END.isoformat(), "limit": "5000", **following}
+        query = {
+            "machine": machine,
+            "factory": GENK.factory,
+            "start": START.isoformat(),
+            "end": END.isoformat(),
+            "limit": "5000",
+            **following,
+        }
         page = house.ask("/api/v1/intervals", **query)
         found += page["intervals"]
         if page["next"] is None:
@@ -163,7 +170,7 @@ def test_nothing_is_missing_and_nothing_doubled(house: House) -> None:
     assert [one["gaps"] for one in status["gateways"]] == [[]]
 
 
-@pytest.mark.parametrize("machine", [one.machine for one in OPCUA_MACHINES])
+@pytest.mark.parametrize("machine", [one.machine for one in GENK.opcua])
 def test_opcua_machines_are_stored_to_the_millisecond(house: House, machine: str) -> None:
     """Source timestamps carry every change, however short, however the poll or subscription fell."""
     planned = planned_spells(machine)
@@ -173,7 +180,7 @@ def test_opcua_machines_are_stored_to_the_millisecond(house: House, machine: str
     assert [(state, start) for state, start, _ in stored[1:-1]] == [(state, start) for state, start, _ in planned[1:-1]]
 
 
-@pytest.mark.parametrize("one", METERED_MACHINES, ids=lambda one: one.machine)
+@pytest.mark.parametrize("one", GENK.metered, ids=lambda one: one.machine)
 def test_metered_machines_are_stored_to_a_poll(house: House, one: Any) -> None:
     """A meter knows off, idle and working; each moment may be off by one poll, which here is a step of the clock."""
     hours = dict.fromkeys(MachineState, 0.0)
@@ -194,10 +201,10 @@ def test_metered_machines_are_stored_to_a_poll(house: House, one: Any) -> None:
 def test_utilisation_is_that_of_the_plan(house: House) -> None:
     day = "2026-04-01"
     found = house.ask("/api/v1/utilisation", first=day, last=day)["days"]
-    assert len(found) == len(MACHINES)
+    assert len(found) == len(GENK.machines)
     start = datetime(2026, 3, 31, 22, tzinfo=UTC)  # midnight in Brussels
     for one in found:
-        if one["machine"] in [m.machine for m in OPCUA_MACHINES]:
+        if one["machine"] in [m.machine for m in GENK.opcua]:
             planned = sum(
                 (min(s.end, start + timedelta(days=1)) - max(s.start, start)) / timedelta(hours=1)
                 for s in PLAN.spells(one["machine"], start, start + timedelta(days=1))

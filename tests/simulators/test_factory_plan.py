@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.factory_plan import FactoryPlan, Spell
-from simulators.limburg import MACHINES
+from simulators.limburg import GENK
 from telemetry import MachineState, OperationMode
 
+MACHINES = GENK.machines
 BRUSSELS = ZoneInfo("Europe/Brussels")
 START, END = datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 4, 13, tzinfo=UTC)
 NAMES = [one.machine for one in MACHINES]

@@ -2,51 +2,92 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import httpx2
+import pytest
+
 from analytics.policy.policy import Policy
 from sharing_platform.geography import place_named
-from simulators.limburg import MACHINES
+from simulators.limburg import GENK, PLANTS, SimulatedPlant
 from tests.platform_databases import sqlite_copy
-from tests.sharing_platform.conftest import NOON, platform_over
+from tests.sharing_platform.conftest import NOON, Platform, platform_over
 from vrijloop.demo import region
-from vrijloop.demo.policies import limburg_policy
+from vrijloop.demo.policies import demo_policy
+from vrijloop.demo.sign_in_page import add_demo
 from vrijloop.demo.workplace import Workplace
 
+TOLD = tomllib.loads(region.REGION.read_text())
+FACTORY = "hal-2"
+"""Plays the part of each of the demo's factories on the platform of the tests, which knows no others."""
 
-def test_a_region_shares_looks_and_asks(tmp_path: Path) -> None:
-    told = tomllib.loads(Path(region.__file__).with_name("region.toml").read_text())
-    assert all(place_named(one["place"]) is not None for one in told["organisation"])
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Platform, Workplace]]:
+    text = region.REGION.read_text()
+    for one in TOLD["factory"]:
+        text = text.replace(f'id = "{one["id"]}"', f'id = "{FACTORY}"')
+    (tmp_path / "region.toml").write_text(text)
+    monkeypatch.setattr(region, "REGION", tmp_path / "region.toml")
     url = sqlite_copy(tmp_path / "platform.sqlite")
     with platform_over(url) as platform:
-        for machine in told["factory"]["machines"]:
+        for machine in (name for one in TOLD["factory"] for name in one["machines"]):
             platform.machine(machine, machine, process="milling")
             platform.offer(f"o-{machine}", 30, 6, machine=machine)
-        place = cast("Workplace", SimpleNamespace(factory="hal-2", database_url=url, platform_url=platform.url))
-        region.fill_region(place, NOON)
-        listings = platform.anyone.get("/api/v1/listings").json()["listings"]
-        assert {one["kind"] for one in listings} == {"operator", "equipment", "know_how", "training"}
-        assert len(listings) == sum(len(one.get("listings", ())) for one in told["organisation"])
-        notices = platform.anyone.get("/api/v1/wanted").json()["searches"]
-        assert len(notices) == 3
-        page = platform.anyone.get("/").text
-        assert "Genk Toelevering" in page
-        assert 'aria-label="5 machines in Genk"' in page, "the map knows where the factory is"
-        region_page = platform.anyone.get("/listings").text
-        assert "Lasser TIG en MAG" in region_page
-        trainings = [one for one in listings if one["kind"] == "training"]
-        assert sorted(one["places"] - one["places_left"] for one in trainings) == [0, 2], "a request has been accepted"
-        region.fill_region(place, NOON)
-        assert len(platform.anyone.get("/api/v1/listings").json()["listings"]) == len(listings), "once is enough"
-        link = region.administrator_link(place, NOON)
-        secret = link.rpartition("/")[2]
-        assert platform.anyone.post("/api/v1/accounts/link", json={"link": secret}).json()["purpose"] == "password"
+        yield platform, cast("Workplace", SimpleNamespace(factory=FACTORY, database_url=url, platform_url=platform.url))
 
 
-def test_the_demo_says_what_its_hours_cost() -> None:
-    policy = Policy.model_validate(tomllib.loads(limburg_policy()))
-    prices = {machine.machine: policy.for_machine(machine.machine).price for machine in MACHINES}
-    assert [name for name, price in prices.items() if price is None] == ["oude-kotterbank"]
+def test_a_region_shares_looks_and_asks(demo: tuple[Platform, Workplace]) -> None:
+    platform, place = demo
+    assert all(place_named(one["place"]) is not None for one in (*TOLD["organisation"], *TOLD["factory"]))
+    region.fill_region(place, NOON)
+    listings = platform.anyone.get("/api/v1/listings").json()["listings"]
+    assert {one["kind"] for one in listings} == {"operator", "equipment", "know_how", "training"}
+    shared = sum(len(one.get("listings", ())) for one in (*TOLD["organisation"], *TOLD["factory"]))
+    assert len(listings) == shared
+    notices = platform.anyone.get("/api/v1/wanted").json()["searches"]
+    assert len(notices) == sum(len(one.get("wanted", ())) for one in TOLD["organisation"])
+    assert 'aria-label="10 machines in' in platform.anyone.get("/?lang=en").text, "the map knows where the factory is"
+    trainings = [one for one in listings if one["kind"] == "training"]
+    assert sorted(one["places"] - one["places_left"] for one in trainings) == [0, 2], "a request has been accepted"
+    region.fill_region(place, NOON)
+    assert len(platform.anyone.get("/api/v1/listings").json()["listings"]) == len(listings), "once is enough"
+
+
+def test_one_signs_in_with_a_click_as_the_demos_people_and_nobody_else(
+    demo: tuple[Platform, Workplace], tmp_path: Path
+) -> None:
+    platform, place = demo
+    assert platform.app is not None
+    add_demo(platform.app, tmp_path)
+    with httpx2.Client(base_url=platform.url, headers={"Origin": platform.url}, follow_redirects=True) as browser:
+        assert "Reload this page" in browser.get("/demo?lang=en").text, "nobody is there yet"
+        assert browser.post("/demo/sign-in", data={"person": "An Claes"}).status_code == 404
+        region.fill_region(place, NOON)
+        page = browser.get("/demo?lang=en").text
+        assert "Reload this page" not in page
+        people = re.findall(r'name="person" value="([^"]+)"', page)
+        assert len(people) == 6
+        for name in people:
+            assert name in browser.post("/demo/sign-in", data={"person": name}).text, (
+                "who is signed in stands above the page"
+            )
+        assert 'href="/demo">change roles' in browser.get("/?lang=en").text
+        for other in ("Rik Thijs", "Tom Peeters", "eva@hal-2.example", ""):
+            assert browser.post("/demo/sign-in", data={"person": other}).status_code == 404, "is no role"
+        assert browser.get("/demo/control-room", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 404
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda one: one.factory)
+def test_the_demo_says_what_its_hours_cost(plant: SimulatedPlant) -> None:
+    policy = Policy.model_validate(tomllib.loads(demo_policy(plant)))
+    prices = {machine.machine: policy.for_machine(machine.machine).price for machine in plant.machines}
+    free = ["oude-kotterbank"] if plant is GENK else []
+    assert [name for name, price in prices.items() if price is None] == free
+    told = next(one for one in TOLD["factory"] if one["id"] == plant.factory)
+    assert set(told["machines"]) <= set(prices)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tests.servers import free_port
 from vrijloop.demo.run import _control_room_port
-from vrijloop.demo.workplace import Ports, Workplace
+from vrijloop.demo.workplace import Ports, Workplace, free_ports
 
 POLICY, NEWER = 'factory = "hal"\n', 'factory = "hal"\nnotice = "1h"\n'
 
@@ -60,8 +60,15 @@ def test_the_control_room_is_where_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "port = 'no number'", "not toml"])
-def test_the_control_room_of_a_new_demo_is_beside_the_page(tmp_path: Path, content: str | None) -> None:
+def test_the_control_room_of_a_new_demo_is_where_it_is_wished_for(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "server.toml").write_text(content)
     port = free_port()
-    assert _control_room_port(tmp_path, port - 1, Console(file=io.StringIO())) == port
+    assert _control_room_port(tmp_path, port, Console(file=io.StringIO())) == port
+
+
+def test_ports_are_given_once_and_to_no_outgoing_connection() -> None:
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    found = free_ports(50) + free_ports(50)
+    assert len(set(found)) == 100
+    assert not [port for port in found if first <= port <= last]

@@ -30,7 +30,7 @@ def demo(
         int | None, typer.Option(min=1, max=65535, help="Port of the web page; the control room has the next one.")
     ] = None,
     seed: SeedOption = 1,
-    weeks: Annotated[int, typer.Option(min=3, max=52, help="Weeks of history to begin with.")] = 8,
+    weeks: Annotated[int, typer.Option(min=2, max=52, help="Weeks of history to begin with.")] = 8,
     broker: Annotated[BrokerChoice, typer.Option(help="The MQTT broker.")] = BrokerChoice.AUTO,
     headless: Annotated[bool, typer.Option("--headless", help="End with a summary once slots are offered.")] = False,
     replay: Annotated[Path | None, typer.Option(help="Replay a recorded meter (CSV date,usage_kwh).")] = None,
@@ -40,8 +40,9 @@ def demo(
     ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.")] = None,
 ) -> None:
-    """Run the whole chain with a simulated factory, or replay a recorded power meter."""
-    from vrijloop.demo.run import DemoOptions, run_demo
+    """Run the whole chain with three simulated factories and a region around them, or replay a recorded power meter."""
+    from vrijloop.demo.options import DemoOptions
+    from vrijloop.demo.run import run_demo
 
     options = DemoOptions(
         data_dir, port, seed, weeks, broker.value, headless, replay, check_zone(timezone), skip_broken_rows, json_file

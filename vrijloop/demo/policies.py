@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulators.limburg import FACTORY, MACHINES
+from simulators.limburg import SimulatedPlant
 
 REPLAY_FACTORY, REPLAY_MACHINE = "recording", "meter-1"
 
@@ -18,14 +18,21 @@ _PRICES = {
     "slijpbank-1": 55,
     "kantpers-1": 48,
     "lasrobot-1": 72,
+    "frees-3as": 58,
+    "draaibank-2": 54,
+    "plaatschaar-1": 38,
+    "waterstraal-1": 88,
+    "portaalfrees-1": 120,
 }
 """Euros an hour. What the written-off machine costs is to be agreed."""
+_ON_REQUEST = {"frees-5as", "portaalfrees-1"}
+"""A planner wants to see first what is to be made on them."""
 
 
-def limburg_policy() -> str:
+def demo_policy(plant: SimulatedPlant) -> str:
     """Offers evenings, Saturdays, and daytime hours without work."""
     lines = [
-        f'factory = "{FACTORY}"',
+        f'factory = "{plant.factory}"',
         'zone = "Europe/Brussels"',
         'holidays = "BE"',
         'offered = ["mon-fri 06:00-22:00", "sat 08:00-18:00"]',
@@ -37,8 +44,9 @@ def limburg_policy() -> str:
         "share_live_state = true",
         "",
     ]
-    for machine in MACHINES:
+    for machine in plant.machines:
         lines += [f"[machine.{machine.machine}]", f'title = "{machine.title}"', f'process = "{machine.process}"']
+        lines += ['booking = "on_request"'] if machine.machine in _ON_REQUEST else []
         lines += [f"price = {{ per_hour = {_PRICES[machine.machine]} }}", ""] if machine.machine in _PRICES else [""]
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""The demo's region: organisations beside the factory, which share, look for and ask for things through the platform's API.
+"""The demo's region: factories and organisations, which share, look for and ask for things through the platform's API.
 
 Who takes part is made as the platform's operator would do it (`vrijloop platform-invite`); all the rest comes in as it does in life, with the sessions of people.
 """
@@ -24,9 +24,12 @@ from vrijloop.demo.workplace import Workplace
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-_REGION = Path(__file__).with_name("region.toml")
-REGION_NAME = "Regio Limburg"
+    from sharing_platform.organisations.permissions import Kind, Role
+
+REGION = Path(__file__).with_name("region.toml")
 _ZONE = ZoneInfo("Europe/Brussels")
+_AHEAD = timedelta(hours=18)
+"""What is asked for is not tonight."""
 
 
 @dataclass(frozen=True)
@@ -44,75 +47,72 @@ class Member:
 
 
 def fill_region(place: Workplace, now: datetime) -> None:
-    """Let the region's organisations share and ask. In a folder in which they have, nothing is done. Raises UnavailableError."""
-    told = tomllib.loads(_REGION.read_text(encoding="utf-8"))
+    """Let the region's factories and organisations share and ask, on the platform of this place. In a folder in which they have, nothing is done. Raises
+    UnavailableError."""
+    told = tomllib.loads(REGION.read_text(encoding="utf-8"))
     links = _people(place, told, now)
     if not links:
         return
     with ExitStack() as opened:
-        factory, *others = [_sign_in(place, secret, opened) for secret in links]
-        _describe_factory(factory, told["factory"], place)
-        organisations = list(zip(told["organisation"], others, strict=True))
-        for own, member in organisations:
+        members = {person: _sign_in(place, secret, opened) for person, secret in links.items()}
+        factories = [(one, members[one["owner"]]) for one in told["factory"]]
+        organisations = [(one, members[one["person"]]) for one in told["organisation"]]
+        for own, member in factories:
+            _describe_factory(member, own)
+        for place_in_file, (own, member) in enumerate((*factories, *organisations)):
+            _introduce(member, own, place_in_file)
             _share(member, own, now)
         for own, member in organisations:
-            _ask(member, own)
+            _ask(member, own, now)
         for own, member in organisations:
             if own.get("answers"):
                 _answer(member)
 
 
-def administrator_link(place: Workplace, now: datetime) -> str:
-    """A link that works once, with which the region's administrator chooses a password and is signed in."""
-    from sharing_platform.database import open_database
-
-    with open_database(place.database_url).begin() as session:
-        secret = _join(session, REGION_NAME, "region", "beheer@demo.example", "Lies Jans", now)
-    return f"{place.platform_url}/welcome/{secret}"
+def address_of(person: str) -> str:
+    return f"{person.split()[0].lower()}@demo.example"
 
 
-def _people(place: Workplace, told: Mapping[str, Any], now: datetime) -> list[str]:
-    """The secret of a link for one person of each organisation, the factory's first; empty where they are there already."""
+def _people(place: Workplace, told: Mapping[str, Any], now: datetime) -> dict[str, str]:
+    """Each person's secret of a link with which they choose a password; empty where they are there already."""
     from sqlalchemy import select
 
     from sharing_platform.database import open_database
-    from sharing_platform.organisations.first_people import add_person
     from sharing_platform.organisations.models import Organisation
-    from sharing_platform.organisations.permissions import Role
+    from sharing_platform.organisations.permissions import Kind, Role
 
     with open_database(place.database_url).begin() as session:
         first = told["organisation"][0]["name"]
         if session.scalars(select(Organisation).where(Organisation.name == first)).first() is not None:
-            return []
-        owner = add_person(
-            session, place.factory, "zaakvoerder@demo.example", "Rik Thijs", Role.OWNER, "member.joined", now
-        )
-        return [
-            owner,
-            *(
-                _join(session, one["name"], one["kind"], _address_of(one["person"]), one["person"], now)
-                for one in told["organisation"]
-            ),
-        ]
+            return {}
+        people = {}
+        for one in told["factory"]:
+            for role in (Role.OWNER, Role.PLANNER):
+                if role in one:
+                    people[one[role]] = _join(session, one["id"], one[role], role, now)
+        region = told["administrator"]
+        for name, kind, person in (
+            (region["organisation"], Kind.REGION, region["person"]),
+            *((one["name"], Kind(one["kind"]), one["person"]) for one in told["organisation"]),
+        ):
+            people[person] = _join(session, _approved(session, name, kind, now), person, Role.OWNER, now)
+        return people
 
 
-def _address_of(person: str) -> str:
-    return f"{person.split()[0].lower()}@demo.example"
-
-
-def _join(session: Session, name: str, kind: str, email: str, person: str, now: datetime) -> str:
-    """The secret of a link for the owner of an organisation, which is approved, and made where it is not there."""
-    from sqlalchemy import select
-
+def _approved(session: Session, name: str, kind: Kind, now: datetime) -> str:
+    """The id of a new organisation, which the region has approved."""
     from sharing_platform.organisations.directory import create_organisation
-    from sharing_platform.organisations.first_people import add_person
-    from sharing_platform.organisations.models import Organisation
-    from sharing_platform.organisations.permissions import APPROVED, Kind, Role
+    from sharing_platform.organisations.permissions import APPROVED
 
-    known = session.scalars(select(Organisation).where(Organisation.name == name)).first()
-    made = known or create_organisation(session, name, Kind(kind), now)
+    made = create_organisation(session, name, kind, now)
     made.status, made.decided = APPROVED, now
-    return add_person(session, made.id, email, person, Role.OWNER, "member.joined", now)
+    return made.id
+
+
+def _join(session: Session, organisation: str, person: str, role: Role, now: datetime) -> str:
+    from sharing_platform.organisations.first_people import add_person
+
+    return add_person(session, organisation, address_of(person), person, role, "member.joined", now)
 
 
 def _sign_in(place: Workplace, secret: str, opened: ExitStack) -> Member:
@@ -125,14 +125,20 @@ def _sign_in(place: Workplace, secret: str, opened: ExitStack) -> Member:
     return member
 
 
-def _describe_factory(owner: Member, told: Mapping[str, Any], place: Workplace) -> None:
-    owner.send("PUT", "/organisation", name=told["name"], place=told["place"], address=told["address"])
+def _describe_factory(owner: Member, told: Mapping[str, Any]) -> None:
     for machine, details in told["machines"].items():
-        owner.send("PUT", f"/machines/{place.factory}/{machine}/details", **details)
+        owner.send("PUT", f"/machines/{told['id']}/{machine}/details", **details)
+
+
+def _introduce(member: Member, told: Mapping[str, Any], place_in_file: int) -> None:
+    address = {"address": told["address"]} if "address" in told else {}
+    # Numbers of enterprises begin with 0 or 1, and those with 1999 have not been given yet.
+    number = 19_999_000 + place_in_file
+    numbers = {"country": "BE", "enterprise_number": f"{number}{97 - number % 97:02}"}
+    member.send("PUT", "/organisation", name=told["name"], place=told["place"], **numbers, **address)
 
 
 def _share(member: Member, told: Mapping[str, Any], now: datetime) -> None:
-    member.send("PUT", "/organisation", name=told["name"], place=told["place"])
     tomorrow = now.astimezone(_ZONE).date() + timedelta(days=1)
     start = datetime.combine(tomorrow, time(0), _ZONE)
     for one in told.get("listings", ()):
@@ -143,8 +149,8 @@ def _share(member: Member, told: Mapping[str, Any], now: datetime) -> None:
         member.send("POST", "/wanted", **one)
 
 
-def _ask(member: Member, told: Mapping[str, Any]) -> None:
-    """For the first listing of each kind asked for and, where hours are booked, the first free ones."""
+def _ask(member: Member, told: Mapping[str, Any], now: datetime) -> None:
+    """For the first listing of each kind asked for and, where hours are booked, the first free ones after tonight."""
     asks = told.get("asks", ())
     listings = member.send("GET", "/listings")["listings"] if asks else []
     for kind in asks:
@@ -153,11 +159,14 @@ def _ask(member: Member, told: Mapping[str, Any]) -> None:
         member.send(
             "POST", f"/listings/{listing['id']}/booking", message="Is dit nog vrij? We lichten het graag toe.", **places
         )
-    if told.get("books"):
-        offers = member.send("GET", "/offers?limit=1")["offers"]
-        if offers:
+    for one in told.get("books", ()):
+        offers = member.send("GET", f"/offers?machine={one['machine']}")["offers"]
+        offer = next((each for each in offers if datetime.fromisoformat(each["start"]) > now + _AHEAD), None)
+        if offer is not None:
+            end = datetime.fromisoformat(offer["start"]) + timedelta(hours=one["hours"])
+            hours = {"start": offer["start"], "end": end.isoformat()}
             with suppress(UnavailableError):  # the hours may just have gone
-                member.send("POST", f"/offers/{offers[0]['id']}/booking", message="Koppelstukken, 40 stuks.")
+                member.send("POST", f"/offers/{offer['id']}/booking", message=one["message"], **hours)
 
 
 def _answer(member: Member) -> None:

@@ -7,11 +7,9 @@ from typing import Any
 
 import httpx2
 
-from telemetry import SystemClock, UnavailableError
+from telemetry import UnavailableError
 from vrijloop.demo.workplace import Workplace
 
-PLANNER = "planner@demo.example"
-"""Address of the demo's planner."""
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """The demo speaks plain HTTP to its own servers; loading the system's certificates would take 50 ms per request."""
 
@@ -36,19 +34,6 @@ def list_offers(place: Workplace) -> list[dict[str, Any]]:
     )
     answer.raise_for_status()
     return list(answer.json()["offers"])
-
-
-def planner_link(place: Workplace) -> str:
-    """A link that works once, with which a planner of the demo's factory chooses a password and is signed in."""
-    # The platform takes a second to import, and the rest of the demo talks to its own over HTTP.
-    from sharing_platform.database import open_database
-    from sharing_platform.organisations.first_people import add_person
-    from sharing_platform.organisations.permissions import Role
-
-    with open_database(place.database_url).begin() as session:
-        now = SystemClock().now()
-        secret = add_person(session, place.factory, PLANNER, "Eva Peeters", Role.PLANNER, "member.joined", now)
-    return f"{place.platform_url}/welcome/{secret}"
 
 
 def answers(url: str) -> bool:

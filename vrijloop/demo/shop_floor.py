@@ -21,14 +21,15 @@ from typing import Any, Protocol
 
 from edge_agent.agent import Agent
 from edge_agent.configuration import AgentSettings
+from simulators.limburg import PLANTS
 from simulators.modbus_server import MeterServer, sdm630
 from simulators.recorded_meter import read_recorded_meter
 from telemetry import SteppedClock, SystemClock, UserError, load_settings
 from telemetry.logs import log_to_stderr
 from vrijloop.simulated_factory import SimulatedFactory
 
-HISTORY_STEP = timedelta(minutes=5)
-"""Meters are read as often; OPC UA machines tell every change with its time."""
+DEFAULT_STEP = timedelta(minutes=5)
+"""How far the clock moves at once while it goes through history. Meters are read as often; OPC UA machines tell every change with its time."""
 _FINAL_REPORTS_TIMEOUT_S = 10.0
 
 
@@ -45,13 +46,15 @@ class _World(Protocol):
 
 
 async def run_factory(job: dict[str, Any], stop: asyncio.Event) -> None:
-    """Run the Limburg factory from `job["start"]` to the present and on from there, or to `job["end"]` if given."""
+    """Run the plant of `job["factory"]` from `job["start"]` to the present and on from there, or to `job["end"]` if given."""
     start, end = datetime.fromisoformat(job["start"]), job.get("end")
+    step = timedelta(minutes=job["step_min"]) if "step_min" in job else DEFAULT_STEP
     if end is None:
-        clock = SteppedClock(start, HISTORY_STEP, follow=SystemClock())
+        clock = SteppedClock(start, step, follow=SystemClock())
     else:
-        clock = SteppedClock(start, HISTORY_STEP, end=datetime.fromisoformat(end))
-    factory = SimulatedFactory(job["seed"], clock, job["opcua_port"], job["modbus_port"])
+        clock = SteppedClock(start, step, end=datetime.fromisoformat(end))
+    plant = next(one for one in PLANTS if one.factory == job["factory"])
+    factory = SimulatedFactory(plant, job["seed"], clock, job["opcua_port"], job["modbus_port"])
     await _run(factory, clock, job, stop)
 
 
@@ -77,7 +80,7 @@ async def _run(world: _World, clock: SteppedClock, job: dict[str, Any], stop: as
         over.add(ticking)
     await asyncio.wait(over, return_when=asyncio.FIRST_COMPLETED)
     if job.get("result") and ticking.done() and not stop.is_set():
-        await _wait_for_final_reports(agent, clock.now() - HISTORY_STEP)
+        await _wait_for_final_reports(agent, clock.now() - DEFAULT_STEP)
         await agent.drained()
         result = json.dumps({"emitted": agent.outbox.last_seq()})
         await asyncio.to_thread(Path(job["result"]).write_text, result, encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,18 @@ def summarise(
         "from": rfc3339(start),
         "to": rfc3339(end),
     }
+
+
+def add_up(summaries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One summary of several factories; `from` is the earliest."""
+    first = min(summaries, key=lambda one: one["from"])
+    sums = {name: _sums([one[name] for one in summaries]) for name in ("reports", "hours_per_state")}
+    return first | sums | {"slots_offered": sum(one["slots_offered"] for one in summaries)}
+
+
+def _sums(counts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    names = dict.fromkeys(name for one in counts for name in one)
+    return {name: round(sum(one.get(name, 0) for one in counts), 4) for name in names}
 
 
 def _settled_status(place: Workplace, emitted: int) -> dict[str, Any]:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import secrets
 import socket
 import tomllib
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from telemetry import UserError
 
 _WRITTEN_ANEW = "# Written anew at each start of the demo. What you change in policy.toml stays.\n"
+
+_FIRST_PORT, _LAST_PORT = 20_000, 32_000
+_untried = random.sample(range(_FIRST_PORT, _LAST_PORT), _LAST_PORT - _FIRST_PORT)
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,14 @@ class Workplace:
     def database_url(self) -> str:
         return f"sqlite:///{self.folder / 'platform.sqlite'}"
 
+    @property
+    def platform_options(self) -> list[str]:
+        """Options of the platform in this folder."""
+        return [
+            "--database", self.database_url, "--tokens-file", str(self.platform_tokens), "--port", str(self.ports.platform),
+            "--mail", str(self.folder / "mail"), "--private-webhooks",
+        ]  # fmt: skip
+
     def prepare(self, machines_toml: str, policy_toml: str, cycle: str) -> bool:
         """Write all files; a policy that somebody has edited stays as it is. Returns whether there was one. Raises UserError if the folder is not
         writable."""
@@ -87,6 +101,14 @@ class Workplace:
                 f"{self.folder}: the demo cannot write to this folder ({error.strerror}). Choose another folder with --data-dir."
             ) from error
         return edited
+
+    def admit(self, others: Sequence[Workplace]) -> None:
+        """The platform of this place knows the factories of the others, too."""
+        known = {
+            one.factory: (one.folder / "secrets" / "platform-token").read_text(encoding="utf-8")
+            for one in (self, *others)
+        }
+        _write_private(self.platform_tokens, json.dumps(known))
 
     def _keep_policy(self, text: str) -> bool:
         """Write the policy, and beside it what was written, which tells whether somebody has edited it since."""
@@ -141,15 +163,20 @@ def port_before(folder: Path) -> int | None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 on which nothing listens at the moment."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for listener in sockets:
-            listener.bind(("127.0.0.1", 0))
-        return [int(listener.getsockname()[1]) for listener in sockets]
-    finally:
-        for listener in sockets:
-            listener.close()
+    """Ports of 127.0.0.1 on which nothing listens at the moment; none is given twice.
+
+    They are outside the range from which the kernel takes the ports of outgoing connections (`ip_local_port_range`): one of those could have a port before
+    its server listens there. Raises UserError where there are no more.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        if not _untried:
+            raise UserError(f"No free port is left between {_FIRST_PORT} and {_LAST_PORT} on 127.0.0.1.")
+        port = _untried.pop()
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+    return found
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -202,13 +202,14 @@ def _owners(plan: Installation) -> str:
 
 def _simulator(plan: Installation) -> str:
     """Configuration of the agent that reads the simulated factory."""
+    from simulators.limburg import GENK
     from vrijloop.simulated_factory import agent_machines_toml
 
     return (
         f'[agent]\nfactory = "{plan.factory}"\ngateway = "{SIMULATOR}"\ndata_dir = "/data"\n\n'
         f'[mqtt]\nurl = "mqtts://{plan.broker}:{plan.mqtt_port}"\nusername = "{SIMULATOR}"\n'
         f'password_file = "{plan.folder}/secrets/mqtt-simulator"\nca_file = "{plan.folder}/certificates/ca.pem"\n\n'
-        + agent_machines_toml(4840, 5020)
+        + agent_machines_toml(GENK, 4840, 5020)
     )
 
 

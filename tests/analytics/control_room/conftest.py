@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,9 +114,14 @@ def drawn(page: Page, *charts: str) -> None:
     Not Playwright's own waiting for a function: once it has to wait it evaluates its expression from a timer, which the page's
     Content Security Policy refuses.
     """
+
+    def has_figures(chart: str) -> bool:
+        return bool(
+            page.evaluate("id => !!window.Chart?.getChart(id)?.data.datasets.some(one => one.data.length)", chart)
+        )
+
     for chart in charts:
-        asked = "id => !!window.Chart?.getChart(id)?.data.datasets.some(one => one.data.length)"
-        wait_for(lambda chart=chart: page.evaluate(asked, chart), f"the chart {chart} to be drawn")
+        wait_for(partial(has_figures, chart), f"the chart {chart} to be drawn")
 
 
 def sign_in(page: Page, token: str = TOKEN) -> None:

@@ -9,12 +9,9 @@ import pytest
 from sharing_platform.database import open_database
 from sharing_platform.organisations import invitations
 from sharing_platform.organisations.directory import ensure_configured
-from sharing_platform.organisations.first_people import factories_without_answer
 from telemetry import SystemClock, UserError
 from tests.platform_databases import sqlite_copy
 from tests.vrijloop.command_line import invoke
-from vrijloop.demo.requests import PLANNER, planner_link
-from vrijloop.demo.workplace import Ports, Workplace
 from vrijloop.platform_server import read_owners
 
 
@@ -48,17 +45,6 @@ def test_an_invitation_to_a_factory(platform: str) -> None:
 def test_what_cannot_be_invited(platform: str, arguments: tuple[str, ...], said: str) -> None:
     with pytest.raises(UserError, match=said):
         invoke("platform-invite", *arguments, "--database", platform)
-
-
-def test_the_demos_planner_gets_a_link_at_every_start(platform: str, tmp_path: Path) -> None:
-    place = Workplace(tmp_path, Ports(1, 2, 3, 4, 8340), "genk", "gw-demo", "5")
-    links = {planner_link(place) for _ in range(2)}
-    assert len(links) == 2
-    assert {one.rpartition("/")[0] for one in links} == {"http://127.0.0.1:8340/welcome"}
-    with pytest.raises(UserError, match=f"{PLANNER} is a member of genk already"):
-        invoke("platform-invite", "genk", PLANNER, "--database", platform)
-    with open_database(platform)() as session:
-        assert [one.id for one in factories_without_answer(session)] == ["genk"], "until the link is used"
 
 
 def test_owners_as_they_are_configured() -> None:
