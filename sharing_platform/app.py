@@ -65,6 +65,7 @@ from sharing_platform.overview import organisation_pages
 from sharing_platform.overview import pages as overview_pages
 from sharing_platform.pages import TEMPLATES
 from sharing_platform.region import api as region_api
+from sharing_platform.region import export_pages
 from sharing_platform.region import pages as region_pages
 from sharing_platform.scheduler import start_background_threads
 from sharing_platform.search.index import mark_index_changed
@@ -104,6 +105,7 @@ ROUTERS = (
     confirmation_pages.router,
     organisation_pages.router,
     region_pages.router,
+    export_pages.router,
     styleguide_pages.router,
 )
 """All routes but those of static files and of the OpenAPI description, in the order in which the description lists them."""

@@ -170,8 +170,13 @@ class Translator:
             return self.span(value)
         return self.plain(value) if isinstance(value, float) else str(value)
 
+    @property
+    def decimals(self) -> str:
+        """What stands before decimals."""
+        return _SEPARATORS[self.language][1]
+
     def _comma(self, number: str) -> str:
-        return number.replace(".", _SEPARATORS[self.language][1])
+        return number.replace(".", self.decimals)
 
     def percent(self, share: float) -> str:
         """Rounded down, so that a promise never looks better than it is."""

@@ -20,6 +20,7 @@ from sharing_platform.machines.index import MachineIndex
 from sharing_platform.machines.models import OPEN
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.notifications.delivery import Channels, DeliveryWorker, forget_delivered
+from sharing_platform.organisations import applications
 from sharing_platform.organisations.models import (
     IdentityAttempt,
     Invitation,
@@ -29,6 +30,7 @@ from sharing_platform.organisations.models import (
     WebSession,
 )
 from sharing_platform.organisations.rate_limits import forget_old
+from sharing_platform.organisations.sign_up import SignUp
 from sharing_platform.wanted import matching
 from sharing_platform.wanted.models import Search
 
@@ -100,6 +102,7 @@ class ScheduledJobs:
             now = self._context.now()
             self._context.live.publish_quarter(quarter_of(now))
             self._advance(now)
+            self._announce(now)
             if self._matched is None or now - self._matched >= self._match_every:
                 self._matched = now
                 self._match(now)
@@ -112,6 +115,15 @@ class ScheduledJobs:
         moved = self._each(due, lambda session, booking: transitions.advance(session, booking, now, self._notify))
         if any(moved):
             self._context.live.publish("offers", *(one for both in moved for one in both))
+            self._context.wake_workers()
+
+    def _announce(self, now: datetime) -> None:
+        with read_session(self._context.sessions) as session:
+            if not applications.due(session, now):
+                return
+        with self._context.sessions.begin() as session:
+            announced = applications.announce(session, SignUp(self._context.url, self._context.zone), now)
+        if announced:
             self._context.wake_workers()
 
     def _match(self, now: datetime) -> None:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
@@ -16,6 +16,9 @@ from sharing_platform.organisations.identifiers import BELGIUM
 from sharing_platform.organisations.models import Account, ApiToken, Membership, Organisation, WebSession
 from sharing_platform.organisations.names import resembling
 from sharing_platform.organisations.permissions import APPROVED, ASKED, REFUSED, Kind, Role
+
+_MAX_WORDS = 5
+"""Of a search."""
 
 
 def create_organisation(
@@ -56,15 +59,19 @@ def ensure_configured(session: Session, ids: Iterable[str], now: datetime) -> No
             session.add(Organisation(id=one, name=one, kind=Kind.FACTORY, status=APPROVED, created=now, decided=now))
 
 
-def decide(session: Session, organisation_id: str, approved: bool, now: datetime) -> Organisation:
-    """Approve or refuse; an approval can be taken back. Raises NotFoundError; ConflictError for the region's own."""
-    listed = select(Organisation).where(Organisation.id == organisation_id, _is_listed())
+def decide(session: Session, organisation_id: str, approved: bool, reason: str, now: datetime) -> Organisation:
+    """Approve or refuse; an approval can be taken back. `reason`: of a refusal. Raises NotFoundError; InvalidError for a refusal without a reason; ConflictError for
+    the region's own."""
+    listed = select(Organisation).where(Organisation.id == organisation_id, is_listed())
     organisation = session.scalars(listed.with_for_update()).first()
     if organisation is None:
         raise NotFoundError
     if organisation.kind == Kind.REGION and not approved:
         raise ConflictError("region_stays")
+    if not approved and not reason:
+        raise InvalidError("reason_needed", "reason")
     organisation.status, organisation.decided = (APPROVED if approved else REFUSED), now
+    organisation.refusal = "" if approved else reason
     return organisation
 
 
@@ -79,7 +86,7 @@ def require_free_identifier(
     holder = session.scalars(held.with_for_update()).first()
     if holder is None:
         return None
-    listed = select(Organisation.id).where(Organisation.id == holder.id, _is_listed())
+    listed = select(Organisation.id).where(Organisation.id == holder.id, is_listed())
     if holder.status != REFUSED and session.scalar(listed) is not None:
         raise InvalidError("number_known", "enterprise_number" if identifier.startswith(BELGIUM) else "vat")
     return holder
@@ -118,12 +125,12 @@ def resembling_names(session: Session, organisations: Iterable[Organisation]) ->
 
 def _listed_names(session: Session) -> dict[str, str]:
     rows = session.execute(
-        select(Organisation.id, Organisation.name).where(_is_listed(), Organisation.status != REFUSED)
+        select(Organisation.id, Organisation.name).where(is_listed(), Organisation.status != REFUSED)
     )
     return {row.id: row.name for row in rows}
 
 
-def _is_listed() -> ColumnElement[bool]:
+def is_listed() -> ColumnElement[bool]:
     """Whether the region sees an organisation: once somebody in it has confirmed their address, or it was decided on."""
     confirmed = (
         exists()
@@ -133,14 +140,38 @@ def _is_listed() -> ColumnElement[bool]:
     return (Organisation.status != ASKED) | confirmed
 
 
-def all_organisations(session: Session, status: str | None, after: str | None, limit: int) -> list[Organisation]:
-    """In order of their ids, without those that nobody has confirmed yet."""
-    query = select(Organisation).where(_is_listed()).order_by(Organisation.id).limit(limit)
+def all_organisations(
+    session: Session, status: str | None, after: str | None, limit: int, words: str = ""
+) -> list[Organisation]:
+    """In order of their ids, without those that nobody has confirmed yet. `words`: part of the name, the place, the number or a member's name or address."""
+    query = select(Organisation).where(is_listed()).order_by(Organisation.id).limit(limit)
     if status is not None:
         query = query.where(Organisation.status == status)
     if after is not None:
         query = query.where(Organisation.id > after)
+    for word in words.split()[:_MAX_WORDS]:
+        query = query.where(_mentions(word))
     return list(session.scalars(query))
+
+
+def _mentions(word: str) -> ColumnElement[bool]:
+    member = exists().where(Membership.organisation_id == Organisation.id, Account.id == Membership.account_id)
+    number = re.sub(r"[^0-9A-Z]", "", word.upper())
+    found = or_(
+        Organisation.name.icontains(word, autoescape=True),
+        Organisation.id.icontains(word, autoescape=True),
+        Organisation.place.icontains(word, autoescape=True),
+        member.where(Account.name.icontains(word, autoescape=True) | Account.email.icontains(word, autoescape=True)),
+    )
+    return found | Organisation.identifier.contains(number) if number else found
+
+
+def find_listed(session: Session, organisation_id: str) -> Organisation:
+    """One that the region sees. Raises NotFoundError."""
+    found = session.scalars(select(Organisation).where(Organisation.id == organisation_id, is_listed())).first()
+    if found is None:
+        raise NotFoundError
+    return found
 
 
 def names_of(session: Session, ids: Collection[str]) -> dict[str, str]:

@@ -15,7 +15,8 @@ from sharing_platform.organisations.permissions import Kind
 
 class Organisation(Base):
     """A factory, a seeker, a training centre, or the region itself. Its address is for partners of a booking alone. `country`: ISO 3166-1, empty where it is not
-    known yet; `identifier`: as `identifiers.identifier_of`."""
+    known yet; `identifier`: as `identifiers.identifier_of`; `refusal`: why the region refused it, empty if it did not; `announced`: when the region's administrators
+    were told that it waits for approval."""
 
     __tablename__ = "organisation"
     __table_args__ = (Index("organisation_by_identifier", "identifier", unique=True),)
@@ -33,6 +34,8 @@ class Organisation(Base):
     address: Mapped[str] = mapped_column(String(300), default="")
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     decided: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    refusal: Mapped[str] = mapped_column(Text, default="", server_default="")
+    announced: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     @property
     def enterprise_number(self) -> str:

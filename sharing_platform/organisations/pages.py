@@ -37,7 +37,18 @@ def get_register(page: Page) -> HTMLResponse:
 def post_register(page: Page, form: FormData) -> Response:
     fields = {
         name: form.get(name)
-        for name in ("name", "email", "organisation", "another", "kind", "country", "enterprise_number", "vat")
+        for name in (
+            "name",
+            "email",
+            "organisation",
+            "another",
+            "kind",
+            "country",
+            "enterprise_number",
+            "vat",
+            "place",
+            "address",
+        )
     }
     wanted, problems = validate_form(RegisterIn, {**fields, "language": page.language})
     if wanted is None:

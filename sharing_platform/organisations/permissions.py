@@ -53,6 +53,8 @@ _PLANNER = _MEMBER | {Right.ANSWER, Right.OFFER, Right.LIST, Right.INTEGRATE}
 ROLE_RIGHTS = {Role.MEMBER: _MEMBER, Role.PLANNER: _PLANNER, Role.OWNER: _PLANNER | {Right.GOVERN}}
 ANSWERING = tuple(role for role, rights in ROLE_RIGHTS.items() if Right.ANSWER in rights)
 """The roles of those who can answer requests."""
+REGIONAL = (Role.OWNER, Role.PLANNER)
+"""The roles in the region's organisation that make an administrator."""
 _NEED_APPROVAL = frozenset({Right.ANSWER, Right.OFFER, Right.LIST, Right.INTEGRATE, Right.REGION})
 
 ASKED, APPROVED, REFUSED = "asked", "approved", "refused"
@@ -105,7 +107,7 @@ def viewer_of(actor: Actor | None) -> str | None:
 def rights_of(role: Role, kind: Kind, status: str) -> frozenset[Right]:
     """What a person may do in an organisation of this kind and status."""
     rights = ROLE_RIGHTS[role]
-    if kind is Kind.REGION and role is not Role.MEMBER:
+    if kind is Kind.REGION and role in REGIONAL:
         rights |= {Right.REGION}
     return _left_to(status, rights)
 

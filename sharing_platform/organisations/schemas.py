@@ -32,7 +32,8 @@ Number = Annotated[OneLine, StringConstraints(strip_whitespace=True, max_length=
 
 class RegisterIn(ApiModel):
     """A person and their organisation, which the region then approves. `enterprise_number` (KBO/BCE) is needed of a Belgian organisation; others give a VAT
-    number if they have one. No two organisations have the same. `another`: it is another organisation than the one that already has nearly this name."""
+    number if they have one. No two organisations have the same. `another`: it is another organisation than the one that already has nearly this name. `place` and
+    `address`: where it is; the region sees them, and partners of a booking the address."""
 
     name: OrganisationName
     email: Email
@@ -42,6 +43,8 @@ class RegisterIn(ApiModel):
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "BE"
     enterprise_number: Number = ""
     vat: Number = ""
+    place: Annotated[OneLine, StringConstraints(strip_whitespace=True, max_length=100)] = ""
+    address: Annotated[LongText, StringConstraints(max_length=300)] = ""
     language: LanguageCode = "nl"
 
 
@@ -186,11 +189,12 @@ class OrganisationIn(ApiModel):
 
 
 class OrganisationOut(OrganisationIn):
-    """An organisation, for its own members and the region."""
+    """An organisation, for its own members and the region. `refusal`: why the region refused it."""
 
     id: str
     kind: Kind
     status: Literal["asked", "approved", "refused"]
+    refusal: str
     created: datetime
 
 
@@ -208,9 +212,10 @@ class OrganisationPage(ApiModel):
 
 
 class DecisionIn(ApiModel):
-    """The region's word."""
+    """The region's word. `reason`: of a refusal, which needs one; the organisation reads it."""
 
     approved: bool
+    reason: Annotated[LongText, StringConstraints(max_length=2000)] = ""
 
 
 class MemberIn(ApiModel):

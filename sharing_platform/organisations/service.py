@@ -34,6 +34,7 @@ from sharing_platform.organisations.mailed_links import Purpose, find_link, use_
 from sharing_platform.organisations.models import Account, ApiToken, Invitation, MailedLink, Membership, Organisation
 from sharing_platform.organisations.permissions import Actor, Kind, Right, Role
 from sharing_platform.organisations.schemas import (
+    DecisionIn,
     LinkOut,
     MemberIn,
     OrganisationIn,
@@ -174,6 +175,9 @@ def _registered(session: Session, link: MailedLink, now: datetime) -> Account:
     made = directory.found_organisation(session, given["organisation"], Kind(given["kind"]), now, account)
     made.country, made.identifier = country, identifier
     made.vat = identifier if identifier is not None and country != BELGIUM else ""
+    made.place, made.address = given.get("place", ""), given.get("address", "")
+    place = place_named(made.place)
+    directory.set_location(made, place.latitude if place else None, place.longitude if place else None)
     session.flush()
     return account
 
@@ -264,20 +268,21 @@ def _number_of_one() -> Iterator[None]:
         raise InvalidError("number_known", "enterprise_number") from error
 
 
-def decide(context: PlatformContext, actor: Actor, organisation_id: str, approved: bool) -> Organisation:
-    """Record the region's decision and notify the organisation's owners. Offers of a refused organisation are withdrawn. Raises NotFoundError, ConflictError."""
+def decide(context: PlatformContext, actor: Actor, organisation_id: str, wanted: DecisionIn) -> Organisation:
+    """Record the region's decision and notify the organisation's owners. Offers of a refused organisation are withdrawn. Raises NotFoundError, ConflictError, and
+    InvalidError for a refusal without a reason."""
+    approved = wanted.approved
     now = context.now()
     with context.sessions.begin() as session:
-        organisation = directory.decide(session, organisation_id, approved, now)
+        organisation = directory.decide(session, organisation_id, approved, wanted.reason, now)
         action = "organisation.approved" if approved else "organisation.refused"
         log(session, now, actor, action, organisation_id)
         if not approved:
             context.events.publish(OrganisationRefused(session, organisation, now))
         key = "approved" if approved else "refused"
         for account in directory.members_with_roles(session, organisation_id, (Role.OWNER,)):
-            _sign_up(context).write(
-                session, account, key, now, organisation=organisation.name, link=f"{context.url}/desk"
-            )
+            said = {"organisation": organisation.name, "reason": organisation.refusal, "link": f"{context.url}/desk"}
+            _sign_up(context).write(session, account, key, now, **said)
     context.live.publish("offers", organisation.id)
     context.wake_workers()
     return organisation

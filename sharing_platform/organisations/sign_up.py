@@ -36,7 +36,7 @@ class SignUp:
             sign_in, forgotten = f"{self.url}/sign-in", f"{self.url}/forgotten"
             self.write(session, account, "known", now, link=sign_in, forgotten=forgotten)
             return
-        details = wanted.model_dump(include={"name", "organisation", "kind", "language", "country"})
+        details = wanted.model_dump(include={"name", "organisation", "kind", "language", "country", "place", "address"})
         details["identifier"] = identifier or ""
         subject = wanted.organisation.casefold()[:200]
         secret = create_link(session, Purpose.REGISTER, wanted.email, now, subject, details)

@@ -22,19 +22,20 @@ def get_organisations(
     _: Regional,
     session: ReadSession,
     status: Literal["asked", "approved", "refused"] | None = None,
+    q: Annotated[str, Query(max_length=200)] = "",
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> OrganisationPage:
-    """All organisations of the region."""
-    found = directory.all_organisations(session, status, cursor, limit + 1)
+    """All organisations of the region, or those that `q` names: by name, place, number or member."""
+    found = directory.all_organisations(session, status, cursor, limit + 1, q)
     following = found[limit - 1].id if len(found) > limit else None
     return OrganisationPage(organisations=[organisation_out(one) for one in found[:limit]], next=following)
 
 
 @router.put("/region/organisations/{organisation_id}/approval", responses=problems(401, 403, 404, 409, 422))
 def put_approval(organisation_id: NamePath, wanted: DecisionIn, actor: Regional, context: Context) -> OrganisationOut:
-    """Approve or refuse; an approval can be taken back."""
-    return organisation_out(service.decide(context, actor, organisation_id, wanted.approved))
+    """Approve, or refuse with a reason; an approval can be taken back."""
+    return organisation_out(service.decide(context, actor, organisation_id, wanted))
 
 
 @router.get("/region/audit", responses=problems(401, 403, 422))

@@ -57,7 +57,7 @@ def test_the_log_in_sentences(platform: Platform) -> None:
     eva.post("/api/v1/webhooks", json={"url": "http://127.0.0.1:9/secret"})
     listing = {"kind": "equipment", "title": "Rolbank", "start": "2026-03-01T00:00:00Z", "end": "2026-12-31T00:00:00Z", "details": {"use": "loan"}}  # fmt: skip
     assert erp.post("/api/v1/listings", json=listing).status_code == 201
-    region.put("/api/v1/region/organisations/hal-3/approval", json={"approved": False})
+    region.put("/api/v1/region/organisations/hal-3/approval", json={"approved": False, "reason": "Onbekend."})
     page = region.get("/region").text
     assert log_of(page)[:6] == [
         "R (limburg) heeft hal-3 geweigerd.",

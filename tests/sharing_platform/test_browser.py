@@ -86,7 +86,17 @@ def pages(ids: dict[str, str]) -> list[tuple[str, str]]:
         "/listings/new?kind=operator", "/listings/new?kind=equipment", "/listings/new?kind=training", f"/listings/{ids['operator']}/edit",
     ]  # fmt: skip
     found = [("", path) for path in anyone] + [("an@startup.be", path) for path in seeker]
-    return found + [("o@hal.be", path) for path in owner] + [("new@new.be", "/desk"), ("r@limburg.be", "/region")]
+    return (
+        found
+        + [("o@hal.be", path) for path in owner]
+        + [
+            ("new@new.be", "/desk"),
+            ("r@limburg.be", "/region"),
+            ("r@limburg.be", "/region/organisations/newcomer"),
+            ("r@limburg.be", "/region/organisations"),
+            ("r@limburg.be", "/region/log"),
+        ]
+    )
 
 
 @pytest.fixture
@@ -317,7 +327,9 @@ def test_an_administrator_approves_and_a_factory_shares(browser: Browser, platfo
     factory.get_by_role("button", name="Account maken").click()
     expect(factory.get_by_text("De regio moet uw organisatie nog goedkeuren.")).to_be_visible()
     region.goto("/region")
-    region.get_by_role("button", name="Goedkeuren: Maes Metaal").click()
+    region.get_by_role("link", name="Bekijken: Maes Metaal").click()
+    expect(region.get_by_text("0123.456.749")).to_be_visible()
+    region.get_by_role("button", name="Goedkeuren").click()
     expect(region.get_by_text("Bewaard.")).to_be_visible()
     factory.goto("/listings/new?kind=equipment")
     factory.get_by_label("Titel").fill("Rolbank")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 
-SAME_IN_EVERY_LANGUAGE = {"map_one", "map_many",
+SAME_IN_EVERY_LANGUAGE = {"map_one", "map_many", "log_machine", "log_webhook", "log_passkey", "status",
     "machine", "from_to", "organisation", "operator", "site", "menu", "model", "reason_process", "kind_operator", "party_platform",
     "per", "minutes", "passkeys", "audit_other", "role_planner", "status_open", "subject_operator", "webhooks", "axes", "reason_axes",
 }  # fmt: skip

@@ -80,7 +80,12 @@ def test_it_can_be_declined_at_once_and_ends_where_the_region_refuses(world: Pla
     assert step(world.hal_2, booking, "declined").status_code == 200
     region = world.somebody("r@limburg.be", "limburg", kind=Kind.REGION)
     name = client.get("/api/v1/organisation").json()["id"]
-    assert region.put(f"/api/v1/region/organisations/{name}/approval", json={"approved": False}).status_code == 200
+    assert (
+        region.put(
+            f"/api/v1/region/organisations/{name}/approval", json={"approved": False, "reason": "Onbekend."}
+        ).status_code
+        == 200
+    )
     assert world.hal_2.get(f"/api/v1/bookings/{second}").json()["state"] == "expired"
 
 

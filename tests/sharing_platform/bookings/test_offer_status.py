@@ -129,6 +129,8 @@ def test_whom_the_region_refuses_answers_nobody_any_more(platform: Platform) -> 
     firm = ask(platform.startup, "o2", start=_at(50), end=_at(54))["id"]
     assert step(planner, firm, "accepted").status_code == 200
     rest = ask(platform.hal_3, "o2", start=_at(54), end=_at(58))["id"]
-    assert region.put("/api/v1/region/organisations/hal-2/approval", json={"approved": False}).is_success
+    assert region.put(
+        "/api/v1/region/organisations/hal-2/approval", json={"approved": False, "reason": "Onbekend."}
+    ).is_success
     assert [state(platform.startup, one) for one in (part, firm)] == ["withdrawn", "accepted"]
     assert state(platform.hal_3, rest) == "withdrawn"

@@ -41,7 +41,7 @@ def test_from_registering_to_approval(platform: Platform) -> None:
     assert region.put(approval, json={"approved": True}).json()["status"] == "approved"
     platform.mail("an@startup.be", "goedgekeurd")
     assert new.post("/api/v1/webhooks", json={"url": "http://127.0.0.1/x"}).status_code == 201, "at once"
-    assert region.put(approval, json={"approved": False}).json()["status"] == "refused"
+    assert region.put(approval, json={"approved": False, "reason": "Onbekend."}).json()["status"] == "refused"
     assert new.post("/api/v1/webhooks", json={"url": "http://127.0.0.1/x"}).status_code == 403, "at once"
     actions = [one["action"] for one in region.get("/api/v1/region/audit").json()["entries"]]
     assert {"organisation.founded", "organisation.approved", "organisation.refused", "account.confirmed"} <= set(
@@ -50,11 +50,13 @@ def test_from_registering_to_approval(platform: Platform) -> None:
     platform.offer("o1", 3, 4, booking="on_request")
     platform.offer("o2", 20, 4)
     asked = platform.startup.post("/api/v1/offers/o1/booking", json={}).json()["id"]
-    region.put("/api/v1/region/organisations/hal-2/approval", json={"approved": False})
+    region.put("/api/v1/region/organisations/hal-2/approval", json={"approved": False, "reason": "Onbekend."})
     assert platform.anyone.get("/api/v1/offers").json()["offers"] == [], "what a refused factory offers is withdrawn"
     assert platform.startup.get(f"/api/v1/bookings/{asked}").json()["state"] == "withdrawn"
     own_region = region.get("/api/v1/organisation").json()["id"]
-    answer = region.put(f"/api/v1/region/organisations/{own_region}/approval", json={"approved": False})
+    answer = region.put(
+        f"/api/v1/region/organisations/{own_region}/approval", json={"approved": False, "reason": "Onbekend."}
+    )
     assert answer.json()["code"] == "region_stays"
 
 

@@ -124,8 +124,8 @@ def test_registering_under_the_name_of_a_factory_says_so(platform: Platform) -> 
     assert refused.json()["errors"] == [{"field": "organisation", "problem": "name_known"}]
     region = platform.somebody("r@limburg.be", "region", kind=Kind.REGION)
     assert "lijkt op: hal-2" in region.get("/region").text, "the region sees it before it approves"
-    region.put("/api/v1/region/organisations/hal-2/approval", json={"approved": False})
-    region.put("/api/v1/region/organisations/hal-2-nv/approval", json={"approved": False})
+    region.put("/api/v1/region/organisations/hal-2/approval", json={"approved": False, "reason": "Onbekend."})
+    region.put("/api/v1/region/organisations/hal-2-nv/approval", json={"approved": False, "reason": "Onbekend."})
     assert platform.anyone.post("/api/v1/accounts", json=body).status_code == 202, "what is refused holds no name"
 
 

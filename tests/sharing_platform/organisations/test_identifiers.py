@@ -135,14 +135,15 @@ def test_who_has_not_confirmed_keeps_nobody_out(platform: Platform) -> None:
     with platform.context.sessions() as session:
         assert session.get_one(Organisation, "hal-2-bv").enterprise_number == NUMBER
     assert listed(platform) == ["hal-2-bv"]
-    assert region.put("/api/v1/region/organisations/hal-2-bv/approval", json={"approved": False}).status_code == 200
+    refusal = {"approved": False, "reason": "Onbekend."}
+    assert region.put("/api/v1/region/organisations/hal-2-bv/approval", json=refusal).status_code == 200
     assert register(platform, "piet@hal.be").status_code == 202
     confirm(platform, "piet@hal.be")
     with platform.context.sessions() as session:
         numbers = [session.get_one(Organisation, one).enterprise_number for one in ("hal-2-bv", "hal-2-bv-2")]
     assert numbers == ["", NUMBER]
     assert "ondernemingsnummer van uw organisatie" in platform.somebody("an@hal.be").get("/desk?lang=nl").text
-    assert "nog geen ondernemingsnummer" in region.get("/region?lang=nl").text
+    assert "nog geen ondernemingsnummer" in region.get("/region/organisations?lang=nl").text
 
 
 def test_an_organisation_without_a_number_goes_on_and_is_asked_for_it(platform: Platform) -> None:

@@ -272,7 +272,7 @@ def test_a_refused_organisation_gets_no_members(both: tuple[Platform, Provider])
     platform, provider = both
     assert problem_of(go(browser_of(platform))) is None
     region = platform.somebody("r@limburg.be", "limburg", kind=Kind.REGION)
-    region.put("/api/v1/region/organisations/hal-2/approval", json={"approved": False})
+    region.put("/api/v1/region/organisations/hal-2/approval", json={"approved": False, "reason": "Onbekend."})
     known = browser_of(platform)
     assert problem_of(go(known)) is None, "who is a member reads why"
     provider.claims = {"sub": "another", "email": "piet@hal2.be"}

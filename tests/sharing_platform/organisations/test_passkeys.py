@@ -282,7 +282,7 @@ def test_a_refused_organisation_stays_refused(platform: Platform) -> None:
     own = platform.somebody("o@hal.be", "hal-2")
     key = authenticator(platform)
     assert add(own, key).status_code == 201
-    region.put("/api/v1/region/organisations/hal-2/approval", json={"approved": False})
+    region.put("/api/v1/region/organisations/hal-2/approval", json={"approved": False, "reason": "Onbekend."})
     new = browser_of(platform)
     assert sign_in(new, key).status_code == 204
     assert code_of(new.post("/api/v1/webhooks", json={"url": "http://127.0.0.1/x"})) == "refused"

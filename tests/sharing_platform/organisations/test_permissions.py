@@ -60,7 +60,8 @@ PAGES = {
     "POST /organisation/tokens/{token_id}/revoke": Right.GOVERN, "POST /organisation/feeds": Right.INTEGRATE,
     "POST /organisation/feeds/{feed_id}": Right.INTEGRATE, "POST /organisation/webhooks": Right.INTEGRATE,
     "POST /organisation/webhooks/{webhook_id}/remove": Right.INTEGRATE, "GET /organisation/webhooks/{webhook_id}": Right.INTEGRATE,
-    "GET /region": Right.REGION, "POST /region/organisations/{organisation_id}": Right.REGION,
+    "GET /region": Right.REGION, "GET /region/organisations": Right.REGION, "GET /region/organisations/{organisation_id}": Right.REGION,
+    "POST /region/organisations/{organisation_id}": Right.REGION, "GET /region/log": Right.REGION, "GET /region/exports/{name}.{kind}": Right.REGION,
 }  # fmt: skip
 
 
@@ -92,7 +93,9 @@ def ask(client: httpx2.Client, name: str) -> httpx2.Response:
     for field, value in {
         "factory": "hal-2",
         "machine": "mill-1",
-        "organisation_id": "nobody",
+        "organisation_id": "hal-3",
+        "name": "organisations",
+        "kind": "csv",
         "offer_id": "none",
         "alias": "machine-00000000",
     }.items():
