@@ -38,10 +38,30 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "StepIn": {"state": "accepted", "message": "See you on Monday."},
     "MessageIn": {"text": "Do you have a clamping plate?"},
-    "ListingIn": {
-        "kind": "training", "title": "Turning for beginners", "description": "Two days on the CTX.", "start": _START, "end": _END,
+    "OperatorIn": {
+        "kind": "operator", "title": "Two CNC millers", "start": _START, "end": "2027-03-07T15:00:00Z", "price": "52.00", "price_unit": "hour",
+        "details": {
+            "processes": ["milling", "turning"], "controls": ["Heidenhain", "Siemens"], "certificates": ["VCA"], "people": 2,
+            "hours_per_week": 38, "place": "Genk", "reach_km": 40, "conditions": "Written agreement, with the workers' consent.",
+        },
+    },
+    "EquipmentIn": {
+        "kind": "equipment", "title": "Column drill", "start": _START, "end": "2027-03-07T15:00:00Z", "price_unit": "free",
+        "details": {
+            "use": "gift", "condition": "works", "make": "Alzmetall", "model": "AB 3", "year": 1998, "place": "Lommel", "pick_up_by": "2027-02-26",
+        },
+    },
+    "KnowHowIn": {
+        "kind": "know_how", "title": "Design for machining", "start": _START, "end": "2027-03-07T15:00:00Z", "price": "95.00", "price_unit": "hour",
+        "details": {"process": "milling", "forms": ["advice", "prototype"], "fields": ["design for machining"], "languages": ["nl", "en"]},
+    },
+    "TrainingIn": {
+        "kind": "training", "title": "Turning for beginners", "description": "Two days on the CTX.", "start": _START, "end": "2026-12-14T15:00:00Z",
         "price": "250.00", "price_unit": "place", "places": 8,
-        "details": {"process": "turning", "languages": ["nl", "fr"], "sessions": ["07/12 08:00-16:00"]},
+        "details": {
+            "process": "turning", "languages": ["nl", "fr"], "attendance_certificate": True,
+            "sessions": [{"start": _START, "end": _END}, {"start": "2026-12-14T07:00:00Z", "end": "2026-12-14T15:00:00Z"}],
+        },
     },
     "SearchIn": {"title": "40 h of 5-axis milling", "text": "Brackets in aluminium.", "wish": _WISH, "notify": "mail"},
     "RegisterIn": {
@@ -121,17 +141,18 @@ def _complete(operation: dict[str, Any], route: APIRoute, security_of: SecurityO
     body = operation.get("requestBody")
     if body is not None:
         content = body["content"]["application/json"]
-        name = _model_of(content["schema"])
-        content["examples"] = {name: {"value": EXAMPLES[name]}}
+        content["examples"] = {name: {"value": EXAMPLES[name]} for name in _models_of(content["schema"])}
     operation.pop("security", None)
     security = security_of([dependant.call for dependant in dependants_of(route.dependant)])
     if security is not None:
         operation["security"] = security
 
 
-def _model_of(schema: dict[str, Any]) -> str:
-    reference = schema.get("$ref") or next(option["$ref"] for option in schema["anyOf"] if "$ref" in option)
-    return str(reference).rpartition("/")[2].removesuffix("-Input")
+def _models_of(schema: dict[str, Any]) -> list[str]:
+    """The models that a body may be of: one, or one of several."""
+    options = schema.get("oneOf") or schema.get("anyOf") or [schema]
+    references = [str(option["$ref"]) for option in options if "$ref" in option]
+    return [reference.rpartition("/")[2].removesuffix("-Input") for reference in references]
 
 
 def dependants_of(dependant: Dependant) -> list[Dependant]:

@@ -30,6 +30,7 @@ from sharing_platform.bounds import Bounds
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError, TakenError
 from sharing_platform.listings.models import OPEN as LISTING_OPEN
 from sharing_platform.listings.models import Listing
+from sharing_platform.listings.records import is_exclusive, people_of
 from sharing_platform.machines.availability import lock_resource, resource_of
 from sharing_platform.machines.choices import price_of
 from sharing_platform.machines.models import OPEN, Machine, Offer
@@ -197,28 +198,30 @@ def request_listing(
         raise NotFoundError
     if wanted.more:
         raise InvalidError("part_of_another", "more")
-    several = listing.places is not None
-    _check_bounds(session, seeker, None if several else f"listing:{listing.id}", 1, bounds)
-    start, end = (listing.start, listing.end) if several else _period_in(listing, wanted, now)
-    if not has_room(session, listing, wanted.places):
+    resource = f"listing:{listing.id}" if is_exclusive(listing) else None
+    _check_bounds(session, seeker, resource, 1, bounds)
+    has_places = listing.places is not None
+    start, end = (listing.start, listing.end) if has_places else _period_in(listing, wanted, now)
+    places = wanted.places if has_places or people_of(listing) > 1 else 1
+    if not has_room(session, listing, places, start, end):
         raise TakenError("no_places")
     booking = Booking(
         id=str(uuid.uuid4()),
         listing_id=listing.id,
         provider=listing.organisation_id,
-        resource=None if several else f"listing:{listing.id}",
+        resource=resource,
         title=listing.title,
         start=start,
         end=end,
         free_again=end,
-        places=wanted.places if several else 1,
+        places=places,
         seeker=seeker.id,
         account_id=seeker.account.id if seeker.account else None,
         organisation=seeker.name,
         email=seeker.email,
         state=State.REQUESTED,
         cancel_until=start - timedelta(hours=LISTING_CANCELLATION_HOURS),
-        price=listing.price * wanted.places if several and listing.price is not None else None,
+        price=listing.price * places if has_places and listing.price is not None else None,
         booked=now,
         request_key=request_key,
     )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from sharing_platform.bookings.lifecycle import (
     ENDED,
     HOLDS,
+    LIVE,
     PENDING,
     Party,
     State,
@@ -27,6 +28,7 @@ from sharing_platform.bounds import Bounds
 from sharing_platform.errors import ConflictError, NotAllowedError, NotFoundError
 from sharing_platform.listings.models import OPEN as LISTING_OPEN
 from sharing_platform.listings.models import Listing
+from sharing_platform.listings.records import people_of
 from sharing_platform.machines.availability import lock_resource, recut_around
 from sharing_platform.machines.models import OPEN, Offer
 from sharing_platform.organisations.directory import awaits_region
@@ -274,7 +276,7 @@ def apply_due_steps(session: Session, booking: Booking, now: datetime, notify: N
 def _still_there(session: Session, booking: Booking) -> bool:
     if booking.listing_id is not None:
         listing = session.get_one(Listing, booking.listing_id)
-        return listing.status == LISTING_OPEN and has_room(session, listing, booking.places)
+        return listing.status == LISTING_OPEN and has_room(session, listing, booking.places, booking.start, booking.end)
     # What a booking left of the offer may be an offer of its own by now.
     offers = select(func.count()).where(
         Offer.factory == booking.provider,
@@ -286,8 +288,14 @@ def _still_there(session: Session, booking: Booking) -> bool:
     return bool(session.scalar(offers))
 
 
-def has_room(session: Session, listing: Listing, places: int) -> bool:
-    """Whether a training has that many places left. Listings without places are booked by their hours."""
-    if listing.places is None:
+def has_room(session: Session, listing: Listing, places: int, start: datetime, end: datetime) -> bool:
+    """Whether a training has that many places left, or so many of the people are there at the time. What one at a time can have is kept by the database."""
+    if listing.places is not None:
+        return _OCCUPANCY.places_taken(session, [listing.id]).get(listing.id, 0) + places <= listing.places
+    people = people_of(listing)
+    if people == 1:
         return True
-    return _OCCUPANCY.places_taken(session, [listing.id]).get(listing.id, 0) + places <= listing.places
+    meanwhile = select(func.sum(Booking.places)).where(
+        Booking.listing_id == listing.id, Booking.state.in_(LIVE), Booking.start < end, Booking.end > start
+    )
+    return int(session.scalar(meanwhile) or 0) + places <= people

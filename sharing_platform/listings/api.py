@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 from sharing_platform.dependencies import Context, ReadSession
 from sharing_platform.etags import set_etag
 from sharing_platform.listings import service
-from sharing_platform.listings.records import find_listings, shown_listing
+from sharing_platform.listings.filters import ChosenListings
+from sharing_platform.listings.records import shown_listing
 from sharing_platform.listings.schemas import ListingIn, ListingOut, ListingPage
 from sharing_platform.organisations.dependencies import Lister, MaybeActor
 from sharing_platform.organisations.permissions import organisation_of
@@ -31,6 +32,7 @@ def get_listings(
     session: ReadSession,
     context: Context,
     wish: SearchFor,
+    chosen: ChosenListings,
     kind: Annotated[ListingKind | None, Query()] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -38,7 +40,7 @@ def get_listings(
     """Open listings that fit, the best first."""
     criteria = prepare_criteria(wish.model_copy(update={"subject": kind or "machine"}))
     (begin,) = from_cursor(cursor, _PLACE) if cursor else (0,)
-    found = find_listings(session, criteria, context.now())
+    found = service.search(session, context.occupancy, criteria, context.now(), chosen)
     shown = service.listings_out(session, context.occupancy, found[max(0, begin) : begin + limit])
     return ListingPage(listings=shown, next=to_cursor(begin + limit) if begin + limit < len(found) else None)
 

@@ -2,66 +2,117 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, get_args
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
+from starlette.datastructures import QueryParams
 
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError, NotFoundError, PlatformError
 from sharing_platform.listings import service
-from sharing_platform.listings.records import find_listings, shown_listing
-from sharing_platform.listings.schemas import ListingIn, ListingOut
+from sharing_platform.listings.details import Condition, KnowHowForm, Language, Use
+from sharing_platform.listings.filters import ListingFilter
+from sharing_platform.listings.form import form_of_listing, listing_of_form
+from sharing_platform.listings.records import shown_listing
+from sharing_platform.listings.schemas import ListingOut, PriceUnit
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import Right, require
-from sharing_platform.pages import Form, FormData, decimal_point, split_lines, validate_form
-from sharing_platform.search.criteria import Wish
+from sharing_platform.pages import Form, FormData
+from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.ranking import prepare_criteria
+from sharing_platform.search.vocabulary import PROCESSES
 
 router = APIRouter(include_in_schema=False)
 
 KINDS = ("operator", "equipment", "know_how", "training")
+USES, CONDITIONS, FORMS, LANGUAGES = (get_args(one) for one in (Use, Condition, KnowHowForm, Language))
 _MAX_SHOWN = 200
+_OF_A_KIND = {
+    "operator": ("control",), "equipment": ("use", "condition"), "know_how": ("form", "language"), "training": ("language", "has_places"),
+}  # fmt: skip
+"""The filters that only one kind has."""
+_OF_ALL = ("q", "near", "within_km", "day", "last_day", "process", "certificate")
 
 
 @router.get("/listings")
 def get_listings(page: Page) -> HTMLResponse:
-    asked = page.request.query_params
-    fields: dict[str, Any] = {
-        "words": asked.get("q"),
-        "near": asked.get("near"),
-        "within_km": decimal_point(asked.get("within_km")),
-    }
+    asked = fields_of(page)
     kind = asked.get("kind") if asked.get("kind") in KINDS else None
-    wish, problems = validate_form(Wish, {**fields, "subject": kind})
+    kept = {name: asked[name] for name in (*_OF_ALL, *_OF_A_KIND.get(kind or "", ())) if asked.get(name)}
+    wish, problems = wish_of_form(QueryParams(kept))
     found: list[ListingOut] = []
     with read_session(page.context.sessions) as session:
         try:
-            criteria = prepare_criteria(wish or Wish())
-            found = service.listings_out(
-                session, page.context.occupancy, find_listings(session, criteria, page.now)[:_MAX_SHOWN]
-            )
+            criteria = prepare_criteria(wish.model_copy(update={"subject": kind or "machine"}))
+            chosen = _filter_of(kept)
+            results = service.search(session, page.context.occupancy, criteria, page.now, chosen)
+            found = service.listings_out(session, page.context.occupancy, results[:_MAX_SHOWN])
         except InvalidError as error:
             problems[error.field] = error.code
+    of_all = [(name, value) for name, value in kept.items() if name in _OF_ALL]
     return page.render(
         "listings.html",
         found=found,
-        kinds=KINDS,
         kind=kind,
+        tabs=[(one, urlencode([*([("kind", one)] if one else []), *of_all])) for one in (None, *KINDS)],
         given=asked,
         problems=problems,
-        filtered=bool(wish and wish != Wish()),
+        filtered=bool(kept),
+        **_choices(page),
     )
+
+
+def _filter_of(asked: dict[str, str]) -> ListingFilter:
+    """What is none of the choices counts for nothing."""
+
+    def chosen(name: str, among: tuple[Any, ...]) -> Any:
+        return asked.get(name) if asked.get(name) in among else None
+
+    return ListingFilter(
+        control=asked.get("control", "")[:60],
+        use=chosen("use", USES),
+        condition=chosen("condition", CONDITIONS),
+        form=chosen("form", FORMS),
+        language=chosen("language", LANGUAGES),
+        has_places="has_places" in asked,
+    )
+
+
+_UNITS = {
+    "operator": ("hour", "day", "free"), "equipment": ("day", "hour", "piece", "free"), "know_how": ("hour", "day", "piece", "free"),
+    "training": ("place", "free"),
+}  # fmt: skip
+
+
+def _choices(page: PageRequest) -> dict[str, Any]:
+    """What can be chosen in the forms, with its names."""
+    t = page.translator
+
+    def named(what: str, among: Iterable[str]) -> list[tuple[str, str]]:
+        return [(one, t(f"{what}_{one}")) for one in among]
+
+    return {
+        "kinds": KINDS,
+        "uses_named": named("use", USES),
+        "conditions_named": named("condition", CONDITIONS),
+        "forms_named": named("form", FORMS),
+        "spoken_named": named("language", LANGUAGES),
+        "processes_named": sorted(
+            ((one.code, one.names[t.language]) for one in PROCESSES), key=lambda named: named[1].casefold()
+        ),
+    }
 
 
 @router.get("/listings/new")
 def get_new(page: Page) -> HTMLResponse:
     require(page.actor, Right.LIST)
     asked = page.request.query_params.get("kind")
-    kind = asked if asked in KINDS else "operator"
-    return page.render("listing_edit.html", kind=kind, kinds=KINDS, listing=None)
+    given = {"waiting_list": "yes", "people": "1"}
+    return page.render("listing_edit.html", listing=None, given=given, **_of_form(page, asked or "", given))
 
 
 @router.post("/listings/new")
@@ -72,9 +123,8 @@ def post_new(page: Page, form: FormData) -> Response:
 @router.get("/listings/{listing_id}/edit")
 def get_edit(listing_id: str, page: Page) -> HTMLResponse:
     listing = _own(page, listing_id)
-    return page.render(
-        "listing_edit.html", kind=listing.kind, kinds=KINDS, listing=listing, given=_as_form(page, listing)
-    )
+    given = form_of_listing(listing, ZoneInfo(page.context.zone))
+    return page.render("listing_edit.html", listing=listing, given=given, **_of_form(page, listing.kind, given))
 
 
 @router.post("/listings/{listing_id}/edit")
@@ -95,23 +145,25 @@ def post_giving(listing_id: str, page: Page, form: FormData) -> Response:
     return page.redirect("/desk", "saved")
 
 
+def _of_form(page: PageRequest, asked: str, given: Form) -> dict[str, Any]:
+    """What the form of a kind shows beside its fields. `rows`: of sessions, with some to add."""
+    kind = asked if asked in KINDS else KINDS[0]
+    units = dict.fromkeys((*_UNITS[kind], given.get("price_unit") or _UNITS[kind][0]))
+    known = set(get_args(PriceUnit))
+    sessions = len(given.get("session_day", "").split("\n")) if given.get("session_day") else 0
+    return {
+        "kind": kind,
+        "rows": min(50, max(5, sessions + 3)),
+        "units_named": [(one, page.translator(f"unit_{one}")) for one in units if one in known],
+        **_choices(page),
+    }
+
+
 def _put(page: PageRequest, form: Form, listing: ListingOut | None) -> Response:
     actor = require(page.actor, Right.LIST)
-    kind = listing.kind if listing else form.get("kind", "")
-    details = {
-        "process": form.get("process", ""), "skills": split_lines(form.get("skills")), "place": form.get("place", ""),
-        "certificates": split_lines(form.get("certificates")), "use": form.get("use") or None,
-        "languages": split_lines(form.get("languages")), "hours_per_week": decimal_point(form.get("hours_per_week")),
-        "sessions": [line.strip() for line in form.get("sessions", "").splitlines() if line.strip()],
-    }  # fmt: skip
-    fields = {
-        "kind": kind, "title": form.get("title"), "description": form.get("description"), "price": decimal_point(form.get("price")),
-        "price_unit": form.get("price_unit"), "places": form.get("places"), "given_with": split_lines(form.get("given_with")),
-        "start": _moment(page, form.get("start"), time(0)), "end": _moment(page, form.get("end"), time(23, 59)),
-        "details": details,
-    }  # fmt: skip
-    wanted, problems = validate_form(ListingIn, fields)
-    values = {"kind": kind if kind in KINDS else KINDS[0], "kinds": KINDS, "listing": listing}
+    asked = listing.kind if listing else form.get("kind", "")
+    values = {"listing": listing, **_of_form(page, asked, form)}
+    wanted, problems = listing_of_form(values["kind"], form, ZoneInfo(page.context.zone))
     if wanted is None:
         return page.render_form("listing_edit.html", None, form, problems, **values)
     try:
@@ -119,17 +171,6 @@ def _put(page: PageRequest, form: Form, listing: ListingOut | None) -> Response:
     except PlatformError as error:
         return page.render_form("listing_edit.html", error, form, {}, **values)
     return page.redirect(f"/listings/{put.id}", "saved")
-
-
-def _moment(page: PageRequest, text: str | None, otherwise: time) -> datetime | None:
-    """A local day, or a local moment."""
-    try:
-        given = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    if len(text or "") <= len("2026-01-01"):
-        given = datetime.combine(given.date(), otherwise)
-    return given.replace(tzinfo=ZoneInfo(page.context.zone))
 
 
 def find_shown(page: PageRequest, listing_id: str) -> ListingOut:
@@ -145,17 +186,3 @@ def _own(page: PageRequest, listing_id: str) -> ListingOut:
     if listing.organisation != actor.organisation:
         raise NotFoundError
     return listing
-
-
-def _as_form(page: PageRequest, listing: ListingOut) -> dict[str, str]:
-    zone, details = ZoneInfo(page.context.zone), listing.details
-    return {
-        "title": listing.title, "description": listing.description, "price": str(listing.price or ""),
-        "price_unit": listing.price_unit, "places": str(listing.places or ""),
-        "start": f"{listing.start.astimezone(zone):%Y-%m-%d}", "end": f"{listing.end.astimezone(zone):%Y-%m-%d}",
-        "process": details.process, "place": details.place, "skills": "\n".join(details.skills),
-        "certificates": "\n".join(details.certificates), "use": details.use or "",
-        "languages": "\n".join(details.languages), "sessions": "\n".join(details.sessions),
-        "hours_per_week": f"{details.hours_per_week:g}" if details.hours_per_week else "",
-        "given_with": "\n".join(one.organisation for one in listing.given_with),
-    }  # fmt: skip

@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
 from sharing_platform.geography import place_named
+from sharing_platform.listings.details import DETAILS, ListingDetails, OperatorDetails, processes_in, texts_in
+from sharing_platform.listings.filters import ListingFilter
 from sharing_platform.listings.models import CLOSED, OPEN, Listing, ListingGiver
-from sharing_platform.listings.schemas import ListingDetails, ListingIn
+from sharing_platform.listings.schemas import ListingIn, TrainingIn
 from sharing_platform.occupancy import Occupancy
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import APPROVED
@@ -53,16 +55,17 @@ def put_listing(
         listing = listing_of(session, owner, listing_id)
         if listing.kind != wanted.kind:
             raise InvalidError("kind_stays", "kind")
-        if wanted.places is not None and (
+        if isinstance(wanted, TrainingIn) and (
             wanted.places < occupancy.places_taken(session, [listing.id]).get(listing.id, 0)
         ):
             raise ConflictError("places_taken")
-    for name in ("title", "description", "start", "end", "price", "price_unit", "places"):
+    for name in ("title", "description", "start", "end", "price", "price_unit"):
         setattr(listing, name, getattr(wanted, name))
+    listing.places = wanted.places if isinstance(wanted, TrainingIn) else None
     listing.details = wanted.details.model_dump(mode="json")
     listing.status, listing.changed = OPEN, now
     session.flush()
-    _set_givers(session, listing, wanted.given_with)
+    _set_givers(session, listing, wanted.given_with if isinstance(wanted, TrainingIn) else [])
     return listing
 
 
@@ -91,8 +94,25 @@ def shown_listing(session: Session, listing_id: str, viewer: str | None) -> Foun
     return FoundListing(listing, owner, Ranking(1.0))
 
 
-def find_listings(session: Session, wanted: PreparedCriteria, now: datetime) -> list[FoundListing]:
-    """Open ones of approved organisations that fit: the best first, then the soonest."""
+def details_of(listing: Listing) -> ListingDetails:
+    """What is particular to its kind."""
+    return DETAILS[listing.kind].model_validate(listing.details)
+
+
+def people_of(listing: Listing) -> int:
+    """How many people a listing of people is of; 1 of anything else."""
+    return int(listing.details.get("people", 1))
+
+
+def is_exclusive(listing: Listing) -> bool:
+    """Whether one at a time can have it: not a training, which has places, nor several people, nor know-how, of which several can ask at once."""
+    return listing.places is None and listing.kind != "know_how" and people_of(listing) == 1
+
+
+def find_listings(
+    session: Session, wanted: PreparedCriteria, now: datetime, chosen: ListingFilter | None = None
+) -> list[FoundListing]:
+    """Open ones of approved organisations that fit: the best first, then the soonest. People who do not go so far to work do not fit."""
     wish = wanted.wish
     query = (
         select(Listing, Organisation)
@@ -109,8 +129,11 @@ def find_listings(session: Session, wanted: PreparedCriteria, now: datetime) -> 
             continue
         if wish.last_day is not None and listing.start.date() > wish.last_day:
             continue
-        ranking = rank(wanted, listing_facts(listing, owner))
-        if ranking is not None:
+        details = details_of(listing)
+        if chosen is not None and not chosen.fits(details):
+            continue
+        ranking = rank(wanted, listing_facts(listing, owner, details))
+        if ranking is not None and _within_reach(details, ranking):
             found.append(FoundListing(listing, owner, ranking))
     return sorted(found, key=lambda result: (-result.ranking.score, result.listing.start, result.listing.id))
 
@@ -121,18 +144,25 @@ def own_listings(session: Session, owner: str) -> list[Listing]:
     return list(session.scalars(query.order_by(Listing.status.desc(), Listing.changed.desc(), Listing.id)))
 
 
-def listing_facts(listing: Listing, owner: Organisation) -> SearchDocument:
+def listing_facts(listing: Listing, owner: Organisation, details: ListingDetails | None = None) -> SearchDocument:
     """What can be found of it."""
-    details = ListingDetails.model_validate(listing.details)
+    details = details or details_of(listing)
+    first, *others = processes_in(details) or [""]
     place = place_named(details.place) if details.place else None
     return document_of(
         listing.title,
-        details.process,
-        MachineDetails(certificates=details.certificates),
-        texts=(listing.description, *details.skills, owner.name),
+        first,
+        MachineDetails(certificates=details.certificates, processes=others),
+        texts=(listing.description, *texts_in(details), owner.name),
         at=(place.latitude, place.longitude) if place else owner.degrees,
         place=details.place or owner.place,
     )
+
+
+def _within_reach(details: ListingDetails, ranking: Ranking) -> bool:
+    if not isinstance(details, OperatorDetails) or details.reach_km is None or ranking.distance is None:
+        return True
+    return ranking.distance <= details.reach_km
 
 
 def givers(session: Session, listing_id: str) -> list[tuple[Organisation, bool]]:

@@ -1,4 +1,4 @@
-"""What goes over the HTTP API about listings, wanted notices and saved searches."""
+"""Requests and answers of the HTTP API about listings. What they say depends on their kind."""
 
 from __future__ import annotations
 
@@ -7,54 +7,79 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sharing_platform.schemas import ApiModel, Euros, LongText, Moment, Name, OneLine, Term, Title
-from sharing_platform.search.criteria import ListingKind
+from sharing_platform.listings.details import EquipmentDetails, KnowHowDetails, OperatorDetails, TrainingDetails
+from sharing_platform.schemas import ApiModel, Euros, LongText, Moment, Name, Title
 from sharing_platform.search.schemas import Reason
 
-Language = Literal["nl", "fr", "en", "de"]
+PriceUnit = Literal["hour", "day", "piece", "place", "free"]
 
 
-class ListingDetails(ApiModel):
-    """What is particular to a kind. An operator: `skills`, `certificates`, `hours_per_week`; no name. Equipment: `use` (on the spot,
-    on loan, to take over). Training: `languages`, and `sessions`, a line each as people write them."""
-
-    process: Annotated[OneLine, Field(max_length=100)] = ""
-    skills: Annotated[list[Term], Field(max_length=30)] = Field(default_factory=list)
-    certificates: Annotated[list[Term], Field(max_length=30)] = Field(default_factory=list)
-    hours_per_week: Annotated[float | None, Field(gt=0, le=168)] = None
-    use: Literal["on_the_spot", "loan", "take_over"] | None = None
-    languages: Annotated[list[Language], Field(max_length=4)] = Field(default_factory=list)
-    sessions: Annotated[list[Annotated[OneLine, Field(max_length=120)]], Field(max_length=50)] = Field(
-        default_factory=list
-    )
-    place: Annotated[OneLine, Field(max_length=100)] = ""
-
-
-class ListingIn(ApiModel):
-    """Something shared other than machine hours, from `start` to `end`. `places`: of a training, which needs them."""
-
-    kind: ListingKind
+class _ListingIn(ApiModel):
     title: Title
     description: LongText = ""
     start: Moment
     end: Moment
     price: Annotated[Euros | None, Field(description="Without VAT; null: to be agreed.")] = None
-    price_unit: Literal["hour", "day", "piece", "place", "free"] = "day"
-    places: Annotated[int | None, Field(ge=1, le=1000)] = None
-    details: ListingDetails = ListingDetails()
-    given_with: Annotated[
-        list[Name], Field(max_length=20, description="Organisations that give a training together with this one.")
-    ] = Field(default_factory=list)
+    price_unit: PriceUnit = "day"
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _in_order(self) -> Self:
         if self.end <= self.start:
             raise ValueError("`end` must lie after `start`")
-        if (self.kind == "training") != (self.places is not None):
-            raise ValueError("`places` belong to a training, and every training has them")
-        if self.kind == "equipment" and self.details.use is None:
-            raise ValueError("`details.use` says whether equipment is used on the spot, lent, or to take over")
         return self
+
+
+class OperatorIn(_ListingIn):
+    """People who are without work from `start` to `end`, and whom their employer lends."""
+
+    kind: Literal["operator"]
+    details: OperatorDetails = OperatorDetails()
+
+
+class EquipmentIn(_ListingIn):
+    """Equipment to use, to borrow, or to take over, until `end`. What is given costs nothing."""
+
+    kind: Literal["equipment"]
+    details: EquipmentDetails
+
+    @model_validator(mode="after")
+    def _gift_is_free(self) -> Self:
+        if self.details.use == "gift" and self.price_unit != "free":
+            raise ValueError("what is given is free")
+        return self
+
+
+class KnowHowIn(_ListingIn):
+    """What somebody knows, or can make for others."""
+
+    kind: Literal["know_how"]
+    details: KnowHowDetails = KnowHowDetails()
+
+
+class TrainingIn(_ListingIn):
+    """A training with so many places. `given_with`: organisations that give it together with this one. Its sessions lie between `start` and `end`."""
+
+    kind: Literal["training"]
+    places: Annotated[int, Field(ge=1, le=1000)]
+    details: TrainingDetails = TrainingDetails()
+    given_with: Annotated[list[Name], Field(max_length=20)] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _sessions_inside(self) -> Self:
+        if any(one.start < self.start or one.end > self.end for one in self.details.sessions):
+            raise ValueError("sessions must lie between `start` and `end`")
+        return self
+
+
+ListingIn = Annotated[OperatorIn | EquipmentIn | KnowHowIn | TrainingIn, Field(discriminator="kind")]
+
+REQUESTS: dict[str, type[OperatorIn | EquipmentIn | KnowHowIn | TrainingIn]] = {
+    "operator": OperatorIn,
+    "equipment": EquipmentIn,
+    "know_how": KnowHowIn,
+    "training": TrainingIn,
+}
+"""The request of each kind."""
 
 
 class GiverOut(ApiModel):
@@ -65,13 +90,10 @@ class GiverOut(ApiModel):
     agreed: bool
 
 
-class ListingOut(ApiModel):
-    """A listing as it stands. `places_left`: of a training."""
-
+class _ListingOut(ApiModel):
     id: str
     organisation: str
     organisation_name: str
-    kind: ListingKind
     title: str
     description: str
     start: datetime
@@ -80,13 +102,43 @@ class ListingOut(ApiModel):
     price_unit: str
     places: int | None
     places_left: int | None
-    details: ListingDetails
     given_with: list[GiverOut]
     status: Literal["open", "closed"]
     changed: datetime
     distance_km: float | None = None
     score: float = 1.0
     reasons: list[Reason] = Field(default_factory=list)
+
+
+class OperatorOut(_ListingOut):
+    """People, as they stand."""
+
+    kind: Literal["operator"]
+    details: OperatorDetails
+
+
+class EquipmentOut(_ListingOut):
+    """Equipment, as it stands."""
+
+    kind: Literal["equipment"]
+    details: EquipmentDetails
+
+
+class KnowHowOut(_ListingOut):
+    """Know-how, as it stands."""
+
+    kind: Literal["know_how"]
+    details: KnowHowDetails
+
+
+class TrainingOut(_ListingOut):
+    """A training, as it stands."""
+
+    kind: Literal["training"]
+    details: TrainingDetails
+
+
+ListingOut = Annotated[OperatorOut | EquipmentOut | KnowHowOut | TrainingOut, Field(discriminator="kind")]
 
 
 class ListingPage(ApiModel):

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import datetime
 
+from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.etags import check_match
 from sharing_platform.listings import records
+from sharing_platform.listings.filters import ListingFilter
 from sharing_platform.listings.records import FoundListing
-from sharing_platform.listings.schemas import GiverOut, ListingDetails, ListingIn, ListingOut
+from sharing_platform.listings.schemas import GiverOut, ListingIn, ListingOut
 from sharing_platform.occupancy import Occupancy
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.permissions import Actor
-from sharing_platform.search.criteria import ListingKind
+from sharing_platform.search.ranking import PreparedCriteria
 from sharing_platform.search.schemas import Reason
+
+_OUT: TypeAdapter[ListingOut] = TypeAdapter(ListingOut)
 
 
 def put_listing(
@@ -56,29 +60,35 @@ def listing_out(session: Session, occupancy: Occupancy, found: FoundListing) -> 
     return listings_out(session, occupancy, [found])[0]
 
 
+def search(
+    session: Session, occupancy: Occupancy, wanted: PreparedCriteria, now: datetime, chosen: ListingFilter
+) -> list[FoundListing]:
+    """What fits criteria and filter, the best first."""
+    found = records.find_listings(session, wanted, now, chosen)
+    if not chosen.has_places:
+        return found
+    taken = occupancy.places_taken(session, [one.listing.id for one in found])
+    return [one for one in found if _places_left(one, taken.get(one.listing.id, 0)) != 0]
+
+
+def _places_left(one: FoundListing, taken: int) -> int | None:
+    return max(0, one.listing.places - taken) if one.listing.places is not None else None
+
+
 def _listing_out(session: Session, one: FoundListing, taken: int) -> ListingOut:
     listing = one.listing
-    kind: ListingKind = listing.kind  # type: ignore[assignment]  # what was put was one
-    status: Literal["open", "closed"] = listing.status  # type: ignore[assignment]
-    givers = records.givers(session, listing.id) if kind == "training" else []
-    return ListingOut(
-        id=listing.id,
-        organisation=one.owner.id,
-        organisation_name=one.owner.name,
-        kind=kind,
-        title=listing.title,
-        description=listing.description,
-        start=listing.start,
-        end=listing.end,
-        price=listing.price,
-        price_unit=listing.price_unit,
-        places=listing.places,
-        places_left=max(0, listing.places - taken) if listing.places is not None else None,
-        details=ListingDetails.model_validate(listing.details),
-        given_with=[GiverOut(organisation=own.id, name=own.name, agreed=agreed) for own, agreed in givers if agreed],
-        status=status,
-        changed=listing.changed,
-        distance_km=round(one.ranking.distance, 1) if one.ranking.distance is not None else None,
-        score=round(one.ranking.score, 4),
-        reasons=[Reason(code=why.code, values=why.values) for why in one.ranking.reasons],
-    )
+    givers = records.givers(session, listing.id) if listing.kind == "training" else []
+    return _OUT.validate_python(
+        {
+            "id": listing.id, "organisation": one.owner.id, "organisation_name": one.owner.name, "kind": listing.kind,
+            "title": listing.title, "description": listing.description, "start": listing.start, "end": listing.end,
+            "price": listing.price, "price_unit": listing.price_unit, "places": listing.places,
+            "places_left": _places_left(one, taken), "details": listing.details, "status": listing.status, "changed": listing.changed,
+            "given_with": [
+                GiverOut(organisation=own.id, name=own.name, agreed=agreed) for own, agreed in givers if agreed
+            ],
+            "distance_km": round(one.ranking.distance, 1) if one.ranking.distance is not None else None,
+            "score": round(one.ranking.score, 4),
+            "reasons": [Reason(code=why.code, values=why.values) for why in one.ranking.reasons],
+        }
+    )  # fmt: skip

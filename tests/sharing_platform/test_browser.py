@@ -45,7 +45,7 @@ def told(platform: Platform) -> dict[str, str]:
     period = {"start": "2026-03-01T00:00:00Z", "end": "2026-06-30T00:00:00Z"}
     listings: list[dict[str, Any]] = [
         {"kind": "operator", "title": "Lasser TIG", "details": {"skills": ["TIG"], "hours_per_week": 20, "place": "Bree"}},
-        {"kind": "training", "title": "Draaien voor beginners", "places": 8, "details": {"languages": ["nl"], "sessions": ["za 07/03 09:00"]}},
+        {"kind": "training", "title": "Draaien voor beginners", "places": 8, "details": {"languages": ["nl"], "sessions": [{"start": "2026-03-07T08:00:00Z", "end": "2026-03-07T11:00:00Z"}]}},
     ]  # fmt: skip
     ids = {one["kind"]: platform.hal_2.post("/api/v1/listings", json=period | one).json()["id"] for one in listings}
     seeker = platform.somebody("an@startup.be", "startup", Role.OWNER)

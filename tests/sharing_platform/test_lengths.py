@@ -65,14 +65,14 @@ def test_an_answer_is_due_before_the_hours_begin(start: int, end: int, due: int,
 def test_what_is_taken_over_has_no_hours_to_choose(platform: Platform) -> None:
     whole = {"start": "2026-03-09T23:00:00Z", "end": "2026-03-12T23:00:00Z"}
     pages = {}
-    for use in ("take_over", "loan"):
+    for use in ("sale", "loan"):
         listing = {"kind": "equipment", "title": f"Heftruck {use}", "details": {"use": use}, **whole}
         made = platform.hal_2.post("/api/v1/listings", json=listing)
         assert made.status_code == 201, made.text
         pages[use] = platform.anyone.get(f"/listings/{made.json()['id']}?lang=nl").text
-    assert ('name="start"' in pages["take_over"], 'name="start"' in pages["loan"]) == (False, True)
-    assert "Beschikbaar tot" in pages["take_over"]
-    assert "00:00" not in pages["take_over"]
+    assert ('name="start"' in pages["sale"], 'name="start"' in pages["loan"]) == (False, True)
+    assert "Beschikbaar tot" in pages["sale"]
+    assert "00:00" not in pages["sale"]
     assert "di 10/03/2026 – do 12/03/2026" in pages["loan"]
 
 

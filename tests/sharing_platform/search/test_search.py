@@ -204,9 +204,9 @@ def listing(kind: str, **more: Any) -> dict[str, Any]:
 def test_listings_of_all_kinds(platform: Platform) -> None:
     for body in (
         listing("operator", details={"skills": ["TIG lassen"], "hours_per_week": 20, "place": "Bree"}),
-        listing("equipment", details={"use": "take_over"}, price="900", price_unit="piece"),
-        listing("know_how", details={"skills": ["meetkamer"]}),
-        listing("training", places=8, details={"languages": ["nl", "fr"], "sessions": ["za 07/03 09:00"]}),
+        listing("equipment", details={"use": "sale"}, price="900", price_unit="piece"),
+        listing("know_how", details={"fields": ["meetkamer"]}),
+        listing("training", places=8, details={"languages": ["nl", "fr"], "schedule": "za 07/03 09:00"}),
     ):
         assert platform.hal_2.post("/api/v1/listings", json=body).status_code == 201, body
     by_words = platform.anyone.get("/api/v1/listings?q=lasser").json()["listings"]
@@ -330,7 +330,7 @@ def test_a_wanted_operator_is_matched_with_listings(platform: Platform) -> None:
     body = {"title": "Lasser gezocht", "wish": {"subject": "operator", "words": "lasser"}}
     notice = seeker.post("/api/v1/wanted", json=body).json()
     platform.hal_2.post("/api/v1/listings", json=listing("operator", details={"skills": ["soudeur TIG"]}))
-    platform.hal_2.post("/api/v1/listings", json=listing("know_how", details={"skills": ["lassen"]}))
+    platform.hal_2.post("/api/v1/listings", json=listing("know_how", details={"fields": ["lassen"]}))
     platform.tick()
     matches = seeker.get(f"/api/v1/wanted/{notice['id']}/matches").json()["matches"]
     assert [one["subject"][:8] for one in matches] == ["listing:"]
