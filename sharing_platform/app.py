@@ -13,7 +13,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from sharing_platform.bookings import api as bookings_api
-from sharing_platform.bookings import confirmation_api, confirmation_pages, feeds_api
+from sharing_platform.bookings import confirmation_api, confirmation_pages, feeds_api, waiting_api, waiting_pages
 from sharing_platform.bookings import handlers as booking_handlers
 from sharing_platform.bookings import pages as booking_pages
 from sharing_platform.bookings.notifier import BookingNotifier
@@ -83,6 +83,7 @@ ROUTERS = (
     confirmation_api.router,
     listings_api.router,
     bookings_api.listing_requests,
+    waiting_api.router,
     wanted_api.router,
     accounts_api.router,
     passkeys_api.router,
@@ -102,6 +103,7 @@ ROUTERS = (
     identity_pages.router,
     overview_pages.router,
     booking_pages.router,
+    waiting_pages.router,
     confirmation_pages.router,
     organisation_pages.router,
     region_pages.router,

@@ -30,7 +30,7 @@ class Occupancy(Protocol):
         ...
 
     def places_taken(self, session: Session, listing_ids: list[str]) -> dict[str, int]:
-        """Places of trainings that are held or given away, by listing; a listing without any is left out."""
+        """Places of trainings that are held, given away, or kept for somebody who waited, by listing; a listing without any is left out."""
         ...
 
     def track_record(self, session: Session, provider: str) -> tuple[int, int]:

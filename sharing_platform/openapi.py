@@ -97,6 +97,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "TokenIn": {"name": "ERP", "scopes": ["read", "answer"]},
     "DecisionIn": {"approved": True},
     "WebhookIn": {"url": "https://erp.example.com/hooks/vrijloop"},
+    "WaitIn": {"places": 2},
     "FeedIn": {"subject": "provider"},
 }  # fmt: skip
 """An example of each request, by the name of its model. Tests send every one of them."""

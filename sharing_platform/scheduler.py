@@ -11,8 +11,8 @@ from typing import TypeVar
 from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
-from sharing_platform.bookings import transitions
-from sharing_platform.bookings.models import Booking
+from sharing_platform.bookings import transitions, waiting_list
+from sharing_platform.bookings.models import Booking, WaitingPlace
 from sharing_platform.bookings.notifier import BookingNotifier
 from sharing_platform.database import UNAVAILABLE, message_of, read_session
 from sharing_platform.dependencies import PlatformContext
@@ -133,6 +133,13 @@ class ScheduledJobs:
             search = session.get_one(Search, search_id)
             return matching.match_one(session, self._index, search, now, context.zone, context.url)
 
+        waited_for = select(WaitingPlace.listing_id).where(WaitingPlace.state.in_(waiting_list.LIVE_STATES)).distinct()
+
+        def keep(session: Session, listing_id: str) -> int:
+            return waiting_list.advance(session, listing_id, now, context.zone, context.url)
+
+        if any(self._each(waited_for, keep)):
+            context.wake_workers()
         if any(self._each(select(Search.id).where(Search.status == OPEN).order_by(Search.id), match)):
             context.wake_workers()
 

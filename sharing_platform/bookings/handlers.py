@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from sharing_platform.bookings import transitions
 from sharing_platform.bookings.lifecycle import FIRM, PENDING, Party
-from sharing_platform.bookings.models import Booking, BookingMessage
+from sharing_platform.bookings.models import Booking, BookingMessage, WaitingPlace
 from sharing_platform.bookings.transitions import Notify
 from sharing_platform.errors import ConflictError
 from sharing_platform.machines.events import OfferWithdrawn
@@ -39,6 +39,7 @@ def erase_person(event: AccountErasing) -> None:
     # Requests that somebody made with the address without being signed in, and that nobody confirmed, are no reason to refuse.
     bookings = update(Booking).where((Booking.account_id == account.id) | (Booking.email == account.email))
     event.session.execute(bookings.values(email=erased_address(account.id)))
+    event.session.execute(delete(WaitingPlace).where(WaitingPlace.account_id == account.id))
     messages = update(BookingMessage).where(BookingMessage.account_id == account.id)
     event.session.execute(messages.values(text=ERASED_NAME))
 
@@ -51,4 +52,5 @@ def export_person(event: PersonalDataRequested) -> None:
         | {"title": booking.title_for(Party.SEEKER)}
         for booking in session.scalars(bookings)
     ]
+    event.sections["waiting"] = rows_of(session, WaitingPlace, account, "listing_id", "places", "joined", "state")
     event.sections["messages"] = rows_of(session, BookingMessage, account, "booking_id", "at", "text")

@@ -94,6 +94,25 @@ class BookingMessage(Base):
     text: Mapped[str] = mapped_column(Text)
 
 
+class WaitingPlace(Base):
+    """Places in a training that an organisation waits for, in the order of their ids. `confirm_until`: while they are kept for it, how long it has to confirm."""
+
+    __tablename__ = "waiting_place"
+    __table_args__ = (
+        Index("waiting_by_listing", "listing_id", "state", "id"),
+        Index("waiting_by_organisation", "organisation_id", "state"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    listing_id: Mapped[str] = mapped_column(ForeignKey("listing.id"))
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
+    places: Mapped[int] = mapped_column(Integer)
+    joined: Mapped[datetime] = mapped_column(UtcDateTime)
+    state: Mapped[str] = mapped_column(String(10))
+    confirm_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class CalendarFeed(Base):
     """A secret address at which calendar programs read bookings; only its hash is kept. `subject`: seeker, provider, or the name of
     a machine."""

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.bookings.lifecycle import AGREED, LIVE, Party, State
-from sharing_platform.bookings.models import Booking, BookingEvent
+from sharing_platform.bookings.models import Booking, BookingEvent, WaitingPlace
 from sharing_platform.machines.availability import resource_of
 from sharing_platform.occupancy import TakenHours
 
@@ -34,8 +34,15 @@ class BookedHours:
         query = select(Booking.listing_id, func.sum(Booking.places)).where(
             Booking.listing_id.in_(listing_ids), Booking.state.in_(LIVE)
         )
-        rows = session.execute(query.group_by(Booking.listing_id))
-        return {listing: int(taken) for listing, taken in rows if listing}
+        kept = select(WaitingPlace.listing_id, func.sum(WaitingPlace.places)).where(
+            WaitingPlace.listing_id.in_(listing_ids), WaitingPlace.state == "offered"
+        )
+        found: dict[str, int] = {}
+        for counted in (query.group_by(Booking.listing_id), kept.group_by(WaitingPlace.listing_id)):
+            for listing, taken in session.execute(counted):
+                if listing is not None:
+                    found[listing] = found.get(listing, 0) + int(taken)
+        return found
 
     def track_record(self, session: Session, provider: str) -> tuple[int, int]:
         completed = select(func.count()).where(Booking.provider == provider, Booking.state == State.COMPLETED)

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from pydantic import ValidationError
 
-from sharing_platform.bookings import service, transitions
+from sharing_platform.bookings import service, transitions, waiting_list, waiting_service
 from sharing_platform.bookings.lifecycle import PENDING
 from sharing_platform.bookings.requests import LISTING_CANCELLATION_HOURS
 from sharing_platform.bookings.schemas import AskIn, MessageIn, StepIn
@@ -104,16 +104,36 @@ def _request_of(
 
 @router.get("/listings/{listing_id}")
 def get_listing(listing_id: str, page: Page) -> HTMLResponse:
+    return page.render("listing.html", **_of_listing(page, listing_id))
+
+
+def _of_listing(page: PageRequest, listing_id: str) -> dict[str, Any]:
+    """What the page of a listing shows. `waiting`: the visitor's own place on the waiting list; `queue`: how many wait, for its owner."""
     listing = find_shown(page, listing_id)
-    return page.render("listing.html", cancellation_hours=LISTING_CANCELLATION_HOURS, listing=listing)
+    own = page.organisation
+    with read_session(page.context.sessions) as session:
+        place = waiting_list.own_place(session, listing_id, own) if own is not None else None
+        return {
+            "listing": listing,
+            "cancellation_hours": LISTING_CANCELLATION_HOURS,
+            "waiting": waiting_service.waiting_out(session, place) if place is not None else None,
+            "queue": waiting_list.waiting_count(session, listing_id) if own == listing.organisation else 0,
+        }
+
+
+def listing_page_again(
+    page: PageRequest, listing_id: str, error: PlatformError | None, form: Form, problems: dict[str, str]
+) -> HTMLResponse:
+    """The page of a listing, with what is wrong with what was sent from it."""
+    return page.render_form("listing.html", error, form, problems, **_of_listing(page, listing_id))
 
 
 @router.post("/listings/{listing_id}")
 def post_listing(listing_id: str, page: Page, form: FormData) -> Response:
-    values = {"listing": find_shown(page, listing_id), "cancellation_hours": LISTING_CANCELLATION_HOURS}
+    find_shown(page, listing_id)
     wanted, problems = _request_of(page, form)
     if wanted is None:
-        return page.render_form("listing.html", None, form, problems, **values)
+        return listing_page_again(page, listing_id, None, form, problems)
     try:
         booking = service.request_booking(
             page.context, page.actor, page.person, wanted, listing_id=listing_id, address=client_address(page.request)
@@ -121,7 +141,7 @@ def post_listing(listing_id: str, page: Page, form: FormData) -> Response:
     except NotFoundError:
         raise
     except PlatformError as error:
-        return page.render_form("listing.html", error, form, {}, **values)
+        return listing_page_again(page, listing_id, error, form, {})
     if page.actor is None:
         return page.render("asked.html", booking=booking, email=form.get("email", ""))
     return page.redirect(f"/bookings/{booking.id}", "asked")

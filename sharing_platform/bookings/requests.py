@@ -26,6 +26,7 @@ from sharing_platform.bookings.transitions import (
     lock_seeker,
     record_event,
 )
+from sharing_platform.bookings.waiting_list import somebody_waits
 from sharing_platform.bounds import Bounds
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError, TakenError
 from sharing_platform.listings.models import OPEN as LISTING_OPEN
@@ -181,9 +182,10 @@ def request_listing(
     notify: Notify,
     bounds: Bounds,
     idempotency_key: str | None = None,
+    has_waited: bool = False,
 ) -> Booking:
-    """Ask for an operator, equipment, know-how for a period, or for places in a training. The provider answers. Raises what
-    `request_offer` raises."""
+    """Ask for an operator, equipment, know-how for a period, or for places in a training, which go to those first who have waited for them. The provider
+    answers. Raises what `request_offer` raises."""
     if seeker.organisation is not None:
         lock_seeker(session, seeker.organisation.id)
     lock_resource(session, f"listing:{listing.id}")
@@ -205,6 +207,8 @@ def request_listing(
     places = wanted.places if has_places or people_of(listing) > 1 else 1
     if not has_room(session, listing, places, start, end):
         raise TakenError("no_places")
+    if has_places and not has_waited and somebody_waits(session, listing, places):
+        raise TakenError("others_wait")
     booking = Booking(
         id=str(uuid.uuid4()),
         listing_id=listing.id,

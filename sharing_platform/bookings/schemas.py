@@ -186,6 +186,21 @@ class AlternativesOut(ApiModel):
     alternatives: list[AlternativeOut]
 
 
+class WaitIn(ApiModel):
+    """Places that somebody waits for."""
+
+    places: Annotated[int, Field(ge=1, le=100)] = 1
+
+
+class WaitingOut(ApiModel):
+    """A place on a waiting list. `number`: how manieth of those who wait; null once the places are kept, until `confirm_until`."""
+
+    places: int
+    joined: datetime
+    number: int | None
+    confirm_until: datetime | None
+
+
 class FeedIn(ApiModel):
     """Which bookings the calendar shows: as provider, as seeker, or those of one machine."""
 

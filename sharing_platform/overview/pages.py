@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from sqlalchemy import select
 
-from sharing_platform.bookings import confirmation, service
+from sharing_platform.bookings import confirmation, service, waiting_list, waiting_service
 from sharing_platform.bookings.lifecycle import FIRM, LIVE, PENDING, Party, State
 from sharing_platform.bookings.schemas import BookingOut
 from sharing_platform.database import read_session
@@ -54,6 +54,10 @@ def get_desk(page: Page) -> HTMLResponse:
             over=bookings(Party.SEEKER, ended)[-5:],
             machines=list(session.scalars(select(Machine).where(Machine.factory == own).order_by(Machine.title))),
             listings=listings.own_listings(session, own),
+            waits=[
+                (waiting_service.waiting_out(session, place), listing)
+                for place, listing in waiting_list.places_of(session, own)
+            ],
             giving=listings.asked_to_give(session, own),
             wanted=matching.searches_of(session, own, matching.WANTED),
             saved=matching.searches_of(session, own, matching.SAVED),

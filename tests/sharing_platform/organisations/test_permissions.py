@@ -51,6 +51,7 @@ PAGES = {
     "GET /machines/{factory}/{machine}/edit": Right.OFFER, "POST /machines/{factory}/{machine}/edit": Right.OFFER,
     "GET /listings/new": Right.LIST, "POST /listings/new": Right.LIST, "GET /listings/{listing_id}/edit": Right.LIST,
     "POST /listings/{listing_id}/edit": Right.LIST, "POST /listings/{listing_id}/close": Right.LIST,
+    "POST /listings/{listing_id}/waiting": Right.ASK, "POST /listings/{listing_id}/waiting/leave": Right.ASK, "POST /listings/{listing_id}/waiting/confirm": Right.ASK,
     "POST /listings/{listing_id}/giving": Right.LIST, "GET /wanted/new": Right.ASK, "POST /wanted/new": Right.ASK,
     "POST /wanted/{search_id}/close": Right.ASK, "GET /searches/{search_id}": Right.READ, "POST /searches": Right.ASK,
     "POST /searches/{search_id}/close": Right.ASK, "GET /bookings/{booking_id}": Right.READ,

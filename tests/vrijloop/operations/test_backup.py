@@ -227,9 +227,9 @@ def test_the_platforms_tables_are_migrated_by_command(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/old.sqlite"
     with create_engine(url).begin() as connection:
         migrate(connection, "0002")
-    assert "from 0002 to 0017" in invoke("platform-migrate", "--database", url)
-    assert "at revision 0017" in invoke("platform-migrate", "--database", url)
-    assert "from none to 0017" in invoke("platform-migrate", "--database", f"sqlite:///{tmp_path}/new.sqlite")
+    assert "from 0002 to 0018" in invoke("platform-migrate", "--database", url)
+    assert "at revision 0018" in invoke("platform-migrate", "--database", url)
+    assert "from none to 0018" in invoke("platform-migrate", "--database", f"sqlite:///{tmp_path}/new.sqlite")
     with pytest.raises(UserError, match="cannot be opened"):
         invoke("platform-migrate", "--database", "postgresql+psycopg://nobody@127.0.0.1:9/x")
 
