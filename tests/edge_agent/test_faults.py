@@ -35,7 +35,7 @@ CLOCK = SystemClock()
 BLACK_HOLE_S = float(os.environ.get("VRIJLOOP_BLACK_HOLE_S", "15"))
 """Longer than a client waits for an acknowledgement."""
 BROKER_AWAY_S = float(os.environ.get("VRIJLOOP_BROKER_AWAY_S", "15"))
-AGENT_KILLS = int(os.environ.get("VRIJLOOP_AGENT_KILLS", "8"))
+AGENT_KILLS = int(os.environ.get("VRIJLOOP_AGENT_KILLS", "5"))
 """The short form of the campaign, which is `make campaign`: two minutes, fifty kills."""
 Script = Sequence[tuple[datetime, MachineState]]
 CHANGES_EVERY = timedelta(milliseconds=200)

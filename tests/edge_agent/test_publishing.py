@@ -27,7 +27,7 @@ from telemetry import MachineState, StateInterval, StateMessage, SystemClock, de
 from telemetry.broker import BrokerSettings
 from tests.servers import Mosquitto, free_port, wait_for
 
-KILLS = 6
+KILLS = 4
 
 
 class Listener:

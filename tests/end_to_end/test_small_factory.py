@@ -38,7 +38,7 @@ pytestmark = pytest.mark.servers
 SEED = 11
 # Over the change of clocks of 29 March and over Easter Monday; it ends on a Thursday evening.
 START, END = datetime(2026, 3, 26, tzinfo=UTC), datetime(2026, 4, 16, 20, tzinfo=UTC)
-STEP = timedelta(minutes=5)
+STEP = timedelta(minutes=10)
 PLAN = FactoryPlan(GENK.machines, SEED)
 
 
@@ -90,7 +90,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     present = END.isoformat()
     result = folder / "result.json"
     job = {
-        "factory": GENK.factory, "start": START.isoformat(), "end": present, "seed": SEED, "opcua_port": opcua, "modbus_port": modbus,
+        "factory": GENK.factory, "start": START.isoformat(), "end": present, "seed": SEED,
+        "step_min": STEP / timedelta(minutes=1), "opcua_port": opcua, "modbus_port": modbus,
         "agent_config": str(place.agent_config), "result": str(result),
     }  # fmt: skip
     (folder / "job.json").write_text(json.dumps(job))

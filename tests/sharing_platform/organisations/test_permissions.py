@@ -168,10 +168,17 @@ def test_every_route_by_everybody(platform: Platform) -> None:
 
 
 def callers_of(needed: Right | str, everybody: Callers) -> Callers:
-    """What needs no right is asked for by one of each kind, unless all are to try."""
-    if isinstance(needed, Right) or needed == "asker" or EVERY_CALLER:
+    """One of each kind and, where a right is needed, who has hardly more than it and who has all but it; unless all are to try."""
+    if EVERY_CALLER:
         return everybody
-    return {who: everybody[who] for who in ONE_OF_EACH_KIND}
+    chosen = set(ONE_OF_EACH_KIND)
+    right = Right.ASK if needed == "asker" else needed
+    if isinstance(right, Right):
+        having = [who for who, (_, rights, _) in everybody.items() if right in rights]
+        lacking = [who for who in everybody if who not in having]
+        chosen.add(min(having, key=lambda who: len(everybody[who][1])))
+        chosen.add(max(lacking, key=lambda who: len(everybody[who][1])))
+    return {who: everybody[who] for who in everybody if who in chosen}
 
 
 _made: dict[int, Callers] = {}

@@ -56,7 +56,7 @@ def test_spare_lists_slots(history: Path) -> None:
 def test_backtest_reports_how_promises_were_kept(history: Path, tmp_path: Path) -> None:
     picture = tmp_path / "backtest.png"
     arguments = ("backtest", history, "--policy", history.parent / "policy.toml", "--plot", picture)
-    weeks = ("--first", "2026-03-23T00:00:00Z", "--refit", "4w")
+    weeks = ("--first", "2026-04-06T00:00:00Z", "--refit", "4w")
     result = json.loads(invoke(*arguments, *weeks, "--json"))
     assert list(result["results"]) == ["vrijloop", "counting weekdays"]
     own = result["results"]["vrijloop"]
@@ -64,7 +64,7 @@ def test_backtest_reports_how_promises_were_kept(history: Path, tmp_path: Path) 
         assert own["windows"][length]["kept"] >= 0.95
         assert own["windows"][length]["found"] > 0.8
     assert picture.read_bytes().startswith(b"\x89PNG")
-    last_weeks = ("--first", "2026-04-13T00:00:00Z", "--refit", "4w")
+    last_weeks = ("--first", "2026-04-20T00:00:00Z", "--refit", "4w")
     table = invoke(*arguments[:-2], *last_weeks)
     assert "found" in table
     assert "Reliability" in table
