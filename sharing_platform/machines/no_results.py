@@ -37,8 +37,9 @@ _FORM_FIELDS = {
 
 @dataclass(frozen=True)
 class Filter:
-    """One that narrows the search: `what` it was set to, and the search without it."""
+    """One that narrows the search, by its name: `what` it was set to, and the search without it."""
 
+    name: str
     what: str
     query: str
 
@@ -46,7 +47,7 @@ class Filter:
 def filters_set(page: PageRequest, session: Session, asked: QueryParams, wish: Wish, week: bool) -> list[Filter]:
     """What the search understood. `asked`: the fields of the form. The days of the week that is shown are no filter."""
     names = [name for name in used_filters(wish) if not (week and name == "day")]
-    return [Filter(_filter_said(page, session, wish, name), _query_without(asked, [name])) for name in names]
+    return [Filter(name, _filter_said(page, session, wish, name), _query_without(asked, [name])) for name in names]
 
 
 def _query_without(asked: QueryParams, names: Collection[str]) -> str:

@@ -41,6 +41,8 @@ router = APIRouter(include_in_schema=False)
 _BATCH = 250
 _WEEK_SHOWN = 300
 _MOST_SKIPPED = 10_000
+_IN_SIGHT = frozenset({"words", "process", "day", "hours"})
+"""Filters whose fields wide screens do not fold away."""
 
 
 @router.get("/")
@@ -57,10 +59,15 @@ def get_machines_part(page: Page) -> HTMLResponse:
 def get_offers_part(page: Page) -> HTMLResponse:
     """The list or the week alone. Where the filter asks for it, the address follows, so that a copied link, a reload and another language show the same."""
     answer = listing_page(page, "offers_part.html")
-    if page.request.headers.get("hx-request") == "true":
+    if _by_script(page):
         kept = [(key, value) for key, value in page.request.query_params.multi_items() if value and key != "lang"]
         answer.headers["HX-Push-Url"] = f"/?{urlencode(kept)}" if kept else "/"
     return answer
+
+
+def _by_script(page: PageRequest) -> bool:
+    """Whether the filter asks for a part of the page that somebody looks at."""
+    return page.request.headers.get("hx-request") == "true"
 
 
 def listing_page(page: PageRequest, template: str, status: int = 200, notice: str | None = None) -> HTMLResponse:
@@ -121,7 +128,9 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         as_week=urlencode([*(parameter for parameter in kept if parameter[0] != "view"), ("view", "week")]),
         saveable=urlencode(kept),
         chosen=urlencode([(key, value) for key, value in kept if key in ("day", "hours")]),
-        more_used=bool(set(used) - {"q", "machine", "process", "day", "hours"}),
+        beside_words=sum(one.name != "words" for one in filters),
+        folded_used=sum(one.name not in _IN_SIGHT for one in filters),
+        follows=_by_script(page),
         filtered=bool(used),
         sort=sort,
         week=week,

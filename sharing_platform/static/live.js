@@ -139,15 +139,6 @@
   });
   pause.addEventListener("click", () => setPaused(source !== null));
   pause.hidden = false;
-  // A choice is searched for at once; what is typed waits until it is submitted. A browser says "change" of a field when it loses the focus,
-  // also to the button that shows what is new.
-  document.getElementById("filter").addEventListener(
-    "change",
-    (event) => {
-      if (event.target.matches("input:not([type=date])")) event.stopImmediatePropagation();
-    },
-    true,
-  );
   // The filter has shown another list meanwhile.
   offers.addEventListener("htmx:afterSwap", () => {
     waiting = null;
