@@ -28,7 +28,7 @@ from sharing_platform.listings import api as listings_api
 from sharing_platform.listings import pages as listing_pages
 from sharing_platform.live_updates import LiveUpdates
 from sharing_platform.machines import api as machines_api
-from sharing_platform.machines import live_pages, search_pages
+from sharing_platform.machines import compare_pages, live_pages, search_pages
 from sharing_platform.machines import pages as machine_pages
 from sharing_platform.machines.events import OfferWithdrawn
 from sharing_platform.machines.index import machine_index
@@ -94,6 +94,7 @@ ROUTERS = (
     feeds_api.router,
     feeds_api.feed_router,
     search_pages.router,
+    compare_pages.router,
     machine_pages.router,
     live_pages.router,
     listing_pages.router,

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError
+from sharing_platform.machines.comparison import MAX_COMPARED
 from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.machine_results import (
     MAX_OFFERS,
@@ -107,7 +108,8 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
             problems[error.field] = error.code
             found, machine_rows, further, relaxed = [], [], False, []
     kept = [(key, value) for key, value in asked.multi_items() if key not in ("skip", "lang", "week", "done") and value]
-    used = [key for key, _ in kept if key not in ("view", "sort")]
+    used = [key for key, _ in kept if key not in ("view", "sort", "with")]
+    compared, shown = asked.getlist("with")[:MAX_COMPARED], {one.entry.key for one in machine_rows}
     shows_region = template == "offers.html" and not used and not week
     return page.render(
         template,
@@ -126,7 +128,10 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         later=urlencode([*kept, ("week", str(first_day + timedelta(days=7)))]),
         as_list=urlencode([parameter for parameter in kept if parameter[0] != "view"]),
         as_week=urlencode([*(parameter for parameter in kept if parameter[0] != "view"), ("view", "week")]),
-        saveable=urlencode(kept),
+        saveable=urlencode([one for one in kept if one[0] != "with"]),
+        compared=compared,
+        compared_elsewhere=[key for key in compared if key not in shown],
+        compare_for=[one for one in kept if one[0] not in ("with", "view")],
         chosen=urlencode([(key, value) for key, value in kept if key in ("day", "hours")]),
         beside_words=sum(one.name != "words" for one in filters),
         folded_used=sum(one.name not in _IN_SIGHT for one in filters),

@@ -54,7 +54,9 @@
   }
 
   function showNewer() {
+    const ticked = [...offers.querySelectorAll("[name=with]:checked")].map((one) => one.value);
     offers.replaceChildren(...waiting.childNodes);
+    for (const one of offers.querySelectorAll("[name=with]")) one.checked ||= ticked.includes(one.value);
     htmx.process(offers);
     waiting = null;
     tell(0);
