@@ -12,6 +12,8 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
 
+from sharing_platform.agreements import api as agreements_api
+from sharing_platform.agreements import pages as agreement_pages
 from sharing_platform.bookings import api as bookings_api
 from sharing_platform.bookings import confirmation_api, confirmation_pages, feeds_api, waiting_api, waiting_pages
 from sharing_platform.bookings import handlers as booking_handlers
@@ -80,6 +82,7 @@ ROUTERS = (
     bookings_api.offer_requests,
     machines_api.machines_router,
     bookings_api.router,
+    agreements_api.router,
     confirmation_api.router,
     listings_api.router,
     bookings_api.listing_requests,
@@ -105,6 +108,7 @@ ROUTERS = (
     overview_pages.router,
     booking_pages.router,
     waiting_pages.router,
+    agreement_pages.router,
     confirmation_pages.router,
     organisation_pages.router,
     region_pages.router,

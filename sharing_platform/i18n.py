@@ -125,6 +125,13 @@ class Translator:
         """`za 21/11/2026`, of a day that has no zone."""
         return f"{self._texts['weekdays'].split()[day.weekday()]} {day:%d/%m/%Y}"
 
+    def written_day(self, moment: datetime) -> str:
+        """`zaterdag 21 november 2026`: as people read a date in a text."""
+        day = moment.astimezone(self._zone).date()
+        number = "1er" if self.language == "fr" and day.day == 1 else str(day.day)
+        weekday = self._texts["weekdays_written"].split()[day.weekday()]
+        return f"{weekday} {number} {self._texts['months'].split()[day.month - 1]} {day.year}"
+
     def moment(self, moment: datetime) -> str:
         """`za 21/11/2026 08:00`."""
         return f"{self.day(moment)} {self.hour(moment)}"

@@ -6,23 +6,19 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from sharing_platform.bookings import service, transitions
+from sharing_platform.bookings import service
 from sharing_platform.bookings.lifecycle import FIRM, Party, State
 from sharing_platform.bookings.schemas import (
     AlternativesOut,
     AskIn,
     BookingOut,
     BookingPage,
-    HistoryOut,
-    MessageIn,
-    MessageOut,
-    MessagesOut,
     StepIn,
 )
 from sharing_platform.dependencies import Context, ReadSession, client_address
 from sharing_platform.errors import NotFoundError, TakenError
 from sharing_platform.machines.index import Index
-from sharing_platform.organisations.dependencies import Asker, MaybeActor, MaybePerson, Reader, Writer
+from sharing_platform.organisations.dependencies import MaybeActor, MaybePerson, Reader, Writer
 from sharing_platform.organisations.permissions import organisation_of
 from sharing_platform.parameters import Cursor, IdempotencyKey, Limit, OfferPath, Uuid
 from sharing_platform.problems import problems
@@ -106,26 +102,6 @@ def get_alternatives(
             for one, entry in service.instead_of_booking(session, index, booking, party, actor, context.now())
         ]
     )
-
-
-@router.get("/{booking_id}/history", responses=problems(401, 403, 404))
-def get_history(booking_id: Uuid, session: ReadSession, actor: Reader) -> HistoryOut:
-    """All steps of a booking. Steps are never changed or removed."""
-    booking, party = service.own_booking(session, booking_id, actor)
-    return HistoryOut(events=service.events_out(session, transitions.history(session, booking), party))
-
-
-@router.get("/{booking_id}/messages", responses=problems(401, 403, 404))
-def get_messages(booking_id: Uuid, session: ReadSession, actor: Reader) -> MessagesOut:
-    """The messages between the parties, which nobody else sees."""
-    booking, party = service.own_booking(session, booking_id, actor)
-    return MessagesOut(messages=service.messages_out(session, booking, party))
-
-
-@router.post("/{booking_id}/messages", status_code=201, responses=problems(401, 403, 404, 422, 429))
-def post_message(booking_id: Uuid, wanted: MessageIn, actor: Asker, context: Context) -> MessageOut:
-    """Send a message to the other party."""
-    return service.send_message(context, actor, booking_id, wanted.text)
 
 
 @offer_requests.post(

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
 
-from sharing_platform.bookings import confirmation, service
+from sharing_platform.bookings import confirmation, guests, service
 from sharing_platform.bookings.lifecycle import Party, State
 from sharing_platform.bookings.models import Booking
 from sharing_platform.database import read_session
@@ -95,5 +95,5 @@ def _render(
         notice=error.code if error is not None else None,
         booking=service.booking_out(session, booking, Party.SEEKER, page.now),
         seeker_name=organisation.name if organisation else booking.organisation,
-        messages=service.messages_out(session, booking, Party.SEEKER),
+        messages=guests.typed_messages(session, booking),
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sharing_platform.bookings.lifecycle import Party, State, due_after
-from sharing_platform.bookings.models import Booking
+from sharing_platform.bookings.models import Booking, BookingMessage
 from sharing_platform.bookings.requests import CONFIRM
 from sharing_platform.bookings.schemas import BookingOut, Guest
 from sharing_platform.bookings.transitions import spans_of
@@ -24,6 +25,12 @@ def receipt(shown: BookingOut, guest: Guest) -> BookingOut:
     parts = [part.model_copy(update={"state": State.REQUESTED}) for part in shown.parts]
     typed = {"organisation": guest.organisation, "email": guest.email, "address": ""}
     return shown.model_copy(update={**typed, "parts": parts, "state": State.REQUESTED, "steps": [], "due": due})
+
+
+def typed_messages(session: Session, booking: Booking) -> list[str]:
+    """What the guest wrote with the request."""
+    query = select(BookingMessage.text).where(BookingMessage.booking_id == booking.id)
+    return list(session.scalars(query.order_by(BookingMessage.id)))
 
 
 def ask_to_confirm(context: PlatformContext, session: Session, booking: Booking, guest: Guest, now: datetime) -> None:

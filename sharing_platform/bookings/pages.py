@@ -11,22 +11,18 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from pydantic import ValidationError
 
-from sharing_platform.bookings import service, transitions, waiting_list, waiting_service
-from sharing_platform.bookings.lifecycle import PENDING
+from sharing_platform.bookings import service, waiting_list, waiting_service
 from sharing_platform.bookings.requests import LISTING_CANCELLATION_HOURS
-from sharing_platform.bookings.schemas import AskIn, MessageIn, StepIn
+from sharing_platform.bookings.schemas import AskIn
 from sharing_platform.database import read_session
 from sharing_platform.dependencies import client_address
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError, PlatformError, TakenError
 from sharing_platform.listings.pages import find_shown
 from sharing_platform.machines.choices import FurtherChoice
-from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.pages import choice_asked, chosen_of, shown_offer, start_and_length
 from sharing_platform.machines.search_pages import listing_page
 from sharing_platform.organisations.dependencies import Page, PageRequest
-from sharing_platform.organisations.models import Organisation
-from sharing_platform.organisations.permissions import Actor, Right, require, require_to_write
-from sharing_platform.pages import Form, FormData, validate_form
+from sharing_platform.pages import Form, FormData
 
 router = APIRouter(include_in_schema=False)
 
@@ -145,76 +141,3 @@ def post_listing(listing_id: str, page: Page, form: FormData) -> Response:
     if page.actor is None:
         return page.render("asked.html", booking=booking, email=form.get("email", ""))
     return page.redirect(f"/bookings/{booking.id}", "asked")
-
-
-@router.get("/bookings/{booking_id}")
-def get_booking(booking_id: str, page: Page) -> HTMLResponse:
-    return _page(page, require(page.actor, Right.READ), booking_id)
-
-
-@router.post("/bookings/{booking_id}/state")
-def post_state(booking_id: str, page: Page, form: FormData) -> Response:
-    actor = require_to_write(page.actor)
-    step, problems = validate_form(StepIn, {name: form.get(name) for name in ("state", "message", "hours")})
-    if step is None:
-        return _page(page, actor, booking_id, None, problems, form)
-    if step.state == "cancelled" and form.get("sure") != "yes":
-        return _ask_whether_sure(page, actor, booking_id, step)
-    try:
-        service.change_state(page.context, actor, booking_id, step)
-    except PlatformError as error:
-        if error.status == 404:
-            raise
-        return _page(page, actor, booking_id, error, {}, form)
-    return page.redirect(f"/bookings/{booking_id}", "saved")
-
-
-def _ask_whether_sure(page: PageRequest, actor: Actor, booking_id: str, step: StepIn) -> HTMLResponse:
-    """A page that says what is given up. Changes nothing."""
-    with read_session(page.context.sessions) as session:
-        booking, party = service.own_booking(session, booking_id, actor)
-        shown = service.booking_out(session, booking, party, page.now)
-        # Until it is answered, a step of one part is one of all.
-        together = [part for part in shown.parts if part.state in PENDING] if booking.state in PENDING else []
-        return page.render("cancel.html", booking=shown, party=party, message=step.message, together=together)
-
-
-@router.post("/bookings/{booking_id}/messages")
-def post_message(booking_id: str, page: Page, form: FormData) -> Response:
-    actor = require_to_write(page.actor)
-    wanted, problems = validate_form(MessageIn, {"text": form.get("text")})
-    if wanted is None:
-        return _page(page, actor, booking_id, None, problems, form)
-    try:
-        service.send_message(page.context, actor, booking_id, wanted.text)
-    except PlatformError as error:
-        if error.status == 404:
-            raise
-        return _page(page, actor, booking_id, error, {}, form)
-    return page.redirect(f"/bookings/{booking_id}#messages")
-
-
-def _page(
-    page: PageRequest,
-    actor: Actor,
-    booking_id: str,
-    error: PlatformError | None = None,
-    problems: dict[str, str] | None = None,
-    form: Form | None = None,
-) -> HTMLResponse:
-    with read_session(page.context.sessions) as session:
-        booking, party = service.own_booking(session, booking_id, actor)
-        seeker = session.get(Organisation, booking.seeker) if booking.seeker else None
-        values: dict[str, Any] = {
-            "booking": service.booking_out(session, booking, party, page.now),
-            "party": party,
-            "seeker": seeker,
-            "events": service.events_out(session, transitions.history(session, booking), party),
-            "messages": service.messages_out(session, booking, party),
-            "alternatives": service.instead_of_booking(
-                session, get_machine_index(page.request), booking, party, actor, page.now
-            ),
-        }
-    if error is None and not problems:
-        return page.render("booking.html", **values)
-    return page.render_form("booking.html", error, form or {}, problems or {}, **values)

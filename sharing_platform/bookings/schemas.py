@@ -8,10 +8,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from sharing_platform.bookings.lifecycle import Party, State
+from sharing_platform.bookings.lifecycle import State
 from sharing_platform.machines.schemas import DescribedOffer
 from sharing_platform.organisations.schemas import LinkIn
-from sharing_platform.schemas import ApiModel, Email, LongText, Moment, OfferId, OrganisationName, Text
+from sharing_platform.schemas import ApiModel, Email, LongText, Moment, OfferId, OrganisationName
 
 Step = Literal["accepted", "declined", "cancelled", "withdrawn"]
 
@@ -135,42 +135,6 @@ class StepIn(ApiModel):
         description="With `declined`, also of a request that is declined already: whether the factory keeps the hours for itself, "
         "as it does by default, or they are on offer again.",
     )
-
-
-class EventOut(ApiModel):
-    """A step of a booking. `person`: who made it, for people of their own organisation alone; null where it was no person."""
-
-    at: datetime
-    state: State
-    party: Party
-    person: str | None
-
-
-class HistoryOut(ApiModel):
-    """All steps, the oldest first."""
-
-    events: list[EventOut]
-
-
-class MessageIn(ApiModel):
-    """A message to the other party."""
-
-    text: Text
-
-
-class MessageOut(ApiModel):
-    """`party`: who wrote it. `organisation` is null for an anonymous factory, and for a guest whose address is not confirmed."""
-
-    at: datetime
-    party: Party
-    organisation: str | None
-    text: str
-
-
-class MessagesOut(ApiModel):
-    """The messages between the parties, the oldest first."""
-
-    messages: list[MessageOut]
 
 
 class AlternativeOut(DescribedOffer):

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sharing_platform.bookings import calendar_feeds, guests, requests, transitions
 from sharing_platform.bookings.alternatives import Alternative, alternatives
 from sharing_platform.bookings.lifecycle import AGREED, LIVE, PENDING, Party, State, steps_open_to
-from sharing_platform.bookings.models import Booking, BookingEvent, BookingMessage, CalendarFeed
+from sharing_platform.bookings.models import Booking, CalendarFeed
 from sharing_platform.bookings.notifier import BookingNotifier
 from sharing_platform.bookings.requests import Seeker
 from sharing_platform.bookings.schemas import (
@@ -18,9 +18,7 @@ from sharing_platform.bookings.schemas import (
     AskIn,
     BookingOut,
     BookingPage,
-    EventOut,
     FeedOut,
-    MessageOut,
     NewFeedOut,
     PartOut,
     StepIn,
@@ -34,14 +32,11 @@ from sharing_platform.machines.index import IndexEntry, MachineIndex, entry_of
 from sharing_platform.machines.models import Machine, Offer
 from sharing_platform.machines.offers import find_offer, visible_to
 from sharing_platform.machines.service import described_out
-from sharing_platform.notifications import webhooks
-from sharing_platform.notifications.mail import queue_mail
 from sharing_platform.organisations import rate_limits
 from sharing_platform.organisations.accounts import SignedIn
 from sharing_platform.organisations.audit_log import log
-from sharing_platform.organisations.directory import members_with_roles
 from sharing_platform.organisations.models import Account, Organisation
-from sharing_platform.organisations.permissions import Actor, Right, Role, organisation_of, require, viewer_of
+from sharing_platform.organisations.permissions import Actor, Right, organisation_of, require, viewer_of
 from sharing_platform.pagination import after, next_cursor, parse_place
 
 
@@ -155,37 +150,6 @@ def change_state(context: PlatformContext, actor: Actor, booking_id: str, step: 
     return shown
 
 
-def send_message(context: PlatformContext, actor: Actor, booking_id: str, text: str) -> MessageOut:
-    """Send a message to the other party, who is notified. Raises NotFoundError, TooManyError."""
-    now = context.now()
-    rate_limits.count_attempt(context.sessions, rate_limits.messages_of(context.bounds), actor.organisation, now)
-    with context.sessions.begin() as session:
-        booking, party = own_booking(session, booking_id, actor)
-        require(actor, Right.ASK)
-        message = transitions.add_message(session, booking, actor.organisation, actor.account, text, now)
-        other = booking.seeker if party is Party.PROVIDER else booking.provider
-        _notify_of_message(context, session, booking, party, now)
-        webhooks.queue_event(session, (other,), "booking.message", {"booking": booking.id}, now)
-        shown = _message_out(booking, message, party)
-    context.wake_workers()
-    return shown
-
-
-def _notify_of_message(
-    context: PlatformContext, session: Session, booking: Booking, party: Party, now: datetime
-) -> None:
-    """The notification contains no text of the message."""
-    if party is Party.SEEKER:
-        recipients = members_with_roles(session, booking.provider, (Role.OWNER, Role.PLANNER))
-    else:
-        account = session.get(Account, booking.account_id) if booking.account_id else None
-        recipients = [account] if account is not None and account.confirmed is not None else []
-    for account in recipients:
-        link = f"{context.url}/bookings/{booking.id}"
-        other = Party.PROVIDER if party is Party.SEEKER else Party.SEEKER
-        queue_mail(session, account, "message", context.zone, now, title=booking.title_for(other), link=link)
-
-
 def own_booking(session: Session, booking_id: str, actor: Actor) -> tuple[Booking, Party]:
     """A booking and the caller's side of it. Raises NotFoundError for everybody but its two parties."""
     booking = session.get(Booking, booking_id)
@@ -280,37 +244,6 @@ def place_of(session: Session, booking: Booking, for_seeker: bool) -> str:
     provider = session.get(Organisation, booking.provider)
     known = str(machine.details.get("place", "")) if machine is not None else ""
     return _address(session, booking) or known or (provider.place if provider is not None else "")
-
-
-def events_out(session: Session, events: list[BookingEvent], party: Party) -> list[EventOut]:
-    """The steps as one of the parties sees them: who made them, they know of their own people alone."""
-    own = {event.account_id for event in events if event.party == party and event.account_id is not None}
-    accounts = session.execute(select(Account.id, Account.name).where(Account.id.in_(own), Account.erased.is_(None)))
-    names = {account.id: account.name for account in accounts}
-    return [
-        EventOut(
-            at=event.at,
-            state=State(event.state),
-            party=Party(event.party),
-            person=names.get(event.account_id or "") if event.party == party else None,
-        )
-        for event in events
-    ]
-
-
-def messages_out(session: Session, booking: Booking, party: Party) -> list[MessageOut]:
-    """The messages between the parties as one of them sees them, the oldest first."""
-    query = select(BookingMessage).where(BookingMessage.booking_id == booking.id).order_by(BookingMessage.id)
-    return [_message_out(booking, message, party) for message in session.scalars(query)]
-
-
-def _message_out(booking: Booking, message: BookingMessage, party: Party) -> MessageOut:
-    writers = {booking.provider: Party.PROVIDER, booking.seeker: Party.SEEKER}
-    # A guest is in no organisation until the request is confirmed.
-    writer = writers.get(message.organisation_id, Party.PLATFORM) if message.organisation_id else Party.SEEKER
-    hidden = writer is Party.PROVIDER and party is Party.SEEKER and booking.alias is not None
-    organisation = None if hidden else message.organisation_id
-    return MessageOut(at=message.at, party=writer, organisation=organisation, text=message.text)
 
 
 def tell_parties(context: PlatformContext, booking: Booking) -> None:

@@ -50,7 +50,7 @@ def transition(
 ) -> None:  # fmt: skip
     """Accept, decline, cancel or take back. The same step again changes nothing. What the region has to look into first cannot be accepted yet. `keep`: whether who declines keeps the hours, which can be said again
     later; None: as it is, at first kept. Raises ConflictError where it is not open to the party now."""
-    _lock(session, booking)
+    lock(session, booking)
     if booking.due is not None and booking.due <= now and booking.state != State.ACCEPTED:
         apply_due_steps(session, booking, now, notify)
     if booking.state == to:
@@ -90,7 +90,7 @@ def confirm_request(
     if organisation.status == REFUSED:
         raise NotAllowedError("refused")
     lock_seeker(session, organisation.id)
-    _lock(session, booking)
+    lock(session, booking)
     if booking.state != State.REQUESTED or (booking.due is not None and booking.due <= now):
         raise ConflictError("step", state=booking.state)
     if booking.provider == organisation.id:
@@ -119,7 +119,7 @@ def confirm_request(
 
 def disown_request(session: Session, booking: Booking, now: datetime, notify: Notify) -> None:
     """Whoever reads the mail of the address did not make this request. Raises ConflictError where it waits for no confirmation."""
-    _lock(session, booking)
+    lock(session, booking)
     if booking.state != State.REQUESTED:
         raise ConflictError("step", state=booking.state)
     for part in _answered_together(session, booking):
@@ -146,7 +146,7 @@ def _end_pending(
 ) -> None:
     waiting = select(Booking).where(which, Booking.state.in_(PENDING))
     for booking in session.scalars(waiting.order_by(Booking.id)).all():
-        _lock(session, booking)
+        lock(session, booking)
         if booking.state in PENDING:
             for part in _answered_together(session, booking):
                 apply_step(session, part, to, party, now, notify, None)
@@ -189,7 +189,7 @@ def _is_instant(session: Session, booking: Booking) -> bool:
 def advance(session: Session, booking_id: str, now: datetime, notify: Notify) -> tuple[str | None, ...]:
     """Apply the steps of a booking that are due by time: it expires, begins, ends. Returns its parties if there was one, else nothing."""
     booking = session.get_one(Booking, booking_id)
-    _lock(session, booking)
+    lock(session, booking)
     if booking.due is None or booking.due > now:
         return ()
     apply_due_steps(session, booking, now, notify)
@@ -253,7 +253,7 @@ def apply_step(
     notify(session, booking, to, party, now)
 
 
-def _lock(session: Session, booking: Booking) -> None:
+def lock(session: Session, booking: Booking) -> None:
     """Lock the booking and its resource until the transaction ends, and read it again."""
     if booking.resource is not None:
         lock_resource(session, booking.resource)

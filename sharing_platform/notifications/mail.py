@@ -122,30 +122,30 @@ def queue_mail(
     now: datetime,
     parts: Sequence[tuple[datetime, datetime]] = (),
     **values: object,
-) -> None:
+) -> Mail | None:
     """Queue a mail with the texts `mail_<key>_subject` and `mail_<key>_text` in the recipient's language. `parts`: of a request with several, when
-    they begin and end. Accounts that were erased get none."""
+    they begin and end. Returns it, to be completed; None for accounts that were erased, which get none."""
     if account.erased is not None:
-        return
+        return None
     translator = Translator(account.language, zone)
     texts = {name: translator.format_value(value) for name, value in values.items()}
     periods = "\n".join(" – ".join(translator.format_value(moment) for moment in part) for part in parts)
-    session.add(
-        Mail(
-            id=str(uuid.uuid4()),
-            account_id=account.id,
-            to=account.email,
-            subject=" ".join(translator(f"mail_{key}_subject", **texts).split()),
-            text=(translator("mail_hello", name=account.name) if account.name else translator("mail_hello_unknown"))
-            + "\n\n"
-            + translator(f"mail_{key}_text", **texts)
-            + (f"\n\n{translator('mail_parts', parts=periods)}" if periods else "")
-            + "\n\n"
-            + translator("site"),
-            created=now,
-            next_attempt=now,
-        )
+    mail = Mail(
+        id=str(uuid.uuid4()),
+        account_id=account.id,
+        to=account.email,
+        subject=" ".join(translator(f"mail_{key}_subject", **texts).split()),
+        text=(translator("mail_hello", name=account.name) if account.name else translator("mail_hello_unknown"))
+        + "\n\n"
+        + translator(f"mail_{key}_text", **texts)
+        + (f"\n\n{translator('mail_parts', parts=periods)}" if periods else "")
+        + "\n\n"
+        + translator("site"),
+        created=now,
+        next_attempt=now,
     )
+    session.add(mail)
+    return mail
 
 
 def as_message(mail: Mail, sender: str) -> EmailMessage:

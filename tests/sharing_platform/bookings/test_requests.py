@@ -236,7 +236,7 @@ def test_messages_are_for_the_two_parties_alone(platform: Platform) -> None:
     mail = platform.mail("an@startup.be", "bericht")
     assert "400 × 300" not in f"{mail['Subject']}\n{mail.get_content()}", "what is said stays on the platform"
     for client, code in ((stranger, 404), (region, 404), (platform.anyone, 401)):
-        for part in ("", "/messages", "/history"):
+        for part in ("", "/messages", "/history", "/thread"):
             assert client.get(f"/api/v1/bookings/{made['id']}{part}").status_code == code
         assert client.post(path, json={"text": "x"}).status_code == code
         assert step(client, made["id"], "cancelled").status_code == code

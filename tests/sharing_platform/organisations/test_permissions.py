@@ -249,7 +249,7 @@ def test_what_is_anothers_is_not_there(platform: Platform) -> None:
         ("PUT", f"/api/v1/account/invitations/{made['invitation']}", {"accepted": True}),
         ("POST", f"/organisation/invitations/{made['invitation']}/withdraw", None),
         ("POST", f"/invitations/{made['invitation']}", None), ("DELETE", "/api/v1/account/memberships/hal-2", None),
-        ("GET", f"/api/v1/bookings/{made['booking']}", None), ("GET", f"/api/v1/bookings/{made['booking']}/messages", None),
+        ("GET", f"/api/v1/bookings/{made['booking']}", None), ("GET", f"/api/v1/bookings/{made['booking']}/thread", None), ("GET", f"/api/v1/bookings/{made['booking']}/messages", None),
         ("GET", f"/api/v1/bookings/{made['booking']}/alternatives", None),
         ("POST", f"/api/v1/bookings/{made['booking']}/messages", {"text": "x"}),
         ("POST", f"/api/v1/bookings/{made['booking']}/state", {"state": "cancelled"}),

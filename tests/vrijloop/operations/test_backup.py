@@ -20,7 +20,7 @@ from analytics.publishing.publications import KEPT, Publications
 from analytics.publishing.reconcile import Offer
 from analytics.publishing.state import PublisherState
 from sharing_platform.app import PlatformSettings, create_app
-from sharing_platform.database import migrate
+from sharing_platform.database import migrate, newest_revision
 from stores import ReportBatch, StateStore, StoredReport
 from stores.configuration import open_store
 from telemetry import MachineState, StateInterval, SystemClock, UserError, load_settings
@@ -227,9 +227,10 @@ def test_the_platforms_tables_are_migrated_by_command(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/old.sqlite"
     with create_engine(url).begin() as connection:
         migrate(connection, "0002")
-    assert "from 0002 to 0018" in invoke("platform-migrate", "--database", url)
-    assert "at revision 0018" in invoke("platform-migrate", "--database", url)
-    assert "from none to 0018" in invoke("platform-migrate", "--database", f"sqlite:///{tmp_path}/new.sqlite")
+    newest = newest_revision()
+    assert f"from 0002 to {newest}" in invoke("platform-migrate", "--database", url)
+    assert f"at revision {newest}" in invoke("platform-migrate", "--database", url)
+    assert f"from none to {newest}" in invoke("platform-migrate", "--database", f"sqlite:///{tmp_path}/new.sqlite")
     with pytest.raises(UserError, match="cannot be opened"):
         invoke("platform-migrate", "--database", "postgresql+psycopg://nobody@127.0.0.1:9/x")
 

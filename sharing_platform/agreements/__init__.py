@@ -1,0 +1,1 @@
+"""What the two parties of a booking write to each other and agree on."""

@@ -1,0 +1,102 @@
+"""The page of a booking, for its two parties."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, Response
+
+from sharing_platform.agreements import thread
+from sharing_platform.agreements.schemas import EntryOut, MessageIn
+from sharing_platform.agreements.service import send_message
+from sharing_platform.bookings import service
+from sharing_platform.bookings.lifecycle import PENDING
+from sharing_platform.bookings.schemas import StepIn
+from sharing_platform.database import read_session
+from sharing_platform.errors import PlatformError
+from sharing_platform.machines.index import get_machine_index
+from sharing_platform.organisations.dependencies import Page, PageRequest
+from sharing_platform.organisations.models import Organisation
+from sharing_platform.organisations.permissions import Actor, Right, require, require_to_write
+from sharing_platform.pages import Form, FormData, validate_form
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/bookings/{booking_id}")
+def get_booking(booking_id: str, page: Page) -> HTMLResponse:
+    return _page(page, require(page.actor, Right.READ), booking_id)
+
+
+@router.post("/bookings/{booking_id}/state")
+def post_state(booking_id: str, page: Page, form: FormData) -> Response:
+    actor = require_to_write(page.actor)
+    step, problems = validate_form(StepIn, {name: form.get(name) for name in ("state", "message", "hours")})
+    if step is None:
+        return _page(page, actor, booking_id, None, problems, form)
+    if step.state == "cancelled" and form.get("sure") != "yes":
+        return _ask_whether_sure(page, actor, booking_id, step)
+    try:
+        service.change_state(page.context, actor, booking_id, step)
+    except PlatformError as error:
+        if error.status == 404:
+            raise
+        return _page(page, actor, booking_id, error, {}, form)
+    return page.redirect(f"/bookings/{booking_id}", "saved")
+
+
+def _ask_whether_sure(page: PageRequest, actor: Actor, booking_id: str, step: StepIn) -> HTMLResponse:
+    """A page that says what is given up. Changes nothing."""
+    with read_session(page.context.sessions) as session:
+        booking, party = service.own_booking(session, booking_id, actor)
+        shown = service.booking_out(session, booking, party, page.now)
+        # Until it is answered, a step of one part is one of all.
+        together = [part for part in shown.parts if part.state in PENDING] if booking.state in PENDING else []
+        return page.render("cancel.html", booking=shown, party=party, message=step.message, together=together)
+
+
+@router.post("/bookings/{booking_id}/messages")
+def post_message(booking_id: str, page: Page, form: FormData) -> Response:
+    actor = require_to_write(page.actor)
+    wanted, problems = validate_form(MessageIn, {"text": form.get("text")})
+    if wanted is None:
+        return _page(page, actor, booking_id, None, problems, form)
+    try:
+        send_message(page.context, actor, booking_id, wanted.text)
+    except PlatformError as error:
+        if error.status == 404:
+            raise
+        return _page(page, actor, booking_id, error, {}, form)
+    return page.redirect(f"/bookings/{booking_id}#messages")
+
+
+def _by_day(page: PageRequest, entries: list[EntryOut]) -> list[tuple[str, list[EntryOut]]]:
+    """Each day written out, and what happened on it."""
+    return [(day, list(of_day)) for day, of_day in groupby(entries, lambda one: page.translator.written_day(one.at))]
+
+
+def _page(
+    page: PageRequest,
+    actor: Actor,
+    booking_id: str,
+    error: PlatformError | None = None,
+    problems: dict[str, str] | None = None,
+    form: Form | None = None,
+) -> HTMLResponse:
+    with read_session(page.context.sessions) as session:
+        booking, party = service.own_booking(session, booking_id, actor)
+        seeker = session.get(Organisation, booking.seeker) if booking.seeker else None
+        values: dict[str, Any] = {
+            "booking": service.booking_out(session, booking, party, page.now),
+            "party": party,
+            "seeker": seeker,
+            "thread": _by_day(page, thread.thread_out(session, booking, party)),
+            "alternatives": service.instead_of_booking(
+                session, get_machine_index(page.request), booking, party, actor, page.now
+            ),
+        }
+    if error is None and not problems:
+        return page.render("booking.html", **values)
+    return page.render_form("booking.html", error, form or {}, problems or {}, **values)

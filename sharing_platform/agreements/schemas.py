@@ -1,0 +1,68 @@
+"""Requests and answers of the HTTP API about what the parties of a booking write to each other."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from sharing_platform.bookings.lifecycle import Party, State
+from sharing_platform.schemas import ApiModel, Text
+
+
+class EventOut(ApiModel):
+    """A step of a booking. `person`: who made it, for people of their own organisation alone; null where it was no person."""
+
+    at: datetime
+    state: State
+    party: Party
+    person: str | None
+
+
+class HistoryOut(ApiModel):
+    """All steps, the oldest first."""
+
+    events: list[EventOut]
+
+
+class MessageIn(ApiModel):
+    """A message to the other party."""
+
+    text: Text
+
+
+class MessageOut(ApiModel):
+    """`party`: who wrote it. `organisation` is null for an anonymous factory, and for a guest whose address is not confirmed. `person`: who wrote it, for
+    people of their own organisation alone."""
+
+    at: datetime
+    party: Party
+    organisation: str | None
+    person: str | None
+    text: str
+
+
+class MessagesOut(ApiModel):
+    """The messages between the parties, the oldest first."""
+
+    messages: list[MessageOut]
+
+
+class EntryOut(ApiModel):
+    """Something that happened between the parties."""
+
+    kind: Literal["step", "message"]
+    at: datetime
+    party: Party = Field(description="Who did it.")
+    person: str | None = Field(
+        description="Who of their people, for people of the same organisation alone; null where it was no person."
+    )
+    state: State | None = Field(None, description="Of a step: what it led to.")
+    text: str | None = Field(None, description="Of a message.")
+
+
+class ThreadOut(ApiModel):
+    """Steps and messages in one line of time, the oldest first."""
+
+    entries: list[EntryOut]

@@ -1,0 +1,74 @@
+"""What the parties of a booking do in its thread, each in one transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sharing_platform.agreements.schemas import MessageOut
+from sharing_platform.agreements.thread import mail_at, message_out
+from sharing_platform.bookings import service, transitions
+from sharing_platform.bookings.lifecycle import Party
+from sharing_platform.bookings.models import Booking, BookingMessage
+from sharing_platform.dependencies import PlatformContext
+from sharing_platform.errors import ConflictError
+from sharing_platform.i18n import Span, Translator
+from sharing_platform.notifications import webhooks
+from sharing_platform.notifications.mail import queue_mail
+from sharing_platform.organisations import rate_limits
+from sharing_platform.organisations.audit_log import log
+from sharing_platform.organisations.directory import members_with_roles
+from sharing_platform.organisations.models import Account, Organisation
+from sharing_platform.organisations.permissions import ANSWERING, Actor, Right, require
+
+
+def send_message(context: PlatformContext, actor: Actor, booking_id: str, text: str) -> MessageOut:
+    """Send a message to the other party, who is notified. Raises NotFoundError, ConflictError, TooManyError."""
+    now = context.now()
+    rate_limits.count_attempt(context.sessions, rate_limits.messages_of(context.bounds), actor.organisation, now)
+    with context.sessions.begin() as session:
+        booking, party = service.own_booking(session, booking_id, actor)
+        require(actor, Right.ASK)
+        transitions.lock(session, booking)  # or two messages at the same moment would both be told by e-mail
+        kept = session.scalar(select(func.count()).where(BookingMessage.booking_id == booking.id)) or 0
+        if kept >= context.bounds.messages_of_booking:
+            raise ConflictError("thread_full")
+        message = transitions.add_message(session, booking, actor.organisation, actor.account, text, now)
+        log(session, now, actor, "booking.message", booking.id)
+        other = Party.PROVIDER if party is Party.SEEKER else Party.SEEKER
+        notify_of_message(context, session, booking, other, now)
+        to = booking.seeker if party is Party.PROVIDER else booking.provider
+        webhooks.queue_event(session, (to,), "booking.message", {"booking": booking.id}, now)
+        account = session.get(Account, actor.account) if actor.account is not None else None
+        shown = message_out(booking, message, party, account.name if account is not None else None)
+    context.wake_workers()
+    return shown
+
+
+def notify_of_message(context: PlatformContext, session: Session, booking: Booking, to: Party, now: datetime) -> None:
+    """Tell one side that the other has written, in no more than one e-mail an hour. It contains no text of the message."""
+    last = booking.seeker_mailed if to is Party.SEEKER else booking.provider_mailed
+    send_at = mail_at(last, now)
+    if send_at is None:
+        return
+    if to is Party.SEEKER:
+        booking.seeker_mailed = send_at
+        account = session.get(Account, booking.account_id) if booking.account_id else None
+        recipients = [account] if account is not None and account.confirmed is not None else []
+    else:
+        booking.provider_mailed = send_at
+        recipients = members_with_roles(session, booking.provider, ANSWERING)
+    provider = session.get(Organisation, booking.provider) if booking.alias is None else None
+    for recipient in recipients:
+        words = Translator(recipient.language, context.zone)
+        factory = provider.name if provider is not None else words("the_factory").capitalize()
+        mail = queue_mail(
+            session, recipient, "message", context.zone, now,
+            title=booking.title_for(to), link=f"{context.url}/bookings/{booking.id}",
+            when=Span(booking.start, booking.end, booking.listing_id is not None),
+            writer=factory if to is Party.SEEKER else booking.organisation,
+        )  # fmt: skip
+        if mail is not None:
+            mail.created = mail.next_attempt = send_at

@@ -1,0 +1,90 @@
+"""What happened between the two parties of a booking, in one line of time, as one of them may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sharing_platform.agreements.schemas import EntryOut, EventOut, MessageOut
+from sharing_platform.bookings.lifecycle import Party, State
+from sharing_platform.bookings.models import Booking, BookingMessage
+from sharing_platform.bookings.transitions import history
+from sharing_platform.organisations.models import Account
+
+MAIL_EVERY = timedelta(hours=1)
+"""Of messages in one thread, each side gets no more than one e-mail in this time."""
+
+
+def mail_at(last: datetime | None, now: datetime) -> datetime | None:
+    """When to tell somebody of a message, if the last e-mail about the thread was sent, or will be, at `last`. None: that one is still to come, and tells of
+    this message, too."""
+    if last is None or now - last >= MAIL_EVERY:
+        return now
+    return last + MAIL_EVERY if last <= now else None
+
+
+def thread_out(session: Session, booking: Booking, party: Party) -> list[EntryOut]:
+    """Steps and messages, the oldest first; of the same moment, the step first."""
+    steps = [
+        EntryOut(kind="step", at=one.at, party=one.party, person=one.person, state=one.state)
+        for one in events_out(session, booking, party)
+    ]
+    messages = [
+        EntryOut(kind="message", at=one.at, party=one.party, person=one.person, text=one.text)
+        for one in messages_out(session, booking, party)
+    ]
+    return sorted([*steps, *messages], key=lambda entry: entry.at)
+
+
+def events_out(session: Session, booking: Booking, party: Party) -> list[EventOut]:
+    """The steps as one of the parties sees them: who made them, they know of their own people alone."""
+    events = history(session, booking)
+    names = _names(session, (event.account_id for event in events if event.party == party))
+    return [
+        EventOut(
+            at=event.at,
+            state=State(event.state),
+            party=Party(event.party),
+            person=names.get(event.account_id or "") if event.party == party else None,
+        )
+        for event in events
+    ]
+
+
+def messages_out(session: Session, booking: Booking, party: Party) -> list[MessageOut]:
+    """The messages between the parties as one of them sees them, the oldest first."""
+    query = select(BookingMessage).where(BookingMessage.booking_id == booking.id).order_by(BookingMessage.id)
+    messages = session.scalars(query).all()
+    own = (message.account_id for message in messages if writer_of(booking, message) is party)
+    names = _names(session, own)
+    return [message_out(booking, message, party, names.get(message.account_id or "")) for message in messages]
+
+
+def message_out(booking: Booking, message: BookingMessage, party: Party, name: str | None) -> MessageOut:
+    writer = writer_of(booking, message)
+    hidden = writer is Party.PROVIDER and party is Party.SEEKER and booking.alias is not None
+    return MessageOut(
+        at=message.at,
+        party=writer,
+        organisation=None if hidden else message.organisation_id,
+        person=name if writer is party else None,
+        text=message.text,
+    )
+
+
+def writer_of(booking: Booking, message: BookingMessage) -> Party:
+    """A guest is in no organisation until the request is confirmed."""
+    writers = {booking.provider: Party.PROVIDER, booking.seeker: Party.SEEKER}
+    return writers.get(message.organisation_id, Party.PLATFORM) if message.organisation_id else Party.SEEKER
+
+
+def _names(session: Session, accounts: Iterable[str | None]) -> dict[str, str]:
+    """Of those who are not erased."""
+    wanted = {account for account in accounts if account is not None}
+    if not wanted:
+        return {}
+    found = session.execute(select(Account.id, Account.name).where(Account.id.in_(wanted), Account.erased.is_(None)))
+    return {account.id: account.name for account in found}
