@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 
 from sharing_platform.agreements import api as agreements_api
 from sharing_platform.agreements import pages as agreement_pages
+from sharing_platform.attachments.contents import ACCEPTED
 from sharing_platform.bookings import api as bookings_api
 from sharing_platform.bookings import confirmation_api, confirmation_pages, feeds_api, waiting_api, waiting_pages
 from sharing_platform.bookings import handlers as booking_handlers
@@ -73,6 +75,7 @@ from sharing_platform.scheduler import start_background_threads
 from sharing_platform.search.index import mark_index_changed
 from sharing_platform.search.vocabulary import PROCESSES, picture_of, process_name
 from sharing_platform.styleguide import pages as styleguide_pages
+from sharing_platform.virus_scanner import VirusScanner
 from sharing_platform.wanted import api as wanted_api
 from sharing_platform.wanted import handlers as wanted_handlers
 from sharing_platform.wanted import pages as wanted_pages
@@ -123,7 +126,12 @@ are prepared once for all apps of a process."""
 for _router in ROUTERS:
     _ROUTES.include_router(_router)
 
-TEMPLATES.env.globals.update(processes=PROCESSES, process_name=process_name, picture_of=picture_of)
+_TAKES_FILES = re.compile(r"/(offers|listings)/[^/]+|(/api/v1)?/bookings/[^/]+/(messages|attachments)")
+"""The paths to which files are sent."""
+
+TEMPLATES.env.globals.update(
+    accepted_files=ACCEPTED, processes=PROCESSES, process_name=process_name, picture_of=picture_of
+)
 
 
 def no_webhooks(*_: object) -> str | None:
@@ -137,6 +145,7 @@ class PlatformSettings:
     `owners`: factory to the e-mail address of its first user, who is invited while the factory has nobody.
     `mailer` None: e-mails wait. `private_webhooks`: organisations may name addresses of private networks (demo and tests).
     `webhook_ports`: those that webhooks of organisations may name.
+    `scanner`: for files that people attach, None: they are not scanned; `attachment_days`: how long those are kept after their booking has ended.
     `scheduler_interval_s`: seconds between two runs of the background threads."""
 
     database_url: str
@@ -153,6 +162,8 @@ class PlatformSettings:
     scheduler_interval_s: float = 2.0
     bounds: Bounds = field(default_factory=Bounds)
     identity_providers: tuple[IdentityProvider, ...] = ()
+    scanner: VirusScanner | None = None
+    attachment_days: int = 90
 
 
 def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
@@ -190,6 +201,8 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         events=_events(BookingNotifier(url, settings.zone)),
         occupancy=BookedHours(),
         identity_providers=settings.identity_providers,
+        scanner=settings.scanner,
+        attachment_days=settings.attachment_days,
     )
 
     @asynccontextmanager
@@ -224,6 +237,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         too_long=refusal(413, "too_long"),
         unreadable=refusal(400, "request"),
         broken=internal_error,
+        takes_files=lambda path: _TAKES_FILES.fullmatch(path) is not None,
     )
     return app
 

@@ -25,6 +25,8 @@ class Bounds(BaseModel):
     requests_per_hour_of_account: Count = 30
     messages_per_hour_of_organisation: Count = 100
     messages_of_booking: Count = 500
+    attachments_mb_of_organisation: Count = 500
+    """Of the files that it has attached and that are still kept."""
     live_pages: Count = 500
     """Open pages that are told of changes, of each process of the platform."""
     live_pages_of_address: Count = 50

@@ -17,6 +17,7 @@ from sharing_platform.events import Events
 from sharing_platform.identity_providers import IdentityProvider
 from sharing_platform.live_updates import LiveUpdates
 from sharing_platform.occupancy import Occupancy
+from sharing_platform.virus_scanner import VirusScanner
 
 ZONE = "Europe/Brussels"
 """The region's time zone where nobody says another."""
@@ -43,6 +44,10 @@ class PlatformContext:
     events: Events
     occupancy: Occupancy
     identity_providers: tuple[IdentityProvider, ...] = ()
+    scanner: VirusScanner | None = None
+    """None: files are not scanned."""
+    attachment_days: int = 90
+    """How long files are kept after their booking has ended."""
 
     @property
     def secure(self) -> bool:

@@ -76,6 +76,15 @@ class TooManyError(PlatformError):
         self.retry_after_s = retry_after_s
 
 
+class TooLongError(PlatformError):
+    """More was sent than is read."""
+
+    status = 413
+
+    def __init__(self) -> None:
+        super().__init__("too_long")
+
+
 class UnavailableError(PlatformError):
     """Somebody else's service, which this needs, does not answer."""
 

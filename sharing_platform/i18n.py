@@ -185,6 +185,10 @@ class Translator:
     def _comma(self, number: str) -> str:
         return number.replace(".", self.decimals)
 
+    def size(self, size: int) -> str:
+        """`1,2 MB`, `340 kB`."""
+        return f"{self.number(size / 1_000_000)} MB" if size >= 1_000_000 else f"{max(1, round(size / 1000))} kB"
+
     def percent(self, share: float) -> str:
         """Rounded down, so that a promise never looks better than it is."""
         return f"{self.number(int(share * 1000) / 10)} %"

@@ -31,15 +31,26 @@ _log = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _NAMED = ("offer_id", "booking_id", "listing_id", "factory", "machine")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_MAX_BODY = 1_000_000
+MAX_BODY = 1_000_000
+MAX_FILES_BODY = 26_000_000
+"""Of a form with files. Each of them may have ten megabytes."""
 _NUMBER = "request_number"
 
 
 class RequestMiddleware:
     """ASGI middleware. `url`: the platform's public address, whose host is accepted beside the request's `Host`. `refuse` answers requests
-    from other sites, `broken` those that raised an unexpected exception."""
+    from other sites, `broken` those that raised an unexpected exception. `takes_files`: whether files are sent to a path, which may be longer than anything else."""
 
-    def __init__(self, app: App, url: str, refuse: App, too_long: App, unreadable: App, broken: App) -> None:
+    def __init__(
+        self,
+        app: App,
+        url: str,
+        refuse: App,
+        too_long: App,
+        unreadable: App,
+        broken: App,
+        takes_files: Callable[[str], bool],
+    ) -> None:
         self._app = app
         self._host = urlsplit(url).netloc
         self._secure = url.startswith("https://")
@@ -47,6 +58,7 @@ class RequestMiddleware:
         self._too_long = too_long
         self._unreadable = unreadable
         self._broken = broken
+        self._takes_files = takes_files
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,9 +71,9 @@ class RequestMiddleware:
         elif scope["method"] not in _SAFE:
             if self._is_cross_site(headers):
                 app = self._refuse
-            elif (
-                not headers.get("content-length", "0").isdigit() or int(headers.get("content-length", "0")) > _MAX_BODY
-            ):
+            elif not headers.get("content-length", "0").isdigit() or int(
+                headers.get("content-length", "0")
+            ) > self._most(scope, headers):
                 app = self._too_long
         given = headers.get("x-request-id", "")
         number = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
@@ -70,7 +82,7 @@ class RequestMiddleware:
         tagging = _ETagged(send, headers.get("if-none-match")) if tagged else None
         answer = _SecuredResponse(tagging.send if tagging else send, scope, self._secure)
         try:
-            await app(scope, _bounded(receive), answer.send)
+            await app(scope, _bounded(receive, self._most(scope, headers)), answer.send)
         except ClientDisconnect:
             # `_bounded` raises this for a body that is too long. A client that has really gone does not see the answer.
             if not answer.begun:
@@ -80,6 +92,10 @@ class RequestMiddleware:
                 raise  # the answer has already begun
             _log.exception("A defect at %s %s (request %s).", scope["method"], _route(scope), number)
             await self._broken(scope, receive, answer.send)
+
+    def _most(self, scope: Scope, headers: dict[str, str]) -> int:
+        """How long a request may be. Whoever sends files says how long they are."""
+        return MAX_FILES_BODY if "content-length" in headers and self._takes_files(scope["path"]) else MAX_BODY
 
     def _is_cross_site(self, headers: dict[str, str]) -> bool:
         """Fetch metadata and Origin, which every browser sends with a form (OWASP: CSRF prevention). A request with an
@@ -109,7 +125,7 @@ class _SecuredResponse:
             self.begun = True
             message["headers"] = [
                 *message["headers"],
-                *_SECURITY_HEADERS,
+                *(one for one in _SECURITY_HEADERS if one[0] not in dict(message["headers"])),
                 (b"x-request-id", request_number(self._scope).encode()),
             ]
             if self._scope["method"] not in _SAFE:
@@ -175,7 +191,7 @@ class _ETagged:
         await self._send({**message, "body": self._body})
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, most: int) -> Receive:
     """Cuts a body without a stated length off at the limit; the route then finds it unreadable."""
     read = 0
 
@@ -183,7 +199,7 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal read
         message = await receive()
         read += len(message.get("body", b""))
-        if read > _MAX_BODY:
+        if read > most:
             return {"type": "http.disconnect"}
         return message
 

@@ -140,7 +140,7 @@ def _complete(operation: dict[str, Any], route: APIRoute, security_of: SecurityO
         operation["responses"]["422"] = wrong[422]
         operation["responses"]["400"] = wrong[400]
     body = operation.get("requestBody")
-    if body is not None:
+    if body is not None and "application/json" in body["content"]:
         content = body["content"]["application/json"]
         content["examples"] = {name: {"value": EXAMPLES[name]} for name in _models_of(content["schema"])}
     operation.pop("security", None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -115,6 +116,28 @@ async def read_form(request: Request) -> Form:
 
 
 FormData = Annotated[Form, Depends(read_form)]
+
+
+@dataclass(frozen=True)
+class UploadForm:
+    """A form's fields, and the files that were chosen."""
+
+    fields: Form
+    files: Sequence[UploadFile] = ()
+
+
+@asynccontextmanager
+async def open_upload_form(request: Request, max_files: int) -> AsyncIterator[UploadForm]:
+    """A form with files, which are gone afterwards. To be called once it is known who sends it."""
+    async with request.form(max_files=max_files, max_fields=_MAX_FIELDS) as data:
+        fields: Form = {}
+        files = []
+        for name, value in data.multi_items():
+            if isinstance(value, str):
+                fields[name] = f"{fields[name]}\n{value}" if name in fields else value
+            elif value.filename:  # a browser sends a file without a name where none was chosen
+                files.append(value)
+        yield UploadForm(fields, files)
 
 
 def validate_form(model: type[_M], fields: Mapping[str, Any]) -> tuple[_M | None, dict[str, str]]:

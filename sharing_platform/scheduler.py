@@ -11,6 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
+from sharing_platform.agreements.retention import delete_due_files
 from sharing_platform.bookings import transitions, waiting_list
 from sharing_platform.bookings.models import Booking, WaitingPlace
 from sharing_platform.bookings.notifier import BookingNotifier
@@ -165,6 +166,7 @@ class ScheduledJobs:
                 session.execute(delete(table).where(table.expires <= now))
             forget_old(session, now)
             forget_delivered(session, now)
+            delete_due_files(session, now, timedelta(days=self._context.attachment_days))
 
 
 def start_background_threads(

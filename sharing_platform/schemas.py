@@ -53,6 +53,7 @@ Email = Annotated[
     ),
     AfterValidator(_one_line),
 ]
+Quantity = Annotated[int, Field(ge=1, le=1_000_000)]
 Euros = Annotated[Decimal, Field(ge=0, le=100_000, decimal_places=2)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]

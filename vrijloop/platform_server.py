@@ -31,6 +31,7 @@ from sharing_platform.organisations.first_people import invite_person
 from sharing_platform.organisations.schemas import MemberIn
 from sharing_platform.organisations.sign_up import SignUp
 from sharing_platform.schemas import Email
+from sharing_platform.virus_scanner import ClamdScanner
 from telemetry import Name, SystemClock, UserError, load_settings
 from telemetry.clock import Clock
 
@@ -73,6 +74,8 @@ class PlatformOptions:
     trusted_proxies: tuple[str, ...] = ()
     owners: Mapping[str, str] = field(default_factory=dict)
     identity_providers_file: Path | None = None
+    clamd: str | None = None
+    attachment_days: int = 90
 
     @property
     def public_url(self) -> str:
@@ -104,6 +107,8 @@ def run_platform(
         webhook_ports=frozenset({HTTPS, *options.webhook_ports}),
         bounds=load_settings(options.bounds_file, Bounds) if options.bounds_file is not None else Bounds(),
         identity_providers=read_identity_providers(options.identity_providers_file),
+        scanner=read_scanner(options.clamd) if options.clamd else None,
+        attachment_days=options.attachment_days,
     )
     try:
         app = create_app(settings, clock.now)
@@ -130,6 +135,18 @@ def read_proxies(given: str) -> tuple[str, ...]:
                 f"--trusted-proxy: {one!r} is neither an address nor a network such as 10.0.0.0/24."
             ) from None
     return proxies
+
+
+def read_scanner(given: str) -> ClamdScanner:
+    """The socket of ClamAV's daemon: a path, or HOST:PORT. Raises UserError."""
+    if given.startswith("/"):
+        return ClamdScanner(given)
+    host, _, port = given.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise UserError(
+            f"--clamd: {given!r} is neither the path of a socket, such as /run/clamav/clamd.ctl, nor HOST:PORT."
+        )
+    return ClamdScanner((host.strip("[]"), int(port)))
 
 
 def read_owners(given: str) -> dict[str, str]:

@@ -9,15 +9,16 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
 from sharing_platform.agreements import thread
-from sharing_platform.agreements.schemas import EntryOut, MessageIn
-from sharing_platform.agreements.service import send_message
+from sharing_platform.agreements.downloads import file_response
+from sharing_platform.agreements.schemas import EntryOut, MessageIn, UploadIn
+from sharing_platform.agreements.service import attachment, send_message
 from sharing_platform.bookings import service
 from sharing_platform.bookings.lifecycle import PENDING
 from sharing_platform.bookings.schemas import StepIn
 from sharing_platform.database import read_session
 from sharing_platform.errors import PlatformError
 from sharing_platform.machines.index import get_machine_index
-from sharing_platform.organisations.dependencies import Page, PageRequest
+from sharing_platform.organisations.dependencies import Page, PageRequest, UploadFormData
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import Actor, Right, require, require_to_write
 from sharing_platform.pages import Form, FormData, validate_form
@@ -58,18 +59,25 @@ def _ask_whether_sure(page: PageRequest, actor: Actor, booking_id: str, step: St
 
 
 @router.post("/bookings/{booking_id}/messages")
-def post_message(booking_id: str, page: Page, form: FormData) -> Response:
-    actor = require_to_write(page.actor)
-    wanted, problems = validate_form(MessageIn, {"text": form.get("text")})
+def post_message(booking_id: str, page: Page, upload: UploadFormData) -> Response:
+    actor, form = require_to_write(page.actor), upload.fields
+    fields = {name: form.get(name) for name in ("text", "quantity")}
+    wanted, problems = validate_form(UploadIn if upload.files else MessageIn, fields)
     if wanted is None:
         return _page(page, actor, booking_id, None, problems, form)
     try:
-        send_message(page.context, actor, booking_id, wanted.text)
+        send_message(page.context, actor, booking_id, wanted.text, wanted.quantity, upload.files)
     except PlatformError as error:
         if error.status == 404:
             raise
         return _page(page, actor, booking_id, error, {}, form)
     return page.redirect(f"/bookings/{booking_id}#messages")
+
+
+@router.get("/bookings/{booking_id}/attachments/{attachment_id}")
+def get_attachment(booking_id: str, attachment_id: str, page: Page) -> Response:
+    with read_session(page.context.sessions) as session:
+        return file_response(*attachment(session, require(page.actor, Right.READ), booking_id, attachment_id))
 
 
 def _by_day(page: PageRequest, entries: list[EntryOut]) -> list[tuple[str, list[EntryOut]]]:

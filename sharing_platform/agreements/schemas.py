@@ -7,8 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from sharing_platform.attachments.contents import Kind
 from sharing_platform.bookings.lifecycle import Party, State
-from sharing_platform.schemas import ApiModel, Text
+from sharing_platform.schemas import ApiModel, LongText, Quantity, Text
 
 
 class EventOut(ApiModel):
@@ -26,10 +27,27 @@ class HistoryOut(ApiModel):
     events: list[EventOut]
 
 
-class MessageIn(ApiModel):
+class UploadIn(ApiModel):
+    """The fields beside the files, each of which may be left out."""
+
+    text: LongText = ""
+    quantity: Quantity | None = Field(None, description="How many pieces it is about.")
+
+
+class MessageIn(UploadIn):
     """A message to the other party."""
 
     text: Text
+
+
+class AttachmentOut(ApiModel):
+    """A file of a message. `kind`: what its content is; `available`: false once it was deleted."""
+
+    id: str
+    name: str
+    kind: Kind
+    size: int
+    available: bool
 
 
 class MessageOut(ApiModel):
@@ -41,6 +59,8 @@ class MessageOut(ApiModel):
     organisation: str | None
     person: str | None
     text: str
+    quantity: int | None
+    attachments: list[AttachmentOut]
 
 
 class MessagesOut(ApiModel):
@@ -60,6 +80,8 @@ class EntryOut(ApiModel):
     )
     state: State | None = Field(None, description="Of a step: what it led to.")
     text: str | None = Field(None, description="Of a message.")
+    quantity: int | None = Field(None, description="Of a message: how many pieces it is about.")
+    attachments: list[AttachmentOut] = []  # noqa: RUF012 - pydantic copies it
 
 
 class ThreadOut(ApiModel):

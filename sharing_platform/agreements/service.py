@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -9,9 +10,12 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.agreements.schemas import MessageOut
 from sharing_platform.agreements.thread import mail_at, message_out
+from sharing_platform.attachments.models import Attachment
+from sharing_platform.attachments.service import Upload, attach, attachment_with, attachments_of, read_uploads
 from sharing_platform.bookings import service, transitions
 from sharing_platform.bookings.lifecycle import Party
 from sharing_platform.bookings.models import Booking, BookingMessage
+from sharing_platform.database import read_session
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import ConflictError
 from sharing_platform.i18n import Span, Translator
@@ -24,10 +28,21 @@ from sharing_platform.organisations.models import Account, Organisation
 from sharing_platform.organisations.permissions import ANSWERING, Actor, Right, require
 
 
-def send_message(context: PlatformContext, actor: Actor, booking_id: str, text: str) -> MessageOut:
-    """Send a message to the other party, who is notified. Raises NotFoundError, ConflictError, TooManyError."""
+def send_message(
+    context: PlatformContext,
+    actor: Actor,
+    booking_id: str,
+    text: str,
+    quantity: int | None = None,
+    uploads: Sequence[Upload] = (),
+) -> MessageOut:
+    """Send a message, with files perhaps, to the other party, who is notified. Raises NotFoundError, ConflictError, TooManyError, InvalidError,
+    UnavailableError while files cannot be scanned."""
     now = context.now()
+    with read_session(context.sessions) as session:
+        service.own_booking(session, booking_id, actor)  # nothing is read of what strangers send
     rate_limits.count_attempt(context.sessions, rate_limits.messages_of(context.bounds), actor.organisation, now)
+    files = read_uploads(uploads, context.scanner)
     with context.sessions.begin() as session:
         booking, party = service.own_booking(session, booking_id, actor)
         require(actor, Right.ASK)
@@ -35,16 +50,24 @@ def send_message(context: PlatformContext, actor: Actor, booking_id: str, text: 
         kept = session.scalar(select(func.count()).where(BookingMessage.booking_id == booking.id)) or 0
         if kept >= context.bounds.messages_of_booking:
             raise ConflictError("thread_full")
-        message = transitions.add_message(session, booking, actor.organisation, actor.account, text, now)
-        log(session, now, actor, "booking.message", booking.id)
+        message = transitions.add_message(session, booking, actor.organisation, actor.account, text, now, quantity)
+        attach(session, [message], files, actor.organisation, actor.account, now, context.bounds)
+        log(session, now, actor, "booking.attached" if files else "booking.message", booking.id)
         other = Party.PROVIDER if party is Party.SEEKER else Party.SEEKER
         notify_of_message(context, session, booking, other, now)
         to = booking.seeker if party is Party.PROVIDER else booking.provider
         webhooks.queue_event(session, (to,), "booking.message", {"booking": booking.id}, now)
         account = session.get(Account, actor.account) if actor.account is not None else None
-        shown = message_out(booking, message, party, account.name if account is not None else None)
+        name = account.name if account is not None else None
+        shown = message_out(booking, message, party, name, attachments_of(session, booking.id).get(message.id, ()))
     context.wake_workers()
     return shown
+
+
+def attachment(session: Session, actor: Actor, booking_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
+    """A file of a booking, for its two parties. Raises NotFoundError."""
+    service.own_booking(session, booking_id, actor)
+    return attachment_with(session, booking_id, attachment_id)
 
 
 def notify_of_message(context: PlatformContext, session: Session, booking: Booking, to: Party, now: datetime) -> None:

@@ -8,7 +8,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sharing_platform.agreements.schemas import EntryOut, EventOut, MessageOut
+from sharing_platform.agreements.schemas import AttachmentOut, EntryOut, EventOut, MessageOut
+from sharing_platform.attachments.contents import Kind
+from sharing_platform.attachments.models import Attachment
+from sharing_platform.attachments.service import attachments_of
 from sharing_platform.bookings.lifecycle import Party, State
 from sharing_platform.bookings.models import Booking, BookingMessage
 from sharing_platform.bookings.transitions import history
@@ -33,7 +36,15 @@ def thread_out(session: Session, booking: Booking, party: Party) -> list[EntryOu
         for one in events_out(session, booking, party)
     ]
     messages = [
-        EntryOut(kind="message", at=one.at, party=one.party, person=one.person, text=one.text)
+        EntryOut(
+            kind="message",
+            at=one.at,
+            party=one.party,
+            person=one.person,
+            text=one.text,
+            quantity=one.quantity,
+            attachments=one.attachments,
+        )
         for one in messages_out(session, booking, party)
     ]
     return sorted([*steps, *messages], key=lambda entry: entry.at)
@@ -60,10 +71,16 @@ def messages_out(session: Session, booking: Booking, party: Party) -> list[Messa
     messages = session.scalars(query).all()
     own = (message.account_id for message in messages if writer_of(booking, message) is party)
     names = _names(session, own)
-    return [message_out(booking, message, party, names.get(message.account_id or "")) for message in messages]
+    files = attachments_of(session, booking.id)
+    return [
+        message_out(booking, message, party, names.get(message.account_id or ""), files.get(message.id, ()))
+        for message in messages
+    ]
 
 
-def message_out(booking: Booking, message: BookingMessage, party: Party, name: str | None) -> MessageOut:
+def message_out(
+    booking: Booking, message: BookingMessage, party: Party, name: str | None, files: Iterable[Attachment] = ()
+) -> MessageOut:
     writer = writer_of(booking, message)
     hidden = writer is Party.PROVIDER and party is Party.SEEKER and booking.alias is not None
     return MessageOut(
@@ -72,6 +89,13 @@ def message_out(booking: Booking, message: BookingMessage, party: Party, name: s
         organisation=None if hidden else message.organisation_id,
         person=name if writer is party else None,
         text=message.text,
+        quantity=message.quantity,
+        attachments=[
+            AttachmentOut(
+                id=one.id, name=one.name, kind=Kind(one.kind), size=one.size, available=one.file_id is not None
+            )
+            for one in files
+        ],
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import delete, func, select, update
 
+from sharing_platform.attachments.models import Attachment
+from sharing_platform.attachments.service import erase_files_of
 from sharing_platform.bookings import transitions
 from sharing_platform.bookings.lifecycle import FIRM, PENDING, Party
 from sharing_platform.bookings.models import Booking, BookingMessage, WaitingPlace
@@ -42,6 +44,7 @@ def erase_person(event: AccountErasing) -> None:
     event.session.execute(delete(WaitingPlace).where(WaitingPlace.account_id == account.id))
     messages = update(BookingMessage).where(BookingMessage.account_id == account.id)
     event.session.execute(messages.values(text=ERASED_NAME))
+    erase_files_of(event.session, account.id)
 
 
 def export_person(event: PersonalDataRequested) -> None:
@@ -53,4 +56,5 @@ def export_person(event: PersonalDataRequested) -> None:
         for booking in session.scalars(bookings)
     ]
     event.sections["waiting"] = rows_of(session, WaitingPlace, account, "listing_id", "places", "joined", "state")
-    event.sections["messages"] = rows_of(session, BookingMessage, account, "booking_id", "at", "text")
+    event.sections["messages"] = rows_of(session, BookingMessage, account, "booking_id", "at", "text", "quantity")
+    event.sections["attachments"] = rows_of(session, Attachment, account, "booking_id", "name", "kind", "size")

@@ -95,6 +95,8 @@ class BookingMessage(Base):
     organisation_id: Mapped[str | None] = mapped_column(String(63))
     account_id: Mapped[str | None] = mapped_column(String(36))
     text: Mapped[str] = mapped_column(Text)
+    quantity: Mapped[int | None] = mapped_column(Integer)
+    """How many pieces it is about."""
 
 
 class WaitingPlace(Base):

@@ -11,24 +11,35 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from pydantic import ValidationError
 
+from sharing_platform.attachments.contents import CheckedFile
+from sharing_platform.attachments.service import read_uploads
 from sharing_platform.bookings import service, waiting_list, waiting_service
 from sharing_platform.bookings.requests import LISTING_CANCELLATION_HOURS
 from sharing_platform.bookings.schemas import AskIn
 from sharing_platform.database import read_session
 from sharing_platform.dependencies import client_address
-from sharing_platform.errors import ConflictError, InvalidError, NotFoundError, PlatformError, TakenError
+from sharing_platform.errors import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    PlatformError,
+    TakenError,
+    UnavailableError,
+)
 from sharing_platform.listings.pages import find_shown
 from sharing_platform.machines.choices import FurtherChoice
 from sharing_platform.machines.pages import choice_asked, chosen_of, shown_offer, start_and_length
 from sharing_platform.machines.search_pages import listing_page
-from sharing_platform.organisations.dependencies import Page, PageRequest
-from sharing_platform.pages import Form, FormData
+from sharing_platform.organisations.dependencies import Page, PageRequest, UploadFormData
+from sharing_platform.organisations.permissions import Right, require
+from sharing_platform.pages import Form, UploadForm
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.post("/offers/{offer_id}")
-def post_offer(offer_id: str, page: Page, form: FormData) -> Response:
+def post_offer(offer_id: str, page: Page, upload: UploadFormData) -> Response:
+    form = upload.fields
     shown = shown_offer(page, offer_id)
     if shown is None:
         return listing_page(page, "offers.html", 404, notice="missing")
@@ -42,15 +53,28 @@ def post_offer(offer_id: str, page: Page, form: FormData) -> Response:
         return page.render_form("offer.html", None, form, problems, **values)
     try:
         booking = service.request_booking(
-            page.context, page.actor, page.person, wanted, offer_id=offer_id, address=client_address(page.request)
+            page.context,
+            page.actor,
+            page.person,
+            wanted,
+            offer_id=offer_id,
+            address=client_address(page.request),
+            files=_read_files(page, upload),
         )
     except (TakenError, NotFoundError) as error:
         return listing_page(page, "offers.html", error.status, notice="taken")
-    except (InvalidError, ConflictError) as error:
+    except (InvalidError, ConflictError, UnavailableError) as error:
         return page.render_form("offer.html", error, form, {}, **values)
     if page.actor is None:
         return page.render("asked.html", booking=booking, email=form.get("email", ""))
     return page.redirect(f"/bookings/{booking.id}", "asked")
+
+
+def _read_files(page: PageRequest, upload: UploadForm) -> list[CheckedFile]:
+    """Raises InvalidError, UnavailableError, NotAllowedError for whom may not ask."""
+    if upload.files:
+        require(page.actor, Right.ASK)
+    return read_uploads(upload.files, page.context.scanner)
 
 
 def _with_end(page: PageRequest, form: Form) -> Form:
@@ -79,7 +103,12 @@ def _request_of(
 ) -> tuple[AskIn | None, dict[str, str]]:
     """The request that a form makes, or the fields that are wrong. Times are the region's."""
     problems: dict[str, str] = {}
-    fields: dict[str, Any] = {"message": form.get("message", ""), "places": form.get("places") or 1, "more": list(more)}
+    fields: dict[str, Any] = {
+        "message": form.get("message", ""),
+        "places": form.get("places") or 1,
+        "quantity": form.get("quantity") or None,
+        "more": list(more),
+    }
     for name in ("start", "end"):
         if form.get(name):
             try:
@@ -125,14 +154,21 @@ def listing_page_again(
 
 
 @router.post("/listings/{listing_id}")
-def post_listing(listing_id: str, page: Page, form: FormData) -> Response:
+def post_listing(listing_id: str, page: Page, upload: UploadFormData) -> Response:
+    form = upload.fields
     find_shown(page, listing_id)
     wanted, problems = _request_of(page, form)
     if wanted is None:
         return listing_page_again(page, listing_id, None, form, problems)
     try:
         booking = service.request_booking(
-            page.context, page.actor, page.person, wanted, listing_id=listing_id, address=client_address(page.request)
+            page.context,
+            page.actor,
+            page.person,
+            wanted,
+            listing_id=listing_id,
+            address=client_address(page.request),
+            files=_read_files(page, upload),
         )
     except NotFoundError:
         raise

@@ -248,8 +248,8 @@ def _begin(
         session.add(booking)
         session.flush()
         record_event(session, booking, Party.SEEKER, account, now)
-        if wanted.message:
-            add_message(session, booking, seeker.id, account, wanted.message, now)
+        if wanted.message or wanted.quantity is not None:
+            add_message(session, booking, seeker.id, account, wanted.message, now, wanted.quantity)
     if seeker.organisation is None:
         return
     to = State.ACCEPTED if instant and seeker.organisation.status == APPROVED else State.HELD

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 from sharing_platform.bookings.lifecycle import State
 from sharing_platform.machines.schemas import DescribedOffer
 from sharing_platform.organisations.schemas import LinkIn
-from sharing_platform.schemas import ApiModel, Email, LongText, Moment, OfferId, OrganisationName
+from sharing_platform.schemas import ApiModel, Email, LongText, Moment, OfferId, OrganisationName, Quantity
 
 Step = Literal["accepted", "declined", "cancelled", "withdrawn"]
 
@@ -49,6 +49,7 @@ class AskIn(ApiModel):
     more: Annotated[list[PartIn], Field(max_length=9)] = []  # noqa: RUF012 - pydantic copies it
     places: Annotated[int, Field(ge=1, le=100)] = 1
     message: LongText = ""
+    quantity: Quantity | None = Field(None, description="How many pieces it is about.")
     guest: Guest | None = None
 
     @model_validator(mode="after")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from sharing_platform.attachments.contents import CheckedFile
+from sharing_platform.attachments.service import attach
 from sharing_platform.bookings import calendar_feeds, guests, requests, transitions
 from sharing_platform.bookings.alternatives import Alternative, alternatives
 from sharing_platform.bookings.lifecycle import AGREED, LIVE, PENDING, Party, State, steps_open_to
-from sharing_platform.bookings.models import Booking, CalendarFeed
+from sharing_platform.bookings.models import Booking, BookingMessage, CalendarFeed
 from sharing_platform.bookings.notifier import BookingNotifier
 from sharing_platform.bookings.requests import Seeker
 from sharing_platform.bookings.schemas import (
@@ -49,8 +52,9 @@ def request_booking(
     listing_id: str | None = None,
     key: str | None = None,
     address: str = "",
+    files: Sequence[CheckedFile] = (),
 ) -> BookingOut:
-    """Request an offer or a listing, signed in or as a guest. Raises what `requests.request_offer` raises, NotSignedInError if there is
+    """Request an offer or a listing, signed in or as a guest, who can attach no `files`. Raises what `requests.request_offer` raises, NotSignedInError if there is
     neither a caller nor a guest, TooManyError."""
     now = context.now()
     if actor is not None:
@@ -73,6 +77,7 @@ def request_booking(
                 session, found.listing, seeker, wanted, now, notifier(context), context.bounds, key
             )
         if actor is not None:
+            _attach(context, session, booking, actor, files, now)
             rate_limits.count_requests(session, context.bounds, actor.organisation, actor.account, now)
         log(session, now, actor, "booking.asked", booking.id, organisation=seeker.id)
         if seeker.guest is not None:
@@ -80,6 +85,28 @@ def request_booking(
         shown = booking_out(session, booking, Party.SEEKER, now)
     tell_parties(context, booking)
     return shown if seeker.guest is None else guests.receipt(shown, seeker.guest)
+
+
+def _attach(
+    context: PlatformContext,
+    session: Session,
+    booking: Booking,
+    actor: Actor,
+    files: Sequence[CheckedFile],
+    now: datetime,
+) -> None:
+    """To the message of the request, in each of its parts."""
+    if not files:
+        return
+    messages = []
+    for part in transitions.parts_of(session, booking):
+        said = select(BookingMessage).where(BookingMessage.booking_id == part.id)
+        messages.append(
+            session.scalars(said).first()
+            or transitions.add_message(session, part, actor.organisation, actor.account, "", now)
+        )
+    attach(session, messages, files, actor.organisation, actor.account, now, context.bounds)
+    log(session, now, actor, "booking.attached", booking.id)
 
 
 def _seeker(session: Session, actor: Actor | None, person: SignedIn | None, wanted: AskIn) -> Seeker:

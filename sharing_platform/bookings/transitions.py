@@ -224,10 +224,13 @@ def history(session: Session, booking: Booking) -> list[BookingEvent]:
 
 
 def add_message(
-    session: Session, booking: Booking, organisation: str | None, account: str | None, text: str, now: datetime
-) -> BookingMessage:
+    session: Session, booking: Booking, organisation: str | None, account: str | None, text: str, now: datetime,
+    quantity: int | None = None,
+) -> BookingMessage:  # fmt: skip
     """A message of one party to the other. `organisation`: None for a guest, until the request is confirmed."""
-    message = BookingMessage(booking_id=booking.id, at=now, organisation_id=organisation, account_id=account, text=text)
+    message = BookingMessage(
+        booking_id=booking.id, at=now, organisation_id=organisation, account_id=account, text=text, quantity=quantity
+    )
     session.add(message)
     session.flush()
     return message

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,8 +16,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from sharing_platform.database import UNAVAILABLE, read_session
 from sharing_platform.dependencies import Context, PlatformContext, get_context
-from sharing_platform.errors import NotSignedInError, PlatformError
+from sharing_platform.errors import NotSignedInError, PlatformError, TooLongError
 from sharing_platform.i18n import Translator
+from sharing_platform.middleware import MAX_BODY
 from sharing_platform.organisations import api_tokens
 from sharing_platform.organisations.accounts import SignedIn, user_of_session
 from sharing_platform.organisations.models import Organisation
@@ -34,12 +35,22 @@ from sharing_platform.organisations.permissions import (
     scopes_of,
     viewer_of,
 )
-from sharing_platform.pages import language_of, redirect, render, with_problems
+from sharing_platform.pages import (
+    UploadForm,
+    language_of,
+    open_upload_form,
+    read_form,
+    redirect,
+    render,
+    with_problems,
+)
 
 CONFIGURED_TOKEN = "configured"  # noqa: S105 - what the audit log calls a token from the operator's configuration
 _BEARER, _SESSION = "HTTPBearer", "session"
 _LINK_COOKIE = "link"
 _LINK_COOKIE_S = 3600
+MAX_FILES = 6
+"""One more than may be sent, so that a page can say so."""
 
 _Bearer = Annotated[
     HTTPAuthorizationCredentials | None,
@@ -105,6 +116,20 @@ def visitor(request: Request) -> dict[str, object]:
     """`layout_values` of whoever is signed in with a browser."""
     person = signed_in_person(request, get_context(request))
     return layout_values(person.actor() if person is not None else None, person)
+
+
+async def read_upload_form(request: Request, actor: MaybeActor) -> AsyncIterator[UploadForm]:
+    """A form that may have files. Of whom nobody knows, nothing long is read. Raises TooLongError."""
+    if actor is None:
+        if int(request.headers.get("content-length", "0")) > MAX_BODY:
+            raise TooLongError
+        yield UploadForm(await read_form(request))
+        return
+    async with open_upload_form(request, MAX_FILES) as form:
+        yield form
+
+
+UploadFormData = Annotated[UploadForm, Depends(read_upload_form)]
 
 
 class RequireRight:

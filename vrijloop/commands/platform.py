@@ -101,6 +101,22 @@ def platform(
             help="TOML: the identity providers (OpenID Connect) with which people of an organisation sign in.",
         ),
     ] = None,
+    clamd: Annotated[
+        str,
+        typer.Option(
+            envvar="VRIJLOOP_PLATFORM_CLAMD",
+            help="The socket of ClamAV's daemon (a path, or HOST:PORT), which scans the files that people attach.",
+        ),
+    ] = "",
+    attachment_days: Annotated[
+        int,
+        typer.Option(
+            envvar="VRIJLOOP_PLATFORM_ATTACHMENT_DAYS",
+            min=1,
+            max=3650,
+            help="How long attached files are kept after their booking has ended.",
+        ),
+    ] = 90,
     as_of: AsOfOption = None,
 ) -> None:
     """Run the sharing platform."""
@@ -113,7 +129,7 @@ def platform(
     options = PlatformOptions(
         database, tokens_file, webhooks_file, host, port, url, mail, mail_from, mail_password_file, private_webhooks,
         bounds_file, read_ports(webhook_ports), read_proxies(trusted_proxy), read_owners(owners),
-        identity_providers_file,
+        identity_providers_file, clamd or None, attachment_days,
     )  # fmt: skip
     run_platform(options, ShiftedClock(moment) if moment else None)
 

@@ -18,7 +18,7 @@ events {{ worker_connections 1024; }}
 http {{
   access_log off;
   server_tokens off;
-  client_max_body_size 2m;
+  client_max_body_size 27m; # five drawings
   client_body_temp_path {temporary}/body;
   proxy_temp_path {temporary}/proxy;
   fastcgi_temp_path {temporary}/fastcgi;

@@ -201,7 +201,8 @@ def test_a_lost_platform_is_restored(kind: str, tmp_path: Path, request: pytest.
     if kind == "postgresql":
         server = request.getfixturevalue("postgres")
         urls = [fresh_database(server) for _ in urls]
-    tokens = {"genk": "secret-of-genk-itself"}
+    tokens = {"genk": "secret-of-genk-itself", "start-up": "secret-of-the-start-up"}
+    owner, asker = ({"Authorization": f"Bearer {token}"} for token in tokens.values())
     offer = {
         "factory": "genk", "machine": "m1", "start": (datetime.now(UTC) + timedelta(days=1)).isoformat(),
         "end": (datetime.now(UTC) + timedelta(days=2)).isoformat(), "probability": 0.9, "checked": 30, "broken": 1,
@@ -212,12 +213,18 @@ def test_a_lost_platform_is_restored(kind: str, tmp_path: Path, request: pytest.
         return TestClient(create_app(PlatformSettings(url, tokens), SystemClock().now))
 
     with client(urls[0]) as first:
-        first.put(path, json=offer, headers={"Authorization": f"Bearer {tokens['genk']}"}).raise_for_status()
+        first.put(path, json=offer, headers=owner).raise_for_status()
+        first.put("/api/v1/machines/genk/m1", json={"title": "Frees"}, headers=owner).raise_for_status()
+        booking = first.post(path + "/booking", json={}, headers=asker).json()["id"]
+        files = {"files": ("beugel.pdf", b"%PDF-1.7\n%%EOF\n")}
+        sent = first.post(f"/api/v1/bookings/{booking}/attachments", files=files, headers=asker).json()
+        file = f"/api/v1/bookings/{booking}/attachments/{sent['attachments'][0]['id']}"
         shown = first.get(path).json()
         invoke("backup", tmp_path / "b.tar", "--platform-database", urls[0])
     invoke("restore", tmp_path / "b.tar", "--platform-database", urls[1])
     with client(urls[1]) as second:
         assert second.get(path).json() == shown
+        assert second.get(file, headers=owner).content.startswith(b"%PDF"), "what people have attached, too"
     with pytest.raises(UserError):
         invoke("restore", tmp_path / "b.tar", "--platform-database", urls[1])
     invoke("restore", tmp_path / "b.tar", "--platform-database", urls[1], "--over")
