@@ -17,7 +17,14 @@ from sharing_platform.agreements import api as agreements_api
 from sharing_platform.agreements import pages as agreement_pages
 from sharing_platform.attachments.contents import ACCEPTED
 from sharing_platform.bookings import api as bookings_api
-from sharing_platform.bookings import confirmation_api, confirmation_pages, feeds_api, waiting_api, waiting_pages
+from sharing_platform.bookings import (
+    calendar_pages,
+    confirmation_api,
+    confirmation_pages,
+    feeds_api,
+    waiting_api,
+    waiting_pages,
+)
 from sharing_platform.bookings import handlers as booking_handlers
 from sharing_platform.bookings import pages as booking_pages
 from sharing_platform.bookings.notifier import BookingNotifier
@@ -112,6 +119,7 @@ ROUTERS = (
     booking_pages.router,
     waiting_pages.router,
     agreement_pages.router,
+    calendar_pages.router,
     confirmation_pages.router,
     organisation_pages.router,
     region_pages.router,

@@ -92,6 +92,7 @@ def chosen_of(page: PageRequest, offer: Offer, choice: Choice, fields: Mapping[s
         "together": together(choice, further),
         "instant": at_once and all(one.booking == "instant" for one in asked),
         "follows": False,
+        "goes_on": bool(fields.get("goes_on")),
     }
 
 
@@ -133,7 +134,23 @@ def _machine_page(page: PageRequest, session: Session, shown: MachineOut) -> HTM
     today = page.now.astimezone(ZoneInfo(zone)).date()
     offers = [one.offer for one in found]
     weeks = [free_by_day(offers, today + timedelta(days=7 * week), zone) for week in range(_WEEKS_SHOWN)]
-    return page.render("machine.html", machine=shown, found=found, weeks=weeks, similar=_similar(page, session, shown))
+    return page.render(
+        "machine.html",
+        machine=shown,
+        key=f"{shown.factory}/{shown.machine}" if shown.factory is not None else shown.machine,
+        own=page.organisation is not None and page.organisation == shown.factory,
+        found=found,
+        weeks=weeks,
+        similar=_similar(page, session, shown),
+        scroll_time=_scroll_time(page, found),
+    )
+
+
+def _scroll_time(page: PageRequest, found: list[RankedOffer]) -> str:
+    """The hour at which a calendar of the next free hours begins: an hour before the earliest of them."""
+    zone = ZoneInfo(page.context.zone)
+    hours = [one.window.start.astimezone(zone).hour for one in found[:5]]
+    return f"{max(0, min(hours, default=8) - 1):02}:00"
 
 
 def _similar(page: PageRequest, session: Session, shown: MachineOut) -> list[RankedOffer]:

@@ -1,0 +1,139 @@
+"""Calendars on pages: what is free and how surely, one's own bookings, and nothing more; chosen by dragging or with the keyboard."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from playwright.sync_api import expect
+
+from sharing_platform.machines.free_spans import free_spans
+from sharing_platform.machines.windows import Window
+from tests import axe
+from tests.sharing_platform.conftest import NOON, Platform
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+def shown(client: httpx2.Client, machine: str = "hal-2/mill-1", **more: str) -> list[tuple[str, str, str]]:
+    """Of each item: its kind, when it begins, and what it says."""
+    answer = client.get("/parts/calendar", params={"machine": machine, "lang": "en", **more})
+    assert answer.status_code == 200, answer.text
+    return [(one["kind"], one["start"], one["title"]) for one in answer.json()["items"]]
+
+
+def window(start_h: float, end_h: float, sure: float) -> dict[str, Any]:
+    start, end = (NOON + timedelta(hours=hours) for hours in (start_h, end_h))
+    return {"start": start.isoformat(), "end": end.isoformat(), "probability": sure}
+
+
+def test_everybody_sees_what_they_may_know(platform: Platform) -> None:
+    platform.machine()
+    platform.offer("o1", 3, 8, minimum_hours=2, booking="on_request")
+    platform.offer("o2", 27, 8, windows=[window(27, 31, 0.96), window(30, 35, 0.955)], minimum_hours=2)
+    platform.offer("o3", 51, 4, visibility="members")
+    seeker, other = platform.somebody("s@seeker.be", "seeker"), platform.somebody("x@other.be", "other")
+    planner = platform.somebody("p@hal.be", "hal-2")
+    part = {"start": (NOON + timedelta(hours=3)).isoformat(), "end": (NOON + timedelta(hours=5)).isoformat()}
+    booking = seeker.post("/api/v1/offers/o1/booking", json=part).json()["id"]
+    rest, second = ("free", "2026-03-02T17:00", "Free, 93.7 % certain"), ("free", "2026-03-03T15:00", "Free, 95.5 – 96 % certain")  # fmt: skip
+    members = ("free", "2026-03-04T15:00", "Free, 93.7 % certain")
+    assert shown(platform.anyone) == [rest, second]
+    assert shown(other) == [rest, second, members]
+    assert shown(seeker) == [rest, second, members, ("held", "2026-03-02T15:00", "waiting: yours")]
+    assert shown(planner) == [rest, second, members, ("held", "2026-03-02T15:00", "waiting: seeker")]
+    planner.post(f"/api/v1/bookings/{booking}/state", json={"state": "declined"})
+    assert ("kept", "2026-03-02T15:00", "Hours kept for yourselves") in shown(planner)
+    assert shown(seeker) == [rest, second, members]
+    own = planner.get("/parts/calendar/own", params={"lang": "en"}).json()["items"]
+    assert {(one["kind"], one["machine"]) for one in own} == {("free", "mill-1"), ("kept", "mill-1")}
+    assert shown(platform.anyone, start="2026-03-03", end="2026-03-04") == [second]
+
+
+def test_an_anonymous_machine_has_a_calendar_by_its_alias_alone(platform: Platform) -> None:
+    platform.machine("mill-1", "Freesbank", anonymous=True)
+    platform.offer("o1", 3, 4, anonymous=True)
+    alias = platform.anyone.get("/api/v1/offers").json()["offers"][0]["machine"]
+    answer = platform.anyone.get("/parts/calendar", params={"machine": alias})
+    assert len(answer.json()["items"]) == 1
+    assert "mill-1" not in answer.text
+    assert "hal-2" not in answer.text
+    for name in ("hal-2/mill-1", "machine-00000000", "hal-2/none", "", "/", "\N{SNOWMAN}"):
+        assert platform.anyone.get("/parts/calendar", params={"machine": name}).status_code == 404, name
+    assert len(shown(platform.somebody("p@hal.be", "hal-2"), "hal-2/mill-1")) == 1
+
+
+@pytest.mark.parametrize("start", ["", "x", "9999-12-31", "0001-01-01", "2026-03-09"])
+def test_days_that_make_no_sense_are_the_next_two_weeks(platform: Platform, start: str) -> None:
+    platform.machine()
+    platform.offer()
+    assert len(shown(platform.anyone, start=start, end="2026-03-02")) == 1
+
+
+def test_a_choice_is_dragged_or_moved_with_the_arrows(browser: Browser, platform: Platform) -> None:
+    """In a browser of another time zone, with the platform's content security policy."""
+    platform.machine()
+    platform.offer("o1", 27, 8, windows=[window(27, 31, 0.96), window(30, 35, 0.955)], minimum_hours=2, price_per_hour="60")  # fmt: skip
+    context = browser.new_context(
+        base_url=platform.url, locale="nl-BE", timezone_id="America/New_York", viewport={"width": 1280, "height": 900}
+    )
+    page, said, asked = context.new_page(), list[str](), list[str]()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto("/")
+    assert not any("event-calendar" in url for url in asked), "only pages with a calendar load it"
+    page.goto("/machines/hal-2/mill-1")
+    free = page.locator(".ec-bg-event.free")
+    expect(free).to_contain_text("Vrij, 95,5 – 96 % zeker")
+    page.locator("#calendar").scroll_into_view_if_needed()
+    page.locator(".calendar").evaluate("one => one.scrollIntoView()")
+    box = free.bounding_box()
+    assert box is not None
+    hour = box["height"] / 8
+    page.mouse.move(box["x"] + 20, box["y"] + 1.2 * hour)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 20, box["y"] + 2.2 * hour)
+    page.mouse.move(box["x"] + 20, box["y"] + 3.9 * hour)
+    page.mouse.up()
+    choice = page.locator("#choice .said")
+    expect(choice).to_contain_text("di 03/03/2026, 16:00 – 19:00")
+    expect(choice).to_contain_text("96 %")
+    expect(choice).to_contain_text("€\N{NO-BREAK SPACE}180,00")
+    page.locator(".calendar").focus()
+    page.keyboard.press("Shift+ArrowDown")
+    expect(choice).to_contain_text("16:00 – 19:00")
+    page.keyboard.press("ArrowDown")
+    expect(choice).to_contain_text("16:30 – 19:00")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Begin")).to_be_focused()
+    page.get_by_label("Begin").select_option("di 03/03/2026 20:00")
+    expect(choice).to_contain_text("20:00 – 22:30")
+    expect(page.locator(".ec-event.chosen")).to_contain_text("20:00")
+    assert axe.violations(page, "#calendar") == []
+    page.get_by_role("button", name="Verder met deze uren").click()
+    expect(page.locator("#choice .said")).to_contain_text("20:00 – 22:30")
+    assert {url.split("/")[2] for url in asked} == {platform.url.split("/")[2]}
+    assert said == []
+    context.close()
+
+
+HOURS = st.tuples(st.integers(0, 20), st.integers(1, 6), st.sampled_from([0.9, 0.95, 0.99]))
+
+
+@given(st.lists(HOURS, max_size=8))
+def test_spans_are_the_hours_of_the_windows_apart_from_each_other(hours: list[tuple[int, int, float]]) -> None:
+    windows = [Window(NOON + timedelta(hours=a), NOON + timedelta(hours=a + n), sure) for a, n, sure in hours]
+    spans = free_spans(windows)
+    covered = {hour for a, n, _ in hours for hour in range(a, a + n)}
+    assert {hour for hour in range(30) if any(one.start <= NOON + timedelta(hours=hour) < one.end for one in spans)} == covered  # fmt: skip
+    assert all(before.end < after.start for before, after in pairwise(spans))
+    for one in windows:
+        (span,) = [span for span in spans if span.start <= one.start and one.end <= span.end]
+        assert span.lowest <= one.probability <= span.highest
