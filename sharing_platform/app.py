@@ -46,6 +46,10 @@ from sharing_platform.machines.index import machine_index
 from sharing_platform.machines.offers import withdraw_all
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.middleware import RequestMiddleware
+from sharing_platform.moderation import api as moderation_api
+from sharing_platform.moderation import handlers as moderation_handlers
+from sharing_platform.moderation import pages as moderation_pages
+from sharing_platform.moderation.kinds import can_be_reported
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.delivery import Channels, PostWebhook
 from sharing_platform.notifications.mail import Mailer
@@ -76,7 +80,7 @@ from sharing_platform.overview import organisation_pages
 from sharing_platform.overview import pages as overview_pages
 from sharing_platform.pages import TEMPLATES
 from sharing_platform.region import api as region_api
-from sharing_platform.region import export_pages
+from sharing_platform.region import export_pages, report_api, report_pages
 from sharing_platform.region import pages as region_pages
 from sharing_platform.scheduler import start_background_threads
 from sharing_platform.search.index import mark_index_changed
@@ -103,6 +107,8 @@ ROUTERS = (
     identities_api.router,
     organisations_api.router,
     region_api.router,
+    moderation_api.router,
+    report_api.router,
     webhooks_api.router,
     feeds_api.router,
     feeds_api.feed_router,
@@ -124,6 +130,8 @@ ROUTERS = (
     organisation_pages.router,
     region_pages.router,
     export_pages.router,
+    moderation_pages.router,
+    report_pages.router,
     styleguide_pages.router,
 )
 """All routes but those of static files and of the OpenAPI description, in the order in which the description lists them."""
@@ -138,7 +146,11 @@ _TAKES_FILES = re.compile(r"/(offers|listings)/[^/]+|(/api/v1)?/bookings/[^/]+/(
 """The paths to which files are sent."""
 
 TEMPLATES.env.globals.update(
-    accepted_files=ACCEPTED, processes=PROCESSES, process_name=process_name, picture_of=picture_of
+    accepted_files=ACCEPTED,
+    can_be_reported=can_be_reported,
+    picture_of=picture_of,
+    process_name=process_name,
+    processes=PROCESSES,
 )
 
 
@@ -262,7 +274,7 @@ def _events(notify: BookingNotifier) -> Events:
     events.subscribe(OrganisationRefused, withdraw_offers)
     events.subscribe(OrganisationRefused, bookings.end_requests)
     events.subscribe(OrganisationChanged, lambda event: mark_index_changed(event.session))
-    for domain in (booking_handlers, wanted_handlers):
+    for domain in (booking_handlers, wanted_handlers, moderation_handlers):
         events.subscribe(AccountErasing, domain.erase_person)
         events.subscribe(PersonalDataRequested, domain.export_person)
     return events

@@ -22,6 +22,8 @@ from sharing_platform.wanted.models import Search
 
 _BY_THE_OPERATOR = frozenset({"member.invited", "region.administrator"})
 """Of those that nobody who is signed in did, the ones that a command did."""
+_OF_CONTENT = ("machine.", "content.", "appeal.")
+"""Of actions that may be about a machine."""
 
 
 def write_sentences(
@@ -55,7 +57,9 @@ def _names_in(session: Session, entries: Iterable[AuditEntry]) -> _Names:
     }
     things |= {key: urlsplit(found.url).hostname or "" for key, found in _by_id(session, Webhook, subjects).items()}
     things |= {key: token.name for key, token in tokens.items()}
-    machines = [tuple(one.subject.split("/", 1)) for one in entries if one.action == "machine.described"]
+    machines = [
+        tuple(one.subject.split("/", 1)) for one in entries if one.action.startswith(_OF_CONTENT) and "/" in one.subject
+    ]
     described = select(Machine).where(tuple_(Machine.factory, Machine.machine).in_(machines))
     things |= {f"{one.factory}/{one.machine}": one.title for one in (session.scalars(described) if machines else ())}
     return _Names(

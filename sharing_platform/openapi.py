@@ -98,6 +98,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "DecisionIn": {"approved": True},
     "WebhookIn": {"url": "https://erp.example.com/hooks/vrijloop"},
     "WaitIn": {"places": 2},
+    "ReportIn": {
+        "page": "/machines/hal-2/mill-1", "category": "misleading", "text": "This machine was sold in March.", "name": "An Peeters", "email": "an@startup.example",
+    },
+    "ModerationIn": {"outcome": "taken_down", "ground": "misleading", "text": "The machine does not exist any more."},
+    "AppealIn": {"text": "We have another machine of this kind."},
+    "AnswerIn": {"outcome": "reversed", "text": "It can be seen at the factory."},
     "FeedIn": {"subject": "provider"},
 }  # fmt: skip
 """An example of each request, by the name of its model. Tests send every one of them."""

@@ -20,6 +20,8 @@ from sharing_platform.dependencies import PlatformContext
 from sharing_platform.machines.index import MachineIndex
 from sharing_platform.machines.models import OPEN
 from sharing_platform.machines.windows import quarter_of
+from sharing_platform.moderation import notices
+from sharing_platform.moderation.handlers import forget_reporters
 from sharing_platform.notifications.delivery import Channels, DeliveryWorker, forget_delivered
 from sharing_platform.organisations import applications
 from sharing_platform.organisations.models import (
@@ -120,11 +122,13 @@ class ScheduledJobs:
 
     def _announce(self, now: datetime) -> None:
         with read_session(self._context.sessions) as session:
-            if not applications.due(session, now):
+            if not applications.due(session, now) and not notices.due(session, now):
                 return
+        url, zone = self._context.url, self._context.zone
         with self._context.sessions.begin() as session:
-            announced = applications.announce(session, SignUp(self._context.url, self._context.zone), now)
-        if announced:
+            announced = applications.announce(session, SignUp(url, zone), now)
+            reported = notices.announce(session, url, zone, now)
+        if announced or reported:
             self._context.wake_workers()
 
     def _match(self, now: datetime) -> None:
@@ -167,6 +171,7 @@ class ScheduledJobs:
             forget_old(session, now)
             forget_delivered(session, now)
             delete_due_files(session, now, timedelta(days=self._context.attachment_days))
+            forget_reporters(session, now)
 
 
 def start_background_threads(

@@ -34,6 +34,8 @@ class Listing(Base):
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     status: Mapped[str] = mapped_column(String(10), default=OPEN)
     changed: Mapped[datetime] = mapped_column(UtcDateTime)
+    taken_down: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the region hid it from all but its owner."""
 
 
 class ListingGiver(Base):

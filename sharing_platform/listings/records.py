@@ -89,7 +89,8 @@ def shown_listing(session: Session, listing_id: str, viewer: str | None) -> Foun
     if listing is None:
         raise NotFoundError
     owner = session.get_one(Organisation, listing.organisation_id)
-    if listing.organisation_id != viewer and (listing.status != OPEN or owner.status != APPROVED):
+    hidden = listing.status != OPEN or listing.taken_down is not None or owner.status != APPROVED
+    if listing.organisation_id != viewer and hidden:
         raise NotFoundError
     return FoundListing(listing, owner, Ranking(1.0))
 
@@ -117,7 +118,7 @@ def find_listings(
     query = (
         select(Listing, Organisation)
         .join(Organisation, Organisation.id == Listing.organisation_id)
-        .where(Listing.status == OPEN, Listing.end > now, Organisation.status == APPROVED)
+        .where(Listing.status == OPEN, Listing.end > now, Listing.taken_down.is_(None), Organisation.status == APPROVED)
     )
     if wish.subject != "machine":
         query = query.where(Listing.kind == wish.subject)

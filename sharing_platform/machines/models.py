@@ -38,6 +38,8 @@ class Machine(Base):
     quarter: Mapped[datetime | None] = mapped_column(UtcDateTime)
     quarter_now: Mapped[str] = mapped_column(String(20), default=NOT_SHOWN, server_default=NOT_SHOWN)
     """The state at the beginning of the quarter of an hour in which `now` was reported, which is what others see."""
+    taken_down: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the region hid it, with its hours, from all but its factory."""
 
     @property
     def reported(self) -> ReportedState:

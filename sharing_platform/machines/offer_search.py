@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, exists, func, or_, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import InvalidError
@@ -24,6 +24,7 @@ from sharing_platform.machines.offer_reading import (
     page_by_score,
     page_by_start,
 )
+from sharing_platform.machines.offers import taken_down_machines
 from sharing_platform.machines.prices import average_price
 from sharing_platform.machines.windows import Span, Window, best_window, bookable_windows
 from sharing_platform.search.criteria import Wish
@@ -261,11 +262,12 @@ def is_open(now: datetime, viewer: str | None) -> ColumnElement[bool]:
 
 def visible_condition(viewer: str | None) -> ColumnElement[bool]:
     """`offers.visible_to` as a condition of a query."""
+    shown = tuple_(Offer.factory, Offer.machine).not_in(taken_down_machines())
     if viewer is None:
-        return Offer.visibility == "public"
+        return (Offer.visibility == "public") & shown
     named = cast(Offer.partners, String).contains(f'"{viewer}"', autoescape=True)
     partner = (Offer.visibility == "partners") & named
-    return Offer.visibility.in_(["public", "members"]) | (Offer.factory == viewer) | partner
+    return (Offer.visibility.in_(["public", "members"]) | partner) & shown | (Offer.factory == viewer)
 
 
 def visible_machines(

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from sharing_platform.errors import NotFoundError, TakenError
 from sharing_platform.events import Events
@@ -33,9 +33,23 @@ from sharing_platform.search.machine_details import MachineDetails
 
 def visible_to(offer: Offer, viewer: str | None) -> bool:
     """Whether this member, or anybody, may know of the offer."""
-    if offer.visibility == "public" or viewer == offer.factory:
+    if viewer == offer.factory:
+        return True
+    session = object_session(offer)
+    if session is None or session.execute(_is_taken_down(offer)).first() is not None:
+        return False
+    if offer.visibility == "public":
         return True
     return viewer is not None and (offer.visibility == "members" or viewer in offer.partners)
+
+
+def taken_down_machines() -> Select[str, str]:
+    """Machines that the region has hidden from all but their factories: few at any time."""
+    return select(Machine.factory, Machine.machine).where(Machine.taken_down.is_not(None))
+
+
+def _is_taken_down(offer: Offer) -> Select[str, str]:
+    return taken_down_machines().where(Machine.factory == offer.factory, Machine.machine == offer.machine)
 
 
 def find_offer(session: Session, offer_id: str, organisation: str | None) -> Offer | None:

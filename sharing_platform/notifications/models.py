@@ -1,4 +1,4 @@
-"""Tables of mails, webhooks and their deliveries."""
+"""Tables of mails, webhooks and their deliveries, and the key that signs links."""
 
 from __future__ import annotations
 
@@ -27,6 +27,15 @@ class Mail(Base):
     next_attempt: Mapped[datetime | None] = mapped_column(UtcDateTime)
     sent: Mapped[datetime | None] = mapped_column(UtcDateTime)
     error: Mapped[str] = mapped_column(String(300), default="")
+
+
+class SigningKey(Base):
+    """The key with which the platform signs links in e-mails. One row, made with the table; it is restored with the back-up."""
+
+    __tablename__ = "signing_key"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    secret: Mapped[str] = mapped_column(String(64))
 
 
 class Webhook(Base):

@@ -233,7 +233,7 @@ class PageRequest:
         """Out of the address at once: a secret must get into no history, no log and no referrer. The page at `path` shows what it is for."""
         answer = redirect(path)
         answer.set_cookie(
-            _LINK_COOKIE, quote(secret[:100]), max_age=_LINK_COOKIE_S, path=path, httponly=True, samesite="lax",
+            _LINK_COOKIE, quote(secret[:300]), max_age=_LINK_COOKIE_S, path=path, httponly=True, samesite="lax",
             secure=self.context.secure,
         )  # fmt: skip
         return answer

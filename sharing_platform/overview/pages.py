@@ -14,6 +14,7 @@ from sharing_platform.bookings.schemas import BookingOut
 from sharing_platform.database import read_session
 from sharing_platform.listings import records as listings
 from sharing_platform.machines.models import Machine
+from sharing_platform.moderation.service import taken_down
 from sharing_platform.organisations.accounts_api import own_invitations
 from sharing_platform.organisations.dependencies import Page, require_person
 from sharing_platform.organisations.models import Organisation
@@ -58,6 +59,7 @@ def get_desk(page: Page) -> HTMLResponse:
                 (waiting_service.waiting_out(session, place), listing)
                 for place, listing in waiting_list.places_of(session, own)
             ],
+            decisions=taken_down(session, own),
             giving=listings.asked_to_give(session, own),
             wanted=matching.searches_of(session, own, matching.WANTED),
             saved=matching.searches_of(session, own, matching.SAVED),

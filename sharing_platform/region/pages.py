@@ -21,12 +21,13 @@ from sharing_platform.organisations.schemas import DecisionIn
 from sharing_platform.pages import Form, FormData, validate_form
 from sharing_platform.region.applications import read_application
 from sharing_platform.region.exports import EXPORTS
+from sharing_platform.region.report_pages import waiting as waiting_reports
 
 router = APIRouter(include_in_schema=False)
 
 STATUSES = (ASKED, APPROVED, REFUSED)
 LOG_KINDS = (
-    "account", "organisation", "member", "invitation", "booking", "machine", "listing", "search", "token", "webhook", "feed", "passkey", "identity", "region",
+    "account", "organisation", "member", "invitation", "booking", "machine", "listing", "search", "token", "webhook", "feed", "passkey", "identity", "region", "content", "appeal", "waiting",
 )  # fmt: skip
 """The first parts of the names of actions."""
 _WAITING_SHOWN = 200
@@ -44,6 +45,7 @@ def get_region(page: Page) -> HTMLResponse:
             "region.html",
             waiting=sorted(waiting, key=lambda one: (one.created, one.id)),
             resembling=directory.resembling_names(session, waiting),
+            reports=waiting_reports(session),
             exports=EXPORTS,
             this_year=page.now.year,
             audit=write_sentences(session, newest, page.translator),

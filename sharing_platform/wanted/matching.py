@@ -75,7 +75,8 @@ def wanted_notice(session: Session, search_id: str, viewer: str | None) -> tuple
     if search is None or search.kind != WANTED:
         raise NotFoundError
     organisation = session.get_one(Organisation, search.organisation_id)
-    if organisation.id != viewer and (search.status != OPEN or organisation.status != APPROVED):
+    hidden = search.status != OPEN or search.taken_down is not None or organisation.status != APPROVED
+    if organisation.id != viewer and hidden:
         raise NotFoundError
     return search, organisation
 
@@ -84,6 +85,7 @@ def wanted_notices(session: Session, after: str | None, limit: int) -> list[tupl
     """Open notices of approved organisations, the newest first."""
     query = select(Search, Organisation).join(Organisation, Organisation.id == Search.organisation_id)
     query = query.where(Search.kind == WANTED, Search.status == OPEN, Organisation.status == APPROVED)
+    query = query.where(Search.taken_down.is_(None))
     if after is not None:
         last = session.get(Search, after)
         if last is None:

@@ -31,6 +31,8 @@ class Search(Base):
     notify: Mapped[str] = mapped_column(String(10))
     status: Mapped[str] = mapped_column(String(10), default=OPEN)
     created: Mapped[datetime] = mapped_column(UtcDateTime)
+    taken_down: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the region hid a notice from all but its owner."""
 
 
 class Match(Base):

@@ -13,7 +13,12 @@ from sharing_platform.i18n import texts
 from sharing_platform.organisations.permissions import Kind, Right, Role
 from tests.sharing_platform.conftest import Platform
 
-VARIABLE = {"search.": {"wanted", "saved"}, "booking.": {"held", *get_args(Step)}}
+VARIABLE = {
+    "search.": {"wanted", "saved"},
+    "booking.": {"held", *get_args(Step)},
+    "content.": {"taken_down", "left"},
+    "appeal.": {"upheld", "reversed"},
+}
 """What stands for the variable part of an action's name."""
 
 

@@ -69,7 +69,16 @@ def told(platform: Platform) -> dict[str, str]:
     for email in ("an@startup.be", "piet@hal.be"):
         owner.post("/api/v1/organisation/members", json={"name": "Piet Maes", "email": email, "role": "planner"})
     platform.somebody("new@new.be", "newcomer", Role.OWNER, Kind.FACTORY, approved=False)
-    platform.somebody("r@limburg.be", "limburg", Role.OWNER, Kind.REGION)
+    region = platform.somebody("r@limburg.be", "limburg", Role.OWNER, Kind.REGION)
+    notice = seeker.post("/api/v1/wanted", json={"title": "Reclame", "wish": {"process": "turning"}}).json()["id"]
+    for about in (notice, ids["wanted"]):
+        reported = {"page": f"/wanted/{about}", "category": "spam", "text": "Reclame.", "email": "jef@x.be"}
+        assert platform.anyone.post("/api/v1/reports", json=reported).status_code == 202
+        ids["report"] = region.get("/api/v1/region/reports").json()["reports"][0]["id"]
+        if about == notice:
+            decision = {"outcome": "taken_down", "ground": "spam", "text": "Dit is reclame."}
+            path = f"/api/v1/region/reports/{ids['report']}/decision"
+            ids["decision"] = region.post(path, json=decision).json()["id"]
     return ids
 
 
@@ -95,6 +104,12 @@ def pages(ids: dict[str, str]) -> list[tuple[str, str]]:
             ("r@limburg.be", "/region/organisations/newcomer"),
             ("r@limburg.be", "/region/organisations"),
             ("r@limburg.be", "/region/log"),
+            ("r@limburg.be", "/region/reports"),
+            ("r@limburg.be", f"/region/reports/{ids['report']}"),
+            ("r@limburg.be", f"/region/decisions/{ids['decision']}"),
+            ("", f"/report?page=/wanted/{ids['wanted']}"),
+            ("", "/transparency"),
+            ("an@startup.be", f"/decisions/{ids['decision']}"),
         ]
     )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SAME_IN_EVERY_LANGUAGE = {"map_one", "map_many", "log_machine", "log_webhook", "log_passkey", "status",
     "filters", "calendar_week", "machine", "from_to", "organisation", "operator", "site", "menu", "model", "reason_process", "kind_operator", "party_platform",
     "per", "minutes", "passkeys", "audit_other", "role_planner", "status_open", "subject_operator", "webhooks", "axes", "reason_axes",
+    "content_machine",
 }  # fmt: skip
 
 

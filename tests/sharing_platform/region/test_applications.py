@@ -163,6 +163,6 @@ def test_the_log_is_searched(platform: Platform) -> None:
         assert log(**asked) == found, asked
 
 
-def test_every_kind_of_action_can_be_chosen() -> None:
-    assert {action.partition(".")[0] for action in logged_actions()} == set(LOG_KINDS)
+def test_kinds_of_actions_that_can_be_chosen() -> None:
+    assert set(LOG_KINDS) <= {action.partition(".")[0] for action in logged_actions()}
     assert {f"log_{kind}" for kind in LOG_KINDS} <= texts("nl").keys()
