@@ -45,7 +45,7 @@ def post_state(booking_id: str, page: Page, form: FormData) -> Response:
         if error.status == 404:
             raise
         return _page(page, actor, booking_id, error, {}, form)
-    return page.redirect(f"/bookings/{booking_id}", "saved")
+    return page.redirect("/desk" if form.get("back") == "desk" else f"/bookings/{booking_id}", "saved")
 
 
 def _ask_whether_sure(page: PageRequest, actor: Actor, booking_id: str, step: StepIn) -> HTMLResponse:

@@ -43,6 +43,7 @@ def get_desk(page: Page) -> HTMLResponse:
         def bookings(party: Party, states: frozenset[State]) -> list[BookingOut]:
             return _by_request(service.list_bookings(session, actor, party, states, _SHOWN, None, now).bookings)
 
+        machines = list(session.scalars(select(Machine).where(Machine.factory == own).order_by(Machine.title)))
         waiting = service.waiting_for_answer(session, own, now) if actor.approved else []
         return page.render(
             "desk.html",
@@ -53,7 +54,8 @@ def get_desk(page: Page) -> HTMLResponse:
             given=bookings(Party.PROVIDER, FIRM),
             asked=bookings(Party.SEEKER, FIRM | PENDING),
             over=bookings(Party.SEEKER, ended)[-5:],
-            machines=list(session.scalars(select(Machine).where(Machine.factory == own).order_by(Machine.title))),
+            machines=machines,
+            calendar_machines=[{"id": one.machine, "title": one.title} for one in machines],
             listings=listings.own_listings(session, own),
             waits=[
                 (waiting_service.waiting_out(session, place), listing)

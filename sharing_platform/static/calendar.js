@@ -14,16 +14,12 @@
   let chosen = null;
 
   const clock = (text) => new Date(`${text}Z`).getTime();
-  const text = (moment) => new Date(moment).toISOString().slice(0, 16);
-  const wall = (date) => date.getTime() - date.getTimezoneOffset() * 60_000; // what a clock on the wall shows, of a Date of the calendar's
-  const day = (moment) => text(moment).slice(0, 10);
+  const { wall, text, day, items: fetched } = window.calendarFrame;
   const holding = (start, end) => free.find((one) => one.start <= start && end <= one.end);
 
   async function items({ start, end }) {
     const asked = new URLSearchParams({ machine: place.dataset.calendar, start: day(wall(start)), end: day(wall(end)) });
-    const answer = await fetch(`/parts/calendar?${asked}`, { headers: { Accept: "application/json" } });
-    if (!answer.ok) throw new Error(String(answer.status));
-    const found = (await answer.json()).items;
+    const found = await fetched(`/parts/calendar?${asked}`);
     free = found.filter((one) => one.offer).map((one) => ({ start: clock(one.start), end: clock(one.end), offer: one.offer }));
     // Over what stands in the background somebody can drag; a month shows only what does not.
     const shown = found.flatMap((one, number) => {
@@ -100,14 +96,6 @@
     return { domNodes: [inner] };
   }
 
-  // The calendar calls itself a table, but events are no cells of one; who cannot see it has the list of free hours and the fields.
-  function plain() {
-    for (const one of grid.querySelectorAll(".ec, .ec *"))
-      for (const { name, value } of [...one.attributes])
-        if (/^aria-(col|row)/.test(name) || (name === "role" && /^(table|cell|row|column)/.test(value))) one.removeAttribute(name);
-    for (const one of grid.querySelectorAll(".ec-main")) one.tabIndex = 0; // it scrolls
-  }
-
   const KEYS = {
     ArrowDown: [STEP, 0], ArrowUp: [-STEP, 0], ArrowRight: [48 * STEP, 0], ArrowLeft: [-48 * STEP, 0],
     "Shift+ArrowDown": [0, STEP], "Shift+ArrowUp": [0, -STEP],
@@ -127,32 +115,21 @@
 
   place.hidden = false;
   const phone = matchMedia("(max-width: 48rem)").matches;
-  const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   const week = phone ? "timeGridDay" : "timeGridWeek";
-  const calendar = EventCalendar.create(grid, {
+  const calendar = window.calendarFrame.open(grid, texts, {
     view: week,
     views: { timeGridDay: { duration: { days: 3 }, dateIncrement: { days: 3 } }, dayGridMonth: { dayHeaderFormat: { weekday: "short" } } },
     headerToolbar: { start: "prev,next today", center: "title", end: `${week},dayGridMonth` },
-    buttonText: (known) => ({ ...known, ...texts.buttons }),
-    locale: texts.locale,
     date: place.dataset.first,
-    firstDay: 1,
-    allDaySlot: false,
     height: phone ? "30rem" : "36rem",
     slotDuration: "01:00",
     slotHeight: 32,
     snapDuration: "00:30",
     scrollTime: place.dataset.scroll,
-    slotLabelFormat: time,
-    eventTimeFormat: time,
-    dayHeaderFormat: { weekday: "short", day: "numeric", month: "numeric" },
-    titleFormat: { year: "numeric", month: "long", day: "numeric" },
     highlightedDates: [place.dataset.today],
-    lazyFetching: false,
     eventSources: [{ events: items }],
     eventFilter: ({ event, view }) => event.display === "background" || !event.extendedProps.ofMonth === view.type.startsWith("timeGrid") || event.id === CHOSEN,
     eventContent: content,
-    eventAllUpdated: () => requestAnimationFrame(plain),
     selectable: true,
     selectLongPressDelay: 350,
     selectConstraint: ({ start, end, allDay }) => !allDay && Boolean(holding(wall(start), wall(end))),

@@ -28,6 +28,10 @@
   narrow.addEventListener("change", setReach);
   form.addEventListener("submit", showResults);
   document.addEventListener("keydown", (event) => event.key === "Escape" && covers() && close());
+  // What is ticked to be compared stays so while somebody goes on searching.
+  form.addEventListener("htmx:configRequest", (event) => {
+    for (const one of document.querySelectorAll("#offers [name=with]:checked, #compare [type=hidden][name=with]")) event.detail.formData.append("with", one.value);
+  });
   // A browser says "change" of a field when it loses the focus, also to the button that shows what is new. The sheet has no such button, and says how
   // many machines there are.
   form.addEventListener(

@@ -80,3 +80,29 @@ def test_a_request_with_parts_is_one_row_and_feeds_have_names(platform: Platform
     shown = planner.get("/organisation").text
     assert '<option value="machine:mill-1">Freesbank DMU 50</option>' in shown
     assert {"<div>Freesbank DMU 50</div>", "<div>Bij ons geboekt</div>"} <= set(re.findall(r"<div>[^<]*</div>", shown))
+
+
+def test_requests_are_answered_without_opening_each(platform: Platform) -> None:
+    """Accepted with a click, declined with a reason, as on the page of the request; whoever may not answer is offered neither."""
+    platform.machine("mill-1", "Freesbank DMU 50")
+    planner = platform.somebody("p@hal.be", "hal-2", Role.PLANNER, Kind.FACTORY)
+    member = platform.somebody("m@hal.be", "hal-2", Role.MEMBER)
+    seeker = platform.somebody("s@seeker.be", "seeker", Role.OWNER)
+    made = []
+    for name, start in (("o1", 6), ("o2", 30)):
+        platform.offer(name, start, 6, booking="on_request")
+        made.append(seeker.post(f"/api/v1/offers/{name}/booking", json={}).json()["id"])
+    desk = planner.get("/desk").text
+    assert [desk.count(f'action="/bookings/{one}/state"') for one in made] == [2, 2]
+    assert "/state" not in member.get("/desk").text
+    accepted = planner.post(f"/bookings/{made[0]}/state", data={"state": "accepted", "back": "desk"})
+    assert (accepted.status_code, accepted.headers["location"]) == (303, "/desk?done=saved")
+    answer = {"state": "declined", "message": "Die dag is er onderhoud.", "hours": "release", "back": "desk"}
+    planner.post(f"/bookings/{made[1]}/state", data=answer)
+    assert "Die dag is er onderhoud." in seeker.get(f"/bookings/{made[1]}").text
+    assert "Er zijn geen aanvragen te beantwoorden." in planner.get("/desk").text
+    assert [one["id"] for one in platform.anyone.get("/api/v1/offers").json()["offers"]] == ["o2"], (
+        "its hours are free again"
+    )
+    elsewhere = planner.post(f"/bookings/{made[0]}/state", data={"state": "accepted", "back": "//evil.example"})
+    assert elsewhere.headers["location"].startswith("/bookings/")
