@@ -61,6 +61,8 @@ from sharing_platform.organisations import (
     identity_pages,
     passkey_pages,
     passkeys_api,
+    settings_api,
+    settings_pages,
     webhooks_api,
 )
 from sharing_platform.organisations import api as organisations_api
@@ -103,6 +105,7 @@ ROUTERS = (
     waiting_api.router,
     wanted_api.router,
     accounts_api.router,
+    settings_api.router,
     passkeys_api.router,
     identities_api.router,
     organisations_api.router,
@@ -119,6 +122,7 @@ ROUTERS = (
     listing_pages.router,
     wanted_pages.router,
     account_pages.router,
+    settings_pages.router,
     passkey_pages.router,
     identity_pages.router,
     overview_pages.router,
@@ -197,7 +201,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         webhooks.configure(session, settings.webhooks, now())
         warn_of_strangers(session, settings.identity_providers)
     channels = Channels(
-        settings.mailer, settings.sender, settings.post, settings.private_webhooks, settings.webhook_ports
+        settings.mailer, settings.sender, settings.post, settings.private_webhooks, settings.webhook_ports, url
     )
     index = machine_index()
     wakers: list[Callable[[], None]] = []

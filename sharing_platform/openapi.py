@@ -98,6 +98,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "DecisionIn": {"approved": True},
     "WebhookIn": {"url": "https://erp.example.com/hooks/vrijloop"},
     "WaitIn": {"places": 2},
+    "AccountIn": {"name": "An Peeters", "language": "nl", "mail_hour": 7, "mails": {"matches": "daily"}},
+    "AddressIn": {"email": "an.peeters@startup.example", "password": "a sentence that is long enough"},
     "ReportIn": {
         "page": "/machines/hal-2/mill-1", "category": "misleading", "text": "This machine was sold in March.", "name": "An Peeters", "email": "an@startup.example",
     },

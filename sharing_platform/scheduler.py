@@ -22,9 +22,11 @@ from sharing_platform.machines.models import OPEN
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.moderation import notices
 from sharing_platform.moderation.handlers import forget_reporters
+from sharing_platform.notifications import digests
 from sharing_platform.notifications.delivery import Channels, DeliveryWorker, forget_delivered
 from sharing_platform.organisations import applications
 from sharing_platform.organisations.models import (
+    Account,
     IdentityAttempt,
     Invitation,
     KnownDevice,
@@ -106,6 +108,7 @@ class ScheduledJobs:
             self._context.live.publish_quarter(quarter_of(now))
             self._advance(now)
             self._announce(now)
+            self._send_digests(now)
             if self._matched is None or now - self._matched >= self._match_every:
                 self._matched = now
                 self._match(now)
@@ -129,6 +132,16 @@ class ScheduledJobs:
             announced = applications.announce(session, SignUp(url, zone), now)
             reported = notices.announce(session, url, zone, now)
         if announced or reported:
+            self._context.wake_workers()
+
+    def _send_digests(self, now: datetime) -> None:
+        zone = self._context.zone
+        with read_session(self._context.sessions) as session:
+            due = digests.due_accounts(session, zone, now)
+        for account_id in due:
+            with self._context.sessions.begin() as session:
+                digests.send(session, session.get_one(Account, account_id, with_for_update=True), zone, now)
+        if due:
             self._context.wake_workers()
 
     def _match(self, now: datetime) -> None:

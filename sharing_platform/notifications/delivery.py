@@ -36,13 +36,14 @@ _CLAIM = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Channels:
-    """How messages leave the platform. Without a `mailer`, e-mails stay queued."""
+    """How messages leave the platform. Without a `mailer`, e-mails stay queued. `url`: the platform's public address."""
 
     mailer: Mailer | None
     sender: str
     post: PostWebhook
     private_webhooks: bool
     webhook_ports: Collection[int] = (HTTPS,)
+    url: str = ""
 
 
 class DeliveryWorker:
@@ -102,7 +103,7 @@ class DeliveryWorker:
     def _send(self, mailer: Mailer, mail: Mail) -> None:
         why = ""
         try:
-            mailer.send(as_message(mail, self._channels.sender))
+            mailer.send(as_message(mail, self._channels.sender, self._channels.url))
         except NotSentError as error:
             why = str(error)
         with self._sessions.begin() as session:

@@ -10,15 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
+from email.policy import default
 from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy.orm import Session
 
 from sharing_platform.i18n import Translator
-from sharing_platform.notifications.models import Mail
+from sharing_platform.i18n import texts as texts_of
+from sharing_platform.notifications.models import DigestItem, Mail
+from sharing_platform.notifications.preferences import How, can_be_stopped, how_to_tell, kind_of, settings_of
+from sharing_platform.notifications.signed_links import LinkTo, signed
 
 _TIMEOUT_S = 20.0
+_WIDEST_LINE = 900
 
 
 class NotSentError(Exception):
@@ -124,36 +129,60 @@ def queue_mail(
     **values: object,
 ) -> Mail | None:
     """Queue a mail with the texts `mail_<key>_subject` and `mail_<key>_text` in the recipient's language. `parts`: of a request with several, when
-    they begin and end. Returns it, to be completed; None for accounts that were erased, which get none."""
+    they begin and end. Returns it, to be completed; None for accounts that were erased, which get none, and for what its recipient wants in a summary or not at all."""
     if account.erased is not None:
         return None
     translator = Translator(account.language, zone)
     texts = {name: translator.format_value(value) for name, value in values.items()}
     periods = "\n".join(" – ".join(translator.format_value(moment) for moment in part) for part in parts)
+    subject = " ".join(translator(f"mail_{key}_subject", **texts).split())
+    text = translator(f"mail_{key}_text", **texts)
+    text += f"\n\n{translator('mail_parts', parts=periods)}" if periods else ""
+    kind = kind_of(key)
+    if kind is not None and account.id is not None:
+        how = how_to_tell(settings_of(session, account.id), kind)
+        if how is How.DAILY:
+            item = DigestItem(id=str(uuid.uuid4()), account_id=account.id, kind=kind, subject=subject, text=text)
+            item.created = now
+            session.add(item)
+        if how is not How.AT_ONCE:
+            return None
+    hello = translator("mail_hello", name=account.name) if account.name else translator("mail_hello_unknown")
     mail = Mail(
         id=str(uuid.uuid4()),
         account_id=account.id,
         to=account.email,
-        subject=" ".join(translator(f"mail_{key}_subject", **texts).split()),
-        text=(translator("mail_hello", name=account.name) if account.name else translator("mail_hello_unknown"))
-        + "\n\n"
-        + translator(f"mail_{key}_text", **texts)
-        + (f"\n\n{translator('mail_parts', parts=periods)}" if periods else "")
-        + "\n\n"
-        + translator("site"),
+        subject=subject,
+        text=f"{hello}\n\n{text}\n\n{translator('site')}",
         created=now,
         next_attempt=now,
     )
     session.add(mail)
+    if kind is not None and account.id is not None and can_be_stopped(kind):
+        let_stop(session, mail, account, kind)
     return mail
 
 
-def as_message(mail: Mail, sender: str) -> EmailMessage:
-    """As it goes over the wire. Policies of `EmailMessage` refuse line breaks in headers."""
-    message = EmailMessage()
+def let_stop(session: Session, mail: Mail, account: Recipient, kind: str) -> None:
+    """Its recipient can end e-mails of this kind from the e-mail itself, without signing in."""
+    mail.unsubscribe = signed(session, LinkTo.MAILS, f"{account.id}/{kind}")
+    mail.text += f"\n\n{texts_of(account.language)['mail_stop']}"
+
+
+def as_message(mail: Mail, sender: str, url: str = "") -> EmailMessage:
+    """As it goes over the wire. Policies of `EmailMessage` refuse line breaks in headers. `url`: the platform's public address. Mail programs offer a button with which no
+    more of its kind come (RFC 8058), where that is a choice."""
+    # Its usual width breaks long addresses in headers into encoded words, which no mail program takes for one (RFC 5322 allows 998).
+    message = EmailMessage(default.clone(max_line_length=_WIDEST_LINE))
     message["From"], message["To"], message["Subject"] = sender, mail.to, mail.subject
     message["Date"] = mail.created
     message["Message-ID"] = f"<{mail.id}@{sender.partition('@')[2] or 'localhost'}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(mail.text)
+    text = mail.text
+    if mail.unsubscribe is not None:
+        link = f"{url}/unsubscribe/{mail.unsubscribe}"
+        message["List-Unsubscribe"] = f"<{link}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        text = f"{mail.text} {link}"
+    message.set_content(text)
     return message

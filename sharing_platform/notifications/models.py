@@ -12,7 +12,8 @@ from sharing_platform.database import Base, UtcDateTime
 
 
 class Mail(Base):
-    """An e-mail. `next_attempt` is null once it has been sent or given up. Its text is removed then: it may carry a link."""
+    """An e-mail. `next_attempt` is null once it has been sent or given up. Its text is removed then: it may carry a link. `unsubscribe`: the last part of the link with which
+    no more of its kind are sent, for those that can be off."""
 
     __tablename__ = "mail"
     __table_args__ = (Index("mail_due", "next_attempt"),)
@@ -27,6 +28,31 @@ class Mail(Base):
     next_attempt: Mapped[datetime | None] = mapped_column(UtcDateTime)
     sent: Mapped[datetime | None] = mapped_column(UtcDateTime)
     error: Mapped[str] = mapped_column(String(300), default="")
+    unsubscribe: Mapped[str | None] = mapped_column(String(300))
+
+
+class MailSettings(Base):
+    """What somebody chose about e-mails. `hour`: of the day (local), at which summaries go; `choices`: a `preferences.How` by kind; what is not in it goes at once."""
+
+    __tablename__ = "mail_settings"
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    hour: Mapped[int] = mapped_column(Integer)
+    choices: Mapped[dict[str, str]] = mapped_column(JSON)
+
+
+class DigestItem(Base):
+    """Something that waits for somebody's summary of the day."""
+
+    __tablename__ = "digest_item"
+    __table_args__ = (Index("digest_by_account", "account_id", "created"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    subject: Mapped[str] = mapped_column(String(300))
+    text: Mapped[str] = mapped_column(Text)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class SigningKey(Base):

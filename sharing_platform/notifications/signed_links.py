@@ -22,6 +22,8 @@ class LinkTo(StrEnum):
 
     REPORT = "report"
     """What became of a report. The value is its id."""
+    MAILS = "mails"
+    """No more e-mails of a kind. The value: account and kind."""
 
 
 def signed(session: Session, purpose: LinkTo, value: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from sharing_platform.dependencies import Context, PlatformContext, ReadSession, client_address
-from sharing_platform.organisations import invitations, personal_data, service
+from sharing_platform.organisations import account_settings, invitations, personal_data, service
 from sharing_platform.organisations.accounts import SESSION_LIFE, NewSession, SignedIn
 from sharing_platform.organisations.dependencies import Device, Person
 from sharing_platform.organisations.devices import DEVICE_LIFE
@@ -34,6 +34,8 @@ from sharing_platform.parameters import NamePath, Uuid
 from sharing_platform.problems import problems
 
 router = APIRouter(prefix="/api/v1", tags=["people"])
+
+_YEAR_S = 31_536_000
 
 
 @router.post("/accounts", status_code=202, responses=problems(422, 429))
@@ -135,11 +137,14 @@ def account_out(session: ReadSession, person: SignedIn) -> AccountOut:
         for one, role in memberships(session, person.account.id)
     ]
     account, organisation = person.account, person.organisation
+    mails = account_settings.chosen_mails(session, person)
     return AccountOut(
         id=account.id,
         email=account.email,
         name=account.name,
         language=account.language,
+        mail_hour=mails.hour,
+        mails={name: how for name, _, how in mails.kinds},
         speaks_for=organisation.id if organisation else None,
         memberships=organisations,
     )
@@ -175,6 +180,11 @@ def keep_language(request: Request, response: Response, context: PlatformContext
     """The account's, in a browser in which none was chosen."""
     if "lang" not in request.cookies:
         response.set_cookie("lang", account.language, samesite="lax", httponly=True, secure=context.secure)
+
+
+def use_language(response: Response, context: PlatformContext, language: str) -> None:
+    """In this browser, from now on."""
+    response.set_cookie("lang", language, max_age=_YEAR_S, samesite="lax", httponly=True, secure=context.secure)
 
 
 def end_session(request: Request, response: Response, context: PlatformContext) -> None:

@@ -27,6 +27,8 @@ class Purpose(StrEnum):
     """Choose a password for an account that exists."""
     INVITATION = "invitation"
     """Make an account and become a member. The subject is the invitation."""
+    ADDRESS = "address"
+    """Another address of an account. The subject is the account."""
 
 
 def create_link(

@@ -8,7 +8,8 @@ from fastapi.responses import HTMLResponse, Response
 from sharing_platform.database import read_session
 from sharing_platform.dependencies import client_address
 from sharing_platform.errors import ConflictError, PlatformError
-from sharing_platform.organisations import identity_service, service
+from sharing_platform.i18n import LANGUAGES
+from sharing_platform.organisations import account_settings, identity_service, service
 from sharing_platform.organisations.accounts import SignedIn
 from sharing_platform.organisations.accounts_api import end_session, keep_language, keep_session
 from sharing_platform.organisations.dependencies import Page, PageRequest, require_person
@@ -232,6 +233,14 @@ def show_account(
             "identities": identity_service.of_account(session, person.account.id),
             "providers": [one.settings for one in page.context.identity_providers],
             "identity_notice": problem_elsewhere(page),
+            "mails": account_settings.chosen_mails(session, person),
+            "browsers": account_settings.browsers(
+                session, person, page.request.cookies.get(page.context.cookie, ""), page.now
+            ),
+            "settings_problems": {},
+            "address_problems": {},
+            "typed": {},
+            "language_names": LANGUAGES,
             **more,
         }
     if error is not None:

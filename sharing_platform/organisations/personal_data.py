@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.errors import ConflictError
 from sharing_platform.events import Events
-from sharing_platform.notifications.models import Mail
+from sharing_platform.notifications.models import DigestItem, Mail, MailSettings
 from sharing_platform.organisations.directory import memberships
 from sharing_platform.organisations.events import AccountErasing, PersonalDataRequested
 from sharing_platform.organisations.models import (
@@ -57,6 +57,7 @@ def export(session: Session, account: Account, events: Events) -> dict[str, Any]
     events.publish(PersonalDataRequested(session, account, data))
     mails = select(Mail).where((Mail.account_id == account.id) | (Mail.to == account.email))
     data["mails"] = [columns_of(mail, "to", "subject", "created", "sent") for mail in session.scalars(mails)]
+    data["mail_settings"] = rows_of(session, MailSettings, account, "hour", "choices")
     data["actions"] = rows_of(session, AuditEntry, account, "at", "action", "subject", "details")
     return data
 
@@ -89,6 +90,8 @@ def erase(session: Session, account: Account, events: Events, now: datetime) -> 
         IdentityAttempt,
         Membership,
         Mail,
+        MailSettings,
+        DigestItem,
     )
     for table in tables:
         session.execute(delete(table).where(table.account_id == account.id))

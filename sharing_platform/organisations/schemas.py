@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from sharing_platform.notifications.preferences import How
 from sharing_platform.organisations.permissions import Kind, Right, Role
 from sharing_platform.schemas import (
     ApiModel,
@@ -163,13 +164,48 @@ class MembershipOut(ApiModel):
     role: Role
 
 
+class AccountIn(ApiModel):
+    """What people change about their account. `mails`: how they are told of each kind of what is not essential; `mail_hour`: when a summary of the day goes, on local clocks."""
+
+    name: OrganisationName
+    language: LanguageCode
+    mail_hour: Annotated[int | None, Field(ge=0, le=23)] = None
+    mails: Annotated[dict[Annotated[str, StringConstraints(max_length=20)], How], Field(max_length=20)] = Field(
+        default_factory=dict
+    )
+
+
+class AddressIn(ApiModel):
+    """Another e-mail address, to which a link goes. The password is not needed shortly after signing in."""
+
+    email: Email
+    password: Password | None = None
+
+
+class BrowserOut(ApiModel):
+    """A browser in which one is signed in. `here`: the one that asks."""
+
+    id: str
+    since: datetime
+    until: datetime
+    here: bool
+
+
+class BrowsersOut(ApiModel):
+    """The newest first."""
+
+    browsers: list[BrowserOut]
+
+
 class AccountOut(ApiModel):
-    """Who is signed in."""
+    """Who is signed in. `mails` and `mail_hour` as in what is changed."""
 
     id: str
     email: str
     name: str
     language: str
+    mail_hour: int
+    mails: dict[str, How]
     speaks_for: str | None
     memberships: list[MembershipOut]
 

@@ -207,7 +207,7 @@ def test_a_platform_whose_mails_do_not_arrive(database_url: str) -> None:
     courier = DeliveryWorker(sessions, lambda: present[0], Channels(Refusing(), "p@hal.be", lambda *_: None, False))
     with sessions.begin() as session:
         account, _ = get_or_create_account(session, "an@startup.be", "An", "nl", present[0])
-        queue_mail(session, account, "message", "UTC", present[0], title="x", link="y")
+        queue_mail(session, account, "reset", "UTC", present[0], link="y")
     courier.deliver_due()
     assert platform_doctor(database_url)["e-mails"][0] == "ok"
     with sessions.begin() as session:
