@@ -89,6 +89,8 @@ from sharing_platform.search.index import mark_index_changed
 from sharing_platform.search.vocabulary import PROCESSES, picture_of, process_name
 from sharing_platform.styleguide import pages as styleguide_pages
 from sharing_platform.virus_scanner import VirusScanner
+from sharing_platform.unified_search import api as unified_search_api
+from sharing_platform.unified_search import pages as unified_search_pages
 from sharing_platform.wanted import api as wanted_api
 from sharing_platform.wanted import handlers as wanted_handlers
 from sharing_platform.wanted import pages as wanted_pages
@@ -104,6 +106,7 @@ ROUTERS = (
     bookings_api.listing_requests,
     waiting_api.router,
     wanted_api.router,
+    unified_search_api.router,
     accounts_api.router,
     settings_api.router,
     passkeys_api.router,
@@ -121,6 +124,7 @@ ROUTERS = (
     live_pages.router,
     listing_pages.router,
     wanted_pages.router,
+    unified_search_pages.router,
     account_pages.router,
     settings_pages.router,
     passkey_pages.router,

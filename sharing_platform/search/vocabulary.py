@@ -54,15 +54,20 @@ BY_CODE = {process.code: process for process in PROCESSES}
 BY_NAME = {name.casefold(): process for process in PROCESSES for name in process.names.values()}
 """Processes by the names that factories write instead of a code."""
 
-SYNONYMS = (
+MATERIALS = (
     ("aluminium", "alu", "aluminum"),
-    ("staal", "acier", "steel"),
-    ("roestvast staal", "inox", "rvs", "roestvrij", "stainless", "inoxydable"),
+    ("staal", "stalen", "acier", "steel"),
+    ("roestvast staal", "roestvast stalen", "inox", "rvs", "roestvrij", "stainless", "inoxydable"),
     ("messing", "laiton", "brass"),
-    ("koper", "cuivre", "copper"),
+    ("koper", "koperen", "cuivre", "copper"),
     ("titaan", "titanium", "titane"),
     ("kunststof", "plastic", "plastique", "polymeer"),
-    ("hout", "bois", "wood"),
+    ("hout", "houten", "bois", "wood"),
+)
+"""Each with its other names; the first is the one that factories write."""
+
+SYNONYMS = (
+    *MATERIALS,
     ("vijfassig", "5-assig", "5-as", "5-axis", "vijfasser", "5 axes", "5-axes"),
     ("drieassig", "3-assig", "3-as", "3-axis", "3-axes"),
     ("robot", "cobot"),

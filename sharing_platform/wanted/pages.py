@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
 
 from sharing_platform.database import read_session
-from sharing_platform.errors import NotFoundError, PlatformError
+from sharing_platform.errors import InvalidError, NotFoundError, PlatformError
 from sharing_platform.machines.index import get_machine_index
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.models import Organisation
@@ -17,10 +17,12 @@ from sharing_platform.organisations.permissions import Right, require
 from sharing_platform.pages import FormData, decimal_point, split_lines, validate_form
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.form import fields_of, wish_of_form
+from sharing_platform.search.ranking import prepare_criteria
 from sharing_platform.search.vocabulary import process_name
 from sharing_platform.wanted import matching, service
 from sharing_platform.wanted.matching import SAVED, WANTED
 from sharing_platform.wanted.models import Match
+from sharing_platform.wanted.notices import find_notices
 from sharing_platform.wanted.schemas import MatchedOut, SearchIn
 
 router = APIRouter(include_in_schema=False)
@@ -31,9 +33,21 @@ SUBJECTS = ("machine", "operator", "equipment", "know_how", "training")
 
 @router.get("/wanted")
 def get_wanted(page: Page) -> HTMLResponse:
+    """The newest first; with words or other criteria, those that fit best."""
+    asked = fields_of(page)
+    wish, problems = wish_of_form(asked)
+    filtered = wish != Wish()
     with read_session(page.context.sessions) as session:
-        found = [service.search_out(*notice) for notice in matching.wanted_notices(session, None, _MAX_SHOWN)]
-    return page.render("wanted.html", found=found)
+        try:
+            notices = (
+                find_notices(session, prepare_criteria(wish))
+                if filtered
+                else matching.wanted_notices(session, None, _MAX_SHOWN)
+            )
+        except InvalidError as error:
+            problems[error.field], notices = error.code, []
+        found = [service.search_out(*notice) for notice in notices[:_MAX_SHOWN]]
+    return page.render("wanted.html", found=found, given=asked, problems=problems, filtered=filtered)
 
 
 @router.get("/wanted/new")

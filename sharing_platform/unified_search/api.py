@@ -1,0 +1,32 @@
+"""Route of the HTTP API: a search over everything."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from sharing_platform.dependencies import Context, ReadSession
+from sharing_platform.machines.index import Index
+from sharing_platform.organisations.dependencies import MaybeActor
+from sharing_platform.organisations.permissions import viewer_of
+from sharing_platform.problems import problems
+from sharing_platform.search.parameters import SearchFor
+from sharing_platform.unified_search import service
+from sharing_platform.unified_search.schemas import SearchResults
+
+router = APIRouter(prefix="/api/v1/search", tags=["searches"])
+
+
+@router.get("", responses=problems(401, 422))
+def get_search(
+    session: ReadSession,
+    context: Context,
+    index: Index,
+    actor: MaybeActor,
+    wish: SearchFor,
+    limit: Annotated[int, Query(ge=0, le=50, description="Of each kind.")] = 10,
+) -> SearchResults:
+    """Machines with free hours, people, equipment, know-how, training and wanted notices that fit, with how many there are of each."""
+    searched = service.Searched(session, index, context.occupancy, context.now(), context.zone, viewer_of(actor))
+    return service.search_everything(searched, wish, limit)

@@ -1,0 +1,95 @@
+"""The page of a search over everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+from starlette.datastructures import QueryParams
+
+from sharing_platform.database import read_session
+from sharing_platform.errors import InvalidError
+from sharing_platform.machines.index import get_machine_index
+from sharing_platform.machines.no_results import Filter, filters_set
+from sharing_platform.organisations.dependencies import Page
+from sharing_platform.search.form import fields_of, wish_of_form
+from sharing_platform.unified_search import service
+from sharing_platform.unified_search.schemas import ListingSection, MachineSection, NoticeSection, SearchResults
+
+router = APIRouter(include_in_schema=False)
+
+_OF_LISTINGS = ("q", "near", "within_km", "day", "last_day", "process", "certificate")
+_OF_NOTICES = ("q", "near", "within_km", "process", "material", "certificate")
+
+
+@dataclass(frozen=True)
+class Section:
+    """What is found of a kind, and the page with all of it."""
+
+    kind: str
+    found: MachineSection | ListingSection | NoticeSection
+    link: str
+
+
+@router.get("/search")
+def get_search(page: Page) -> HTMLResponse:
+    asked = fields_of(page)
+    wish, problems = wish_of_form(asked)
+    filters: list[Filter] = []
+    sections: list[Section] = []
+    with read_session(page.context.sessions) as session:
+        index = get_machine_index(page.request)
+        searched = service.Searched(
+            session, index, page.context.occupancy, page.now, page.context.zone, page.viewer
+        )  # fmt: skip
+        try:
+            filters = filters_set(page, session, asked, wish, False)
+            sections = _sections(service.search_everything(searched, wish), asked)
+        except InvalidError as error:
+            problems[error.field] = error.code
+    return page.render(
+        "search.html",
+        sections=sections,
+        filters=filters,
+        given=asked,
+        problems=problems,
+        asked_for=urlencode(
+            [(key, value) for key, value in asked.multi_items() if value and key not in ("lang", "done")]
+        ),
+        total=sum(one.found.count for one in sections),
+    )
+
+
+def _sections(results: SearchResults, asked: QueryParams) -> list[Section]:
+    kinds = {
+        "operator": results.operators,
+        "equipment": results.equipment,
+        "know_how": results.know_how,
+        "training": results.trainings,
+    }
+    return [
+        Section("machine", results.machines, f"/?{_query(results.machines, asked, None)}"),
+        *(
+            Section(kind, found, f"/listings?{_query(found, asked, _OF_LISTINGS, kind=kind)}")
+            for kind, found in kinds.items()
+        ),
+        Section("notice", results.notices, f"/wanted?{_query(results.notices, asked, _OF_NOTICES)}"),
+    ]
+
+
+def _query(
+    found: MachineSection | ListingSection | NoticeSection,
+    asked: QueryParams,
+    names: tuple[str, ...] | None,
+    **more: str,
+) -> str:
+    """That finds the same on the page of the kind."""
+    kept = {key: value for key, value in asked.items() if value and key not in ("lang", "done")}
+    if names is not None:
+        kept = {name: value for name, value in kept.items() if name in names}
+    if found.by_process is not None:
+        kept.pop("q", None)
+        kept["process"] = found.by_process
+    return urlencode({**more, **kept})

@@ -1,0 +1,69 @@
+"""Answers of the HTTP API: what a search over everything finds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from pydantic import Field
+
+from sharing_platform.listings.schemas import ListingOut
+from sharing_platform.schemas import ApiModel
+from sharing_platform.wanted.schemas import SearchOut
+
+
+class MachineHit(ApiModel):
+    """A machine with free hours, and those of them that fit best. Of an anonymous one: no `factory`, and `machine` is its alias."""
+
+    factory: str | None
+    factory_name: str | None
+    machine: str
+    title: str
+    process: str
+    place: str
+    distance_km: float | None
+    offer_id: str
+    start: datetime
+    end: datetime
+    probability: float
+    price_per_hour: Decimal | None = Field(description="The lowest, without VAT; null: to be agreed.")
+
+
+class _Section(ApiModel):
+    """`count`: of all that is found; `more`: there may be more than that."""
+
+    count: int
+    more: bool = False
+    by_process: str | None = Field(
+        None,
+        description="Where nothing has all the words: the process among them, by which these were found instead.",
+    )
+
+
+class MachineSection(_Section):
+    """Machines, those that fit best first."""
+
+    found: list[MachineHit]
+
+
+class ListingSection(_Section):
+    """Listings of one kind, those that fit best first."""
+
+    found: list[ListingOut]
+
+
+class NoticeSection(_Section):
+    """Wanted notices, those that fit best first."""
+
+    found: list[SearchOut]
+
+
+class SearchResults(ApiModel):
+    """What is found of each kind, the first of it; the lists of each kind have the rest."""
+
+    machines: MachineSection
+    operators: ListingSection
+    equipment: ListingSection
+    know_how: ListingSection
+    trainings: ListingSection
+    notices: NoticeSection

@@ -1,0 +1,149 @@
+"""A search over machines, people, equipment, know-how, training and wanted notices: the same criteria, compared with each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from sharing_platform.listings import service as listing_service
+from sharing_platform.listings.records import FoundListing, find_listings
+from sharing_platform.machines.index import MachineIndex
+from sharing_platform.machines.machine_results import machines_in_order
+from sharing_platform.machines.offer_order import OfferResults, RankedOffer
+from sharing_platform.machines.offer_search import find_offers
+from sharing_platform.occupancy import Occupancy
+from sharing_platform.search.criteria import Wish
+from sharing_platform.search.product_words import processes_named
+from sharing_platform.search.ranking import PreparedCriteria, prepare_criteria
+from sharing_platform.unified_search.schemas import (
+    ListingSection,
+    MachineHit,
+    MachineSection,
+    NoticeSection,
+    SearchResults,
+)
+from sharing_platform.wanted.notices import find_notices
+from sharing_platform.wanted.service import search_out
+
+SHOWN = 4
+"""Of each kind; the page of the kind has the rest."""
+_MANY = 100
+_BATCH = 250
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What is searched, and as whom. `viewer`: the member as whom the caller sees offers."""
+
+    session: Session
+    index: MachineIndex
+    occupancy: Occupancy
+    now: datetime
+    zone: str
+    viewer: str | None
+
+
+def search_everything(searched: Searched, wish: Wish, shown: int = SHOWN) -> SearchResults:
+    """Of each kind what fits; where nothing has all the words, what is of the process that they name. Raises InvalidError as `prepare_criteria`."""
+    strict = prepare_criteria(wish)
+    named = processes_named(wish.words) if not wish.process else ()
+    process = named[0] if named else None
+    loose = prepare_criteria(wish.model_copy(update={"words": "", "process": process})) if process else None
+    return SearchResults(
+        machines=_machines(searched, strict, loose, shown),
+        **_listings(searched, strict, loose, shown),
+        notices=_notices(searched, strict, loose, shown),
+    )
+
+
+def best_machines(searched: Searched, criteria: PreparedCriteria, limit: int) -> tuple[list[RankedOffer], bool]:
+    """The best offer of each machine that fits, and whether there are more machines."""
+
+    def read(cursor: str | None) -> OfferResults:
+        return find_offers(
+            searched.session,
+            searched.index,
+            criteria,
+            searched.now,
+            searched.zone,
+            searched.viewer,
+            _BATCH,
+            "fit",
+            cursor,
+        )
+
+    return machines_in_order(read, 0, limit)
+
+
+def _machines(
+    searched: Searched, strict: PreparedCriteria, loose: PreparedCriteria | None, shown: int
+) -> MachineSection:
+    found, more = best_machines(searched, strict, _MANY)
+    by_process = None
+    if not found and loose is not None:
+        found, more = best_machines(searched, loose, _MANY)
+        by_process = loose.wish.process if found else None
+    return MachineSection(
+        count=len(found),
+        more=more,
+        by_process=by_process,
+        found=[machine_hit(one, searched.viewer) for one in found[:shown]],
+    )
+
+
+def machine_hit(one: RankedOffer, viewer: str | None) -> MachineHit:
+    """As its reader may know it."""
+    document = one.entry.document
+    distance = one.ranking.distance
+    return MachineHit(
+        factory=one.entry.factory,
+        factory_name=one.entry.factory_name,
+        machine=one.entry.machine,
+        title=document.title,
+        process=document.process,
+        place=document.place,
+        distance_km=round(distance, 1) if distance is not None else None,
+        offer_id=one.offer.id_for(viewer),
+        start=one.window.start,
+        end=one.window.end,
+        probability=one.window.probability,
+        price_per_hour=one.offer.lowest_per_hour,
+    )
+
+
+_SECTIONS = {"operators": "operator", "equipment": "equipment", "know_how": "know_how", "trainings": "training"}
+
+
+def _listings(
+    searched: Searched, strict: PreparedCriteria, loose: PreparedCriteria | None, shown: int
+) -> dict[str, ListingSection]:
+    exact = _by_kind(searched, strict)
+    missing = loose is not None and any(not exact.get(kind) for kind in _SECTIONS.values())
+    others = _by_kind(searched, loose) if loose is not None and missing else {}
+    sections = {}
+    for name, kind in _SECTIONS.items():
+        found = exact.get(kind) or others.get(kind, [])
+        by_process = loose.wish.process if loose is not None and not exact.get(kind) and found else None
+        out = listing_service.listings_out(searched.session, searched.occupancy, list(found[:shown]))
+        sections[name] = ListingSection(count=len(found), by_process=by_process, found=out)
+    return sections
+
+
+def _by_kind(searched: Searched, criteria: PreparedCriteria) -> dict[str, Sequence[FoundListing]]:
+    found: dict[str, list[FoundListing]] = {}
+    for one in find_listings(searched.session, criteria, searched.now):
+        found.setdefault(one.listing.kind, []).append(one)
+    return dict(found)
+
+
+def _notices(searched: Searched, strict: PreparedCriteria, loose: PreparedCriteria | None, shown: int) -> NoticeSection:
+    found, by_process = find_notices(searched.session, strict), None
+    if not found and loose is not None:
+        found = find_notices(searched.session, loose)
+        by_process = loose.wish.process if found else None
+    return NoticeSection(
+        count=len(found), by_process=by_process, found=[search_out(*notice) for notice in found[:shown]]
+    )
