@@ -88,9 +88,9 @@ from sharing_platform.scheduler import start_background_threads
 from sharing_platform.search.index import mark_index_changed
 from sharing_platform.search.vocabulary import PROCESSES, picture_of, process_name
 from sharing_platform.styleguide import pages as styleguide_pages
-from sharing_platform.virus_scanner import VirusScanner
 from sharing_platform.unified_search import api as unified_search_api
 from sharing_platform.unified_search import pages as unified_search_pages
+from sharing_platform.virus_scanner import VirusScanner
 from sharing_platform.wanted import api as wanted_api
 from sharing_platform.wanted import handlers as wanted_handlers
 from sharing_platform.wanted import pages as wanted_pages
