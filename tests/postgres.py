@@ -99,10 +99,11 @@ END $$
 
 
 def as_remembered(url: str) -> None:
-    """Put the rows of every table back to what they were, and end the connections that somebody has left open."""
+    """Put the rows of every table back to what they were, and end what somebody has left unfinished."""
     with psycopg.connect(url.replace("+psycopg", "")) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"
         )
         connection.execute(_PUT_BACK)
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import patch
 
 import httpx2
 import pytest
@@ -25,7 +26,7 @@ from sharing_platform.organisations.credentials import hash_password
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import Kind, Right, Role
 from sharing_platform.scheduler import ScheduledJobs
-from tests.platform_databases import reset_postgresql, sqlite_copy
+from tests.platform_databases import open_kept, reset_postgresql, reset_sqlite
 from tests.servers import free_port, serving, wait_for
 
 TOKENS = {"hal-2": "token-of-hal-2", "hal-3": "token-of-hal-3", "start-up": "token-of-start-up"}
@@ -205,7 +206,8 @@ def platform_over(database_url: str, **more: Any) -> Iterator[Platform]:
         database_url, TOKENS, url=f"http://127.0.0.1:{port}", mailer=Postbox(mails), post=post_signed,
         private_webhooks=True, scheduler_interval_s=3600, **more,
     )  # fmt: skip
-    app = create_app(settings, lambda: present[0])
+    with patch("sharing_platform.app.open_database", open_kept):
+        app = create_app(settings, lambda: present[0])
     with serving(app, port) as url:
         built = Platform(url, present, app, mails)
         yield built
@@ -223,11 +225,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platform]:
-    if request.param == "sqlite":
-        url = sqlite_copy(tmp_path / "platform.sqlite")
-    else:
-        url = reset_postgresql(request.getfixturevalue("postgres"))
+def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
+    url = reset_sqlite() if request.param == "sqlite" else reset_postgresql(request.getfixturevalue("postgres"))
     with platform_over(url) as built:
         yield built
-    built.context.sessions.kw["bind"].dispose()

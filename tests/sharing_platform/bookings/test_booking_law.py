@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
-import tempfile
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import partial
 from unittest.mock import patch
 
 import pytest
@@ -33,7 +32,6 @@ from sharing_platform.bookings.occupancy import BookedHours
 from sharing_platform.bookings.requests import Seeker
 from sharing_platform.bookings.schemas import AskIn, Guest, PartIn
 from sharing_platform.bounds import Bounds
-from sharing_platform.database import open_database
 from sharing_platform.errors import PlatformError
 from sharing_platform.events import Events
 from sharing_platform.machines import offers
@@ -42,8 +40,7 @@ from sharing_platform.machines.free_hours import free_parts
 from sharing_platform.machines.models import BOOKED, HELD, OPEN, WITHDRAWN, Offer
 from sharing_platform.machines.schemas import OfferIn
 from sharing_platform.organisations.models import Account, Organisation
-from tests.platform_databases import sqlite_copy
-from tests.postgres import fresh_database
+from tests.platform_databases import open_kept, reset_postgresql, reset_sqlite
 
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 SEEKERS = ("north", "south", "new")
@@ -85,12 +82,9 @@ class Bookings(RuleBasedStateMachine):
         numbers = itertools.count(1)
         self.ids = patch.object(uuid, "uuid4", lambda: uuid.UUID(int=next(numbers)))
         self.ids.start()
-        self.sessions: sessionmaker[Session] = open_database(self._url)
+        self.sessions: sessionmaker[Session] = open_kept(self._url)
         self.seen: dict[str, list[tuple[str, str]]] = {}
         with self.sessions.begin() as session:
-            for table in ("booking_message", "booking", "offer"):
-                if session.get_bind().dialect.name == "postgresql":
-                    session.connection().exec_driver_sql(f"TRUNCATE {table} CASCADE")
             for name in (*SEEKERS, "factory"):
                 status = "asked" if name == "new" else "approved"
                 session.merge(Organisation(id=name, name=name, kind="seeker", status=status, created=START))
@@ -103,8 +97,6 @@ class Bookings(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "ids"):
             self.ids.stop()
-        if hasattr(self, "sessions"):
-            self.sessions.kw["bind"].dispose()
 
     @rule(name=st.sampled_from("abc"), start=_hours, hours=st.integers(1, 12), minimum=st.sampled_from([None, 1.0, 2.0]), buffer=st.sampled_from([0, 30, 90]), booking=st.sampled_from(["instant", "on_request"]), windows=st.lists(st.tuples(_hours, _hours), max_size=4))  # fmt: skip
     def put(self, name: str, start: int, hours: int, minimum: float | None, buffer: int, booking: str, windows: list[tuple[int, int]]) -> None:  # fmt: skip
@@ -320,16 +312,12 @@ def _tried(url: Callable[[], str], examples: int, steps: int) -> None:
 @pytest.mark.long
 def test_nothing_forbidden_ever_happens() -> None:
     """`VRIJLOOP_LAW_EXAMPLES` makes a campaign of it."""
-    numbers = itertools.count()
-    with tempfile.TemporaryDirectory() as folder:
-        examples = int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "16"))
-        _tried(lambda: sqlite_copy(Path(folder) / f"{next(numbers)}.sqlite"), examples, 30)
+    _tried(reset_sqlite, int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "16")), 30)
 
 
 @pytest.mark.long
 def test_nothing_forbidden_ever_happens_on_postgresql(postgres: str) -> None:
-    url = fresh_database(postgres)
-    _tried(lambda: url, int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "16")) // 3, 25)
+    _tried(partial(reset_postgresql, postgres), int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "16")) // 3, 25)
 
 
 @settings(max_examples=300, deadline=None)

@@ -22,7 +22,7 @@ from sharing_platform.organisations import openid
 from sharing_platform.organisations.openid import Exchange, OpenIdClient
 from sharing_platform.organisations.permissions import Kind
 from sharing_platform.organisations.rate_limits import IDENTITY_BY_SENDER, count_in_transaction
-from tests.platform_databases import reset_postgresql, sqlite_copy
+from tests.platform_databases import reset_postgresql, reset_sqlite, sqlite_copy
 from tests.servers import free_port, serving
 from tests.sharing_platform.conftest import NOON, ONE_DATABASE, TOKENS, Platform, client, platform_over
 from tests.sharing_platform.organisations.openid_faults import (
@@ -77,17 +77,13 @@ def provider(served: Provider) -> Iterator[Provider]:
 
 
 @pytest.fixture(params=ONE_DATABASE)
-def both(request: pytest.FixtureRequest, provider: Provider, tmp_path: Path) -> Iterator[tuple[Platform, Provider]]:
+def both(request: pytest.FixtureRequest, provider: Provider) -> Iterator[tuple[Platform, Provider]]:
     """A platform, and the provider."""
-    if request.param == "sqlite":
-        database = sqlite_copy(tmp_path / "platform.sqlite")
-    else:
-        database = reset_postgresql(request.getfixturevalue("postgres"))
+    database = reset_sqlite() if request.param == "sqlite" else reset_postgresql(request.getfixturevalue("postgres"))
     known = IdentityProvider(settings_of(provider.issuer), SECRET)
     with platform_over(database, identity_providers=(known,)) as platform:
         provider.now = platform.context.now
         yield platform, provider
-    platform.context.sessions.kw["bind"].dispose()
 
 
 def browser_of(platform: Platform, **cookies: str) -> httpx2.Client:
