@@ -35,7 +35,8 @@ def book(seeker: httpx2.Client, name: str, **body: Any) -> httpx2.Response:
 def refuse(platform: Platform, organisation: str, approved: bool = False) -> None:
     region = platform.somebody("r@limburg.be", "limburg", kind=Kind.REGION)
     path = f"/api/v1/region/organisations/{organisation}/approval"
-    assert region.put(path, json={"approved": approved}).status_code == 200
+    reason = {} if approved else {"reason": "Onbekend."}
+    assert region.put(path, json={"approved": approved, **reason}).status_code == 200
 
 
 def test_what_is_refused_may_do_nothing(platform: Platform) -> None:

@@ -190,7 +190,7 @@ def test_the_button_says_what_it_does_for_all_that_is_chosen(
     context.add_cookies([{"name": "session", "value": seeker.cookies["session"], "url": platform.url}])
     page = context.new_page()
     page.goto("/offers/o1")
-    button = page.locator("form.book > button[type=submit]")
+    button = page.locator("form.book .ask-bar button[type=submit]")
     label = page.get_by_label("di 03/03/2026, 18:00 – 00:00")
     for act, said in ((None, "Boek"), (label.check, "Vraag"), (label.uncheck, "Boek")):
         if act is not None:
