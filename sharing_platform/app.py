@@ -39,7 +39,7 @@ from sharing_platform.listings import api as listings_api
 from sharing_platform.listings import pages as listing_pages
 from sharing_platform.live_updates import LiveUpdates
 from sharing_platform.machines import api as machines_api
-from sharing_platform.machines import compare_pages, live_pages, search_pages
+from sharing_platform.machines import compare_pages, live_pages, own_hours_pages, search_pages
 from sharing_platform.machines import pages as machine_pages
 from sharing_platform.machines.events import OfferWithdrawn
 from sharing_platform.machines.index import machine_index
@@ -121,6 +121,7 @@ ROUTERS = (
     search_pages.router,
     compare_pages.router,
     machine_pages.router,
+    own_hours_pages.router,
     live_pages.router,
     listing_pages.router,
     wanted_pages.router,

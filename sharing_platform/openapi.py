@@ -31,6 +31,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "message": "40 brackets, drawing follows",
         "guest": {"organisation": "Start-up BV", "name": "An Peeters", "email": "an@startup.example", "language": "nl"},
     },
+    "KeptHoursIn": {"machine": "mill-1", "start": _START, "end": _END},
     "MachineIn": {"title": "DMU 50", "process": "milling", "now": "in_use", "since": "2026-12-01T07:12:00Z"},
     "MachineDetails": {
         "make": "DMG MORI", "model": "DMU 50", "din_8580": "3.2.3", "envelope_mm": [500, 450, 400], "axes": 5,

@@ -119,9 +119,20 @@ class HttpSharingPlatform:
 
     def offers(self, factory: str) -> list[Offer]:
         rows = self._pages("/api/v1/offers", "offers", {"factory": factory, "limit": 1000})
-        return [Offer(row["id"], _slot(row)) for row in rows]
+        # What people offer by hand is theirs.
+        return [Offer(row["id"], _slot(row)) for row in rows if not row.get("by_hand")]
 
     def bookings(self, factory: str) -> list[Booking]:
+        return self._booked(factory) + self._kept()
+
+    def _kept(self) -> list[Booking]:
+        """Hours that people keep on the platform itself, of which platforms of before know nothing."""
+        answer = self._send("GET", "/api/v1/kept-hours", absent_is_fine=True)
+        rows = answer.json()["kept"] if answer.status_code != 404 else []
+        times = datetime.fromisoformat
+        return [Booking(row["id"], row["machine"], times(row["start"]), times(row["end"]), False, True) for row in rows]
+
+    def _booked(self, factory: str) -> list[Booking]:
         rows = self._pages("/api/v1/bookings", "bookings", {"factory": factory, "kept": True, "limit": 1000})
         return [
             Booking(

@@ -21,7 +21,7 @@ from sharing_platform.machines import service
 from sharing_platform.machines.anonymity import is_alias
 from sharing_platform.machines.free_spans import FreeSpan, free_spans
 from sharing_platform.machines.index import get_machine_index
-from sharing_platform.machines.models import Machine, Offer
+from sharing_platform.machines.models import KeptHours, Machine, Offer
 from sharing_platform.machines.offer_search import is_open
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import Right, require
@@ -59,7 +59,9 @@ def get_calendar(page: Page, machine: str = "") -> JSONResponse:
         if not own:
             whose &= Booking.seeker == page.organisation if page.organisation is not None else false()
         offered = (Offer.factory == known.factory) & (Offer.machine == known.machine)
-        items = _free(page, session, offered, span) + _booked(
+        kept = (KeptHours.factory == known.factory) & (KeptHours.machine == known.machine) if own else false()
+        items = _kept(page, session, kept, span)
+        items += _free(page, session, offered, span) + _booked(
             page, session, (Booking.provider == known.factory) & whose, span, own
         )
     return JSONResponse({"items": items})
@@ -73,6 +75,7 @@ def get_own_calendar(page: Page) -> JSONResponse:
         whose = (Booking.provider == actor.organisation) & Booking.machine.is_not(None)
         items = _free(page, session, Offer.factory == actor.organisation, span)
         items += _booked(page, session, whose, span, own=True)
+        items += _kept(page, session, KeptHours.factory == actor.organisation, span)
     return JSONResponse({"items": items})
 
 
@@ -118,7 +121,7 @@ def _free(page: PageRequest, session: Session, which: ColumnElement[bool], span:
             start=t.local(one.start),
             end=t.local(one.end),
             kind="free",
-            title=_sureness(t, one),
+            title=t("calendar_by_hand") if offer.by_hand else _sureness(t, one),
             machine=offer.machine if offer.factory == page.organisation else "",
             offer=offer.public_id,
             url="",
@@ -138,6 +141,24 @@ def _booked(page: PageRequest, session: Session, which: ColumnElement[bool], spa
         .limit(_MOST)
     )
     return [_item_of(page.translator, booking, own) for booking in found]
+
+
+def _kept(page: PageRequest, session: Session, which: ColumnElement[bool], span: Span) -> list[Item]:
+    start, end = span
+    t = page.translator
+    found = session.scalars(select(KeptHours).where(which, KeptHours.start < end, KeptHours.end > start).limit(_MOST))
+    return [
+        Item(
+            start=t.local(one.start),
+            end=t.local(one.end),
+            kind="kept",
+            title=t("calendar_kept"),
+            machine=one.machine,
+            offer="",
+            url=f"/machines/{one.factory}/{one.machine}/hours",
+        )
+        for one in found
+    ]
 
 
 def _item_of(t: Translator, booking: Booking, own: bool) -> Item:

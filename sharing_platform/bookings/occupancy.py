@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 from sharing_platform.bookings.lifecycle import AGREED, LIVE, Party, State
 from sharing_platform.bookings.models import Booking, BookingEvent, WaitingPlace
 from sharing_platform.machines.availability import resource_of
+from sharing_platform.machines.models import KeptHours
 from sharing_platform.occupancy import TakenHours
 
 
 class BookedHours:
-    """Implements `Occupancy` over the table of bookings."""
+    """Implements `Occupancy` over the tables of bookings and of kept hours."""
 
     def taken_hours(
         self, session: Session, factory: str, machine: str, start: datetime, end: datetime
@@ -25,10 +26,15 @@ class BookedHours:
             Booking.start < end,
             Booking.free_again > start,
         )
-        return [
+        booked = [
             TakenHours(booking.start, booking.free_again, booking.state in AGREED, booking.hours_kept)
-            for booking in session.scalars(query.order_by(Booking.start))
+            for booking in session.scalars(query)
         ]
+        kept = select(KeptHours).where(
+            KeptHours.factory == factory, KeptHours.machine == machine, KeptHours.start < end, KeptHours.end > start
+        )
+        own = [TakenHours(one.start, one.end, firm=False, kept=True) for one in session.scalars(kept)]
+        return sorted((*booked, *own), key=lambda hours: hours.start)
 
     def places_taken(self, session: Session, listing_ids: list[str]) -> dict[str, int]:
         query = select(Booking.listing_id, func.sum(Booking.places)).where(

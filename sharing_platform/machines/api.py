@@ -9,17 +9,26 @@ from fastapi import APIRouter, Query, Request, Response
 from sharing_platform.dependencies import Context, ReadSession
 from sharing_platform.errors import NotFoundError
 from sharing_platform.etags import set_etag
-from sharing_platform.machines import service
+from sharing_platform.machines import kept_hours, service
 from sharing_platform.machines.index import Index
 from sharing_platform.machines.models import Machine
 from sharing_platform.machines.offer_order import Sort
 from sharing_platform.machines.offer_search import find_offers
 from sharing_platform.machines.offers import find_offer, visible_to
 from sharing_platform.machines.relaxed_search import relaxed_searches
-from sharing_platform.machines.schemas import MachineIn, MachineOut, OfferIn, OfferOut, OfferPage
+from sharing_platform.machines.schemas import (
+    KeptHoursIn,
+    KeptHoursList,
+    KeptHoursOut,
+    MachineIn,
+    MachineOut,
+    OfferIn,
+    OfferOut,
+    OfferPage,
+)
 from sharing_platform.organisations.dependencies import MaybeActor, Offerer, Reader
 from sharing_platform.organisations.permissions import organisation_of, viewer_of
-from sharing_platform.parameters import AliasPath, Cursor, IfMatch, Limit, NamePath, OfferPath
+from sharing_platform.parameters import AliasPath, Cursor, IfMatch, Limit, NamePath, OfferPath, Uuid
 from sharing_platform.problems import problems
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.parameters import SearchFor
@@ -136,3 +145,22 @@ def get_details(
     shown = MachineDetails.model_validate(known.details)
     set_etag(response, shown)
     return shown
+
+
+@machines_router.get("/kept-hours", responses=problems(401, 403))
+def get_kept_hours(session: ReadSession, context: Context, actor: Reader) -> KeptHoursList:
+    """Hours to come that one's own organisation keeps for itself."""
+    found = kept_hours.kept_hours(session, actor.organisation, context.now())
+    return KeptHoursList(kept=[kept_hours.kept_out(one) for one in found])
+
+
+@machines_router.post("/kept-hours", status_code=201, responses=problems(401, 403, 404, 409, 422))
+def post_kept_hours(wanted: KeptHoursIn, actor: Offerer, context: Context) -> KeptHoursOut:
+    """Keep hours of a machine for oneself: they are not on offer, whatever is put. What is booked or requested of them stays so."""
+    return kept_hours.keep_hours(context, actor, wanted)
+
+
+@machines_router.delete("/kept-hours/{kept_id}", status_code=204, responses=problems(401, 403, 404))
+def delete_kept_hours(kept_id: Uuid, actor: Offerer, context: Context) -> None:
+    """Release them: what is offered of them can be had again."""
+    kept_hours.release_hours(context, actor, kept_id)

@@ -104,7 +104,7 @@ def _part_id(root: Offer, part: tuple[datetime, datetime]) -> str:
 
 def _copy_terms(root: Offer, child: Offer) -> None:
     for name in (
-        "factory", "machine", "offered_start", "offered_end", "probability", "checked", "broken", "operator", "price_per_hour",
+        "factory", "machine", "offered_start", "offered_end", "probability", "by_hand", "checked", "broken", "operator", "price_per_hour",
         "price_minimum", "prices", "visibility", "partners", "booking", "windows", "minimum_hours", "maximum_hours", "buffer_minutes",
         "cancellation_hours",
     ):  # fmt: skip

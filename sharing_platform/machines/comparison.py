@@ -90,7 +90,7 @@ def _said(
     size = details.envelope_mm
     found = {
         "price": _price(one, hours, t),
-        "sureness": [t("sure", percent=t.percent(best.window.probability))] if best else [],
+        "sureness": [_sureness(best, t)] if best else [],
         "record_title": _record(best, t) if best else [],
         "first_free": [t.period(best.window.start, best.window.end)] if best else [t("nothing_free")],
         "free_this_week": [t.duration(free_hours(one.days))],
@@ -126,6 +126,12 @@ def _price(one: Compared, hours: float | None, t: Translator) -> list[str]:
     return [f"{t.euros(whole)} {t('price_for', hours=t.hours(hours))}", by_hour]
 
 
+def _sureness(best: RankedOffer, t: Translator) -> str:
+    return t("sure_by_hand") if best.offer.by_hand else t("sure", percent=t.percent(best.window.probability))
+
+
 def _record(best: RankedOffer, t: Translator) -> list[str]:
     offer = best.offer
+    if offer.by_hand:
+        return [t("by_hand_record")]
     return [t("record", broken=offer.broken, checked=offer.checked) if offer.checked else t("record_none")]

@@ -6,7 +6,20 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, Numeric, String, text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    String,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sharing_platform.database import Base, UtcDateTime
@@ -85,6 +98,8 @@ class Offer(Base):
     longest_s: Mapped[int] = mapped_column(Integer)
     """Of the longest booking that is possible."""
     probability: Mapped[float] = mapped_column(Float)
+    by_hand: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """People have promised these hours: there is no forecast, and the probability, 0, says nothing."""
     checked: Mapped[int] = mapped_column(Integer)
     broken: Mapped[int] = mapped_column(Integer)
     operator: Mapped[str] = mapped_column(String(20), default="included")
@@ -126,3 +141,39 @@ class Offer(Base):
         """What of the windows lies inside a part of the offer and is long enough."""
         whole = Window(self.offered_start, self.offered_end, self.probability)
         return bookable_windows(self.windows, whole, part, self.minimum_hours)
+
+
+class KeptHours(Base):
+    """Hours that a factory keeps for itself, whatever is offered of them: they are not on offer until it releases them."""
+
+    __tablename__ = "kept_hours"
+    __table_args__ = (Index("kept_hours_by_machine", "factory", "machine", "end"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    factory: Mapped[str] = mapped_column(String(63))
+    machine: Mapped[str] = mapped_column(String(63))
+    start: Mapped[datetime] = mapped_column(UtcDateTime)
+    end: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class MachinePicture(Base):
+    """A picture of a machine, made anew from what was uploaded, in three sizes as WebP and once, as JPEG, for programs that show links. They are kept in the
+    database, as attachments are: every process reads the same ones, and a backup has them."""
+
+    __tablename__ = "machine_picture"
+    __table_args__ = (
+        ForeignKeyConstraint(["factory", "machine"], ["machine.factory", "machine.machine"]),
+        Index("machine_picture_by_machine", "factory", "machine", "position"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    factory: Mapped[str] = mapped_column(String(63))
+    machine: Mapped[str] = mapped_column(String(63))
+    position: Mapped[int] = mapped_column(Integer)
+    alt: Mapped[str] = mapped_column(String(200))
+    """What it shows, for whoever cannot see it; empty where it adds nothing to the title."""
+    added: Mapped[datetime] = mapped_column(UtcDateTime)
+    small: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    medium: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    large: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    preview: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)

@@ -42,6 +42,10 @@ class OfferTerms(ApiModel):
     probability: Annotated[float, Field(ge=0, le=1)]
     checked: Annotated[int, Field(ge=0, le=2**31 - 1)]
     broken: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    by_hand: Annotated[
+        bool,
+        Field(description="People promise these hours: nothing was forecast, and `probability` is 0 and says nothing."),
+    ] = False
     operator: Literal["included", "own_allowed", "own_required"] = "included"
     price_per_hour: Annotated[Euros | None, Field(description="Without VAT; null: to be agreed.")] = None
     price_minimum: Euros | None = None
@@ -89,6 +93,8 @@ class OfferIn(OfferTerms):
             raise ValueError("`prices` must lie between `start` and `end`, in order, and not overlap")
         if None not in (self.minimum_hours, self.maximum_hours) and self.maximum_hours < self.minimum_hours:  # type: ignore[operator]
             raise ValueError("`maximum_hours` cannot be less than `minimum_hours`")
+        if self.by_hand and (self.probability or self.checked or self.windows):
+            raise ValueError("what is offered `by_hand` has no `windows`, and its `probability` and `checked` are 0")
         if self.broken > self.checked:
             raise ValueError("`broken` cannot be more than `checked`")
         return self
@@ -172,3 +178,29 @@ class MachineOut(ApiModel):
     details: MachineDetails
     kept: int | None = Field(description="Of its factory's accepted bookings that are over: how many went as agreed.")
     cancelled: int | None = Field(description="How many the factory cancelled.")
+
+
+class KeptHoursIn(ApiModel):
+    """Hours of a machine that its factory keeps for itself."""
+
+    machine: Name
+    start: Moment
+    end: Moment
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not timedelta(0) < self.end - self.start <= MAX_SLOT:
+            raise ValueError(f"`end` must lie after `start`, by at most {MAX_SLOT.days} days")
+        return self
+
+
+class KeptHoursOut(KeptHoursIn):
+    """They are not on offer until they are released."""
+
+    id: str
+
+
+class KeptHoursList(ApiModel):
+    """In order of their start."""
+
+    kept: list[KeptHoursOut]

@@ -91,7 +91,7 @@ def pages(ids: dict[str, str]) -> list[tuple[str, str]]:
     ]  # fmt: skip
     seeker = ["/desk", f"/requests/{ids['request']}", f"/bookings/{ids['booking']}", f"/wanted/{ids['wanted']}", f"/searches/{ids['search']}", "/wanted/new", "/account", "/organisation", "/offers/o3"]  # fmt: skip
     owner = [
-        "/desk", f"/bookings/{ids['booking']}", "/organisation", f"/organisation/webhooks/{ids['webhook']}", "/machines/hal-2/mill-1/edit",
+        "/desk", "/machines/hal-2/mill-1/hours", f"/bookings/{ids['booking']}", "/organisation", f"/organisation/webhooks/{ids['webhook']}", "/machines/hal-2/mill-1/edit",
         "/listings/new?kind=operator", "/listings/new?kind=equipment", "/listings/new?kind=training", f"/listings/{ids['operator']}/edit",
     ]  # fmt: skip
     found = [("", path) for path in anyone] + [("an@startup.be", path) for path in seeker]

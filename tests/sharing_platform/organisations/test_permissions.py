@@ -49,7 +49,7 @@ PAGES_FOR_PEOPLE = {
 }  # fmt: skip
 PAGES = {
     "GET /machines/{factory}/{machine}/edit": Right.OFFER, "POST /machines/{factory}/{machine}/edit": Right.OFFER,
-    "GET /parts/calendar/own": Right.READ, "GET /listings/new": Right.LIST, "POST /listings/new": Right.LIST, "GET /listings/{listing_id}/edit": Right.LIST,
+    "GET /parts/calendar/own": Right.READ, "GET /machines/{factory}/{machine}/hours": Right.OFFER, "POST /machines/{factory}/{machine}/hours/keep": Right.OFFER, "POST /machines/{factory}/{machine}/hours/offer": Right.OFFER, "POST /machines/{factory}/{machine}/hours/release": Right.OFFER, "POST /machines/{factory}/{machine}/hours/withdraw": Right.OFFER, "GET /listings/new": Right.LIST, "POST /listings/new": Right.LIST, "GET /listings/{listing_id}/edit": Right.LIST,
     "POST /listings/{listing_id}/edit": Right.LIST, "POST /listings/{listing_id}/close": Right.LIST,
     "POST /listings/{listing_id}/waiting": Right.ASK, "POST /listings/{listing_id}/waiting/leave": Right.ASK, "POST /listings/{listing_id}/waiting/confirm": Right.ASK,
     "POST /listings/{listing_id}/giving": Right.LIST, "GET /wanted/new": Right.ASK, "POST /wanted/new": Right.ASK,
@@ -164,7 +164,7 @@ def test_every_route_by_everybody(platform: Platform) -> None:
                 allowed = needed in rights
             refused = answer.status_code in (401, 403) or answer.headers.get("location", "").startswith("/sign-in?")
             # Another's machine is not shown to exist, whoever asks.
-            hidden = name.endswith("/{machine}/edit") and answer.status_code == 404
+            hidden = "/{machine}/" in name and answer.status_code == 404
             if answer.status_code >= 500 or (allowed == refused and not hidden):
                 wrong.append(f"{name} by {who}: {answer.status_code}, needs {needed}")
     assert not wrong, "\n".join(wrong)
