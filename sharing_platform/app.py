@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 
 from sharing_platform.agreements import api as agreements_api
 from sharing_platform.agreements import pages as agreement_pages
+from sharing_platform.agreements import proposal_pages, proposals_api
 from sharing_platform.attachments.contents import ACCEPTED
 from sharing_platform.bookings import api as bookings_api
 from sharing_platform.bookings import (
@@ -101,6 +102,7 @@ ROUTERS = (
     machines_api.machines_router,
     bookings_api.router,
     agreements_api.router,
+    proposals_api.router,
     confirmation_api.router,
     listings_api.router,
     bookings_api.listing_requests,
@@ -135,6 +137,7 @@ ROUTERS = (
     waiting_pages.router,
     agreement_pages.router,
     calendar_pages.router,
+    proposal_pages.router,
     confirmation_pages.router,
     organisation_pages.router,
     region_pages.router,

@@ -37,6 +37,15 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "make": "DMG MORI", "model": "DMU 50", "din_8580": "3.2.3", "envelope_mm": [500, 450, 400], "axes": 5,
         "materials": ["aluminium", "inox"], "tolerance_mm": 0.01, "certificates": ["ISO 9001"], "place": "Sint-Truiden",
     },
+    "QuoteIn": {
+        "lines": [
+            {"text": "Five-axis milling", "quantity": "6", "unit": "hour", "unit_price": "65.00"},
+            {"text": "Set-up", "unit": "flat", "unit_price": "80.00"},
+        ],
+        "message": "Material not included.",
+    },
+    "ProposalIn": {"start": "2026-12-08T07:00:00Z", "end": "2026-12-08T15:00:00Z", "message": "A day later suits us better."},
+    "ProposalAnswerIn": {"state": "accepted"},
     "StepIn": {"state": "accepted", "message": "See you on Monday."},
     "MessageIn": {"text": "Do you have a clamping plate?"},
     "OperatorIn": {

@@ -89,6 +89,6 @@ def get_attachment(booking_id: Uuid, attachment_id: Uuid, session: ReadSession, 
 
 @router.get("/{booking_id}/thread", responses=problems(401, 403, 404))
 def get_thread(booking_id: Uuid, session: ReadSession, actor: Reader) -> ThreadOut:
-    """Steps and messages in one line of time."""
+    """Steps, proposals and messages in one line of time."""
     booking, party = own_booking(session, booking_id, actor)
     return ThreadOut(entries=thread.thread_out(session, booking, party))

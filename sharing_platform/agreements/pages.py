@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
 from sharing_platform.agreements import thread
 from sharing_platform.agreements.downloads import file_response
+from sharing_platform.agreements.proposal_schemas import Unit, VatPercent
 from sharing_platform.agreements.schemas import EntryOut, MessageIn, UploadIn
 from sharing_platform.agreements.service import attachment, send_message
 from sharing_platform.bookings import service
@@ -28,7 +29,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/bookings/{booking_id}")
 def get_booking(booking_id: str, page: Page) -> HTMLResponse:
-    return _page(page, require(page.actor, Right.READ), booking_id)
+    return booking_page(page, require(page.actor, Right.READ), booking_id)
 
 
 @router.post("/bookings/{booking_id}/state")
@@ -36,7 +37,7 @@ def post_state(booking_id: str, page: Page, form: FormData) -> Response:
     actor = require_to_write(page.actor)
     step, problems = validate_form(StepIn, {name: form.get(name) for name in ("state", "message", "hours")})
     if step is None:
-        return _page(page, actor, booking_id, None, problems, form)
+        return booking_page(page, actor, booking_id, None, problems, form)
     if step.state == "cancelled" and form.get("sure") != "yes":
         return _ask_whether_sure(page, actor, booking_id, step)
     try:
@@ -44,7 +45,7 @@ def post_state(booking_id: str, page: Page, form: FormData) -> Response:
     except PlatformError as error:
         if error.status == 404:
             raise
-        return _page(page, actor, booking_id, error, {}, form)
+        return booking_page(page, actor, booking_id, error, {}, form)
     return page.redirect("/desk" if form.get("back") == "desk" else f"/bookings/{booking_id}", "saved")
 
 
@@ -64,13 +65,13 @@ def post_message(booking_id: str, page: Page, upload: UploadFormData) -> Respons
     fields = {name: form.get(name) for name in ("text", "quantity")}
     wanted, problems = validate_form(UploadIn if upload.files else MessageIn, fields)
     if wanted is None:
-        return _page(page, actor, booking_id, None, problems, form)
+        return booking_page(page, actor, booking_id, None, problems, form)
     try:
         send_message(page.context, actor, booking_id, wanted.text, wanted.quantity, upload.files)
     except PlatformError as error:
         if error.status == 404:
             raise
-        return _page(page, actor, booking_id, error, {}, form)
+        return booking_page(page, actor, booking_id, error, {}, form)
     return page.redirect(f"/bookings/{booking_id}#messages")
 
 
@@ -85,7 +86,7 @@ def _by_day(page: PageRequest, entries: list[EntryOut]) -> list[tuple[str, list[
     return [(day, list(of_day)) for day, of_day in groupby(entries, lambda one: page.translator.written_day(one.at))]
 
 
-def _page(
+def booking_page(
     page: PageRequest,
     actor: Actor,
     booking_id: str,
@@ -93,12 +94,16 @@ def _page(
     problems: dict[str, str] | None = None,
     form: Form | None = None,
 ) -> HTMLResponse:
+    """The page as one of the parties sees it, with what is wrong with a form on it."""
     with read_session(page.context.sessions) as session:
         booking, party = service.own_booking(session, booking_id, actor)
         seeker = session.get(Organisation, booking.seeker) if booking.seeker else None
         values: dict[str, Any] = {
             "booking": service.booking_out(session, booking, party, page.now),
             "party": party,
+            "proposal": next((one for one in thread.proposals_out(session, booking, party) if one.answers), None),
+            "units": list(Unit),
+            "vat_rates": get_args(VatPercent),
             "seeker": seeker,
             "thread": _by_day(page, thread.thread_out(session, booking, party)),
             "alternatives": service.instead_of_booking(

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from sharing_platform.agreements.proposal_schemas import ProposalOut
 from sharing_platform.attachments.contents import Kind
 from sharing_platform.bookings.lifecycle import Party, State
 from sharing_platform.schemas import ApiModel, LongText, Quantity, Text
@@ -72,7 +73,7 @@ class MessagesOut(ApiModel):
 class EntryOut(ApiModel):
     """Something that happened between the parties."""
 
-    kind: Literal["step", "message"]
+    kind: Literal["step", "message", "proposal"]
     at: datetime
     party: Party = Field(description="Who did it.")
     person: str | None = Field(
@@ -81,10 +82,11 @@ class EntryOut(ApiModel):
     state: State | None = Field(None, description="Of a step: what it led to.")
     text: str | None = Field(None, description="Of a message.")
     quantity: int | None = Field(None, description="Of a message: how many pieces it is about.")
+    proposal: ProposalOut | None = None
     attachments: list[AttachmentOut] = []  # noqa: RUF012 - pydantic copies it
 
 
 class ThreadOut(ApiModel):
-    """Steps and messages in one line of time, the oldest first."""
+    """Steps, proposals and messages in one line of time, the oldest first."""
 
     entries: list[EntryOut]

@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from sharing_platform.agreements.proposal_schemas import Answer, ProposalOut, QuoteLine
 from sharing_platform.agreements.schemas import AttachmentOut, EntryOut, EventOut, MessageOut
 from sharing_platform.attachments.contents import Kind
 from sharing_platform.attachments.models import Attachment
 from sharing_platform.attachments.service import attachments_of
-from sharing_platform.bookings.lifecycle import Party, State
-from sharing_platform.bookings.models import Booking, BookingMessage
+from sharing_platform.bookings.amounts import vat_of
+from sharing_platform.bookings.lifecycle import Party, ProposalState, State, may_accept
+from sharing_platform.bookings.models import Booking, BookingMessage, Proposal
+from sharing_platform.bookings.proposals import proposals_of
 from sharing_platform.bookings.transitions import history
 from sharing_platform.organisations.models import Account
 
@@ -30,7 +33,7 @@ def mail_at(last: datetime | None, now: datetime) -> datetime | None:
 
 
 def thread_out(session: Session, booking: Booking, party: Party) -> list[EntryOut]:
-    """Steps and messages, the oldest first; of the same moment, the step first."""
+    """Steps, proposals and messages, the oldest first; of the same moment, in this order."""
     steps = [
         EntryOut(kind="step", at=one.at, party=one.party, person=one.person, state=one.state)
         for one in events_out(session, booking, party)
@@ -47,13 +50,52 @@ def thread_out(session: Session, booking: Booking, party: Party) -> list[EntryOu
         )
         for one in messages_out(session, booking, party)
     ]
-    return sorted([*steps, *messages], key=lambda entry: entry.at)
+    proposals = [
+        EntryOut(kind="proposal", at=one.at, party=one.party, person=one.person, proposal=one)
+        for one in proposals_out(session, booking, party)
+    ]
+    return sorted([*steps, *proposals, *messages], key=lambda entry: entry.at)
+
+
+def proposals_out(session: Session, booking: Booking, party: Party) -> list[ProposalOut]:
+    """As one of the parties sees them, the oldest first."""
+    return [proposal_out(session, one, party) for one in proposals_of(session, booking)]
+
+
+def proposal_out(session: Session, proposal: Proposal, party: Party) -> ProposalOut:
+    by = Party(proposal.party)
+    price, percent = proposal.price, proposal.vat_percent
+    vat = vat_of(price, percent) if price is not None else None
+    names = names_of_people(session, [proposal.account_id]) if by is party else {}
+    return ProposalOut(
+        id=proposal.id,
+        party=by,
+        person=names.get(proposal.account_id or ""),
+        at=proposal.at,
+        start=proposal.start,
+        end=proposal.end,
+        price=price,
+        vat_percent=percent,
+        vat=vat,
+        total=price + vat if price is not None and vat is not None else None,
+        lines=[QuoteLine.model_validate(line) for line in proposal.lines],
+        valid_until=proposal.valid_until,
+        state=ProposalState(proposal.state),
+        answered=proposal.answered,
+        answers=_answers(proposal, party),
+    )
+
+
+def _answers(proposal: Proposal, party: Party) -> list[Answer]:
+    if proposal.state != ProposalState.OPEN:
+        return []
+    return ["accepted", "declined"] if may_accept(party, Party(proposal.party)) else ["withdrawn"]
 
 
 def events_out(session: Session, booking: Booking, party: Party) -> list[EventOut]:
     """The steps as one of the parties sees them: who made them, they know of their own people alone."""
     events = history(session, booking)
-    names = _names(session, (event.account_id for event in events if event.party == party))
+    names = names_of_people(session, (event.account_id for event in events if event.party == party))
     return [
         EventOut(
             at=event.at,
@@ -70,7 +112,7 @@ def messages_out(session: Session, booking: Booking, party: Party) -> list[Messa
     query = select(BookingMessage).where(BookingMessage.booking_id == booking.id).order_by(BookingMessage.id)
     messages = session.scalars(query).all()
     own = (message.account_id for message in messages if writer_of(booking, message) is party)
-    names = _names(session, own)
+    names = names_of_people(session, own)
     files = attachments_of(session, booking.id)
     return [
         message_out(booking, message, party, names.get(message.account_id or ""), files.get(message.id, ()))
@@ -105,7 +147,7 @@ def writer_of(booking: Booking, message: BookingMessage) -> Party:
     return writers.get(message.organisation_id, Party.PLATFORM) if message.organisation_id else Party.SEEKER
 
 
-def _names(session: Session, accounts: Iterable[str | None]) -> dict[str, str]:
+def names_of_people(session: Session, accounts: Iterable[str | None]) -> dict[str, str]:
     """Of those who are not erased."""
     wanted = {account for account in accounts if account is not None}
     if not wanted:

@@ -8,7 +8,7 @@ from sharing_platform.attachments.models import Attachment
 from sharing_platform.attachments.service import erase_files_of
 from sharing_platform.bookings import transitions
 from sharing_platform.bookings.lifecycle import FIRM, PENDING, Party
-from sharing_platform.bookings.models import Booking, BookingMessage, WaitingPlace
+from sharing_platform.bookings.models import Booking, BookingMessage, Proposal, WaitingPlace
 from sharing_platform.bookings.transitions import Notify
 from sharing_platform.errors import ConflictError
 from sharing_platform.machines.events import OfferWithdrawn
@@ -57,4 +57,5 @@ def export_person(event: PersonalDataRequested) -> None:
     ]
     event.sections["waiting"] = rows_of(session, WaitingPlace, account, "listing_id", "places", "joined", "state")
     event.sections["messages"] = rows_of(session, BookingMessage, account, "booking_id", "at", "text", "quantity")
+    event.sections["proposals"] = rows_of(session, Proposal, account, "booking_id", "at", "start", "end", "state")
     event.sections["attachments"] = rows_of(session, Attachment, account, "booking_id", "name", "kind", "size")

@@ -29,6 +29,16 @@ class Party(StrEnum):
     PLATFORM = "platform"
 
 
+class ProposalState(StrEnum):
+    """Of other hours or another price, proposed while a request waits."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
 class Hold(StrEnum):
     """What a booking does to its hours. A step that changes it brings the offers of these hours along."""
 
@@ -65,7 +75,7 @@ _STEPS: dict[State, dict[State, frozenset[Party]]] = {
         State.WITHDRAWN: frozenset({Party.PROVIDER}),
     },
     State.HELD: {
-        State.ACCEPTED: frozenset({Party.PROVIDER}),
+        State.ACCEPTED: frozenset({Party.PROVIDER, Party.SEEKER}),
         State.DECLINED: frozenset({Party.PROVIDER}),
         State.CANCELLED: frozenset({Party.SEEKER}),
         State.EXPIRED: frozenset({Party.PLATFORM}),
@@ -87,12 +97,21 @@ def may_step(now_in: State, to: State, party: Party) -> bool:
     return party in _STEPS.get(now_in, {}).get(to, frozenset())
 
 
-def steps_open_to(party: Party, now_in: State, cancel_until: datetime, now: datetime) -> frozenset[State]:
-    """What a party may do at this moment. A seeker may cancel an accepted booking until `cancel_until`; after that
-    only the provider may."""
+def may_accept(party: Party, proposed_by: Party) -> bool:
+    """Terms are accepted by the other side than the one that proposed them. The seeker proposes those of the request."""
+    return party is not proposed_by and party is not Party.PLATFORM
+
+
+def steps_open_to(
+    party: Party, now_in: State, cancel_until: datetime, now: datetime, proposal_open: bool = False
+) -> frozenset[State]:
+    """What a party may do at this moment, beside answering a proposal. A seeker may cancel an accepted booking until `cancel_until`; after that
+    only the provider may. While a proposal is open, the terms of the request are not accepted: it would not be clear which of the two were meant."""
     steps = {to for to, parties in _STEPS.get(now_in, {}).items() if party in parties}
     if party is Party.SEEKER and now_in is State.ACCEPTED and now >= cancel_until:
         steps.discard(State.CANCELLED)
+    if now_in is State.HELD and (proposal_open or not may_accept(party, Party.SEEKER)):
+        steps.discard(State.ACCEPTED)
     return frozenset(steps)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, Numeric, String, Text, false
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, Numeric, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
+from sharing_platform.bookings.amounts import VAT
 from sharing_platform.bookings.lifecycle import Party
 from sharing_platform.database import Base, UtcDateTime
 from sharing_platform.machines.anonymity import public_title
@@ -55,6 +57,7 @@ class Booking(Base):
     due: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancel_until: Mapped[datetime] = mapped_column(UtcDateTime)
     price: Mapped[Decimal | None] = mapped_column(Numeric(12, 2))
+    vat_percent: Mapped[Decimal] = mapped_column(Numeric(4, 2), default=VAT, server_default="21")
     booked: Mapped[datetime] = mapped_column(UtcDateTime)
     request_key: Mapped[str | None] = mapped_column(String(64))
     request_id: Mapped[str | None] = mapped_column(String(36))
@@ -116,6 +119,28 @@ class WaitingPlace(Base):
     joined: Mapped[datetime] = mapped_column(UtcDateTime)
     state: Mapped[str] = mapped_column(String(10))
     confirm_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Proposal(Base):
+    """Other hours or another price for a request, or a quote (`lines`): `state` as `ProposalState`. One that is open is answered by the other side than
+    `party`. `valid_until`: when the request expires if it is not."""
+
+    __tablename__ = "booking_proposal"
+    __table_args__ = (Index("proposal_by_booking", "booking_id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    booking_id: Mapped[str] = mapped_column(ForeignKey("booking.id"))
+    party: Mapped[str] = mapped_column(String(10))
+    account_id: Mapped[str | None] = mapped_column(String(36))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    start: Mapped[datetime] = mapped_column(UtcDateTime)
+    end: Mapped[datetime] = mapped_column(UtcDateTime)
+    price: Mapped[Decimal | None] = mapped_column(Numeric(12, 2))
+    vat_percent: Mapped[Decimal] = mapped_column(Numeric(4, 2))
+    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    valid_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    state: Mapped[str] = mapped_column(String(10))
+    answered: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class CalendarFeed(Base):

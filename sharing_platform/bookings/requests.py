@@ -107,7 +107,7 @@ def request_offer(
     _check_bounds(session, seeker, resource_of(offer.factory, offer.machine), 1 + len(wanted.more), bounds)
     # All parts are looked at before the first takes its hours, which cuts the offers of the others.
     parts = [
-        (offer, *_part_of(offer, wanted.start, wanted.end, now)),
+        (offer, *part_of(offer, wanted.start, wanted.end, now)),
         *(_further_part(session, offer, part, now, visible) for part in wanted.more),
     ]
     request_id = str(uuid.uuid4()) if len(parts) > 1 else None
@@ -129,7 +129,7 @@ def _further_part(
     if (offer.factory, offer.machine) != (first.factory, first.machine):
         raise InvalidError("part_of_another", "more")
     _check_free(offer, now)
-    return (offer, *_part_of(offer, part.start, part.end, now))
+    return (offer, *part_of(offer, part.start, part.end, now))
 
 
 def _check_free(offer: Offer, now: datetime) -> None:
@@ -203,7 +203,7 @@ def request_listing(
     resource = f"listing:{listing.id}" if is_exclusive(listing) else None
     _check_bounds(session, seeker, resource, 1, bounds)
     has_places = listing.places is not None
-    start, end = (listing.start, listing.end) if has_places else _period_in(listing, wanted, now)
+    start, end = (listing.start, listing.end) if has_places else period_in(listing, wanted.start, wanted.end, now)
     places = wanted.places if has_places or people_of(listing) > 1 else 1
     if not has_room(session, listing, places, start, end):
         raise TakenError("no_places")
@@ -276,7 +276,7 @@ def _check_bounds(session: Session, seeker: Seeker, resource: str | None, parts:
         check_pending(session, Asked(seeker.organisation, account, resource, parts), bounds)
 
 
-def _part_of(
+def part_of(
     offer: Offer, wanted_start: datetime | None, wanted_end: datetime | None, now: datetime
 ) -> tuple[datetime, datetime]:
     """Without a start and an end, the longest window. Raises NotFoundError where nothing of it can be booked any more."""
@@ -303,8 +303,11 @@ def _part_of(
     return start, end
 
 
-def _period_in(listing: Listing, wanted: AskIn, now: datetime) -> tuple[datetime, datetime]:
-    start, end = wanted.start or max(listing.start, now), wanted.end or listing.end
+def period_in(
+    listing: Listing, wanted_start: datetime | None, wanted_end: datetime | None, now: datetime
+) -> tuple[datetime, datetime]:
+    """Raises InvalidError for what does not lie within the listing's period."""
+    start, end = wanted_start or max(listing.start, now), wanted_end or listing.end
     if start < max(listing.start, now) or end > listing.end or end <= start:
         raise InvalidError("part_outside", "start")
     return start, end

@@ -100,7 +100,9 @@ class BookingOut(ApiModel):
     state: State
     due: datetime | None
     cancel_until: datetime
-    price: Decimal | None
+    price: Decimal | None = Field(description="Without VAT; null: to be agreed.")
+    vat_percent: Decimal
+    price_with_vat: Decimal | None
     booked: datetime
     steps: list[State] = Field(description="What the caller may bring it to now.")
     hours_kept: bool = Field(

@@ -12,6 +12,7 @@ from sharing_platform.attachments.contents import CheckedFile
 from sharing_platform.attachments.service import attach
 from sharing_platform.bookings import calendar_feeds, guests, requests, transitions
 from sharing_platform.bookings.alternatives import Alternative, alternatives
+from sharing_platform.bookings.amounts import vat_of
 from sharing_platform.bookings.lifecycle import AGREED, LIVE, PENDING, Party, State, steps_open_to
 from sharing_platform.bookings.models import Booking, BookingMessage, CalendarFeed
 from sharing_platform.bookings.notifier import BookingNotifier
@@ -226,7 +227,8 @@ def booking_out(session: Session, booking: Booking, party: Party, now: datetime)
     hidden = party is Party.SEEKER and booking.alias is not None
     provider = session.get(Organisation, booking.provider)
     awaits = party is Party.PROVIDER and transitions.seeker_awaits_region(session, booking)
-    steps = steps_open_to(party, state, booking.cancel_until, now) - ({State.ACCEPTED} if awaits else set())
+    proposed = state is State.HELD and transitions.open_proposal(session, booking) is not None
+    steps = steps_open_to(party, state, booking.cancel_until, now, proposed) - ({State.ACCEPTED} if awaits else set())
     return BookingOut(
         id=booking.id,
         offer_id=offer.id_for(booking.provider if party is Party.PROVIDER else None) if offer is not None else None,
@@ -245,6 +247,10 @@ def booking_out(session: Session, booking: Booking, party: Party, now: datetime)
         due=booking.due,
         cancel_until=booking.cancel_until,
         price=booking.price,
+        vat_percent=booking.vat_percent,
+        price_with_vat=booking.price + vat_of(booking.price, booking.vat_percent)
+        if booking.price is not None
+        else None,
         booked=booking.booked,
         steps=sorted(steps & {"accepted", "declined", "cancelled", "withdrawn"}),
         hours_kept=party is Party.PROVIDER and booking.hours_kept and booking.end > now,

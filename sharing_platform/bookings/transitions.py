@@ -15,6 +15,7 @@ from sharing_platform.bookings.lifecycle import (
     LIVE,
     PENDING,
     Party,
+    ProposalState,
     State,
     due_after,
     may_step,
@@ -22,7 +23,7 @@ from sharing_platform.bookings.lifecycle import (
     steps_open_to,
 )
 from sharing_platform.bookings.limits import Asked, check_pending
-from sharing_platform.bookings.models import Booking, BookingEvent, BookingMessage
+from sharing_platform.bookings.models import Booking, BookingEvent, BookingMessage, Proposal
 from sharing_platform.bookings.occupancy import BookedHours
 from sharing_platform.bounds import Bounds
 from sharing_platform.errors import ConflictError, NotAllowedError, NotFoundError
@@ -58,10 +59,7 @@ def transition(
             for part in parts_of(session, booking):
                 _keep_hours(session, part, keep and part.state == State.DECLINED, now)
         return
-    if to not in steps_open_to(party, State(booking.state), booking.cancel_until, now):
-        raise ConflictError("step", state=booking.state)
-    if to is State.ACCEPTED and seeker_awaits_region(session, booking):
-        raise ConflictError("awaits_region")
+    _require_open(session, booking, to, party, now)
     parts = _answered_together(session, booking)
     if to is State.DECLINED:
         # Known before the step, which would otherwise put the hours on offer. Most machines are declined because they are not free.
@@ -69,6 +67,16 @@ def transition(
             part.hours_kept = keep is not False and part.machine is not None
     for part in parts:
         apply_step(session, part, to, party, now, notify, actor.account if actor else None)
+
+
+def _require_open(session: Session, booking: Booking, to: State, party: Party, now: datetime) -> None:
+    """Raises ConflictError."""
+    proposed = open_proposal(session, booking) is not None
+    if to not in steps_open_to(party, State(booking.state), booking.cancel_until, now, proposed):
+        asked = to is State.ACCEPTED and booking.state == State.HELD and party is Party.PROVIDER
+        raise ConflictError("proposal_open") if asked else ConflictError("step", state=booking.state)
+    if to is State.ACCEPTED and seeker_awaits_region(session, booking):
+        raise ConflictError("awaits_region")
 
 
 def _keep_hours(session: Session, booking: Booking, keep: bool, now: datetime) -> None:
@@ -160,6 +168,14 @@ def parts_of(session: Session, booking: Booking) -> list[Booking]:
     return list(session.scalars(parts.order_by(Booking.start, Booking.id)))
 
 
+def open_proposal(session: Session, booking: Booking) -> Proposal | None:
+    """The one that waits for an answer, if there is one."""
+    ids = [part.id for part in parts_of(session, booking)]
+    return session.scalars(
+        select(Proposal).where(Proposal.booking_id.in_(ids), Proposal.state == ProposalState.OPEN)
+    ).first()
+
+
 def spans_of(session: Session, booking: Booking) -> list[tuple[datetime, datetime]]:
     """When the parts of a request with several begin and end; none for any other."""
     if booking.request_id is None:
@@ -245,6 +261,8 @@ def apply_step(
     booking.state = to
     if booking.seeker is None and to in ENDED:
         booking.email = ""  # nobody has shown that it is theirs, and it is of no more use
+    if was is State.HELD:
+        _close_proposal(session, booking, to, now)
     if to is State.ACCEPTED:
         booking.alias = None  # from now on both sides know each other
     booking.due = due_after(to, booking.start, booking.end, now, HOLD)
@@ -254,6 +272,13 @@ def apply_step(
         # Before the notification, which names what is free now.
         recut_around(session, booking.provider, booking.machine, booking.start, booking.free_again, _OCCUPANCY, now)
     notify(session, booking, to, party, now)
+
+
+def _close_proposal(session: Session, booking: Booking, to: State, now: datetime) -> None:
+    """What was proposed about a request ends with it."""
+    closed = ProposalState.EXPIRED if to is State.EXPIRED else ProposalState.WITHDRAWN
+    pending = update(Proposal).where(Proposal.booking_id == booking.id, Proposal.state == ProposalState.OPEN)
+    session.execute(pending.values(state=closed, answered=now))
 
 
 def lock(session: Session, booking: Booking) -> None:
