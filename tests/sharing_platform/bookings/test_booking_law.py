@@ -41,6 +41,7 @@ from sharing_platform.machines.models import BOOKED, HELD, OPEN, WITHDRAWN, Offe
 from sharing_platform.machines.schemas import OfferIn
 from sharing_platform.organisations.models import Account, Organisation
 from tests.platform_databases import open_kept, reset_postgresql, reset_sqlite
+from tests.sharing_platform.bookings.proposal_law import proposals_follow_their_requests
 
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 SEEKERS = ("north", "south", "new")
@@ -55,6 +56,10 @@ def _seeker(session: Session, who: str, confirmed: bool) -> Seeker:
     if who == "new" and not confirmed:
         return Seeker(None, guest=GUEST)
     return Seeker(session.get_one(Organisation, who), session.get(Account, "new") if who == "new" else None)
+
+
+def _other(party: Party) -> Party:
+    return Party.SEEKER if party is Party.PROVIDER else Party.PROVIDER
 
 
 def notify_nobody(*_: object) -> None:
@@ -197,23 +202,37 @@ class Bookings(RuleBasedStateMachine):
 
         def proposed(session: Session) -> None:
             booking = session.get_one(Booking, chosen)
-            before = [
-                (one.id, one.start, one.end, one.state, one.price)
-                for one in session.scalars(select(Booking).order_by(Booking.id))
-            ]
+            terms_of = select(Booking.id, Booking.start, Booking.end, Booking.state, Booking.price).order_by(Booking.id)
+            before = session.execute(terms_of).all()
             terms = proposals.Terms(price=Decimal("99.99"))
             if hours is not None:
                 start = booking.start + timedelta(minutes=30 * hours[0])
                 terms = proposals.Terms(start, start + timedelta(minutes=30 * hours[1]))
             made = proposals.propose(session, booking, party, terms, None, self.now, notify_nobody)
             assert made.state == ProposalState.OPEN
-            after = [
-                (one.id, one.start, one.end, one.state, one.price)
-                for one in session.scalars(select(Booking).order_by(Booking.id))
-            ]
-            assert after == before, "a proposal moves nothing"
+            assert session.execute(terms_of).all() == before, "a proposal moves nothing"
 
         self._try(proposed)
+
+    @precondition(lambda self: self._in(State.HELD))
+    @rule(data=st.data(), by=st.sampled_from([Party.SEEKER, Party.PROVIDER]), shift=st.integers(-4, 4))
+    def agree(self, data: st.DataObject, by: Party, shift: int) -> None:
+        """On other hours, if they can be had, else on another price; which people who do anything at random seldom do."""
+        chosen = data.draw(st.sampled_from(self._in(State.HELD)))
+
+        def agreed(session: Session, moves: bool) -> None:
+            booking = session.get_one(Booking, chosen)
+            moved = timedelta(minutes=30 * shift) if moves else timedelta(0)
+            start, end = booking.start + moved, booking.end + moved
+            terms = proposals.Terms(start, end, Decimal("99.99"))
+            made = proposals.propose(session, booking, by, terms, None, self.now, notify_nobody)
+            proposals.accept(session, booking, made, _other(by), None, self.now, notify_nobody)
+            assert (booking.start, booking.end, booking.state) == (start, end, State.ACCEPTED)
+            self.agreed += 1
+
+        for moves in (True, False):
+            if chosen in self._in(State.HELD):
+                self._try(partial(agreed, moves=moves))
 
     @precondition(lambda self: self._proposed())
     @rule(data=st.data(), own=st.sampled_from([False, False, True]), accepted=st.sampled_from([True, True, False]))
@@ -224,7 +243,7 @@ class Bookings(RuleBasedStateMachine):
             proposal = session.get_one(Proposal, chosen)
             booking = session.get_one(Booking, proposal.booking_id)
             by = Party(proposal.party)
-            party = by if own else Party.SEEKER if by is Party.PROVIDER else Party.PROVIDER
+            party = by if own else _other(by)
             if accepted:
                 proposals.accept(session, booking, proposal, party, None, self.now, notify_nobody)
                 assert not own, "somebody accepts what is their own"
@@ -300,7 +319,7 @@ class Bookings(RuleBasedStateMachine):
             for booking in session.scalars(select(Booking).where(Booking.request_id.is_not(None))):
                 together.setdefault(str(booking.request_id), set()).add(booking.state)
             assert not any(len(states) > 1 and states & PENDING for states in together.values()), "parts answered apart"
-            self._proposals_follow_their_requests(session)
+            proposals_follow_their_requests(session)
             for booking in session.scalars(select(Booking)):
                 events = select(BookingEvent).where(BookingEvent.booking_id == booking.id).order_by(BookingEvent.id)
                 steps = [(one.state, one.party) for one in session.scalars(events)]
@@ -311,19 +330,6 @@ class Bookings(RuleBasedStateMachine):
                 for (was, _), (now_in, party) in itertools.pairwise(steps):
                     assert may_step(State(was), State(now_in), Party(party)), (was, now_in, party)
                 self.seen[booking.id] = steps
-
-    def _proposals_follow_their_requests(self, session: Session) -> None:
-        made = session.scalars(select(Proposal)).all()
-        waiting = {one.id for one in session.scalars(select(Booking).where(Booking.state == State.HELD))}
-        about = [one.booking_id for one in made if one.state == ProposalState.OPEN]
-        assert set(about) <= waiting, "what no longer waits is still proposed"
-        assert len(about) == len(set(about)), "two proposals are open"
-        offered = {one.booking_id for one in made if (one.state, one.party) == (ProposalState.ACCEPTED, Party.PROVIDER)}
-        by_seeker = select(BookingEvent).where(BookingEvent.state == State.ACCEPTED, BookingEvent.party == Party.SEEKER)
-        for event in session.scalars(by_seeker):
-            booking = session.get_one(Booking, event.booking_id)
-            together = {one.id for one in transitions.parts_of(session, booking)}
-            assert together & offered, "a seeker accepts what nobody proposed"
 
     def _proposed(self) -> list[str]:
         with self.sessions() as session:
