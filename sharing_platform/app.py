@@ -40,7 +40,14 @@ from sharing_platform.listings import api as listings_api
 from sharing_platform.listings import pages as listing_pages
 from sharing_platform.live_updates import LiveUpdates
 from sharing_platform.machines import api as machines_api
-from sharing_platform.machines import compare_pages, live_pages, own_hours_pages, search_pages
+from sharing_platform.machines import (
+    compare_pages,
+    factory_pages,
+    live_pages,
+    own_hours_pages,
+    picture_pages,
+    search_pages,
+)
 from sharing_platform.machines import pages as machine_pages
 from sharing_platform.machines.events import OfferWithdrawn
 from sharing_platform.machines.index import machine_index
@@ -124,6 +131,8 @@ ROUTERS = (
     compare_pages.router,
     machine_pages.router,
     own_hours_pages.router,
+    picture_pages.router,
+    factory_pages.router,
     live_pages.router,
     listing_pages.router,
     wanted_pages.router,
@@ -154,7 +163,9 @@ are prepared once for all apps of a process."""
 for _router in ROUTERS:
     _ROUTES.include_router(_router)
 
-_TAKES_FILES = re.compile(r"/(offers|listings)/[^/]+|(/api/v1)?/bookings/[^/]+/(messages|attachments)")
+_TAKES_FILES = re.compile(
+    r"/(offers|listings)/[^/]+|/machines/[^/]+/[^/]+/pictures|(/api/v1)?/bookings/[^/]+/(messages|attachments)"
+)
 """The paths to which files are sent."""
 
 TEMPLATES.env.globals.update(

@@ -68,7 +68,7 @@ def render(
     ]
     shown = {
         "t": translator, "now": context.now(), "languages": others, "actor": None, "person": None, "path": request.url.path,
-        "given": {}, "problems": {}, "notice": None, "installation": getattr(request.app.state, "installation_notice", None), **values,
+        "site_url": context.url, "given": {}, "problems": {}, "notice": None, "installation": getattr(request.app.state, "installation_notice", None), **values,
     }  # fmt: skip
     answer = TEMPLATES.TemplateResponse(request, template, shown, status_code=status)
     if request.query_params.get("lang") in LANGUAGES:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sharing_platform.machines.anonymity import cell_of, public_details, public_process, public_title
-from sharing_platform.machines.models import Machine, Offer
+from sharing_platform.machines.models import Machine, MachinePicture, Offer
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.search.index import SearchIndex
 from sharing_platform.search.machine_details import MachineDetails
@@ -19,13 +19,23 @@ from sharing_platform.search.ranking import SearchDocument, document_of
 
 
 @dataclass(frozen=True)
+class Picture:
+    """The first picture of a machine, and what it shows."""
+
+    id: str
+    alt: str
+
+
+@dataclass(frozen=True)
 class IndexEntry:
-    """What somebody may know of a machine. `factory` and `factory_name` are None and `machine` is its alias where they may not know whose it is."""
+    """What somebody may know of a machine. `factory` and `factory_name` are None and `machine` is its alias where they may not know whose it is; nor do they see
+    a picture then."""
 
     factory: str | None
     factory_name: str | None
     machine: str
     document: SearchDocument
+    picture: Picture | None = None
 
     @property
     def path(self) -> str:
@@ -78,10 +88,17 @@ def entry_of(offer: Offer, entries: Mapping[tuple[str, str], IndexedMachine], vi
 
 def _read(session: Session) -> dict[tuple[str, str], IndexedMachine]:
     query = select(Machine, Organisation).outerjoin(Organisation, Organisation.id == Machine.factory)
-    return {(machine.factory, machine.machine): _entry(machine, factory) for machine, factory in session.execute(query)}
+    first = select(MachinePicture.factory, MachinePicture.machine, MachinePicture.id, MachinePicture.alt)
+    pictures: dict[tuple[str, str], Picture] = {}
+    for one in session.execute(first.order_by(MachinePicture.position, MachinePicture.id)):
+        pictures.setdefault((one.factory, one.machine), Picture(one.id, one.alt))
+    return {
+        (machine.factory, machine.machine): _entry(machine, factory, pictures.get((machine.factory, machine.machine)))
+        for machine, factory in session.execute(query)
+    }
 
 
-def _entry(machine: Machine, factory: Organisation | None) -> IndexedMachine:
+def _entry(machine: Machine, factory: Organisation | None, picture: Picture | None) -> IndexedMachine:
     name = factory.name if factory else machine.factory
     details = MachineDetails.model_validate(machine.details)
     document = document_of(
@@ -92,7 +109,7 @@ def _entry(machine: Machine, factory: Organisation | None) -> IndexedMachine:
         at=factory.degrees if factory else None,
         place=factory.place if factory else "",
     )
-    own = IndexEntry(machine.factory, name, machine.machine, document)
+    own = IndexEntry(machine.factory, name, machine.machine, document, picture)
     if machine.alias is None:
         return IndexedMachine(machine.factory, own, own)
     names = {machine.factory, machine.machine, machine.title, name, document.place, details.address}

@@ -271,13 +271,16 @@ def visible_condition(viewer: str | None) -> ColumnElement[bool]:
 
 
 def visible_machines(
-    session: Session, index: MachineIndex, now: datetime, viewer: str | None
+    session: Session, index: MachineIndex, now: datetime, viewer: str | None, factory: str | None = None
 ) -> list[tuple[Machine, IndexEntry]]:
-    """With what the viewer may know of each, in order of what is shown."""
+    """With what the viewer may know of each, in order of what is shown; those of one factory alone, where it is given."""
     entries = index.entries(session)
+    which = (
+        machine_visible(now, viewer) if factory is None else machine_visible(now, viewer) & (Machine.factory == factory)
+    )
     known = [
         (machine, entries[machine.factory, machine.machine].shown_to(viewer))
-        for machine in session.scalars(select(Machine).where(machine_visible(now, viewer)))
+        for machine in session.scalars(select(Machine).where(which))
         if (machine.factory, machine.machine) in entries
     ]
     return sorted(known, key=lambda one: (one[1].document.title, one[1].key))

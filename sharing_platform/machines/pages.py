@@ -19,7 +19,7 @@ from sharing_platform.database import read_session
 from sharing_platform.errors import NotFoundError
 from sharing_platform.machines import service
 from sharing_platform.machines.choices import Choice, FurtherChoice, choice_of, together
-from sharing_platform.machines.index import IndexEntry, entry_of, get_machine_index
+from sharing_platform.machines.index import IndexEntry, Picture, entry_of, get_machine_index
 from sharing_platform.machines.machine_results import free_by_day, machines_in_order
 from sharing_platform.machines.models import OPEN, Machine, Offer
 from sharing_platform.machines.offer_order import OfferResults, RankedOffer
@@ -34,6 +34,7 @@ from sharing_platform.pages import FormData, decimal_point, split_lines, validat
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.ranking import prepare_criteria
+from sharing_platform.search.vocabulary import process_name
 
 router = APIRouter(include_in_schema=False)
 
@@ -143,7 +144,22 @@ def _machine_page(page: PageRequest, session: Session, shown: MachineOut) -> HTM
         weeks=weeks,
         similar=_similar(page, session, shown),
         scroll_time=_scroll_time(page, found),
+        about=_about(page, shown),
+        first_picture=Picture(shown.pictures[0].path.rpartition("/")[2], shown.pictures[0].alt)
+        if shown.pictures
+        else None,
     )
+
+
+def _about(page: PageRequest, shown: MachineOut) -> str:
+    """What the machine is, in one line."""
+    said = (
+        process_name(shown.process, page.language) if shown.process else "",
+        " ".join(one for one in (shown.details.make, shown.details.model) if one),
+        shown.factory_name or page.translator("factory_not_said"),
+        shown.details.place,
+    )
+    return " · ".join(one for one in said if one)
 
 
 def _scroll_time(page: PageRequest, found: list[RankedOffer]) -> str:

@@ -161,6 +161,18 @@ class MachineIn(ApiModel):
     anonymous: Annotated[bool | None, Field(description=_ANONYMOUS)] = None
 
 
+class PictureIn(ApiModel):
+    """What a picture shows, for whoever cannot see it."""
+
+    alt: Annotated[OneLine, Field(max_length=200)] = ""
+
+
+class PictureOut(PictureIn):
+    """`path`: of the picture on the platform, without its size: `small`, `medium` and `large` are WebP, `preview` is a JPEG."""
+
+    path: str
+
+
 class MachineOut(ApiModel):
     """The public description of a machine. Of an anonymous one, others see no factory and none of its records, and an alias as `machine`."""
 
@@ -176,6 +188,7 @@ class MachineOut(ApiModel):
     since: datetime | None
     as_of: datetime | None = Field(description="The quarter of an hour that `now` is of; null: it is live.")
     details: MachineDetails
+    pictures: list[PictureOut] = Field(default_factory=list)
     kept: int | None = Field(description="Of its factory's accepted bookings that are over: how many went as agreed.")
     cancelled: int | None = Field(description="How many the factory cancelled.")
 

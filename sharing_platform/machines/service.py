@@ -15,7 +15,7 @@ from sharing_platform.errors import NotFoundError
 from sharing_platform.etags import check_match
 from sharing_platform.machines import offers
 from sharing_platform.machines.index import IndexEntry, MachineIndex
-from sharing_platform.machines.models import OPEN, Machine, Offer
+from sharing_platform.machines.models import OPEN, Machine, MachinePicture, Offer
 from sharing_platform.machines.offer_order import RankedOffer
 from sharing_platform.machines.offer_search import machine_visible
 from sharing_platform.machines.public_state import PublicState, public_state
@@ -30,6 +30,7 @@ from sharing_platform.machines.schemas import (
     OfferIn,
     OfferOut,
     OfferTerms,
+    PictureOut,
     SuggestionOut,
 )
 from sharing_platform.machines.windows import quarter_of
@@ -148,9 +149,18 @@ def machine_shown(
         since=state.since,
         as_of=state.as_of,
         details=entry.document.details.model_copy(update=hidden),
+        pictures=_pictures(session, known) if entry.factory is not None else [],
         kept=kept,
         cancelled=cancelled,
     )
+
+
+def _pictures(session: Session, machine: Machine) -> list[PictureOut]:
+    columns = select(MachinePicture.id, MachinePicture.alt).where(
+        MachinePicture.factory == machine.factory, MachinePicture.machine == machine.machine
+    )
+    found = session.execute(columns.order_by(MachinePicture.position, MachinePicture.id))
+    return [PictureOut(path=f"/pictures/{one.id}", alt=one.alt) for one in found]
 
 
 @dataclass(frozen=True)

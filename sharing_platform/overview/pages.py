@@ -55,7 +55,6 @@ def get_desk(page: Page) -> HTMLResponse:
             asked=bookings(Party.SEEKER, FIRM | PENDING),
             over=bookings(Party.SEEKER, ended)[-5:],
             machines=machines,
-            calendar_machines=[{"id": one.machine, "title": one.title} for one in machines],
             listings=listings.own_listings(session, own),
             waits=[
                 (waiting_service.waiting_out(session, place), listing)

@@ -4,7 +4,7 @@
   "use strict";
   const place = document.querySelector("[data-calendar]");
   if (!place) return;
-  const texts = JSON.parse(place.dataset.texts);
+  const texts = place.dataset;
   const panel = document.getElementById("chosen");
   const grid = place.querySelector(".calendar");
   const STEP = 30 * 60_000;

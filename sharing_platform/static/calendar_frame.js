@@ -22,8 +22,10 @@ window.calendarFrame = (() => {
       return (await answer.json()).items;
     },
     open(grid, texts, options) {
+      const { now, week, days, month, next, prev } = texts;
+      const buttons = { today: now, timeGridWeek: week, resourceTimelineWeek: week, listWeek: week, timeGridDay: days, dayGridMonth: month, next, prev };
       const calendar = EventCalendar.create(grid, {
-        buttonText: (known) => ({ ...known, ...texts.buttons }),
+        buttonText: (known) => ({ ...known, ...buttons }),
         locale: texts.locale,
         firstDay: 1,
         allDaySlot: false,

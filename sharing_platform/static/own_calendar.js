@@ -3,8 +3,7 @@
   "use strict";
   const place = document.querySelector("[data-own-calendar]");
   if (!place) return;
-  const texts = JSON.parse(place.dataset.texts);
-  const machines = JSON.parse(place.dataset.ownCalendar);
+  const machines = [...place.querySelectorAll("[data-id]")].map((one) => ({ id: one.dataset.id, title: one.textContent }));
   const names = Object.fromEntries(machines.map((one) => [one.id, one.title]));
   const grid = place.querySelector(".calendar");
   const { wall, day, items: fetched } = window.calendarFrame;
@@ -30,7 +29,7 @@
 
   place.hidden = false;
   const week = matchMedia("(max-width: 48rem)").matches ? "listWeek" : "resourceTimelineWeek";
-  window.calendarFrame.open(grid, texts, {
+  window.calendarFrame.open(grid, place.dataset, {
     view: week,
     views: { dayGridMonth: { dayHeaderFormat: { weekday: "short" } }, resourceTimelineWeek: { slotDuration: "04:00", slotWidth: 42 } },
     headerToolbar: { start: "prev,next today", center: "title", end: `${week},dayGridMonth` },

@@ -86,12 +86,12 @@ def pages(ids: dict[str, str]) -> list[tuple[str, str]]:
     """Every page, by whom it is looked at."""
     anyone = [
         "/", "/?view=week", "/?process=milling&near=Genk&within_km=80&sort=fit", "/?q=titaan", "/?near=Nergens", "/offers/o2", "/offers/none",
-        "/machines/hal-2/mill-1", "/compare?hours=2&near=Genk&with=hal-2%2Fmill-1&with=hal-2%2Flathe-2", "/listings", "/listings?q=niets", "/search?q=frezen", f"/listings/{ids['operator']}", f"/listings/{ids['training']}", "/wanted",
+        "/machines/hal-2/mill-1", "/factories/hal-2", "/compare?hours=2&near=Genk&with=hal-2%2Fmill-1&with=hal-2%2Flathe-2", "/listings", "/listings?q=niets", "/search?q=frezen", f"/listings/{ids['operator']}", f"/listings/{ids['training']}", "/wanted",
         f"/wanted/{ids['wanted']}", "/register", "/sign-in", "/forgotten", "/welcome", "/confirm", "/nowhere", "/styleguide",
     ]  # fmt: skip
     seeker = ["/desk", f"/requests/{ids['request']}", f"/bookings/{ids['booking']}", f"/wanted/{ids['wanted']}", f"/searches/{ids['search']}", "/wanted/new", "/account", "/organisation", "/offers/o3"]  # fmt: skip
     owner = [
-        "/desk", "/machines/hal-2/mill-1/hours", f"/bookings/{ids['booking']}", "/organisation", f"/organisation/webhooks/{ids['webhook']}", "/machines/hal-2/mill-1/edit",
+        "/desk", "/machines/hal-2/mill-1/hours", "/machines/hal-2/mill-1/pictures", f"/bookings/{ids['booking']}", "/organisation", f"/organisation/webhooks/{ids['webhook']}", "/machines/hal-2/mill-1/edit",
         "/listings/new?kind=operator", "/listings/new?kind=equipment", "/listings/new?kind=training", f"/listings/{ids['operator']}/edit",
     ]  # fmt: skip
     found = [("", path) for path in anyone] + [("an@startup.be", path) for path in seeker]
