@@ -90,7 +90,7 @@ from sharing_platform.overview import organisation_pages
 from sharing_platform.overview import pages as overview_pages
 from sharing_platform.pages import TEMPLATES
 from sharing_platform.region import api as region_api
-from sharing_platform.region import export_pages, report_api, report_pages
+from sharing_platform.region import export_pages, report_api, report_pages, site_api, site_pages
 from sharing_platform.region import pages as region_pages
 from sharing_platform.scheduler import start_background_threads
 from sharing_platform.search.index import mark_index_changed
@@ -124,6 +124,7 @@ ROUTERS = (
     region_api.router,
     moderation_api.router,
     report_api.router,
+    site_api.router,
     webhooks_api.router,
     feeds_api.router,
     feeds_api.feed_router,
@@ -153,6 +154,7 @@ ROUTERS = (
     export_pages.router,
     moderation_pages.router,
     report_pages.router,
+    site_pages.router,
     styleguide_pages.router,
 )
 """All routes but those of static files and of the OpenAPI description, in the order in which the description lists them."""

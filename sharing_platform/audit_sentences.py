@@ -83,7 +83,7 @@ def _sentence(entry: AuditEntry, names: _Names, t: Translator, own: str | None) 
         "who": _who(entry, names, organisation, t, own),
         "whom": _person(entry.subject, names, t),
         "organisation": organisation or t("audit_somebody"),
-        "what": booking.title_for(Party.SEEKER) if booking else _thing(entry.subject, names),
+        "what": _what(entry, names, booking, t),
         "seeker": _seeker(booking, names) if booking else "",
         "role": t(f"role_{role}") if role else t("role_member"),
     }
@@ -91,6 +91,12 @@ def _sentence(entry: AuditEntry, names: _Names, t: Translator, own: str | None) 
     known = key if key in texts(t.language) else "audit_other"
     sentence = t(known, **values, action=entry.action)
     return sentence[:1].upper() + sentence[1:]
+
+
+def _what(entry: AuditEntry, names: _Names, booking: Booking | None, t: Translator) -> str:
+    if entry.action.startswith("page."):
+        return t(f"page_{entry.subject}")
+    return booking.title_for(Party.SEEKER) if booking else _thing(entry.subject, names)
 
 
 def _key(entry: AuditEntry) -> str:

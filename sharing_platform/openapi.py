@@ -76,7 +76,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "SearchIn": {"title": "40 h of 5-axis milling", "text": "Brackets in aluminium.", "wish": _WISH, "notify": "mail"},
     "RegisterIn": {
         "name": "An Peeters", "email": "an@startup.example", "organisation": "Start-up BV", "kind": "seeker", "language": "nl",
-        "country": "BE", "enterprise_number": "0123.456.749",
+        "country": "BE", "enterprise_number": "0123.456.749", "terms": 1,
     },
     "WelcomeIn": {"link": "the-last-part-of-the-link-in-the-mail", "password": "a sentence that is long enough"},
     "LinkIn": {"link": "the-last-part-of-the-link-in-the-mail"},
@@ -108,6 +108,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "DecisionIn": {"approved": True},
     "WebhookIn": {"url": "https://erp.example.com/hooks/vrijloop"},
     "WaitIn": {"places": 2},
+    "SitePageIn": {"nl": "## Wie wij zijn", "fr": "## Qui nous sommes", "en": "## Who we are", "effective": "2027-01-15", "announce": False},
     "AccountIn": {"name": "An Peeters", "language": "nl", "mail_hour": 7, "mails": {"matches": "daily"}},
     "AddressIn": {"email": "an.peeters@startup.example", "password": "a sentence that is long enough"},
     "ReportIn": {

@@ -25,6 +25,7 @@ from sharing_platform.moderation.handlers import forget_reporters
 from sharing_platform.notifications import digests
 from sharing_platform.notifications.delivery import Channels, DeliveryWorker, forget_delivered
 from sharing_platform.organisations import applications
+from sharing_platform.organisations.mailed_links import LINKS_KEPT
 from sharing_platform.organisations.models import (
     Account,
     IdentityAttempt,
@@ -178,7 +179,7 @@ class ScheduledJobs:
 
     def _forget(self, now: datetime) -> None:
         with self._context.sessions.begin() as session:
-            session.execute(delete(MailedLink).where(MailedLink.expires <= now - timedelta(days=7)))
+            session.execute(delete(MailedLink).where(MailedLink.expires <= now - LINKS_KEPT))
             for table in (WebSession, KnownDevice, Invitation, PasskeyChallenge, IdentityAttempt):
                 session.execute(delete(table).where(table.expires <= now))
             forget_old(session, now)

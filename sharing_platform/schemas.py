@@ -22,7 +22,7 @@ OfferId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 _Time = TypeVar("_Time", date, datetime)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Texts go into pages, mails and calendars, which must not contain control characters."""
     if any(ord(character) < 32 and character not in "\n\r\t" for character in text) or "\x7f" in text:
         raise ValueError("control characters are not allowed")
@@ -32,16 +32,16 @@ def _printable(text: str) -> str:
 def _one_line(text: str) -> str:
     if "\n" in text or "\r" in text or "\t" in text:
         raise ValueError("one line only")
-    return _printable(text)
+    return printable(text)
 
 
 OneLine = Annotated[str, AfterValidator(_one_line)]
 OrganisationName = Annotated[OneLine, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
 Title = Annotated[OneLine, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
 Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), AfterValidator(_printable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), AfterValidator(printable)
 ]
-LongText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000), AfterValidator(_printable)]
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000), AfterValidator(printable)]
 Term = Annotated[OneLine, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
 Email = Annotated[
     str,

@@ -14,6 +14,8 @@ from sharing_platform.organisations.credentials import hash_secret, new_secret
 from sharing_platform.organisations.models import MailedLink
 
 LINK_LIFE = timedelta(hours=24)
+LINKS_KEPT = timedelta(days=7)
+"""After they are worth nothing, so that a page can say that they are too old."""
 
 
 class Purpose(StrEnum):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
@@ -17,6 +19,7 @@ from sharing_platform.organisations.directory import memberships
 from sharing_platform.organisations.passkeys import of_account, relying_party
 from sharing_platform.organisations.schemas import ForgotIn, LinkOut, RegisterIn, SignInIn, WelcomeIn
 from sharing_platform.pages import Form, FormData, safe_next_path, validate_form
+from sharing_platform.site_pages import versions
 
 router = APIRouter(include_in_schema=False)
 
@@ -26,39 +29,34 @@ IDENTITY_PROBLEMS = frozenset({
     "identity_cancelled", "identity_known", "identity_mail", "identity_other", "identity_unavailable", "identity_wrong", "refused", "sign_in_again",
     "too_many",
 })  # fmt: skip
+_REGISTER_FIELDS = (
+    "name", "email", "organisation", "another", "kind", "country", "enterprise_number", "vat", "place", "address", "terms",
+)  # fmt: skip
 NEW_KINDS = ("seeker", "factory", "training_centre")
 
 
 @router.get("/register")
 def get_register(page: Page) -> HTMLResponse:
-    return page.render("register.html", kinds=NEW_KINDS, countries=COUNTRIES)
+    return page.render("register.html", **_register_values(page))
 
 
 @router.post("/register")
 def post_register(page: Page, form: FormData) -> Response:
-    fields = {
-        name: form.get(name)
-        for name in (
-            "name",
-            "email",
-            "organisation",
-            "another",
-            "kind",
-            "country",
-            "enterprise_number",
-            "vat",
-            "place",
-            "address",
-        )
-    }
+    fields = {name: form.get(name) for name in _REGISTER_FIELDS}
     wanted, problems = validate_form(RegisterIn, {**fields, "language": page.language})
     if wanted is None:
-        return page.render_form("register.html", None, form, problems, kinds=NEW_KINDS, countries=COUNTRIES)
+        return page.render_form("register.html", None, form, problems, **_register_values(page))
     try:
         service.register(page.context, wanted, client_address(page.request))
     except PlatformError as error:
-        return page.render_form("register.html", error, form, {}, kinds=NEW_KINDS, countries=COUNTRIES)
+        return page.render_form("register.html", error, form, {}, **_register_values(page))
     return page.render("mail_sent.html", email=wanted.email)
+
+
+def _register_values(page: PageRequest) -> dict[str, Any]:
+    with read_session(page.context.sessions) as session:
+        terms = versions.present(session, versions.TERMS, page.now).number
+    return {"kinds": NEW_KINDS, "countries": COUNTRIES, "terms": terms}
 
 
 @router.get("/sign-in")

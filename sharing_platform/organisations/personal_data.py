@@ -28,6 +28,7 @@ from sharing_platform.organisations.models import (
     WebSession,
 )
 from sharing_platform.organisations.permissions import Role
+from sharing_platform.site_pages.models import TermsAcceptance
 
 ERASED_NAME = "–"
 
@@ -58,6 +59,7 @@ def export(session: Session, account: Account, events: Events) -> dict[str, Any]
     mails = select(Mail).where((Mail.account_id == account.id) | (Mail.to == account.email))
     data["mails"] = [columns_of(mail, "to", "subject", "created", "sent") for mail in session.scalars(mails)]
     data["mail_settings"] = rows_of(session, MailSettings, account, "hour", "choices")
+    data["terms"] = rows_of(session, TermsAcceptance, account, "number", "at")
     data["actions"] = rows_of(session, AuditEntry, account, "at", "action", "subject", "details")
     return data
 

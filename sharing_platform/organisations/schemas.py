@@ -46,6 +46,10 @@ class RegisterIn(ApiModel):
     vat: Number = ""
     place: Annotated[OneLine, StringConstraints(strip_whitespace=True, max_length=100)] = ""
     address: Annotated[LongText, StringConstraints(max_length=300)] = ""
+    terms: Annotated[
+        int | None,
+        Field(ge=1, description="The version of the terms of use that is accepted, which must be the present one."),
+    ] = None
     language: LanguageCode = "nl"
 
 

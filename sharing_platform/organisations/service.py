@@ -44,6 +44,7 @@ from sharing_platform.organisations.schemas import (
     WelcomeIn,
 )
 from sharing_platform.organisations.sign_up import SignUp
+from sharing_platform.site_pages import versions
 
 WELCOME = (Purpose.REGISTER, Purpose.PASSWORD, Purpose.INVITATION)
 """What the links are for that lead to the page `/welcome`."""
@@ -56,10 +57,20 @@ def register(context: PlatformContext, wanted: RegisterIn, address: str) -> None
     identifier = identifier_of(wanted.country, wanted.enterprise_number, wanted.vat)
     if identifier is None and wanted.country == BELGIUM:
         raise InvalidError("enterprise_number_missing", "enterprise_number")
+    with read_session(context.sessions) as session:
+        _require_terms(versions.present(session, versions.TERMS, now).number, wanted.terms)
     rate_limits.require_mail(context.sessions, "register", address, wanted.email, now)
     with context.sessions.begin() as session:
         _sign_up(context).register(session, wanted, identifier, now)
     context.wake_workers()
+
+
+def _require_terms(present: int, accepted: int | None) -> None:
+    """Raises InvalidError where they were not accepted, or are others by now."""
+    if accepted is None:
+        raise InvalidError("terms_needed", "terms")
+    if accepted != present:
+        raise InvalidError("terms_changed", "terms")
 
 
 def forgot(context: PlatformContext, email: str, address: str, device: str) -> None:
@@ -175,6 +186,8 @@ def _registered(session: Session, link: MailedLink, now: datetime) -> Account:
     made = directory.found_organisation(session, given["organisation"], Kind(given["kind"]), now, account)
     made.country, made.identifier = country, identifier
     made.vat = identifier if identifier is not None and country != BELGIUM else ""
+    if given.get("terms"):
+        versions.accept_terms(session, account.id, int(given["terms"]), now)
     made.place, made.address = given.get("place", ""), given.get("address", "")
     place = place_named(made.place)
     directory.set_location(made, place.latitude if place else None, place.longitude if place else None)

@@ -37,6 +37,7 @@ class SignUp:
             self.write(session, account, "known", now, link=sign_in, forgotten=forgotten)
             return
         details = wanted.model_dump(include={"name", "organisation", "kind", "language", "country", "place", "address"})
+        details["terms"] = str(wanted.terms)
         details["identifier"] = identifier or ""
         subject = wanted.organisation.casefold()[:200]
         secret = create_link(session, Purpose.REGISTER, wanted.email, now, subject, details)

@@ -18,6 +18,7 @@ from sharing_platform.moderation.service import taken_down
 from sharing_platform.organisations.accounts_api import own_invitations
 from sharing_platform.organisations.dependencies import Page, require_person
 from sharing_platform.organisations.models import Organisation
+from sharing_platform.site_pages.versions import terms_to_accept
 from sharing_platform.wanted import matching
 
 router = APIRouter(include_in_schema=False)
@@ -35,8 +36,9 @@ def get_desk(page: Page) -> HTMLResponse:
             for booking in confirmation.waiting_requests(session, person)
         )
         invitations = own_invitations(session, person, now)
+        terms = terms_to_accept(session, person.account.id, now)
         if actor is None:
-            return page.render("desk_alone.html", unconfirmed=unconfirmed, invitations=invitations)
+            return page.render("desk_alone.html", unconfirmed=unconfirmed, invitations=invitations, terms=terms)
         own = actor.organisation
         ended = frozenset(State) - LIVE - PENDING
 
@@ -49,6 +51,7 @@ def get_desk(page: Page) -> HTMLResponse:
             "desk.html",
             unconfirmed=unconfirmed,
             invitations=invitations,
+            terms=terms,
             organisation=session.get_one(Organisation, own),
             waiting=_by_request(service.booking_out(session, booking, Party.PROVIDER, now) for booking in waiting),
             given=bookings(Party.PROVIDER, FIRM),

@@ -47,7 +47,8 @@ def test_every_action_has_a_sentence() -> None:
 
 def log_of(page: str) -> list[str]:
     """The newest first, without their moments."""
-    rows = unescape(page).rpartition('<ol class="history">')[2].partition("</ol>")[0].split("<li>")[1:]
+    _, found, history = unescape(page).rpartition('<ol class="history">')
+    rows = history.partition("</ol>")[0].split("<li>")[1:] if found else []
     return [row.partition("</span> ")[2].partition("</li>")[0] for row in rows]
 
 

@@ -116,7 +116,13 @@ def test_every_example_is_taken(
 ) -> None:
     """As somebody who copies it would send it: it may find nothing there, but it is understood."""
     address, headers = described
-    for field, value in (("factory", "hal-2"), ("machine", "mill-1"), ("offer_id", "o1"), ("organisation_id", "hal-3")):
+    for field, value in (
+        ("name", "about"),
+        ("factory", "hal-2"),
+        ("machine", "mill-1"),
+        ("offer_id", "o1"),
+        ("organisation_id", "hal-3"),
+    ):
         path = path.replace("{" + field + "}", value)
     unknown = "00000000-0000-4000-8000-000000000000"
     path = "/".join(unknown if part.startswith("{") else part for part in path.split("/"))

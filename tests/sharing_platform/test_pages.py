@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SAME_IN_EVERY_LANGUAGE = {"map_one", "map_many", "log_machine", "log_webhook", "log_passkey", "status",
     "filters", "calendar_week", "machine", "from_to", "organisation", "operator", "site", "menu", "model", "reason_process", "kind_operator", "party_platform",
     "per", "minutes", "passkeys", "audit_other", "role_planner", "status_open", "subject_operator", "webhooks", "axes", "reason_axes",
-    "content_machine",
+    "content_machine", "page_contact", "written_by", "quote_unit_flat", "quote_unit_kg", "quote_unit_metre",
 }  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def test_somebody_new_finds_a_machine_and_asks_for_it(page: Page, platform: Plat
     expect(page.locator("[data-state=held]")).to_be_visible()
     page.get_by_role("link", name="Kies er een").click()
     page.get_by_label("Nieuw wachtwoord").fill("een zin die lang genoeg is")
-    page.get_by_role("button", name="Bewaren").click()
+    page.get_by_role("button", name="Wachtwoord bewaren").click()
     expect(page.get_by_text("Bewaard.")).to_be_visible()
     (booked,) = platform.hal_2.get("/api/v1/bookings").json()["bookings"]
     assert (booked["offer_id"], booked["organisation"], booked["state"]) == ("o1", "Start-up BV", "held")

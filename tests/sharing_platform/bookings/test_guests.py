@@ -175,7 +175,7 @@ def test_older_links_are_dead_once_a_password_is_set(platform: Platform) -> None
     platform.offer()
     ask(platform)
     request = platform.secret_in_mail("an@startup.be", "/confirm/")
-    new = {"name": "An", "email": "an@startup.be", "organisation": "Start & Co", "country": "NL"}
+    new = {"name": "An", "email": "an@startup.be", "organisation": "Start & Co", "country": "NL", "terms": 1}
     browser(platform).post("/api/v1/accounts", json=new)
     own = browser(platform)
     body = {"link": platform.secret_in_mail("an@startup.be"), "password": PASSWORD}
@@ -246,7 +246,7 @@ def test_no_word_of_a_stranger_is_mailed_to_an_address_that_nobody_confirmed(pla
     evil = "Win http://evil.example now"
     platform.offer()
     ask(platform, guest={"organisation": evil, "name": evil, "email": "victim@x.be"}, message=evil)
-    new = {"name": evil, "email": "victim@x.be", "organisation": evil, "country": "NL"}
+    new = {"name": evil, "email": "victim@x.be", "organisation": evil, "country": "NL", "terms": 1}
     assert platform.anyone.post("/api/v1/accounts", json=new).status_code == 202
     owner = platform.somebody("o@evil.be", "evil", approved=False)
     assert owner.put("/api/v1/organisation", json={"name": evil}).status_code == 200

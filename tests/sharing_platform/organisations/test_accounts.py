@@ -15,7 +15,7 @@ from tests.servers import wait_for
 from tests.sharing_platform.conftest import NOON, Platform, client
 
 PASSWORD = "een zin die lang genoeg is"
-NEW = {"name": "An Peeters", "email": "An@Startup.be", "organisation": "Start & Co BV", "kind": "factory", "enterprise_number": "0123.456.749"}  # fmt: skip
+NEW = {"name": "An Peeters", "email": "An@Startup.be", "organisation": "Start & Co BV", "kind": "factory", "enterprise_number": "0123.456.749", "terms": 1}  # fmt: skip
 
 
 def browser(platform: Platform) -> httpx2.Client:

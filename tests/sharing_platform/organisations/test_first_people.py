@@ -20,7 +20,14 @@ from tests.sharing_platform.conftest import NOON, TOKENS, Platform, Postbox, cli
 
 PASSWORD = "een zin die lang genoeg is"
 EVA = "eva@hal-2.be"
-FORM = {"name": "Eva Peeters", "email": EVA, "kind": "factory", "country": "BE", "enterprise_number": "0123.456.749"}
+FORM = {
+    "name": "Eva Peeters",
+    "email": EVA,
+    "kind": "factory",
+    "country": "BE",
+    "enterprise_number": "0123.456.749",
+    "terms": 1,
+}
 
 
 def browser(platform: Platform) -> httpx2.Client:

@@ -29,6 +29,7 @@ def register(platform: Platform, email: str, **changes: Any) -> httpx2.Response:
         "organisation": "Hal 2 BV",
         "enterprise_number": NUMBER,
         "another": True,
+        "terms": 1,
     }
     given = {name: value for name, value in (body | changes).items() if value is not None}
     return platform.anyone.post("/api/v1/accounts", json=given)
@@ -84,6 +85,7 @@ def test_a_number_that_does_not_exist_is_refused_with_a_sentence(
         "kind": "seeker",
         "country": "BE",
         "enterprise_number": NUMBER,
+        "terms": "1",
     }
     sent = {name: value for name, value in (form | fields).items() if value is not None}
     for language in LANGUAGES:

@@ -115,7 +115,7 @@ def test_what_is_seen_of_an_application(platform: Platform) -> None:
 
 
 def test_the_particulars_given_at_registration(platform: Platform) -> None:
-    form = {"name": "Piet Maes", "email": "p@maes.be", "organisation": "Maes", "kind": "factory", "country": "BE", "enterprise_number": "0123.456.749", "place": "Genk", "address": "Dijk 4"}  # fmt: skip
+    form = {"name": "Piet Maes", "email": "p@maes.be", "organisation": "Maes", "kind": "factory", "country": "BE", "enterprise_number": "0123.456.749", "place": "Genk", "address": "Dijk 4", "terms": "1"}  # fmt: skip
     with httpx2.Client(base_url=platform.url, headers={"Origin": platform.url}) as browser:
         assert browser.post("/register", data=form).status_code == 200
         link = {"link": platform.secret_in_mail("p@maes.be"), "password": "een zin die lang genoeg is"}
