@@ -89,6 +89,8 @@ from sharing_platform.organisations.sign_up import SignUp
 from sharing_platform.overview import organisation_pages
 from sharing_platform.overview import pages as overview_pages
 from sharing_platform.pages import TEMPLATES
+from sharing_platform.process_plans import api as process_plans_api
+from sharing_platform.process_plans import pages as process_plans_pages
 from sharing_platform.region import api as region_api
 from sharing_platform.region import export_pages, report_api, report_pages, site_api, site_pages
 from sharing_platform.region import pages as region_pages
@@ -116,6 +118,7 @@ ROUTERS = (
     waiting_api.router,
     wanted_api.router,
     unified_search_api.router,
+    process_plans_api.router,
     accounts_api.router,
     settings_api.router,
     passkeys_api.router,
@@ -138,6 +141,7 @@ ROUTERS = (
     listing_pages.router,
     wanted_pages.router,
     unified_search_pages.router,
+    process_plans_pages.router,
     account_pages.router,
     settings_pages.router,
     passkey_pages.router,

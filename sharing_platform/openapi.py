@@ -74,6 +74,16 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         },
     },
     "SearchIn": {"title": "40 h of 5-axis milling", "text": "Brackets in aluminium.", "wish": _WISH, "notify": "mail"},
+    "NoticeIn": {
+        "title": "Housing for a water sensor", "text": "200 pieces, drawing follows.", "wish": {"materials": ["aluminium"], "near": "Diepenbeek"},
+        "notify": "mail",
+        "parts": [
+            {"title": "Milling", "wish": _WISH},
+            {"title": "Somebody who looks at the design", "wish": {"subject": "know_how", "process": "milling"}},
+        ],
+    },
+    "ProductIn": {"words": "Housing in aluminium, milling and anodising, 120 x 80 x 40 mm, 200 pieces", "near": "Diepenbeek", "last_day": "2027-02-15"},
+    "NoticeAnswerIn": {"text": "We can mill these from January on."},
     "RegisterIn": {
         "name": "An Peeters", "email": "an@startup.example", "organisation": "Start-up BV", "kind": "seeker", "language": "nl",
         "country": "BE", "enterprise_number": "0123.456.749", "terms": 1,

@@ -18,7 +18,6 @@ from sharing_platform.bookings.notifier import BookingNotifier
 from sharing_platform.database import UNAVAILABLE, message_of, read_session
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.machines.index import MachineIndex
-from sharing_platform.machines.models import OPEN
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.moderation import notices
 from sharing_platform.moderation.handlers import forget_reporters
@@ -159,7 +158,7 @@ class ScheduledJobs:
 
         if any(self._each(waited_for, keep)):
             context.wake_workers()
-        if any(self._each(select(Search.id).where(Search.status == OPEN).order_by(Search.id), match)):
+        if any(self._each(matching.to_match(), match)):
             context.wake_workers()
 
     def _each(self, which: Select[str], step: Callable[[Session, str], _T]) -> list[_T]:

@@ -33,7 +33,10 @@ class MailKind:
 
 KINDS: Mapping[str, MailKind] = {
     "matches": MailKind(frozenset({"match"}), tuple(How)),
-    "messages": MailKind(frozenset({"message"}), (How.AT_ONCE, How.DAILY)),
+    "messages": MailKind(
+        frozenset({"message", "notice_answered", "notice_answer_accepted", "notice_answer_declined"}),
+        (How.AT_ONCE, How.DAILY),
+    ),
     "applications": MailKind(frozenset({"applications"}), (How.AT_ONCE, How.DAILY), regional=True),
     "reports": MailKind(frozenset({"reports", "appeal_made"}), (How.AT_ONCE, How.DAILY), regional=True),
 }

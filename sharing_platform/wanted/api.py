@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from sharing_platform.dependencies import Context, ReadSession
 from sharing_platform.machines.index import Index
@@ -11,9 +13,19 @@ from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import organisation_of
 from sharing_platform.parameters import Cursor, Limit, Uuid
 from sharing_platform.problems import problems
-from sharing_platform.wanted import matching, service
-from sharing_platform.wanted.matching import SAVED, WANTED
-from sharing_platform.wanted.schemas import MatchesOut, SearchIn, SearchOut, SearchPage
+from sharing_platform.wanted import answers, matching, service
+from sharing_platform.wanted.matching import PART, SAVED, WANTED
+from sharing_platform.wanted.schemas import (
+    MatchesOut,
+    NoticeAnswerIn,
+    NoticeAnswerOut,
+    NoticeAnswersOut,
+    NoticeIn,
+    NoticeOut,
+    SearchIn,
+    SearchOut,
+    SearchPage,
+)
 
 router = APIRouter(prefix="/api/v1", tags=["searches"])
 
@@ -27,21 +39,43 @@ def get_wanted(session: ReadSession, limit: Limit = 100, cursor: Cursor = None) 
 
 
 @router.post("/wanted", status_code=201, responses=problems(401, 403, 409, 422))
-def post_wanted(wanted: SearchIn, actor: Asker, person: MaybePerson, context: Context, index: Index) -> SearchOut:
+def post_wanted(wanted: NoticeIn, actor: Asker, person: MaybePerson, context: Context, index: Index) -> SearchOut:
     """Post a wanted notice. It is matched at once, and again with new offers and listings; others see it once the organisation is approved."""
     return service.add(context, index, actor, person, WANTED, wanted)
 
 
 @router.get("/wanted/{search_id}", responses=problems(401, 404))
-def get_one_wanted(search_id: Uuid, session: ReadSession, actor: MaybeActor) -> SearchOut:
-    """One notice."""
-    return service.search_out(*matching.wanted_notice(session, search_id, organisation_of(actor)))
+def get_one_wanted(search_id: Uuid, session: ReadSession, actor: MaybeActor) -> NoticeOut:
+    """One notice, with its parts."""
+    return service.notice_out(session, *matching.wanted_notice(session, search_id, organisation_of(actor)))
+
+
+@router.get("/wanted/{search_id}/answers", responses=problems(401, 403, 404))
+def get_answers(search_id: Uuid, session: ReadSession, actor: Reader) -> NoticeAnswersOut:
+    """The answers to a notice, or to a part of one: all of them for its owner, for others their own."""
+    return answers.answers_out(session, actor, search_id)
+
+
+@router.post("/wanted/{search_id}/answers", status_code=201, responses=problems(401, 403, 404, 409, 422, 429))
+def post_answer(
+    search_id: Uuid, wanted: NoticeAnswerIn, actor: Asker, person: MaybePerson, context: Context
+) -> NoticeAnswerOut:
+    """Answer a notice of another organisation, or a part of one; again, until its owner has said yes or no, to change the text."""
+    return answers.answer(context, actor, person, search_id, wanted.text)
+
+
+@router.put("/wanted/{search_id}/answers/{answer_id}", responses=problems(401, 403, 404, 409, 422))
+def put_decision(
+    search_id: Uuid, answer_id: Uuid, accepted: Annotated[bool, Query()], actor: Asker, context: Context
+) -> NoticeAnswerOut:
+    """Say yes or no to an answer. With a yes, both sides see each other's e-mail address."""
+    return answers.decide(context, actor, search_id, answer_id, accepted)
 
 
 @router.get("/wanted/{search_id}/matches", responses=problems(401, 403, 404))
 def get_wanted_matches(search_id: Uuid, session: ReadSession, actor: Reader, index: Index) -> MatchesOut:
-    """The matches of a notice of the caller's, the best first, with the reasons."""
-    matching.own_search(session, actor.organisation, WANTED, search_id)
+    """The matches of a notice of the caller's or of a part of one, the best first, with the reasons."""
+    matching.own_search(session, actor.organisation, (WANTED, PART), search_id)
     return service.matches_out(session, index, matching.matches(session, search_id), actor)
 
 
@@ -68,7 +102,7 @@ def post_search(wanted: SearchIn, actor: Asker, person: MaybePerson, context: Co
 @router.get("/searches/{search_id}/matches", responses=problems(401, 403, 404))
 def get_search_matches(search_id: Uuid, session: ReadSession, actor: Reader, index: Index) -> MatchesOut:
     """The matches of a saved search, the best first."""
-    matching.own_search(session, actor.organisation, SAVED, search_id)
+    matching.own_search(session, actor.organisation, (SAVED,), search_id)
     return service.matches_out(session, index, matching.matches(session, search_id), actor)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import ConflictError, NotFoundError
@@ -21,9 +22,10 @@ from sharing_platform.organisations.permissions import APPROVED
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.ranking import Ranking, prepare_criteria
 from sharing_platform.wanted.models import CLOSED, OPEN, Match, Search
-from sharing_platform.wanted.schemas import SearchIn
+from sharing_platform.wanted.schemas import NoticePartIn, SearchIn
 
-WANTED, SAVED = "wanted", "saved"
+WANTED, SAVED, PART = "wanted", "saved", "part"
+"""What `Search.kind` can be."""
 _MAX_SEARCHES = 100
 _MOST_MATCHES = 50
 _TOLD_IN_A_MAIL = 10
@@ -57,16 +59,32 @@ def add_search(
     return search
 
 
-def own_search(session: Session, organisation: str, kind: str, search_id: str) -> Search:
+def add_part(session: Session, notice: Search, given: NoticePartIn, position: int) -> Search:
+    """Raises what `add_search` raises."""
+    wanted = SearchIn(title=given.title, wish=given.wish, notify="none")
+    part = add_search(session, notice.organisation_id, notice.account_id, PART, wanted, notice.created)
+    part.parent_id, part.position = notice.id, position
+    return part
+
+
+def to_match() -> Select[str]:
+    """The ids of what is matched: of a notice with parts, these."""
+    with_parts = select(Search.parent_id).where(Search.parent_id.is_not(None))
+    return select(Search.id).where(Search.status == OPEN, Search.id.not_in(with_parts)).order_by(Search.id)
+
+
+def own_search(session: Session, organisation: str, kinds: Collection[str], search_id: str) -> Search:
     """Raises NotFoundError."""
     search = session.get(Search, search_id)
-    if search is None or search.organisation_id != organisation or search.kind != kind:
+    if search is None or search.organisation_id != organisation or search.kind not in kinds:
         raise NotFoundError
     return search
 
 
 def close(search: Search) -> None:
-    search.status = CLOSED
+    """With its parts."""
+    for one in (search, *search.parts):
+        one.status = CLOSED
 
 
 def wanted_notice(session: Session, search_id: str, viewer: str | None) -> tuple[Search, Organisation]:
@@ -151,7 +169,7 @@ def _notify(session: Session, search: Search, fresh: dict[str, _Found], now: dat
             f"{one.title}, {said(one.start, one.end)}: {url}/{subject.replace(':', 's/', 1)}"
             for subject, one in list(fresh.items())[:_TOLD_IN_A_MAIL]
         )
-        link = f"{url}/{'wanted' if search.kind == WANTED else 'searches'}/{search.id}"
+        link = f"{url}/{'searches' if search.kind == SAVED else 'wanted'}/{search.parent_id or search.id}"
         queue_mail(session, account, "match", zone, now, title=search.title, count=len(fresh), links=links, link=link)
     if search.notify in ("webhook", "both"):
         data = {"search": search.id, "matches": list(fresh)}

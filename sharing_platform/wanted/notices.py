@@ -29,7 +29,14 @@ def find_notices(session: Session, wanted: PreparedCriteria) -> list[tuple[Searc
 def _document(search: Search, seeker: Organisation) -> SearchDocument:
     wish = Wish.model_validate(search.wish)
     place = place_named(wish.near) if wish.near else None
-    details = MachineDetails(materials=wish.materials, certificates=wish.certificates, axes=wish.axes)
+    parts = [Wish.model_validate(part.wish) for part in search.parts]
+    processes = [part.process for part in parts if part.process]
+    details = MachineDetails(
+        materials=wish.materials,
+        certificates=wish.certificates,
+        axes=wish.axes,
+        processes=list(dict.fromkeys(processes))[:10],
+    )
     at = (place.latitude, place.longitude) if place else seeker.degrees
     return document_of(
         search.title, wish.process, details, texts=(search.text, wish.words, seeker.name), at=at, place=wish.near

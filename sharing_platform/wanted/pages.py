@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
@@ -19,11 +21,11 @@ from sharing_platform.search.criteria import Wish
 from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.ranking import prepare_criteria
 from sharing_platform.search.vocabulary import process_name
-from sharing_platform.wanted import matching, service
+from sharing_platform.wanted import answers, matching, service
 from sharing_platform.wanted.matching import SAVED, WANTED
 from sharing_platform.wanted.models import Match
 from sharing_platform.wanted.notices import find_notices
-from sharing_platform.wanted.schemas import MatchedOut, SearchIn
+from sharing_platform.wanted.schemas import MatchedOut, NoticeAnswerIn, NoticeAnswerOut, SearchIn
 
 router = APIRouter(include_in_schema=False)
 
@@ -101,27 +103,87 @@ def post_new(page: Page, form: FormData) -> Response:
 
 @router.get("/wanted/{search_id}")
 def get_one(search_id: str, page: Page) -> HTMLResponse:
-    viewer = page.organisation
+    return page.render("wanted_one.html", **_of_notice(page, search_id))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a page shows of a notice or of a part of it: who has answered, and for its owner what matches."""
+
+    answers: list[NoticeAnswerOut]
+    matches: list[tuple[Match, tuple[str, MatchedOut | None]]]
+
+
+def _of_notice(page: PageRequest, search_id: str) -> dict[str, Any]:
+    """`seen`: of the notice and of each part, by id."""
+    viewer, actor = page.organisation, page.actor
     with read_session(page.context.sessions) as session:
         notice, organisation = matching.wanted_notice(session, search_id, viewer)
         is_own = viewer == organisation.id
-        matches = (
-            [(match, _what(page, session, match)) for match in matching.matches(session, search_id)] if is_own else []
-        )
-        return page.render(
-            "wanted_one.html", search=service.search_out(notice, organisation), matches=matches, own=is_own, saved=False
-        )
+        shown = service.notice_out(session, notice, organisation)
+        seen = {}
+        for one in (shown.id, *(part.id for part in shown.parts)):
+            found = matching.matches(session, one) if is_own else []
+            seen[one] = _Seen(
+                answers.answers_out(session, actor, one).answers if actor is not None else [],
+                [(match, _what(page, session, match)) for match in found],
+            )
+        can_answer = actor is not None and not is_own and actor.approved and actor.may(Right.ASK)
+        return {"search": shown, "seen": seen, "own": is_own, "saved": False, "can_answer": can_answer}
+
+
+@router.post("/wanted/{search_id}/answers")
+def post_answer(search_id: str, page: Page, form: FormData) -> Response:
+    """To a notice or to a part of one: `notice` is the page that it came from."""
+    actor = require(page.actor, Right.ASK)
+    notice_id = form.get("notice") or search_id
+    wanted, problems = validate_form(NoticeAnswerIn, {"text": form.get("text")})
+    if wanted is None:
+        return page.render_form("wanted_one.html", None, form, problems, **_of_notice(page, notice_id))
+    try:
+        answers.answer(page.context, actor, page.person, search_id, wanted.text)
+    except NotFoundError:
+        raise
+    except PlatformError as error:
+        return page.render_form("wanted_one.html", error, form, {}, **_of_notice(page, notice_id))
+    return page.redirect(f"/wanted/{_checked(notice_id)}", "answered")
+
+
+@router.post("/wanted/{search_id}/answers/{answer_id}")
+def post_decision(search_id: str, answer_id: str, page: Page, form: FormData) -> Response:
+    actor = require(page.actor, Right.ASK)
+    notice_id = form.get("notice") or search_id
+    try:
+        answers.decide(page.context, actor, search_id, answer_id, form.get("accepted") == "yes")
+    except NotFoundError:
+        raise
+    except PlatformError as error:
+        return page.render_form("wanted_one.html", error, form, {}, **_of_notice(page, notice_id))
+    return page.redirect(f"/wanted/{_checked(notice_id)}", "saved")
+
+
+def _checked(notice_id: str) -> str:
+    """An id, as part of an address. Raises NotFoundError for what is none."""
+    try:
+        return str(UUID(notice_id))
+    except ValueError:
+        raise NotFoundError from None
 
 
 @router.get("/searches/{search_id}")
 def get_saved(search_id: str, page: Page) -> HTMLResponse:
     actor = require(page.actor, Right.READ)
     with read_session(page.context.sessions) as session:
-        search = matching.own_search(session, actor.organisation, SAVED, search_id)
+        search = matching.own_search(session, actor.organisation, (SAVED,), search_id)
         matches = [(match, _what(page, session, match)) for match in matching.matches(session, search_id)]
         organisation = session.get_one(Organisation, actor.organisation)
         return page.render(
-            "wanted_one.html", search=service.search_out(search, organisation), matches=matches, own=True, saved=True
+            "wanted_one.html",
+            search=service.search_out(search, organisation),
+            seen={search.id: _Seen([], matches)},
+            own=True,
+            saved=True,
+            can_answer=False,
         )
 
 

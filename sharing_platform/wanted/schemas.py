@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -22,14 +22,67 @@ class SearchIn(ApiModel):
     notify: Literal["mail", "webhook", "both", "none"] = "mail"
 
 
+class NoticePartIn(ApiModel):
+    """A part of a wanted notice: matched and answered on its own."""
+
+    title: Title
+    wish: Wish
+
+
+class NoticeIn(SearchIn):
+    """A wanted notice. With `parts`, those are matched instead of its own `wish`, which says what it is about."""
+
+    parts: Annotated[list[NoticePartIn], Field(max_length=20)] = Field(default_factory=list)
+
+
 class SearchOut(SearchIn):
-    """As it stands. `organisation` is the seeker."""
+    """As it stands. `organisation` is the seeker. `part_count`: of a notice, how many parts it has."""
 
     id: str
     organisation: str
     organisation_name: str
     status: Literal["open", "closed"]
     created: datetime
+    part_count: int = 0
+
+
+class NoticePartOut(NoticePartIn):
+    """A part, and how many have answered it; `filled`: whether its owner has said yes to one."""
+
+    id: str
+    answers: int
+    filled: bool
+
+
+class NoticeOut(SearchOut):
+    """A wanted notice as it stands, and how many have answered it as a whole."""
+
+    answers: int
+    parts: list[NoticePartOut]
+
+
+class NoticeAnswerIn(ApiModel):
+    """An answer to a wanted notice, or to a part of one; a text is not needed."""
+
+    text: LongText = ""
+
+
+class NoticeAnswerOut(ApiModel):
+    """An answer. `email`: of the other side, once the notice's owner has said yes."""
+
+    id: str
+    organisation: str
+    organisation_name: str
+    text: str
+    state: Literal["open", "accepted", "declined"]
+    answered: datetime
+    email: str
+
+
+class NoticeAnswersOut(ApiModel):
+    """The oldest first."""
+
+    answers: list[NoticeAnswerOut]
 
 
 class SearchPage(ApiModel):

@@ -13,10 +13,20 @@ from sharing_platform.organisations.accounts import SignedIn
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import Actor
+from sharing_platform.search.criteria import Wish
 from sharing_platform.search.schemas import Reason
-from sharing_platform.wanted import matching
+from sharing_platform.wanted import answers, matching
 from sharing_platform.wanted.models import Match, Search
-from sharing_platform.wanted.schemas import MatchedOut, MatchesOut, MatchOut, SearchIn, SearchOut
+from sharing_platform.wanted.schemas import (
+    MatchedOut,
+    MatchesOut,
+    MatchOut,
+    NoticeIn,
+    NoticeOut,
+    NoticePartOut,
+    SearchIn,
+    SearchOut,
+)
 
 
 def add(
@@ -32,10 +42,14 @@ def add(
     with context.sessions.begin() as session:
         account = person.account.id if person is not None and actor.account is not None else None
         search = matching.add_search(session, actor.organisation, account, kind, wanted, now)
+        parts = wanted.parts if isinstance(wanted, NoticeIn) else []
+        made = [matching.add_part(session, search, part, position) for position, part in enumerate(parts)]
         # Matches that exist already are shown on its page; only later ones are notified.
-        notify, search.notify = search.notify, "none"
-        matching.match_one(session, index, search, now, context.zone, context.url)
-        search.notify = notify
+        search.notify = "none"
+        for one in made or [search]:
+            matching.match_one(session, index, one, now, context.zone, context.url)
+        for one in (search, *made):
+            one.notify = wanted.notify
         log(session, now, actor, f"search.{kind}", search.id)
         return search_out(search, session.get_one(Organisation, actor.organisation))
 
@@ -43,7 +57,7 @@ def add(
 def close(context: PlatformContext, actor: Actor, kind: str, search_id: str) -> None:
     """Raises NotFoundError."""
     with context.sessions.begin() as session:
-        matching.close(matching.own_search(session, actor.organisation, kind, search_id))
+        matching.close(matching.own_search(session, actor.organisation, (kind,), search_id))
         log(session, context.now(), actor, "search.closed", search_id)
 
 
@@ -52,9 +66,27 @@ def search_out(search: Search, organisation: Organisation) -> SearchOut:
         {
             "id": search.id, "organisation": organisation.id, "organisation_name": organisation.name,
             "title": search.title, "text": search.text, "wish": search.wish, "notify": search.notify,
-            "status": search.status, "created": search.created,
+            "status": search.status, "created": search.created, "part_count": len(search.parts),
         }
     )  # fmt: skip
+
+
+def notice_out(session: Session, search: Search, organisation: Organisation) -> NoticeOut:
+    """With its parts, and how many have answered each."""
+    counted = answers.counts(session, [search.id, *(part.id for part in search.parts)])
+    nobody = answers.Count(0, False)
+    parts = [
+        NoticePartOut(
+            id=part.id,
+            title=part.title,
+            wish=Wish.model_validate(part.wish),
+            answers=counted.get(part.id, nobody).answers,
+            filled=counted.get(part.id, nobody).filled,
+        )
+        for part in search.parts
+    ]
+    shown = search_out(search, organisation).model_dump()
+    return NoticeOut(**shown, answers=counted.get(search.id, nobody).answers, parts=parts)
 
 
 def matches_out(session: Session, index: MachineIndex, found: list[Match], actor: Actor) -> MatchesOut:

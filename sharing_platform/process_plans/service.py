@@ -1,0 +1,47 @@
+"""How a product can be made in the region: each step compared with what is shared."""
+
+from __future__ import annotations
+
+from sharing_platform.listings import service as listing_service
+from sharing_platform.listings.records import FoundListing, find_listings
+from sharing_platform.listings.schemas import ListingOut
+from sharing_platform.process_plans.product import understood, wish_of_step
+from sharing_platform.process_plans.schemas import NEEDS, Need, ProcessPlanOut, ProductIn, StepOut
+from sharing_platform.search.criteria import Wish
+from sharing_platform.search.ranking import prepare_criteria
+from sharing_platform.unified_search.service import Searched, best_machines, machine_hit
+
+_SHOWN = 3
+"""Of each kind in each step."""
+
+
+def propose(searched: Searched, product: ProductIn) -> ProcessPlanOut:
+    """Raises InvalidError where the place is not known."""
+    known = understood(product)
+    steps = [_step(searched, known, process) for process in known.processes]
+    anybody = prepare_criteria(Wish(subject="know_how", near=known.near, within_km=known.within_km))
+    makers = find_listings(searched.session, anybody, searched.now)[:_SHOWN]
+    return ProcessPlanOut(product=known, steps=steps, makers=_shown(searched, makers))
+
+
+def _step(searched: Searched, product: ProductIn, process: str) -> StepOut:
+    machines, _ = best_machines(searched, prepare_criteria(wish_of_step(product, process, "machine")), _SHOWN)
+
+    def listings(need: Need) -> list[ListingOut]:
+        criteria = prepare_criteria(wish_of_step(product, process, need))
+        return _shown(searched, find_listings(searched.session, criteria, searched.now)[:_SHOWN])
+
+    operators, trainings, know_how = listings("operator"), listings("training"), listings("know_how")
+    there = {"machine": machines, "operator": operators, "training": trainings, "know_how": know_how}
+    return StepOut(
+        process=process,
+        machines=[machine_hit(one, searched.viewer) for one in machines],
+        operators=operators,
+        trainings=trainings,
+        know_how=know_how,
+        missing=[need for need in NEEDS if not there[need]],
+    )
+
+
+def _shown(searched: Searched, found: list[FoundListing]) -> list[ListingOut]:
+    return listing_service.listings_out(searched.session, searched.occupancy, found)
