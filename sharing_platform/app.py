@@ -23,6 +23,7 @@ from sharing_platform.bookings import (
     confirmation_api,
     confirmation_pages,
     feeds_api,
+    reviews_api,
     waiting_api,
     waiting_pages,
 )
@@ -130,6 +131,7 @@ ROUTERS = (
     site_api.router,
     webhooks_api.router,
     feeds_api.router,
+    reviews_api.router,
     feeds_api.feed_router,
     search_pages.router,
     compare_pages.router,

@@ -20,6 +20,16 @@ class TakenHours:
     kept: bool = False
 
 
+@dataclass(frozen=True)
+class TrackRecord:
+    """Bookings that a provider had accepted: how many were completed as agreed, how many it cancelled itself, and of how many the machine was not free on
+    arrival, as the seeker says."""
+
+    kept: int
+    cancelled: int
+    not_free: int
+
+
 class Occupancy(Protocol):
     """Reads run in the caller's session and see what its transaction has changed."""
 
@@ -33,6 +43,4 @@ class Occupancy(Protocol):
         """Places of trainings that are held, given away, or kept for somebody who waited, by listing; a listing without any is left out."""
         ...
 
-    def track_record(self, session: Session, provider: str) -> tuple[int, int]:
-        """Bookings that the provider had accepted: how many were completed, and how many it cancelled itself."""
-        ...
+    def track_record(self, session: Session, provider: str) -> TrackRecord: ...

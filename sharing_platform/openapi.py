@@ -47,6 +47,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "ProposalIn": {"start": "2026-12-08T07:00:00Z", "end": "2026-12-08T15:00:00Z", "message": "A day later suits us better."},
     "ProposalAnswerIn": {"state": "accepted"},
     "StepIn": {"state": "accepted", "message": "See you on Monday."},
+    "ReviewIn": {"verdict": "as_agreed", "text": "Alles stond klaar."},
     "MessageIn": {"text": "Do you have a clamping plate?"},
     "OperatorIn": {
         "kind": "operator", "title": "Two CNC millers", "start": _START, "end": "2027-03-07T15:00:00Z", "price": "52.00", "price_unit": "hour",

@@ -13,9 +13,9 @@ from sharing_platform.agreements.downloads import file_response
 from sharing_platform.agreements.proposal_schemas import Unit, VatPercent
 from sharing_platform.agreements.schemas import EntryOut, MessageIn, UploadIn
 from sharing_platform.agreements.service import attachment, send_message
-from sharing_platform.bookings import service
+from sharing_platform.bookings import reviews, service
 from sharing_platform.bookings.lifecycle import PENDING
-from sharing_platform.bookings.schemas import StepIn
+from sharing_platform.bookings.schemas import ReviewIn, StepIn
 from sharing_platform.database import read_session
 from sharing_platform.errors import PlatformError
 from sharing_platform.machines.index import get_machine_index
@@ -57,6 +57,21 @@ def _ask_whether_sure(page: PageRequest, actor: Actor, booking_id: str, step: St
         # Until it is answered, a step of one part is one of all.
         together = [part for part in shown.parts if part.state in PENDING] if booking.state in PENDING else []
         return page.render("cancel.html", booking=shown, party=party, message=step.message, together=together)
+
+
+@router.post("/bookings/{booking_id}/review")
+def post_review(booking_id: str, page: Page, form: FormData) -> Response:
+    actor = require_to_write(page.actor)
+    wanted, problems = validate_form(ReviewIn, {name: form.get(name) for name in ("verdict", "text")})
+    if wanted is None:
+        return booking_page(page, actor, booking_id, None, problems, form)
+    try:
+        reviews.give(page.context, actor, booking_id, wanted)
+    except PlatformError as error:
+        if error.status == 404:
+            raise
+        return booking_page(page, actor, booking_id, error, {}, form)
+    return page.redirect(f"/bookings/{booking_id}?done=reviewed#review")
 
 
 @router.post("/bookings/{booking_id}/messages")
@@ -101,6 +116,7 @@ def booking_page(
         values: dict[str, Any] = {
             "booking": service.booking_out(session, booking, party, page.now),
             "party": party,
+            "reviews": reviews.reviews_out(session, booking, party, page.now),
             "proposal": next((one for one in thread.proposals_out(session, booking, party) if one.answers), None),
             "units": list(Unit),
             "vat_rates": get_args(VatPercent),

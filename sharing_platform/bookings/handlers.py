@@ -8,7 +8,7 @@ from sharing_platform.attachments.models import Attachment
 from sharing_platform.attachments.service import erase_files_of
 from sharing_platform.bookings import transitions
 from sharing_platform.bookings.lifecycle import FIRM, PENDING, Party
-from sharing_platform.bookings.models import Booking, BookingMessage, Proposal, WaitingPlace
+from sharing_platform.bookings.models import Booking, BookingMessage, BookingReview, Proposal, WaitingPlace
 from sharing_platform.bookings.transitions import Notify
 from sharing_platform.errors import ConflictError
 from sharing_platform.machines.events import OfferWithdrawn
@@ -44,6 +44,8 @@ def erase_person(event: AccountErasing) -> None:
     event.session.execute(delete(WaitingPlace).where(WaitingPlace.account_id == account.id))
     messages = update(BookingMessage).where(BookingMessage.account_id == account.id)
     event.session.execute(messages.values(text=ERASED_NAME))
+    reviews = update(BookingReview).where(BookingReview.account_id == account.id, BookingReview.text != "")
+    event.session.execute(reviews.values(text=ERASED_NAME))
     erase_files_of(event.session, account.id)
 
 
@@ -58,4 +60,5 @@ def export_person(event: PersonalDataRequested) -> None:
     event.sections["waiting"] = rows_of(session, WaitingPlace, account, "listing_id", "places", "joined", "state")
     event.sections["messages"] = rows_of(session, BookingMessage, account, "booking_id", "at", "text", "quantity")
     event.sections["proposals"] = rows_of(session, Proposal, account, "booking_id", "at", "start", "end", "state")
+    event.sections["reviews"] = rows_of(session, BookingReview, account, "booking_id", "at", "verdict", "text")
     event.sections["attachments"] = rows_of(session, Attachment, account, "booking_id", "name", "kind", "size")

@@ -102,6 +102,19 @@ class BookingMessage(Base):
     """How many pieces it is about."""
 
 
+class BookingReview(Base):
+    """What one party says of how it was."""
+
+    __tablename__ = "booking_review"
+
+    booking_id: Mapped[str] = mapped_column(ForeignKey("booking.id"), primary_key=True)
+    party: Mapped[str] = mapped_column(String(10), primary_key=True)
+    account_id: Mapped[str | None] = mapped_column(String(36))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    verdict: Mapped[str] = mapped_column(String(12))
+    text: Mapped[str] = mapped_column(Text)
+
+
 class WaitingPlace(Base):
     """Places in a training that an organisation waits for, in the order of their ids. `confirm_until`: while they are kept for it, how long it has to confirm."""
 

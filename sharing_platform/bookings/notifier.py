@@ -52,7 +52,10 @@ class BookingNotifier:
             for planner in members_with_roles(session, booking.provider, _WHO_ANSWERS):
                 queue_mail(session, planner, f"provider_{state}", self.zone, now, parts, **values)
         account = session.get(Account, booking.account_id) if booking.account_id else None
-        if account is None or state in (State.IN_USE, State.COMPLETED) or party is Party.SEEKER:
+        if state is State.COMPLETED:
+            for planner in members_with_roles(session, booking.provider, _WHO_ANSWERS):
+                queue_mail(session, planner, "provider_completed", self.zone, now, (), **values)
+        if account is None or state is State.IN_USE or party is Party.SEEKER:
             return
         values["title"] = booking.title_for(Party.SEEKER)
         if state is State.ACCEPTED:
@@ -62,6 +65,22 @@ class BookingNotifier:
             values["alternatives"] = self._alternatives(session, booking, account, now)
         told = "booked" if state is State.ACCEPTED and party is Party.PLATFORM else state
         queue_mail(session, account, f"seeker_{told}", self.zone, now, parts, **values)
+
+    def tell_of_review(self, session: Session, booking: Booking, party: Party, now: datetime) -> None:
+        """Of what stands against the other party: the machine was not free, or nobody came."""
+        values: dict[str, object] = {
+            "title": booking.title_for(Party.SEEKER if party is Party.PROVIDER else Party.PROVIDER),
+            "when": Span(booking.start, booking.end, booking.listing_id is not None),
+            "seeker": booking.organisation,
+            "link": f"{self.url}/bookings/{booking.id}#review",
+        }
+        if party is Party.SEEKER:
+            for planner in members_with_roles(session, booking.provider, _WHO_ANSWERS):
+                queue_mail(session, planner, "not_free", self.zone, now, (), **values)
+            return
+        account = session.get(Account, booking.account_id) if booking.account_id else None
+        if account is not None:
+            queue_mail(session, account, "no_show", self.zone, now, (), **values)
 
     def _alternatives(self, session: Session, booking: Booking, account: Account, now: datetime) -> str:
         """One a line: machine, hours, address; as far as the seeker may know it."""

@@ -8,10 +8,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.bookings.lifecycle import AGREED, LIVE, Party, State
-from sharing_platform.bookings.models import Booking, BookingEvent, WaitingPlace
+from sharing_platform.bookings.models import Booking, BookingEvent, BookingReview, WaitingPlace
 from sharing_platform.machines.availability import resource_of
 from sharing_platform.machines.models import KeptHours
-from sharing_platform.occupancy import TakenHours
+from sharing_platform.occupancy import TakenHours, TrackRecord
 
 
 class BookedHours:
@@ -50,7 +50,7 @@ class BookedHours:
                     found[listing] = found.get(listing, 0) + int(taken)
         return found
 
-    def track_record(self, session: Session, provider: str) -> tuple[int, int]:
+    def track_record(self, session: Session, provider: str) -> TrackRecord:
         completed = select(func.count()).where(Booking.provider == provider, Booking.state == State.COMPLETED)
         cancelled = (
             select(func.count())
@@ -63,4 +63,16 @@ class BookedHours:
                 BookingEvent.party == Party.PROVIDER,
             )
         )
-        return session.scalar(completed) or 0, session.scalar(cancelled) or 0
+        in_vain = (
+            select(func.count())
+            .select_from(BookingReview)
+            .join(Booking, BookingReview.booking_id == Booking.id)
+            .where(
+                Booking.provider == provider,
+                Booking.state == State.COMPLETED,
+                BookingReview.party == Party.SEEKER,
+                BookingReview.verdict == "not_free",
+            )
+        )
+        not_free = session.scalar(in_vain) or 0
+        return TrackRecord((session.scalar(completed) or 0) - not_free, session.scalar(cancelled) or 0, not_free)

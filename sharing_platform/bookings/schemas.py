@@ -115,6 +115,31 @@ class BookingOut(ApiModel):
     parts: list[PartOut]
 
 
+Said = Literal["as_agreed", "not_free", "no_show", "otherwise"]
+
+
+class ReviewIn(ApiModel):
+    """How it was. `text` is for the other party alone."""
+
+    verdict: Said
+    text: Annotated[LongText, StringConstraints(max_length=1000)] = ""
+
+
+class ReviewOut(ApiModel):
+    """What a party said."""
+
+    verdict: Said
+    text: str
+
+
+class ReviewsOut(ApiModel):
+    """`other`: what the other party said, once the caller has said something, or can no longer; that a machine was not free, or nobody came, at once."""
+
+    choices: list[Said] = Field(description="What the caller may say now.")
+    own: ReviewOut | None
+    other: ReviewOut | None
+
+
 class BookingPage(ApiModel):
     """Bookings in order of their start. `next`, given as `cursor`, leads to what follows; null at the end."""
 

@@ -82,11 +82,9 @@ def _compared(page: PageRequest, session: Session, keys: list[str], wish: Wish) 
     compared = []
     for key, entry in chosen:
         offers = [one.offer for one in week if (one.offer.factory, one.offer.machine) == key]
-        kept, cancelled = (None, None)
-        if entry.factory is not None:
-            kept, cancelled = page.context.occupancy.track_record(session, entry.factory)
+        record = page.context.occupancy.track_record(session, entry.factory) if entry.factory is not None else None
         days = free_by_day(offers, first_day, zone)
-        compared.append(Compared(entry, best.get(key), days, _distance(entry, wish), kept, cancelled))
+        compared.append(Compared(entry, best.get(key), days, _distance(entry, wish), record))
     return compared
 
 

@@ -12,6 +12,7 @@ from sharing_platform.machines.choices import price_of
 from sharing_platform.machines.index import IndexEntry
 from sharing_platform.machines.machine_results import Day
 from sharing_platform.machines.offer_order import RankedOffer
+from sharing_platform.occupancy import TrackRecord
 
 MAX_COMPARED = 4
 
@@ -19,14 +20,13 @@ MAX_COMPARED = 4
 @dataclass(frozen=True)
 class Compared:
     """A machine with what the reader may know of it. `best`: the first hours that fit what was asked for, None where none do; `days`: its week, each day with the
-    parts of it (0 to 1) that are free; `distance` in km, None where it was not asked for or is not known; `kept` and `cancelled`: its factory's record."""
+    parts of it (0 to 1) that are free; `distance` in km, None where it was not asked for or is not known; `record`: its factory's."""
 
     entry: IndexEntry
     best: RankedOffer | None
     days: Sequence[Day]
     distance: float | None
-    kept: int | None
-    cancelled: int | None
+    record: TrackRecord | None
 
     def price(self, hours: float | None) -> Decimal | None:
         """Of the hours asked for; None where none were asked for, none fit or the price is to be agreed."""
@@ -106,11 +106,13 @@ def _said(
         "rules": [t(f"booking_{best.offer.booking}")] if best else [],
         "factory": [one.entry.factory_name or t("factory_not_said")],
     }
-    if one.kept is not None and one.cancelled is not None:
-        found["factory_record"] = [t("factory_record_text", kept=one.kept, cancelled=one.cancelled)]
-    else:
-        found["factory_record"] = []
+    found["factory_record"] = [record_text(t, one.record)] if one.record is not None else []
     return found
+
+
+def record_text(t: Translator, record: TrackRecord) -> str:
+    text = t("factory_record_text", kept=record.kept, cancelled=record.cancelled)
+    return f"{text}, {t('factory_record_not_free', count=record.not_free)}" if record.not_free else text
 
 
 def _price(one: Compared, hours: float | None, t: Translator) -> list[str]:

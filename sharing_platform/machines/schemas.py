@@ -191,6 +191,7 @@ class MachineOut(ApiModel):
     pictures: list[PictureOut] = Field(default_factory=list)
     kept: int | None = Field(description="Of its factory's accepted bookings that are over: how many went as agreed.")
     cancelled: int | None = Field(description="How many the factory cancelled.")
+    not_free: int | None = Field(description="Of how many the machine was not free on arrival, as the seeker says.")
 
 
 class KeptHoursIn(ApiModel):

@@ -134,9 +134,7 @@ def machine_shown(
         raise NotFoundError
     entry = indexed.shown_to(viewer)
     hidden = {} if viewer == known.factory else {"address": ""}
-    kept, cancelled = (None, None)
-    if entry.factory is not None:
-        kept, cancelled = context.occupancy.track_record(session, entry.factory)
+    record = context.occupancy.track_record(session, entry.factory) if entry.factory is not None else None
     state = state_shown(known, viewer, context.now())
     return MachineOut(
         factory=entry.factory,
@@ -150,8 +148,9 @@ def machine_shown(
         as_of=state.as_of,
         details=entry.document.details.model_copy(update=hidden),
         pictures=_pictures(session, known) if entry.factory is not None else [],
-        kept=kept,
-        cancelled=cancelled,
+        kept=record.kept if record is not None else None,
+        cancelled=record.cancelled if record is not None else None,
+        not_free=record.not_free if record is not None else None,
     )
 
 

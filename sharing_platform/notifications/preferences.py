@@ -37,6 +37,7 @@ KINDS: Mapping[str, MailKind] = {
         frozenset({"message", "notice_answered", "notice_answer_accepted", "notice_answer_declined"}),
         (How.AT_ONCE, How.DAILY),
     ),
+    "reviews": MailKind(frozenset({"seeker_completed", "provider_completed"}), tuple(How)),
     "applications": MailKind(frozenset({"applications"}), (How.AT_ONCE, How.DAILY), regional=True),
     "reports": MailKind(frozenset({"reports", "appeal_made"}), (How.AT_ONCE, How.DAILY), regional=True),
 }
