@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.database import read_session
 from sharing_platform.errors import NotFoundError
+from sharing_platform.machines.comparison import record_text
 from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.models import Offer
 from sharing_platform.machines.offer_search import is_open, visible_machines
@@ -29,15 +30,13 @@ def get_factory(factory: str, page: Page) -> HTMLResponse:
         machines = [(machine, entry) for machine, entry in shown if machine.alias is None]
         if organisation is None or not machines:
             raise NotFoundError
-        kept, cancelled = page.context.occupancy.track_record(session, factory)
         records = {machine.machine: _record(page, session, factory, machine.machine) for machine, _ in machines}
         return page.render(
             "factory.html",
             factory=organisation,
             machines=[entry for _, entry in machines],
             records=records,
-            kept=kept,
-            cancelled=cancelled,
+            record=record_text(page.translator, page.context.occupancy.track_record(session, factory)),
         )
 
 
