@@ -153,6 +153,7 @@ def _of_form(page: PageRequest, asked: str, given: Form) -> dict[str, Any]:
     sessions = len(given.get("session_day", "").split("\n")) if given.get("session_day") else 0
     return {
         "kind": kind,
+        "preview": None,
         "rows": min(50, max(5, sessions + 3)),
         "units_named": [(one, page.translator(f"unit_{one}")) for one in units if one in known],
         **_choices(page),
@@ -167,6 +168,9 @@ def _put(page: PageRequest, form: Form, listing: ListingOut | None) -> Response:
     if wanted is None:
         return page.render_form("listing_edit.html", None, form, problems, **values)
     try:
+        if form.get("preview"):
+            preview = service.preview_listing(page.context, actor, wanted, listing.id if listing else None)
+            return page.render("listing_edit.html", given=form, **{**values, "preview": preview})
         put = service.put_listing(page.context, actor, wanted, listing.id if listing else None, None)
     except PlatformError as error:
         return page.render_form("listing_edit.html", error, form, {}, **values)

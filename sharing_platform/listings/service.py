@@ -37,6 +37,15 @@ def put_listing(
     return shown
 
 
+def preview_listing(context: PlatformContext, actor: Actor, wanted: ListingIn, listing_id: str | None) -> ListingOut:
+    """What others would see of it; nothing is kept. Raises what `put_listing` raises."""
+    with context.sessions() as session:
+        listing = records.put_listing(session, actor.organisation, wanted, context.occupancy, context.now(), listing_id)
+        shown = listing_out(session, context.occupancy, records.shown_listing(session, listing.id, actor.organisation))
+        session.rollback()
+    return shown
+
+
 def close_listing(context: PlatformContext, actor: Actor, listing_id: str) -> None:
     with context.sessions.begin() as session:
         records.close_listing(session, actor.organisation, listing_id, context.now())

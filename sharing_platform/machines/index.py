@@ -86,6 +86,16 @@ def entry_of(offer: Offer, entries: Mapping[tuple[str, str], IndexedMachine], vi
     return IndexEntry(offer.factory, offer.factory, offer.machine, document_of(offer.machine, "", MachineDetails()))
 
 
+def entry_with_details(session: Session, machine: Machine, details: MachineDetails) -> IndexedMachine:
+    """What would be known of a machine if its factory described it so."""
+    columns = select(MachinePicture.id, MachinePicture.alt).where(
+        MachinePicture.factory == machine.factory, MachinePicture.machine == machine.machine
+    )
+    first = session.execute(columns.order_by(MachinePicture.position, MachinePicture.id).limit(1)).first()
+    picture = Picture(first.id, first.alt) if first is not None else None
+    return _entry(machine, session.get(Organisation, machine.factory), picture, details)
+
+
 def _read(session: Session) -> dict[tuple[str, str], IndexedMachine]:
     query = select(Machine, Organisation).outerjoin(Organisation, Organisation.id == Machine.factory)
     first = select(MachinePicture.factory, MachinePicture.machine, MachinePicture.id, MachinePicture.alt)
@@ -98,9 +108,12 @@ def _read(session: Session) -> dict[tuple[str, str], IndexedMachine]:
     }
 
 
-def _entry(machine: Machine, factory: Organisation | None, picture: Picture | None) -> IndexedMachine:
+def _entry(
+    machine: Machine, factory: Organisation | None, picture: Picture | None, described: MachineDetails | None = None
+) -> IndexedMachine:
+    """`described`: instead of what its factory has said of it."""
     name = factory.name if factory else machine.factory
-    details = MachineDetails.model_validate(machine.details)
+    details = described or MachineDetails.model_validate(machine.details)
     document = document_of(
         machine.title,
         machine.process,

@@ -19,7 +19,7 @@ from sharing_platform.database import read_session
 from sharing_platform.errors import NotFoundError
 from sharing_platform.machines import service
 from sharing_platform.machines.choices import Choice, FurtherChoice, choice_of, together
-from sharing_platform.machines.index import IndexEntry, Picture, entry_of, get_machine_index
+from sharing_platform.machines.index import IndexEntry, Picture, entry_of, entry_with_details, get_machine_index
 from sharing_platform.machines.machine_results import free_by_day, machines_in_order
 from sharing_platform.machines.models import OPEN, Machine, Offer
 from sharing_platform.machines.offer_order import OfferResults, RankedOffer
@@ -188,7 +188,8 @@ def _similar(page: PageRequest, session: Session, shown: MachineOut) -> list[Ran
 @router.get("/machines/{factory}/{machine}/edit")
 def get_machine_form(factory: str, machine: str, page: Page) -> HTMLResponse:
     details = _own_details(page, factory, machine)
-    return page.render("machine_edit.html", factory=factory, machine=machine, given=_as_form(details))
+    given = _as_form(details)
+    return page.render("machine_edit.html", factory=factory, machine=machine, given=given, preview=None)
 
 
 @router.post("/machines/{factory}/{machine}/edit")
@@ -205,9 +206,21 @@ def post_machine_form(factory: str, machine: str, page: Page, form: FormData) ->
         fields["envelope_mm"] = sides
     details, problems = validate_form(MachineDetails, fields)
     if details is None:
-        return page.render_form("machine_edit.html", None, form, problems, factory=factory, machine=machine)
+        return page.render_form(
+            "machine_edit.html", None, form, problems, factory=factory, machine=machine, preview=None
+        )
+    if form.get("preview"):
+        preview = _preview(page, factory, machine, details)
+        return page.render("machine_edit.html", factory=factory, machine=machine, given=form, preview=preview)
     service.put_details(page.context, actor, factory, machine, details, None)
     return page.redirect(f"/machines/{factory}/{machine}", "saved")
+
+
+def _preview(page: PageRequest, factory: str, machine: str, details: MachineDetails) -> IndexEntry:
+    """What others would see of a machine with these details."""
+    with read_session(page.context.sessions) as session:
+        known = session.get_one(Machine, (factory, machine))
+        return entry_with_details(session, known, details).public
 
 
 def _own_details(page: PageRequest, factory: str, machine: str) -> MachineDetails:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.ranking import prepare_criteria
 from sharing_platform.search.vocabulary import process_name
 from sharing_platform.wanted import answers, matching, service
+from sharing_platform.wanted.beside import OwnMachine, own_machines
 from sharing_platform.wanted.matching import SAVED, WANTED
 from sharing_platform.wanted.models import Match
 from sharing_platform.wanted.notices import find_notices
@@ -108,10 +109,11 @@ def get_one(search_id: str, page: Page) -> HTMLResponse:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a page shows of a notice or of a part of it: who has answered, and for its owner what matches."""
+    """What a page shows of a notice or of a part of it: who has answered, for its owner what matches, and for others what they have themselves."""
 
     answers: list[NoticeAnswerOut]
     matches: list[tuple[Match, tuple[str, MatchedOut | None]]]
+    beside: list[OwnMachine] = field(default_factory=list)
 
 
 def _of_notice(page: PageRequest, search_id: str) -> dict[str, Any]:
@@ -121,12 +123,14 @@ def _of_notice(page: PageRequest, search_id: str) -> dict[str, Any]:
         notice, organisation = matching.wanted_notice(session, search_id, viewer)
         is_own = viewer == organisation.id
         shown = service.notice_out(session, notice, organisation)
-        seen = {}
-        for one in (shown.id, *(part.id for part in shown.parts)):
+        seen, index = {}, get_machine_index(page.request)
+        lends = actor is not None and not is_own and actor.may(Right.OFFER)
+        for one, wish in ((shown.id, shown.wish), *((part.id, part.wish) for part in shown.parts)):
             found = matching.matches(session, one) if is_own else []
             seen[one] = _Seen(
                 answers.answers_out(session, actor, one).answers if actor is not None else [],
                 [(match, _what(page, session, match)) for match in found],
+                own_machines(page.context, session, index, wish, viewer) if lends and viewer else [],
             )
         can_answer = actor is not None and not is_own and actor.approved and actor.may(Right.ASK)
         return {"search": shown, "seen": seen, "own": is_own, "saved": False, "can_answer": can_answer}
