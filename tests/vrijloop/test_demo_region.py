@@ -54,7 +54,16 @@ def test_a_region_shares_looks_and_asks(demo: tuple[Platform, Workplace]) -> Non
     assert len(notices) == sum(len(one.get("wanted", ())) for one in TOLD["organisation"])
     assert 'aria-label="10 machines in' in platform.anyone.get("/?lang=en").text, "the map knows where the factory is"
     trainings = [one for one in listings if one["kind"] == "training"]
-    assert sorted(one["places"] - one["places_left"] for one in trainings) == [0, 2], "a request has been accepted"
+    assert sorted(one["places"] - one["places_left"] for one in trainings) == [0, 2, 2], "requests have been accepted"
+    full = next(one for one in trainings if one["places_left"] == 0)
+    assert (
+        "1 organisatie staat op de wachtlijst"
+        in platform.somebody("els@demo.example").get(f"/listings/{full['id']}?lang=nl").text
+    )
+    assert all(one["details"]["sessions"] for one in trainings)
+    notice = next(one for one in notices if one["part_count"])
+    parts = platform.anyone.get(f"/api/v1/wanted/{notice['id']}").json()["parts"]
+    assert [one["answers"] for one in parts] == [1, 0, 0, 0, 1]
     region.fill_region(place, NOON)
     assert len(platform.anyone.get("/api/v1/listings").json()["listings"]) == len(listings), "once is enough"
 

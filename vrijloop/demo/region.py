@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -64,6 +64,8 @@ def fill_region(place: Workplace, now: datetime) -> None:
             _share(member, own, now)
         for own, member in organisations:
             _ask(member, own, now)
+        for own, member in (*factories, *organisations):
+            _wait_and_help(member, own)
         for own, member in organisations:
             if own.get("answers"):
                 _answer(member)
@@ -144,21 +146,29 @@ def _share(member: Member, told: Mapping[str, Any], now: datetime) -> None:
     for one in told.get("listings", ()):
         listing = dict(one)
         end = datetime.combine(tomorrow + timedelta(days=listing.pop("days")), time(0), _ZONE)
+        if "sessions" in listing:
+            sessions = [_session(tomorrow, each) for each in listing.pop("sessions")]
+            listing["details"] = {**listing["details"], "sessions": sessions}
         member.send("POST", "/listings", start=start.isoformat(), end=end.isoformat(), **listing)
     for one in told.get("wanted", ()):
         member.send("POST", "/wanted", **one)
 
 
+def _session(tomorrow: date, told: Mapping[str, Any]) -> dict[str, str]:
+    """So many days after tomorrow."""
+    day = tomorrow + timedelta(days=told["day"])
+    return {
+        name: datetime.combine(day, time.fromisoformat(told[hour]), _ZONE).isoformat()
+        for name, hour in (("start", "from"), ("end", "to"))
+    }
+
+
 def _ask(member: Member, told: Mapping[str, Any], now: datetime) -> None:
-    """For the first listing of each kind asked for and, where hours are booked, the first free ones after tonight."""
-    asks = told.get("asks", ())
-    listings = member.send("GET", "/listings")["listings"] if asks else []
-    for kind in asks:
-        listing = next(one for one in listings if one["kind"] == kind)
-        places = {"places": 2} if kind == "training" else {}
-        member.send(
-            "POST", f"/listings/{listing['id']}/booking", message="Is dit nog vrij? We lichten het graag toe.", **places
-        )
+    """For listings by their titles and, where hours are booked, the first free ones after tonight."""
+    for one in told.get("asks", ()):
+        places = {"places": one["places"]} if "places" in one else {}
+        path = f"/listings/{_listing(member, one['title'])}/booking"
+        member.send("POST", path, message="Is dit nog vrij? We lichten het graag toe.", **places)
     for one in told.get("books", ()):
         offers = member.send("GET", f"/offers?machine={one['machine']}")["offers"]
         offer = next((each for each in offers if datetime.fromisoformat(each["start"]) > now + _AHEAD), None)
@@ -167,6 +177,23 @@ def _ask(member: Member, told: Mapping[str, Any], now: datetime) -> None:
             hours = {"start": offer["start"], "end": end.isoformat()}
             with suppress(UnavailableError):  # the hours may just have gone
                 member.send("POST", f"/offers/{offer['id']}/booking", message=one["message"], **hours)
+
+
+def _listing(member: Member, title: str) -> str:
+    found = member.send("GET", "/listings?limit=1000")["listings"]
+    return next(str(one["id"]) for one in found if one["title"] == title)
+
+
+def _wait_and_help(member: Member, told: Mapping[str, Any]) -> None:
+    """Wait for a place in trainings that are full, and answer parts of notices."""
+    for title in told.get("waits", ()):
+        member.send("POST", f"/listings/{_listing(member, title)}/waiting", places=1)
+    for one in told.get("helps", ()):
+        notices = member.send("GET", "/wanted?limit=1000")["searches"]
+        notice = next(each for each in notices if each["title"] == one["notice"])
+        parts = member.send("GET", f"/wanted/{notice['id']}")["parts"]
+        part = next(each for each in parts if each["title"] == one["part"])
+        member.send("POST", f"/wanted/{part['id']}/answers", text=one["text"])
 
 
 def _answer(member: Member) -> None:
