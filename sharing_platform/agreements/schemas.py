@@ -53,7 +53,7 @@ class AttachmentOut(ApiModel):
 
 class MessageOut(ApiModel):
     """`party`: who wrote it. `organisation` is null for an anonymous factory, and for a guest whose address is not confirmed. `person`: who wrote it, for
-    people of their own organisation alone."""
+    people of their own organisation alone. `taken_down`: the region has hidden it, and for the other party it is empty."""
 
     at: datetime
     party: Party
@@ -62,6 +62,7 @@ class MessageOut(ApiModel):
     text: str
     quantity: int | None
     attachments: list[AttachmentOut]
+    taken_down: bool
 
 
 class MessagesOut(ApiModel):
@@ -81,6 +82,7 @@ class EntryOut(ApiModel):
     )
     state: State | None = Field(None, description="Of a step: what it led to.")
     text: str | None = Field(None, description="Of a message.")
+    taken_down: bool = False
     quantity: int | None = Field(None, description="Of a message: how many pieces it is about.")
     proposal: ProposalOut | None = None
     attachments: list[AttachmentOut] = []  # noqa: RUF012 - pydantic copies it

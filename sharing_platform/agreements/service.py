@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.agreements.schemas import MessageOut
-from sharing_platform.agreements.thread import mail_at, message_out
+from sharing_platform.agreements.thread import mail_at, may_read, message_out
 from sharing_platform.attachments.models import Attachment
 from sharing_platform.attachments.service import Upload, attach, attachment_with, attachments_of, read_uploads
 from sharing_platform.bookings import service, transitions
@@ -17,7 +17,7 @@ from sharing_platform.bookings.lifecycle import Party
 from sharing_platform.bookings.models import Booking, BookingMessage
 from sharing_platform.database import read_session
 from sharing_platform.dependencies import PlatformContext
-from sharing_platform.errors import ConflictError
+from sharing_platform.errors import ConflictError, NotFoundError
 from sharing_platform.i18n import Span, Translator
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.mail import queue_mail
@@ -66,8 +66,11 @@ def send_message(
 
 def attachment(session: Session, actor: Actor, booking_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
     """A file of a booking, for its two parties. Raises NotFoundError."""
-    service.own_booking(session, booking_id, actor)
-    return attachment_with(session, booking_id, attachment_id)
+    booking, party = service.own_booking(session, booking_id, actor)
+    found, content = attachment_with(session, booking_id, attachment_id)
+    if not may_read(booking, session.get_one(BookingMessage, found.message_id), party):
+        raise NotFoundError
+    return found, content
 
 
 def notify_of_message(context: PlatformContext, session: Session, booking: Booking, to: Party, now: datetime) -> None:

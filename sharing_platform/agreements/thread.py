@@ -47,6 +47,7 @@ def thread_out(session: Session, booking: Booking, party: Party) -> list[EntryOu
             text=one.text,
             quantity=one.quantity,
             attachments=one.attachments,
+            taken_down=one.taken_down,
         )
         for one in messages_out(session, booking, party)
     ]
@@ -125,20 +126,27 @@ def message_out(
 ) -> MessageOut:
     writer = writer_of(booking, message)
     hidden = writer is Party.PROVIDER and party is Party.SEEKER and booking.alias is not None
+    readable = may_read(booking, message, party)
     return MessageOut(
         at=message.at,
         party=writer,
         organisation=None if hidden else message.organisation_id,
         person=name if writer is party else None,
-        text=message.text,
-        quantity=message.quantity,
+        text=message.text if readable else "",
+        quantity=message.quantity if readable else None,
+        taken_down=message.taken_down is not None,
         attachments=[
             AttachmentOut(
                 id=one.id, name=one.name, kind=Kind(one.kind), size=one.size, available=one.file_id is not None
             )
-            for one in files
+            for one in (files if readable else ())
         ],
     )
+
+
+def may_read(booking: Booking, message: BookingMessage, party: Party) -> bool:
+    """Whether the region has not hidden it from this party."""
+    return message.taken_down is None or writer_of(booking, message) is party
 
 
 def writer_of(booking: Booking, message: BookingMessage) -> Party:

@@ -100,6 +100,8 @@ class BookingMessage(Base):
     text: Mapped[str] = mapped_column(Text)
     quantity: Mapped[int | None] = mapped_column(Integer)
     """How many pieces it is about."""
+    taken_down: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the region hid it from the other party."""
 
 
 class BookingReview(Base):
