@@ -249,9 +249,10 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         wake_workers=wake_workers,
         bounds=settings.bounds,
         visitor=visitor,
-        events=_events(BookingNotifier(url, settings.zone)),
+        events=_events(BookingNotifier(url, settings.zone, settings.sender)),
         occupancy=BookedHours(),
         identity_providers=settings.identity_providers,
+        sender=settings.sender,
         scanner=settings.scanner,
         attachment_days=settings.attachment_days,
     )

@@ -44,6 +44,8 @@ class PlatformContext:
     events: Events
     occupancy: Occupancy
     identity_providers: tuple[IdentityProvider, ...] = ()
+    sender: str = "vrijloop@localhost"
+    """Whose e-mails are the platform's."""
     scanner: VirusScanner | None = None
     """None: files are not scanned."""
     attachment_days: int = 90

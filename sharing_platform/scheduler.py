@@ -12,7 +12,7 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.agreements.retention import delete_due_files
-from sharing_platform.bookings import transitions, waiting_list
+from sharing_platform.bookings import reminders, transitions, waiting_list
 from sharing_platform.bookings.models import Booking, WaitingPlace
 from sharing_platform.bookings.notifier import BookingNotifier
 from sharing_platform.database import UNAVAILABLE, message_of, read_session
@@ -96,7 +96,7 @@ class ScheduledJobs:
     def __init__(self, context: PlatformContext, index: MachineIndex, match_every: timedelta = MATCH_EVERY) -> None:
         self._context = context
         self._index = index
-        self._notify = BookingNotifier(context.url, context.zone)
+        self._notify = BookingNotifier(context.url, context.zone, context.sender)
         self._match_every = match_every
         self._matched: datetime | None = None
         self._forgot: datetime | None = None
@@ -107,6 +107,7 @@ class ScheduledJobs:
             now = self._context.now()
             self._context.live.publish_quarter(quarter_of(now))
             self._advance(now)
+            self._remind(now)
             self._announce(now)
             self._send_digests(now)
             if self._matched is None or now - self._matched >= self._match_every:
@@ -122,6 +123,14 @@ class ScheduledJobs:
         if any(moved):
             self._context.live.publish("offers", *(one for both in moved for one in both))
             self._context.wake_workers()
+
+    def _remind(self, now: datetime) -> None:
+        context = self._context
+        reminded = self._each(
+            reminders.due(now), lambda session, booking: reminders.remind(session, booking, now, context)
+        )
+        if reminded:
+            context.wake_workers()
 
     def _announce(self, now: datetime) -> None:
         with read_session(self._context.sessions) as session:

@@ -19,10 +19,13 @@ from sharing_platform.organisations.credentials import hash_secret, new_secret
 PROVIDER, SEEKER = "provider", "seeker"
 _MAX_FEEDS = 50
 _PAST = timedelta(days=90)
+CONFIRMED, CANCELLED = "CONFIRMED", "CANCELLED"
 _SHOWN = {
-    State.HELD: "TENTATIVE", State.ACCEPTED: "CONFIRMED", State.IN_USE: "CONFIRMED", State.COMPLETED: "CONFIRMED",
-    State.CANCELLED: "CANCELLED",
+    State.HELD: "TENTATIVE", State.ACCEPTED: CONFIRMED, State.IN_USE: CONFIRMED, State.COMPLETED: CONFIRMED,
+    State.CANCELLED: CANCELLED,
 }  # fmt: skip
+_STATES = {CONFIRMED: State.ACCEPTED, CANCELLED: State.CANCELLED}
+"""What an entry says of a booking whose step is still being made."""
 
 
 def new_feed(session: Session, organisation: str, subject: str, now: datetime) -> tuple[CalendarFeed, str]:
@@ -96,22 +99,41 @@ def as_calendar(
     calendar.add("x-wr-calname", name)
     calendar.add("refresh-interval", timedelta(hours=1), {"VALUE": "DURATION"})
     for booking in bookings:
-        event = Event()
-        event.add("uid", f"{booking.id}@vrijloop")
-        event.add("dtstamp", booking.booked)
-        days = words.whole_days(booking.start, booking.end) if booking.listing_id is not None else None
-        # Days are dates without a time; the end is the first day that is no longer meant.
-        start, end = (booking.start, booking.end) if days is None else (days[0], days[1] + timedelta(days=1))
-        event.add("dtstart", start)
-        event.add("dtend", end)
-        event.add("summary", _summary(booking, for_seeker, names))
-        if places.get(booking.id):
-            event.add("location", " ".join(places[booking.id].split()))
-        event.add("status", _SHOWN[State(booking.state)])
-        event.add("description", words(f"state_{booking.state}"))
-        event.add("url", f"{url}/bookings/{booking.id}")
-        calendar.add_component(event)
+        place, status = places.get(booking.id, ""), _SHOWN[State(booking.state)]
+        calendar.add_component(event_of(booking, words, url, for_seeker, names, place, status, booking.booked))
     return bytes(calendar.to_ical())
+
+
+def event_of(
+    booking: Booking,
+    words: Translator,
+    url: str,
+    for_seeker: bool,
+    names: Mapping[str, str],
+    place: str,
+    status: str,
+    stamp: datetime,
+) -> Event:
+    """The entry of a booking. Its UID stays, so that calendar programs find it again; whoever has an entry with a lower sequence number replaces it."""
+    event = Event()
+    event.add("uid", f"{booking.id}@vrijloop")
+    event.add("sequence", 1 if status == CANCELLED else 0)
+    event.add("dtstamp", stamp)
+    days = words.whole_days(booking.start, booking.end) if booking.listing_id is not None else None
+    # Days are dates without a time; the end is the first day that is no longer meant.
+    start, end = (booking.start, booking.end) if days is None else (days[0], days[1] + timedelta(days=1))
+    event.add("dtstart", start)
+    event.add("dtend", end)
+    event.add("summary", _summary(booking, for_seeker, names))
+    if place:
+        event.add("location", " ".join(place.split()))
+    event.add("status", status)
+    event.add(
+        "description",
+        words(f"state_{_STATES[status]}" if status != _SHOWN.get(State(booking.state)) else f"state_{booking.state}"),
+    )
+    event.add("url", f"{url}/bookings/{booking.id}")
+    return event
 
 
 def _summary(booking: Booking, for_seeker: bool, names: Mapping[str, str]) -> str:

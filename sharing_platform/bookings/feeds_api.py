@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from sharing_platform.bookings import calendar_feeds, service
+from sharing_platform.bookings.places import place_of
 from sharing_platform.bookings.schemas import FeedIn, FeedsOut, NewFeedOut
 from sharing_platform.dependencies import Context, ReadSession
 from sharing_platform.i18n import DEFAULT_LANGUAGE, LANGUAGES, Translator
@@ -57,7 +58,7 @@ def get_calendar(
     for_seeker = feed.subject == calendar_feeds.SEEKER
     title = f"{name} · {translator('site')}"
     names = names_of(session, {booking.provider for booking in found})
-    places = {booking.id: service.place_of(session, booking, for_seeker) for booking in found}
+    places = {booking.id: place_of(session, booking, for_seeker) for booking in found}
     content = calendar_feeds.as_calendar(found, title, translator, context.url, for_seeker, names, places)
     return Response(
         content, media_type="text/calendar; charset=utf-8", headers={"Cache-Control": "private, max-age=60"}

@@ -64,6 +64,8 @@ class Booking(Base):
     """Of a request with several parts: the parts share it, and are answered together."""
     hours_kept: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     """Of a declined request: its factory keeps the hours for itself, and they are not on offer."""
+    reminded: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When both sides were reminded, or when it was clear that they need not be."""
     seeker_mailed: Mapped[datetime | None] = mapped_column(UtcDateTime)
     provider_mailed: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the latest e-mail about a message was sent to that side, or will be."""

@@ -8,63 +8,74 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from sharing_platform.bookings.alternatives import alternatives
+from sharing_platform.bookings.calendar_mail import calendar_entries
+from sharing_platform.bookings.contacts import contact_of
 from sharing_platform.bookings.lifecycle import LIVE, PENDING, Party, State
 from sharing_platform.bookings.models import Booking
-from sharing_platform.bookings.transitions import history, spans_of
+from sharing_platform.bookings.places import address_of
+from sharing_platform.bookings.transitions import history, parts_of
 from sharing_platform.i18n import Span, Translator
 from sharing_platform.machines.anonymity import public_title
 from sharing_platform.machines.models import Machine, Offer
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.mail import queue_mail
-from sharing_platform.organisations.directory import members_with_roles
+from sharing_platform.organisations.directory import members_with_roles, names_of
 from sharing_platform.organisations.models import Account, Organisation
-from sharing_platform.organisations.permissions import APPROVED, Role
+from sharing_platform.organisations.permissions import ANSWERING, APPROVED
 
-_WHO_ANSWERS = (Role.OWNER, Role.PLANNER)
 _LOST = frozenset({State.DECLINED, State.EXPIRED, State.WITHDRAWN, State.CANCELLED})
 
 
 @dataclass(frozen=True)
 class BookingNotifier:
-    """`url`: the platform's public address, for links in e-mails."""
+    """`url`: the platform's public address, for links in e-mails; `sender`: whose they are."""
 
     url: str
     zone: str
+    sender: str = "vrijloop@localhost"
 
     def __call__(self, session: Session, booking: Booking, state: State, party: Party, now: datetime) -> None:
         """In the transaction of the step. What was never confirmed has never reached the provider, so its end does not either."""
         if booking.seeker is None:
             return
         self._by_webhook(session, booking, state, now)
-        parts = spans_of(session, booking) if _is_of_all_parts(session, booking) else []
-        if parts and (booking.start, booking.end) != parts[0]:
+        parts = parts_of(session, booking) if _is_of_all_parts(session, booking) else [booking]
+        if booking is not parts[0]:
             return  # one mail for all parts
+        step = _Step(
+            booking, parts, state, party, any(one.state == State.ACCEPTED for one in history(session, booking))
+        )
+        key = step.key_for_provider
+        if key is not None and (party is Party.PROVIDER or _was_told(session, booking)):
+            for planner in members_with_roles(session, booking.provider, ANSWERING):
+                self._mail(session, planner, key, step, Party.PROVIDER, now)
+        account = session.get(Account, booking.account_id) if booking.account_id else None
+        if account is not None and (key := step.key_for_seeker) is not None:
+            self._mail(session, account, key, step, Party.SEEKER, now)
+
+    def _mail(self, session: Session, account: Account, key: str, step: _Step, to: Party, now: datetime) -> None:
+        booking, names = step.booking, names_of(session, {step.booking.provider})
+        words = Translator(account.language, self.zone)
         values: dict[str, object] = {
-            "title": booking.title,
+            "title": booking.title_for(to),
             "when": Span(booking.start, booking.end, booking.listing_id is not None),
             "seeker": booking.organisation,
             "link": f"{self.url}/bookings/{booking.id}",
             "due": booking.due,
         }
-        # A party is not notified of its own step, except of withdrawals, which the factory's server makes.
-        others_step = party is not Party.PROVIDER and state in {State.ACCEPTED, *_LOST}
-        if (others_step or state in (State.HELD, State.WITHDRAWN)) and _was_told(session, booking):
-            for planner in members_with_roles(session, booking.provider, _WHO_ANSWERS):
-                queue_mail(session, planner, f"provider_{state}", self.zone, now, parts, **values)
-        account = session.get(Account, booking.account_id) if booking.account_id else None
-        if state is State.COMPLETED:
-            for planner in members_with_roles(session, booking.provider, _WHO_ANSWERS):
-                queue_mail(session, planner, "provider_completed", self.zone, now, (), **values)
-        if account is None or state is State.IN_USE or party is Party.SEEKER:
-            return
-        values["title"] = booking.title_for(Party.SEEKER)
-        if state is State.ACCEPTED:
-            provider = session.get(Organisation, booking.provider)
-            values["factory"] = provider.name if provider is not None else booking.provider
-        if state in _LOST:
+        if step.state is State.ACCEPTED:
+            values["factory"] = names.get(booking.provider, booking.provider)
+            values["contact"] = contact_line(session, booking, to, words)
+        if to is Party.SEEKER and step.state in _LOST and step.party is not Party.SEEKER:
             values["alternatives"] = self._alternatives(session, booking, account, now)
-        told = "booked" if state is State.ACCEPTED and party is Party.PLATFORM else state
-        queue_mail(session, account, f"seeker_{told}", self.zone, now, parts, **values)
+        spans = [(part.start, part.end) for part in step.parts] if len(step.parts) > 1 else []
+        mail = queue_mail(session, account, key, self.zone, now, spans, **values)
+        if mail is not None and step.changes_calendars:
+            places = {part.id: address_of(session, part) for part in step.parts}
+            mail.calendars = calendar_entries(
+                step.parts, step.state is State.CANCELLED, account.email, self.sender, words, self.url,
+                to is Party.SEEKER, names, places, now,
+            )  # fmt: skip
 
     def tell_of_review(self, session: Session, booking: Booking, party: Party, now: datetime) -> None:
         """Of what stands against the other party: the machine was not free, or nobody came."""
@@ -75,7 +86,7 @@ class BookingNotifier:
             "link": f"{self.url}/bookings/{booking.id}#review",
         }
         if party is Party.SEEKER:
-            for planner in members_with_roles(session, booking.provider, _WHO_ANSWERS):
+            for planner in members_with_roles(session, booking.provider, ANSWERING):
                 queue_mail(session, planner, "not_free", self.zone, now, (), **values)
             return
         account = session.get(Account, booking.account_id) if booking.account_id else None
@@ -110,6 +121,48 @@ class BookingNotifier:
         webhooks.queue_event(session, (booking.provider,), f"booking.{state}", data, now)
         data["machine"] = booking.alias or booking.machine
         webhooks.queue_event(session, (booking.seeker,), f"booking.{state}", data, now)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What happened, and to whom which e-mail tells of it. `parts`: all of those that it happened to, `booking` is the first; `agreed`: whether it is, or was, agreed."""
+
+    booking: Booking
+    parts: list[Booking]
+    state: State
+    party: Party
+    agreed: bool
+
+    @property
+    def changes_calendars(self) -> bool:
+        return self.state is State.ACCEPTED or (self.state is State.CANCELLED and self.agreed)
+
+    @property
+    def key_for_provider(self) -> str | None:
+        """Of its own steps, it gets those that change its calendar, and withdrawals, which its server makes."""
+        if self.party is Party.PROVIDER and self.state is not State.WITHDRAWN:
+            return f"provider_{self.state}_own" if self.changes_calendars else None
+        return f"provider_{self.state}" if self.state in {State.HELD, State.ACCEPTED, State.COMPLETED, *_LOST} else None
+
+    @property
+    def key_for_seeker(self) -> str | None:
+        """Of its own steps, it gets those that change its calendar."""
+        if self.party is Party.SEEKER:
+            return f"seeker_{self.state}_own" if self.changes_calendars else None
+        if self.state is State.IN_USE:
+            return None
+        return (
+            "seeker_booked" if self.state is State.ACCEPTED and self.party is Party.PLATFORM else f"seeker_{self.state}"
+        )
+
+
+def contact_line(session: Session, booking: Booking, to: Party, words: Translator) -> str:
+    """Whom to turn to on the other side."""
+    contact = contact_of(session, booking, Party.PROVIDER if to is Party.SEEKER else Party.SEEKER)
+    if contact is None or not contact.email:
+        return words("contact_on_page")
+    person = f"{contact.name}, {contact.email}" if contact.name else contact.email
+    return words("contact_line", organisation=contact.organisation, person=person)
 
 
 def _title_of(session: Session, offer: Offer) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from sharing_platform.bookings.lifecycle import State
+from sharing_platform.bookings.lifecycle import Party, State
 from sharing_platform.machines.schemas import DescribedOffer
 from sharing_platform.organisations.schemas import LinkIn
 from sharing_platform.schemas import ApiModel, Email, LongText, Moment, OfferId, OrganisationName, Quantity
@@ -79,6 +79,15 @@ class PartOut(ApiModel):
     price: Decimal | None
 
 
+class ContactOut(ApiModel):
+    """Who speaks for a party of an agreed booking. Name and address are empty where nobody is left."""
+
+    party: Party
+    organisation: str
+    name: str
+    email: str
+
+
 class BookingOut(ApiModel):
     """A booking, for its two parties. `address` and `email` of the other party are included once it is accepted. `cancel_until`: how long
     the seeker may cancel. Of an anonymous machine, the seeker sees no `factory` and its alias as `machine` until it is accepted. `parts`: of a request with several parts, all of them; they are answered together, and once accepted they are
@@ -97,6 +106,7 @@ class BookingOut(ApiModel):
     organisation: str
     email: str
     address: str
+    contacts: list[ContactOut] = Field(description="Once it is agreed: whom to turn to, the other side's person first.")
     state: State
     due: datetime | None
     cancel_until: datetime

@@ -13,15 +13,18 @@ from sharing_platform.attachments.service import attach
 from sharing_platform.bookings import calendar_feeds, guests, requests, transitions
 from sharing_platform.bookings.alternatives import Alternative, alternatives
 from sharing_platform.bookings.amounts import vat_of
+from sharing_platform.bookings.contacts import contact_of
 from sharing_platform.bookings.lifecycle import AGREED, LIVE, PENDING, Party, State, steps_open_to
 from sharing_platform.bookings.models import Booking, BookingMessage, CalendarFeed
 from sharing_platform.bookings.notifier import BookingNotifier
+from sharing_platform.bookings.places import address_of
 from sharing_platform.bookings.requests import Seeker
 from sharing_platform.bookings.schemas import (
     AlternativeOut,
     AskIn,
     BookingOut,
     BookingPage,
+    ContactOut,
     FeedOut,
     NewFeedOut,
     PartOut,
@@ -33,7 +36,7 @@ from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import NotAllowedError, NotFoundError, NotSignedInError
 from sharing_platform.listings.records import shown_listing
 from sharing_platform.machines.index import IndexEntry, MachineIndex, entry_of
-from sharing_platform.machines.models import Machine, Offer
+from sharing_platform.machines.models import Offer
 from sharing_platform.machines.offers import find_offer, visible_to
 from sharing_platform.machines.service import described_out
 from sharing_platform.organisations import rate_limits
@@ -178,6 +181,17 @@ def change_state(context: PlatformContext, actor: Actor, booking_id: str, step: 
     return shown
 
 
+def _contacts(session: Session, booking: Booking, party: Party) -> list[ContactOut]:
+    """The other side's person first."""
+    sides = (Party.PROVIDER, Party.SEEKER) if party is Party.SEEKER else (Party.SEEKER, Party.PROVIDER)
+    found = ((side, contact_of(session, booking, side)) for side in sides)
+    return [
+        ContactOut(party=side, organisation=one.organisation, name=one.name, email=one.email)
+        for side, one in found
+        if one is not None
+    ]
+
+
 def own_booking(session: Session, booking_id: str, actor: Actor) -> tuple[Booking, Party]:
     """A booking and the caller's side of it. Raises NotFoundError for everybody but its two parties."""
     booking = session.get(Booking, booking_id)
@@ -242,7 +256,8 @@ def booking_out(session: Session, booking: Booking, party: Party, now: datetime)
         places=booking.places,
         organisation=booking.organisation,
         email=booking.email if agreed or party is Party.SEEKER else "",
-        address=_address(session, booking) if agreed else "",
+        address=address_of(session, booking) if agreed else "",
+        contacts=_contacts(session, booking, party),
         state=state,
         due=booking.due,
         cancel_until=booking.cancel_until,
@@ -262,23 +277,6 @@ def booking_out(session: Session, booking: Booking, party: Party, now: datetime)
     )
 
 
-def _address(session: Session, booking: Booking) -> str:
-    machine = session.get(Machine, (booking.provider, booking.machine)) if booking.machine else None
-    address = str(machine.details.get("address", "")) if machine is not None else ""
-    provider = session.get(Organisation, booking.provider)
-    return address or (provider.address if provider is not None else "")
-
-
-def place_of(session: Session, booking: Booking, for_seeker: bool) -> str:
-    """Where it is, for one of its parties: the seeker knows once it is accepted. Empty where that is not known."""
-    if for_seeker and booking.state not in AGREED:
-        return ""
-    machine = session.get(Machine, (booking.provider, booking.machine)) if booking.machine else None
-    provider = session.get(Organisation, booking.provider)
-    known = str(machine.details.get("place", "")) if machine is not None else ""
-    return _address(session, booking) or known or (provider.place if provider is not None else "")
-
-
 def tell_parties(context: PlatformContext, booking: Booking) -> None:
     """After the commit: open pages of both parties, and whatever has to be delivered."""
     context.live.publish("offers", booking.provider, booking.seeker)
@@ -286,7 +284,7 @@ def tell_parties(context: PlatformContext, booking: Booking) -> None:
 
 
 def notifier(context: PlatformContext) -> BookingNotifier:
-    return BookingNotifier(context.url, context.zone)
+    return BookingNotifier(context.url, context.zone, context.sender)
 
 
 def new_feed(context: PlatformContext, actor: Actor, subject: str, language: str) -> NewFeedOut:

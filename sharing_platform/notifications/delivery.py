@@ -110,10 +110,11 @@ class DeliveryWorker:
             kept, now = session.get_one(Mail, mail.id), self._now()
             if not why:
                 kept.sent, kept.next_attempt, kept.error, kept.text = now, None, "", ""
+                kept.calendars = []
                 return
             kept.error, kept.next_attempt = why[:300], next_attempt_after(mail.attempts, now)
             if kept.next_attempt is None:
-                kept.text = ""
+                kept.text, kept.calendars = "", []
                 _log.error("An e-mail was given up after %d attempts (%s).", mail.attempts, why)
             elif mail.attempts == 1:
                 _log.warning("An e-mail could not be sent (%s); it will be tried again.", why)

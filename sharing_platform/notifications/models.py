@@ -29,6 +29,8 @@ class Mail(Base):
     sent: Mapped[datetime | None] = mapped_column(UtcDateTime)
     error: Mapped[str] = mapped_column(String(300), default="")
     unsubscribe: Mapped[str | None] = mapped_column(String(300))
+    calendars: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    """Calendar entries that go with it (iCalendar); removed with the text."""
 
 
 class MailSettings(Base):

@@ -38,6 +38,7 @@ KINDS: Mapping[str, MailKind] = {
         (How.AT_ONCE, How.DAILY),
     ),
     "reviews": MailKind(frozenset({"seeker_completed", "provider_completed"}), tuple(How)),
+    "reminders": MailKind(frozenset({"reminder_provider", "reminder_seeker"}), (How.AT_ONCE, How.NEVER)),
     "applications": MailKind(frozenset({"applications"}), (How.AT_ONCE, How.DAILY), regional=True),
     "reports": MailKind(frozenset({"reports", "appeal_made"}), (How.AT_ONCE, How.DAILY), regional=True),
 }

@@ -36,10 +36,11 @@ from tests.sharing_platform.bookings.test_booking_law import ROUNDS
 GUEST = {"organisation": "Gast BV", "name": "Gerda", "email": "gerda@gast.be"}
 HELD, FIRM = {"held"}, {"accepted", "in_use", "completed"}
 MAILED = {
-    # (state, whose step): to whom an e-mail goes. Nobody is told of a step of their own, but of withdrawals, which a factory's server makes.
+    # (state, whose step): to whom an e-mail goes. Nobody is told of a step of their own, but of withdrawals, which a factory's server makes, and of what
+    # changes their calendar.
     ("held", "platform"): {"provider", "seeker"},
     ("accepted", "platform"): {"provider", "seeker"},
-    ("accepted", "provider"): {"seeker"},
+    ("accepted", "provider"): {"provider", "seeker"},
     ("declined", "provider"): {"seeker"},
     ("cancelled", "seeker"): {"provider"},
     ("cancelled", "provider"): {"seeker"},
@@ -248,7 +249,10 @@ class Histories(RuleBasedStateMachine):
         assert self._delivered() == hooks
         mails = Counter[Any]()
         for booking, state, party, first in steps:
-            for side in MAILED.get((state, party), ()) if first else ():
+            told = MAILED.get((state, party), set())
+            if state == "cancelled" and any((one.id, was) == (booking.id, "accepted") for one, was, _, _ in steps):
+                told = {"provider", "seeker"}
+            for side in told if first else ():
                 if self._reads_mail(booking, side):
                     mails[side, booking.id] += 1
         assert self._written() == mails

@@ -1,0 +1,48 @@
+"""Whom the parties of an agreed booking turn to on the other side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from sharing_platform.bookings.lifecycle import AGREED, Party, State
+from sharing_platform.bookings.models import Booking
+from sharing_platform.bookings.transitions import history
+from sharing_platform.organisations.directory import members_with_roles
+from sharing_platform.organisations.models import Account, Organisation
+from sharing_platform.organisations.permissions import ANSWERING
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A person of an organisation; empty where nobody is left."""
+
+    organisation: str
+    name: str
+    email: str
+
+
+def contact_of(session: Session, booking: Booking, side: Party) -> Contact | None:
+    """The seeker who asked; the provider's person who accepted, else the first of those who answer. None until it is agreed: only then do the parties know each other."""
+    if booking.state not in AGREED:
+        return None
+    if side is Party.SEEKER:
+        person = _known(session, booking.account_id)
+        return Contact(booking.organisation, person.name if person is not None else "", booking.email)
+    accepted = (one.account_id for one in history(session, booking) if _is_acceptance(one.state, one.party))
+    person = _known(session, next(accepted, None))
+    if person is None:
+        person = next(iter(members_with_roles(session, booking.provider, ANSWERING)), None)
+    provider = session.get(Organisation, booking.provider)
+    name = provider.name if provider is not None else booking.provider
+    return Contact(name, person.name, person.email) if person is not None else Contact(name, "", "")
+
+
+def _is_acceptance(state: str, party: str) -> bool:
+    return state == State.ACCEPTED and party == Party.PROVIDER
+
+
+def _known(session: Session, account_id: str | None) -> Account | None:
+    account = session.get(Account, account_id) if account_id is not None else None
+    return account if account is not None and account.erased is None else None
