@@ -14,8 +14,8 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from sharing_platform.agreements import api as agreements_api
+from sharing_platform.agreements import document_pages, proposal_pages, proposals_api
 from sharing_platform.agreements import pages as agreement_pages
-from sharing_platform.agreements import proposal_pages, proposals_api
 from sharing_platform.attachments.contents import ACCEPTED
 from sharing_platform.bookings import api as bookings_api
 from sharing_platform.bookings import (
@@ -113,6 +113,7 @@ ROUTERS = (
     bookings_api.router,
     agreements_api.router,
     proposals_api.router,
+    document_pages.router,
     confirmation_api.router,
     listings_api.router,
     bookings_api.listing_requests,

@@ -117,6 +117,10 @@ class Translator:
         written = f"{amount:,.2f}".translate({ord(","): thousands, ord("."): point})
         return f"{written}\N{NO-BREAK SPACE}€" if self.language == "fr" else f"€\N{NO-BREAK SPACE}{written}"
 
+    def month(self, month: date) -> str:
+        """`november 2026`."""
+        return f"{self._texts['months'].split()[month.month - 1]} {month.year}"
+
     def column(self, day: date) -> str:
         """`za 21`, for a column of a week."""
         return f"{self._texts['weekdays'].split()[day.weekday()]} {day.day}"

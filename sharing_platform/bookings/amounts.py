@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
-VAT = Decimal(21)
+VAT = Decimal("21.00")
 """Per cent, where nothing else is said (Belgium)."""
 CENT = Decimal("0.01")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sharing_platform.bookings.lifecycle import AGREED, Party, State
-from sharing_platform.bookings.models import Booking
-from sharing_platform.bookings.transitions import history
+from sharing_platform.bookings.lifecycle import AGREED, Party, ProposalState, State
+from sharing_platform.bookings.models import Booking, Proposal
+from sharing_platform.bookings.transitions import history, parts_of
 from sharing_platform.organisations.directory import members_with_roles
 from sharing_platform.organisations.models import Account, Organisation
 from sharing_platform.organisations.permissions import ANSWERING
@@ -30,8 +31,7 @@ def contact_of(session: Session, booking: Booking, side: Party) -> Contact | Non
     if side is Party.SEEKER:
         person = _known(session, booking.account_id)
         return Contact(booking.organisation, person.name if person is not None else "", booking.email)
-    accepted = (one.account_id for one in history(session, booking) if _is_acceptance(one.state, one.party))
-    person = _known(session, next(accepted, None))
+    person = _known(session, _agreed_by(session, booking))
     if person is None:
         person = next(iter(members_with_roles(session, booking.provider, ANSWERING)), None)
     provider = session.get(Organisation, booking.provider)
@@ -39,8 +39,14 @@ def contact_of(session: Session, booking: Booking, side: Party) -> Contact | Non
     return Contact(name, person.name, person.email) if person is not None else Contact(name, "", "")
 
 
-def _is_acceptance(state: str, party: str) -> bool:
-    return state == State.ACCEPTED and party == Party.PROVIDER
+def _agreed_by(session: Session, booking: Booking) -> str | None:
+    """Who of the provider's people accepted the request, or made the proposal that the seeker accepted."""
+    for event in history(session, booking):
+        if event.state == State.ACCEPTED and event.party == Party.PROVIDER:
+            return event.account_id
+    ids = [part.id for part in parts_of(session, booking)]
+    made = (Proposal.state == ProposalState.ACCEPTED) & (Proposal.party == Party.PROVIDER)
+    return session.scalar(select(Proposal.account_id).where(Proposal.booking_id.in_(ids), made))
 
 
 def _known(session: Session, account_id: str | None) -> Account | None:

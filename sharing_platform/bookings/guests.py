@@ -23,7 +23,7 @@ def receipt(shown: BookingOut, guest: Guest) -> BookingOut:
     """The request as the guest typed it, also when it is repeated after somebody has confirmed it."""
     due = due_after(State.REQUESTED, shown.start, shown.end, shown.booked, CONFIRM)
     parts = [part.model_copy(update={"state": State.REQUESTED}) for part in shown.parts]
-    typed = {"organisation": guest.organisation, "email": guest.email, "address": ""}
+    typed = {"organisation": guest.organisation, "email": guest.email, "address": "", "contacts": []}
     return shown.model_copy(update={**typed, "parts": parts, "state": State.REQUESTED, "steps": [], "due": due})
 
 

@@ -185,7 +185,7 @@ def as_message(mail: Mail, sender: str, url: str = "") -> EmailMessage:
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         text = f"{mail.text} {link}"
     message.set_content(text)
-    for calendar in mail.calendars:
+    for calendar in mail.calendars or ():  # none before it was written
         method = "CANCEL" if "METHOD:CANCEL" in calendar else "REQUEST"
         message.add_attachment(calendar, subtype="calendar", filename="vrijloop.ics", params={"method": method})
     return message

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from sqlalchemy import select
 
+from sharing_platform.agreements import statements
 from sharing_platform.bookings import confirmation, service, waiting_list, waiting_service
 from sharing_platform.bookings.lifecycle import FIRM, LIVE, PENDING, Party, State
 from sharing_platform.bookings.schemas import BookingOut
@@ -52,6 +53,10 @@ def get_desk(page: Page) -> HTMLResponse:
             unconfirmed=unconfirmed,
             invitations=invitations,
             terms=terms,
+            months=[
+                (f"{month:%Y-%m}", page.translator.month(month))
+                for month in statements.months_of(session, own, page.context.zone)
+            ],
             organisation=session.get_one(Organisation, own),
             waiting=_by_request(service.booking_out(session, booking, Party.PROVIDER, now) for booking in waiting),
             given=bookings(Party.PROVIDER, FIRM),

@@ -292,7 +292,7 @@ class Histories(RuleBasedStateMachine):
         for mail in self._all(Mail, Mail.created):
             self.reads(mail.to if mail.to in PEOPLE else "guest", mail.subject + mail.text)
             about = re.search(r"/bookings/([0-9a-f-]{36})", mail.text)
-            if about is not None:
+            if about is not None and not mail.subject.startswith("Herinnering"):  # of what time brings, not of a step
                 written["provider" if mail.to.startswith("plan@") else "seeker", about.group(1)] += 1
         return written
 
