@@ -118,7 +118,7 @@ def test_a_drawing_is_for_the_two_parties_alone(platform: Platform) -> None:
     assert other.status_code in (404, 409), "the hours are asked for already"
     page = parties.planner.get(f"/bookings/{parties.booking}").text
     assert "beugel.step" in page
-    assert "Aantal: 40" in page
+    assert "40 stuks" in page
 
 
 @pytest.mark.parametrize(
