@@ -119,6 +119,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "DecisionIn": {"approved": True},
     "WebhookIn": {"url": "https://erp.example.com/hooks/vrijloop"},
     "WaitIn": {"places": 2},
+    "TermsIn": {"version": 1},
     "SitePageIn": {"nl": "## Wie wij zijn", "fr": "## Qui nous sommes", "en": "## Who we are", "effective": "2027-01-15", "announce": False},
     "AccountIn": {"name": "An Peeters", "language": "nl", "mail_hour": 7, "mails": {"matches": "daily"}},
     "AddressIn": {"email": "an.peeters@startup.example", "password": "a sentence that is long enough"},

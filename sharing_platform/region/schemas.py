@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from sharing_platform.schemas import ApiModel, Day, printable
 
@@ -22,6 +22,12 @@ class SitePageIn(ApiModel):
     en: Markdown
     effective: Day | None = None
     announce: bool = True
+
+
+class TermsIn(ApiModel):
+    """The version of the terms of use that is accepted."""
+
+    version: Annotated[int, Field(ge=1, le=99_999)]
 
 
 class SitePageOut(ApiModel):

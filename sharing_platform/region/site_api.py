@@ -7,10 +7,10 @@ from typing import Literal
 from fastapi import APIRouter
 
 from sharing_platform.dependencies import Context, ReadSession
-from sharing_platform.organisations.dependencies import Regional
+from sharing_platform.organisations.dependencies import Person, Regional
 from sharing_platform.problems import problems
 from sharing_platform.region import site_service
-from sharing_platform.region.schemas import SitePageIn, SitePageOut
+from sharing_platform.region.schemas import SitePageIn, SitePageOut, TermsIn
 from sharing_platform.site_pages import versions
 from sharing_platform.site_pages.models import PageVersion
 
@@ -23,6 +23,12 @@ PageName = Literal["about", "contact", "privacy", "terms"]
 def get_page(name: PageName, session: ReadSession, context: Context) -> SitePageOut:
     """What a page says now, as it was written: `{region}` and the like are filled in on the page."""
     return page_out(versions.present(session, name, context.now()))
+
+
+@router.put("/account/terms", status_code=204, responses=problems(401, 404, 422))
+def put_terms(wanted: TermsIn, person: Person, context: Context) -> None:
+    """Accept a version of the terms of use."""
+    site_service.accept_terms(context, person, wanted.version)
 
 
 @router.post("/region/pages/{name}", status_code=201, responses=problems(401, 403, 404, 422))

@@ -124,6 +124,7 @@ def _sign_in(place: Workplace, secret: str, opened: ExitStack) -> Member:
     client = httpx2.Client(base_url=place.platform_url, headers=origin, timeout=30, verify=NO_AUTHORITIES)
     member = Member(opened.enter_context(client))
     member.send("POST", "/accounts/welcome", link=secret, password=secrets.token_urlsafe(24))
+    member.send("PUT", "/account/terms", version=1)
     return member
 
 

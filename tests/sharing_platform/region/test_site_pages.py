@@ -181,7 +181,7 @@ def test_new_terms_are_announced_and_accepted_again(platform: Platform) -> None:
     platform.present[0] += timedelta(days=19)
     an = platform.somebody("an@startup.be", "start-up")
     assert "Ik aanvaard de gebruiksvoorwaarden (versie 3)" in an.get("/desk").text
-    an.post("/terms/accepted", data={"version": "3"})
+    assert an.put("/api/v1/account/terms", json={"version": 3}).status_code == 204
     assert "Ik aanvaard" not in an.get("/desk").text
     assert [one["number"] for one in an.get("/api/v1/account/data").json()["terms"]] == [1, 3]
     for nonsense in ("x", "99", "-1", ""):
