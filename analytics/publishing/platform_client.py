@@ -33,8 +33,8 @@ class OfferTakenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """Hours of a machine that are booked or, if `held`, requested and waiting for the factory's answer; or, if `kept`, that the factory keeps for itself since
-    it declined a request."""
+    """Hours of a machine that are booked or, if `held`, requested and waiting for the factory's answer; or, if `kept`, that the factory keeps for itself: since
+    it declined a request, or because its people said so on the platform."""
 
     id: str
     machine: str
