@@ -32,6 +32,8 @@ from sharing_platform.bookings import pages as booking_pages
 from sharing_platform.bookings.notifier import BookingNotifier
 from sharing_platform.bookings.occupancy import BookedHours
 from sharing_platform.bounds import Bounds
+from sharing_platform.certificates import api as certificates_api
+from sharing_platform.certificates import pages as certificates_pages
 from sharing_platform.database import Now, open_database
 from sharing_platform.dependencies import ZONE, PlatformContext
 from sharing_platform.error_responses import add_error_handlers, internal_error, refusal
@@ -120,6 +122,7 @@ ROUTERS = (
     waiting_api.router,
     wanted_api.router,
     unified_search_api.router,
+    certificates_api.router,
     process_plans_api.router,
     accounts_api.router,
     settings_api.router,
@@ -144,6 +147,7 @@ ROUTERS = (
     listing_pages.router,
     wanted_pages.router,
     unified_search_pages.router,
+    certificates_pages.router,
     process_plans_pages.router,
     account_pages.router,
     settings_pages.router,

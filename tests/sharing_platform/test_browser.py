@@ -86,7 +86,7 @@ def pages(ids: dict[str, str]) -> list[tuple[str, str]]:
     """Every page, by whom it is looked at."""
     anyone = [
         "/", "/?view=week", "/?process=milling&near=Genk&within_km=80&sort=fit", "/?q=titaan", "/?near=Nergens", "/offers/o2", "/offers/none",
-        "/machines/hal-2/mill-1", "/factories/hal-2", "/compare?hours=2&near=Genk&with=hal-2%2Fmill-1&with=hal-2%2Flathe-2", "/listings", "/listings?q=niets", "/search?q=frezen", "/make?q=frezen+en+lakken", f"/listings/{ids['operator']}", f"/listings/{ids['training']}", "/wanted",
+        "/machines/hal-2/mill-1", "/factories/hal-2", "/compare?hours=2&near=Genk&with=hal-2%2Fmill-1&with=hal-2%2Flathe-2", "/listings", "/listings?q=niets", "/search?q=frezen", "/make?q=frezen+en+lakken", "/certificates", f"/listings/{ids['operator']}", f"/listings/{ids['training']}", "/wanted",
         f"/wanted/{ids['wanted']}", "/register", "/sign-in", "/forgotten", "/welcome", "/confirm", "/nowhere", "/styleguide",
     ]  # fmt: skip
     anyone += ["/about", "/contact", "/privacy", "/terms"]

@@ -31,7 +31,7 @@ Callers = dict[str, tuple[httpx2.Client, frozenset[Right], bool]]
 
 PUBLIC_API = {
     "GET /api/v1/offers", "GET /api/v1/offers/{offer_id}", "GET /api/v1/machines/{factory}/{machine}", "GET /api/v1/machines/{alias}", "GET /api/v1/listings",
-    "GET /api/v1/listings/{listing_id}", "GET /api/v1/wanted", "GET /api/v1/search", "POST /api/v1/process-plans", "GET /api/v1/wanted/{search_id}", "POST /api/v1/accounts",
+    "GET /api/v1/listings/{listing_id}", "GET /api/v1/wanted", "GET /api/v1/search", "GET /api/v1/certificates/{number}", "POST /api/v1/process-plans", "GET /api/v1/wanted/{search_id}", "POST /api/v1/accounts",
     "POST /api/v1/accounts/welcome", "POST /api/v1/accounts/link", "POST /api/v1/accounts/decline", "POST /api/v1/requests/link", "POST /api/v1/requests/confirmation", "POST /api/v1/accounts/forgotten", "POST /api/v1/session", "DELETE /api/v1/session",
     "POST /api/v1/session/passkey/options", "POST /api/v1/session/passkey", "POST /api/v1/reports", "GET /api/v1/pages/{name}", "POST /api/v1/accounts/address", "GET /api/v1/transparency",
 }  # fmt: skip
@@ -41,7 +41,7 @@ ASK_API = {"POST /api/v1/offers/{offer_id}/booking", "POST /api/v1/listings/{lis
 PUBLIC_PAGES = {
     "GET /", "GET /compare", "GET /pictures/{picture_id}/{size}", "GET /factories/{factory}", "GET /parts/calendar", "GET /parts/machines", "GET /parts/offers", "GET /offers/{offer_id}", "GET /offers/{offer_id}/choice", "POST /offers/{offer_id}", "GET /live",
     "GET /machines/{factory}/{machine}", "GET /machines/{alias}", "GET /listings", "GET /listings/{listing_id}", "POST /listings/{listing_id}",
-    "GET /wanted", "GET /search", "GET /make", "GET /wanted/{search_id}", "GET /register", "POST /register", "GET /sign-in", "POST /sign-in", "POST /sign-in/passkey", "GET /sign-in/with/{provider}", "GET /sign-in/with/{provider}/back", "POST /sign-out",
+    "GET /wanted", "GET /search", "GET /certificates", "GET /certificates/{number}", "GET /certificates/{number}/document", "GET /make", "GET /wanted/{search_id}", "GET /register", "POST /register", "GET /sign-in", "POST /sign-in", "POST /sign-in/passkey", "GET /sign-in/with/{provider}", "GET /sign-in/with/{provider}/back", "POST /sign-out",
     "GET /styleguide", "GET /report", "GET /about", "GET /contact", "GET /privacy", "GET /terms", "GET /unsubscribe/{token}", "POST /unsubscribe/{token}", "GET /account/address/{secret}", "GET /account/new-address", "POST /account/new-address", "POST /report", "GET /reports/{token}", "GET /report/status", "POST /report/status", "GET /transparency", "GET /forgotten", "POST /forgotten", "GET /welcome/{secret}", "GET /welcome", "POST /welcome", "GET /confirm/{secret}", "GET /confirm", "POST /confirm", "GET /calendar/{secret}.ics",
 }  # fmt: skip
 PAGES_FOR_PEOPLE = {
@@ -54,6 +54,7 @@ PAGES = {
     "POST /listings/{listing_id}/edit": Right.LIST, "POST /listings/{listing_id}/close": Right.LIST,
     "POST /listings/{listing_id}/waiting": Right.ASK, "POST /listings/{listing_id}/waiting/leave": Right.ASK, "POST /listings/{listing_id}/waiting/confirm": Right.ASK,
     "POST /listings/{listing_id}/giving": Right.LIST, "GET /wanted/new": Right.ASK, "POST /wanted/new": Right.ASK,
+    "GET /listings/{listing_id}/certificates": Right.LIST, "POST /listings/{listing_id}/certificates": Right.LIST, "POST /listings/{listing_id}/certificates/{number}/withdraw": Right.LIST,
     "POST /make": Right.ASK, "POST /wanted/{search_id}/answers": Right.ASK, "POST /wanted/{search_id}/answers/{answer_id}": Right.ASK,
     "POST /wanted/{search_id}/close": Right.ASK, "GET /searches/{search_id}": Right.READ, "POST /searches": Right.ASK,
     "POST /searches/{search_id}/close": Right.ASK, "GET /bookings/{booking_id}": Right.READ,
