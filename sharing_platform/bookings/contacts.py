@@ -30,7 +30,12 @@ def contact_of(session: Session, booking: Booking, side: Party) -> Contact | Non
         return None
     if side is Party.SEEKER:
         person = _known(session, booking.account_id)
-        return Contact(booking.organisation, person.name if person is not None else "", booking.email)
+        # A request of a program has no person; of somebody who has erased their account, no address is left.
+        return (
+            Contact(booking.organisation, person.name, person.email)
+            if person is not None
+            else Contact(booking.organisation, "", "")
+        )
     person = _known(session, _agreed_by(session, booking))
     if person is None:
         person = next(iter(members_with_roles(session, booking.provider, ANSWERING)), None)

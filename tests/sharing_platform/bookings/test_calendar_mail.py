@@ -132,3 +132,14 @@ def test_both_are_reminded_once_in_their_language(platform: Platform) -> None:
     text = platform.mail("an@startup.be", "Rappel").get_content()
     assert "Dijk 4" in text
     assert "jeu 05/03/2026 00:00" in text, "the region's time"
+
+
+def test_who_has_erased_their_account_is_no_contact(platform: Platform) -> None:
+    seeker, planner = people(platform)
+    platform.offer("o1", 3, 2)
+    made = seeker.post("/api/v1/offers/o1/booking", json={}).json()
+    platform.later(6)
+    assert seeker.request("DELETE", "/api/v1/account").status_code == 204
+    theirs, _ = planner.get(f"/api/v1/bookings/{made['id']}").json()["contacts"]
+    assert (theirs["organisation"], theirs["name"], theirs["email"]) == ("startup", "", "")
+    assert "erased-" not in planner.get(f"/bookings/{made['id']}").text.partition("<h2")[0]
