@@ -9,8 +9,8 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.notifications.mail import Recipient, let_stop, queue_mail
-from sharing_platform.notifications.models import DigestItem
-from sharing_platform.notifications.preferences import DIGEST, can_be_stopped, settings_of
+from sharing_platform.notifications.models import DigestItem, MailSettings
+from sharing_platform.notifications.preferences import DIGEST, HOUR, can_be_stopped
 
 _MOST = 50
 """So many things a summary tells; a remark says that there are more."""
@@ -18,12 +18,10 @@ _MOST = 50
 
 def due_accounts(session: Session, zone: str, now: datetime) -> list[str]:
     """Whose hour has come since the first thing that waits for them."""
-    waiting = select(DigestItem.account_id, func.min(DigestItem.created)).group_by(DigestItem.account_id)
-    return [
-        account
-        for account, first in session.execute(waiting)
-        if now >= next_hour(first, settings_of(session, account).hour, zone)
-    ]
+    chosen = MailSettings.account_id == DigestItem.account_id
+    waiting = select(DigestItem.account_id, func.min(DigestItem.created), func.max(MailSettings.hour))
+    found = session.execute(waiting.outerjoin(MailSettings, chosen).group_by(DigestItem.account_id))
+    return [account for account, first, hour in found if now >= next_hour(first, HOUR if hour is None else hour, zone)]
 
 
 def next_hour(moment: datetime, hour: int, zone: str) -> datetime:
