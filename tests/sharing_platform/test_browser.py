@@ -305,7 +305,7 @@ def test_a_startup_asks_and_a_planner_lends(browser: Browser, platform: Platform
     planner.goto("/desk")
     planner.locator("ul.urgent a").first.click()
     expect(planner.get_by_text("Hebt u een spanplaat?")).to_be_visible()
-    planner.get_by_label("Bericht (optioneel)").fill("Ja, tot maandag.")
+    planner.locator("textarea[name=message]").fill("Ja, tot maandag.")
     planner.get_by_role("button", name="Aanvaarden").click()
     expect(planner.locator("[data-state=accepted]")).to_be_visible()
     seeker.reload()

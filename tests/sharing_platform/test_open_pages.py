@@ -49,7 +49,7 @@ def ids(page: Page) -> list[str]:
 
 def test_what_is_new_waits_for_a_click_and_nothing_moves(opened: Callable[[str], Page], platform: Platform) -> None:
     page = opened("/")
-    words = page.locator("input[name=q]")
+    words = page.locator("#filter input[name=q]")
     words.fill("nog niet gezocht")
     page.evaluate("scrollTo(0, 200)")
     before = page.evaluate("scrollY")
@@ -75,7 +75,7 @@ def test_a_choice_is_searched_for_at_once_and_words_when_submitted(
     opened: Callable[[str], Page], platform: Platform
 ) -> None:
     page = opened("/")
-    words = page.locator("input[name=q]")
+    words = page.locator("#filter input[name=q]")
     words.fill("draaibank")
     words.press("Tab")
     assert ids(page) == ["o1", "o2"]
