@@ -10,22 +10,29 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.journeys import JOURNEYS, WIDTHS, sign_in
 from vrijloop.demo.workplace import free_ports
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "pictures"
+GALLERY = FOLDER / "gallery"
 VIEWS = {
     "page": ("/?lang=en", 1280, 1200),
     "page-phone": ("/?lang=nl", 390, 844),
     "platform": ("/?lang=en&view=week", 1280, 1000),
     "shared": ("/listings?lang=en", 1280, 900),
 }
-# Pages that need people and requests: the tests of the platform have them.
-FROM_THE_TESTS = {"desk": "1100-o-desk.png", "region": "1100-r-region.png"}
+OWN_VIEWS = {"desk": ("Eva Peeters", "/desk", 1280, 1000), "region": ("Lies Jans", "/region", 1280, 1000)}
+"""What people see who are signed in."""
+GALLERY_INTRODUCTION = [
+    "Taken by `make docs-pictures` on the way of eight people through the running demo (`make demo`, then the page `/demo`); tests walk the same ways",
+    "(`tests/journeys.py`).",
+]
 
 
 def main() -> None:
@@ -49,13 +56,14 @@ def main() -> None:
                     break
             time.sleep(2)
             _shoot(browser, f"http://127.0.0.1:{port}")
+            _shoot_own(browser, f"http://127.0.0.1:{port}")
+            _walk(browser, f"http://127.0.0.1:{port}")
             _shoot_control_room(browser, control, (data / "secrets" / "server-token").read_text())
             _shoot_terminal(browser, data)
         finally:
             demo.terminate()
             demo.wait(60)
         browser.close()
-    _take_from_the_tests()
 
 
 def _shoot(browser: Browser, url: str) -> None:
@@ -64,6 +72,16 @@ def _shoot(browser: Browser, url: str) -> None:
         page.goto(url + path)
         page.wait_for_selector("li.offer, li.tile, ol.week")
         page.wait_for_timeout(500)
+        page.screenshot(path=FOLDER / f"{name}.png")
+        print(FOLDER / f"{name}.png")
+
+
+def _shoot_own(browser: Browser, url: str) -> None:
+    for name, (person, path, width, height) in OWN_VIEWS.items():
+        page = browser.new_page(viewport={"width": width, "height": height}, base_url=url, locale="nl-BE")
+        sign_in(page, person)
+        page.goto(path)
+        page.wait_for_timeout(1000)
         page.screenshot(path=FOLDER / f"{name}.png")
         print(FOLDER / f"{name}.png")
 
@@ -99,18 +117,30 @@ def _shoot_terminal(browser: Browser, data: Path) -> None:
     print(FOLDER / "technician.png")
 
 
-def _take_from_the_tests() -> None:
-    with tempfile.TemporaryDirectory() as drawn:
-        test = "tests/sharing_platform/test_browser.py::test_every_page_is_fit_for_everybody[sqlite-1100]"
-        subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", test],
-            cwd=ROOT,
-            check=True,
-            env=os.environ | {"VRIJLOOP_PICTURES": drawn},
-        )
-        for name, picture in FROM_THE_TESTS.items():
-            shutil.copy(Path(drawn) / picture, FOLDER / f"{name}.png")
-            print(FOLDER / f"{name}.png")
+def _walk(browser: Browser, url: str) -> None:
+    """Eight people's journeys, at two widths: the pictures of the gallery, and the page that shows them."""
+    shutil.rmtree(GALLERY, ignore_errors=True)
+    GALLERY.mkdir()
+    lines = ["# Eight people, on a phone and on a wide screen", "", *GALLERY_INTRODUCTION, ""]
+    for who, journey in JOURNEYS.items():
+        taken: list[str] = []
+        for width in WIDTHS:
+            page = browser.new_page(
+                viewport={"width": width, "height": 844 if width < 600 else 900}, base_url=url, locale="nl-BE"
+            )
+            journey(page, partial(_take, taken, f"{who}-{width}"))
+            page.close()
+        lines += [f"## {who.replace('-', ' ').capitalize()}", "", (journey.__doc__ or "").strip(), ""]
+        lines += [f"![{Path(one).stem.replace('-', ' ')}](pictures/gallery/{one})" for one in taken] + [""]
+    (FOLDER.parent / "gallery.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+
+
+def _take(taken: list[str], prefix: str, page: Page, name: str) -> None:
+    page.wait_for_timeout(400)
+    file = f"{prefix}-{name}.jpg"
+    page.screenshot(path=GALLERY / file, type="jpeg", quality=60)
+    taken.append(file)
+    print(GALLERY / file)
 
 
 if __name__ == "__main__":

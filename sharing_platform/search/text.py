@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from threading import Lock
 
@@ -132,15 +132,35 @@ def text_stems(*texts: str) -> frozenset[str]:
 
 
 def query_stems(query: str) -> list[frozenset[str]]:
-    """For each word of a query: the stems that match it."""
-    words = [word for word in folded(query) if word not in STOP_WORDS]
-    wanted = []
+    """For each word of a query, and each phrase that has synonyms ("5 axes", "roestvast staal"): the stems that match it."""
+    written = folded(query)
+    phrases, written = _phrases_in(written)
+    words = [word for word in written if word not in STOP_WORDS]
+    wanted = [frozenset(_single_stems(group)) for group in dict.fromkeys(phrases)]
     for word in dict.fromkeys(words):
         stems = set(stems_of(word))
         for stem in stems_of(word):
             stems |= _synonyms().get(stem, frozenset())
         wanted.append(frozenset(stems))
     return wanted[:_MAX_QUERY_WORDS]
+
+
+def _phrases_in(words: Sequence[str]) -> tuple[list[tuple[frozenset[str], ...]], list[str]]:
+    """The groups of which a phrase stands in the query, and the words that belong to none."""
+    found, left, place = list[tuple[frozenset[str], ...]](), list[str](), 0
+    while place < len(words):
+        at_place = ((group, member) for group in _groups() for member in group if _stands_at(member, words, place))
+        group, member = max(at_place, key=lambda one: len(one[1]), default=((), frozenset()))
+        if group:
+            found.append(group)
+        else:
+            left.append(words[place])
+        place += len(member) or 1
+    return found, left
+
+
+def _stands_at(member: frozenset[str], words: Sequence[str], place: int) -> bool:
+    return len(member) > 1 and words[place] in member and set(words[place : place + len(member)]) == member
 
 
 def phrase_stems(phrase: str) -> tuple[frozenset[str], ...]:

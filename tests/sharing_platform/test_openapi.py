@@ -131,6 +131,7 @@ def test_every_example_is_taken(
         "sign_in_wrong",
         "webhook_url",
         "name_known",
+        "terms_changed",
         "name_taken",
         "password_wrong",
         "passkey_wrong",

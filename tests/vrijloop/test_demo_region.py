@@ -6,8 +6,6 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import httpx2
 import pytest
@@ -15,43 +13,32 @@ import pytest
 from analytics.policy.policy import Policy
 from sharing_platform.geography import place_named
 from simulators.limburg import GENK, PLANTS, SimulatedPlant
-from tests.platform_databases import sqlite_copy
-from tests.sharing_platform.conftest import NOON, Platform, platform_over
+from tests.sharing_platform.conftest import NOON, Platform
+from tests.vrijloop.demo_platform import TOLD, demo_platform
 from vrijloop.demo import region
 from vrijloop.demo.policies import demo_policy
 from vrijloop.demo.sign_in_page import add_demo
 from vrijloop.demo.workplace import Workplace
 
-TOLD = tomllib.loads(region.REGION.read_text())
-FACTORY = "hal-2"
-"""Plays the part of each of the demo's factories on the platform of the tests, which knows no others."""
-
 
 @pytest.fixture
-def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Platform, Workplace]]:
-    text = region.REGION.read_text()
-    for one in TOLD["factory"]:
-        text = text.replace(f'id = "{one["id"]}"', f'id = "{FACTORY}"')
-    (tmp_path / "region.toml").write_text(text)
-    monkeypatch.setattr(region, "REGION", tmp_path / "region.toml")
-    url = sqlite_copy(tmp_path / "platform.sqlite")
-    with platform_over(url) as platform:
-        for machine in (name for one in TOLD["factory"] for name in one["machines"]):
-            platform.machine(machine, machine, process="milling")
-            platform.offer(f"o-{machine}", 30, 6, machine=machine)
-        yield platform, cast("Workplace", SimpleNamespace(factory=FACTORY, database_url=url, platform_url=platform.url))
+def demo(tmp_path: Path) -> Iterator[tuple[Platform, Workplace]]:
+    with demo_platform(tmp_path) as made:
+        yield made
 
 
 def test_a_region_shares_looks_and_asks(demo: tuple[Platform, Workplace]) -> None:
     platform, place = demo
-    assert all(place_named(one["place"]) is not None for one in (*TOLD["organisation"], *TOLD["factory"]))
+    assert all(
+        place_named(one["place"]) is not None for one in (*TOLD["organisation"], *TOLD["applicant"], *TOLD["factory"])
+    )
     region.fill_region(place, NOON)
     listings = platform.anyone.get("/api/v1/listings").json()["listings"]
     assert {one["kind"] for one in listings} == {"operator", "equipment", "know_how", "training"}
     shared = sum(len(one.get("listings", ())) for one in (*TOLD["organisation"], *TOLD["factory"]))
     assert len(listings) == shared
     notices = platform.anyone.get("/api/v1/wanted").json()["searches"]
-    assert len(notices) == sum(len(one.get("wanted", ())) for one in TOLD["organisation"])
+    assert len(notices) == sum(len(one.get("wanted", ())) for one in TOLD["organisation"]), "not those of applicants"
     assert 'aria-label="10 machines in' in platform.anyone.get("/?lang=en").text, "the map knows where the factory is"
     trainings = [one for one in listings if one["kind"] == "training"]
     assert sorted(one["places"] - one["places_left"] for one in trainings) == [0, 2, 2], "requests have been accepted"

@@ -56,7 +56,7 @@ def fill_region(place: Workplace, now: datetime) -> None:
     with ExitStack() as opened:
         members = {person: _sign_in(place, secret, opened) for person, secret in links.items()}
         factories = [(one, members[one["owner"]]) for one in told["factory"]]
-        organisations = [(one, members[one["person"]]) for one in told["organisation"]]
+        organisations = [(one, members[one["person"]]) for one in (*told["organisation"], *told["applicant"])]
         for own, member in factories:
             _describe_factory(member, own)
         for place_in_file, (own, member) in enumerate((*factories, *organisations)):
@@ -97,17 +97,20 @@ def _people(place: Workplace, told: Mapping[str, Any], now: datetime) -> dict[st
             (region["organisation"], Kind.REGION, region["person"]),
             *((one["name"], Kind(one["kind"]), one["person"]) for one in told["organisation"]),
         ):
-            people[person] = _join(session, _approved(session, name, kind, now), person, Role.OWNER, now)
+            people[person] = _join(session, _made(session, name, kind, now), person, Role.OWNER, now)
+        for one in told["applicant"]:
+            made = _made(session, one["name"], Kind(one["kind"]), now, approved=False)
+            people[one["person"]] = _join(session, made, one["person"], Role.OWNER, now)
         return people
 
 
-def _approved(session: Session, name: str, kind: Kind, now: datetime) -> str:
-    """The id of a new organisation, which the region has approved."""
+def _made(session: Session, name: str, kind: Kind, now: datetime, approved: bool = True) -> str:
+    """The id of a new organisation, which the region has approved, or has still to look at."""
     from sharing_platform.organisations.directory import create_organisation
-    from sharing_platform.organisations.permissions import APPROVED
+    from sharing_platform.organisations.permissions import APPROVED, ASKED
 
     made = create_organisation(session, name, kind, now)
-    made.status, made.decided = APPROVED, now
+    made.status, made.decided = (APPROVED, now) if approved else (ASKED, None)
     return made.id
 
 

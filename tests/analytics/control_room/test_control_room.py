@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 
 from tests import axe
 from tests.analytics.control_room.conftest import NOW, TOKEN, Room, drawn, sign_in
+from tests.journeys import WIDTHS, in_the_control_room
 from tests.servers import wait_for
 from tests.vrijloop.command_line import invoke
 
@@ -180,6 +181,17 @@ def test_what_somebody_has_typed_before_the_page_is_drawn_stays(room: Room, page
     expect(page.locator("#why-machine option")).to_have_count(2)
     expect(page.locator("#costs tr")).to_have_count(4)
     expect(start).to_have_value("2026-03-04T00:00")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_operations_managers_journey(room: Room, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    sign_in(page)
+
+    def look(page: Page, name: str) -> None:
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+
+    in_the_control_room(page, look)
 
 
 def test_only_coming_hours_of_a_machine_are_explained(room: Room) -> None:

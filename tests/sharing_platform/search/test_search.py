@@ -35,7 +35,7 @@ FACTS = document_of("Freesbank 1", "milling", MILL, at=(50.8168, 5.1865), place=
         ("freesbanken", "Freesbank", True), ("draaien", "Lathe CTX", True), ("turning", "Draaibank", True),
         ("tour", "Draaibank", True), ("draaibank", "Freesbank", False), ("lasersnijden", "Laser cutting TruLaser", True),
         ("laser", "Lasersnijder", True), ("lassen", "Lasrobot", True), ("lasser", "soudeur TIG", True), ("lassen", "Lasersnijder", False),
-        ("5-axis", "vijfassig", True), ("5-assig", "Mill, 5-axis", True), ("inox", "roestvast staal", True), ("alu", "aluminium", True),
+        ("5-axis", "vijfassig", True), ("fraisage 5 axes", "Mill, 5-axis", True), ("5 assen", "vijfassig", True), ("5 axes", "3-assig", False), ("chariot élévateur", "heftruck 2,5 ton", True), ("roestvast stalen", "inox", True), ("5-assig", "Mill, 5-axis", True), ("inox", "roestvast staal", True), ("alu", "aluminium", True),
         ("kantbank", "press brake", True), ("plooien", "Kantbank Amada", True), ("DMU", "dmu 50", True), ("électroérosion", "draadvonken", True),
         ("electroerosion", "électroérosion", True), ("een frezen voor mij", "Freesbank", False), ("de freesbank van het", "Freesbank", True),
         ("centre d'usinage", "centre d'usinage Mazak", True), ("3d", "3D-printer", True), ("4063", "DIN-4063", True),
