@@ -356,7 +356,7 @@ class Bookings(RuleBasedStateMachine):
             pass
 
 
-ROUNDS = 6
+ROUNDS = 20
 """A few histories may, by chance, hold no booking that was accepted: then some more are made."""
 
 
