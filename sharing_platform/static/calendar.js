@@ -12,6 +12,7 @@
   const CHOSEN = "chosen";
   let free = []; // {start, end, offer}, in order: what of the shown days can be booked
   let chosen = null;
+  let asked = 0; // how many choices the server was asked about
 
   const clock = (text) => new Date(`${text}Z`).getTime();
   const { wall, text, day, items: fetched } = window.calendarFrame;
@@ -37,9 +38,12 @@
     if (chosen) calendar.addEvent(choice());
   }
 
-  // What the server makes of a choice: the nearest that can be booked.
+  // What the server makes of a choice: the nearest that can be booked. Answers may come in another order than questions: only the newest counts.
   async function choose(offer, fields) {
+    const question = ++asked;
     const answer = await fetch(`/offers/${encodeURIComponent(offer)}/choice?${new URLSearchParams({ ...fields, goes_on: "1" })}`);
+    const said = answer.ok ? await answer.text() : "";
+    if (question !== asked) return;
     if (!answer.ok) {
       chosen = null;
       mark();
@@ -47,7 +51,7 @@
       calendar.refetchEvents(); // the hours are gone
       return;
     }
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = new DOMParser().parseFromString(said, "text/html");
     const focus = document.activeElement && panel.contains(document.activeElement) ? document.activeElement.id : "";
     for (const id of ["choice", "ask"]) document.getElementById(id).replaceWith(fresh.getElementById(id));
     if (focus) document.getElementById(focus)?.focus();

@@ -18,7 +18,7 @@ from tests import axe
 from tests.sharing_platform.conftest import NOON, Platform
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
 
 
 def shown(client: httpx2.Client, machine: str = "hal-2/mill-1", **more: str) -> list[tuple[str, str, str]]:
@@ -107,10 +107,16 @@ def test_a_choice_is_dragged_or_moved_with_the_arrows(browser: Browser, platform
     expect(choice).to_contain_text("96 %")
     expect(choice).to_contain_text("€\N{NO-BREAK SPACE}180,00")
     page.locator(".calendar").focus()
+    held: list[Route] = []
+    page.route("**/choice?*", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright looks at the function
     page.keyboard.press("Shift+ArrowDown")
     expect(choice).to_contain_text("16:00 – 19:00")
     page.keyboard.press("ArrowDown")
     expect(choice).to_contain_text("16:30 – 19:00")
+    with page.expect_response("**/choice?*"):
+        held[0].continue_()
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(choice).to_contain_text("16:30 – 19:00")  # the answer to the first key came last
     page.keyboard.press("Enter")
     expect(page.get_by_label("Begin")).to_be_focused()
     page.get_by_label("Begin").select_option("di 03/03/2026 20:00")
