@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.journeys import JOURNEYS, WIDTHS, sign_in
+from tests.journeys import JOURNEYS, WIDTHS, sign_in, wait_for_charts
 from vrijloop.demo.workplace import free_ports
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -92,11 +92,7 @@ def _shoot_control_room(browser: Browser, url: str, token: str) -> None:
         page.goto(f"{url}?lang={language}")
         page.fill("#token", token)
         page.click("form.sign-in button")
-        for picture in ("today", "forecast", "used"):
-            while not page.evaluate(
-                "id => !!window.Chart?.getChart(id)?.data.datasets.some(one => one.data.length)", picture
-            ):
-                page.wait_for_timeout(100)
+        wait_for_charts(page, "today", "forecast", "used")
         page.wait_for_timeout(500)
         page.screenshot(path=FOLDER / f"control-room-{language}.png")
         print(FOLDER / f"control-room-{language}.png")

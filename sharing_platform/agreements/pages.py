@@ -126,6 +126,4 @@ def booking_page(
                 session, get_machine_index(page.request), booking, party, actor, page.now
             ),
         }
-    if error is None and not problems:
-        return page.render("booking.html", **values)
-    return page.render_form("booking.html", error, form or {}, problems or {}, **values)
+    return page.render_with_forms("booking.html", error, form, problems, **values)

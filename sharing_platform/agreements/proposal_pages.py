@@ -17,7 +17,7 @@ from sharing_platform.database import read_session
 from sharing_platform.errors import PlatformError
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import Actor, Right, require, require_to_write
-from sharing_platform.pages import Form, FormData, decimal_point, validate_form
+from sharing_platform.pages import Form, FormData, decimal_point, local_moment, validate_form
 
 router = APIRouter(include_in_schema=False)
 
@@ -90,12 +90,9 @@ def _lines(form: Form) -> list[dict[str, str | None]]:
 def _moment(page: PageRequest, text: str | None) -> datetime | str | None:
     """In the region's time; what is none is left to the validation."""
     try:
-        moment = datetime.fromisoformat(text) if text else None
+        return local_moment(text, page.context.zone) if text else None
     except ValueError:
         return text
-    return (
-        moment.replace(tzinfo=ZoneInfo(page.context.zone)) if moment is not None and moment.tzinfo is None else moment
-    )
 
 
 def _end_of(page: PageRequest, day: str | None) -> datetime | str | None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
@@ -32,7 +30,7 @@ from sharing_platform.machines.pages import choice_asked, chosen_of, shown_offer
 from sharing_platform.machines.search_pages import listing_page
 from sharing_platform.organisations.dependencies import Page, PageRequest, UploadFormData
 from sharing_platform.organisations.permissions import Right, require
-from sharing_platform.pages import Form, UploadForm
+from sharing_platform.pages import Form, UploadForm, local_moment
 
 router = APIRouter(include_in_schema=False)
 
@@ -112,8 +110,7 @@ def _request_of(
     for name in ("start", "end"):
         if form.get(name):
             try:
-                moment = datetime.fromisoformat(form[name])
-                fields[name] = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(page.context.zone))
+                fields[name] = local_moment(form[name], page.context.zone)
             except ValueError:
                 problems[name] = "field"
     if page.actor is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -40,14 +39,6 @@ _BEFORE_THE_END = frozenset({Verdict.NOT_FREE, Verdict.NO_SHOW})
 """What somebody can know who stands there in vain."""
 
 
-@dataclass(frozen=True)
-class Given:
-    """What somebody said, as the rules need it."""
-
-    verdict: Verdict
-    text: str
-
-
 def choices_now(party: Party, booking: Booking, now: datetime) -> tuple[Verdict, ...]:
     """What a party may say at this moment. Of a listing, nobody finds the machine taken."""
     of_party = tuple(one for one in CHOICES[party] if booking.machine is not None or one is not Verdict.NOT_FREE)
@@ -58,7 +49,7 @@ def choices_now(party: Party, booking: Booking, now: datetime) -> tuple[Verdict,
     return ()
 
 
-def is_shown(own: Given | None, others: Given, booking: Booking, now: datetime) -> bool:
+def is_shown(own: ReviewOut | None, others: ReviewOut, booking: Booking, now: datetime) -> bool:
     """Whether a party sees what the other said: once it has said something itself, or can no longer, so that nobody answers in kind. That the machine was not free, or
     that nobody came, is shown at once: it is about a fact, and the other may have something to say to it."""
     return own is not None or others.verdict in _BEFORE_THE_END or now >= booking.end + OPEN_FOR
@@ -66,11 +57,11 @@ def is_shown(own: Given | None, others: Given, booking: Booking, now: datetime) 
 
 def reviews_out(session: Session, booking: Booking, party: Party, now: datetime) -> ReviewsOut:
     other = Party.PROVIDER if party is Party.SEEKER else Party.SEEKER
-    own, others = (_given(session, booking, side) for side in (party, other))
+    own, others = (_said_by(session, booking, side) for side in (party, other))
     return ReviewsOut(
         choices=list(choices_now(party, booking, now)),
-        own=_out(own),
-        other=_out(others) if others is not None and is_shown(own, others, booking, now) else None,
+        own=own,
+        other=others if others is not None and is_shown(own, others, booking, now) else None,
     )
 
 
@@ -100,10 +91,6 @@ def give(context: PlatformContext, actor: Actor, booking_id: str, wanted: Review
     return shown
 
 
-def _given(session: Session, booking: Booking, party: Party) -> Given | None:
+def _said_by(session: Session, booking: Booking, party: Party) -> ReviewOut | None:
     kept = session.get(BookingReview, (booking.id, party))
-    return Given(Verdict(kept.verdict), kept.text) if kept is not None else None
-
-
-def _out(given: Given | None) -> ReviewOut | None:
-    return ReviewOut(verdict=given.verdict.value, text=given.text) if given is not None else None
+    return ReviewOut.model_validate({"verdict": kept.verdict, "text": kept.text}) if kept is not None else None

@@ -92,6 +92,4 @@ def _issuing(
     listing = find_shown(page, listing_id)
     with read_session(page.context.sessions) as session:
         found = service.attendances(session, actor, listing_id)
-    if error is None and not problems:
-        return page.render("certificates.html", listing=listing, bookings=found.bookings)
-    return page.render_form("certificates.html", error, form, problems, listing=listing, bookings=found.bookings)
+    return page.render_with_forms("certificates.html", error, form, problems, listing=listing, bookings=found.bookings)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
@@ -17,7 +16,7 @@ from sharing_platform.machines.models import Machine
 from sharing_platform.machines.schemas import KeptHoursIn, OfferIn
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import Actor, Right, require
-from sharing_platform.pages import Form, FormData, decimal_point, validate_form
+from sharing_platform.pages import Form, FormData, decimal_point, local_moment, validate_form
 
 router = APIRouter(include_in_schema=False)
 
@@ -99,11 +98,9 @@ def _span(page: PageRequest, form: Form) -> dict[str, datetime | str]:
     for name in ("start", "end"):
         given = form.get(name, "")
         try:
-            moment = datetime.fromisoformat(given)
+            found[name] = local_moment(given, page.context.zone)
         except ValueError:
             found[name] = given or "-"
-            continue
-        found[name] = moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(page.context.zone))
     return found
 
 
@@ -122,6 +119,6 @@ def _page(
             "kept": kept_hours.kept_hours(session, factory, page.now, machine),
             "offered": kept_hours.offers_by_hand(session, factory, machine, page.now),
         }
-    if error is None and not problems:
-        return page.render("own_hours.html", given={"booking": "on_request"}, **values)
-    return page.render_form("own_hours.html", error, form or {}, problems or {}, **values)
+    return page.render_with_forms(
+        "own_hours.html", error, {"booking": "on_request"} if form is None else form, problems, **values
+    )

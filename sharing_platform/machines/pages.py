@@ -30,7 +30,7 @@ from sharing_platform.machines.schemas import MachineOut
 from sharing_platform.machines.search_pages import listing_page
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import Right, require
-from sharing_platform.pages import FormData, decimal_point, split_lines, validate_form
+from sharing_platform.pages import FormData, decimal_point, local_moment, split_lines, validate_form
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.ranking import prepare_criteria
@@ -104,8 +104,7 @@ def start_and_length(
     the names of the fields end in."""
     start = length = None
     with suppress(ValueError, OverflowError):
-        start = datetime.fromisoformat(fields.get(f"start{of_other}", ""))
-        start = (start if start.tzinfo is not None else start.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+        start = local_moment(fields.get(f"start{of_other}", ""), zone).astimezone(UTC)
     with suppress(ValueError, OverflowError):
         length = timedelta(hours=float(decimal_point(fields.get(f"hours{of_other}")) or ""))
     return start, length if length is not None and length > timedelta(0) else None

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
 from sharing_platform.database import read_session
-from sharing_platform.errors import InvalidError, NotFoundError, PlatformError
+from sharing_platform.errors import NotFoundError, PlatformError
 from sharing_platform.machines import picture_service
 from sharing_platform.machines.picture_service import MOST_PICTURES
 from sharing_platform.machines.schemas import PictureIn
@@ -95,9 +95,4 @@ def _page(
             "pictures": picture_service.pictures_of(session, factory, machine),
             "most": MOST_PICTURES,
         }
-    if error is None and not problems:
-        return page.render("machine_pictures.html", **values)
-    if isinstance(error, InvalidError):
-        problems = {error.field: error.code}
-        error = None
-    return page.render_form("machine_pictures.html", error, form or {}, problems or {}, **values)
+    return page.render_with_forms("machine_pictures.html", error, form, problems, **values)

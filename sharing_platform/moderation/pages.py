@@ -104,9 +104,7 @@ def _status_page(
         service.appeal_until(decision, page.now) if decision is not None and decision.outcome != TAKEN_DOWN else None
     )
     values: dict[str, object] = {"report": report, "decision": decision, "until": until}
-    if error is None and not problems:
-        return page.render("report_status.html", 200, **values)
-    return page.render_form("report_status.html", error, form or {}, problems or {}, **values)
+    return page.render_with_forms("report_status.html", error, form, problems, **values)
 
 
 @router.get("/decisions/{decision_id}")
@@ -146,9 +144,7 @@ def _decision_page(
         values: dict[str, object] = {
             "decision": decision, "until": service.appeal_until(decision, page.now), "content": content,
         }  # fmt: skip
-    if error is None and not problems:
-        return page.render("decision.html", 200, **values)
-    return page.render_form("decision.html", error, form or {}, problems or {}, **values)
+    return page.render_with_forms("decision.html", error, form, problems, **values)
 
 
 @router.get("/transparency")

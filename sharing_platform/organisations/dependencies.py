@@ -208,6 +208,19 @@ class PageRequest:
         known = layout_values(self.actor, self.person)
         return render(self.request, self.context, template, status, **{**known, **values})
 
+    def render_with_forms(
+        self,
+        template: str,
+        error: PlatformError | None,
+        given: dict[str, str] | None,
+        problems: dict[str, str] | None,
+        **values: object,
+    ) -> HTMLResponse:
+        """A page with forms on it, filled in with what is given; where something is wrong with one of them, as `render_form` shows it."""
+        if error is None and not problems:
+            return self.render(template, 200, given=given or {}, **values)
+        return self.render_form(template, error, given or {}, problems or {}, **values)
+
     def render_form(
         self,
         template: str,

@@ -202,6 +202,4 @@ def _page(
             "roles": list(Role),
             "secret": secret,
         }
-    if error is None and not problems:
-        return page.render("organisation.html", given=given, **values)
-    return page.render_form("organisation.html", error, given, problems or {}, **values)
+    return page.render_with_forms("organisation.html", error, given, problems, **values)

@@ -107,9 +107,7 @@ def _organisation_page(
         values: dict[str, Any] = {
             "application": application, "organisation": application.organisation, "history": history,
         }  # fmt: skip
-        if error is None and not problems:
-            return page.render("region_organisation.html", **values)
-        return page.render_form("region_organisation.html", error, form or {}, problems or {}, **values)
+        return page.render_with_forms("region_organisation.html", error, form, problems, **values)
 
 
 @router.get("/region/log")

@@ -92,9 +92,7 @@ def _report_page(
             "owner": names_of(session, {report.owner}).get(report.owner, report.owner),
             "grounds": [(one, page.translator(f"ground_{one}")) for one in GROUNDS],
         }
-    if error is None and not problems:
-        return page.render("region_report.html", **values)
-    return page.render_form("region_report.html", error, form or {}, problems or {}, **values)
+    return page.render_with_forms("region_report.html", error, form, problems, **values)
 
 
 @router.get("/region/decisions/{decision_id}")
@@ -137,6 +135,4 @@ def _decision_page(
             "owner": names_of(session, {decision.owner}).get(decision.owner, decision.owner),
             "grounds": [(one, page.translator(f"ground_{one}")) for one in GROUNDS],
         }
-    if error is None and not problems:
-        return page.render("region_decision.html", **values)
-    return page.render_form("region_decision.html", error, form or {}, problems or {}, **values)
+    return page.render_with_forms("region_decision.html", error, form, problems, **values)

@@ -39,8 +39,8 @@ def start_services(
     children: Children,
     as_of: datetime | None,
 ) -> None:
-    """Start brokers, platform and servers, so that each server has subscribed before the first report is published. `platform`: the command that
-    runs the platform, whose options are added."""
+    """Start brokers, platform and servers, so that each server has subscribed before the first report is published. `platform`: the module
+    that runs the platform, and its options."""
     first = places[0]
     moment = ["--as-of", as_of.isoformat()] if as_of is not None else []
     brokers = [

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,22 +105,6 @@ def page(room: Room, browser: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert room.heard == []
-
-
-def drawn(page: Page, *charts: str) -> None:
-    """Waits until the charts of these ids have figures.
-
-    Not Playwright's own waiting for a function: once it has to wait it evaluates its expression from a timer, which the page's
-    Content Security Policy refuses.
-    """
-
-    def has_figures(chart: str) -> bool:
-        return bool(
-            page.evaluate("id => !!window.Chart?.getChart(id)?.data.datasets.some(one => one.data.length)", chart)
-        )
-
-    for chart in charts:
-        wait_for(partial(has_figures, chart), f"the chart {chart} to be drawn")
 
 
 def sign_in(page: Page, token: str = TOKEN) -> None:

@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import axe
-from tests.analytics.control_room.conftest import NOW, TOKEN, Room, drawn, sign_in
-from tests.journeys import WIDTHS, in_the_control_room
+from tests.analytics.control_room.conftest import NOW, TOKEN, Room, sign_in
+from tests.journeys import WIDTHS, in_the_control_room, wait_for_charts
 from tests.servers import wait_for
 from tests.vrijloop.command_line import invoke
 
@@ -98,7 +98,7 @@ def test_states_are_live_and_charts_are_drawn(room: Room, page: Page) -> None:
     machine = page.locator('#machines li[data-machine="lathe-2"]')
     expect(machine).to_have_attribute("data-state", "executing")
     expect(machine).to_contain_text("Draait")
-    drawn(page, "today", "forecast", "used")
+    wait_for_charts(page, "today", "forecast", "used")
     shown = page.evaluate("Chart.getChart('today').data.datasets.map(one => [one.backgroundColor, one.data.length])")
     assert dict(map(tuple, shown))["#009E73"] >= 2
     free = page.evaluate("Chart.getChart('forecast').data.datasets[0].data.slice(0, 30)")
@@ -116,7 +116,7 @@ def test_the_page_is_accessible(room: Room, page: Page, width: int, language: st
     _check(page, width, f"sign-in-{language}")
     page.request.post("/control/sign-in", form={"token": TOKEN}, headers={"Origin": room.url})
     page.goto(f"/control?lang={language}")
-    drawn(page, "today", "forecast", "used")
+    wait_for_charts(page, "today", "forecast", "used")
     for table in page.locator("details.beside summary").all():
         table.click()
     _check(page, width, f"room-{language}")

@@ -9,7 +9,8 @@ import httpx2
 import pytest
 from playwright.sync_api import expect
 
-from tests.analytics.control_room.conftest import Room, drawn, sign_in
+from tests.analytics.control_room.conftest import Room, sign_in
+from tests.journeys import wait_for_charts
 from tests.servers import wait_for
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def test_the_page_speaks_the_readers_language(
 def test_every_chart_has_its_figures_in_a_table(room: Room, page: Page) -> None:
     sign_in(page)
     for name, per_point in (("today", False), ("forecast", True), ("used", True)):
-        drawn(page, name)
+        wait_for_charts(page, name)
         summary = page.locator(f"#{name}-table summary")
         summary.focus()
         page.keyboard.press("Enter")
