@@ -29,7 +29,8 @@ class IntervalTracker:
     """Holds the current interval of one machine and decides what to report.
 
     A new interval is reported at once, together with the end of the old one. An unchanged interval is reported again as a heartbeat when the
-    last report is older than `heartbeat`. No report covers time that was not observed: it is Unknown.
+    last report is older than `heartbeat`. No report covers time that was not observed: it is Unknown. So an interval of Unknown goes on over
+    such time, and a device that stays away is reported once and by heartbeats, however often it is tried.
     """
 
     def __init__(self, heartbeat: timedelta, last_reported: StateInterval | None = None) -> None:
@@ -53,7 +54,7 @@ class IntervalTracker:
         # A clock that was set back must not shorten a reported interval: `at` stays the same until the clock has caught up.
         seen = replace(seen, at=max(seen.at, current.until))
         if (current.state, current.mode) == (seen.state, seen.mode):
-            if seen.continuous or (seen.since is not None and seen.since <= current.until):
+            if seen.continuous or _still_unknown(current, seen) or (seen.since or seen.at) <= current.until:
                 return self._extend(current, seen)
             return self._begin(seen, max(seen.since or seen.at, current.until))
         start = self._start_of(seen, current)
@@ -91,3 +92,7 @@ class IntervalTracker:
         self._current = interval
         self._reported_until = interval.until
         return [interval]
+
+
+def _still_unknown(current: StateInterval, seen: Observation) -> bool:
+    return seen.state is MachineState.UNKNOWN and seen.reason == current.reason

@@ -78,6 +78,24 @@ def test_unknown_is_replaced_by_what_the_source_reports() -> None:
     assert said(back) == [("executing", 20, 90)]
 
 
+def test_a_device_that_stays_away_is_one_interval_however_often_it_is_tried() -> None:
+    tracker = IntervalTracker(HEARTBEAT)
+    tracker.observe(Observation(RUN, at(0)))
+    reports = list[StateInterval]()
+    for second in range(2, 182, 2):
+        reports += tracker.observe(Observation(UNKNOWN, at(second), continuous=False, reason="no contact"))
+    assert said(reports) == [("unknown", 2, 2), ("unknown", 2, 62), ("unknown", 2, 122)]
+    back = tracker.observe(Observation(RUN, at(190), continuous=False))
+    assert said(back) == [("executing", 190, 190)], "nothing is claimed for the time in which it was away"
+
+
+def test_another_reason_for_unknown_is_reported() -> None:
+    tracker = IntervalTracker(HEARTBEAT)
+    tracker.observe(Observation(UNKNOWN, at(0), reason="no thresholds"))
+    lost = tracker.observe(Observation(UNKNOWN, at(5), continuous=False, reason="no contact"))
+    assert [(one.since, one.reason) for one in lost] == [(at(5), "no contact")]
+
+
 def test_an_older_time_stamp_does_not_shorten_what_was_reported() -> None:
     tracker = IntervalTracker(HEARTBEAT)
     tracker.observe(Observation(RUN, at(100), since=at(50)))
