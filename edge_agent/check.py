@@ -75,16 +75,21 @@ async def _check_device(device: ModbusDevice, line: ModbusLine, clock: Clock) ->
     try:
         reader = ModbusReader(device, line)
         seen = await reader.read(clock.now(), continuous=False)
+        problem = _problem_of(device, seen, reader)
     except (SourceLostError, OSError) as error:
         return [CheckResult(device.id, device.address, None, str(error))]
     finally:
         await line.leave()
-    return [CheckResult(device.id, device.address, seen, _problem_of(device, seen))]
+    return [CheckResult(device.id, device.address, seen, problem)]
 
 
-def _problem_of(device: ModbusDevice, seen: Observation) -> str | None:
+def _problem_of(device: ModbusDevice, seen: Observation, reader: ModbusReader) -> str | None:
     if seen.reason == NO_THRESHOLDS:
         return f"answers, but has no `thresholds` yet: `vrijloop agent learn {device.id}` proposes them"
+    if reader.refused:
+        return "answers, but not with all `values`: " + "; ".join(
+            f"{name}: {why}" for name, why in reader.refused.items()
+        )
     return None if _known(seen) else "gives no valid state"
 
 

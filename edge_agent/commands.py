@@ -100,7 +100,7 @@ def list_templates(
 @app.command()
 def discover(
     target: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT, or a Modbus host, HOST or HOST:PORT.")],
-    units: Annotated[str, typer.Option(help="Modbus units to try, for example 1-247 or 1,2,11.")] = "1-16",
+    units: Annotated[str, typer.Option(help="Modbus units to try, for example 1-247 or 1,2,255.")] = "1-16",
     timeout: Annotated[str, typer.Option(help="Time-out for each Modbus unit.")] = "500ms",
 ) -> None:
     """Search an address for machines and print a configuration for them."""
@@ -130,8 +130,8 @@ def _units(text: str) -> list[int]:
     numbers: set[int] = set()
     for part in text.split(","):
         first, _, last = part.partition("-")
-        if not first.isdigit() or not (last or first).isdigit() or int(last or first) > 247:
-            raise UserError(f"--units {text!r} is not valid; write 1-16 or 1,2,11 (units are 0 to 247).")
+        if not first.isdigit() or not (last or first).isdigit() or int(last or first) > 255:
+            raise UserError(f"--units {text!r} is not valid; write 1-16 or 1,2,11 (units are 0 to 255).")
         numbers |= set(range(int(first), int(last or first) + 1))
     return sorted(numbers)
 

@@ -140,7 +140,7 @@ class ModbusDevice(_Table):
     unit: Annotated[int, Field(ge=0, le=255)] = 1
     template: str
     values: tuple[str, ...] = ()
-    lamps: dict[Lamp, Annotated[int, Field(ge=0)]] | None = None
+    lamps: Annotated[dict[Lamp, Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
     poll_interval: Duration = timedelta(seconds=1)
     timeout: Duration = timedelta(seconds=1)
     longest_pause: Duration = timedelta(seconds=30)
@@ -200,6 +200,12 @@ class ModbusDevice(_Table):
         return self.serial_port or "" if self.transport == "serial" else f"{self.host}:{self.port}"
 
     @property
+    def line_settings(self) -> tuple[str, str, int, str, int]:
+        """All that the connection is made with."""
+        serial = (self.baudrate, self.parity, self.stopbits) if self.transport == "serial" else (0, "", 0)
+        return (self.transport, self.line, *serial)
+
+    @property
     def address(self) -> str:
         return f"{self.line} unit {self.unit}"
 
@@ -220,6 +226,18 @@ class AgentSettings(_Table):
             raise ValueError(f"machine ids must differ; given more than once: {', '.join(twice)}")
         if not counts:
             raise ValueError("no machine is configured: add an [[opcua]] server or a [[modbus]] device")
+        return self
+
+    @model_validator(mode="after")
+    def _lines_agree(self) -> Self:
+        found: dict[str, ModbusDevice] = {}
+        for device in self.modbus:
+            first = found.setdefault(device.line, device)
+            if first.line_settings != device.line_settings:
+                raise ValueError(
+                    f"machines {first.id!r} and {device.id!r} share {device.line}: "
+                    "their `transport`, `baudrate`, `parity` and `stopbits` must be the same"
+                )
         return self
 
     @property

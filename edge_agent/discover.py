@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -10,14 +9,12 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from asyncua import Client, ua
-from pymodbus import ModbusException
-from pymodbus.client import AsyncModbusTcpClient
 
 from edge_agent.configuration import ModbusDevice, OpcUaMachine
 from edge_agent.device_templates import DeviceTemplate, templates
 from edge_agent.register_plan import plan_reads
 from edge_agent.sources.contact import SourceLostError
-from edge_agent.sources.modbus_line import ModbusLine
+from edge_agent.sources.modbus_line import LineDownError, ModbusLine, NoAnswerError
 from edge_agent.sources.opcua_finder import Finder, NotFoundError
 from telemetry import UnavailableError
 
@@ -101,7 +98,7 @@ async def discover_modbus(
     line = ModbusLine(device)
     line.join()
     try:
-        found = [unit async for unit in _answering(line, host, port, units, timeout, tried)]
+        found = [unit async for unit in _answering(line, units, timeout, tried)]
     finally:
         await line.leave()
     return modbus_toml(host, port, found)
@@ -117,13 +114,13 @@ class FoundUnit:
 
 
 async def _answering(
-    line: ModbusLine, host: str, port: int, units: Sequence[int], timeout: float, tried: Callable[[int], None]
+    line: ModbusLine, units: Sequence[int], timeout: float, tried: Callable[[int], None]
 ) -> AsyncIterator[FoundUnit]:
     for unit in units:
         tried(unit)
         if not await _answers(line, unit, timeout):
             continue
-        name = await _identification(host, port, unit, timeout)
+        name = await line.identification(unit, timeout)
         shown = {
             template.name: await _plausible(line, unit, template, timeout)
             for template in templates().values()
@@ -146,11 +143,12 @@ async def _answers(line: ModbusLine, unit: int, timeout: float) -> bool:
     for function in ("holding", "input"):
         try:
             await line.read_words(unit, "holding" if function == "holding" else "input", 0, 1, timeout)
-        except SourceLostError as error:
-            if str(error).startswith("no connection"):
-                raise UnavailableError(f"{error}: no Modbus server accepts connections there.") from error
-            if str(error).startswith("no answer"):
-                return False
+        except LineDownError as error:
+            raise UnavailableError(f"{error}: no Modbus server accepts connections there.") from error
+        except NoAnswerError:
+            return False
+        except SourceLostError:
+            continue
     return True
 
 
@@ -169,22 +167,6 @@ async def _plausible(line: ModbusLine, unit: int, template: DeviceTemplate, time
                 return 0
             count += bool(value)
     return count
-
-
-async def _identification(host: str, port: int, unit: int, timeout: float) -> str:
-    """Vendor, product and revision (function 43/14); empty if the device does not support it."""
-    for read_code in (2, 1):  # regular, which has the product's name; basic, which every device must have
-        async with AsyncModbusTcpClient(host, port=port, timeout=timeout, retries=0) as client:
-            try:
-                async with asyncio.timeout(timeout):
-                    answer = await client.read_device_information(read_code=read_code, device_id=unit)
-            except (ModbusException, TimeoutError, OSError):
-                continue
-        values = getattr(answer, "information", {}).values() if not answer.isError() else []
-        parts = [value.decode("utf-8", "replace").strip() for value in values if isinstance(value, bytes)]
-        if any(parts):
-            return " ".join(part for part in parts if part)
-    return ""
 
 
 def modbus_toml(host: str, port: int, found: Sequence[FoundUnit]) -> str:

@@ -83,7 +83,7 @@ async def watch_power(
     try:
         while not stop.is_set() and clock.now() - begin < length:
             with suppress(SourceLostError):  # a missing reading does not change the distribution
-                value = (await reader.read_values()).get("active_power")
+                value = (await reader.read_values(clock.now())).get("active_power")
                 if value is not None:
                     power_w.append(value)
                     on_reading((clock.now() - begin) / length, value)

@@ -5,6 +5,7 @@ poll ─▶ decode ─▶ thresholds with hysteresis, status word rules, or lamp
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -20,7 +21,12 @@ from edge_agent.sources.contact import Contact, SourceLostError
 from edge_agent.sources.modbus_line import LineDownError, ModbusLine, RefusedError
 from telemetry import Clock, MachineState, OperationMode
 
+_log = logging.getLogger(__name__)
+
 _RECONNECT_S = 2.0
+
+_WHOLE_AGAIN = timedelta(minutes=10)
+"""After this time requests that were split, and values that were refused, are tried again as planned."""
 
 NO_THRESHOLDS = "no thresholds are configured"
 
@@ -29,41 +35,49 @@ MISSED_POLLS = 3
 
 
 class ModbusReader:
-    """Reads one device over a line; `read` returns one observation. `values`: the last values by name, in SI units."""
+    """Reads one device over a line; `read` returns one observation.
+
+    `values`: the last values by name, in SI units. `refused`: the values that the device does not give, and why.
+    """
 
     def __init__(self, device: ModbusDevice, line: ModbusLine) -> None:
         self._device = device
         self._template = device.device
         self._line = line
         self._timeout = device.timeout.total_seconds()
-        self._blocks = self._plan()
+        self._blocks: list[Block] = []
+        self._planned: datetime | None = None
         self._dwell = DwellFilter(dict(device.dwell))
         self._previous: MachineState | None = None
         self.values: dict[str, float | None] = {}
+        self.refused: dict[str, str] = {}
 
     async def read(self, at: datetime, continuous: bool) -> Observation:
         """Poll once. Raises SourceLostError."""
         if not continuous:
             self._dwell.reset()
-        state, mode = await self._state()
+        state, mode = await self._state(at)
         self._previous = state
         settled = self._dwell.settle(state, mode, at)
         power_w = self.values.get("active_power") if self._device.report_power else None
         reason = NO_THRESHOLDS if self._template.is_meter and self._device.thresholds is None else None
         return Observation(settled.state, settled.at, settled.mode, settled.since, continuous, power_w, reason)
 
-    async def _state(self) -> tuple[MachineState, OperationMode | None]:
+    async def _state(self, at: datetime) -> tuple[MachineState, OperationMode | None]:
         unit, template = self._device.unit, self._template
         if template.stack_light is not None:
             light = template.stack_light
-            bits = await self._line.read_bits(unit, template.function, light.address, light.count, self._timeout)
-            return state_of_lamps({lamp: bits[place] for lamp, place in self._device.wired_lamps.items()}), None
+            wired = self._device.wired_lamps
+            # No more inputs than are wired: a modular device has as many as it has modules, and refuses the others.
+            count = max(wired.values()) + 1
+            bits = await self._line.read_bits(unit, template.function, light.address, count, self._timeout)
+            return state_of_lamps({lamp: bits[place] for lamp, place in wired.items()}), None
         if template.status_word is not None:
             word = template.status_word
             words = await self._line.read_words(unit, template.function, word.address, word.size, self._timeout)
             self.values = {"status_word": word.decode(words)}
             return template.state_of_word(int(self.values["status_word"] or 0))
-        self.values = await self.read_values()
+        self.values = await self.read_values(at)
         power = self.values["active_power"]
         if power is None:
             raise SourceLostError(f"{self._device.address} gives no value for active_power")
@@ -71,18 +85,29 @@ class ModbusReader:
             return MachineState.UNKNOWN, None
         return state_from_power(power, self._previous, self._device.thresholds), None
 
-    async def read_values(self) -> dict[str, float | None]:
-        """The configured values of a meter. Raises SourceLostError."""
-        values: dict[str, float | None] = {}
-        for block in list(self._blocks):
+    async def read_values(self, at: datetime) -> dict[str, float | None]:
+        """The configured values of a meter; None for those that it refuses. Raises SourceLostError.
+
+        Some devices refuse a request that spans registers they do not have: it is split until each part is given, or is a single value.
+        """
+        if self._planned is None or abs(at - self._planned) >= _WHOLE_AGAIN:
+            self._planned, self._blocks, self.refused = at, self._plan(), {}
+        values: dict[str, float | None] = dict.fromkeys(self._device.wanted_values)
+        given, waiting, refused = list[Block](), list(self._blocks), dict(self.refused)
+        while waiting:
+            block = waiting.pop(0)
             try:
                 values |= await self._read_block(block)
-            except RefusedError:
-                if len(block.values) == 1:
-                    raise
-                # Some devices refuse a request that spans registers they do not have: read one by one from now on.
-                self._blocks = self._plan(max_gap=-1)
-                return await self.read_values()
+                given.append(block)
+            except RefusedError as error:
+                parts = block.split()
+                if parts is None:
+                    name = block.values[0][0]
+                    if name == "active_power":
+                        raise
+                    refused[name] = str(error)
+                waiting[:0] = parts or ()
+        self._blocks, self.refused = given, refused
         return values
 
     async def _read_block(self, block: Block) -> dict[str, float | None]:
@@ -91,9 +116,9 @@ class ModbusReader:
         )
         return block.decode(words)
 
-    def _plan(self, **options: int) -> list[Block]:
+    def _plan(self) -> list[Block]:
         wanted = {name: self._template.values[name] for name in self._device.wanted_values}
-        return plan_reads(wanted, self._template.max_words, **options)
+        return plan_reads(wanted, self._template.max_words)
 
 
 class ModbusSource:
@@ -105,7 +130,9 @@ class ModbusSource:
         self._writer = writer
         self._clock = clock
         self.reader = ModbusReader(device, line)
-        self.contact = Contact(f"Modbus {device.address} ({device.id})", [device.id], writer, clock)
+        self._name = f"Modbus {device.address} ({device.id})"
+        self._logged: set[str] = set()
+        self.contact = Contact(self._name, [device.id], writer, clock)
 
     async def run(self) -> None:
         """Poll until cancelled. A unit that does not answer is polled less and less often, since others wait for the same line."""
@@ -142,11 +169,18 @@ class ModbusSource:
             # Computed now, not at the next poll: a simulated clock may have become a real one by then.
             previous, pace = at, max(patience, self._clock.resolution)
             self.contact.mark_answering()
+            self._log_refused()
             for backoff in backoffs:
                 backoff.reset()
             # At most one interval: the clock may have been set back meanwhile.
             pause = min(interval, at + interval - self._clock.now())
             await self._clock.sleep(max(0.0, pause.total_seconds()))
+
+    def _log_refused(self) -> None:
+        for name, why in self.reader.refused.items():
+            if name not in self._logged:
+                self._logged.add(name)
+                _log.warning("%s: %s is not available (%s); the other values are read.", self._name, name, why)
 
     def _is_continuous(self, previous: datetime | None, at: datetime, pace: timedelta) -> bool:
         if previous is None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edge_agent.configuration import ModbusDevice
 from edge_agent.device_templates import DeviceTemplate, Lamp, Register, get_template, templates, templates_page
 from edge_agent.power_state import PowerThresholds
-from edge_agent.register_plan import plan_reads
+from edge_agent.register_plan import Block, plan_reads
 from edge_agent.sources.modbus import ModbusReader
 from edge_agent.sources.modbus_line import ModbusLine
 from simulators.modbus_server import MeterServer, SimulatedDevice
@@ -129,17 +129,22 @@ _sizes = {"uint16": 1, "float32": 2, "int64": 4}
 @given(
     st.dictionaries(st.integers(0, 60_000), st.sampled_from(sorted(_sizes)), min_size=1, max_size=12),
     st.integers(4, 125),
-    st.integers(0, 80),
 )
-def test_every_value_is_read_once_and_no_request_is_too_long(
-    places: dict[int, str], max_words: int, max_gap: int
-) -> None:
+def test_every_value_is_read_once_and_no_request_is_too_long(places: dict[int, str], max_words: int) -> None:
     values = {
         f"v{address}": Register.model_validate({"address": address, "encoding": encoding})
         for address, encoding in places.items()
     }
-    blocks = plan_reads(values, max_words, max_gap)
-    assert sorted(name for block in blocks for name, _ in block.values) == sorted(values)
+    blocks = plan_reads(values, max_words)
+    while blocks:
+        assert sorted(name for block in blocks for name, _ in block.values) == sorted(values)
+        check_blocks(blocks, max_words)
+        if all(block.split() is None for block in blocks):
+            break
+        blocks = [part for block in blocks for part in block.split() or (block,)]
+
+
+def check_blocks(blocks: list[Block], max_words: int) -> None:
     for block in blocks:
         assert block.count <= max_words
         for _, value in block.values:
@@ -151,7 +156,15 @@ def test_close_registers_share_a_request() -> None:
     template = get_template("eastron-sdm630")
     wanted = {name: template.values[name] for name in ("active_power", "current_l1", "import_energy")}
     assert [(one.address, one.count) for one in plan_reads(wanted, template.max_words)] == [(0x0006, 68)]
-    assert len(plan_reads(wanted, template.max_words, max_gap=-1)) == 3
+
+
+def test_a_refused_request_is_split_where_most_of_it_was_not_asked_for() -> None:
+    template = get_template("eastron-sdm630")
+    wanted = {name: template.values[name] for name in ("active_power", "current_l1", "import_energy")}
+    [whole] = plan_reads(wanted, template.max_words)
+    parts = whole.split()
+    assert parts is not None
+    assert [(one.address, one.count) for one in parts] == [(0x0006, 2), (0x0034, 22)]
 
 
 def test_a_status_word_that_matches_no_rule_is_unknown() -> None:

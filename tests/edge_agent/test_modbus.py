@@ -16,15 +16,16 @@ import pytest
 from pymodbus import FramerType
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 
-from edge_agent.configuration import ModbusDevice
+from edge_agent.check import check_machines
+from edge_agent.configuration import AgentSettings, ModbusDevice
 from edge_agent.report_writer import ReportWriter
 from edge_agent.sources.contact import SourceLostError
 from edge_agent.sources.modbus import ModbusReader, ModbusSource
-from edge_agent.sources.modbus_line import ModbusLine
+from edge_agent.sources.modbus_line import ModbusLine, ModbusLines
 from simulators.modbus_server import MeterServer, SimulatedDevice, _sim_device, plc, sdm630
 from telemetry import MachineState, SystemClock
 from tests.edge_agent.conftest import running, until_state
-from tests.edge_agent.faulty_modbus import Behaviour, FaultyDevice
+from tests.edge_agent.faulty_modbus import Behaviour, Closes, FaultyDevice
 from tests.servers import free_port
 
 RUN, WAIT, UNKNOWN = MachineState.EXECUTING, MachineState.NOT_EXECUTING, MachineState.UNKNOWN
@@ -171,7 +172,153 @@ async def test_a_device_that_refuses_long_requests_is_read_value_by_value(faulty
     reader = ModbusReader(meter, line)
     for _ in range(2):
         assert (await reader.read(CLOCK.now(), continuous=False)).state is RUN
-    assert [count for _, _, count in device.asked] == [68, 2, 2, 2, 2, 2, 2]
+    assert [count for _, _, count in device.asked] == [68, 2, 22, 2, 2, 2, 2, 2]
+    await line.leave()
+
+
+def meter_of(port: int, **more: Any) -> ModbusDevice:
+    return ModbusDevice.model_validate(
+        {"id": "m1", "host": "127.0.0.1", "port": port, "template": "eastron-sdm630", "thresholds": THRESHOLDS,
+         "values": ["current_l1", "active_power_l1", "import_energy"], "poll_interval": "20ms"} | more
+    )  # fmt: skip
+
+
+CURRENT, ENERGY, POWER = 0x0006, 0x0048, 0x0034
+
+
+def spans(address: int, count: int, *registers: int) -> bool:
+    return any(address <= register < address + count for register in registers)
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    ("refused", "missing"),
+    [
+        pytest.param(ENERGY, ["import_energy"], id="last"),
+        pytest.param(CURRENT, ["current_l1"], id="first"),
+        pytest.param(0x0020, [], id="hole"),
+        pytest.param(POWER, None, id="power"),
+    ],
+)
+async def test_a_refused_register_costs_no_other_value(
+    faulty: tuple[FaultyDevice, int], code: int, refused: int, missing: list[str] | None
+) -> None:
+    device, port = faulty
+    device.value = lambda unit: 0x45FA
+    device.exception = lambda unit, address, count: code if spans(address, count, refused) else 0
+    meter = meter_of(port)
+    line = ModbusLine(meter)
+    reader = ModbusReader(meter, line)
+    if missing is None:
+        with pytest.raises(
+            SourceLostError, match=rf"does not give input registers 52 to 53: it .+ \(exception {code}\)"
+        ):
+            await reader.read(CLOCK.now(), continuous=False)
+        await line.leave()
+        return
+    for _ in range(3):
+        assert (await reader.read(CLOCK.now(), continuous=False)).state is RUN
+        assert [name for name, value in reader.values.items() if value is None] == missing
+        assert list(reader.refused) == missing
+    before = len(device.asked)
+    await reader.read(CLOCK.now(), continuous=True)
+    assert not any(spans(address, count, refused) for _, address, count in device.asked[before:]), "it is left alone"
+    device.exception = lambda unit, address, count: 0
+    await reader.read(CLOCK.now() + timedelta(minutes=11), continuous=True)
+    assert None not in reader.values.values(), "after a while it is asked for again"
+    assert not reader.refused
+    await line.leave()
+
+
+async def test_a_value_that_is_not_available_is_logged_once(
+    faulty: tuple[FaultyDevice, int], writer: ReportWriter, caplog: pytest.LogCaptureFixture
+) -> None:
+    device, port = faulty
+    device.value = lambda unit: 0x45FA
+    device.exception = lambda unit, address, count: 2 if spans(address, count, ENERGY) else 0
+    meter = meter_of(port)
+    [checked] = await check_machines(
+        AgentSettings.model_validate({"agent": {"factory": "genk", "gateway": "gw-1"}, "modbus": [meter]}), CLOCK
+    )
+    assert checked.seen is not None
+    assert checked.seen.state is RUN
+    assert "import_energy: unit 1 at" in (checked.problem or "")
+    async with running(ModbusSource(meter, ModbusLine(meter), writer, CLOCK)):
+        await until(lambda: len(device.asked) > 30)
+    assert caplog.text.count("import_energy is not available") == 1
+
+
+async def test_a_busy_unit_is_asked_again_soon(
+    faulty: tuple[FaultyDevice, int], writer: ReportWriter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is Unknown only if that lasts, and meanwhile the other unit behind the same gateway is read."""
+    device, port = faulty
+    line = ModbusLine(status_word(port))
+    busy, times = 0, 0
+
+    def exception(unit: int, address: int, count: int) -> int:
+        nonlocal busy, times
+        if unit == 2 or not busy:
+            return 0
+        busy, times = busy - 1, times + 1
+        return (6, 5)[busy % 2]
+
+    device.exception = exception
+    sources = [ModbusSource(status_word(port, f"m{unit}", unit), line, writer, CLOCK) for unit in (1, 2)]
+    async with running(sources[0]), running(sources[1]):
+        first = await until_state(writer, "m1", RUN)
+        for _ in range(3):
+            busy, asked = 2, len(device.asked)
+            await until(lambda asked=asked: not busy and sum(unit == 1 for unit, _, _ in device.asked[asked:]) > 5)
+        assert writer.reported("m1").since == first.since  # type: ignore[union-attr]
+        assert caplog.text == ""
+        busy, times = 1_000_000, 0
+        other = sum(unit == 2 for unit, _, _ in device.asked)
+        await until_state(writer, "m1", UNKNOWN)
+        assert times == 5
+        assert sum(unit == 2 for unit, _, _ in device.asked) > other + 20
+        busy = 0
+        await until_state(writer, "m1", RUN)
+    assert caplog.text.count("is Unknown") + caplog.text.count("are Unknown") == 1
+    assert "does not give holding register 0: it " in caplog.text
+
+
+@pytest.mark.parametrize("closes", ["after each answer", "between units"])
+async def test_a_device_that_closes_connections_is_read_without_a_gap(
+    faulty: tuple[FaultyDevice, int], writer: ReportWriter, caplog: pytest.LogCaptureFixture, closes: Closes
+) -> None:
+    """Behind it are two units, and it takes one connection at a time."""
+    device, port = faulty
+    device.closes, device.one_connection = closes, True
+    line = ModbusLine(status_word(port))
+    sources = [ModbusSource(status_word(port, f"m{unit}", unit), line, writer, CLOCK) for unit in (1, 2)]
+    async with running(sources[0]), running(sources[1]):
+        first = [await until_state(writer, machine, RUN) for machine in ("m1", "m2")]
+        await until(lambda: all(sum(one == unit for one, _, _ in device.asked) > 20 for unit in (1, 2)))
+        assert [writer.reported(machine).since for machine in ("m1", "m2")] == [one.since for one in first]  # type: ignore[union-attr]
+    assert caplog.text == ""
+
+
+async def test_a_device_that_closes_instead_of_answering_is_asked_once(faulty: tuple[FaultyDevice, int]) -> None:
+    """And noticed at once, not at the end of the time-out."""
+    device, port = faulty
+    patient = status_word(port, timeout="1h")
+    line = ModbusLine(patient)
+    device.closes = "instead of answering"
+    async with asyncio.timeout(20):
+        with pytest.raises(SourceLostError, match="closes the connection instead of answering"):
+            await ModbusReader(patient, line).read(CLOCK.now(), continuous=False)
+    assert len(device.asked) == 1
+    await line.leave()
+
+
+@pytest.mark.parametrize("unit", [0, 255])
+async def test_the_first_and_the_last_unit_number(faulty: tuple[FaultyDevice, int], unit: int) -> None:
+    """Devices with a single unit often answer only to one of these."""
+    _, port = faulty
+    device = status_word(port, unit=unit)
+    line = ModbusLine(device)
+    assert (await ModbusReader(device, line).read(CLOCK.now(), continuous=False)).state is RUN
     await line.leave()
 
 
@@ -213,6 +360,18 @@ def serial_cable() -> Iterator[tuple[str, str]]:
     for far, near in ends:
         os.close(near)
         os.close(far)
+
+
+def test_devices_share_a_line_only_with_the_same_settings() -> None:
+    """A baud rate that is changed while the agent runs opens the line anew."""
+    cable = {"transport": "serial", "serial_port": "/dev/ttyUSB0", "template": "plc-status-word"}
+    slow, fast = (ModbusDevice.model_validate({"id": f"m{rate}", "baudrate": rate} | cable) for rate in (9600, 19200))
+    lines = ModbusLines()
+    assert lines.for_device(slow) is lines.for_device(slow.model_copy(update={"unit": 2}))
+    assert lines.for_device(slow) is not lines.for_device(fast)
+    both = {"agent": {"factory": "genk", "gateway": "gw-1"}, "modbus": [slow, fast]}
+    with pytest.raises(ValueError, match="'m9600' and 'm19200' share /dev/ttyUSB0"):
+        AgentSettings.model_validate(both)
 
 
 async def test_two_units_on_a_serial_line() -> None:

@@ -71,9 +71,22 @@ def test_discover_finds_the_units_behind_a_gateway() -> None:
         gateway = FaultyDevice(lambda unit: 3)
         gateway.behaviour = {1: "silent", 3: "silent", 4: "refuses"}
         run(gateway.start(port))
-        printed = invoke("discover", f"127.0.0.1:{port}", "--units", "1-4", "--timeout", "200ms")
+        printed = invoke("discover", f"127.0.0.1:{port}", "--units", "0-4,255", "--timeout", "200ms")
         run(gateway.stop())
-    assert [line for line in printed.splitlines() if line.startswith("unit")] == ["unit = 2", "unit = 4"]
+    units = [line for line in printed.splitlines() if line.startswith("unit")]
+    assert units == ["unit = 0", "unit = 2", "unit = 4", "unit = 255"]
+
+
+def test_discover_asks_a_device_that_takes_one_connection_over_that_connection() -> None:
+    port = free_port()
+    with elsewhere() as run:
+        device = FaultyDevice(lambda unit: 3)
+        device.one_connection = True
+        run(device.start(port))
+        printed = invoke("discover", f"127.0.0.1:{port}", "--units", "1")
+        run(device.stop())
+    assert "unit = 1" in printed
+    assert device.turned_away == 0
 
 
 def test_discover_reads_the_identification_of_devices() -> None:
@@ -105,6 +118,8 @@ def test_discover_where_nothing_answers_is_an_error() -> None:
         invoke("discover", f"opc.tcp://127.0.0.1:{port}")
     with pytest.raises(UserError, match="--units"):
         invoke("discover", "127.0.0.1", "--units", "all")
+    with pytest.raises(UserError, match="0 to 255"):
+        invoke("discover", "127.0.0.1", "--units", "256")
 
 
 @pytest.mark.parametrize(
