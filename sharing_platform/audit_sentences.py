@@ -15,6 +15,8 @@ from sharing_platform.bookings.models import Booking
 from sharing_platform.i18n import Translator, texts
 from sharing_platform.listings.models import Listing
 from sharing_platform.machines.models import Machine
+from sharing_platform.moderation.kinds import KINDS, read
+from sharing_platform.moderation.models import Report
 from sharing_platform.notifications.models import Webhook
 from sharing_platform.organisations.directory import names_of
 from sharing_platform.organisations.models import Account, ApiToken, AuditEntry
@@ -24,13 +26,15 @@ _BY_THE_OPERATOR = frozenset({"member.invited", "region.administrator"})
 """Of those that nobody who is signed in did, the ones that a command did."""
 _OF_CONTENT = ("machine.", "content.", "appeal.")
 """Of actions that may be about a machine."""
+_PAGES = ("machine", "listing", "wanted")
+"""Kinds of content that have a title of their own."""
 
 
 def write_sentences(
     session: Session, entries: Sequence[AuditEntry], t: Translator, own: str | None = None
 ) -> list[tuple[str, str]]:
     """Of each entry the moment and the sentence. `own`: the organisation whose own people read it, and need not be told which it is."""
-    names = _names_in(session, entries)
+    names = _names_in(session, entries, own)
     return [(t.moment(one.at), _sentence(one, names, t, own)) for one in entries]
 
 
@@ -43,9 +47,10 @@ class _Names:
     organisations: dict[str, str]
     bookings: dict[str, Booking]
     things: dict[str, str]
+    contents: dict[tuple[str, str], str]
 
 
-def _names_in(session: Session, entries: Iterable[AuditEntry]) -> _Names:
+def _names_in(session: Session, entries: Iterable[AuditEntry], own: str | None) -> _Names:
     entries = list(entries)
     subjects = {one.subject for one in entries}
     bookings = _by_id(session, Booking, {one.subject for one in entries if one.action.startswith("booking.")})
@@ -62,13 +67,29 @@ def _names_in(session: Session, entries: Iterable[AuditEntry]) -> _Names:
     ]
     described = select(Machine).where(tuple_(Machine.factory, Machine.machine).in_(machines))
     things |= {f"{one.factory}/{one.machine}": one.title for one in (session.scalars(described) if machines else ())}
+    # Who reported something knows the page alone: whose an anonymous machine is, the title could tell.
+    things |= {
+        key: found.title if own is None else found.page for key, found in _by_id(session, Report, subjects).items()
+    }
     return _Names(
         {key: "" if found.erased is not None else found.name for key, found in people.items()},
         {key: found.name for key, found in tokens.items()},
         names_of(session, subjects | seekers | {one.organisation_id for one in entries if one.organisation_id}),
         bookings,
         things,
+        _contents(session, entries),
     )
+
+
+def _contents(session: Session, entries: Iterable[AuditEntry]) -> dict[tuple[str, str], str]:
+    """Titles of what was reported that is no page of its own; of what belongs to a booking, as both of its parties know it."""
+    found = {}
+    for kind, subject in {(str(one.details.get("kind")), one.subject) for one in entries}:
+        content = read(session, kind, subject) if kind in KINDS and kind not in _PAGES else None
+        if content is not None:
+            booking = session.get(Booking, content.path.rpartition("/")[2])
+            found[kind, subject] = booking.title_for(Party.SEEKER) if booking is not None else content.title
+    return found
 
 
 def _by_id(session: Session, table: Any, ids: Iterable[str]) -> dict[str, Any]:
@@ -96,6 +117,10 @@ def _sentence(entry: AuditEntry, names: _Names, t: Translator, own: str | None) 
 def _what(entry: AuditEntry, names: _Names, booking: Booking | None, t: Translator) -> str:
     if entry.action.startswith("page."):
         return t(f"page_{entry.subject}")
+    kind = str(entry.details.get("kind"))
+    if entry.action.startswith(_OF_CONTENT) and kind in KINDS and kind not in _PAGES:
+        title = names.contents.get((kind, entry.subject))
+        return f"{t(f'content_{kind}')}: {title}" if title else t(f"content_{kind}")
     return booking.title_for(Party.SEEKER) if booking else _thing(entry.subject, names)
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from sharing_platform.agreements.pdf import Document
-from sharing_platform.agreements.proposal_schemas import QuoteLine
+from sharing_platform.agreements.thread import quote_lines
 from sharing_platform.bookings.amounts import vat_of
 from sharing_platform.bookings.contacts import contact_of
 from sharing_platform.bookings.lifecycle import AGREED, Party, ProposalState, State
@@ -114,7 +114,7 @@ def _quoted(proposal: Proposal, net: Decimal, t: Translator) -> list[tuple[str, 
     """The lines of the quote; none where parts of it were cancelled meanwhile, so that they no longer add up."""
     if proposal.price != net:
         return []
-    lines = [QuoteLine.model_validate(line) for line in proposal.lines]
+    lines = quote_lines(proposal, own=False)  # both have the same document
     return [
         (line.text, f"{t.plain(float(line.quantity))} {t(f'quote_unit_{line.unit}')}".strip(), t.euros(line.unit_price), t.euros(line.total))
         for line in lines

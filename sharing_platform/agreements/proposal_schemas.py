@@ -100,6 +100,9 @@ class ProposalOut(ApiModel):
     vat: Decimal | None
     total: Decimal | None
     lines: list[QuoteLine]
+    taken_down: bool = Field(
+        description="The region has hidden the texts of its lines, and the other party sees the amounts alone."
+    )
     valid_until: datetime | None
     state: ProposalState
     answered: datetime | None

@@ -42,19 +42,22 @@ class MessageIn(UploadIn):
 
 
 class AttachmentOut(ApiModel):
-    """A file of a message. `kind`: what its content is; `available`: false once it was deleted."""
+    """A file of a message. `kind`: what its content is; `available`: false once it was deleted. `taken_down`: the region has hidden it, and the other party sees neither its
+    name nor its content."""
 
     id: str
     name: str
     kind: Kind
     size: int
     available: bool
+    taken_down: bool
 
 
 class MessageOut(ApiModel):
     """`party`: who wrote it. `organisation` is null for an anonymous factory, and for a guest whose address is not confirmed. `person`: who wrote it, for
     people of their own organisation alone. `taken_down`: the region has hidden it, and for the other party it is empty."""
 
+    id: int
     at: datetime
     party: Party
     organisation: str | None
@@ -81,6 +84,7 @@ class EntryOut(ApiModel):
         description="Who of their people, for people of the same organisation alone; null where it was no person."
     )
     state: State | None = Field(None, description="Of a step: what it led to.")
+    id: int | None = Field(None, description="Of a message.")
     text: str | None = Field(None, description="Of a message.")
     taken_down: bool = False
     quantity: int | None = Field(None, description="Of a message: how many pieces it is about.")

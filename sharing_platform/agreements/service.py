@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.agreements.schemas import MessageOut
-from sharing_platform.agreements.thread import mail_at, may_read, message_out
+from sharing_platform.agreements.thread import mail_at, may_read, message_out, writer_of
 from sharing_platform.attachments.models import Attachment
 from sharing_platform.attachments.service import Upload, attach, attachment_with, attachments_of, read_uploads
 from sharing_platform.bookings import service, transitions
@@ -68,7 +68,9 @@ def attachment(session: Session, actor: Actor, booking_id: str, attachment_id: s
     """A file of a booking, for its two parties. Raises NotFoundError."""
     booking, party = service.own_booking(session, booking_id, actor)
     found, content = attachment_with(session, booking_id, attachment_id)
-    if not may_read(booking, session.get_one(BookingMessage, found.message_id), party):
+    message = session.get_one(BookingMessage, found.message_id)
+    hidden = found.taken_down is not None and writer_of(booking, message) is not party
+    if hidden or not may_read(booking, message, party):
         raise NotFoundError
     return found, content
 

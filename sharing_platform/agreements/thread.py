@@ -20,6 +20,7 @@ from sharing_platform.bookings.proposals import proposals_of
 from sharing_platform.bookings.transitions import history
 from sharing_platform.organisations.models import Account
 
+HIDDEN_TEXT = "…"
 MAIL_EVERY = timedelta(hours=1)
 """Of messages in one thread, each side gets no more than one e-mail in this time."""
 
@@ -44,6 +45,7 @@ def thread_out(session: Session, booking: Booking, party: Party) -> list[EntryOu
             at=one.at,
             party=one.party,
             person=one.person,
+            id=one.id,
             text=one.text,
             quantity=one.quantity,
             attachments=one.attachments,
@@ -79,12 +81,19 @@ def proposal_out(session: Session, proposal: Proposal, party: Party) -> Proposal
         vat_percent=percent,
         vat=vat,
         total=price + vat if price is not None and vat is not None else None,
-        lines=[QuoteLine.model_validate(line) for line in proposal.lines],
+        lines=quote_lines(proposal, by is party),
+        taken_down=proposal.taken_down is not None,
         valid_until=proposal.valid_until,
         state=ProposalState(proposal.state),
         answered=proposal.answered,
         answers=_answers(proposal, party),
     )
+
+
+def quote_lines(proposal: Proposal, own: bool) -> list[QuoteLine]:
+    """Of a quote that the region has taken down, the other party sees the amounts alone."""
+    hidden = {"text": HIDDEN_TEXT} if proposal.taken_down is not None and not own else {}
+    return [QuoteLine.model_validate(line | hidden) for line in proposal.lines]
 
 
 def _answers(proposal: Proposal, party: Party) -> list[Answer]:
@@ -128,6 +137,7 @@ def message_out(
     hidden = writer is Party.PROVIDER and party is Party.SEEKER and booking.alias is not None
     readable = may_read(booking, message, party)
     return MessageOut(
+        id=message.id,
         at=message.at,
         party=writer,
         organisation=None if hidden else message.organisation_id,
@@ -135,12 +145,19 @@ def message_out(
         text=message.text if readable else "",
         quantity=message.quantity if readable else None,
         taken_down=message.taken_down is not None,
-        attachments=[
-            AttachmentOut(
-                id=one.id, name=one.name, kind=Kind(one.kind), size=one.size, available=one.file_id is not None
-            )
-            for one in (files if readable else ())
-        ],
+        attachments=[_attachment_out(one, writer is party) for one in (files if readable else ())],
+    )
+
+
+def _attachment_out(attachment: Attachment, own: bool) -> AttachmentOut:
+    shown = own or attachment.taken_down is None
+    return AttachmentOut(
+        id=attachment.id,
+        name=attachment.name if shown else "",
+        kind=Kind(attachment.kind),
+        size=attachment.size,
+        available=shown and attachment.file_id is not None,
+        taken_down=attachment.taken_down is not None,
     )
 
 

@@ -42,3 +42,5 @@ class Attachment(Base):
     name: Mapped[str] = mapped_column(String(120))
     kind: Mapped[str] = mapped_column(String(4))
     size: Mapped[int] = mapped_column(Integer)
+    taken_down: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the region hid it from the other party."""

@@ -117,6 +117,8 @@ class BookingReview(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     verdict: Mapped[str] = mapped_column(String(12))
     text: Mapped[str] = mapped_column(Text)
+    taken_down: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the region hid it from the other party, and out of the factory's record."""
 
 
 class WaitingPlace(Base):
@@ -155,6 +157,8 @@ class Proposal(Base):
     price: Mapped[Decimal | None] = mapped_column(Numeric(12, 2))
     vat_percent: Mapped[Decimal] = mapped_column(Numeric(4, 2))
     lines: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    taken_down: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the region hid the texts of its lines from the other party."""
     valid_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     state: Mapped[str] = mapped_column(String(10))
     answered: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -72,6 +72,7 @@ class BookedHours:
                 Booking.state == State.COMPLETED,
                 BookingReview.party == Party.SEEKER,
                 BookingReview.verdict == "not_free",
+                BookingReview.taken_down.is_(None),
             )
         )
         not_free = session.scalar(in_vain) or 0

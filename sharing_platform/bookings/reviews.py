@@ -61,7 +61,7 @@ def reviews_out(session: Session, booking: Booking, party: Party, now: datetime)
     return ReviewsOut(
         choices=list(choices_now(party, booking, now)),
         own=own,
-        other=others if others is not None and is_shown(own, others, booking, now) else None,
+        other=others if others is not None and not others.taken_down and is_shown(own, others, booking, now) else None,
     )
 
 
@@ -93,4 +93,8 @@ def give(context: PlatformContext, actor: Actor, booking_id: str, wanted: Review
 
 def _said_by(session: Session, booking: Booking, party: Party) -> ReviewOut | None:
     kept = session.get(BookingReview, (booking.id, party))
-    return ReviewOut.model_validate({"verdict": kept.verdict, "text": kept.text}) if kept is not None else None
+    if kept is None:
+        return None
+    return ReviewOut.model_validate(
+        {"verdict": kept.verdict, "text": kept.text, "taken_down": kept.taken_down is not None}
+    )

@@ -136,10 +136,11 @@ class ReviewIn(ApiModel):
 
 
 class ReviewOut(ApiModel):
-    """What a party said."""
+    """What a party said. `taken_down`: the region has hidden it, and only who said it sees it."""
 
     verdict: Said
     text: str
+    taken_down: bool = False
 
 
 class ReviewsOut(ApiModel):

@@ -89,7 +89,9 @@ def entry_of(offer: Offer, entries: Mapping[tuple[str, str], IndexedMachine], vi
 def entry_with_details(session: Session, machine: Machine, details: MachineDetails) -> IndexedMachine:
     """What would be known of a machine if its factory described it so."""
     columns = select(MachinePicture.id, MachinePicture.alt).where(
-        MachinePicture.factory == machine.factory, MachinePicture.machine == machine.machine
+        MachinePicture.factory == machine.factory,
+        MachinePicture.machine == machine.machine,
+        MachinePicture.taken_down.is_(None),
     )
     first = session.execute(columns.order_by(MachinePicture.position, MachinePicture.id).limit(1)).first()
     picture = Picture(first.id, first.alt) if first is not None else None
@@ -100,6 +102,7 @@ def _read(session: Session) -> dict[tuple[str, str], IndexedMachine]:
     query = select(Machine, Organisation).outerjoin(Organisation, Organisation.id == Machine.factory)
     first = select(MachinePicture.factory, MachinePicture.machine, MachinePicture.id, MachinePicture.alt)
     pictures: dict[tuple[str, str], Picture] = {}
+    first = first.where(MachinePicture.taken_down.is_(None))
     for one in session.execute(first.order_by(MachinePicture.position, MachinePicture.id)):
         pictures.setdefault((one.factory, one.machine), Picture(one.id, one.alt))
     return {

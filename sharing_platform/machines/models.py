@@ -173,6 +173,8 @@ class MachinePicture(Base):
     alt: Mapped[str] = mapped_column(String(200))
     """What it shows, for whoever cannot see it; empty where it adds nothing to the title."""
     added: Mapped[datetime] = mapped_column(UtcDateTime)
+    taken_down: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the region hid it from all but its factory."""
     small: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     medium: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     large: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.dependencies import PlatformContext
@@ -88,13 +89,18 @@ def picture_content(
         raise NotFoundError
     same = (Machine.factory == MachinePicture.factory) & (Machine.machine == MachinePicture.machine)
     query = select(MachinePicture).join(Machine, same).where(MachinePicture.id == picture_id)
-    shown = machine_visible(context.now(), viewer) & Machine.alias.is_(None)
+    shown = picture_shown(context.now(), viewer)
     query = query.where(shown if own is None else shown | (Machine.factory == own))
     found = session.scalars(query).first()
     if found is None:
         raise NotFoundError
     content: bytes = getattr(found, size)
     return content
+
+
+def picture_shown(now: datetime, viewer: str | None) -> ColumnElement[bool]:
+    """The condition on machine and picture under which others see it."""
+    return machine_visible(now, viewer) & Machine.alias.is_(None) & MachinePicture.taken_down.is_(None)
 
 
 def own_machine(session: Session, actor: Actor, machine: str) -> Machine:

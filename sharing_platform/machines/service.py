@@ -156,7 +156,9 @@ def machine_shown(
 
 def _pictures(session: Session, machine: Machine) -> list[PictureOut]:
     columns = select(MachinePicture.id, MachinePicture.alt).where(
-        MachinePicture.factory == machine.factory, MachinePicture.machine == machine.machine
+        MachinePicture.factory == machine.factory,
+        MachinePicture.machine == machine.machine,
+        MachinePicture.taken_down.is_(None),
     )
     found = session.execute(columns.order_by(MachinePicture.position, MachinePicture.id))
     return [PictureOut(path=f"/pictures/{one.id}", alt=one.alt) for one in found]

@@ -20,6 +20,7 @@ from sharing_platform.organisations.models import Account
 from sharing_platform.organisations.permissions import Role
 
 ANNOUNCE_EVERY = timedelta(minutes=15)
+_WITH_TITLE = frozenset({"machine", "listing", "wanted"})
 _WHO_SHARES = (Role.OWNER, Role.PLANNER)
 
 
@@ -42,7 +43,8 @@ def appealed(session: Session, context: PlatformContext, decision: Decision, now
     """To the region's administrators."""
     link = f"{context.url}/region/decisions/{decision.id}"
     for account in administrators(session):
-        queue_mail(session, account, "appeal_made", context.zone, now, title=decision.title, link=link)
+        title = _title(account, context, decision)
+        queue_mail(session, account, "appeal_made", context.zone, now, title=title, link=link)
 
 
 def answered(
@@ -83,7 +85,8 @@ def _to_owner(session: Session, context: PlatformContext, decision: Decision, ke
     link = f"{context.url}/decisions/{decision.id}"
     for account in members_with_roles(session, decision.owner, _WHO_SHARES):
         values = _reasons(account, context, decision)
-        queue_mail(session, account, key, context.zone, now, title=decision.title, link=link, **values)
+        title = _title(account, context, decision)
+        queue_mail(session, account, key, context.zone, now, title=title, link=link, **values)
 
 
 def _to_reporter(
@@ -102,6 +105,13 @@ def _to_reporter(
     link = f"{context.url}/reports/{signed(session, LinkTo.REPORT, report.id)}"
     values: dict[str, Any] = _reasons(recipient, context, decision) if decision is not None else {}
     queue_mail(session, recipient, key, context.zone, now, link=link, **values)
+
+
+def _title(recipient: Recipient, context: PlatformContext, decision: Decision) -> str:
+    """Of what has no title of its own, what it is."""
+    if decision.kind in _WITH_TITLE:
+        return decision.title
+    return f"{Translator(recipient.language, context.zone)(f'content_{decision.kind}')}: {decision.title}"
 
 
 def _reasons(recipient: Recipient, context: PlatformContext, decision: Decision) -> dict[str, Any]:

@@ -27,9 +27,8 @@ _FIELDS = ("page", "category", "text", "name", "email")
 
 @router.get("/report")
 def get_report(page: Page) -> HTMLResponse:
-    given = {"page": page.request.query_params.get("page", "")[:200]}
-    _title(page, given["page"])
-    return page.render("report.html", given=given, **_values(page, given["page"]))
+    asked = page.request.query_params.get("page", "")[:200]
+    return page.render("report.html", given={"page": asked}, **_values(page, asked))
 
 
 @router.post("/report")
@@ -44,17 +43,15 @@ def post_report(page: Page, form: FormData) -> Response:
         if isinstance(error, NotFoundError):
             raise
         return page.render_form("report.html", error, form, {}, **_values(page, wanted.page))
-    return page.render("report_sent.html", answered=bool(page.person or wanted.email), about=wanted.page)
-
-
-def _title(page: PageRequest, path: str) -> None:
-    """Raises NotFoundError where nothing that can be reported stands there for this visitor."""
-    with read_session(page.context.sessions) as session:
-        kinds.seen_on(session, path, page.actor, page.now)
+    about = _values(page, wanted.page)["about"]
+    return page.render("report_sent.html", answered=bool(page.person or wanted.email), about=about)
 
 
 def _values(page: PageRequest, path: str) -> dict[str, Any]:
-    return {"about": path, "categories": get_args(Category), "guest": page.person is None}
+    """`choices`: the whole page, and single things on it. Raises NotFoundError where nothing that can be reported stands there for this visitor."""
+    with read_session(page.context.sessions) as session:
+        about, choices = kinds.choices_on(session, path, page.actor, page.now)
+    return {"about": about, "choices": choices, "categories": get_args(Category), "guest": page.person is None}
 
 
 @router.get("/reports/{token}")
@@ -103,7 +100,8 @@ def _status_page(
     until = (
         service.appeal_until(decision, page.now) if decision is not None and decision.outcome != TAKEN_DOWN else None
     )
-    values: dict[str, object] = {"report": report, "decision": decision, "until": until}
+    about = kinds.page_of(report.page)
+    values: dict[str, object] = {"report": report, "about": about, "decision": decision, "until": until}
     return page.render_with_forms("report_status.html", error, form, problems, **values)
 
 

@@ -19,7 +19,9 @@ Reason = Annotated[Text, StringConstraints(max_length=2000)]
 
 
 class ReportIn(ApiModel):
-    """What is wrong, and on which page it stands (its path). Who is not signed in may say whom to answer."""
+    """What is wrong, and on which page it stands (its path). A single thing has a path, too: a picture of a machine the one that the machine lists; of what the other party of a
+    booking has sent, `/bookings/{booking}/messages/{id}`, `…/attachments/{id}`, `…/proposals/{id}` (the texts of a quote) and `…/review`. Who is not signed in may say whom to
+    answer."""
 
     page: Annotated[OneLine, StringConstraints(pattern=r"^/[^\s?#]*$", max_length=200)]
     category: Category
@@ -107,11 +109,12 @@ class CountedOut(ApiModel):
 
 
 class TransparencyOut(ApiModel):
-    """Counts of a year. `waiting`: reports that are not decided yet. `median_hours`: from the first report to the decision; null where there was none. No decision is made
+    """Counts of a year. `reports`: by category; `contents`: the same by kind of content. `waiting`: reports that are not decided yet. `median_hours`: from the first report to the decision; null where there was none. No decision is made
     automatically."""
 
     year: int
     reports: list[CountedOut]
+    contents: list[CountedOut]
     waiting: int
     taken_down: list[CountedOut]
     left: int

@@ -55,7 +55,7 @@ def report(
         session.add(made)
         session.flush()
         notices.received(session, context, made, now)
-        log(session, now, actor, "content.reported", content.subject)
+        log(session, now, actor, "content.reported", made.id)
     context.wake_workers()
 
 
@@ -115,7 +115,7 @@ def _appeal(session: Session, context: PlatformContext, actor: Actor | None, dec
         raise ConflictError("appeal_late")
     decision.appealed, decision.appeal = now, text
     notices.appealed(session, context, decision, now)
-    log(session, now, actor, "content.appealed", decision.subject)
+    log(session, now, actor, "content.appealed", decision.subject, kind=decision.kind)
 
 
 def answer(context: PlatformContext, actor: Actor, decision_id: str, wanted: AnswerIn) -> Decision:
@@ -133,7 +133,7 @@ def answer(context: PlatformContext, actor: Actor, decision_id: str, wanted: Ans
             _check_ground(TAKEN_DOWN, wanted.ground)
         decision.answered, decision.answered_by = now, actor.account
         decision.answer, decision.answer_text = wanted.outcome, wanted.text
-        log(session, now, actor, f"appeal.{wanted.outcome}", decision.subject)
+        log(session, now, actor, f"appeal.{wanted.outcome}", decision.subject, kind=decision.kind)
         notices.answered(session, context, decision, reports_of(session, decision), now)
         if wanted.outcome == REVERSED and decision.outcome == TAKEN_DOWN:
             kinds.set_taken_down(session, decision.kind, decision.subject, None)
@@ -177,7 +177,7 @@ def _check_ground(outcome: str, ground: str) -> None:
 def _apply(session: Session, actor: Actor, decision: Decision, now: datetime) -> None:
     if decision.outcome == TAKEN_DOWN:
         kinds.set_taken_down(session, decision.kind, decision.subject, now)
-    log(session, now, actor, f"content.{decision.outcome}", decision.subject)
+    log(session, now, actor, f"content.{decision.outcome}", decision.subject, kind=decision.kind)
 
 
 def _publish(context: PlatformContext, decision: Decision) -> None:

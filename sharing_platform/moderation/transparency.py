@@ -20,14 +20,18 @@ WAITING = "waiting"
 def counts(session: Session, year: int, zone: str) -> TransparencyOut:
     """Of the reports that came, and the decisions that were made, in a year."""
     begin, end = (datetime(one, 1, 1, tzinfo=ZoneInfo(zone)) for one in (year, year + 1))
-    categories = select(Report.category, func.count()).where(Report.created >= begin, Report.created < end)
-    reports = {row[0]: row[1] for row in session.execute(categories.group_by(Report.category))}
+    in_year = (Report.created >= begin, Report.created < end)
+    reports, contents = (
+        {row[0]: row[1] for row in session.execute(select(column, func.count()).where(*in_year).group_by(column))}
+        for column in (Report.category, Report.kind)
+    )
     decisions = list(session.scalars(select(Decision).where(Decision.at >= begin, Decision.at < end)))
     appeals = Counter(one.answer or WAITING for one in decisions if one.appealed is not None)
     hours = [(one.at - one.reported).total_seconds() / 3600 for one in decisions]
     return TransparencyOut(
         year=year,
         reports=_counted(reports),
+        contents=_counted(contents),
         waiting=session.scalar(select(func.count()).where(Report.decision_id.is_(None))) or 0,
         taken_down=_counted(Counter(one.ground for one in decisions if one.outcome == TAKEN_DOWN)),
         left=sum(one.outcome == LEFT for one in decisions),

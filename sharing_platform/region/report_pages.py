@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from sharing_platform.agreements.downloads import download
 from sharing_platform.database import read_session
 from sharing_platform.errors import NotFoundError, PlatformError
 from sharing_platform.moderation import kinds, service
@@ -93,6 +94,17 @@ def _report_page(
             "grounds": [(one, page.translator(f"ground_{one}")) for one in GROUNDS],
         }
     return page.render_with_forms("region_report.html", error, form, problems, **values)
+
+
+@router.get("/region/reported/{kind}/{subject}")
+def get_reported_file(kind: str, subject: str, page: Page) -> Response:
+    """A picture or a file that somebody has reported."""
+    require(page.actor, Right.REGION)
+    with read_session(page.context.sessions) as session:
+        found = kinds.read_file(session, kind, subject)
+    if kind == "picture":
+        return Response(found.content, media_type=found.media_type, headers={"Cache-Control": "private, no-store"})
+    return download(found.content, found.media_type, found.name)
 
 
 @router.get("/region/decisions/{decision_id}")

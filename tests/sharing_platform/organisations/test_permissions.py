@@ -67,7 +67,7 @@ PAGES = {
     "GET /region": Right.REGION, "GET /region/organisations": Right.REGION, "GET /region/organisations/{organisation_id}": Right.REGION,
     "POST /region/organisations/{organisation_id}": Right.REGION, "GET /region/log": Right.REGION, "GET /region/exports/{name}.{kind}": Right.REGION,
     "GET /region/pages": Right.REGION, "GET /region/pages/{name}": Right.REGION, "POST /region/pages/{name}": Right.REGION, "GET /region/pages/{name}/{number}": Right.REGION,
-    "GET /region/reports": Right.REGION, "GET /region/reports/{report_id}": Right.REGION, "POST /region/reports/{report_id}": Right.REGION,
+    "GET /region/reports": Right.REGION, "GET /region/reports/{report_id}": Right.REGION, "POST /region/reports/{report_id}": Right.REGION, "GET /region/reported/{kind}/{subject}": Right.REGION,
     "GET /region/decisions/{decision_id}": Right.REGION, "POST /region/decisions/{decision_id}": Right.REGION,
     "GET /decisions/{decision_id}": Right.READ, "POST /decisions/{decision_id}": Right.ASK,
 }  # fmt: skip
