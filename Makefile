@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-SERVERS := mosquitto influxdb chromium-headless-shell nodejs npm postgresql nginx-light
+SERVERS := mosquitto influxdb chromium-headless-shell nodejs npm postgresql nginx-light gcc libc6-dev libmodbus-dev
 
 # Tests run in this many processes. Four keep two cores busy, as many tests wait; `make test WORKERS=0` runs them one by one.
 WORKERS ?= 4
@@ -11,7 +11,7 @@ PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-fast lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills
+.PHONY: demo test test-fast test-peers lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -34,6 +34,12 @@ test: $(INSTALLED)
 test-fast: WORKERS = 2
 test-fast: $(INSTALLED)
 	@$(BIN)/pytest $(PARALLEL) -m "not servers and not long" $(if $(ROOM),tests/$(ROOM)) $(PYTEST)
+
+# The edge agent against OPC UA and Modbus servers of other makers, with the one in Go, whose first compilation takes a minute.
+test-peers: $(INSTALLED)
+	@scripts/servers mosquitto nodejs npm gcc libc6-dev libmodbus-dev
+	@scripts/peers --go
+	@$(BIN)/pytest $(PARALLEL) tests/edge_agent/test_modbus_peer.py tests/edge_agent/test_opcua_peer.py $(PYTEST)
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check --quiet .

@@ -13,13 +13,13 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import Request, urlopen
@@ -33,6 +33,7 @@ from tests.ports import free_port as free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
+PEERS = Path(__file__).parent / "peers"
 
 PROGRAMS = {
     "mosquitto": "mosquitto",
@@ -58,10 +59,7 @@ def require(name: str) -> str:
     found = (shutil.which(program), shutil.which(program, path="/usr/sbin:/usr/local/sbin"))
     path = next(filter(None, (*found, shutil.which(SUBSTITUTES.get(program, program)))), None)
     if path is None:
-        sentence = f"{program} is not installed: `apt-get install {name}` makes this test real."
-        if os.environ.get("CI"):
-            pytest.fail(sentence)
-        pytest.skip(sentence)
+        _missing(f"{program} is not installed: `apt-get install {name}` makes this test real.")
     if program not in used:
         used[program] = _version(path, program)
     return path
@@ -250,18 +248,10 @@ def serving(app: FastAPI, port: int | None = None) -> Iterator[str]:
         thread.join(20)
 
 
-class NodePeer:
-    """A server of another maker, from npm: one JSON command a line in, one JSON answer a line out."""
+class Peer:
+    """A server of another maker: one JSON command a line in, one JSON answer a line out."""
 
-    def __init__(self, script: str, *arguments: str) -> None:
-        node = require("nodejs")
-        folder = Path(__file__).parent / "peers"
-        if not (folder / "node_modules").exists():
-            sentence = "the peers from npm are not installed: `scripts/peers` makes this test real."
-            if os.environ.get("CI"):
-                pytest.fail(sentence)
-            pytest.skip(sentence)
-        command = [node, str(folder / script), *arguments]
+    def __init__(self, command: Sequence[str]) -> None:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -288,6 +278,36 @@ class NodePeer:
             if line.startswith("{"):
                 return dict(json.loads(line))
         raise AssertionError("the peer ended without a word")
+
+
+class NodePeer(Peer):
+    """One from npm."""
+
+    def __init__(self, script: str, *arguments: str) -> None:
+        node = require("nodejs")
+        if not (PEERS / "node_modules").exists():
+            _missing("the peers from npm are not installed: `scripts/peers` makes this test real.")
+        super().__init__([node, str(PEERS / script), *arguments])
+
+
+class CompiledPeer(Peer):
+    """One that `scripts/peers` compiles; the one in Go only for `make test-peers`."""
+
+    def __init__(self, name: str, *arguments: str) -> None:
+        program = PEERS / "build" / name
+        if not program.exists():
+            if name == "modbus_go":
+                pytest.skip("the Modbus server in Go is not compiled: `make test-peers` makes this test real.")
+            _missing(f"{name} is not compiled: `scripts/peers` makes this test real.")
+        super().__init__([str(program), *arguments])
+        used[name.removeprefix("modbus_")] = self.said.get("version", "Modbus server")
+
+
+def _missing(sentence: str) -> NoReturn:
+    """A failure in CI, elsewhere a skip."""
+    if os.environ.get("CI"):
+        pytest.fail(sentence)
+    pytest.skip(sentence)
 
 
 def create_influx_database(url: str, name: str) -> None:
