@@ -13,6 +13,7 @@ from edge_agent.sources.modbus import NO_THRESHOLDS, ModbusReader
 from edge_agent.sources.modbus_line import ModbusLine, ModbusLines
 from edge_agent.sources.opcua_security import Pki
 from edge_agent.sources.opcua_session import OpcUaSession
+from edge_agent.sources.source_time import describe_clock
 from telemetry import Clock, MachineState, UserError
 
 _FIRST_VALUES_S = 5.0
@@ -20,12 +21,13 @@ _FIRST_VALUES_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One machine: its address, and its observation or the reason why there is none."""
+    """One machine: its address, and its observation or the reason why there is none. `clock`: what is wrong with its clock, if anything."""
 
     machine: str
     address: str
     seen: Observation | None
     problem: str | None
+    clock: str | None = None
 
 
 async def check_machines(settings: AgentSettings, clock: Clock) -> list[CheckResult]:
@@ -62,9 +64,14 @@ async def _check_server(server: OpcUaServer, pki: Pki, clock: Clock) -> list[Che
         problem = str(error) or "no answer in time"
     finally:
         await session.close()
+    wrong_clock = describe_clock(session.source_clock)
     return [
         CheckResult(
-            machine.id, server.endpoint, seen.get(machine.id), None if _known(seen.get(machine.id)) else problem
+            machine.id,
+            server.endpoint,
+            seen.get(machine.id),
+            None if _known(seen.get(machine.id)) else problem,
+            wrong_clock,
         )
         for machine in server.machine
     ]

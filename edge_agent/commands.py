@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import signal
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -195,6 +196,7 @@ def status(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = Fals
     console.print(
         f"Outbox: {outbox['waiting']} reports waiting, {outbox['dropped_oldest']} dropped because it was full."
     )
+    _print_clocks({row["address"]: row["problem"] for row in answer["clocks"] if row["problem"] is not None})
     if outbox["in_memory"]:
         console.print(f"[red]Reports cannot be written to disk: {outbox['in_memory']} wait in memory.[/red]")
 
@@ -295,6 +297,7 @@ def _as_row(result: CheckResult) -> dict[str, str | None]:
         "state": seen.state.value if seen else None,
         "mode": seen.mode.value if seen and seen.mode else None,
         "problem": result.problem,
+        "clock": result.clock,
     }
 
 
@@ -303,3 +306,10 @@ def _print_table(results: list[CheckResult]) -> None:
     for row in map(_as_row, results):
         table.add_row(*(row[name] or "" for name in ("machine", "address", "state", "mode", "problem")))
     Console().print(table)
+    _print_clocks({result.address: result.clock for result in results if result.clock is not None})
+
+
+def _print_clocks(wrong: Mapping[str, str]) -> None:
+    """`wrong`: address to what is wrong with the clock there."""
+    for address, what in wrong.items():
+        Console().print(f"[red]{address}: {what}. Set it, best by NTP.[/red]", soft_wrap=True)

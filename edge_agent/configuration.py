@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from edge_agent.device_templates import DeviceTemplate, Lamp, get_template
 from edge_agent.node_names import parse_node_name
 from edge_agent.power_state import PowerThresholds
+from edge_agent.sources.source_time import TOLERANCE
 from telemetry import Duration, MachineState, Name, OperationMode, UserError
 from telemetry.broker import BrokerSettings, read_secret_file
 
@@ -103,6 +104,7 @@ class OpcUaServer(_Table):
     publishing_interval: Duration = timedelta(milliseconds=100)
     timeout: Duration = timedelta(seconds=4)
     silence: Duration = timedelta(seconds=10)
+    clock_tolerance: Duration = TOLERANCE
     machine: Annotated[tuple[OpcUaMachine, ...], Field(min_length=1)]
 
     @model_validator(mode="after")

@@ -25,6 +25,10 @@ class Observation:
     reason: str | None = None
 
 
+LATE = timedelta(seconds=30)
+"""A source may tell a change this long after it has confirmed the time in which it lies."""
+
+
 class IntervalTracker:
     """Holds the current interval of one machine and decides what to report.
 
@@ -63,11 +67,11 @@ class IntervalTracker:
 
     @staticmethod
     def _start_of(seen: Observation, current: StateInterval) -> datetime:
-        """The beginning of the new state. It does not overlap what was reported, unless that is Unknown, which asserts nothing."""
+        """The beginning of the new state. It does not overlap what was confirmed by more than `LATE`, unless that is Unknown, which asserts nothing."""
         start = seen.since or seen.at
-        if start >= current.since:
-            return start
-        return current.since if current.state is MachineState.UNKNOWN else current.until
+        if current.state is MachineState.UNKNOWN:
+            return max(start, current.since)
+        return start if start >= max(current.since, current.until - LATE) else current.until
 
     def _begin(self, seen: Observation, start: datetime) -> list[StateInterval]:
         start = min(start, seen.at)

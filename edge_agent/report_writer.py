@@ -36,7 +36,7 @@ class ReportWriter:
 
     def __init__(self, outbox: Outbox, machines: Sequence[str], heartbeat: timedelta) -> None:
         self._outbox = outbox
-        self._heartbeat = heartbeat
+        self.heartbeat = heartbeat
         self._trackers: dict[str, IntervalTracker] = {}
         self.follow(machines)
         self._pending: list[tuple[str, StateInterval]] = []
@@ -71,7 +71,7 @@ class ReportWriter:
         """Set the machines to report on. Trackers of machines already followed are kept; those of other machines are dropped."""
         last = self._outbox.last_reports()
         self._trackers = {
-            machine: self._trackers.get(machine) or IntervalTracker(self._heartbeat, last.get(machine))
+            machine: self._trackers.get(machine) or IntervalTracker(self.heartbeat, last.get(machine))
             for machine in machines
         }
 

@@ -17,6 +17,8 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from edge_agent.agent import Agent
 from edge_agent.configuration import AgentSettings
 from edge_agent.sources.modbus import ModbusSource
+from edge_agent.sources.opcua import OpcUaSource
+from edge_agent.sources.source_time import describe_clock
 from telemetry import Clock, UserError, load_settings, rfc3339
 
 _log = logging.getLogger(__name__)
@@ -93,7 +95,7 @@ def _socket_address(data_dir: Path) -> Iterator[str]:
 
 
 def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
-    """Status of the machines (state, last contact), the outbox and the broker, as JSON values."""
+    """Status of the machines (state, last contact), their clocks, the outbox and the broker, as JSON values."""
     now = clock.now()
     lost = {machine: source.contact.lost for source in agent.sources for machine in source.contact.machines}
     values = {source.device.id: source.reader.values for source in agent.sources if isinstance(source, ModbusSource)}
@@ -114,10 +116,21 @@ def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
             }
         )
     outbox = agent.outbox
+    clocks = [
+        {
+            "address": source.server.endpoint,
+            "seconds_ahead": source.server_clock.offset.total_seconds(),
+            "judgement": source.server_clock.judgement.value,
+            "problem": describe_clock(source.server_clock),
+        }
+        for source in agent.sources
+        if isinstance(source, OpcUaSource) and source.server_clock.offset is not None
+    ]
     return {
         "factory": agent.settings.agent.factory,
         "gateway": agent.settings.agent.gateway,
         "machines": machines,
+        "clocks": clocks,
         "outbox": {
             "waiting": outbox.depth(),
             "in_memory": outbox.in_memory,
@@ -163,6 +176,9 @@ def metrics_of(agent: Agent, clock: Clock) -> bytes:
                     machine=machine["machine"],
                     value=value_name,
                 )
+    for row in status["clocks"]:
+        ahead = row["seconds_ahead"]
+        put("source_clock_seconds_ahead", "How far the source's clock is ahead", ahead, source=row["address"])
     return generate_latest(registry)
 
 

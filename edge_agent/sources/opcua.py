@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from edge_agent.backoff import Backoff
@@ -12,25 +13,34 @@ from edge_agent.configuration import OpcUaServer
 from edge_agent.interval_tracker import Observation
 from edge_agent.report_writer import ReportWriter
 from edge_agent.sources.contact import Contact, SourceLostError
+from edge_agent.sources.opcua_errors import sentence
 from edge_agent.sources.opcua_security import Pki
-from edge_agent.sources.opcua_session import OpcUaSession, sentence
+from edge_agent.sources.opcua_session import OpcUaSession
+from edge_agent.sources.opcua_values import Observed
+from edge_agent.sources.source_time import SourceClock, describe_clock, in_words
 from telemetry import Clock, UserError
 
 _log = logging.getLogger(__name__)
 
 _PROBE_EVERY_S = 1.0
 _PROBE_TIMEOUT_S = 2.0
+_CONFIRM_EVERY = timedelta(seconds=5)
+"""How often machines that do not change are confirmed while the server answers; besides, when contact is lost."""
 
 
 class OpcUaSource:
     """Follows one server until cancelled, independently of all other servers."""
 
     def __init__(self, server: OpcUaServer, pki: Pki, writer: ReportWriter, clock: Clock) -> None:
-        self._server = server
+        self.server = server
         self._pki = pki
         self._writer = writer
         self._clock = clock
         self._session: OpcUaSession | None = None
+        self._first_of: set[str] = set()
+        self._confirmed_all: datetime | None = None
+        self._said_of_clock: dict[str | None, str] = {}
+        self.server_clock = SourceClock(server.clock_tolerance)
         self.contact = Contact(f"OPC UA {server.endpoint}", [machine.id for machine in server.machine], writer, clock)
 
     async def run(self) -> None:
@@ -41,26 +51,60 @@ class OpcUaSource:
                 try:
                     await self._follow(backoff)
                 except (SourceLostError, UserError, OSError) as error:
+                    self._confirm()
                     self.contact.mark_lost(sentence(error))
                 await self._end_session()
                 await self._wait_to_retry(backoff.next_delay())
         finally:
+            self._confirm()
             await self._end_session()
 
     async def _follow(self, backoff: Backoff) -> None:
         with self._clock.hold():
-            self._session = OpcUaSession(self._server, self._pki, self._clock)
-            for problem in await self._session.open():
-                _log.warning("%s: %s; the other machines are not affected.", self._server.endpoint, problem)
-        first_of: set[str] = set()
+            self._first_of, self._confirmed_all = set(), None
+            session = self._session = OpcUaSession(self.server, self._pki, self._clock, self.server_clock)
+            for problem in await session.open():
+                _log.warning("%s: %s; the other machines are not affected.", self.server.endpoint, problem)
         while True:
-            for machine, seen in await self._session.changes():
-                fresh = machine not in first_of
-                first_of.add(machine)
-                self._writer.observe(machine, _as_first(seen) if fresh else seen)
+            self._observe(await session.changes())
+            self._confirm_if_due(session)
+            self._say_clock()
             self.contact.mark_answering()
             backoff.reset()
             await self._writer.room()
+
+    def _observe(self, observed: Observed) -> None:
+        for machine, seen in observed:
+            fresh = machine not in self._first_of
+            self._first_of.add(machine)
+            self._writer.observe(machine, _as_first(seen) if fresh else seen)
+
+    def _confirm_if_due(self, session: OpcUaSession) -> None:
+        before, confirmed = self._confirmed_all, session.confirmed
+        every = min(_CONFIRM_EVERY, self._writer.heartbeat)
+        if confirmed is not None and (before is None or confirmed - before >= every):
+            self._confirm()
+
+    def _confirm(self) -> None:
+        """Confirm all machines as far as the server has, also those that have not changed."""
+        if self._session is not None:
+            self._confirmed_all = self._session.confirmed
+            self._observe(self._session.confirmations())
+
+    def _say_clock(self) -> None:
+        """Log once what is wrong with the clocks of server and machines, and once that it no longer is."""
+        wrong: dict[str | None, str] = {
+            machine: f"changes of machine {machine!r} bear times {in_words(late)} too early; the gateway's time is used"
+            for machine, late in self.server_clock.late.items()
+        }
+        said = describe_clock(self.server_clock)
+        if said is not None:
+            wrong[None] = said
+        for whose in wrong.keys() - self._said_of_clock.keys():
+            _log.warning("%s: %s. Set its clock, best by NTP.", self.server.endpoint, wrong[whose])
+        for whose in self._said_of_clock.keys() - wrong.keys():
+            _log.info("%s: the clock of %s is right again.", self.server.endpoint, whose or "the server")
+        self._said_of_clock = wrong
 
     async def _wait_to_retry(self, seconds: float) -> None:
         """Wait for the back-off, or, if the server refuses TCP connections, only until it accepts them again.
@@ -75,7 +119,7 @@ class OpcUaSource:
             await asyncio.sleep(seconds)
 
     async def _accepts_connections(self) -> bool:
-        parts = urlsplit(self._server.endpoint)
+        parts = urlsplit(self.server.endpoint)
         try:
             async with asyncio.timeout(_PROBE_TIMEOUT_S):
                 _, writer = await asyncio.open_connection(parts.hostname, parts.port or 4840)

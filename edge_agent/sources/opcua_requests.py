@@ -1,0 +1,158 @@
+"""Requests for many nodes at once, in batches that the server accepts (OPC 10000-5, OperationLimits)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from enum import Enum
+from typing import TypeVar
+
+from asyncua import Client, ua
+
+BATCH = 100
+"""Operations per request where the server names no limit: an S7-1200 accepts no more."""
+
+LARGEST_BATCH = 1_000
+"""Larger requests are not faster, and their answers exceed what some servers send in one message."""
+
+TOO_MANY = frozenset(
+    (
+        ua.StatusCodes.BadTooManyOperations,
+        ua.StatusCodes.BadEncodingLimitsExceeded,
+        ua.StatusCodes.BadRequestTooLarge,
+        ua.StatusCodes.BadResponseTooLarge,
+    )
+)
+"""Refusals after which a smaller request is tried."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Operation(Enum):
+    """A service with a limit of its own; the value is the node with the limit."""
+
+    READ = ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead
+    BROWSE = ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse
+    TRANSLATE = ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerTranslateBrowsePathsToNodeIds
+    MONITOR = ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall
+
+
+class Requests:
+    """The requests of one connection. A batch that the server refuses as too large is halved, and so are all later ones of its kind."""
+
+    def __init__(self, client: Client) -> None:
+        self._session = client.uaclient
+        self._sizes = dict.fromkeys(Operation, BATCH)
+
+    async def learn_limits(self) -> None:
+        """Read the server's limits. 0, or none at all, says nothing."""
+        limits = await self.read([ua.NodeId(operation.value) for operation in Operation])
+        for operation, limit in zip(Operation, limits, strict=True):
+            number = limit.Value.Value if limit.Value is not None else None
+            if isinstance(number, int) and number > 0:
+                self._sizes[operation] = min(number, LARGEST_BATCH)
+
+    def size(self, operation: Operation) -> int:
+        """Operations per request."""
+        return self._sizes[operation]
+
+    def limit(self, operation: Operation, size: int) -> None:
+        """Send no larger requests of this kind."""
+        self._sizes[operation] = size
+
+    async def read(self, nodes: Sequence[ua.NodeId]) -> list[ua.DataValue]:
+        """The values of the nodes."""
+
+        async def send(part: Sequence[ua.NodeId]) -> list[ua.DataValue]:
+            return list(await self._session.read_attributes(list(part), ua.AttributeIds.Value))
+
+        return await self._in_batches(Operation.READ, nodes, send)
+
+    async def browse(self, nodes: Sequence[ua.NodeId], classes: ua.NodeClass) -> list[list[ua.ReferenceDescription]]:
+        """The hierarchical children of each node, of these classes, with their type definitions; none for a node that cannot be browsed."""
+
+        async def send(part: Sequence[ua.NodeId]) -> list[list[ua.ReferenceDescription]]:
+            request = ua.BrowseParameters()
+            request.View = ua.ViewDescription()
+            request.NodesToBrowse = [_children_of(node, classes) for node in part]
+            results = await self._session.browse(request)
+            found = await self._whole(results)
+            for place, result in enumerate(results):
+                # More nodes at once have more children than the server keeps places in lists for.
+                if len(part) > 1 and result.StatusCode.value == ua.StatusCodes.BadNoContinuationPoints:
+                    found[place] = (await send(part[place : place + 1]))[0]
+            return found
+
+        return await self._in_batches(Operation.BROWSE, nodes, send)
+
+    async def translate(self, starts: Sequence[ua.NodeId], path: Sequence[str]) -> list[ua.NodeId | None]:
+        """The node at the end of a path of BrowseNames of OPC UA's own namespace, from each start; None where there is no such node."""
+
+        async def send(part: Sequence[ua.NodeId]) -> list[ua.NodeId | None]:
+            results = await self._session.translate_browsepaths_to_nodeids([_path_from(start, path) for start in part])
+            return [
+                result.Targets[0].TargetId if result.StatusCode.is_good() and result.Targets else None
+                for result in results
+            ]
+
+        return await self._in_batches(Operation.TRANSLATE, starts, send)
+
+    async def _in_batches(
+        self, operation: Operation, items: Sequence[Item], send: Callable[[Sequence[Item]], Awaitable[list[Result]]]
+    ) -> list[Result]:
+        results: list[Result] = []
+        while len(results) < len(items):
+            part = items[len(results) : len(results) + self._sizes[operation]]
+            try:
+                answers = await send(part)
+            except ua.UaStatusCodeError as error:
+                if error.code not in TOO_MANY or len(part) == 1:
+                    raise
+                self.limit(operation, (len(part) + 1) // 2)
+                continue
+            if len(answers) != len(part):
+                raise ua.UaError(f"the server answered {len(answers)} of {len(part)} operations of a request")
+            results += answers
+        return results
+
+    async def _whole(self, results: Sequence[ua.BrowseResult]) -> list[list[ua.ReferenceDescription]]:
+        """Fetch what the server left out of its answers (BrowseNext)."""
+        found = [list(result.References or []) for result in results]
+        left = {place: result.ContinuationPoint for place, result in enumerate(results) if result.ContinuationPoint}
+        while left:
+            request = ua.BrowseNextParameters()
+            places = list(left)[: self._sizes[Operation.BROWSE]]
+            request.ContinuationPoints = [left.pop(place) for place in places]
+            for place, result in zip(places, await self._session.browse_next(request), strict=True):
+                found[place] += result.References or []
+                if result.ContinuationPoint:
+                    left[place] = result.ContinuationPoint
+        return found
+
+
+def _children_of(node: ua.NodeId, classes: ua.NodeClass) -> ua.BrowseDescription:
+    description = ua.BrowseDescription()
+    description.NodeId = node
+    description.BrowseDirection = ua.BrowseDirection.Forward
+    description.ReferenceTypeId = ua.NodeId(ua.ObjectIds.HierarchicalReferences)
+    description.IncludeSubtypes = True
+    description.NodeClassMask = classes
+    mask = ua.BrowseResultMask
+    description.ResultMask = mask.NodeClass | mask.BrowseName | mask.TypeDefinition
+    return description
+
+
+def _path_from(start: ua.NodeId, names: Sequence[str]) -> ua.BrowsePath:
+    path = ua.BrowsePath()
+    path.StartingNode = start
+    path.RelativePath.Elements = [_element(name) for name in names]
+    return path
+
+
+def _element(name: str) -> ua.RelativePathElement:
+    element = ua.RelativePathElement()
+    element.ReferenceTypeId = ua.NodeId(ua.ObjectIds.HierarchicalReferences)
+    element.IncludeSubtypes = True
+    element.IsInverse = False
+    element.TargetName = ua.QualifiedName(name, 0)
+    return element
