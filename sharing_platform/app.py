@@ -41,6 +41,8 @@ from sharing_platform.events import Events
 from sharing_platform.identity_providers import IdentityProvider
 from sharing_platform.listings import api as listings_api
 from sharing_platform.listings import pages as listing_pages
+from sharing_platform.listings import picture_pages as listing_picture_pages
+from sharing_platform.listings import pictures_api as listing_pictures_api
 from sharing_platform.live_updates import LiveUpdates
 from sharing_platform.machines import api as machines_api
 from sharing_platform.machines import (
@@ -52,6 +54,7 @@ from sharing_platform.machines import (
     search_pages,
 )
 from sharing_platform.machines import pages as machine_pages
+from sharing_platform.machines import pictures_api as machine_pictures_api
 from sharing_platform.machines.events import OfferWithdrawn
 from sharing_platform.machines.index import machine_index
 from sharing_platform.machines.offers import withdraw_all
@@ -112,12 +115,14 @@ ROUTERS = (
     machines_api.offers_router,
     bookings_api.offer_requests,
     machines_api.machines_router,
+    machine_pictures_api.router,
     bookings_api.router,
     agreements_api.router,
     proposals_api.router,
     document_pages.router,
     confirmation_api.router,
     listings_api.router,
+    listing_pictures_api.router,
     bookings_api.listing_requests,
     waiting_api.router,
     wanted_api.router,
@@ -145,6 +150,7 @@ ROUTERS = (
     factory_pages.router,
     live_pages.router,
     listing_pages.router,
+    listing_picture_pages.router,
     wanted_pages.router,
     unified_search_pages.router,
     certificates_pages.router,
@@ -177,7 +183,7 @@ for _router in ROUTERS:
     _ROUTES.include_router(_router)
 
 _TAKES_FILES = re.compile(
-    r"/(offers|listings)/[^/]+|/machines/[^/]+/[^/]+/pictures|(/api/v1)?/bookings/[^/]+/(messages|attachments)"
+    r"/(offers|listings)/[^/]+|(/api/v1)?/(machines/[^/]+/[^/]+|listings/[^/]+)/pictures|(/api/v1)?/bookings/[^/]+/(messages|attachments)"
 )
 """The paths to which files are sent."""
 

@@ -131,6 +131,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "AppealIn": {"text": "We have another machine of this kind."},
     "AnswerIn": {"outcome": "reversed", "text": "It can be seen at the factory."},
     "FeedIn": {"subject": "provider"},
+    "PictureIn": {"alt": "The table, from the operator's side"},
+    "PictureOrder": {"pictures": ["6fd79b60-520c-49dd-9b2d-04ff38f2a0e3"]},
 }  # fmt: skip
 """An example of each request, by the name of its model. Tests send every one of them."""
 

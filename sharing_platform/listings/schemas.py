@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from sharing_platform.listings.details import EquipmentDetails, KnowHowDetails, OperatorDetails, TrainingDetails
+from sharing_platform.pictures.schemas import PictureOut
 from sharing_platform.schemas import ApiModel, Euros, LongText, Moment, Name, Title
 from sharing_platform.search.schemas import Reason
 
@@ -103,6 +104,7 @@ class _ListingOut(ApiModel):
     places: int | None
     places_left: int | None
     given_with: list[GiverOut]
+    pictures: Annotated[list[PictureOut], Field(description="Of equipment.")]
     status: Literal["open", "closed"]
     changed: datetime
     distance_km: float | None = None

@@ -16,6 +16,8 @@ from sharing_platform.listings.schemas import GiverOut, ListingIn, ListingOut
 from sharing_platform.occupancy import Occupancy
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.permissions import Actor
+from sharing_platform.pictures.schemas import PictureOut
+from sharing_platform.pictures.service import shown_pictures
 from sharing_platform.search.ranking import PreparedCriteria
 from sharing_platform.search.schemas import Reason
 
@@ -61,7 +63,8 @@ def answer_giving(context: PlatformContext, actor: Actor, listing_id: str, agree
 def listings_out(session: Session, occupancy: Occupancy, found: list[FoundListing]) -> list[ListingOut]:
     """As the API shows them."""
     taken = occupancy.places_taken(session, [one.listing.id for one in found])
-    return [_listing_out(session, one, taken.get(one.listing.id, 0)) for one in found]
+    pictures = shown_pictures(session, [one.listing.id for one in found])
+    return [_listing_out(session, one, taken.get(one.listing.id, 0), pictures.get(one.listing.id, [])) for one in found]
 
 
 def listing_out(session: Session, occupancy: Occupancy, found: FoundListing) -> ListingOut:
@@ -84,7 +87,7 @@ def _places_left(one: FoundListing, taken: int) -> int | None:
     return max(0, one.listing.places - taken) if one.listing.places is not None else None
 
 
-def _listing_out(session: Session, one: FoundListing, taken: int) -> ListingOut:
+def _listing_out(session: Session, one: FoundListing, taken: int, pictures: list[PictureOut]) -> ListingOut:
     listing = one.listing
     givers = records.givers(session, listing.id) if listing.kind == "training" else []
     return _OUT.validate_python(
@@ -92,7 +95,7 @@ def _listing_out(session: Session, one: FoundListing, taken: int) -> ListingOut:
             "id": listing.id, "organisation": one.owner.id, "organisation_name": one.owner.name, "kind": listing.kind,
             "title": listing.title, "description": listing.description, "start": listing.start, "end": listing.end,
             "price": listing.price, "price_unit": listing.price_unit, "places": listing.places,
-            "places_left": _places_left(one, taken), "details": listing.details, "status": listing.status, "changed": listing.changed,
+            "places_left": _places_left(one, taken), "details": listing.details, "pictures": pictures, "status": listing.status, "changed": listing.changed,
             "given_with": [
                 GiverOut(organisation=own.id, name=own.name, agreed=agreed) for own, agreed in givers if agreed
             ],

@@ -11,19 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sharing_platform.machines.anonymity import cell_of, public_details, public_process, public_title
-from sharing_platform.machines.models import Machine, MachinePicture, Offer
+from sharing_platform.machines.models import Machine, Offer
 from sharing_platform.organisations.models import Organisation
+from sharing_platform.pictures.schemas import PictureOut
+from sharing_platform.pictures.service import shown_pictures
 from sharing_platform.search.index import SearchIndex
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.ranking import SearchDocument, document_of
-
-
-@dataclass(frozen=True)
-class Picture:
-    """The first picture of a machine, and what it shows."""
-
-    id: str
-    alt: str
 
 
 @dataclass(frozen=True)
@@ -35,7 +29,7 @@ class IndexEntry:
     factory_name: str | None
     machine: str
     document: SearchDocument
-    picture: Picture | None = None
+    picture: PictureOut | None = None
 
     @property
     def path(self) -> str:
@@ -88,31 +82,27 @@ def entry_of(offer: Offer, entries: Mapping[tuple[str, str], IndexedMachine], vi
 
 def entry_with_details(session: Session, machine: Machine, details: MachineDetails) -> IndexedMachine:
     """What would be known of a machine if its factory described it so."""
-    columns = select(MachinePicture.id, MachinePicture.alt).where(
-        MachinePicture.factory == machine.factory,
-        MachinePicture.machine == machine.machine,
-        MachinePicture.taken_down.is_(None),
-    )
-    first = session.execute(columns.order_by(MachinePicture.position, MachinePicture.id).limit(1)).first()
-    picture = Picture(first.id, first.alt) if first is not None else None
+    key = _key(machine)
+    picture = next(iter(shown_pictures(session, [key]).get(key, ())), None)
     return _entry(machine, session.get(Organisation, machine.factory), picture, details)
 
 
 def _read(session: Session) -> dict[tuple[str, str], IndexedMachine]:
     query = select(Machine, Organisation).outerjoin(Organisation, Organisation.id == Machine.factory)
-    first = select(MachinePicture.factory, MachinePicture.machine, MachinePicture.id, MachinePicture.alt)
-    pictures: dict[tuple[str, str], Picture] = {}
-    first = first.where(MachinePicture.taken_down.is_(None))
-    for one in session.execute(first.order_by(MachinePicture.position, MachinePicture.id)):
-        pictures.setdefault((one.factory, one.machine), Picture(one.id, one.alt))
+    known = session.execute(query).all()
+    pictures = shown_pictures(session, [_key(machine) for machine, _ in known])
     return {
-        (machine.factory, machine.machine): _entry(machine, factory, pictures.get((machine.factory, machine.machine)))
-        for machine, factory in session.execute(query)
+        (machine.factory, machine.machine): _entry(machine, factory, next(iter(pictures.get(_key(machine), ())), None))
+        for machine, factory in known
     }
 
 
+def _key(machine: Machine) -> str:
+    return f"{machine.factory}/{machine.machine}"
+
+
 def _entry(
-    machine: Machine, factory: Organisation | None, picture: Picture | None, described: MachineDetails | None = None
+    machine: Machine, factory: Organisation | None, picture: PictureOut | None, described: MachineDetails | None = None
 ) -> IndexedMachine:
     """`described`: instead of what its factory has said of it."""
     name = factory.name if factory else machine.factory

@@ -11,10 +11,8 @@ from sqlalchemy import (
     Boolean,
     Float,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     Integer,
-    LargeBinary,
     Numeric,
     String,
     false,
@@ -154,28 +152,3 @@ class KeptHours(Base):
     machine: Mapped[str] = mapped_column(String(63))
     start: Mapped[datetime] = mapped_column(UtcDateTime)
     end: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class MachinePicture(Base):
-    """A picture of a machine, made anew from what was uploaded, in three sizes as WebP and once, as JPEG, for programs that show links. They are kept in the
-    database, as attachments are: every process reads the same ones, and a backup has them."""
-
-    __tablename__ = "machine_picture"
-    __table_args__ = (
-        ForeignKeyConstraint(["factory", "machine"], ["machine.factory", "machine.machine"]),
-        Index("machine_picture_by_machine", "factory", "machine", "position"),
-    )
-
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    factory: Mapped[str] = mapped_column(String(63))
-    machine: Mapped[str] = mapped_column(String(63))
-    position: Mapped[int] = mapped_column(Integer)
-    alt: Mapped[str] = mapped_column(String(200))
-    """What it shows, for whoever cannot see it; empty where it adds nothing to the title."""
-    added: Mapped[datetime] = mapped_column(UtcDateTime)
-    taken_down: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """When the region hid it from all but its factory."""
-    small: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
-    medium: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
-    large: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
-    preview: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)

@@ -19,7 +19,7 @@ from sharing_platform.database import read_session
 from sharing_platform.errors import NotFoundError
 from sharing_platform.machines import service
 from sharing_platform.machines.choices import Choice, FurtherChoice, choice_of, together
-from sharing_platform.machines.index import IndexEntry, Picture, entry_of, entry_with_details, get_machine_index
+from sharing_platform.machines.index import IndexEntry, entry_of, entry_with_details, get_machine_index
 from sharing_platform.machines.machine_results import free_by_day, machines_in_order
 from sharing_platform.machines.models import OPEN, Machine, Offer
 from sharing_platform.machines.offer_order import OfferResults, RankedOffer
@@ -144,9 +144,7 @@ def _machine_page(page: PageRequest, session: Session, shown: MachineOut) -> HTM
         similar=_similar(page, session, shown),
         scroll_time=_scroll_time(page, found),
         about=_about(page, shown),
-        first_picture=Picture(shown.pictures[0].path.rpartition("/")[2], shown.pictures[0].alt)
-        if shown.pictures
-        else None,
+        first_picture=shown.pictures[0] if shown.pictures else None,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from sharing_platform.machines.public_state import PublicState
+from sharing_platform.pictures.schemas import PictureOut
 from sharing_platform.schemas import ApiModel, Euros, Moment, Name, OneLine
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.schemas import Reason
@@ -159,18 +160,6 @@ class MachineIn(ApiModel):
     now: LiveState = "not_shown"
     since: Moment | None = None
     anonymous: Annotated[bool | None, Field(description=_ANONYMOUS)] = None
-
-
-class PictureIn(ApiModel):
-    """What a picture shows, for whoever cannot see it."""
-
-    alt: Annotated[OneLine, Field(max_length=200)] = ""
-
-
-class PictureOut(PictureIn):
-    """`path`: of the picture on the platform, without its size: `small`, `medium` and `large` are WebP, `preview` is a JPEG."""
-
-    path: str
 
 
 class MachineOut(ApiModel):

@@ -15,7 +15,7 @@ from sharing_platform.errors import NotFoundError
 from sharing_platform.etags import check_match
 from sharing_platform.machines import offers
 from sharing_platform.machines.index import IndexEntry, MachineIndex
-from sharing_platform.machines.models import OPEN, Machine, MachinePicture, Offer
+from sharing_platform.machines.models import OPEN, Machine, Offer
 from sharing_platform.machines.offer_order import RankedOffer
 from sharing_platform.machines.offer_search import machine_visible
 from sharing_platform.machines.public_state import PublicState, public_state
@@ -30,12 +30,12 @@ from sharing_platform.machines.schemas import (
     OfferIn,
     OfferOut,
     OfferTerms,
-    PictureOut,
     SuggestionOut,
 )
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.permissions import Actor, organisation_of, viewer_of
+from sharing_platform.pictures.service import shown_pictures
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.parameters import PARAMETERS
 from sharing_platform.search.schemas import Reason
@@ -147,21 +147,11 @@ def machine_shown(
         since=state.since,
         as_of=state.as_of,
         details=entry.document.details.model_copy(update=hidden),
-        pictures=_pictures(session, known) if entry.factory is not None else [],
+        pictures=shown_pictures(session, [entry.key]).get(entry.key, []) if entry.factory is not None else [],
         kept=record.kept if record is not None else None,
         cancelled=record.cancelled if record is not None else None,
         not_free=record.not_free if record is not None else None,
     )
-
-
-def _pictures(session: Session, machine: Machine) -> list[PictureOut]:
-    columns = select(MachinePicture.id, MachinePicture.alt).where(
-        MachinePicture.factory == machine.factory,
-        MachinePicture.machine == machine.machine,
-        MachinePicture.taken_down.is_(None),
-    )
-    found = session.execute(columns.order_by(MachinePicture.position, MachinePicture.id))
-    return [PictureOut(path=f"/pictures/{one.id}", alt=one.alt) for one in found]
 
 
 @dataclass(frozen=True)

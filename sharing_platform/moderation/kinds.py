@@ -27,7 +27,8 @@ KINDS: Mapping[str, Kind] = {
 }
 """By the name under which reports and decisions keep them."""
 _WITH_PARTS = (
-    (page_kinds.MACHINE_PAGE, picture_kinds.parts_seen),
+    (page_kinds.MACHINE_PAGE, picture_kinds.of_machine),
+    (page_kinds.LISTING_PAGE, picture_kinds.of_listing),
     (booking_kinds.BOOKING_PAGE, booking_kinds.parts_seen),
 )
 """Pages on which single things can be reported, and what finds those that the visitor sees."""

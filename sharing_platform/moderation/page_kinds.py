@@ -109,5 +109,7 @@ MACHINE = Kind(
     _machine_content,
     _hide_machine,
 )
-LISTING = Kind(((re.compile(rf"/listings/(?P<id>{UUID})"), _listing_seen),), _listing_content, _hide_listing)
+LISTING_PAGE = re.compile(rf"/listings/(?P<id>{UUID})")
+
+LISTING = Kind(((LISTING_PAGE, _listing_seen),), _listing_content, _hide_listing)
 NOTICE = Kind(((re.compile(rf"/wanted/(?P<id>{UUID})"), _notice_seen),), _notice_content, _hide_notice)

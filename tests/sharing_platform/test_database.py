@@ -121,6 +121,28 @@ def test_the_newest_revision_can_be_undone(filled_url: str) -> None:
     engine.dispose()
 
 
+def test_pictures_of_machines_are_kept_with_those_of_listings(filled_url: str) -> None:
+    engine = create_engine(filled_url)
+    with engine.begin() as connection:
+        migrate(connection)
+        factory, machine = connection.execute(text("SELECT factory, machine FROM machine")).first() or ("", "")
+        kept = {"id": "p1", "position": 0, "alt": "De tafel", "added": NOON.replace(tzinfo=None), "sizes": b"picture"}
+        connection.execute(
+            text(
+                "INSERT INTO picture (id, subject, position, alt, added, small, medium, large, preview)"
+                " VALUES (:id, :subject, :position, :alt, :added, :sizes, :sizes, :sizes, :sizes)"
+            ),
+            kept | {"subject": f"{factory}/{machine}"},
+        )
+        downgrade(connection, "0030")
+        before = connection.execute(text("SELECT factory, machine, alt FROM machine_picture")).all()
+        assert [tuple(one) for one in before] == [(factory, machine, "De tafel")]
+        migrate(connection)
+        after = connection.execute(text("SELECT subject, alt FROM picture")).all()
+        assert [tuple(one) for one in after] == [(f"{factory}/{machine}", "De tafel")]
+    engine.dispose()
+
+
 def downgrade(connection: Connection, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(files("sharing_platform") / "migrations"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from html import unescape
 from typing import Any
 
 import httpx2
@@ -11,8 +12,8 @@ import pytest
 from PIL import Image
 
 from sharing_platform.errors import InvalidError
-from sharing_platform.machines.pictures import WIDTHS, picture_sizes
 from sharing_platform.organisations.permissions import Kind, Role
+from sharing_platform.pictures.contents import WIDTHS, picture_sizes
 from tests.sharing_platform.conftest import Platform
 
 PATH = "/machines/hal-2/mill-1/pictures"
@@ -65,6 +66,7 @@ def _bomb() -> bytes:
         (drawn("PNG", size=(300, 100)), "picture_small"), (_bomb(), "picture_size"), (b"\xff\xd8\xff" + bytes(10_000_001), "picture_size"),
         (drawn("GIF"), "picture_kind"),
     ],
+    ids=["empty", "svg", "cut", "small", "bomb", "long", "gif"],
 )  # fmt: skip
 def test_what_is_no_picture_is_refused(content: bytes, code: str) -> None:
     with pytest.raises(InvalidError, match=code):
@@ -92,7 +94,7 @@ def test_people_add_order_describe_and_remove_pictures(platform: Platform) -> No
     planner.post(f"{PATH}/{second.rpartition('/')[2]}", data={"what": "first"})
     planner.post(f"{PATH}/{second.rpartition('/')[2]}", data={"alt": "Vijf assen"})
     shown = platform.anyone.get("/api/v1/machines/hal-2/mill-1").json()["pictures"]
-    assert shown == [{"path": second, "alt": "Vijf assen"}, {"path": first, "alt": "De tafel"}]
+    assert [(one["path"], one["alt"]) for one in shown] == [(second, "Vijf assen"), (first, "De tafel")]
     assert f"{second}/small" in platform.anyone.get("/").text
     assert add(planner, *[small] * 5).status_code == 303
     too_many = add(planner, small, small)
@@ -145,3 +147,106 @@ def test_a_factory_has_a_page_of_what_it_shows_under_its_name(platform: Platform
     assert platform.anyone.get("/factories/hal-2").status_code == 404
     assert platform.somebody("m@other.be", "other").get("/factories/hal-2").status_code == 200
     assert platform.anyone.get("/factories/none").status_code == 404
+
+
+EQUIPMENT = {
+    "kind": "equipment", "title": "Rolbank", "start": "2026-03-01T00:00:00Z", "end": "2026-12-31T00:00:00Z", "details": {"use": "loan", "place": "Genk"},
+    "price": "40", "price_unit": "day",
+}  # fmt: skip
+
+
+def things(platform: Platform) -> dict[str, tuple[httpx2.Client, str]]:
+    """Of each kind of thing that has pictures its owner and the path of its page."""
+    platform.machine("mill-1", "Freesbank", process="milling")
+    platform.offer(price_per_hour="60")
+    owner = platform.somebody("p@hal.be", "hal-2", Role.PLANNER, Kind.FACTORY)
+    listing = owner.post("/api/v1/listings", json=EQUIPMENT).json()["id"]
+    return {"machine": (owner, "/machines/hal-2/mill-1"), "equipment": (owner, f"/listings/{listing}")}
+
+
+def upload(client: httpx2.Client, path: str, *contents: bytes, alt: str = "") -> httpx2.Response:
+    files = [("files", ("a.jpg", content, "image/jpeg")) for content in contents]
+    return client.post(f"/api/v1{path}/pictures", data={"alt": alt}, files=files)
+
+
+@pytest.mark.parametrize("kind", ["machine", "equipment"])
+def test_programs_upload_list_order_describe_and_delete_pictures(platform: Platform, kind: str) -> None:
+    owner, path = things(platform)[kind]
+    small = drawn(size=(300, 240))
+    made = upload(owner, path, small, small, alt="De tafel")
+    assert made.status_code == 201, made.text
+    first, second = made.json()["pictures"]
+    assert first["alt"] == "De tafel"
+    assert SECRET not in platform.anyone.get(f"{first['path']}/preview").content
+    assert owner.get(f"/api/v1{path}/pictures").json() == made.json()
+    ordered = owner.put(f"/api/v1{path}/pictures", json={"pictures": [second["id"], first["id"]]}).json()["pictures"]
+    assert [one["id"] for one in ordered] == [second["id"], first["id"]]
+    owner.put(f"/api/v1{path}/pictures/{second['id']}", json={"alt": "Vooraan"})
+    shown = platform.anyone.get(f"/api/v1{path}").json()["pictures"]
+    assert [one["alt"] for one in shown] == ["Vooraan", "De tafel"]
+    for wrong in ([first["id"]], [first["id"], first["id"]], [first["id"], second["id"], "x"]):
+        assert owner.put(f"/api/v1{path}/pictures", json={"pictures": wrong}).json()["code"] == "picture_order"
+    assert owner.delete(f"/api/v1{path}/pictures/{first['id']}").json()["pictures"] == [shown[0]]
+    assert upload(owner, path, *[small] * 4).status_code == 201
+    assert upload(owner, path, *[small] * 4).json()["code"] == "too_many_pictures"
+    assert upload(owner, path, b"no picture").status_code == 422
+    assert owner.post(f"/api/v1{path}/pictures", data={"alt": "x"}).status_code == 422
+    other = platform.somebody("x@hal.be", "hal-3")
+    for answer in (
+        upload(other, path, small),
+        other.get(f"/api/v1{path}/pictures"),
+        other.put(f"/api/v1{path}/pictures", json={"pictures": []}),
+        other.put(f"/api/v1{path}/pictures/{second['id']}", json={"alt": "x"}),
+        other.delete(f"/api/v1{path}/pictures/{second['id']}"),
+    ):
+        assert answer.status_code == 404, answer.url
+
+
+def test_equipment_has_pictures_on_its_page_and_its_card(platform: Platform) -> None:
+    owner, path = things(platform)["equipment"]
+    sent = owner.post(f"{path}/pictures", data={"alt": "Links"}, files={"files": ("a.jpg", drawn(), "image/jpeg")})
+    assert sent.status_code == 303
+    assert f'href="{path}/pictures"' in owner.get(path).text
+    picture = platform.anyone.get(f"/api/v1{path}").json()["pictures"][0]["path"]
+    assert f'src="{picture}/medium"' in platform.anyone.get(path).text
+    assert f'src="{picture}/small"' in platform.anyone.get("/listings").text
+    assert platform.anyone.get(f"{picture}/small").headers["content-type"] == "image/webp"
+    assert platform.anyone.get(f"/pictures/{picture.rpartition('/')[2]}/small").status_code == 404
+    owner.delete(f"/api/v1{path}")
+    assert platform.anyone.get(f"{picture}/small").status_code == 404, "what is closed is not shown"
+    assert owner.get(f"{picture}/small").status_code == 200
+    course = {"kind": "training", "title": "Frezen", "places": 4, "start": EQUIPMENT["start"], "end": EQUIPMENT["end"]}
+    training = owner.post("/api/v1/listings", json=course).json()["id"]
+    assert upload(owner, f"/listings/{training}", drawn()).status_code == 404
+    assert owner.get(f"/listings/{training}/pictures").status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["offer", "equipment"])
+def test_links_to_offers_and_listings_show_what_they_are_about(platform: Platform, kind: str) -> None:
+    owner, path = things(platform)["machine" if kind == "offer" else kind]
+    picture = upload(owner, path, drawn()).json()["pictures"][0]["path"]
+    if kind == "offer":
+        path = f"/offers/{platform.anyone.get('/api/v1/offers').json()['offers'][0]['id']}"
+    head = unescape(platform.anyone.get(path).text.partition("</head>")[0])
+    title, about = {
+        "offer": ("Freesbank", ("frezen · hal-2 · ", "15:00", "60,00")),
+        "equipment": ("Rolbank", ("Toestel · uit te lenen · ", "hal-2 · Genk · ", "40,00")),
+    }[kind]
+    assert f'<meta property="og:title" content="{title}">' in head
+    said = re.findall(r'<meta property="og:description" content="([^"]*)">', head)[0]
+    assert all(one in said for one in about), said
+    assert f'<meta property="og:image" content="{platform.url}{picture}/preview">' in head
+    assert f'<meta property="og:url" content="{platform.url}{path}">' in head
+
+
+def test_a_link_to_an_anonymous_offer_says_no_more_than_its_page(platform: Platform) -> None:
+    platform.machine("zonderling", "Zonderling", anonymous=True)
+    platform.offer("o1", machine="zonderling", anonymous=True)
+    owner = platform.somebody("p@hal.be", "hal-2", Role.PLANNER, Kind.FACTORY)
+    upload(owner, "/machines/hal-2/zonderling", drawn())
+    path = f"/offers/{platform.anyone.get('/api/v1/offers').json()['offers'][0]['id']}"
+    head = platform.anyone.get(path).text.partition("</head>")[0]
+    assert "og:title" in head
+    assert "og:image" not in head
+    assert "hal-2" not in head.casefold()
+    assert "zonderling" not in head.casefold()

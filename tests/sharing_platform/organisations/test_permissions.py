@@ -39,7 +39,7 @@ ASK_API = {"POST /api/v1/offers/{offer_id}/booking", "POST /api/v1/listings/{lis
 """For guests too, who have to say who they are."""
 
 PUBLIC_PAGES = {
-    "GET /", "GET /compare", "GET /pictures/{picture_id}/{size}", "GET /factories/{factory}", "GET /parts/calendar", "GET /parts/machines", "GET /parts/offers", "GET /offers/{offer_id}", "GET /offers/{offer_id}/choice", "POST /offers/{offer_id}", "GET /live",
+    "GET /", "GET /compare", "GET /pictures/{picture_id}/{size}", "GET /listings/{listing_id}/pictures/{picture_id}/{size}", "GET /factories/{factory}", "GET /parts/calendar", "GET /parts/machines", "GET /parts/offers", "GET /offers/{offer_id}", "GET /offers/{offer_id}/choice", "POST /offers/{offer_id}", "GET /live",
     "GET /machines/{factory}/{machine}", "GET /machines/{alias}", "GET /listings", "GET /listings/{listing_id}", "POST /listings/{listing_id}",
     "GET /wanted", "GET /search", "GET /certificates", "GET /certificates/{number}", "GET /certificates/{number}/document", "GET /make", "GET /wanted/{search_id}", "GET /register", "POST /register", "GET /sign-in", "POST /sign-in", "POST /sign-in/passkey", "GET /sign-in/with/{provider}", "GET /sign-in/with/{provider}/back", "POST /sign-out",
     "GET /styleguide", "GET /report", "GET /about", "GET /contact", "GET /privacy", "GET /terms", "GET /unsubscribe/{token}", "POST /unsubscribe/{token}", "GET /account/address/{secret}", "GET /account/new-address", "POST /account/new-address", "POST /report", "GET /reports/{token}", "GET /report/status", "POST /report/status", "GET /transparency", "GET /forgotten", "POST /forgotten", "GET /welcome/{secret}", "GET /welcome", "POST /welcome", "GET /confirm/{secret}", "GET /confirm", "POST /confirm", "GET /calendar/{secret}.ics",
@@ -51,6 +51,7 @@ PAGES = {
     "GET /machines/{factory}/{machine}/edit": Right.OFFER, "POST /machines/{factory}/{machine}/edit": Right.OFFER,
     "GET /machines/{factory}/{machine}/pictures": Right.OFFER, "POST /machines/{factory}/{machine}/pictures": Right.OFFER, "POST /machines/{factory}/{machine}/pictures/{picture_id}": Right.OFFER,
     "GET /parts/calendar/own": Right.READ, "GET /machines/{factory}/{machine}/hours": Right.OFFER, "POST /machines/{factory}/{machine}/hours/keep": Right.OFFER, "POST /machines/{factory}/{machine}/hours/offer": Right.OFFER, "POST /machines/{factory}/{machine}/hours/release": Right.OFFER, "POST /machines/{factory}/{machine}/hours/withdraw": Right.OFFER, "GET /listings/new": Right.LIST, "POST /listings/new": Right.LIST, "GET /listings/{listing_id}/edit": Right.LIST,
+    "GET /listings/{listing_id}/pictures": Right.LIST, "POST /listings/{listing_id}/pictures": Right.LIST, "POST /listings/{listing_id}/pictures/{picture_id}": Right.LIST,
     "POST /listings/{listing_id}/edit": Right.LIST, "POST /listings/{listing_id}/close": Right.LIST,
     "POST /listings/{listing_id}/waiting": Right.ASK, "POST /listings/{listing_id}/waiting/leave": Right.ASK, "POST /listings/{listing_id}/waiting/confirm": Right.ASK,
     "POST /listings/{listing_id}/giving": Right.LIST, "GET /wanted/new": Right.ASK, "POST /wanted/new": Right.ASK,
