@@ -11,7 +11,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from analytics.api import explanations, machines, publishing, reports, server
+from analytics.api import calendars, explanations, machines, publishing, reports, server
 from analytics.api.context import AnalyticsContext
 from analytics.control_room import page as control_room
 from stores import StoreRefusedError, StoreUnavailableError
@@ -28,6 +28,7 @@ for _router in (
     reports.router,
     publishing.router,
     explanations.router,
+    calendars.router,
     server.router,
     server.metrics_router,
     control_room.router,

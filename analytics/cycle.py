@@ -100,7 +100,7 @@ class Analytics:
         self._taken: tuple[Alert, ...] = ()
         self._last: tuple[Snapshot, Fitted | None, tuple[Outlook, ...]] | None = None
         self._costs: tuple[datetime, list[PromiseCost]] | None = None
-        self.planned = PlannedPeriods((), {})
+        self.planned = PlannedPeriods()
 
     def run_cycle(self) -> CycleResult:
         """Run a round. Raises StoreUnavailableError; the next round catches up. If the platform is unavailable, the

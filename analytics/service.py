@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from analytics.cycle import Analytics, CycleResult, Explanation
 from analytics.forecast.promise_cost import PromiseCost
 from analytics.history.newest_states import NewestStates
+from analytics.policy.calendar_feeds import FeedReport
 from analytics.policy.policy import Policy
 from analytics.policy.vetoes import Veto
 from analytics.publishing.alerts import Alert
@@ -98,6 +99,10 @@ class AnalyticsService:
     def promise_costs(self) -> list[PromiseCost]:
         """As `Analytics.promise_costs`; takes seconds after each fit."""
         return self._analytics.promise_costs()
+
+    def calendars(self) -> tuple[FeedReport, ...]:
+        """What the calendars said at the last round."""
+        return self._analytics.planned.feeds
 
     async def set_kill_switch(self, on: bool, person: str | None = None) -> None:
         """Set the kill switch and request a round. Raises PlatformUnavailableError; the switch is set nevertheless."""

@@ -15,6 +15,7 @@ from telemetry import UserError
 from vrijloop.commands import (
     analytics,
     backup,
+    calendars,
     control_room,
     dashboards,
     demo,
@@ -54,6 +55,7 @@ app.command()(platform.platform_invite)
 app.command()(platform.platform_migrate)
 app.add_typer(publishing.approvals_app, name="approvals")
 app.add_typer(control_room.app, name="control-room")
+app.add_typer(calendars.app, name="calendars")
 app.command()(demo.demo)
 app.command()(demo.simulate)
 app.command()(server.server)

@@ -1,21 +1,27 @@
-"""Planned busy time from the policy and from iCalendar feeds. If a feed cannot be read, its last good copy is used
-and a warning logged."""
+"""Planned busy time from the policy and from calendar feeds. If a feed cannot be read, its last good copy is used and a warning logged."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import httpx2
-import icalendar
-import recurring_ical_events
 
+from analytics.i18n import texts
+from analytics.policy.calendar_events import (
+    UNREADABLE,
+    CalendarError,
+    CalendarReading,
+    SkippedEvent,
+    SkipReason,
+    read_calendar,
+)
+from analytics.policy.machine_names import MachineNames
 from analytics.policy.policy import CalendarFeed, PlannedPeriod, Policy
 from analytics.policy.slot import BusyHours
 
@@ -23,23 +29,61 @@ _log = logging.getLogger(__name__)
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # at INFO it logs whole URLs, which may contain secrets
 
 MAX_FEED_BYTES = 10 * 1024 * 1024
-MAX_EVENTS = 20_000
 _TIMEOUT_S = 10.0
-_FREE = ("TRANSPARENT",)
-_CANCELLED = ("CANCELLED",)
+
+
+@dataclass(frozen=True)
+class FeedProblem:
+    """Why a feed cannot be read now."""
+
+    code: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def written(self, language: str) -> str:
+        return texts(language)[f"calendar_problem_{self.code}"].format(**self.values)
 
 
 class FeedError(Exception):
-    """A feed cannot be used; the message says which and why."""
+    """A feed cannot be read."""
+
+    def __init__(self, code: str, **values: object) -> None:
+        super().__init__(code)
+        self.problem = FeedProblem(code, values)
+
+
+@dataclass(frozen=True)
+class FeedReport:
+    """What a feed said at the last reading. `problem`: why it could not be read; then its last good copy, of `copied_at`, was used, or nothing where
+    there is none."""
+
+    feed: CalendarFeed
+    periods: tuple[PlannedPeriod, ...] = ()
+    skipped: tuple[SkippedEvent, ...] = ()
+    problem: FeedProblem | None = None
+    copied_at: datetime | None = None
+
+    @property
+    def source(self) -> str:
+        return redacted(self.feed.source)
+
+    @property
+    def reasons(self) -> Mapping[SkipReason, int]:
+        """How many events were skipped for each reason."""
+        return Counter(one.reason for one in self.skipped)
+
+    @property
+    def misses_work(self) -> bool:
+        """Whether planned time may be missing: of events that cannot be read, or because none of many names a machine."""
+        names_none = "no_machine" in self.reasons and not self.periods
+        return self.problem is not None or names_none or not UNREADABLE.isdisjoint(self.reasons)
 
 
 @dataclass(frozen=True)
 class PlannedPeriods:
-    """Planned busy times, and the problems of the feeds they come from."""
+    """Planned busy times, and what the feeds said that they come from."""
 
-    entries: tuple[PlannedPeriod, ...]
-    problems: Mapping[str, str]
-    """Problem, as a sentence, by source of the feed."""
+    entries: tuple[PlannedPeriod, ...] = ()
+    feeds: tuple[FeedReport, ...] = ()
 
     def busy(self) -> BusyHours:
         found: dict[str, list[tuple[datetime, datetime]]] = {}
@@ -54,7 +98,7 @@ class CalendarFeeds:
     def __init__(self, policy: Policy, folder: Path) -> None:
         self._policy = policy
         self._folder = folder
-        self._problems: dict[str, str] = {}
+        self._said: dict[str, str] = {}
 
     def use_policy(self, policy: Policy) -> None:
         """Read the feeds of another policy."""
@@ -63,90 +107,67 @@ class CalendarFeeds:
     def read(self, now: datetime, machines: Sequence[str]) -> PlannedPeriods:
         """Planned busy time from a day ago to a day after the horizon. Never raises: problems are in the result, and
         logged when they begin and end."""
-        entries = list(self._policy.planned)
-        problems = {}
+        found = self.look(now, machines, keep_copies=True)
+        said = {report.feed.source: sentence for report in found.feeds if (sentence := _to_log(report))}
+        for source, sentence in said.items():
+            if self._said.get(source) != sentence:
+                _log.warning("%s", sentence)
+        for source in self._said.keys() - said.keys():
+            _log.info("Calendar %s can be read again.", redacted(source))
+        self._said = said
+        return found
+
+    def look(self, now: datetime, machines: Sequence[str], keep_copies: bool = False) -> PlannedPeriods:
+        """As `read`, but logs nothing."""
+        names = MachineNames(self._policy, machines)
         start, end = now - timedelta(days=1), now + self._policy.horizon + timedelta(days=1)
+        reports = []
         for feed in self._policy.feed:
             try:
-                text = self._fetch(feed)
-                found = events(text, feed, machines, start, end, self._policy.zone)
-                self._save_copy(feed, text)
+                content = _fetch(feed)
+                reading = _parse(content, feed, names, start, end, self._policy.zone)
             except FeedError as error:
-                problems[feed.source] = str(error)
-                found = self._read_copy(feed, machines, start, end)
-            entries += found
-        for source in problems.keys() - self._problems.keys():
-            _log.warning("%s The last good copy is used.", problems[source])
-        for source in self._problems.keys() - problems.keys():
-            _log.info("Calendar %s can be read again.", redacted(source))
-        self._problems = problems
-        return PlannedPeriods(tuple(entries), problems)
-
-    def _fetch(self, feed: CalendarFeed) -> bytes:
-        try:
-            if feed.source.startswith(("https://", "http://")):
-                with httpx2.stream("GET", feed.source, timeout=_TIMEOUT_S, follow_redirects=True) as answer:
-                    answer.raise_for_status()
-                    content = b""
-                    for chunk in answer.iter_bytes():
-                        content += chunk
-                        _check_size(feed, len(content))
-                    return content
-            path = Path(feed.source.removeprefix("file://"))
-            _check_size(feed, path.stat().st_size)
-            return path.read_bytes()
-        except httpx2.HTTPStatusError as error:
-            raise FeedError(f"Calendar {redacted(feed.source)}: answered {error.response.status_code}.") from error
-        except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise FeedError(f"Calendar {redacted(feed.source)}: cannot be read ({type(error).__name__}).") from error
+                reports.append(self._from_copy(feed, names, start, end, error.problem))
+                continue
+            if keep_copies:
+                self._save_copy(feed, content)
+            reports.append(FeedReport(feed, reading.periods, reading.skipped))
+        periods = [period for report in reports for period in report.periods]
+        return PlannedPeriods((*self._policy.planned, *periods), tuple(reports))
 
     def _copy(self, feed: CalendarFeed) -> Path:
         return self._folder / f"{hashlib.sha256(feed.source.encode()).hexdigest()[:16]}.ics"
 
-    def _save_copy(self, feed: CalendarFeed, text: bytes) -> None:
+    def _save_copy(self, feed: CalendarFeed, content: bytes) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             new_copy = self._copy(feed).with_suffix(".new")
-            new_copy.write_bytes(text)
+            new_copy.write_bytes(content)
             new_copy.replace(self._copy(feed))
         except OSError as error:
             _log.warning("The copy of calendar %s cannot be saved (%s).", redacted(feed.source), error.strerror)
 
-    def _read_copy(
-        self, feed: CalendarFeed, machines: Sequence[str], start: datetime, end: datetime
-    ) -> list[PlannedPeriod]:
+    def _from_copy(
+        self, feed: CalendarFeed, names: MachineNames, start: datetime, end: datetime, problem: FeedProblem
+    ) -> FeedReport:
+        """What the last good copy says. Where there is none and the feed says so, its machines are taken for the whole time."""
+        copy = self._copy(feed)
         try:
-            return events(self._copy(feed).read_bytes(), feed, machines, start, end, self._policy.zone)
+            copied_at = datetime.fromtimestamp(copy.stat().st_mtime, UTC)
+            reading = _parse(copy.read_bytes(), feed, names, start, end, self._policy.zone)
         except (OSError, FeedError):
-            return []
+            machines = (
+                ((feed.machine,) if feed.machine else feed.machines or names.machines)
+                if feed.unclear == "block"
+                else ()
+            )
+            periods = tuple(PlannedPeriod(machine=name, start=start, end=end, what=feed.what) for name in machines)
+            return FeedReport(feed, periods, problem=problem)
+        return FeedReport(feed, reading.periods, reading.skipped, problem, copied_at)
 
 
-def events(
-    text: bytes, feed: CalendarFeed, machines: Sequence[str], start: datetime, end: datetime, zone: str
-) -> list[PlannedPeriod]:
-    """The busy times between two moments, with recurring events expanded. Raises FeedError. Pure.
-
-    If the feed names no `machine`, an event belongs to the machine whose name occurs as a word in its location or
-    summary; other events are ignored. Cancelled and transparent events (RFC 5545) are not busy time. An event
-    without times lasts the whole local day.
-    """
-    try:
-        calendar = icalendar.Calendar.from_ical(text)
-        found = recurring_ical_events.of(calendar, skip_bad_series=True).between(start, end)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise FeedError(f"Calendar {redacted(feed.source)}: is not an iCalendar file ({error}).") from error
-    if len(found) > MAX_EVENTS:
-        raise FeedError(f"Calendar {redacted(feed.source)}: has more than {MAX_EVENTS} events in the planning period.")
-    planned = []
-    for event in found:
-        if str(event.get("TRANSP", "")).upper() in _FREE or str(event.get("STATUS", "")).upper() in _CANCELLED:
-            continue
-        summary = str(event.get("SUMMARY", ""))
-        machine = feed.machine or _machine_named_in(machines, f"{event.get('LOCATION', '')} {summary}")
-        begin, stop = (_to_aware(moment, zone) for moment in (event.start, event.end))
-        if machine is not None and begin < stop:
-            planned.append(PlannedPeriod(machine=machine, start=begin, end=stop, what=feed.what))
-    return sorted(planned, key=lambda period: (period.machine, period.start))
+def skipped_text(reason: SkipReason, language: str) -> str:
+    return texts(language)[f"calendar_skipped_{reason}"]
 
 
 def redacted(source: str) -> str:
@@ -155,17 +176,47 @@ def redacted(source: str) -> str:
     return f"{scheme}://{rest.split('/')[0].rpartition('@')[2]}/…" if rest and scheme != "file" else source
 
 
-def _check_size(feed: CalendarFeed, size: int) -> None:
+def _to_log(report: FeedReport) -> str | None:
+    """Without the titles of events: they may name customers."""
+    if report.problem is not None:
+        instead = "The last good copy is used." if report.copied_at is not None else "There is no copy of it yet."
+        return f"Calendar {report.source}: {report.problem.written('en')} {instead}"
+    if not report.misses_work:
+        return None
+    said = "; ".join(f"{count} × {skipped_text(reason, 'en')}" for reason, count in sorted(report.reasons.items()))
+    return (
+        f"Calendar {report.source}: planned work may be missing: {said}. `vrijloop calendars check` lists the events."
+    )
+
+
+def _fetch(feed: CalendarFeed) -> bytes:
+    try:
+        if feed.source.startswith(("https://", "http://")):
+            with httpx2.stream("GET", feed.source, timeout=_TIMEOUT_S, follow_redirects=True) as answer:
+                answer.raise_for_status()
+                content = b""
+                for chunk in answer.iter_bytes():
+                    content += chunk
+                    _check_size(len(content))
+                return content
+        path = Path(feed.source.removeprefix("file://"))
+        _check_size(path.stat().st_size)
+        return path.read_bytes()
+    except httpx2.HTTPStatusError as error:
+        raise FeedError("answered", status=error.response.status_code) from error
+    except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise FeedError("not_read", why=type(error).__name__) from error
+
+
+def _check_size(size: int) -> None:
     if size > MAX_FEED_BYTES:
-        raise FeedError(f"Calendar {redacted(feed.source)}: is larger than {MAX_FEED_BYTES // 2**20} MB.")
+        raise FeedError("too_large", most=MAX_FEED_BYTES // 2**20)
 
 
-def _machine_named_in(machines: Sequence[str], text: str) -> str | None:
-    words = set(re.findall(r"[a-z0-9_-]+", text.lower()))
-    return next((machine for machine in machines if machine in words), None)
-
-
-def _to_aware(value: date | datetime, zone: str) -> datetime:
-    if not isinstance(value, datetime):
-        return datetime.combine(value, time(0), ZoneInfo(zone))
-    return value if value.tzinfo is not None else value.replace(tzinfo=ZoneInfo(zone))
+def _parse(
+    content: bytes, feed: CalendarFeed, names: MachineNames, start: datetime, end: datetime, zone: str
+) -> CalendarReading:
+    try:
+        return read_calendar(content, feed, names, start, end, zone)
+    except CalendarError as error:
+        raise FeedError(error.code, **error.values) from error

@@ -200,20 +200,30 @@ class PlannedPeriod(BaseModel):
 
 
 class CalendarFeed(BaseModel):
-    """An iCalendar file or URL whose events are planned busy time: of `machine`, or of the machine that an event
-    names in its location or summary."""
+    """An iCalendar file or URL whose events are planned busy time: of `machine`, or of the machines that an event names, of `machines` alone if there
+    are any. `unclear`: whether events that cannot be placed in time, or name no machine, are only shown or block what they may be about."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: Annotated[str, Field(min_length=1, max_length=1000)]
     machine: Name | None = None
+    machines: Annotated[tuple[Name, ...], Field(max_length=1000)] = ()
     what: str = NOT_NAMED
+    ignore_free: bool = False
+    unclear: Literal["show", "block"] = "show"
+
+    @model_validator(mode="after")
+    def _of_one_or_several(self) -> Self:
+        if self.machine is not None and self.machines:
+            raise PydanticCustomError("machine_and_machines", "write either `machine` or `machines`")
+        return self
 
 
 class MachineTable(MachinePolicy):
-    """The table of one machine: its exceptions, and the group it belongs to."""
+    """The table of one machine: its exceptions, the group it belongs to, and what else calendars call it."""
 
     group: Name | None = None
+    aliases: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=100)], ...], Field(max_length=20)] = ()
 
 
 class Policy(MachinePolicy):
@@ -256,5 +266,5 @@ class Policy(MachinePolicy):
         merged = {name: getattr(self, name) for name in MachinePolicy.model_fields}
         for table in (self.group[group] if group is not None else None, own_table):
             if table is not None:
-                merged |= {name: getattr(table, name) for name in table.model_fields_set if name != "group"}
+                merged |= {name: getattr(table, name) for name in table.model_fields_set if name in merged}
         return MachinePolicy.model_construct(**merged)

@@ -39,7 +39,17 @@ def test_every_text_is_used() -> None:
     """Names of states and losses, reasons, alerts, errors of policies and who answered are put together from a code."""
     sources = [*ROOM.rglob("*.html"), *ROOM.rglob("*.js"), *ROOM.parent.rglob("*.py")]
     used = "\n".join(path.read_text(encoding="utf-8") for path in sources if "chart-" not in path.name)
-    put_together = ("state_", "loss_", "why_", "alert_", "policy_", "approved_", "refused_")
+    put_together = (
+        "calendar_problem_",
+        "calendar_skipped_",
+        "state_",
+        "loss_",
+        "why_",
+        "alert_",
+        "policy_",
+        "approved_",
+        "refused_",
+    )
     for key in texts("nl"):
         assert key.startswith(put_together) or re.search(rf"\b{key}\b", used), key
 

@@ -19,12 +19,14 @@ import httpx2
 import paho.mqtt.client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
+from analytics.policy.calendar_feeds import skipped_text
 from analytics.policy.policy import Policy
 from stores import StoreUnavailableError
 from stores.configuration import DUCKDB_FILE, StoreTable, open_store, read_secret
 from telemetry import Clock, SystemClock, UserError, load_settings
 from telemetry.broker import BrokerSettings
 from telemetry.broker_client import build_client
+from vrijloop.operations.calendars import look_at_calendars
 from vrijloop.server_client import address_of, request
 from vrijloop.server_settings import ServerSettings
 
@@ -65,6 +67,7 @@ def examine(config: Path, clock: Clock) -> Iterator[Finding]:
     yield from broker(settings.mqtt, clock)
     yield from store(settings.store, settings.data_dir)
     yield from platform(settings, clock)
+    yield from calendars(settings, policy, clock)
     yield from server(settings)
     yield disk(settings.data_dir, shutil.disk_usage(_existing(settings.data_dir)))
 
@@ -280,6 +283,31 @@ def clocks(there: datetime, here: datetime) -> Finding:
             "Set both by NTP: timedatectl set-ntp true",
         )
     return Finding("clock", "ok", "This machine's clock and the platform's agree.")
+
+
+def calendars(settings: ServerSettings, policy: Policy, clock: Clock) -> Iterator[Finding]:
+    """Check that the calendars of planned work can be read and understood."""
+    for report in look_at_calendars(settings, policy, clock):
+        said = f"{report.source}: {len(report.periods)} planned periods"
+        said += "".join(f"; {count} × {skipped_text(reason, 'en')}" for reason, count in report.reasons.items())
+        if report.problem is not None:
+            level: Level = "warning" if report.copied_at is not None else "wrong"
+            copy = "Its last good copy is used." if report.copied_at is not None else "There is no earlier copy."
+            yield Finding(
+                "calendars",
+                level,
+                f"{report.source}: {report.problem.written('en')} {copy}",
+                "Correct `source` in [[feed]] of the policy, or whatever serves it.",
+            )
+        elif report.misses_work:
+            yield Finding(
+                "calendars",
+                "warning",
+                f"{said}. Planned work may be missing.",
+                '`vrijloop calendars check` lists the events. Correct them, or offer nothing of what they may be about: `unclear = "block"` in [[feed]].',
+            )
+        else:
+            yield Finding("calendars", "ok", f"{said}.")
 
 
 def server(settings: ServerSettings) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 // The control room reads the server's HTTP API: live states as server-sent events, everything else every few seconds. Updates can be paused.
 
+import { drawCalendars } from "./calendars.js";
 import { drawForecast, drawToday, drawUsed } from "./charts.js";
 import { drawCosts, explain, proposeStart } from "./explanations.js";
 import { SignedOut, ask, button, byId, draw, element, onClick } from "./page.js";
@@ -207,4 +208,5 @@ steadily(today, 30);
 steadily(forecast, 20);
 steadily(() => drawUsed(clockApart), 300);
 steadily(drawCosts, 60);
+steadily(drawCalendars, 20);
 setInterval(() => { if (!paused) showMachines(); }, 10000);

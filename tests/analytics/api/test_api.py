@@ -100,6 +100,7 @@ ROUTES: dict[str, tuple[dict[str, str], int]] = {
     "/api/v1/forecast": ({}, 404),
     "/api/v1/explanation": ({"machine": "mill-1", **SPAN}, 404),
     "/api/v1/promise-costs": ({}, 404),
+    "/api/v1/calendars": ({}, 404),
     "/api/v1/reports/gw/1": ({}, 404),
     "/api/v1/backup": ({}, 404),
     "/api/v1/timelines": ({"machine": "mill-1", **SPAN}, 200),

@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 
 from sharing_platform.app import PlatformSettings, create_app
 from telemetry import ShiftedClock
+from tests.analytics.policy.test_calendar_events import calendar
 from tests.analytics.rig import Rig, SetClock
 from tests.analytics.tables import utc
 from tests.platform_databases import sqlite_copy
@@ -61,9 +62,18 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
         (data / "store.duckdb").rename(data / "states.duckdb")
         for name, secret in (("token", TOKEN), ("platform-token", PLATFORM_TOKENS["hal-2"])):
             (folder / name).write_text(secret)
+        (folder / "orders.ics").write_bytes(
+            calendar(
+                "DTSTART:20260308T030000Z\r\nDTEND:20260308T040000Z\r\nSUMMARY:Mill 1: order 12",
+                "DTSTART:later\r\nSUMMARY:Order of a customer",
+                "DTSTART:20260303T190000Z\r\nDTEND:20260303T200000Z\r\nSUMMARY:Birthday",
+                "DTSTART:20260304T190000Z\r\nDTEND:20260304T200000Z\r\nSUMMARY:Birthday",
+            )
+        )
         (folder / "policy.toml").write_text(
             'factory = "hal-2"\nzone = "Europe/Brussels"\nholidays = ""\nnotice = "0s"\nrequired_probability = 0.5\n'
             'max_silence = "2h"\n[machine.mill-1]\napproval = "ask"\nanswer_within = "48h"\n'
+            f'[[feed]]\nsource = "{folder}/orders.ics"\n[[feed]]\nsource = "http://127.0.0.1:1/secret-3141/orders.ics"\nmachine = "mill-1"\n'
         )
         port = free_port()
         (folder / "server.toml").write_text(

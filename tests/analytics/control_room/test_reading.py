@@ -56,6 +56,27 @@ def test_the_page_speaks_the_readers_language(
     assert not re.search(wrong, shown), "percent signs"
 
 
+def test_people_see_what_in_a_calendar_does_not_count(room: Room, page: Page) -> None:
+    sign_in(page)
+    feeds = page.locator("#calendars > li")
+    expect(feeds).to_have_count(2)
+    expect(feeds.first).to_contain_text("alle machines")
+    expect(feeds.first).to_contain_text("Gepland in de komende dagen: 1")
+    expect(feeds.first.locator("li")).to_have_text(
+        [
+            "1\u00a0× zonder leesbaar begin",
+            "2\u00a0× noemt geen machine bij id, titel of alias; de eerste di 3 mrt, 20:00",
+        ]
+    )
+    expect(feeds.last).to_contain_text("mill-1 http://127.0.0.1:1/…")
+    expect(feeds.last.locator(".problem")).to_have_text(
+        "De agenda kan niet gelezen worden (ConnectError). Er is geen eerdere kopie."
+    )
+    text = room.ask("GET", "/api/v1/calendars").text
+    assert "customer" not in text, "titles may name customers"
+    assert "secret-3141" not in text
+
+
 def test_every_chart_has_its_figures_in_a_table(room: Room, page: Page) -> None:
     sign_in(page)
     for name, per_point in (("today", False), ("forecast", True), ("used", True)):

@@ -21,6 +21,7 @@ from sharing_platform.notifications.webhooks import RETRY_AFTER
 from sharing_platform.organisations.accounts import get_or_create_account
 from sharing_platform.organisations.directory import ensure_configured
 from telemetry import SystemClock, UserError
+from tests.analytics.policy.test_calendar_events import calendar
 from tests.certificates import ask_for_certificate, make_certificates
 from tests.servers import Mosquitto, free_port, serving
 from tests.vrijloop.command_line import invoke
@@ -133,6 +134,30 @@ def test_problems_are_reported(
     break_it(installation)
     found = installation.doctor(code=0 if level == "warning" else 1)
     assert any(one == level and expected in sentence for one, sentence in found[area]), found[area]
+
+
+def test_calendars_that_are_not_understood(installation: Installation) -> None:
+    """As the doctor says it, and `vrijloop calendars check` with the titles of the events."""
+    day = f"{SystemClock().now():%Y%m%d}"
+    (installation.folder / "orders.ics").write_bytes(
+        calendar(f"DTSTART:{day}T080000Z\r\nDTEND:{day}T100000Z", "DTSTART:later\r\nSUMMARY:Order of a customer")
+    )
+    (installation.folder / "policy.toml").write_text(
+        f'factory = "hal-2"\n[[feed]]\nsource = "{installation.folder}/orders.ics"\nmachine = "mill-1"\n'
+    )
+    ((level, sentence),) = installation.doctor(code=0)["calendars"]
+    assert level == "warning"
+    assert "1 planned periods; 1 × without a start that can be read. Planned work may be missing." in sentence
+    assert "customer" not in sentence
+    checked = invoke("calendars", "check", "--config", installation.config, code=1)
+    assert "orders.ics (mill-1): 1 planned period\n" in checked
+    assert "Order of a customer (no time): without a start that can be read." in checked
+    (found,) = json.loads(invoke("calendars", "check", "--json", "--config", installation.config, code=1))
+    assert [one["machine"] for one in found["periods"]] == ["mill-1"]
+    assert [(one["reason"], one["title"]) for one in found["skipped"]] == [("bad_start", "Order of a customer")]
+    (installation.folder / "orders.ics").unlink()
+    ((level, sentence),) = installation.doctor(code=1)["calendars"]
+    assert (level, "There is no earlier copy." in sentence) == ("wrong", True), sentence
 
 
 @pytest.mark.servers

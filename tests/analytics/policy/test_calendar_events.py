@@ -1,0 +1,163 @@
+"""Calendars as Outlook, Google, Kerio and ERP systems write them, and as they come when something went wrong: planned time is never lost without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analytics.policy.calendar_events import CalendarError, CalendarReading, read_calendar
+from analytics.policy.machine_names import MachineNames
+from analytics.policy.policy import CalendarFeed, Policy
+from tests.analytics.tables import utc
+
+BRUSSELS = "Europe/Brussels"
+FEEDS = Path(__file__).parent / "feeds"
+FREES, DRAAI = "frees-1", "draaibank-1"
+POLICY = Policy.model_validate(
+    {"machine": {FREES: {"aliases": ["De grote Hermle"]}, DRAAI: {"title": "CNC-draaibank"}, "boor-1": {}}}
+)
+
+
+def calendar(*bodies: str) -> bytes:
+    parts = "".join(
+        f"BEGIN:VEVENT\r\nUID:{number}\r\nDTSTAMP:20260101T000000Z\r\n{body}\r\nEND:VEVENT\r\n"
+        for number, body in enumerate(bodies)
+    )
+    return f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:test\r\n{parts}END:VCALENDAR\r\n".encode()
+
+
+def read(text: bytes, **feed: Any) -> CalendarReading:
+    options = CalendarFeed.model_validate({"source": "orders.ics", **feed})
+    return read_calendar(text, options, MachineNames(POLICY, [FREES]), utc(5), utc(13), BRUSSELS)
+
+
+def periods(reading: CalendarReading) -> list[str]:
+    return [
+        f"{one.machine} {one.start.astimezone(utc(1).tzinfo):%d %H:%M} - {one.end.astimezone(utc(1).tzinfo):%d %H:%M}"
+        for one in reading.periods
+    ]
+
+
+ORDER = "DTSTART:20260106T080000Z\r\nDTEND:20260106T100000Z\r\nSUMMARY:Order 12"
+ONE: dict[str, Any] = {"machine": FREES}
+BLOCK: dict[str, Any] = {"unclear": "block"}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(ORDER, ["06 08:00 - 06 10:00"], id="UTC"),
+        pytest.param(ORDER + "\r\nSTATUS:CANCELLED", [], id="cancelled"),
+        pytest.param("DTSTART;VALUE=DATE:20260107\r\nSUMMARY:Inspection", ["06 23:00 - 07 23:00"], id="a local day"),
+        pytest.param("DTSTART:20260107T090000\r\nDURATION:PT90M", ["07 08:00 - 07 09:30"], id="floating time is local"),
+        pytest.param(
+            "DTSTART;TZID=Europe/Brussels:20251201T060000\r\nDTEND;TZID=Europe/Brussels:20251201T070000\r\nRRULE:FREQ=WEEKLY;BYDAY=MO,WE\r\nEXDATE;TZID=Europe/Brussels:20260107T060000",
+            ["05 05:00 - 05 06:00", "12 05:00 - 12 06:00"],
+            id="every Monday and Wednesday but one",
+        ),
+    ],
+)  # fmt: skip
+def test_events(body: str, expected: list[str]) -> None:
+    assert periods(read(calendar(body), machine=FREES)) == [f"{FREES} {period}" for period in expected]
+
+
+@pytest.mark.parametrize(
+    ("name", "feed", "expected", "skipped"),
+    [
+        ("bad-start", ONE, ["frees-1 06 08:00 - 06 10:00", "frees-1 08 08:00 - 08 10:00"], ["bad_start Order 13", "bad_start No start"]),
+        ("bad-start", ONE | BLOCK, ["frees-1 05 00:00 - 13 00:00"] * 2 + ["frees-1 06 08:00 - 06 10:00", "frees-1 08 08:00 - 08 10:00"], ["bad_start Order 13", "bad_start No start"]),
+        ("bad-end", ONE, ["frees-1 06 08:00 - 06 23:00", "frees-1 07 08:00 - 07 23:00"], ["bad_end", "bad_end"]),
+        (
+            "bad-rule", ONE,
+            [f"frees-1 {day:02} 08:00 - {day:02} 10:00" for day in (6, 7, 8, 9, 10, 12)],
+            ["bad_rule Every two weeks", "bad_rule", "bad_rule", "bad_rule", "bad_rule"],
+        ),
+        ("bad-exception", ONE, ["frees-1 07 08:00 - 07 10:00", "frees-1 08 08:00 - 08 10:00"], ["bad_exception"]),
+        ("bad-occurrence", ONE, [f"frees-1 {day} 08:00 - {day} 10:00" for day in ("06", "07", "09")], []),
+        ("bad-details", ONE, ["frees-1 06 08:00 - 06 10:00"], []),
+        ("too-often", ONE, ["frees-1 07 08:00 - 07 10:00", "frees-1 08 08:00 - 08 10:00"], ["too_often", "too_often"]),
+        ("two-machines", {}, ["draaibank-1 06 08:00 - 06 10:00", "frees-1 06 08:00 - 06 10:00"], []),
+        ("two-machines", {"machines": ["frees-1", "boor-1"]}, ["frees-1 06 08:00 - 06 10:00"], []),
+        ("two-calendars", ONE, ["frees-1 06 08:00 - 06 10:00", "frees-1 07 08:00 - 07 10:00"], []),
+        (
+            "names", {},
+            ["draaibank-1 06 09:00 - 06 10:00", "draaibank-1 06 15:00 - 06 16:00"]
+            + [f"frees-1 06 {hour:02}:00 - 06 {hour + 1:02}:00" for hour in (7, 11, 13)],
+            ["no_machine frees 12", "no_machine Verjaardag Jan"],
+        ),
+        (
+            "names", BLOCK | {"machines": ["boor-1"]},
+            [f"boor-1 06 {hour:02}:00 - 06 {hour + 1:02}:00" for hour in (7, 9, 11, 13, 15, 17, 19)],
+            ["no_machine Frees 1: order 12", "no_machine", "no_machine Klant X", "no_machine", "no_machine", "no_machine frees 12", "no_machine Verjaardag Jan"],
+        ),
+        ("outlook-all-day", ONE, ["frees-1 05 23:00 - 06 23:00", "frees-1 07 23:00 - 08 23:00", "frees-1 08 23:00 - 09 23:00"], []),
+        ("outlook-all-day", ONE | {"ignore_free": True}, ["frees-1 07 23:00 - 08 23:00"], ["free Onderhoud", "free Herstelling"]),
+        ("free-busy", ONE, ["frees-1 06 08:00 - 06 10:00", "frees-1 07 08:00 - 07 10:00", "frees-1 09 08:00 - 09 10:00"], []),
+        ("free-busy", {}, ["frees-1 06 08:00 - 06 10:00", "frees-1 07 08:00 - 07 10:00", "frees-1 09 08:00 - 09 10:00"], []),
+        ("no-end", ONE, ["frees-1 06 07:00 - 06 23:00", "frees-1 07 07:00 - 07 23:00", "frees-1 08 23:30 - 09 23:00", "frees-1 09 23:30 - 10 23:00"], []),
+        ("tasks", ONE, ["frees-1 07 08:00 - 07 10:00"], ["task Filter vervangen", "task Ooit"]),
+    ],
+)  # fmt: skip
+def test_what_is_planned_counts_and_what_is_skipped_is_said(
+    name: str, feed: dict[str, Any], expected: Sequence[str], skipped: Sequence[str]
+) -> None:
+    found = read((FEEDS / f"{name}.ics").read_bytes(), **feed)
+    assert periods(found) == list(expected)
+    assert [f"{one.reason} {one.title}".strip() for one in found.skipped] == list(skipped)
+    assert all(one.blocks == (feed.get("unclear") == "block") for one in found.skipped)
+
+
+@pytest.mark.parametrize(
+    ("event", "blocked"),
+    [
+        (ORDER + "\r\nRRULE:FREQ=FORTNIGHTLY", ["06 08:00 - 06 10:00", "06 08:00 - 13 00:00"]),
+        ("DTSTART:20240106T080000Z\r\nDTEND:20240106T100000Z\r\nRRULE:elke week", ["05 00:00 - 13 00:00"]),
+        ("DTSTART:20270106T080000Z\r\nDTEND:20270106T100000Z\r\nRRULE:elke week", []),
+        ("DTSTART:later\r\nSTATUS:CANCELLED", []),
+    ],
+)
+def test_what_cannot_be_placed_takes_all_the_time_it_may_be_about(event: str, blocked: list[str]) -> None:
+    assert periods(read(calendar(event), machine=FREES, unclear="block")) == [f"{FREES} {span}" for span in blocked]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["FREQ=DAILY;BYMONTH=13", "FREQ=DAILY;BYMONTHDAY=32", "FREQ=DAILY;BYHOUR=25", "FREQ=WEEKLY;UNTIL=20260110T1000", "FREQ=DAILY;INTERVAL=-1", "BYDAY=MO"],
+)  # fmt: skip
+def test_a_rule_that_cannot_be_followed_counts_once_and_is_said(rule: str) -> None:
+    found = read(calendar(f"{ORDER}\r\nRRULE:{rule}"), machine=FREES)
+    assert periods(found) == [f"{FREES} 06 08:00 - 06 10:00"]
+    assert [(one.reason, one.start) for one in found.skipped] == [("bad_rule", utc(6, 8))]
+
+
+@pytest.mark.parametrize(
+    "text", [b"<html>Please log in</html>", b"\xff\xfe\x00", b"", b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n", b"BEGIN:VEVENT\r\nEND:VEVENT\r\n"]
+)  # fmt: skip
+def test_what_is_no_calendar_is_refused_as_a_whole(text: bytes) -> None:
+    with pytest.raises(CalendarError) as raised:
+        read(text, machine=FREES)
+    assert raised.value.code == "not_a_calendar"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Frees 1", [FREES]), ("FREES-01", [FREES]), ("frees1", [FREES]), ("afrees 1", []), ("frees 11", []), ("frees", []),
+        ("Order voor CNC draaibank (frees 1 erna)", [DRAAI, FREES]), ("de grote hermle", [FREES]), ("Hermle", []), ("", []),
+    ],
+)  # fmt: skip
+def test_machines_are_recognised_by_id_title_and_alias(text: str, expected: list[str]) -> None:
+    assert list(MachineNames(POLICY, [FREES]).named_in(text)) == expected
+
+
+def test_the_longer_of_two_names_is_meant() -> None:
+    names = MachineNames(Policy(), ["frees", "frees-1", "frees-1-b"])
+    assert [names.named_in(text) for text in ("frees", "frees 1", "Frees 1B", "frees 1, frees")] == [
+        ("frees",),
+        ("frees-1",),
+        ("frees-1-b",),
+        ("frees", "frees-1"),
+    ]
