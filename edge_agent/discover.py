@@ -16,6 +16,7 @@ from edge_agent.register_plan import plan_reads
 from edge_agent.sources.contact import SourceLostError
 from edge_agent.sources.modbus_line import LineDownError, ModbusLine, NoAnswerError
 from edge_agent.sources.opcua_finder import Finder, NotFoundError
+from edge_agent.sources.opcua_requests import Requests
 from telemetry import UnavailableError
 
 _TIMEOUT_S = 4.0
@@ -46,25 +47,32 @@ async def discover_opcua(endpoint: str) -> str:
     except (ua.UaError, OSError, TimeoutError) as error:
         raise UnavailableError(f"OPC UA server {endpoint}: no answer ({error or type(error).__name__}).") from error
     try:
+        requests = Requests(client)
+        await requests.learn_limits()
         namespaces = await client.get_namespace_array()
-        finder = Finder(client, namespaces)
-        found = [await _identified(finder, name) for name in sorted(await finder.machines())]
+        found = await _identified(Finder(requests, namespaces))
     finally:
         await client.disconnect()
     return opcua_toml(endpoint, policies, namespaces, found)
 
 
-async def _identified(finder: Finder, browse_name: str) -> FoundMachine:
-    problem = ""
+async def _identified(finder: Finder) -> list[FoundMachine]:
+    """The machines under Objects/Machines, each with the first profile that fits."""
+    names = sorted(await finder.machines())
+    found = dict.fromkeys(names, FoundMachine("", None))
     for profile in ("machinery", "machinetool", "packml"):
-        machine = OpcUaMachine.model_validate({"id": "x", "profile": profile, "browse_name": browse_name})
-        try:
-            await finder.nodes_of(machine)
-        except (NotFoundError, ua.UaStatusCodeError) as error:
-            problem = problem or str(error)
-        else:
-            return FoundMachine(browse_name, profile)
-    return FoundMachine(browse_name, None, problem)
+        left = [name for name in names if found[name].profile is None]
+        machines = {
+            f"m{place}": OpcUaMachine.model_validate({"id": f"m{place}", "profile": profile, "browse_name": name})
+            for place, name in enumerate(left)
+        }
+        for key, result in (await finder.nodes_of(list(machines.values()))).items():
+            name = machines[key].browse_name or ""
+            if not isinstance(result, NotFoundError):
+                found[name] = FoundMachine(name, profile)
+            elif not found[name].browse_name:
+                found[name] = FoundMachine(name, None, str(result))
+    return [found[name] for name in names]
 
 
 def opcua_toml(endpoint: str, policies: Sequence[str], namespaces: Sequence[str], found: Sequence[FoundMachine]) -> str:

@@ -68,19 +68,23 @@ class Requests:
 
         return await self._in_batches(Operation.READ, nodes, send)
 
-    async def browse(self, nodes: Sequence[ua.NodeId], classes: ua.NodeClass) -> list[list[ua.ReferenceDescription]]:
-        """The hierarchical children of each node, of these classes, with their type definitions; none for a node that cannot be browsed."""
+    async def browse(
+        self, nodes: Sequence[ua.NodeId], classes: ua.NodeClass
+    ) -> list[list[ua.ReferenceDescription] | None]:
+        """The hierarchical children of each node, of these classes, with their type definitions; None for a node that does not exist."""
 
-        async def send(part: Sequence[ua.NodeId]) -> list[list[ua.ReferenceDescription]]:
+        async def send(part: Sequence[ua.NodeId]) -> list[list[ua.ReferenceDescription] | None]:
             request = ua.BrowseParameters()
             request.View = ua.ViewDescription()
             request.NodesToBrowse = [_children_of(node, classes) for node in part]
             results = await self._session.browse(request)
-            found = await self._whole(results)
+            found: list[list[ua.ReferenceDescription] | None] = [*await self._whole(results)]
             for place, result in enumerate(results):
                 # More nodes at once have more children than the server keeps places in lists for.
                 if len(part) > 1 and result.StatusCode.value == ua.StatusCodes.BadNoContinuationPoints:
                     found[place] = (await send(part[place : place + 1]))[0]
+                elif result.StatusCode.value == ua.StatusCodes.BadNodeIdUnknown:
+                    found[place] = None
             return found
 
         return await self._in_batches(Operation.BROWSE, nodes, send)

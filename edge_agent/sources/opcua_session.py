@@ -44,7 +44,8 @@ class OpcUaSession:
         self.source_clock = source_clock or SourceClock(server.clock_tolerance)
         timeout = server.timeout.total_seconds()
         # The watchdog must wait longer than a slow server takes to answer, or the connection is dropped again and again.
-        self._client = Client(server.endpoint, timeout=timeout, watchdog_intervall=timeout * 2.5)
+        self._watchdog_s = timeout * 2.5
+        self._client = Client(server.endpoint, timeout=timeout, watchdog_intervall=self._watchdog_s)
         self._client.name = self._client.description = "Vrijloop edge agent"
         self._requests = Requests(self._client)
         self._feed = Feed(self._client, server, self._requests)
@@ -60,8 +61,11 @@ class OpcUaSession:
         try:
             await secure(self._client, self._server, self._pki, self._clock.now())
             await self._client.connect()
+            # Half of it is how long asyncua's watchdog waits for an answer; a server may revise it to 0.
+            self._client.session_timeout = max(self._client.session_timeout, self._watchdog_s * 2000)
+            await self._requests.learn_limits()
             await self._compare_clocks()
-            finder = Finder(self._client, await self._client.get_namespace_array())
+            finder = Finder(self._requests, await self._client.get_namespace_array())
             self._values = OpcUaValues(self._server.machine, self.source_clock, finder.name_of)
             problems = await self._find(finder, self._values)
             if not self._values.nodes:
@@ -109,13 +113,11 @@ class OpcUaSession:
 
     async def _find(self, finder: Finder, values: OpcUaValues) -> list[str]:
         problems = []
-        for machine in self._server.machine:
-            try:
-                values.follow(machine.id, await finder.nodes_of(machine))
-            except NotFoundError as error:
-                problems.append(str(error))
-            except ua.UaStatusCodeError as error:
-                problems.append(f"machine {machine.id!r}: {sentence(error)}")
+        for machine, found in (await finder.nodes_of(self._server.machine)).items():
+            if isinstance(found, NotFoundError):
+                problems.append(str(found))
+            else:
+                values.follow(machine, found)
         return problems
 
     async def _wait(self) -> datetime | None:

@@ -8,7 +8,7 @@ What the server has sent is complete up to its CurrentTime, which therefore conf
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -63,9 +63,9 @@ class OpcUaValues:
         """The nodes of all machines."""
         return list(self._roles)
 
-    def follow(self, machine: str, nodes: Mapping[ua.NodeId, str]) -> None:
-        """`nodes`: NodeId to role."""
-        for node, role in nodes.items():
+    def follow(self, machine: str, nodes: Sequence[tuple[ua.NodeId, str]]) -> None:
+        """`nodes`: each with its role. A node may be of several machines, and of several roles."""
+        for node, role in nodes:
             self._roles.setdefault(node, []).append((self._machines[machine], role))
 
     def take(self, changes: Sequence[Change], received: datetime, confirmed: datetime | None) -> Observed:
