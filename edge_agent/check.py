@@ -53,28 +53,24 @@ async def check_broker(settings: AgentSettings) -> str | None:
 async def _check_server(server: OpcUaServer, pki: Pki, clock: Clock) -> list[CheckResult]:
     session = OpcUaSession(server, pki, clock)
     seen: dict[str, Observation] = {}
-    problem = "gives no valid state"
+    problems: dict[str, str] = {}
+    otherwise = "gives no valid state"
     try:
         problems = await session.open()
-        problem = "; ".join(problems) or problem
         async with asyncio.timeout(_FIRST_VALUES_S):
-            while len(seen) + len(problems) < len(server.machine):
+            while any(machine.id not in seen and machine.id not in problems for machine in server.machine):
                 seen.update(await session.changes())
     except (SourceLostError, UserError, OSError) as error:
-        problem = str(error) or "no answer in time"
+        otherwise = str(error) or "no answer in time"
     finally:
         await session.close()
     wrong_clock = describe_clock(session.source_clock)
-    return [
-        CheckResult(
-            machine.id,
-            server.endpoint,
-            seen.get(machine.id),
-            None if _known(seen.get(machine.id)) else problem,
-            wrong_clock,
-        )
-        for machine in server.machine
-    ]
+    results = []
+    for machine in server.machine:
+        state = seen.get(machine.id)
+        problem = problems.get(machine.id, None if _known(state) else otherwise)
+        results.append(CheckResult(machine.id, server.endpoint, state, problem, wrong_clock))
+    return results
 
 
 async def _check_device(device: ModbusDevice, line: ModbusLine, clock: Clock) -> list[CheckResult]:

@@ -26,7 +26,7 @@ from telemetry.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from edge_agent.check import CheckResult
-    from edge_agent.configuration import AgentSettings, ModbusDevice
+    from edge_agent.configuration import AgentSettings, AgentTable, ModbusDevice, OpcUaServer
     from edge_agent.sources.opcua_security import Pki
 
 app = typer.Typer(help="The edge agent that reads machines and publishes their states.", no_args_is_help=True)
@@ -103,12 +103,30 @@ def discover(
     target: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT, or a Modbus host, HOST or HOST:PORT.")],
     units: Annotated[str, typer.Option(help="Modbus units to try, for example 1-247 or 1,2,255.")] = "1-16",
     timeout: Annotated[str, typer.Option(help="Time-out for each Modbus unit.")] = "500ms",
+    security_policy: Annotated[str | None, typer.Option(help="OPC UA: for example Basic256Sha256.")] = None,
+    security_mode: Annotated[str | None, typer.Option(help="OPC UA: Sign or SignAndEncrypt.")] = None,
+    username: Annotated[str | None, typer.Option(help="OPC UA: who logs in.")] = None,
+    password_file: Annotated[str | None, typer.Option(help="OPC UA: the file with the password.")] = None,
+    user_certificate: Annotated[str | None, typer.Option(help="OPC UA: log in by this certificate.")] = None,
+    user_key: Annotated[str | None, typer.Option(help="OPC UA: the key of that certificate.")] = None,
+    config: ConfigOption = Path("agent.toml"),
 ) -> None:
     """Search an address for machines and print a configuration for them."""
     from edge_agent import discover as finding
 
     if finding.is_opcua(target):
-        print(asyncio.run(finding.discover_opcua(target)), end="")
+        options = {
+            "security_policy": security_policy,
+            "security_mode": security_mode,
+            "username": username,
+            "password_file": password_file,
+            "user_certificate": user_certificate,
+            "user_key": user_key,
+        }
+        server = _opcua_server(target, {name: value for name, value in options.items() if value is not None})
+        # The agent's own certificate, and whom it trusts, matter with security alone: before that there may be no file.
+        pki = _pki(_identity(config).data_dir if security_policy else Path())
+        print(asyncio.run(finding.discover_opcua(server, pki, SystemClock().now())), end="")
         return
     host, _, port = target.partition(":")
     numbers, patience = _units(units), _duration(timeout, "--timeout").total_seconds()
@@ -119,6 +137,18 @@ def discover(
         )
         text = asyncio.run(discovery)
     print(text, end="")
+
+
+def _opcua_server(endpoint: str, options: dict[str, str]) -> OpcUaServer:
+    from pydantic import ValidationError
+
+    from edge_agent.configuration import OpcUaServer
+
+    table: dict[str, object] = {"endpoint": endpoint, "machine": [{"id": "any", "browse_name": "any"}]}
+    try:
+        return OpcUaServer.model_validate(table | options)
+    except ValidationError as error:
+        raise UserError("\n".join(f"{part['msg'].removeprefix('Value error, ')}." for part in error.errors())) from None
 
 
 def _port(text: str) -> int:
@@ -146,7 +176,7 @@ def create_certificate(
     """Create the agent's own key and certificate for OPC UA."""
     from edge_agent.sources.opcua_security import default_application_uri
 
-    table = _settings(config).agent
+    table = _identity(config)
     pki = _pki(table.data_dir)
     uri = application_uri or default_application_uri(table.gateway)
     print(pki.create_own(uri, SystemClock().now(), replace))
@@ -161,7 +191,7 @@ def trust_certificate(
     config: ConfigOption = Path("agent.toml"),
 ) -> None:
     """Trust the certificate of an OPC UA server that was rejected."""
-    print("Trusted: " + _pki(_settings(config).agent.data_dir).trust(thumbprint))
+    print("Trusted: " + _pki(_identity(config).data_dir).trust(thumbprint))
 
 
 def _pki(data_dir: Path) -> Pki:
@@ -184,7 +214,7 @@ def status(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = Fals
     for row in answer["machines"]:
         age = row["seconds_since_confirmed"]
         confirmed = "" if age is None else f"{age:.0f} s ago"
-        contact = "yes" if row["in_contact"] else row["reason"] or "no"
+        contact = "yes" if row["in_contact"] else row["problem"] or row["reason"] or "no"
         table.add_row(row["machine"], row["state"], row["mode"] or "", row["since"] or "", confirmed, contact)
     console, outbox, broker = Console(), answer["outbox"], answer["broker"]
     console.print(table)
@@ -253,6 +283,12 @@ async def _watch(device: ModbusDevice, length: timedelta, quiet: bool) -> list[f
             progress.update(task, completed=share, description=f"Watching {device.id}: {learning.watts(power_w)}")
 
         return await learning.watch_power(device, SystemClock(), length, stop, on_reading)
+
+
+def _identity(config: Path) -> AgentTable:
+    from edge_agent.configuration import AgentIdentity
+
+    return load_settings(config, AgentIdentity).agent
 
 
 def _settings(config: Path) -> AgentSettings:

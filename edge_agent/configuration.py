@@ -212,6 +212,12 @@ class ModbusDevice(_Table):
         return f"{self.line} unit {self.unit}"
 
 
+class AgentIdentity(BaseModel):
+    """The `[agent]` table alone, for commands that come before there are machines in the file."""
+
+    agent: AgentTable
+
+
 class AgentSettings(_Table):
     """The whole file."""
 

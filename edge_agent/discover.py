@@ -6,20 +6,22 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from asyncua import Client, ua
 
-from edge_agent.configuration import ModbusDevice, OpcUaMachine
+from edge_agent.configuration import ModbusDevice, OpcUaMachine, OpcUaServer
 from edge_agent.device_templates import DeviceTemplate, templates
 from edge_agent.register_plan import plan_reads
 from edge_agent.sources.contact import SourceLostError
 from edge_agent.sources.modbus_line import LineDownError, ModbusLine, NoAnswerError
+from edge_agent.sources.opcua_errors import why_not_connected
 from edge_agent.sources.opcua_finder import Finder, NotFoundError
 from edge_agent.sources.opcua_requests import Requests
+from edge_agent.sources.opcua_security import Pki, endpoints_of, secure
 from telemetry import UnavailableError
 
-_TIMEOUT_S = 4.0
 _PLAUSIBLE = {"W": (-1e7, 1e7), "A": (0.0, 1e5), "Wh": (0.0, 1e13), "": (-1e15, 1e15)}
 
 
@@ -32,20 +34,23 @@ class FoundMachine:
     problem: str | None = None
 
 
-async def discover_opcua(endpoint: str) -> str:
-    """The server's machines as TOML. Raises UnavailableError if the server does not answer."""
-    client = Client(endpoint, timeout=_TIMEOUT_S)
+async def discover_opcua(server: OpcUaServer, pki: Pki, now: datetime) -> str:
+    """The server's machines as TOML; the machines of `server` are not looked at. Raises UnavailableError if the server does not answer."""
+    client = Client(server.endpoint, timeout=server.timeout.total_seconds())
     try:
-        endpoints = await client.connect_and_get_server_endpoints()
         policies = sorted(
             {
                 f"{str(description.SecurityPolicyUri).rpartition('#')[2]}/{description.SecurityMode.name}"
-                for description in endpoints
+                for description in await endpoints_of(server.endpoint, server.timeout.total_seconds())
             }
         )
+        await secure(client, server, pki, now)
         await client.connect()
+    except SourceLostError as error:
+        raise UnavailableError(f"OPC UA server {server.endpoint}: {error}.") from error
     except (ua.UaError, OSError, TimeoutError) as error:
-        raise UnavailableError(f"OPC UA server {endpoint}: no answer ({error or type(error).__name__}).") from error
+        why = why_not_connected(error, server, pki.certificate)
+        raise UnavailableError(f"OPC UA server {server.endpoint}: {why}.") from error
     try:
         requests = Requests(client)
         await requests.learn_limits()
@@ -53,7 +58,7 @@ async def discover_opcua(endpoint: str) -> str:
         found = await _identified(Finder(requests, namespaces))
     finally:
         await client.disconnect()
-    return opcua_toml(endpoint, policies, namespaces, found)
+    return opcua_toml(server, policies, namespaces, found)
 
 
 async def _identified(finder: Finder) -> list[FoundMachine]:
@@ -75,11 +80,14 @@ async def _identified(finder: Finder) -> list[FoundMachine]:
     return [found[name] for name in names]
 
 
-def opcua_toml(endpoint: str, policies: Sequence[str], namespaces: Sequence[str], found: Sequence[FoundMachine]) -> str:
+def opcua_toml(
+    server: OpcUaServer, policies: Sequence[str], namespaces: Sequence[str], found: Sequence[FoundMachine]
+) -> str:
     """The machines found, as part of a configuration."""
     lines = [f"# Security offered here: {', '.join(policies)}", "# Namespaces, for `node` and tags (nsu=URI;s=Name):"]
     lines += [f"#   {uri}" for uri in namespaces[1:]]
-    lines += ["[[opcua]]", f"endpoint = {json.dumps(endpoint)}", ""]
+    given = server.model_dump(mode="json", exclude_defaults=True, exclude={"machine"})
+    lines += ["[[opcua]]", *(f"{key} = {json.dumps(value)}" for key, value in given.items()), ""]
     for machine in found:
         if machine.profile is None:
             lines += [f"# {machine.browse_name}: {machine.problem}; its nodes can be read with profile `tags`.", ""]

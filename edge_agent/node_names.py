@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable
 
@@ -37,3 +37,11 @@ def parse_node_name(text: str) -> NodeName:
     except (ValueError, Base64Error):
         raise ValueError(f"{text!r}: {identifier!r} is not an identifier of kind {kind}=") from None
     return NodeName(match["uri"] or UA_URI, parsed)
+
+
+def node_text(name: NodeName) -> str:
+    """The inverse of `parse_node_name`."""
+    kinds = {int: "i", uuid.UUID: "g", bytes: "b"}
+    kind = kinds.get(type(name.identifier), "s")
+    identifier = b64encode(name.identifier).decode() if isinstance(name.identifier, bytes) else name.identifier
+    return f"{'' if name.uri == UA_URI else f'nsu={name.uri};'}{kind}={identifier}"

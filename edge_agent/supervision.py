@@ -97,7 +97,7 @@ def _socket_address(data_dir: Path) -> Iterator[str]:
 def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
     """Status of the machines (state, last contact), their clocks, the outbox and the broker, as JSON values."""
     now = clock.now()
-    lost = {machine: source.contact.lost for source in agent.sources for machine in source.contact.machines}
+    contact = {machine: source.contact for source in agent.sources for machine in source.contact.machines}
     values = {source.device.id: source.reader.values for source in agent.sources if isinstance(source, ModbusSource)}
     machines = []
     for view in agent.writer.views():
@@ -111,7 +111,8 @@ def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
                 "confirmed_until": rfc3339(interval.until) if interval else None,
                 "seconds_since_confirmed": round((now - interval.until).total_seconds(), 1) if interval else None,
                 "reason": interval.reason if interval else None,
-                "in_contact": not lost.get(view.machine, True),
+                "in_contact": view.machine in contact and not contact[view.machine].lost,
+                "problem": contact[view.machine].why if view.machine in contact else None,
                 "values": values.get(view.machine, {}),
             }
         )

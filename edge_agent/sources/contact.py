@@ -1,4 +1,4 @@
-"""Tracks whether a device answers; logged once when contact is lost and once when it is restored."""
+"""Tracks whether a device answers, and why not; logged when contact is lost, when there is another reason, and when it is restored."""
 
 from __future__ import annotations
 
@@ -27,25 +27,29 @@ class Contact:
         self.machines = machines
         self._writer = writer
         self._clock = clock
-        self._lost = False
+        self._reasons: set[str] = set()
+        self.why: str | None = None
+        """Why the device does not answer; None while it does."""
         self.first = asyncio.Event()
 
     @property
     def lost(self) -> bool:
-        return self._lost
+        return self.why is not None
 
     def mark_answering(self) -> None:
         """The device has answered."""
-        if self._lost:
+        if self.why is not None:
             _log.info("%s: answers again.", self._device)
-        self._lost = False
+        self.why = None
+        self._reasons.clear()
         self.first.set()
 
     def mark_lost(self, why: str) -> None:
-        """The device does not answer: report its machines as Unknown from now on."""
-        if not self._lost:
+        """The device does not answer: report its machines as Unknown from now on. Each reason is logged once in an outage."""
+        if why not in self._reasons:
             _log.warning("%s: %s. Its machines are Unknown until it answers; trying again.", self._device, why)
-        self._lost = True
+            self._reasons.add(why)
+        self.why = why
         self.first.set()
         now = self._clock.now()
         for machine in self.machines:

@@ -39,6 +39,7 @@ class OpcUaSource:
         self._session: OpcUaSession | None = None
         self._first_of: set[str] = set()
         self._confirmed_all: datetime | None = None
+        self._said_problems: set[str] = set()
         self._said_of_clock: dict[str | None, str] = {}
         self.server_clock = SourceClock(server.clock_tolerance)
         self.contact = Contact(f"OPC UA {server.endpoint}", [machine.id for machine in server.machine], writer, clock)
@@ -63,8 +64,10 @@ class OpcUaSource:
         with self._clock.hold():
             self._first_of, self._confirmed_all = set(), None
             session = self._session = OpcUaSession(self.server, self._pki, self._clock, self.server_clock)
-            for problem in await session.open():
+            problems = set((await session.open()).values())
+            for problem in problems - self._said_problems:
                 _log.warning("%s: %s; the other machines are not affected.", self.server.endpoint, problem)
+            self._said_problems = problems
         while True:
             self._observe(await session.changes())
             self._confirm_if_due(session)

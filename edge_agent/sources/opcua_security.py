@@ -25,6 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edge_agent.configuration import OpcUaServer
 from edge_agent.sources.contact import SourceLostError
+from edge_agent.sources.opcua_errors import sentence
 from telemetry import UserError
 
 VALID_FOR = timedelta(days=5 * 365)
@@ -127,6 +128,22 @@ def described(certificate: bytes) -> str:
     )
 
 
+async def endpoints_of(address: str, timeout: float) -> list[ua.EndpointDescription]:
+    """What the server offers, asked without security at its address; if it refuses that, at its discovery address (OPC 10000-6, 7.6).
+
+    Raises SourceLostError, or OSError where no connection is made.
+    """
+    refused = []
+    for url in (address, f"{address.rstrip('/')}/discovery"):
+        try:
+            return list(await Client(url, timeout=timeout).connect_and_get_server_endpoints())
+        except (ConnectionRefusedError, socket.gaierror):
+            raise
+        except (ua.UaError, OSError, TimeoutError) as error:
+            refused.append(f"{url}: {sentence(error)}")
+    raise SourceLostError(f"the server does not say what security it offers ({'; '.join(refused)})")
+
+
 async def secure(client: Client, server: OpcUaServer, pki: Pki, now: datetime) -> None:
     """Set the security policy, certificates and log-in of a client that is not yet connected. Raises SourceLostError, UserError."""
     if server.security_policy != "None":
@@ -147,7 +164,7 @@ async def _secure_channel(client: Client, server: OpcUaServer, pki: Pki, now: da
         )
     certificate = pki.certificate.read_bytes()
     policy, mode = _POLICIES[server.security_policy], _MODES[server.security_mode]
-    endpoints = await client.connect_and_get_server_endpoints()
+    endpoints = await endpoints_of(server.endpoint, server.timeout.total_seconds())
     fitting = [
         endpoint for endpoint in endpoints if endpoint.SecurityPolicyUri == policy.URI and endpoint.SecurityMode == mode
     ]

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from asyncua import Client, ua
 
 from edge_agent.configuration import OpcUaServer
+from edge_agent.node_names import node_text
 from edge_agent.sources.contact import SourceLostError
-from edge_agent.sources.opcua_errors import sentence
+from edge_agent.sources.opcua_errors import sentence, why_not_connected
 from edge_agent.sources.opcua_feed import CURRENT_TIME, Feed
 from edge_agent.sources.opcua_finder import Finder, NotFoundError
 from edge_agent.sources.opcua_requests import Requests
@@ -55,23 +56,20 @@ class OpcUaSession:
         self.confirmed: datetime | None = None
         """Everything up to this moment has been observed."""
 
-    async def open(self) -> list[str]:
-        """Connect and follow. Returns a message for each machine not found; raises SourceLostError if none is found."""
+    async def open(self) -> dict[str, str]:
+        """Connect and follow. Returns what is wrong with machines that are not found, or not wholly; raises SourceLostError if none is found."""
         self._client.connection_lost_callback = self._on_lost
         try:
             await secure(self._client, self._server, self._pki, self._clock.now())
             await self._client.connect()
+        except (ua.UaError, OSError, TimeoutError) as error:
+            raise SourceLostError(why_not_connected(error, self._server, self._pki.certificate)) from error
+        try:
             # Half of it is how long asyncua's watchdog waits for an answer; a server may revise it to 0.
             self._client.session_timeout = max(self._client.session_timeout, self._watchdog_s * 2000)
             await self._requests.learn_limits()
             await self._compare_clocks()
-            finder = Finder(self._requests, await self._client.get_namespace_array())
-            self._values = OpcUaValues(self._server.machine, self.source_clock, finder.name_of)
-            problems = await self._find(finder, self._values)
-            if not self._values.nodes:
-                raise SourceLostError("; ".join(problems))
-            for node, why in (await self._feed.start(self._values.nodes)).items():
-                _log.warning("%s: node %s cannot be read (%s); the others continue.", self._server.endpoint, node, why)
+            problems = await self._follow(Finder(self._requests, await self._client.get_namespace_array()))
         except (ua.UaError, OSError, TimeoutError) as error:
             raise SourceLostError(sentence(error)) from error
         self._quiet_from = time.monotonic()
@@ -111,13 +109,22 @@ class OpcUaSession:
         except Exception as error:  # noqa: BLE001 - any error is possible here, and the connection is given up anyway
             _log.debug("%s: while disconnecting: %s", self._server.endpoint, error)
 
-    async def _find(self, finder: Finder, values: OpcUaValues) -> list[str]:
-        problems = []
+    async def _follow(self, finder: Finder) -> dict[str, str]:
+        values = self._values = OpcUaValues(self._server.machine, self.source_clock, finder.name_of)
+        problems: dict[str, str] = {}
         for machine, found in (await finder.nodes_of(self._server.machine)).items():
             if isinstance(found, NotFoundError):
-                problems.append(str(found))
+                problems[machine] = str(found)
             else:
                 values.follow(machine, found)
+        if not values.nodes:
+            raise SourceLostError("; ".join(problems.values()))
+        for node, why in (await self._feed.start(values.nodes)).items():
+            for machine in values.machines_of(node):
+                said = f"node {node_text(finder.name_of(node))} cannot be read ({why})"
+                problems[machine] = (
+                    f"{problems[machine]}; {said}" if machine in problems else f"machine {machine!r}: {said}"
+                )
         return problems
 
     async def _wait(self) -> datetime | None:

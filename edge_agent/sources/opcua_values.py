@@ -68,6 +68,10 @@ class OpcUaValues:
         for node, role in nodes:
             self._roles.setdefault(node, []).append((self._machines[machine], role))
 
+    def machines_of(self, node: ua.NodeId) -> Sequence[str]:
+        """The machines that the node says something about."""
+        return [machine.settings.id for machine, _ in self._roles[node]]
+
     def take(self, changes: Sequence[Change], received: datetime, confirmed: datetime | None) -> Observed:
         """Observations of the machines that changed, in order of time. `confirmed`: everything up to this moment has been sent."""
         dated: list[tuple[datetime, str, str, Value]] = []

@@ -186,7 +186,7 @@ async def test_a_server_that_does_not_publish_its_time_is_asked_for_it(limits: L
     limits.publishes_time = False
     async with server_of(["m1"], silence="800ms") as settings:
         session = OpcUaSession(settings, PKI, CLOCK)
-        assert await session.open() == []
+        assert await session.open() == {}
         await until_confirmed(session, 2 * settings.silence)
         await session.close()
 
@@ -195,7 +195,7 @@ async def test_a_session_timeout_of_0_leaves_time_for_an_answer(limits: Limits) 
     limits.session_timeout = 0
     async with server_of(["m1"], timeout="300ms") as settings:
         session = OpcUaSession(settings, PKI, CLOCK)
-        assert await session.open() == []
+        assert await session.open() == {}
         await until_confirmed(session, 4 * settings.timeout)
         await session.close()
 
@@ -207,7 +207,7 @@ async def test_the_number_of_requests_hardly_depends_on_the_number_of_machines(l
         limits.requests.clear()
         async with server_of([f"m{place}" for place in range(count)]) as settings:
             session = OpcUaSession(settings, PKI, CLOCK)
-            assert await session.open() == []
+            assert await session.open() == {}
             asked.append(limits.requests.total())
             await session.close()
     assert asked[0] == asked[1] <= 12

@@ -144,7 +144,7 @@ async def test_every_security_policy(peer: Peer, pki: Pki, policy: str, mode: st
     start = str(refused.value).rpartition("certificate trust ")[2].rstrip("`")
     pki.trust(start)
     session = OpcUaSession(settings, pki, CLOCK)
-    assert await session.open() == []
+    assert await session.open() == {}
     async with asyncio.timeout(60):
         while not (seen := dict(await session.changes())):
             pass
@@ -161,7 +161,7 @@ async def test_a_certificate_as_log_in(peer: Peer, pki: Pki, tmp_path: Path) -> 
     )
     await trusted(settings, pki)
     session = OpcUaSession(settings, pki, CLOCK)
-    assert await session.open() == []
+    assert await session.open() == {}
     await session.close()
 
 
@@ -185,6 +185,7 @@ async def test_a_wrong_password_and_a_missing_certificate_are_reported(peer: Pee
         await session.open()
     await session.close()
     assert "wrong" not in str(refused.value)
+    assert "log-in of `username` 'vrijloop'" in str(refused.value)
 
 
 async def test_security_survives_a_restart_with_other_namespace_indexes(
@@ -227,7 +228,7 @@ async def test_sessions_are_closed(peer: Peer, pki: Pki) -> None:
     """The server allows four sessions; twelve consecutive connections must not reach that limit."""
     for _ in range(12):
         session = OpcUaSession(peer.server("m1"), pki, CLOCK)
-        assert await session.open() == []
+        assert await session.open() == {}
         await session.close()
 
 

@@ -102,7 +102,7 @@ async def test_the_official_example_machine_is_found() -> None:
             }
         )
         session = OpcUaSession(settings, PKI, CLOCK)
-        assert await session.open() == []
+        assert await session.open() == {}
         assert session._values is not None
         machinery = await server.get_namespace_index("http://opcfoundation.org/UA/Machinery/")
         state_nodes = {role: server.get_node(nodeid) for nodeid, [(_, role)] in session._values._roles.items()}
