@@ -18,6 +18,8 @@ Encoding = Literal["uint16", "int16", "uint32", "int32", "uint64", "int64", "flo
 Function = Literal["holding", "input", "coil", "discrete"]
 """Function codes 03, 04, 01 and 02."""
 
+BIT_FUNCTIONS = ("coil", "discrete")
+
 Lamp = Literal["green", "yellow", "red"]
 
 _DATATYPES = {
@@ -86,7 +88,8 @@ class StatusRule(_Facts):
 
 
 class StackLight(_Facts):
-    """Digital inputs wired to the lamps of a stack light: the first bit, their number, and the usual wiring."""
+    """Digital inputs wired to the lamps of a stack light: the first bit, or the first register whose bits they are, their number, and the
+    usual wiring. The lowest bit of a register is its first input."""
 
     address: Address
     count: Annotated[int, Field(ge=1, le=64)]
@@ -94,7 +97,10 @@ class StackLight(_Facts):
 
 
 class DeviceTemplate(_Facts):
-    """A make of device: a meter (`values`), a PLC (`status_word`, `rules`), or digital inputs (`stack_light`)."""
+    """A make of device: a meter (`values`), a PLC (`status_word`, `rules`), or digital inputs (`stack_light`).
+
+    `same_as`: the template of another device, whose registers this one has, too.
+    """
 
     name: str
     title: str
@@ -106,14 +112,15 @@ class DeviceTemplate(_Facts):
     status_word: Register | None = None
     rules: tuple[StatusRule, ...] = ()
     stack_light: StackLight | None = None
+    same_as: str | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         kinds = ["active_power" in self.values, self.status_word is not None, self.stack_light is not None]
         if sum(kinds) != 1:
             raise ValueError("a template has exactly one of: values.active_power, status_word, stack_light")
-        if (self.stack_light is not None) != (self.function in ("coil", "discrete")):
-            raise ValueError("function must be `coil` or `discrete` for a stack light, and only for that")
+        if self.stack_light is None and self.function in BIT_FUNCTIONS:
+            raise ValueError("function `coil` or `discrete` is for a stack light only")
         return self
 
     @property
@@ -140,12 +147,13 @@ def state_of_lamps(lit: Mapping[Lamp, bool]) -> MachineState:
 @cache
 def templates() -> dict[str, DeviceTemplate]:
     """All templates by name."""
-    found = {}
-    for entry in sorted(resources.files("edge_agent.templates").iterdir(), key=lambda file: file.name):
-        if entry.name.endswith(".yaml"):
-            template = DeviceTemplate.model_validate(yaml.safe_load(entry.read_text(encoding="utf-8")))
-            found[template.name] = template
-    return found
+    files = sorted(resources.files("edge_agent.templates").iterdir(), key=lambda file: file.name)
+    found = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files if file.name.endswith(".yaml")]
+    named = {facts["name"]: facts for facts in found}
+    return {
+        name: DeviceTemplate.model_validate(named[facts["same_as"]] | facts if "same_as" in facts else facts)
+        for name, facts in named.items()
+    }
 
 
 def get_template(name: str) -> DeviceTemplate:
@@ -171,7 +179,9 @@ def templates_page() -> str:
             f"{template.title}. Products: {', '.join(template.products)}. Source: {template.source}.",
             "",
         ]
-        if template.is_meter:
+        if template.same_as is not None:
+            lines += [f"The registers of [{template.same_as}](#{template.same_as})."]
+        elif template.is_meter:
             lines += ["| value | function | address | encoding | unit |", "|---|---|---|---|---|"]
             lines += [
                 f"| {name} | {template.function} | 0x{value.address:04X} | {_encoding_text(value)} | {value.unit} |"

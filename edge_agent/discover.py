@@ -137,21 +137,15 @@ async def _answering(
         if not await _answers(line, unit, timeout):
             continue
         name = await line.identification(unit, timeout)
-        shown = {
-            template.name: await _plausible(line, unit, template, timeout)
-            for template in templates().values()
-            if template.is_meter
-        }
+        meters = [template for template in templates().values() if template.is_meter]
+        named = [one for one in meters if any(product.lower() in name.lower() for product in one.products)]
         # The registers of one make are often a subset of another's: the template that explains most of them comes first.
-        fitting = sorted(
-            (template for template, count in shown.items() if count), key=lambda template: -shown[template]
-        )
-        named = [
-            template
-            for template in fitting
-            if any(product.lower() in name.lower() for product in templates()[template].products)
-        ]
-        yield FoundUnit(unit, name, tuple(named or fitting))
+        for candidates in (named, [one for one in meters if one.same_as is None]):
+            shown = {one.name: await _plausible(line, unit, one, timeout) for one in candidates}
+            fitting = sorted((one for one, count in shown.items() if count), key=lambda one: -shown[one])
+            if fitting:
+                break
+        yield FoundUnit(unit, name, tuple(fitting))
 
 
 async def _answers(line: ModbusLine, unit: int, timeout: float) -> bool:
@@ -194,6 +188,9 @@ def modbus_toml(host: str, port: int, found: Sequence[FoundUnit]) -> str:
         lines.append(f"# unit {unit.unit}{f': {unit.identification}' if unit.identification else ''}")
         if len(unit.fitting) > 1:
             lines.append(f"# its registers also fit: {', '.join(unit.fitting[1:])}")
+        twins = [one.name for one in templates().values() if unit.fitting and one.same_as == unit.fitting[0]]
+        if twins:
+            lines.append(f"# the same registers as: {', '.join(twins)}")
         if not unit.fitting:
             lines.append("# no meter template fits; if this is a PLC with a status word:")
         template = unit.fitting[0] if unit.fitting else "plc-status-word"

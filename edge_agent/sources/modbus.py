@@ -6,12 +6,13 @@ poll ─▶ decode ─▶ thresholds with hysteresis, status word rules, or lamp
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from edge_agent.backoff import Backoff
 from edge_agent.configuration import ModbusDevice
-from edge_agent.device_templates import state_of_lamps
+from edge_agent.device_templates import BIT_FUNCTIONS, state_of_lamps
 from edge_agent.dwell import DwellFilter
 from edge_agent.interval_tracker import Observation
 from edge_agent.power_state import state_from_power
@@ -66,11 +67,9 @@ class ModbusReader:
     async def _state(self, at: datetime) -> tuple[MachineState, OperationMode | None]:
         unit, template = self._device.unit, self._template
         if template.stack_light is not None:
-            light = template.stack_light
             wired = self._device.wired_lamps
             # No more inputs than are wired: a modular device has as many as it has modules, and refuses the others.
-            count = max(wired.values()) + 1
-            bits = await self._line.read_bits(unit, template.function, light.address, count, self._timeout)
+            bits = await self._inputs(template.stack_light.address, max(wired.values()) + 1)
             return state_of_lamps({lamp: bits[place] for lamp, place in wired.items()}), None
         if template.status_word is not None:
             word = template.status_word
@@ -84,6 +83,13 @@ class ModbusReader:
         if self._device.thresholds is None:
             return MachineState.UNKNOWN, None
         return state_from_power(power, self._previous, self._device.thresholds), None
+
+    async def _inputs(self, address: int, count: int) -> list[bool]:
+        unit, function = self._device.unit, self._template.function
+        if function in BIT_FUNCTIONS:
+            return await self._line.read_bits(unit, function, address, count, self._timeout)
+        words = await self._line.read_words(unit, function, address, math.ceil(count / 16), self._timeout)
+        return [bool(word >> bit & 1) for word in words for bit in range(16)]
 
     async def read_values(self, at: datetime) -> dict[str, float | None]:
         """The configured values of a meter; None for those that it refuses. Raises SourceLostError.

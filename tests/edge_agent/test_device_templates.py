@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from telemetry import MachineState, UserError
 from tests.servers import free_port
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATES = ROOT / "edge_agent" / "templates"
 
 
 def configured(template: DeviceTemplate, port: int) -> ModbusDevice:
@@ -70,9 +73,19 @@ async def test_a_device_of_this_template_is_read(template: DeviceTemplate) -> No
     await server.stop()
 
 
-@pytest.mark.parametrize("template", [one for one in templates().values() if one.is_meter], ids=lambda one: one.name)
+def shown(register: Register, place: int) -> float:
+    """A value that the register can hold as it is, another one for each place."""
+    bits = 16 * register.size - (not register.encoding.startswith("u"))
+    raw = 10_000 * (place + 1)
+    return register.scale * (raw if bits > 16 else raw % 2**bits)
+
+
+METERS = [one for one in templates().values() if one.is_meter]
+
+
+@pytest.mark.parametrize("template", METERS, ids=lambda one: one.name)
 async def test_every_value_of_a_meter_is_read_in_few_requests(template: DeviceTemplate) -> None:
-    expected = {name: 10_000.0 * (place + 1) for place, name in enumerate(template.values)}
+    expected = {name: shown(value, place) for place, (name, value) in enumerate(template.values.items())}
     words = {template.values[name].address: template.values[name].encode(value) for name, value in expected.items()}
     port = free_port()
     server = MeterServer([SimulatedDevice(7, 0xFFFF, lambda: words)], port)
@@ -82,8 +95,8 @@ async def test_every_value_of_a_meter_is_read_in_few_requests(template: DeviceTe
     line.join()
     reader = ModbusReader(device, line)
     seen = await reader.read(NOW, continuous=False)
-    assert reader.values == {name: pytest.approx(value, rel=1e-3) for name, value in expected.items()}
-    assert seen.power_w == pytest.approx(expected["active_power"], rel=1e-3)
+    assert reader.values == {name: pytest.approx(value) for name, value in expected.items()}
+    assert seen.power_w == reader.values["active_power"]
     assert len(plan_reads(template.values, template.max_words)) <= 3
     await line.leave()
     await server.stop()
@@ -104,8 +117,86 @@ def test_the_abb_reports_that_it_has_no_value() -> None:
     assert power.decode([0x0000, 0x3039]) == pytest.approx(123.45)
 
 
+def test_templates_name_their_source_and_are_told_apart() -> None:
+    """Two files with the same registers name which is which, so that `discover` tries them once."""
+    found = list(templates().values())
+    assert len({one.name for one in found}) == len(list(TEMPLATES.glob("*.yaml")))
+    assert [one.name for one in found if one.name != one.name.lower() or not one.products or len(one.source) < 20] == []
+    own = [one for one in found if one.same_as is None and one.is_meter]
+    registers = {(one.function, tuple(sorted((name, value) for name, value in one.values.items()))) for one in own}
+    assert len(registers) == len(own)
+    for one in found:
+        if one.same_as is not None:
+            assert get_template(one.same_as).same_as is None
+            assert one.values == get_template(one.same_as).values
+
+
+@pytest.mark.parametrize("template", METERS, ids=lambda one: one.name)
+def test_registers_of_a_meter_do_not_overlap_and_have_their_units(template: DeviceTemplate) -> None:
+    ends = sorted((value.address, value.address + value.size) for value in template.values.values())
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(ends))
+    units = {"active_power": "W", "current_l1": "A", "import_energy": "Wh"}
+    for name, value in template.values.items():
+        assert (
+            value.unit == units[name.removesuffix("_l1") if "power" in name else name] if name[-1] not in "23" else "W"
+        )
+
+
+# What devices say of 1,234.5 W, word for word, by their protocol.
+@pytest.mark.parametrize(
+    ("name", "words", "watts"),
+    [
+        ("shelly-pro-3em", [0x5000, 0x449A], 1234.5),
+        ("carlo-gavazzi-em340", [0x3039, 0x0000], 1234.5),
+        ("carlo-gavazzi-em340", [0xCFC7, 0xFFFF], -1234.5),
+        ("schneider-pm5000", [0x3F9E, 0x0419], 1234.5),
+        ("schneider-powertag", [0x449A, 0x5000], 1234.5),
+        ("siemens-7kt1665", [0x0001, 0xE23A], 1234.5),
+        ("socomec-countis-e24", [0x0000, 0x007B], 1230.0),
+        ("socomec-diris-b30", [0x0000, 0x04D2], 1234.0),
+        ("hager-ecr380d", [0xFFFF, 0xFF85], -1230.0),
+        ("saia-ale3", [0x007B], 1230.0),
+        ("wattnode-wnc", [0x5000, 0x449A], 1234.5),
+        ("chint-dtsu666", [0x4640, 0xE400], 1234.5),
+        ("kostal-ksem", [0x0000, 0x3039], 1234.5),
+    ],
+)
+def test_word_order_sign_and_scale(name: str, words: list[int], watts: float) -> None:
+    assert get_template(name).values["active_power"].decode(words) == pytest.approx(watts)
+
+
+async def test_lamps_in_the_bits_of_a_register() -> None:
+    """As on a Turck module; as many registers are read as the lamps need."""
+    port = free_port()
+    shown: dict[int, list[int]] = {0: [0b0000_0000_0010_0000]}
+    server = MeterServer([SimulatedDevice(1, 1, lambda: shown)], port)
+    await server.start()
+    device = ModbusDevice(
+        id="m1", host="127.0.0.1", port=port, template="turck-tben", lamps={"green": 5, "yellow": 7, "red": 6}
+    )
+    line = ModbusLine(device)
+    reader = ModbusReader(device, line)
+    assert (await reader.read(NOW, continuous=False)).state is MachineState.EXECUTING
+    shown = {0: [0b0000_0000_0110_0000]}
+    assert (await reader.read(NOW, continuous=False)).state is MachineState.OUT_OF_SERVICE
+    await line.leave()
+    await server.stop()
+
+
+async def test_only_inputs_that_are_wired_are_read() -> None:
+    """A coupler with one module of four inputs refuses the others of its template."""
+    port = free_port()
+    server = MeterServer([SimulatedDevice(1, 1, lambda: {0: [0b0001]})], port)
+    await server.start()
+    device = ModbusDevice(id="m1", host="127.0.0.1", port=port, template="wago-750")
+    line = ModbusLine(device)
+    assert (await ModbusReader(device, line).read(NOW, continuous=False)).state is MachineState.EXECUTING
+    await line.leave()
+    await server.stop()
+
+
 def test_the_documentation_page_is_generated_from_the_files() -> None:
-    page = Path(__file__).resolve().parents[2] / "docs" / "device_templates.md"
+    page = ROOT / "docs" / "device_templates.md"
     assert page.read_text() == templates_page(), "run `vrijloop agent templates --markdown > docs/device_templates.md`"
 
 

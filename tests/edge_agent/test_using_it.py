@@ -63,6 +63,7 @@ def test_discover_modbus_prints_a_configuration_that_loads(tmp_path: Path) -> No
     settings = load_settings(tmp_path / "agent.toml", AgentSettings)
     assert [(one.unit, one.template) for one in settings.modbus] == [(1, "eastron-sdm630"), (3, "plc-status-word")]
     assert "vrijloop agent learn machine-1" in printed
+    assert "# the same registers as: eastron-sdm54, eastron-smart-x96-1a" in printed
 
 
 def test_discover_finds_the_units_behind_a_gateway() -> None:
@@ -89,10 +90,14 @@ def test_discover_asks_a_device_that_takes_one_connection_over_that_connection()
     assert device.turned_away == 0
 
 
-def test_discover_reads_the_identification_of_devices() -> None:
+@pytest.mark.parametrize(
+    ("product", "template"), [("SDM630", "eastron-sdm630"), ("SDM54-M", "eastron-sdm54"), ("DVH4013", "eastron-sdm630")]
+)
+def test_discover_reads_the_identification_of_devices(product: str, template: str) -> None:
+    """It decides between devices with the same registers; a device that no template names is judged by its registers."""
     port = free_port()
     identity = ModbusDeviceIdentification(  # type: ignore[no-untyped-call]
-        info_name={"VendorName": "Eastron", "ProductName": "SDM630"}
+        info_name={"VendorName": "Eastron", "ProductName": product}
     )
     device = _sim_device(sdm630(1, lambda: 4500.0))
 
@@ -105,9 +110,9 @@ def test_discover_reads_the_identification_of_devices() -> None:
         server = run(start())
         printed = invoke("discover", f"127.0.0.1:{port}", "--units", "1")
         run(server.shutdown())
-    assert "# unit 1: Eastron SDM630" in printed
-    assert 'template = "eastron-sdm630"' in printed
-    assert "also fit" not in printed
+    assert f"# unit 1: Eastron {product}" in printed
+    assert f'template = "{template}"' in printed
+    assert ("also fit" in printed) == (product == "DVH4013")
 
 
 def test_discover_where_nothing_answers_is_an_error() -> None:
