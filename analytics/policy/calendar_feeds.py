@@ -6,49 +6,23 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx2
-
 from analytics.i18n import texts
-from analytics.policy.calendar_events import (
-    UNREADABLE,
-    CalendarError,
-    CalendarReading,
-    SkippedEvent,
-    SkipReason,
-    read_calendar,
-)
+from analytics.policy.calendar_events import read_calendar
+from analytics.policy.feed_sources import FeedError, FeedProblem, fetch
 from analytics.policy.machine_names import MachineNames
+from analytics.policy.planned_orders import read_orders
+from analytics.policy.planned_work import UNREADABLE, Plan, PlanError, SkippedEvent, SkipReason
 from analytics.policy.policy import CalendarFeed, PlannedPeriod, Policy
 from analytics.policy.slot import BusyHours
 
 _log = logging.getLogger(__name__)
-logging.getLogger("httpx2").setLevel(logging.WARNING)  # at INFO it logs whole URLs, which may contain secrets
 
-MAX_FEED_BYTES = 10 * 1024 * 1024
-_TIMEOUT_S = 10.0
-
-
-@dataclass(frozen=True)
-class FeedProblem:
-    """Why a feed cannot be read now."""
-
-    code: str
-    values: Mapping[str, object] = field(default_factory=dict)
-
-    def written(self, language: str) -> str:
-        return texts(language)[f"calendar_problem_{self.code}"].format(**self.values)
-
-
-class FeedError(Exception):
-    """A feed cannot be read."""
-
-    def __init__(self, code: str, **values: object) -> None:
-        super().__init__(code)
-        self.problem = FeedProblem(code, values)
+_LONGER = timedelta(weeks=2)
+"""A CalDAV server is asked for so much more than the horizon, so that a copy serves for some days."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +98,7 @@ class CalendarFeeds:
         reports = []
         for feed in self._policy.feed:
             try:
-                content = _fetch(feed)
+                content = fetch(feed, start, end + _LONGER)
                 reading = _parse(content, feed, names, start, end, self._policy.zone)
             except FeedError as error:
                 reports.append(self._from_copy(feed, names, start, end, error.problem))
@@ -142,6 +116,7 @@ class CalendarFeeds:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             new_copy = self._copy(feed).with_suffix(".new")
+            new_copy.touch(mode=0o600)  # it says who ordered what
             new_copy.write_bytes(content)
             new_copy.replace(self._copy(feed))
         except OSError as error:
@@ -189,34 +164,10 @@ def _to_log(report: FeedReport) -> str | None:
     )
 
 
-def _fetch(feed: CalendarFeed) -> bytes:
+def _parse(content: bytes, feed: CalendarFeed, names: MachineNames, start: datetime, end: datetime, zone: str) -> Plan:
+    plan = Plan(feed, names, start, end)
     try:
-        if feed.source.startswith(("https://", "http://")):
-            with httpx2.stream("GET", feed.source, timeout=_TIMEOUT_S, follow_redirects=True) as answer:
-                answer.raise_for_status()
-                content = b""
-                for chunk in answer.iter_bytes():
-                    content += chunk
-                    _check_size(len(content))
-                return content
-        path = Path(feed.source.removeprefix("file://"))
-        _check_size(path.stat().st_size)
-        return path.read_bytes()
-    except httpx2.HTTPStatusError as error:
-        raise FeedError("answered", status=error.response.status_code) from error
-    except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise FeedError("not_read", why=type(error).__name__) from error
-
-
-def _check_size(size: int) -> None:
-    if size > MAX_FEED_BYTES:
-        raise FeedError("too_large", most=MAX_FEED_BYTES // 2**20)
-
-
-def _parse(
-    content: bytes, feed: CalendarFeed, names: MachineNames, start: datetime, end: datetime, zone: str
-) -> CalendarReading:
-    try:
-        return read_calendar(content, feed, names, start, end, zone)
-    except CalendarError as error:
+        (read_orders if feed.kind in ("csv", "json") else read_calendar)(content, plan, zone)
+    except PlanError as error:
         raise FeedError(error.code, **error.values) from error
+    return plan

@@ -6,7 +6,9 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -82,6 +84,7 @@ def _known_country(code: str) -> str:
 
 
 OfferedHoursText = Annotated[OfferedHours, BeforeValidator(parse_offered_hours)]
+ColumnName = Annotated[str, Field(min_length=1, max_length=100)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -199,24 +202,57 @@ class PlannedPeriod(BaseModel):
         return self
 
 
+class OrderColumns(BaseModel):
+    """What the columns of a table of orders are called. Other columns are not read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    machine: ColumnName = "machine"
+    start: ColumnName = "start"
+    end: ColumnName = "end"
+
+
 class CalendarFeed(BaseModel):
-    """An iCalendar file or URL whose events are planned busy time: of `machine`, or of the machines that an event names, of `machines` alone if there
-    are any. `unclear`: whether events that cannot be placed in time, or name no machine, are only shown or block what they may be about."""
+    """A calendar or a table of orders whose entries are planned busy time: of `machine`, or of the machines that an entry names, of `machines` alone if
+    there are any. `unclear`: whether entries that cannot be placed in time, or name no machine, are only shown or block what they may be about."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: Annotated[str, Field(min_length=1, max_length=1000)]
+    kind: Literal["ical", "caldav", "csv", "json"] = "ical"
+    user: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    password_file: Path | None = None
+    columns: OrderColumns = OrderColumns()
     machine: Name | None = None
     machines: Annotated[tuple[Name, ...], Field(max_length=1000)] = ()
     what: str = NOT_NAMED
     ignore_free: bool = False
     unclear: Literal["show", "block"] = "show"
 
+    @property
+    def is_url(self) -> bool:
+        return self.source.startswith(("https://", "http://"))
+
     @model_validator(mode="after")
     def _of_one_or_several(self) -> Self:
         if self.machine is not None and self.machines:
             raise PydanticCustomError("machine_and_machines", "write either `machine` or `machines`")
         return self
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        if (self.user is None) != (self.password_file is None):
+            raise PydanticCustomError("user_and_password", "`user` and `password_file` go together")
+        if self.kind == "caldav" and not self.is_url:
+            raise PydanticCustomError("caldav_at_url", 'the `source` of `kind = "caldav"` is the URL of a calendar')
+        if self.user is not None and not (self.source.startswith("https://") or _is_here(self.source)):
+            raise PydanticCustomError("password_in_clear", "a password is only sent over https")
+        return self
+
+
+def _is_here(source: str) -> bool:
+    """Whether a URL leads to this machine, where nobody listens on the way."""
+    return source.startswith("http://") and urlsplit(source).hostname in ("localhost", "127.0.0.1", "::1")
 
 
 class MachineTable(MachinePolicy):

@@ -24,7 +24,7 @@ from analytics.policy.policy import Policy
 from stores import StoreUnavailableError
 from stores.configuration import DUCKDB_FILE, StoreTable, open_store, read_secret
 from telemetry import Clock, SystemClock, UserError, load_settings
-from telemetry.broker import BrokerSettings
+from telemetry.broker import BrokerSettings, read_secret_file
 from telemetry.broker_client import build_client
 from vrijloop.operations.calendars import look_at_calendars
 from vrijloop.server_client import address_of, request
@@ -63,7 +63,7 @@ def examine(config: Path, clock: Clock) -> Iterator[Finding]:
         )
         return
     yield Finding("configuration", "ok", f"{config} and {settings.policy} are valid; factory {policy.factory}.")
-    yield from secrets(settings)
+    yield from secrets(settings, policy)
     yield from broker(settings.mqtt, clock)
     yield from store(settings.store, settings.data_dir)
     yield from platform(settings, clock)
@@ -72,15 +72,18 @@ def examine(config: Path, clock: Clock) -> Iterator[Finding]:
     yield disk(settings.data_dir, shutil.disk_usage(_existing(settings.data_dir)))
 
 
-def secrets(settings: ServerSettings) -> Iterator[Finding]:
-    """Check that secrets can be read, are long enough, and are not readable by others."""
+def secrets(settings: ServerSettings, policy: Policy) -> Iterator[Finding]:
+    """Check that secrets can be read, are long enough (passwords of calendars are as others chose them), and are not readable by others."""
     files = {"server token": settings.token_file, "platform token": settings.platform.token_file}
     if settings.store.token_file is not None:
         files["token of the store"] = settings.store.token_file
     files |= {f"token of {factory}": path for factory, path in settings.tokens.items()}
-    for what, path in files.items():
+    passwords = {
+        f"password of {feed.user}": feed.password_file for feed in policy.feed if feed.password_file is not None
+    }
+    for what, path in (files | passwords).items():
         try:
-            read_secret(path, what)
+            (read_secret_file if what in passwords else read_secret)(path, what)
         except UserError as error:
             yield Finding("secrets", "wrong", str(error), "")
             continue

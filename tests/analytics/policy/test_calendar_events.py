@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from analytics.policy.calendar_events import CalendarError, CalendarReading, read_calendar
+from analytics.policy.calendar_events import read_calendar
 from analytics.policy.machine_names import MachineNames
+from analytics.policy.planned_work import Plan, PlanError
 from analytics.policy.policy import CalendarFeed, Policy
 from tests.analytics.tables import utc
 
@@ -29,12 +30,18 @@ def calendar(*bodies: str) -> bytes:
     return f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:test\r\n{parts}END:VCALENDAR\r\n".encode()
 
 
-def read(text: bytes, **feed: Any) -> CalendarReading:
+def new_plan(**feed: Any) -> Plan:
     options = CalendarFeed.model_validate({"source": "orders.ics", **feed})
-    return read_calendar(text, options, MachineNames(POLICY, [FREES]), utc(5), utc(13), BRUSSELS)
+    return Plan(options, MachineNames(POLICY, [FREES]), utc(5), utc(13))
 
 
-def periods(reading: CalendarReading) -> list[str]:
+def read(text: bytes, **feed: Any) -> Plan:
+    plan = new_plan(**feed)
+    read_calendar(text, plan, BRUSSELS)
+    return plan
+
+
+def periods(reading: Plan) -> list[str]:
     return [
         f"{one.machine} {one.start.astimezone(utc(1).tzinfo):%d %H:%M} - {one.end.astimezone(utc(1).tzinfo):%d %H:%M}"
         for one in reading.periods
@@ -137,9 +144,18 @@ def test_a_rule_that_cannot_be_followed_counts_once_and_is_said(rule: str) -> No
     "text", [b"<html>Please log in</html>", b"\xff\xfe\x00", b"", b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n", b"BEGIN:VEVENT\r\nEND:VEVENT\r\n"]
 )  # fmt: skip
 def test_what_is_no_calendar_is_refused_as_a_whole(text: bytes) -> None:
-    with pytest.raises(CalendarError) as raised:
+    with pytest.raises(PlanError) as raised:
         read(text, machine=FREES)
     assert raised.value.code == "not_a_calendar"
+
+
+def test_one_bad_calendar_of_several_does_not_cost_the_others() -> None:
+    """A CalDAV server has a calendar for each entry."""
+    found = read(
+        calendar(ORDER) + b"BEGIN:VCALENDAR\r\nBEGIN:VFREEBUSY\r\nFREEBUSY:junk\r\n" + calendar(ORDER), machine=FREES
+    )
+    assert periods(found) == [f"{FREES} 06 08:00 - 06 10:00"] * 2
+    assert [one.reason for one in found.skipped] == ["bad_entry"]
 
 
 @pytest.mark.parametrize(

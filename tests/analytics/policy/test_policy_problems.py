@@ -50,6 +50,13 @@ WRONG = {
         "doit suivre",
     ),
     '[[feed]]\nsource = ""': ("moet minstens 1 teken(s) lang zijn", "au moins 1 signe"),
+    '[[feed]]\nsource = "x.ics"\nmachine = "m"\nmachines = ["m"]': (
+        "schrijf ofwel `machine` ofwel `machines`",
+        "soit `machine`",
+    ),
+    '[[feed]]\nsource = "https://x"\nuser = "a"': ("horen samen", "vont ensemble"),
+    '[[feed]]\nsource = "http://x"\nuser = "a"\npassword_file = "p"': ("alleen via https", "que par https"),
+    '[[feed]]\nsource = "x.ics"\nkind = "caldav"': ("de URL van een agenda", "l'URL d'un agenda"),
     '[[shifts]]\nname = "a"\nstart = "x"\nend = "10:00"': ("moet een uur zijn", "doit être une heure"),
     '[[shifts]]\nname = "a"\nstart = 06:00:00\nend = 10:00:00\n[[shifts]]\nname = "b"\nstart = 09:00:00\nend = 12:00:00': (
         "overlappen",

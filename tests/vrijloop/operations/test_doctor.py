@@ -160,6 +160,18 @@ def test_calendars_that_are_not_understood(installation: Installation) -> None:
     assert (level, "There is no earlier copy." in sentence) == ("wrong", True), sentence
 
 
+def test_the_password_of_a_calendar_is_a_secret(installation: Installation) -> None:
+    password = installation.folder / "password"
+    password.write_text("short")
+    password.chmod(0o644)
+    (installation.folder / "policy.toml").write_text(
+        f'factory = "hal-2"\n[[feed]]\nsource = "https://127.0.0.1:{free_port()}/orders.ics"\nuser = "planner"\npassword_file = "{password}"\n'
+    )
+    found = installation.doctor(code=1)["secrets"]
+    assert ("warning", f"{password}: the password of planner is readable by others. chmod 600 {password}") in found
+    assert not any("shorter than" in sentence for _, sentence in found), "a person chose it elsewhere"
+
+
 @pytest.mark.servers
 def test_a_broker_that_asks_for_a_certificate(installation: Installation, tmp_path: Path) -> None:
     folder = tmp_path / "tls"
