@@ -19,7 +19,7 @@ from edge_agent.power_state import state_from_power
 from edge_agent.register_plan import Block, plan_reads
 from edge_agent.report_writer import ReportWriter
 from edge_agent.sources.contact import Contact, SourceLostError
-from edge_agent.sources.modbus_line import LineDownError, ModbusLine, RefusedError
+from edge_agent.sources.modbus_line import LineDownError, ModbusLine, NoAnswerError, RefusedError
 from telemetry import Clock, MachineState, OperationMode
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,10 @@ _WHOLE_AGAIN = timedelta(minutes=10)
 NO_THRESHOLDS = "no thresholds are configured"
 
 MISSED_POLLS = 3
-"""After a gap of more than this many polls a change of state may have been missed."""
+"""After a gap of more than this many polls a change of state may have been missed. What counts is the pace that the line attains: with forty
+meters on a serial line a round may take ten seconds, whatever the configured interval."""
+
+_SLOWEST_PACE = timedelta(minutes=1)
 
 
 class ModbusReader:
@@ -138,6 +141,7 @@ class ModbusSource:
         self.reader = ModbusReader(device, line)
         self._name = f"Modbus {device.address} ({device.id})"
         self._logged: set[str] = set()
+        self._slow_logged = False
         self.contact = Contact(self._name, [device.id], writer, clock)
 
     async def run(self) -> None:
@@ -166,14 +170,26 @@ class ModbusSource:
         patience = max(interval, self.device.timeout)
         previous: datetime | None = None
         pace = max(patience, self._clock.resolution)
+        answered = False
         while True:
             with self._clock.hold():
                 at = self._clock.now()
-                seen = await self.reader.read(at, self._is_continuous(previous, at, pace))
+                continuous = self._is_continuous(previous, at, pace)
+                try:
+                    seen = await self.reader.read(at, continuous)
+                except NoAnswerError:
+                    # A frame may be lost on any line: a unit that has just answered is asked once more before it counts as lost.
+                    if not answered:
+                        raise
+                    answered = False
+                    continue
                 self._writer.observe(self.device.id, seen)
                 await self._writer.room()
+            answered = True
             # Computed now, not at the next poll: a simulated clock may have become a real one by then.
-            previous, pace = at, max(patience, self._clock.resolution)
+            attained = min(at - previous, _SLOWEST_PACE) if previous is not None else timedelta(0)
+            self._log_slow(min(attained, pace), patience)
+            previous, pace = at, max(patience, self._clock.resolution, attained)
             self.contact.mark_answering()
             self._log_refused()
             for backoff in backoffs:
@@ -181,6 +197,17 @@ class ModbusSource:
             # At most one interval: the clock may have been set back meanwhile.
             pause = min(interval, at + interval - self._clock.now())
             await self._clock.sleep(max(0.0, pause.total_seconds()))
+
+    def _log_slow(self, pace: timedelta, patience: timedelta) -> None:
+        """Log once that the line is too slow for all that share it."""
+        if not self._slow_logged and pace > MISSED_POLLS * max(patience, self._clock.resolution):
+            self._slow_logged = True
+            _log.warning(
+                "%s: polled every %.0f s instead of every %g s: its line takes that long for all devices on it.",
+                self._name,
+                pace.total_seconds(),
+                self.device.poll_interval.total_seconds(),
+            )
 
     def _log_refused(self) -> None:
         for name, why in self.reader.refused.items():

@@ -24,6 +24,8 @@ class FaultyDevice:
         """(unit, address, count) of every request."""
         self.exception: Callable[[int, int, int], int] = lambda unit, address, count: 0
         """The exception code with which a request is answered; 0 for none."""
+        self.loses = 0
+        """So many requests are not answered; then it answers again."""
         self.closes: Closes = "never"
         self.one_connection = False
         """Further connections are closed at once, as by devices with a single socket."""
@@ -79,6 +81,9 @@ class FaultyDevice:
         words = struct.pack(f">{count}H", *[self.value(unit)] * count)
         body = struct.pack(">BBB", unit, function, len(words)) + words
         if behaviour == "silent":
+            return
+        if self.loses:
+            self.loses -= 1
             return
         if behaviour == "late":
             await asyncio.sleep(self.late_s)

@@ -9,7 +9,7 @@ import pty
 import threading
 import tty
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 
 from edge_agent.check import check_machines
 from edge_agent.configuration import AgentSettings, ModbusDevice
+from edge_agent.device_templates import Function
 from edge_agent.report_writer import ReportWriter
 from edge_agent.sources.contact import SourceLostError
 from edge_agent.sources.modbus import ModbusReader, ModbusSource
@@ -297,6 +298,74 @@ async def test_a_device_that_closes_connections_is_read_without_a_gap(
         await until(lambda: all(sum(one == unit for one, _, _ in device.asked) > 20 for unit in (1, 2)))
         assert [writer.reported(machine).since for machine in ("m1", "m2")] == [one.since for one in first]  # type: ignore[union-attr]
     assert caplog.text == ""
+
+
+async def test_a_single_lost_frame_is_no_loss_of_contact(
+    faulty: tuple[FaultyDevice, int], writer: ReportWriter, caplog: pytest.LogCaptureFixture
+) -> None:
+    device, port = faulty
+    async with running(ModbusSource(status_word(port, timeout="100ms"), ModbusLine(status_word(port)), writer, CLOCK)):
+        first = await until_state(writer, "m1", RUN)
+        for _ in range(2):
+            device.loses, asked = 1, len(device.asked)
+            await until(lambda asked=asked: len(device.asked) > asked + 5)
+        assert writer.reported("m1").since == first.since  # type: ignore[union-attr]
+        assert caplog.text == ""
+        device.loses = 2
+        await until_state(writer, "m1", UNKNOWN)
+    assert "no answer from unit 1" in caplog.text
+
+
+class SlowClock(SystemClock):
+    """Time passes when somebody waits, and without any waiting in the other tests' time."""
+
+    def __init__(self) -> None:
+        self.time = CLOCK.now()
+
+    def now(self) -> datetime:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+        await asyncio.sleep(0)
+
+
+class SlowLine(ModbusLine):
+    """A line that many devices share: each round takes as long as `rounds` says; after that it answers no more."""
+
+    def __init__(self, device: ModbusDevice, clock: SlowClock, rounds: list[float]) -> None:
+        super().__init__(device)
+        self._clock, self._rounds = clock, rounds
+        self.done = asyncio.Event()
+
+    async def read_words(self, unit: int, function: Function, address: int, count: int, timeout: float) -> list[int]:
+        if not self._rounds:
+            self.done.set()
+            await asyncio.Event().wait()
+        await self._clock.sleep(self._rounds.pop(0))
+        return [EXECUTING_WORD] * count
+
+
+@pytest.mark.parametrize(
+    ("rounds", "covered", "logged"),
+    [
+        pytest.param([0.1] * 30, 29, 0, id="quick"),
+        pytest.param([8.0] * 10, 64, 1, id="slow: forty meters on a serial line"),
+        pytest.param([0.1] * 10 + [50.0] + [0.1] * 10, 9, 0, id="one long gap is not covered"),
+    ],
+)
+async def test_a_machine_on_a_slow_line_is_known_at_the_pace_of_the_line(
+    writer: ReportWriter, caplog: pytest.LogCaptureFixture, rounds: list[float], covered: int, logged: int
+) -> None:
+    clock = SlowClock()
+    device = status_word(1, poll_interval="1s", timeout="1s")
+    line = SlowLine(device, clock, list(rounds))
+    async with running(ModbusSource(device, line, writer, clock)):
+        await line.done.wait()
+        current = writer.reported("m1")
+    assert current is not None
+    assert (current.until - current.since).total_seconds() == pytest.approx(covered, abs=1)
+    assert caplog.text.count("polled every 8 s instead of every 1 s") == logged
 
 
 async def test_a_device_that_closes_instead_of_answering_is_asked_once(faulty: tuple[FaultyDevice, int]) -> None:
