@@ -12,7 +12,7 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.agreements.retention import delete_due_files
-from sharing_platform.bookings import reminders, transitions, waiting_list
+from sharing_platform.bookings import proposals, reminders, transitions, waiting_list
 from sharing_platform.bookings.models import Booking, WaitingPlace
 from sharing_platform.bookings.notifier import BookingNotifier
 from sharing_platform.database import UNAVAILABLE, message_of, read_session
@@ -120,6 +120,7 @@ class ScheduledJobs:
     def _advance(self, now: datetime) -> None:
         due = select(Booking.id).where(Booking.due <= now).order_by(Booking.due).limit(_PORTION)
         moved = self._each(due, lambda session, booking: transitions.advance(session, booking, now, self._notify))
+        self._each(proposals.overdue(now), lambda session, proposal: proposals.expire(session, proposal, now))
         if any(moved):
             self._context.live.publish("offers", *(one for both in moved for one in both))
             self._context.wake_workers()

@@ -12,11 +12,11 @@ from sharing_platform.agreements.pdf import Document
 from sharing_platform.agreements.thread import quote_lines
 from sharing_platform.bookings.amounts import vat_of
 from sharing_platform.bookings.contacts import contact_of
-from sharing_platform.bookings.lifecycle import AGREED, Party, ProposalState, State
+from sharing_platform.bookings.lifecycle import AGREED, Party, ProposalState
 from sharing_platform.bookings.models import Booking, Proposal
 from sharing_platform.bookings.places import address_of
-from sharing_platform.bookings.proposals import proposals_of
-from sharing_platform.bookings.transitions import history, parts_of
+from sharing_platform.bookings.proposals import agreed_at, proposals_of
+from sharing_platform.bookings.transitions import parts_of
 from sharing_platform.errors import NotFoundError
 from sharing_platform.i18n import Translator
 from sharing_platform.organisations.models import Organisation
@@ -33,11 +33,16 @@ def agreement_pdf(session: Session, booking: Booking, t: Translator, now: dateti
         raise NotFoundError
     parts = [part for part in parts_of(session, booking) if part.state in AGREED]
     number = number_of(booking)
-    agreed = next(one.at for one in history(session, booking) if one.state == State.ACCEPTED)
+    since = {part.id: agreed_at(session, part) for part in parts}
+    agreed, version = max(since.values()), 1 + sum(part.revision for part in parts)
     document = Document(f"{t('agreement')} {number}", t.language, now, t("document_made", moment=t.moment(now)))
     document.heading(t("agreement"))
     document.facts(
-        [(t("agreement_number"), number), (t("agreement_date"), f"{t.written_day(agreed)}, {t.hour(agreed)}")]
+        [
+            (t("agreement_number"), number),
+            (t("agreement_date"), f"{t.written_day(agreed)}, {t.hour(agreed)}"),
+            *([(t("agreement_version"), t("agreement_version_text", number=version))] if version > 1 else []),
+        ]
     )
     for side, title in ((Party.PROVIDER, t("agreement_provider")), (Party.SEEKER, t("agreement_seeker"))):
         document.section(title)
@@ -48,7 +53,7 @@ def agreement_pdf(session: Session, booking: Booking, t: Translator, now: dateti
     _price(document, session, booking, parts, t)
     document.section(t("rules"))
     for part in parts:
-        could = part.cancel_until > agreed
+        could = part.cancel_until > since[part.id]
         key = "agreement_cancel" if could else "agreement_no_cancel"
         document.paragraph(t(key, hours=t.moment(part.start), moment=t.moment(part.cancel_until)))
     document.paragraph(t("agreement_terms"))

@@ -79,8 +79,10 @@ def answer(
             proposals.close(session, about, proposal, party, now, notifier(context))
         if proposal.state != before:
             log(session, now, actor, f"booking.proposal_{wanted.state}", booking.id)
-            if wanted.state != "accepted":  # of an acceptance, the step of the booking tells
+            if wanted.state != "accepted":
                 _notify(context, session, about, proposal, _other(party), now)
+            elif proposal.of_agreed:  # of any other acceptance, the step of the booking tells
+                notifier(context).tell_of_change(session, about, party, now)
         shown = proposal_out(session, proposal, party)
     tell_parties(context, booking)
     return shown
@@ -107,7 +109,7 @@ def _notify(
         recipients = [account] if account is not None and account.confirmed is not None else []
     else:
         recipients = members_with_roles(session, booking.provider, ANSWERING)
-    kind = "quote" if proposal.lines else "proposal"
+    kind = "quote" if proposal.lines else "change" if proposal.of_agreed else "proposal"
     key = kind if proposal.state == ProposalState.OPEN else f"{kind}_{proposal.state}"
     provider = session.get(Organisation, booking.provider) if booking.alias is None else None
     for recipient in recipients:

@@ -63,7 +63,8 @@ class QuoteIn(ApiModel):
 
 
 class ProposalIn(ApiModel):
-    """Other hours, another price, or both. Without `price`, other hours cost what the offer says."""
+    """Other hours, another price, or both. Without `price`, other hours cost what the offer says. Of a request with several parts that waits, `start` and `end` are those of the part
+    that is named, and `price` is that of all parts together."""
 
     start: Moment | None = None
     end: Moment | None = None
@@ -86,7 +87,7 @@ class ProposalAnswerIn(ApiModel):
 
 
 class ProposalOut(ApiModel):
-    """A proposal about a request. `party`: who made it; `person`: who of their people, for those of the same organisation alone. `lines`: of a quote. `price` (null: to be agreed) is
+    """A proposal about a request or an accepted booking. `party`: who made it; `person`: who of their people, for those of the same organisation alone. `lines`: of a quote. `price` (null: to be agreed) is
     without VAT, `total` with it. `valid_until`: when the request expires if it is not answered."""
 
     id: str
@@ -106,6 +107,7 @@ class ProposalOut(ApiModel):
     valid_until: datetime | None
     state: ProposalState
     answered: datetime | None
+    of_agreed: bool = Field(description="Proposed once the booking was accepted: not answered, the booking stands.")
     answers: list[Answer] = Field(description="What the caller may answer now, given the right to.")
 
 

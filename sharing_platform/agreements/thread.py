@@ -86,6 +86,7 @@ def proposal_out(session: Session, proposal: Proposal, party: Party) -> Proposal
         valid_until=proposal.valid_until,
         state=ProposalState(proposal.state),
         answered=proposal.answered,
+        of_agreed=proposal.of_agreed,
         answers=_answers(proposal, party),
     )
 

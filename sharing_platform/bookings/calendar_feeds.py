@@ -117,7 +117,7 @@ def event_of(
     """The entry of a booking. Its UID stays, so that calendar programs find it again; whoever has an entry with a lower sequence number replaces it."""
     event = Event()
     event.add("uid", f"{booking.id}@vrijloop")
-    event.add("sequence", 1 if status == CANCELLED else 0)
+    event.add("sequence", booking.revision + (1 if status == CANCELLED else 0))
     event.add("dtstamp", stamp)
     days = words.whole_days(booking.start, booking.end) if booking.listing_id is not None else None
     # Days are dates without a time; the end is the first day that is no longer meant.

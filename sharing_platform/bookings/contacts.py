@@ -51,7 +51,8 @@ def _agreed_by(session: Session, booking: Booking) -> str | None:
             return event.account_id
     ids = [part.id for part in parts_of(session, booking)]
     made = (Proposal.state == ProposalState.ACCEPTED) & (Proposal.party == Party.PROVIDER)
-    return session.scalar(select(Proposal.account_id).where(Proposal.booking_id.in_(ids), made))
+    first = select(Proposal.account_id).where(Proposal.booking_id.in_(ids), made).order_by(Proposal.at)
+    return session.scalars(first).first()
 
 
 def _known(session: Session, account_id: str | None) -> Account | None:

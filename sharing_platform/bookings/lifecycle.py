@@ -30,7 +30,7 @@ class Party(StrEnum):
 
 
 class ProposalState(StrEnum):
-    """Of other hours or another price, proposed while a request waits."""
+    """Of other hours or another price, proposed while a request waits or once it is agreed."""
 
     OPEN = "open"
     ACCEPTED = "accepted"
@@ -64,6 +64,8 @@ AGREED = frozenset(state for state, hold in HOLDS.items() if hold is Hold.FIRM)
 """Also bookings that are over."""
 PENDING = frozenset({State.REQUESTED, State.HELD})
 FIRM = AGREED - {State.COMPLETED}
+NEGOTIABLE = frozenset({State.HELD, State.ACCEPTED})
+"""States in which other terms can be proposed. They change nothing but the terms: who accepts them leaves an accepted booking accepted."""
 ENDED = frozenset(State) - PENDING - FIRM
 
 _STEPS: dict[State, dict[State, frozenset[Party]]] = {

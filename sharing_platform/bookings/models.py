@@ -64,6 +64,8 @@ class Booking(Base):
     """Of a request with several parts: the parts share it, and are answered together."""
     hours_kept: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     """Of a declined request: its factory keeps the hours for itself, and they are not on offer."""
+    revision: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """How often the parties have agreed on other terms since it was accepted."""
     reminded: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When both sides were reminded, or when it was clear that they need not be."""
     seeker_mailed: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -142,7 +144,7 @@ class WaitingPlace(Base):
 
 class Proposal(Base):
     """Other hours or another price for a request, or a quote (`lines`): `state` as `ProposalState`. One that is open is answered by the other side than
-    `party`. `valid_until`: when the request expires if it is not."""
+    `party`. `valid_until`: when the request expires if it is not. `of_agreed`: made once the booking was accepted; it is about this one alone, and ends by itself at `valid_until`."""
 
     __tablename__ = "booking_proposal"
     __table_args__ = (Index("proposal_by_booking", "booking_id"),)
@@ -162,6 +164,7 @@ class Proposal(Base):
     valid_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     state: Mapped[str] = mapped_column(String(10))
     answered: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    of_agreed: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
 
 class CalendarFeed(Base):

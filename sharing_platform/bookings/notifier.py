@@ -77,6 +77,36 @@ class BookingNotifier:
                 to is Party.SEEKER, names, places, now,
             )  # fmt: skip
 
+    def tell_of_change(self, session: Session, booking: Booking, party: Party, now: datetime) -> None:
+        """Both sides, that a party has accepted other terms of what was agreed; with the calendar entry that replaces the one before."""
+        data = {
+            "booking": booking.id,
+            "start": booking.start.isoformat(),
+            "end": booking.end.isoformat(),
+            "price": str(booking.price) if booking.price is not None else None,
+            "revision": booking.revision,
+        }
+        webhooks.queue_event(session, (booking.provider, booking.seeker), "booking.changed", data, now)
+        names = names_of(session, {booking.provider})
+        account = session.get(Account, booking.account_id) if booking.account_id else None
+        people = [(one, Party.PROVIDER) for one in members_with_roles(session, booking.provider, ANSWERING)]
+        if account is not None and account.confirmed is not None:
+            people.append((account, Party.SEEKER))
+        for recipient, side in people:
+            words = Translator(recipient.language, self.zone)
+            mail = queue_mail(
+                session, recipient, "changed_own" if side is party else "changed", self.zone, now,
+                title=booking.title, when=Span(booking.start, booking.end, booking.listing_id is not None),
+                price=words("price_agree") if booking.price is None else words("price_total", price=words.euros(booking.price)),
+                writer=booking.organisation if party is Party.SEEKER else names.get(booking.provider, booking.provider),
+                contact=contact_line(session, booking, side, words), link=f"{self.url}/bookings/{booking.id}",
+            )  # fmt: skip
+            if mail is not None:
+                places = {booking.id: address_of(session, booking)}
+                mail.calendars = calendar_entries(
+                    [booking], False, recipient.email, self.sender, words, self.url, side is Party.SEEKER, names, places, now
+                )  # fmt: skip
+
     def tell_of_review(self, session: Session, booking: Booking, party: Party, now: datetime) -> None:
         """Of what stands against the other party: the machine was not free, or nobody came."""
         values: dict[str, object] = {

@@ -1,7 +1,7 @@
-"""Other hours or another price for a request that waits, proposed by one side, accepted or declined by the other.
+"""Other hours or another price for a request that waits or a booking that is accepted, proposed by one side, accepted or declined by the other.
 
-One proposal is open at a time. Whoever accepts it makes the booking firm at its terms; until then the request holds the hours that it holds. Only the acceptance
-moves them, and finds out whether the new ones are still free.
+One proposal is open at a time. Whoever accepts it makes the booking firm at its terms; until then it holds the hours that it holds. Only the acceptance moves them, and finds out
+whether the new ones are still free. The parts of a request that waits are negotiated together; once accepted, each by itself.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from sharing_platform.bookings.amounts import VAT, shares_of
-from sharing_platform.bookings.lifecycle import Party, ProposalState, State, due_after, may_accept
+from sharing_platform.bookings.lifecycle import NEGOTIABLE, Party, ProposalState, State, due_after, may_accept
 from sharing_platform.bookings.models import Booking, Proposal
 from sharing_platform.bookings.occupancy import BookedHours
 from sharing_platform.bookings.requests import part_of, period_in
@@ -27,7 +27,9 @@ from sharing_platform.bookings.transitions import (
     apply_due_steps,
     apply_step,
     has_room,
+    history,
     lock,
+    negotiated_with,
     open_proposal,
     parts_of,
     seeker_awaits_region,
@@ -64,9 +66,12 @@ class Terms:
 def propose(
     session: Session, booking: Booking, party: Party, terms: Terms, actor: Actor | None, now: datetime, notify: Notify
 ) -> Proposal:
-    """Replaces an open proposal of one's own. Raises ConflictError where the request does not wait or the other side's proposal does; InvalidError for hours that
+    """Replaces an open proposal of one's own. Raises ConflictError where nothing can be proposed or the other side's proposal waits; InvalidError for hours that
     cannot be booked, or where nothing is different; TakenError for hours that are gone."""
-    parts = _waiting(session, booking, now, notify)
+    parts = _negotiated(session, booking, now, notify)
+    agreed = booking.state == State.ACCEPTED
+    if agreed and terms.lines:
+        raise ConflictError("step", state=booking.state)
     before = open_proposal(session, booking)
     if before is not None and before.party != party:
         raise ConflictError("proposal_open")
@@ -78,26 +83,25 @@ def propose(
     start, end = terms.start or booking.start, terms.end or booking.end
     price, moves = terms.price, (start, end) != (booking.start, booking.end)
     if moves:
-        if len(parts) > 1:
-            raise InvalidError("proposal_parts", "start")
         planned = session.begin_nested()
         try:
             _move(session, booking, start, end, party, now)
-            price = booking.price if price is None else price
+            price = _price_of(parts) if price is None else price
         finally:
             planned.rollback()
     elif price is None or (price == _price_of(parts) and not terms.lines):
         raise InvalidError("proposal_same", "start")
     if before is not None:
         before.state, before.answered = ProposalState.WITHDRAWN, now
-    valid_until = _valid_until(parts, min(start, booking.start), terms.valid_until, now)
+    earliest = min(start, *(part.start for part in parts))
+    valid_until = earliest if agreed else _valid_until(parts, earliest, terms.valid_until, now)
     proposal = Proposal(
         id=str(uuid.uuid4()), booking_id=booking.id, party=party, account_id=actor.account if actor else None, at=now, start=start, end=end,
-        price=price, vat_percent=terms.vat_percent, lines=list(terms.lines), state=ProposalState.OPEN,
-        valid_until=valid_until if party is Party.PROVIDER else booking.due,
+        price=price, vat_percent=terms.vat_percent if terms.lines else booking.vat_percent, lines=list(terms.lines), state=ProposalState.OPEN,
+        valid_until=valid_until if agreed or party is Party.PROVIDER else booking.due, of_agreed=agreed,
     )  # fmt: skip
     session.add(proposal)
-    if party is Party.PROVIDER:
+    if party is Party.PROVIDER and not agreed:
         # Its own hours: it may hold them for its own proposal. A seeker holds them no longer by proposing something.
         for part in parts:
             part.due = valid_until
@@ -108,73 +112,105 @@ def propose(
 def accept(
     session: Session, booking: Booking, proposal: Proposal, party: Party, actor: Actor | None, now: datetime, notify: Notify
 ) -> None:  # fmt: skip
-    """The booking becomes firm at these terms. Again changes nothing. Raises ConflictError, TakenError where the hours are gone meanwhile."""
+    """The booking becomes, or stays, firm at these terms. Again changes nothing. Raises ConflictError, TakenError where the hours are gone meanwhile."""
     lock(session, booking)
     session.refresh(proposal)
     if proposal.state == ProposalState.ACCEPTED and may_accept(party, Party(proposal.party)):
         return
-    parts = _waiting(session, booking, now, notify)
-    if proposal.state != ProposalState.OPEN or not may_accept(party, Party(proposal.party)):
+    parts = _negotiated(session, booking, now, notify)
+    over = proposal.of_agreed and proposal.valid_until is not None and proposal.valid_until <= now
+    if proposal.state != ProposalState.OPEN or over or not may_accept(party, Party(proposal.party)):
         raise ConflictError("proposal_closed")
     if seeker_awaits_region(session, booking):
         raise ConflictError("awaits_region")
     if (proposal.start, proposal.end) != (booking.start, booking.end):
         _move(session, booking, proposal.start, proposal.end, Party(proposal.party), now)
-    if proposal.price is not None or len(parts) == 1:
-        _set_price(parts, proposal.price)
+        booking.reminded = None
+    if proposal.price != _price_of(parts):
+        _set_price(parts, booking, proposal.price)
     proposal.state, proposal.answered = ProposalState.ACCEPTED, now
     for part in parts:
         part.vat_percent = proposal.vat_percent
-        apply_step(session, part, State.ACCEPTED, party, now, notify, actor.account if actor else None)
+        if not proposal.of_agreed:
+            apply_step(session, part, State.ACCEPTED, party, now, notify, actor.account if actor else None)
+    if proposal.of_agreed:
+        booking.revision += 1
+        booking.due = due_after(State.ACCEPTED, booking.start, booking.end, now, HOLD)
+        session.flush()
 
 
 def close(
     session: Session, booking: Booking, proposal: Proposal, party: Party, now: datetime, notify: Notify
 ) -> None:  # fmt: skip
-    """Decline the other side's proposal, or withdraw one's own: the request stands as it was. Again changes nothing. Raises ConflictError."""
+    """Decline the other side's proposal, or withdraw one's own: the booking stands as it was. Again changes nothing. Raises ConflictError."""
     to = ProposalState.DECLINED if may_accept(party, Party(proposal.party)) else ProposalState.WITHDRAWN
     lock(session, booking)
     session.refresh(proposal)
     if proposal.state == to:
         return
-    parts = _waiting(session, booking, now, notify)
+    parts = _negotiated(session, booking, now, notify)
     if proposal.state != ProposalState.OPEN:
         raise ConflictError("proposal_closed")
     proposal.state, proposal.answered = to, now
-    if proposal.party == Party.PROVIDER:
+    if proposal.party == Party.PROVIDER and not proposal.of_agreed:
         for part in parts:
             part.due = due_after(State.HELD, part.start, part.end, now, HOLD)
     session.flush()
 
 
+def overdue(now: datetime) -> Select[str]:
+    """Proposals about what is agreed that nobody has answered in time."""
+    waiting = (Proposal.state == ProposalState.OPEN) & Proposal.of_agreed & (Proposal.valid_until <= now)
+    return select(Proposal.id).where(waiting).order_by(Proposal.valid_until)
+
+
+def expire(session: Session, proposal_id: str, now: datetime) -> None:
+    """The booking stands as it was."""
+    proposal = session.get_one(Proposal, proposal_id)
+    lock(session, session.get_one(Booking, proposal.booking_id))
+    session.refresh(proposal)
+    if proposal.state == ProposalState.OPEN:
+        proposal.state, proposal.answered = ProposalState.EXPIRED, now
+
+
 def proposals_of(session: Session, booking: Booking) -> list[Proposal]:
-    """The oldest first; of all parts of a request, which are answered together."""
+    """The oldest first: of all parts of a request, which are answered together, and what was proposed about this one since."""
     ids = [part.id for part in parts_of(session, booking)]
+    of_request = Proposal.booking_id.in_(ids) & ~Proposal.of_agreed
     return list(
         session.scalars(
             select(Proposal)
-            .where(Proposal.booking_id.in_(ids))
+            .where(of_request | (Proposal.booking_id == booking.id))
             .order_by(Proposal.at, Proposal.state == ProposalState.OPEN, Proposal.id)
         )
     )
 
 
+def agreed_at(session: Session, booking: Booking) -> datetime:
+    """Since when it is firm at its present terms."""
+    accepted = next(one.at for one in history(session, booking) if one.state == State.ACCEPTED)
+    changes = (
+        one.answered for one in proposals_of(session, booking) if one.of_agreed and one.state == ProposalState.ACCEPTED
+    )
+    return max([accepted, *(at for at in changes if at is not None)])
+
+
 def proposal_with(session: Session, booking: Booking, proposal_id: str) -> Proposal:
     """Raises NotFoundError."""
-    found = session.get(Proposal, proposal_id)
-    if found is None or found.booking_id not in {part.id for part in parts_of(session, booking)}:
+    found = next((one for one in proposals_of(session, booking) if one.id == proposal_id), None)
+    if found is None:
         raise NotFoundError
     return found
 
 
-def _waiting(session: Session, booking: Booking, now: datetime, notify: Notify) -> list[Booking]:
-    """All parts of the request, locked. Raises ConflictError unless it waits for an answer."""
+def _negotiated(session: Session, booking: Booking, now: datetime, notify: Notify) -> list[Booking]:
+    """What is negotiated together, locked: all parts of a request that waits, of what is accepted this one alone. Raises ConflictError for anything else."""
     lock(session, booking)
     if booking.due is not None and booking.due <= now:
         apply_due_steps(session, booking, now, notify)
-    if booking.state != State.HELD:
+    if booking.state not in NEGOTIABLE:
         raise ConflictError("step", state=booking.state)
-    return parts_of(session, booking)
+    return negotiated_with(session, booking)
 
 
 def _valid_until(parts: list[Booking], start: datetime, wanted: datetime | None, now: datetime) -> datetime:
@@ -188,7 +224,7 @@ def _valid_until(parts: list[Booking], start: datetime, wanted: datetime | None,
 def _move(session: Session, booking: Booking, start: datetime, end: datetime, by: Party, now: datetime) -> None:
     """Other hours of the same machine, or of the same listing. Raises InvalidError for hours that cannot be booked, TakenError for those that somebody has."""
     # As if it held nothing: its own hours may be among the new ones.
-    booking.state = State.REQUESTED
+    was, booking.state = booking.state, State.REQUESTED
     session.flush()
     if booking.machine is None:
         listing = session.get_one(Listing, booking.listing_id)
@@ -206,7 +242,7 @@ def _move(session: Session, booking: Booking, start: datetime, end: datetime, by
         booking.offer_id, booking.price = offer.id, price_of(offer, start, end)
     booking.start, booking.end, booking.free_again = start, end, end + buffer
     booking.cancel_until = start - cancellable
-    booking.state = State.HELD
+    booking.state = was
     try:
         with session.begin_nested():
             session.flush()
@@ -244,10 +280,10 @@ def _price_of(parts: list[Booking]) -> Decimal | None:
     return sum(prices, Decimal(0)) if len(prices) == len(parts) else None
 
 
-def _set_price(parts: list[Booking], price: Decimal | None) -> None:
-    """The price of a request with several parts is that of all of them; each bears as much of it as it is long."""
+def _set_price(parts: list[Booking], changed: Booking, price: Decimal | None) -> None:
+    """The price of a request with several parts is that of all of them; each bears as much of it as it is long. None: that of the one that is changed is to be agreed."""
     if price is None:
-        parts[0].price = None
+        changed.price = None
         return
     lengths = [Decimal((part.end - part.start) // timedelta(minutes=1)) for part in parts]
     for part, share in zip(parts, shares_of(price, lengths), strict=True):

@@ -11,7 +11,8 @@ from sharing_platform.bookings.lifecycle import Party, State
 from sharing_platform.bookings.models import Booking
 from sharing_platform.bookings.notifier import contact_line
 from sharing_platform.bookings.places import address_of
-from sharing_platform.bookings.transitions import history, lock
+from sharing_platform.bookings.proposals import agreed_at
+from sharing_platform.bookings.transitions import lock
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.i18n import Span, Translator
 from sharing_platform.notifications.mail import queue_mail
@@ -41,8 +42,7 @@ def remind(session: Session, booking_id: str, now: datetime, context: PlatformCo
     if booking.state != State.ACCEPTED or booking.reminded is not None:
         return False
     booking.reminded = now
-    agreed = next(one.at for one in history(session, booking) if one.state == State.ACCEPTED)
-    if not is_wanted(booking.start, agreed, now):
+    if not is_wanted(booking.start, agreed_at(session, booking), now):
         return False
     account = session.get(Account, booking.account_id) if booking.account_id is not None else None
     people = [(one, Party.PROVIDER) for one in members_with_roles(session, booking.provider, ANSWERING)]

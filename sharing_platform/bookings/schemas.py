@@ -115,6 +115,7 @@ class BookingOut(ApiModel):
     price_with_vat: Decimal | None
     booked: datetime
     steps: list[State] = Field(description="What the caller may bring it to now.")
+    revision: int = Field(description="How often the parties have agreed on other terms since it was accepted.")
     hours_kept: bool = Field(
         description="Of a declined request, for its factory: whether it keeps the hours for itself."
     )

@@ -268,6 +268,7 @@ def booking_out(session: Session, booking: Booking, party: Party, now: datetime)
         else None,
         booked=booking.booked,
         steps=sorted(steps & {"accepted", "declined", "cancelled", "withdrawn"}),
+        revision=booking.revision,
         hours_kept=party is Party.PROVIDER and booking.hours_kept and booking.end > now,
         awaits_region=awaits,
         parts=[

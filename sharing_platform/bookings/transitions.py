@@ -13,6 +13,7 @@ from sharing_platform.bookings.lifecycle import (
     ENDED,
     HOLDS,
     LIVE,
+    NEGOTIABLE,
     PENDING,
     Party,
     ProposalState,
@@ -168,9 +169,14 @@ def parts_of(session: Session, booking: Booking) -> list[Booking]:
     return list(session.scalars(parts.order_by(Booking.start, Booking.id)))
 
 
+def negotiated_with(session: Session, booking: Booking) -> list[Booking]:
+    """The parts of a request are negotiated together while it waits; afterwards each is a booking like any other."""
+    return parts_of(session, booking) if booking.state in PENDING else [booking]
+
+
 def open_proposal(session: Session, booking: Booking) -> Proposal | None:
     """The one that waits for an answer, if there is one."""
-    ids = [part.id for part in parts_of(session, booking)]
+    ids = [part.id for part in negotiated_with(session, booking)]
     return session.scalars(
         select(Proposal).where(Proposal.booking_id.in_(ids), Proposal.state == ProposalState.OPEN)
     ).first()
@@ -261,7 +267,7 @@ def apply_step(
     booking.state = to
     if booking.seeker is None and to in ENDED:
         booking.email = ""  # nobody has shown that it is theirs, and it is of no more use
-    if was is State.HELD:
+    if was in NEGOTIABLE:
         _close_proposal(session, booking, to, now)
     if to is State.ACCEPTED:
         booking.alias = None  # from now on both sides know each other
@@ -275,8 +281,8 @@ def apply_step(
 
 
 def _close_proposal(session: Session, booking: Booking, to: State, now: datetime) -> None:
-    """What was proposed about a request ends with it."""
-    closed = ProposalState.EXPIRED if to is State.EXPIRED else ProposalState.WITHDRAWN
+    """What was proposed ends with the request, or once the hours begin."""
+    closed = ProposalState.EXPIRED if to in (State.EXPIRED, State.IN_USE) else ProposalState.WITHDRAWN
     pending = update(Proposal).where(Proposal.booking_id == booking.id, Proposal.state == ProposalState.OPEN)
     session.execute(pending.values(state=closed, answered=now))
 

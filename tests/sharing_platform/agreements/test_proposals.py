@@ -98,7 +98,7 @@ def test_a_quote_becomes_a_firm_booking_with_a_click(platform: Platform) -> None
     assert (booking["state"], booking["price"], booking["vat_percent"]) == ("accepted", "494.78", "6.00")
     assert "heeft Freesbank DMU 50 geboekt" in platform.mail("p@hal.be", "Geboekt").get_content()
     assert made.answer(made.seeker, quote, "accepted").status_code == 200, "again changes nothing"
-    assert made.answer(made.seeker, quote, "declined").json()["code"] == "step"
+    assert made.answer(made.seeker, quote, "declined").json()["code"] == "proposal_closed"
 
 
 def test_other_hours_are_those_that_are_booked(platform: Platform) -> None:
@@ -196,7 +196,9 @@ def test_a_price_for_several_parts_is_shared_among_them(platform: Platform) -> N
     asked = made.seeker.post("/api/v1/offers/o1/booking", json={"start": at(6), "end": at(8), "more": more})
     made.id = asked.json()["id"]
     made.path = f"/api/v1/bookings/{made.id}"
-    assert made.propose(made.seeker, 7, 9).json()["code"] == "proposal_parts"
+    moved = made.propose(made.planner, 7, 9)
+    assert moved.json()["price"] is None
+    assert made.answer(made.seeker, moved, "declined").status_code == 200
     quote = made.planner.post(f"{made.path}/quotes", json={"lines": [{"text": "Alles", "unit_price": "100"}]})
     assert made.answer(made.seeker, quote, "accepted").status_code == 200
     assert [(one["state"], one["price"]) for one in made.booking()["parts"]] == [
@@ -222,3 +224,34 @@ def test_the_forms_take_what_belgians_write(platform: Platform) -> None:
     *_, shown = made.planner.get(f"{made.path}/proposals").json()["proposals"]
     assert (hour(shown["start"]), hour(shown["end"]), shown["price"]) == (6, 8, "99.50")
     assert "ma 02/03/2026, 18:00 – 20:00" in unescape(made.planner.get(f"/bookings/{made.id}").text)
+
+
+def in_parts(platform: Platform) -> Negotiation:
+    """A request of 18:00 to 20:00 at 60 euros an hour, and of an hour on the next day at 40."""
+    made = Negotiation(platform, price="60")
+    platform.offer("o2", 30, 4, minimum_hours=1, booking="on_request", price_per_hour="40")
+    more = [{"offer_id": "o2", "start": at(30), "end": at(31)}]
+    asked = made.seeker.post("/api/v1/offers/o1/booking", json={"start": at(6), "end": at(8), "more": more})
+    made.id = asked.json()["id"]
+    made.path = f"/api/v1/bookings/{made.id}"
+    return made
+
+
+def terms(made: Negotiation) -> list[tuple[float, float, str, str]]:
+    return [(hour(one["start"]), hour(one["end"]), one["price"], one["state"]) for one in made.booking()["parts"]]
+
+
+def test_the_hours_of_one_part_are_proposed_anew(platform: Platform) -> None:
+    """The others stay as they are, and their prices too; all parts are accepted together."""
+    made = in_parts(platform)
+    second = made.booking()["parts"][1]["id"]
+    page = unescape(made.planner.get(f"/bookings/{second}").text)
+    assert "De uren zijn die van dit deel" in page
+    moved = made.planner.post(f"/api/v1/bookings/{second}/proposals", json={"start": at(31), "end": at(34)})
+    assert (moved.status_code, moved.json()["price"]) == (201, "240.00"), moved.text
+    taken = made.planner.post(f"/api/v1/bookings/{second}/proposals", json={"start": at(6), "end": at(7)})
+    assert taken.status_code in (409, 422), "the hours of another part"
+    assert terms(made) == [(6, 8, "120.00", "held"), (30, 31, "40.00", "held")]
+    assert made.answer(made.seeker, moved, "accepted").status_code == 200
+    assert terms(made) == [(6, 8, "120.00", "accepted"), (31, 34, "120.00", "accepted")]
+    assert (30, 31) in made.free()
