@@ -84,7 +84,8 @@ def list_templates(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print them as a documentation page.")] = False,
 ) -> None:
     """List the device templates for Modbus devices."""
-    from edge_agent.device_templates import templates, templates_page
+    from edge_agent.device_templates import templates
+    from edge_agent.templates_page import templates_page
 
     if markdown:
         print(templates_page(), end="")

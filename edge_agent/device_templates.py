@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pymodbus.client.mixin import ModbusClientMixin
 
 from telemetry import MachineState, OperationMode, UserError
@@ -21,6 +23,8 @@ Function = Literal["holding", "input", "coil", "discrete"]
 BIT_FUNCTIONS = ("coil", "discrete")
 
 Lamp = Literal["green", "yellow", "red"]
+
+_LARGEST_FILE = 100_000
 
 _DATATYPES = {
     "uint16": ModbusClientMixin.DATATYPE.UINT16,
@@ -157,58 +161,39 @@ def templates() -> dict[str, DeviceTemplate]:
 
 
 def get_template(name: str) -> DeviceTemplate:
-    """The template of this name. Raises UserError with the known names."""
+    """The template of this name, or in this file if the name ends in `.yaml`. Raises UserError."""
+    if name.endswith(".yaml"):
+        return _own_template(name)
     try:
         return templates()[name]
     except KeyError:
-        raise UserError(f"there is no device template {name!r}; known are: {', '.join(templates())}") from None
+        near = difflib.get_close_matches(name, templates(), n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise UserError(
+            f"there is no device template {name!r}; {hint}`vrijloop agent templates` lists them, and a file of your own ends in `.yaml`"
+        ) from None
 
 
-def templates_page() -> str:
-    """`docs/device_templates.md`, in Markdown."""
-    lines = [
-        "# Device templates",
-        "",
-        "Generated from the files in `edge_agent/templates/`. Addresses are zero-based.",
-        "",
-    ]
-    for template in templates().values():
-        lines += [
-            f"## {template.name}",
-            "",
-            f"{template.title}. Products: {', '.join(template.products)}. Source: {template.source}.",
-            "",
+@cache
+def _own_template(name: str) -> DeviceTemplate:
+    path = Path(name)
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise UserError(f"{path} is too large for a device template")
+        facts = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as a device template ({error})") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(facts, dict):
+        raise UserError(f"{path} holds no device template")
+    if "same_as" in facts:
+        facts = get_template(str(facts["same_as"])).model_dump(exclude_unset=True) | facts
+    try:
+        return DeviceTemplate.model_validate(facts)
+    except ValidationError as error:
+        problems = [
+            f"`{'.'.join(map(str, detail['loc']))}`: {detail['msg'].removeprefix('Value error, ')}"
+            for detail in error.errors(include_url=False)
         ]
-        if template.same_as is not None:
-            lines += [f"The registers of [{template.same_as}](#{template.same_as})."]
-        elif template.is_meter:
-            lines += ["| value | function | address | encoding | unit |", "|---|---|---|---|---|"]
-            lines += [
-                f"| {name} | {template.function} | 0x{value.address:04X} | {_encoding_text(value)} | {value.unit} |"
-                for name, value in template.values.items()
-            ]
-        elif template.status_word is not None:
-            lines += [
-                f"Register 0x{template.status_word.address:04X} ({template.function}).",
-                "",
-                "| bits | state | mode |",
-                "|---|---|---|",
-            ]
-            lines += [
-                f"| `word & 0b{rule.mask:04b} == 0b{rule.equals:04b}` | {rule.state.value} | {rule.mode.value if rule.mode else ''} |"
-                for rule in template.rules
-            ]
-        elif template.stack_light is not None:
-            light = template.stack_light
-            wired = ", ".join(f"{lamp} on input {place}" for lamp, place in light.lamps.items())
-            lines += [
-                f"{light.count} inputs from 0x{light.address:04X} ({template.function}). Usual wiring (`lamps`): {wired}."
-            ]
-        lines.append("")
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _encoding_text(value: Register) -> str:
-    order = "" if value.size == 1 or value.word_order == "big" else ", low word first"
-    scale = "" if value.scale == 1 else f" × {value.scale:g}"
-    return f"{value.encoding}{order}{scale}"
+        raise UserError(f"{path} is no device template: {'; '.join(problems)}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.configuration import ModbusDevice
-from edge_agent.device_templates import DeviceTemplate, Lamp, Register, get_template, templates, templates_page
+from edge_agent.device_templates import DeviceTemplate, Lamp, Register, get_template, templates
 from edge_agent.power_state import PowerThresholds
 from edge_agent.register_plan import Block, plan_reads
 from edge_agent.sources.modbus import ModbusReader
 from edge_agent.sources.modbus_line import ModbusLine
+from edge_agent.templates_page import templates_page
 from simulators.modbus_server import MeterServer, SimulatedDevice
 from telemetry import MachineState, UserError
 from tests.servers import free_port
@@ -266,6 +268,64 @@ def test_a_status_word_that_matches_no_rule_is_unknown() -> None:
     assert template.state_of_word(3) == (MachineState.UNKNOWN, None)
 
 
-def test_the_error_for_an_unknown_template_lists_the_known_ones() -> None:
-    with pytest.raises(UserError, match="eastron-sdm630"):
-        get_template("sdm")
+def test_the_error_for_an_unknown_template_names_similar_ones() -> None:
+    with pytest.raises(UserError, match="did you mean eastron-sdm630"):
+        get_template("eastron-sdm63")
+    with pytest.raises(UserError, match="`vrijloop agent templates` lists them"):
+        get_template("???")
+
+
+OWN = """name: own-meter
+title: A meter
+products: [X]
+source: its manual, page 3
+function: input
+values:
+  active_power: {address: 0x0010, encoding: int16, unit: W, scale: 10}
+"""
+
+
+async def test_a_template_of_ones_own_is_read_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(OWN)
+    port = free_port()
+    server = MeterServer([SimulatedDevice(1, 0x20, lambda: {0x10: [650]})], port)
+    await server.start()
+    thresholds = PowerThresholds(off_below_w=100, idle_below_w=1000, working_from_w=2000)
+    device = ModbusDevice(id="m1", host="127.0.0.1", port=port, template=str(file), thresholds=thresholds)
+    line = ModbusLine(device)
+    reader = ModbusReader(device, line)
+    assert (await reader.read(NOW, continuous=False)).state is MachineState.EXECUTING
+    assert reader.values == {"active_power": 6500.0}
+    await line.leave()
+    await server.stop()
+
+
+def test_a_template_of_ones_own_may_have_the_registers_of_another(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text("name: own\ntitle: A meter\nproducts: [X]\nsource: its manual\nsame_as: carlo-gavazzi-em24\n")
+    own, base = get_template(str(file)), get_template("carlo-gavazzi-em24")
+    assert (own.function, own.max_words, own.values) == (base.function, base.max_words, base.values)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "cannot be read as a device template"),
+        ("values: [", "is not valid YAML"),
+        ("a sentence", "holds no device template"),
+        (OWN.replace("int16", "int17"), "`values.active_power.encoding`"),
+        (OWN.replace("active_power:", "voltage:"), "exactly one of: values.active_power"),
+        (OWN.replace("function: input", "function: coil"), "is for a stack light only"),
+        (OWN.replace("title: A meter\n", ""), "`title`: Field required"),
+        (OWN.replace("function: input", "same_as: nothing"), "there is no device template 'nothing'"),
+        (OWN + " " * 100_000, "is too large"),
+    ],
+)
+def test_what_is_wrong_with_a_template_of_ones_own_is_said(tmp_path: Path, text: str | None, said: str) -> None:
+    file = tmp_path / "own.yaml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(ValueError, match=re.escape(said)) as caught:
+        ModbusDevice(id="m1", host="127.0.0.1", template=str(file))
+    assert str(file) in str(caught.value) or "nothing" in said
