@@ -92,7 +92,7 @@ from sharing_platform.organisations.events import (
 from sharing_platform.organisations.first_people import invite_owners
 from sharing_platform.organisations.identity_service import warn_of_strangers
 from sharing_platform.organisations.sign_up import SignUp
-from sharing_platform.overview import organisation_pages
+from sharing_platform.overview import application_pages, organisation_pages
 from sharing_platform.overview import pages as overview_pages
 from sharing_platform.pages import TEMPLATES
 from sharing_platform.process_plans import api as process_plans_api
@@ -167,6 +167,7 @@ ROUTERS = (
     proposal_pages.router,
     confirmation_pages.router,
     organisation_pages.router,
+    application_pages.router,
     region_pages.router,
     export_pages.router,
     moderation_pages.router,

@@ -117,6 +117,8 @@ def _sentence(entry: AuditEntry, names: _Names, t: Translator, own: str | None) 
 def _what(entry: AuditEntry, names: _Names, booking: Booking | None, t: Translator) -> str:
     if entry.action.startswith("page."):
         return t(f"page_{entry.subject}")
+    if entry.action == "region.exported":
+        return f"{t(f'export_{entry.subject}')} ({entry.details.get('period') or entry.details.get('format')})"
     kind = str(entry.details.get("kind"))
     if entry.action.startswith(_OF_CONTENT) and kind in KINDS and kind not in _PAGES:
         title = names.contents.get((kind, entry.subject))

@@ -118,6 +118,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "RoleIn": {"role": "planner"},
     "TokenIn": {"name": "ERP", "scopes": ["read", "answer"]},
     "DecisionIn": {"approved": True},
+    "ApplicationIn": {"name": "Hal 2", "country": "BE", "enterprise_number": "0876.543.270", "place": "Sint-Truiden", "text": "The number was wrong. Now it is ours."},
     "WebhookIn": {"url": "https://erp.example.com/hooks/vrijloop"},
     "WaitIn": {"places": 2},
     "TermsIn": {"version": 1},

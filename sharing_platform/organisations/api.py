@@ -14,6 +14,7 @@ from sharing_platform.organisations.models import Account, ApiToken, AuditEntry,
 from sharing_platform.organisations.permissions import ANSWERING, Kind, Right, Role
 from sharing_platform.organisations.schemas import (
     AnsweringOut,
+    ApplicationIn,
     AuditOut,
     AuditPage,
     InvitationOut,
@@ -49,6 +50,12 @@ def put_own(
     """Change its particulars."""
     check_match(if_match, organisation_out(session.get_one(Organisation, actor.organisation)))
     return organisation_out(service.put_organisation(context, actor, wanted))
+
+
+@router.post("/organisation/application", responses=problems(401, 403, 409, 422))
+def post_application(wanted: ApplicationIn, actor: Reader, context: Context) -> OrganisationOut:
+    """Apply again after the region has refused it, as one of its owners. 409 where it was not refused, or has applied five times."""
+    return organisation_out(service.apply_again(context, actor, wanted))
 
 
 @router.get("/organisation/answering", responses=problems(401, 403))

@@ -89,7 +89,9 @@ def current_actor(context: Context, given: _Bearer, person: MaybePerson) -> Acto
         if secrets.compare_digest(offered, configured.encode()):
             with read_session(context.sessions) as session:
                 known = session.get(Organisation, factory)
-            status = REFUSED if known is not None and known.status == REFUSED else APPROVED
+            # Who was refused waits like anybody else once it has applied again.
+            decided = known is not None and (known.status == REFUSED or known.applications > 1)
+            status = known.status if known is not None and decided else APPROVED
             rights = scopes_of(TOKEN_SCOPES, status)
             return Actor(factory, Kind.FACTORY, status, rights, token=CONFIGURED_TOKEN)
     with read_session(context.sessions) as session:

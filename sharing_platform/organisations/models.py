@@ -35,6 +35,11 @@ class Organisation(Base):
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     decided: Mapped[datetime | None] = mapped_column(UtcDateTime)
     refusal: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """Why the region refused it; also while it has applied again."""
+    applications: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+    """The manieth that it has made."""
+    application: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """What it wrote with it, if it is not the first."""
     announced: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     @property

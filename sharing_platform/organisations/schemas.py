@@ -19,6 +19,7 @@ from sharing_platform.schemas import (
     OneLine,
     OrganisationName,
     Term,
+    Text,
 )
 
 Password = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"format": "password"})]
@@ -228,13 +229,22 @@ class OrganisationIn(ApiModel):
     address: Annotated[LongText, StringConstraints(max_length=300)] = ""
 
 
+class ApplicationIn(OrganisationIn):
+    """Apply again after a refusal. `text`: what is different now, for the region."""
+
+    text: Annotated[Text, StringConstraints(max_length=2000)]
+
+
 class OrganisationOut(OrganisationIn):
-    """An organisation, for its own members and the region. `refusal`: why the region refused it."""
+    """An organisation, for its own members and the region. `refusal`: why the region refused it; also while it waits after having applied again. `applications`: how often it has
+    applied; `application`: what it wrote the last time."""
 
     id: str
     kind: Kind
     status: Literal["asked", "approved", "refused"]
     refusal: str
+    applications: int
+    application: str
     created: datetime
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.database import read_session
 from sharing_platform.dependencies import PlatformContext
-from sharing_platform.errors import InvalidError, NotFoundError
+from sharing_platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from sharing_platform.geography import place_named
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.models import Webhook
@@ -32,8 +32,9 @@ from sharing_platform.organisations.events import OrganisationChanged, Organisat
 from sharing_platform.organisations.identifiers import BELGIUM, identifier_of
 from sharing_platform.organisations.mailed_links import Purpose, find_link, use_link
 from sharing_platform.organisations.models import Account, ApiToken, Invitation, MailedLink, Membership, Organisation
-from sharing_platform.organisations.permissions import Actor, Kind, Right, Role
+from sharing_platform.organisations.permissions import ASKED, REFUSED, Actor, Kind, Right, Role
 from sharing_platform.organisations.schemas import (
+    ApplicationIn,
     DecisionIn,
     LinkOut,
     MemberIn,
@@ -46,6 +47,8 @@ from sharing_platform.organisations.schemas import (
 from sharing_platform.organisations.sign_up import SignUp
 from sharing_platform.site_pages import versions
 
+MOST_APPLICATIONS = 5
+"""Of one organisation: who is refused so often writes to the region."""
 WELCOME = (Purpose.REGISTER, Purpose.PASSWORD, Purpose.INVITATION)
 """What the links are for that lead to the page `/welcome`."""
 
@@ -245,28 +248,55 @@ def erase(context: PlatformContext, person: SignedIn) -> None:
 
 def put_organisation(context: PlatformContext, actor: Actor, wanted: OrganisationIn) -> Organisation:
     """Raises InvalidError for half a location, for a new name that is nearly another's, and for a number that is missing, wrong or another organisation's."""
-    identifier = identifier_of(wanted.country, wanted.enterprise_number, wanted.vat)
     with context.sessions.begin() as session, _number_of_one():
         organisation = session.get_one(Organisation, actor.organisation, with_for_update=True)
-        if identifier is None and organisation.identifier is not None and wanted.country in ("", BELGIUM):
-            raise InvalidError("enterprise_number_missing", "enterprise_number")
-        if wanted.name != organisation.name and directory.bears_name(session, wanted.name, organisation.id):
-            raise InvalidError("name_taken", "name")
-        directory.free_identifier(session, identifier, organisation.id)
-        organisation.country = BELGIUM if wanted.enterprise_number else wanted.country
-        organisation.identifier = identifier
-        organisation.name, organisation.vat, organisation.place, organisation.address = (
-            wanted.name,
-            wanted.vat,
-            wanted.place,
-            wanted.address,
-        )
-        place = place_named(wanted.place) if wanted.place and wanted.latitude is None else None
-        latitude = place.latitude if place else wanted.latitude
-        directory.set_location(organisation, latitude, place.longitude if place else wanted.longitude)
-        context.events.publish(OrganisationChanged(session, organisation))
+        _put_particulars(context, session, organisation, wanted)
         log(session, context.now(), actor, "organisation.changed", organisation.id)
     context.live.publish("machines", organisation.id)
+    return organisation
+
+
+def _put_particulars(
+    context: PlatformContext, session: Session, organisation: Organisation, wanted: OrganisationIn
+) -> None:
+    identifier = identifier_of(wanted.country, wanted.enterprise_number, wanted.vat)
+    if identifier is None and organisation.identifier is not None and wanted.country in ("", BELGIUM):
+        raise InvalidError("enterprise_number_missing", "enterprise_number")
+    if wanted.name != organisation.name and directory.bears_name(session, wanted.name, organisation.id):
+        raise InvalidError("name_taken", "name")
+    directory.free_identifier(session, identifier, organisation.id)
+    organisation.country = BELGIUM if wanted.enterprise_number else wanted.country
+    organisation.identifier = identifier
+    organisation.name, organisation.vat, organisation.place, organisation.address = (
+        wanted.name,
+        wanted.vat,
+        wanted.place,
+        wanted.address,
+    )
+    place = place_named(wanted.place) if wanted.place and wanted.latitude is None else None
+    latitude = place.latitude if place else wanted.latitude
+    directory.set_location(organisation, latitude, place.longitude if place else wanted.longitude)
+    context.events.publish(OrganisationChanged(session, organisation))
+
+
+def apply_again(context: PlatformContext, actor: Actor, wanted: ApplicationIn) -> Organisation:
+    """By an owner of an organisation that the region has refused, with its particulars as they should be. Raises what `put_organisation` raises, ConflictError for one that was not
+    refused or has applied often enough, NotAllowedError for others of its people."""
+    with context.sessions.begin() as session, _number_of_one():
+        organisation = session.get_one(Organisation, actor.organisation, with_for_update=True)
+        if organisation.status != REFUSED:
+            raise ConflictError("not_refused")
+        if actor.role is not Role.OWNER:
+            raise NotAllowedError("role")
+        if organisation.applications >= MOST_APPLICATIONS:
+            raise ConflictError("too_many_applications")
+        _put_particulars(context, session, organisation, wanted)
+        organisation.status, organisation.announced = ASKED, None
+        organisation.applications += 1
+        organisation.application = wanted.text
+        log(session, context.now(), actor, "organisation.applied_again", organisation.id)
+    context.live.publish("offers", organisation.id)
+    context.wake_workers()
     return organisation
 
 

@@ -60,6 +60,7 @@ PAGES = {
     "POST /wanted/{search_id}/close": Right.ASK, "GET /searches/{search_id}": Right.READ, "POST /searches": Right.ASK,
     "POST /searches/{search_id}/close": Right.ASK, "GET /bookings/{booking_id}": Right.READ,
     "POST /bookings/{booking_id}/state": Right.READ, "POST /bookings/{booking_id}/proposals": Right.READ, "POST /bookings/{booking_id}/quotes": Right.ANSWER, "POST /bookings/{booking_id}/proposals/{proposal_id}/state": Right.READ, "GET /bookings/{booking_id}/attachments/{attachment_id}": Right.READ, "POST /bookings/{booking_id}/messages": Right.READ, "POST /bookings/{booking_id}/review": Right.READ,
+    "GET /organisation/application": Right.READ, "POST /organisation/application": Right.READ,
     "GET /organisation": Right.READ, "POST /organisation": Right.GOVERN, "POST /organisation/members": Right.GOVERN,
     "POST /organisation/members/{account_id}": Right.GOVERN, "POST /organisation/invitations/{invitation_id}/withdraw": Right.GOVERN, "POST /organisation/tokens": Right.GOVERN,
     "POST /organisation/tokens/{token_id}/revoke": Right.GOVERN, "POST /organisation/feeds": Right.INTEGRATE,

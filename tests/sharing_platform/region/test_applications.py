@@ -91,6 +91,66 @@ def test_a_refusal_says_why(platform: Platform) -> None:
     assert new.get("/api/v1/organisation").json()["refusal"] == ""
 
 
+AGAIN = {"name": "Maes Metaal", "country": "BE", "enterprise_number": "0876.543.270", "place": "Genk", "text": "Nu met ons eigen <nummer>."}  # fmt: skip
+
+
+def refuse(region: httpx2.Client, name: str, reason: str) -> None:
+    answer = region.put(f"/api/v1/region/organisations/{name}/approval", json={"approved": False, "reason": reason})
+    assert answer.status_code == 200, answer.text
+
+
+def test_who_was_refused_applies_again(platform: Platform) -> None:
+    """With what it had filled in; the administrator sees that it is the second time, and why it was refused the first."""
+    new, region = apply(platform, "maes", place="Bree"), administrator(platform)
+    member = platform.somebody("lid@maes.be", "maes", Role.PLANNER, approved=False)
+    path, why = "/api/v1/organisation/application", "Het nummer is van een ander."
+    assert new.post(path, json=AGAIN).json()["code"] == "not_refused"
+    assert new.get("/organisation/application").status_code == 404
+    platform.tick()
+    announced(platform, RINA, 1)
+    refuse(region, "maes", why)
+    assert member.post(path, json=AGAIN).json()["code"] == "role"
+    assert 'href="/organisation/application"' not in member.get("/desk").text
+    assert 'href="/organisation/application"' in new.get("/desk").text
+    form = unescape(new.get("/organisation/application").text)
+    assert why in form
+    assert 'value="Bree"' in form
+    empty = new.post("/organisation/application", data=AGAIN | {"text": ""})
+    assert (empty.status_code, 'value="Genk"' in empty.text) == (422, True)
+    sent = new.post("/organisation/application", data=AGAIN)
+    assert sent.headers["location"] == "/desk?done=applied_again"
+    assert "ligt bij de regio" in unescape(new.get("/desk").text)
+    own = new.get("/api/v1/organisation").json()
+    assert (own["status"], own["applications"], own["refusal"], own["place"]) == ("asked", 2, why, "Genk")
+    platform.later(1)
+    assert "Maes Metaal" in announced(platform, RINA, 2)[1], "they are told as of the first"
+    assert "Aanvraag nummer 2" in region.get("/region").text
+    page = unescape(region.get("/region/organisations/maes").text)
+    assert all(one in page for one in ("Aanvraag nummer 2", why, AGAIN["text"], "vorige keer niet goedkeurde"))
+    assert (
+        log_of(region.get("/region/organisations/maes").text)[0]
+        == "Owner (Maes Metaal) heeft de organisatie opnieuw aangemeld."
+    )
+    region.put("/api/v1/region/organisations/maes/approval", json={"approved": True})
+    assert new.get("/api/v1/organisation").json()["refusal"] == ""
+    for _ in range(3):
+        refuse(region, "maes", "Toch niet.")
+        assert new.post(path, json=AGAIN).status_code == 200
+    refuse(region, "maes", "Nog altijd niet.")
+    assert new.post(path, json=AGAIN).json()["code"] == "too_many_applications"
+
+
+def test_the_server_of_a_factory_that_applies_again_waits_like_its_people(platform: Platform) -> None:
+    """Its operator's token counts as approved, but not past a refusal."""
+    owner, region = platform.somebody("o@hal.be", "hal-2"), administrator(platform)
+    refuse(region, "hal-2", "Onbekend.")
+    assert owner.post("/api/v1/organisation/application", json=AGAIN).status_code == 200
+    body = {"title": "Freesbank"}
+    assert platform.hal_2.put("/api/v1/machines/hal-2/mill-1", json=body).json()["code"] == "not_approved"
+    region.put("/api/v1/region/organisations/hal-2/approval", json={"approved": True})
+    assert platform.hal_2.put("/api/v1/machines/hal-2/mill-1", json=body).status_code == 204
+
+
 def test_what_is_seen_of_an_application(platform: Platform) -> None:
     platform.machine()
     platform.offer("o1", 3, 4, booking="on_request")

@@ -6,6 +6,7 @@ import csv
 import io
 from datetime import UTC, datetime
 from decimal import Decimal
+from html import unescape
 
 import pytest
 from hypothesis import given
@@ -72,4 +73,8 @@ def test_what_the_region_downloads(platform: Platform, monkeypatch: pytest.Monke
     own = read(region.get("/region/exports/organisations.csv").text)
     assert [one["id"] for one in own] == ["hal-2", "hal-3", "limburg", "start-up"]
     assert region.get("/region/exports/people.csv").status_code == 404
+    log = unescape(region.get("/region/log?kind=region").text)
+    assert "heeft Boekingen (2026-03-03-2026-03-03) gedownload." in log
+    assert "heeft Organisaties (csv) gedownload." in log
+    assert log.count("gedownload") == 4, "each time"
     assert region.get("/region/exports/bookings.csv?first_day=x").status_code == 422
