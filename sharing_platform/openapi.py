@@ -83,7 +83,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             {"title": "Somebody who looks at the design", "wish": {"subject": "know_how", "process": "milling"}},
         ],
     },
-    "ProductIn": {"words": "Housing in aluminium, milling and anodising, 120 x 80 x 40 mm, 200 pieces", "near": "Diepenbeek", "last_day": "2027-02-15"},
+    "ProductIn": {"words": "Housing in aluminium, milling and anodising, 120 x 80 x 40 mm, 200 pieces", "near": "Diepenbeek", "last_day": "2027-02-15", "hours": {"milling": 12}},
     "CertificatesIn": {"booking_id": "6f1c4a9e-54b1-4c8e-9d0b-0d7c7e1c2f55", "names": ["An Peeters"]},
     "NoticeAnswerIn": {"text": "We can mill these from January on."},
     "RegisterIn": {

@@ -99,17 +99,31 @@ def _plan(page: PageRequest, product: ProductIn) -> ProcessPlanOut:
 
 def _product_of(given: Mapping[str, str]) -> tuple[ProductIn | None, dict[str, str]]:
     sides = [decimal_point(given.get(name)) for name in ("x", "y", "z")]
+    hours = {one.code: decimal_point(given.get(f"hours-{one.code}")) for one in PROCESSES}
     fields: dict[str, Any] = {
         "words": given.get("q"), "processes": split_lines(given.get("processes")), "materials": split_lines(given.get("material")),
         "size_mm": sides if any(sides) else None, "number": given.get("number"), "first_day": given.get("day"),
-        "last_day": given.get("last_day"), "near": given.get("near"), "within_km": decimal_point(given.get("within_km")),
+        "hours": {code: length for code, length in hours.items() if length} or None, "last_day": given.get("last_day"), "near": given.get("near"), "within_km": decimal_point(given.get("within_km")),
     }  # fmt: skip
     return validate_form(ProductIn, fields)
 
 
 def _values(page: PageRequest, plan: ProcessPlanOut | None) -> dict[str, Any]:
     named = sorted(((one.code, one.names[page.language]) for one in PROCESSES), key=lambda one: one[1].casefold())
-    return {"plan": plan, "needs": NEEDS, "processes_named": named}
+    return {"plan": plan, "needs": NEEDS, "processes_named": named, "bars": _bars(plan) if plan is not None else []}
+
+
+def _bars(plan: ProcessPlanOut) -> list[tuple[float, float] | None]:
+    """Of each step where its hours lie on a line from the first of them to the last: begin and length, in hundredths."""
+    spans = [(one.planned.start, one.planned.end) if one.planned is not None else None for one in plan.steps]
+    known = [span for span in spans if span is not None]
+    if not known:
+        return []
+    first, whole = known[0][0], known[-1][1] - known[0][0]
+    return [
+        ((span[0] - first) / whole * 100, (span[1] - span[0]) / whole * 100) if span is not None else None
+        for span in spans
+    ]
 
 
 def _page(

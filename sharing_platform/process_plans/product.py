@@ -34,6 +34,7 @@ def wish_of_step(product: ProductIn, process: str, need: Need) -> Wish:
     wish: dict[str, Any] = {"subject": need, "process": process, "near": product.near, "within_km": product.within_km}
     if need == "machine":
         wish |= {"materials": product.materials, "first_day": product.first_day, "last_day": product.last_day}
+        wish["hours"] = product.hours.get(process)
         if BY_CODE[process].din[:1] in _SHAPING:
             wish["workpiece_mm"] = product.size_mm
     return Wish.model_validate({name: value for name, value in wish.items() if value})

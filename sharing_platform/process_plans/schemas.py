@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -27,14 +28,21 @@ class ProductIn(ApiModel):
     number: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
     first_day: Day | None = None
     last_day: Day | None = None
+    hours: Annotated[
+        dict[Term, Annotated[float, Field(gt=0, le=200)]],
+        Field(max_length=8, description="Estimates: how many hours a step takes, by the code of its process."),
+    ] = Field(default_factory=dict)
     near: Annotated[OneLine, StringConstraints(strip_whitespace=True, max_length=100)] = ""
     within_km: Annotated[float | None, Field(gt=0, le=2000)] = None
 
 
 class StepOut(ApiModel):
-    """One process, and what the region has for it: the best of each. `missing`: of which there is nothing."""
+    """One process, and what the region has for it: the best of each. `missing`: of which there is nothing. `hours`: the estimate. `planned`: with `start` and `end`, the earliest hours for it
+    after the step before; null without an estimate, and where there are none."""
 
     process: str
+    hours: float | None
+    planned: MachineHit | None
     machines: list[MachineHit]
     operators: list[ListingOut]
     trainings: list[ListingOut]
@@ -43,9 +51,10 @@ class StepOut(ApiModel):
 
 
 class ProcessPlanOut(ApiModel):
-    """`product`: as it was understood. `steps` in the order in which the processes were named. `makers`: who makes prototypes or series, or advises, whatever the
+    """`product`: as it was understood. `steps` in the order in which the processes were named; `ready`: when the last of them can be done, where all are planned. `makers`: who makes prototypes or series, or advises, whatever the
     process."""
 
     product: ProductIn
     steps: list[StepOut]
+    ready: datetime | None
     makers: list[ListingOut]

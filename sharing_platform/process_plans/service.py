@@ -5,7 +5,9 @@ from __future__ import annotations
 from sharing_platform.listings import service as listing_service
 from sharing_platform.listings.records import FoundListing, find_listings
 from sharing_platform.listings.schemas import ListingOut
+from sharing_platform.machines.offer_order import RankedOffer
 from sharing_platform.process_plans.product import understood, wish_of_step
+from sharing_platform.process_plans.schedule import schedule
 from sharing_platform.process_plans.schemas import NEEDS, Need, ProcessPlanOut, ProductIn, StepOut
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.ranking import prepare_criteria
@@ -18,13 +20,16 @@ _SHOWN = 3
 def propose(searched: Searched, product: ProductIn) -> ProcessPlanOut:
     """Raises InvalidError where the place is not known."""
     known = understood(product)
-    steps = [_step(searched, known, process) for process in known.processes]
+    planned = schedule(searched, known)
+    steps = [_step(searched, known, process, one) for process, one in zip(known.processes, planned, strict=True)]
     anybody = prepare_criteria(Wish(subject="know_how", near=known.near, within_km=known.within_km))
     makers = find_listings(searched.session, anybody, searched.now)[:_SHOWN]
-    return ProcessPlanOut(product=known, steps=steps, makers=_shown(searched, makers))
+    ends = [one.window.end for one in planned if one is not None]
+    ready = max(ends) if ends and len(ends) == len(planned) else None
+    return ProcessPlanOut(product=known, steps=steps, ready=ready, makers=_shown(searched, makers))
 
 
-def _step(searched: Searched, product: ProductIn, process: str) -> StepOut:
+def _step(searched: Searched, product: ProductIn, process: str, planned: RankedOffer | None) -> StepOut:
     machines, _ = best_machines(searched, prepare_criteria(wish_of_step(product, process, "machine")), _SHOWN)
 
     def listings(need: Need) -> list[ListingOut]:
@@ -35,6 +40,8 @@ def _step(searched: Searched, product: ProductIn, process: str) -> StepOut:
     there = {"machine": machines, "operator": operators, "training": trainings, "know_how": know_how}
     return StepOut(
         process=process,
+        hours=product.hours.get(process),
+        planned=machine_hit(planned, searched.viewer) if planned is not None else None,
         machines=[machine_hit(one, searched.viewer) for one in machines],
         operators=operators,
         trainings=trainings,
