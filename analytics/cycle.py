@@ -119,9 +119,8 @@ class Analytics:
             found = propose(fitted, snapshot, self._policy, busy, self._executor, outlooks)
         self._last = (snapshot, fitted, found.outlooks)
         self._check_promises(snapshot, now, bookings)
-        slots, approvals = apply_approvals(
-            slots_to_offer(found.slots, self._policy), self._state.approvals(), self._policy, now
-        )
+        offerable = slots_to_offer(found.slots, self._policy) if self._publisher.has_platform else []
+        slots, approvals = apply_approvals(offerable, self._state.approvals(), self._policy, now)
         self._state.set_approvals(approvals)
         self._publisher.set_wanted(slots)
         done = Delivery()

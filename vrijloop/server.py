@@ -68,14 +68,16 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
     store = open_store(settings.store, settings.data_dir, clock)
     quarantine = Quarantine(settings.data_dir / QUARANTINE_FILE)
     publications = Publications(settings.data_dir / "publications.sqlite")
-    platform = HttpSharingPlatform(settings.platform.url, read_secret(settings.platform.token_file, "platform token"))
+    platform = _open_platform(settings)
     state = PublisherState(settings.data_dir / "publisher.sqlite")
+    if platform is None and (stands := still_on_a_platform(state, clock.now())):
+        _log.warning("%s", stands)
     publisher = Publisher(platform, state, publications, policy, clock, lambda: machine_names(store, policy.factory))
     feeds = CalendarFeeds(policy, settings.data_dir / "calendars")
     analytics = Analytics(store, publisher, state, publications, policy, clock, feeds, executor)
     alerts = settings.alerts
     notify = alert_webhook(alerts.url_file, alerts.secret_file, clock) if alerts is not None else _ignore_alert
-    hook = settings.platform.webhook_secret_file
+    hook = settings.platform.webhook_secret_file if settings.platform is not None else None
     ingest = IngestService(settings.mqtt, store, quarantine, clock) if settings.ingest else None
     watch = GatewayWatch(settings.mqtt, policy.factory, clock)
     health = IngestHealth(ingest, quarantine, "server", clock) if ingest is not None else None
@@ -95,7 +97,9 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
         ingest.start()
     watch.start()
 
-    parts: list[SupportsClose] = [platform, publications, state, quarantine, store]
+    parts: list[SupportsClose] = [publications, state, quarantine, store]
+    if platform is not None:
+        parts.append(platform)
     if points is not None:
         parts.append(points)
 
@@ -125,8 +129,30 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
         lambda: _write_backup(store, settings.data_dir, clock),
         publications.of_machine,
         people=people,
+        has_platform=platform is not None,
     )
     return build_app(context, lifespan)
+
+
+def _open_platform(settings: ServerSettings) -> HttpSharingPlatform | None:
+    """Raises UserError."""
+    table = settings.platform
+    if table is None:
+        return None
+    return HttpSharingPlatform(table.url, read_secret(table.token_file, "platform token"))
+
+
+def still_on_a_platform(state: PublisherState, now: datetime) -> str:
+    """What a platform still shows that this server no longer knows; empty where there is nothing."""
+    wanted = state.wanted()
+    offers = sum(slot.end > now for slot in wanted.slots) if wanted is not None else 0
+    bookings = sum(one.end > now for one in state.bookings())
+    if not offers and not bookings:
+        return ""
+    return (
+        f"There is no [platform] any more, but one still shows {offers} offers and {bookings} bookings of this factory, which this server can no longer "
+        "change. Write [platform] again, turn on the kill switch, and leave [platform] out once nothing is booked."
+    )
 
 
 def _read_tokens(settings: ServerSettings, policy: Policy) -> dict[str, str]:

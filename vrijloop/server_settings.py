@@ -54,6 +54,6 @@ class ServerSettings(_Table):
     cycle: Duration = timedelta(hours=1)
     mqtt: BrokerSettings = BrokerSettings()
     store: StoreTable = StoreTable()
-    platform: PlatformTable
+    platform: PlatformTable | None = None
     alerts: AlertTable | None = None
     forecast: ForecastTable = ForecastTable()

@@ -27,7 +27,7 @@ from telemetry import Clock
 @dataclass
 class AnalyticsContext:
     """`tokens`: bearer token by factory. `status`: returns the status of other parts of the server. `policy_problem`: why the policy file as it is now
-    cannot be used."""
+    cannot be used. `has_platform`: whether hours can be offered at all."""
 
     store: StateStore
     service: AnalyticsService
@@ -42,6 +42,7 @@ class AnalyticsContext:
     promises_of: Callable[[str, datetime], Sequence[DatedPromise]] = field(default=lambda _, __: ())
     policy_problem: PolicyProblem | None = None
     people: People | None = None
+    has_platform: bool = True
     streams: int = 0
     sessions: Sessions = field(default_factory=Sessions)
     newest: NewestStates = field(init=False)

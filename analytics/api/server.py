@@ -22,11 +22,12 @@ metrics_router = APIRouter(tags=["server"])
 @router.get("/status")
 def get_status(context: Context, factory: OwnFactory, language: ReaderLanguage) -> dict[str, Any]:
     """Status of the server: reports stored and missing, in total and per gateway, the status of ingest, and why a changed policy file cannot be used
-    (`policy.problem`, in English for scripts, `policy.problem_text` in the reader's language)."""
+    (`policy.problem`, in English for scripts, `policy.problem_text` in the reader's language). Without a sharing platform (`has_platform`) nothing is offered."""
     problem = context.policy_problem
     ledger = context.store.ledger()
     return {
         "factory": factory,
+        "has_platform": context.has_platform,
         "stored": sum(entry.stored for entry in ledger),
         "missing": sum(entry.missing for entry in ledger),
         "repeated": sum(entry.repeated for entry in ledger),

@@ -67,11 +67,15 @@ def get_control_room(request: Request, context: Context, lang: Lang = None) -> H
     facts = {
         "factory": caller.factory,
         "zone": context.policy.zone,
+        "hasPlatform": context.has_platform,
         "maxSilenceMs": context.policy.max_silence.total_seconds() * 1000,
         "states": {state.value: colour for state, colour in STATE_COLOURS.items()},
         "losses": LOSS_COLOURS,
     }
-    return _page(request, "control_room.html", lang, caller=caller, facts=facts, losses=list(LOSS_COLOURS))
+    return _page(
+        request, "control_room.html", lang,
+        caller=caller, facts=facts, losses=list(LOSS_COLOURS), has_platform=context.has_platform,
+    )  # fmt: skip
 
 
 @router.post("/control/sign-in")

@@ -45,15 +45,15 @@ class Publisher:
 
     def __init__(
         self,
-        platform: SharingPlatform,
+        platform: SharingPlatform | None,
         state: PublisherState,
         publications: Publications,
         policy: Policy,
         clock: Clock,
         machines: Callable[[], Sequence[str]],
     ) -> None:
-        """`machines`: returns the factory's machines; called when a booking names a machine that is not
-        known yet."""
+        """`platform`: None where the factory only looks at its hours, and offers none. `machines`: returns the factory's machines; called when a booking
+        names a machine that is not known yet."""
         self._platform = platform
         self._state = state
         self._publications = publications
@@ -70,12 +70,18 @@ class Publisher:
             self._policy = policy
 
     @property
+    def has_platform(self) -> bool:
+        return self._platform is not None
+
+    @property
     def pending(self) -> bool:
         """Whether the platform does not yet show what should be offered."""
         return self._state.pending
 
     def refresh_bookings(self) -> tuple[Booking, ...]:
-        """Get the bookings from the platform and store them. Raises PlatformUnavailableError."""
+        """Get the bookings from the platform and store them; without a platform those that are stored still hold. Raises PlatformUnavailableError."""
+        if self._platform is None:
+            return self._state.bookings()
         found = tuple(
             replace(booking, machine=self._machine_named(booking.machine))
             for booking in self._platform.bookings(self._policy.factory)
@@ -94,6 +100,9 @@ class Publisher:
         with self._delivering:
             wanted = self._state.wanted()
             if wanted is None:
+                return Delivery()
+            if self._platform is None:
+                self._state.mark_delivered(wanted)
                 return Delivery()
             now, factory = self._clock.now(), self._policy.factory
             slots = self._still_offerable(self._permitted(wanted.slots, now), now)
@@ -132,16 +141,22 @@ class Publisher:
 
     def cancel_requests(self, bookings: Iterable[Booking]) -> None:
         """Cancel requests that wait for the factory's answer. Raises PlatformUnavailableError."""
-        for booking in bookings:
-            self._platform.cancel_request(booking.id)
+        if self._platform is not None:
+            for booking in bookings:
+                self._platform.cancel_request(booking.id)
 
     def put_machine_card(self, card: MachineCard) -> None:
         """Put a machine's card. Raises PlatformUnavailableError."""
-        self._platform.put_machine(self._policy.factory, card)
+        if self._platform is not None:
+            self._platform.put_machine(self._policy.factory, card)
 
     def _permitted(self, slots: Sequence[Slot], now: datetime) -> tuple[Slot, ...]:
-        """What of the slots neither the kill switch nor a veto forbids."""
-        return () if self._state.kill_switch else without_vetoed(slots, self._state.vetoes(now), self._policy)
+        """What of the slots neither the kill switch nor a veto forbids; nothing without a platform."""
+        return (
+            ()
+            if self._state.kill_switch or not self.has_platform
+            else without_vetoed(slots, self._state.vetoes(now), self._policy)
+        )
 
     def _still_offerable(self, slots: Sequence[Slot], now: datetime) -> tuple[Slot, ...]:
         """What of the slots can still be kept if delivery was delayed: the time before the end of the notice period is cut off."""

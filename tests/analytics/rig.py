@@ -44,6 +44,7 @@ class Rig:
     url: str
     clock: SetClock
     policy: Policy = POLICY
+    has_platform: bool = True
     store: DuckDBStateStore = field(init=False)
     http: httpx2.Client = field(init=False)
     _seq: int = 0
@@ -83,7 +84,7 @@ class Rig:
         """A new instance, as after a restart: it knows only what is stored."""
         clock: Any = self.clock
         publisher = Publisher(
-            self.platform,
+            self.platform if self.has_platform else None,
             self.state,
             self.publications,
             self.policy,

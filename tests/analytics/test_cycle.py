@@ -17,6 +17,7 @@ from tests.analytics.rig import POLICY, RUN, STARTUP, TOKENS, WAIT, Rig, SetCloc
 from tests.analytics.tables import utc
 from tests.platform_databases import sqlite_copy
 from tests.servers import free_port, serving
+from vrijloop.server import still_on_a_platform
 
 
 @pytest.fixture
@@ -37,6 +38,28 @@ def test_the_same_slot_is_never_offered_twice(rig: Rig) -> None:
     again = rig.cycle()
     assert (again.put, again.withdrawn) == (0, 0)
     assert rig.offers() == offered
+
+
+def test_without_a_platform_hours_are_forecast_and_none_are_offered(rig: Rig) -> None:
+    rig.two_shifts("lathe-2")
+    rig.cycle()
+    chosen = next(iter(rig.offers()))
+    assert rig.http.post(f"/api/v1/offers/{chosen}/booking", json={}, headers=STARTUP).status_code == 201
+    rig.cycle()
+    booked, standing = rig.state.bookings(), rig.offers()
+    assert booked
+    rig.has_platform = False
+    left = still_on_a_platform(rig.state, rig.clock.now())
+    assert f"{len(standing)} offers and 1 bookings" in left
+    assert still_on_a_platform(rig.state, rig.clock.now() + timedelta(days=30)) == ""
+    rig.policy = POLICY.model_copy(update={"approval": "ask"})
+    result = rig.cycle()
+    assert (result.slots, result.put, result.withdrawn, result.platform_error) == ((), 0, 0, None)
+    assert max(result.forecast.shares["lathe-2"]) > 0.8
+    assert not rig.state.pending
+    assert rig.state.approvals() == []
+    assert rig.state.bookings() == booked, "what was agreed still holds"
+    assert rig.offers() == standing
 
 
 def test_a_slot_that_is_no_longer_free_is_withdrawn(rig: Rig) -> None:

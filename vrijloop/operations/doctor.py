@@ -74,7 +74,9 @@ def examine(config: Path, clock: Clock) -> Iterator[Finding]:
 
 def secrets(settings: ServerSettings, policy: Policy) -> Iterator[Finding]:
     """Check that secrets can be read, are long enough (passwords of calendars are as others chose them), and are not readable by others."""
-    files = {"server token": settings.token_file, "platform token": settings.platform.token_file}
+    files = {"server token": settings.token_file}
+    if settings.platform is not None:
+        files["platform token"] = settings.platform.token_file
     if settings.store.token_file is not None:
         files["token of the store"] = settings.store.token_file
     files |= {f"token of {factory}": path for factory, path in settings.tokens.items()}
@@ -221,6 +223,9 @@ def _bucket(table: StoreTable, data_dir: Path) -> Iterator[Finding]:
 
 def platform(settings: ServerSettings, clock: Clock) -> Iterator[Finding]:
     """Check that the platform answers, accepts the token, and has the same time."""
+    if settings.platform is None:
+        yield Finding("platform", "ok", "There is no [platform]: hours are seen, and none are offered.")
+        return
     url = settings.platform.url
     parts = urlsplit(url)
     if parts.scheme == "https" and parts.hostname:

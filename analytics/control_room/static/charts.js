@@ -65,10 +65,10 @@ export async function drawForecast(slots, count) {
   });
   picture("forecast", { data: { labels: starts.map(moment), datasets: [
     { type: "line", label: words.free, data: found.free, borderColor: "#14532d", backgroundColor: "#14532d", pointRadius: 0, borderWidth: 2, stepped: true },
-    { type: "bar", label: words.on_offer, data: offered, backgroundColor: "#56B4E9", barPercentage: 1, categoryPercentage: 1 }] },
+    ...(facts.hasPlatform ? [{ type: "bar", label: words.on_offer, data: offered, backgroundColor: "#56B4E9", barPercentage: 1, categoryPercentage: 1 }] : [])] },
     options: { ...base(), scales: { x: { ticks: { maxTicksLimit: 8, maxRotation: 0 } }, y: { min: 0, max: 1, ticks: { callback: (value) => percent(value) } } } } });
   table("forecast", () => starts.map((at, place) => (
-    { key: at, cells: [moment(at), found.free[place] === null ? "–" : percent(found.free[place]), percent(offered[place])] })));
+    { key: at, cells: [moment(at), found.free[place] === null ? "–" : percent(found.free[place]), ...(facts.hasPlatform ? [percent(offered[place])] : [])] })));
 }
 
 export async function drawUsed(apart) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,30 +76,57 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
             'max_silence = "2h"\n[machine.mill-1]\napproval = "ask"\nanswer_within = "48h"\n'
             f'[[feed]]\nsource = "{folder}/orders.ics"\n[[feed]]\nsource = "http://127.0.0.1:1/secret-3141/orders.ics"\nmachine = "mill-1"\n'
         )
-        port = free_port()
-        (folder / "server.toml").write_text(
-            f'data_dir = "{data}"\nport = {port}\ntoken_file = "{folder}/token"\npolicy = "{folder}/policy.toml"\ningest = false\n'
+        (folder / "platform.toml").write_text(
             f'[platform]\nurl = "{platform}"\ntoken_file = "{folder}/platform-token"\n'
         )
-        command = [
-            sys.executable,
-            "-m",
-            "vrijloop",
-            "server",
-            "-c",
-            str(folder / "server.toml"),
-            "--as-of",
-            NOW.isoformat(),
-        ]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=(folder / "log").open("wb"))
-        try:
-            room = Room(f"http://127.0.0.1:{port}", platform, process, folder / "server.toml")
-            wait_for(lambda: answers(room.url) or process.poll() is not None, "the server to answer")
+        with _running(folder, data, platform) as room:
             wait_for(lambda: bool(room.offers("lathe-2")), "the first round")
             yield room
-        finally:
-            process.terminate()
-            process.wait(30)
+
+
+@pytest.fixture
+def room_without_platform(tmp_path: Path) -> Iterator[Room]:
+    data = tmp_path / "server"
+    data.mkdir()
+    seeded = Rig(data, "", SetClock(NOW))
+    seeded.two_shifts("lathe-2")
+    seeded.close()
+    (data / "store.duckdb").rename(data / "states.duckdb")
+    (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "token").chmod(0o600)
+    (tmp_path / "policy.toml").write_text(
+        'factory = "hal-2"\nzone = "Europe/Brussels"\nholidays = ""\nnotice = "0s"\nrequired_probability = 0.5\n'
+    )
+    with _running(tmp_path, data, "") as room:
+        yield room
+
+
+@contextmanager
+def _running(folder: Path, data: Path, platform: str) -> Iterator[Room]:
+    """A server with the policy, token and, if it is there, `platform.toml` of the folder."""
+    port, table = free_port(), folder / "platform.toml"
+    (folder / "server.toml").write_text(
+        f'data_dir = "{data}"\nport = {port}\ntoken_file = "{folder}/token"\npolicy = "{folder}/policy.toml"\ningest = false\n'
+        + (table.read_text() if table.exists() else "")
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "vrijloop",
+        "server",
+        "-c",
+        str(folder / "server.toml"),
+        "--as-of",
+        NOW.isoformat(),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=(folder / "log").open("wb"))
+    try:
+        room = Room(f"http://127.0.0.1:{port}", platform, process, folder / "server.toml")
+        wait_for(lambda: answers(room.url) or process.poll() is not None, "the server to answer")
+        yield room
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 @pytest.fixture

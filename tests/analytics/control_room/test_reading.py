@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,13 @@ import httpx2
 import pytest
 from playwright.sync_api import expect
 
-from tests.analytics.control_room.conftest import Room, sign_in
+from tests.analytics.control_room.conftest import TOKEN, Room, sign_in
 from tests.journeys import wait_for_charts
 from tests.servers import wait_for
+from tests.vrijloop.command_line import invoke
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.servers
 
@@ -75,6 +77,32 @@ def test_people_see_what_in_a_calendar_does_not_count(room: Room, page: Page) ->
     text = room.ask("GET", "/api/v1/calendars").text
     assert "customer" not in text, "titles may name customers"
     assert "secret-3141" not in text
+
+
+@pytest.mark.long
+def test_without_a_platform_nothing_is_offered_and_the_page_says_why(
+    room_without_platform: Room, browser: Browser
+) -> None:
+    room = room_without_platform
+    wait_for(lambda: room.ask("GET", "/api/v1/forecast").json()["at"] is not None, "the first round")
+    assert room.ask("GET", "/api/v1/slots").json()["slots"] == []
+    context = browser.new_context(base_url=room.url, locale="nl-BE")
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_label("Token", exact=True).fill(TOKEN)
+    page.get_by_role("button", name="Aanmelden").click()
+    expect(page.locator("#no-platform")).to_contain_text("niet met een deelplatform verbonden")
+    wait_for_charts(page, "today", "forecast", "used")
+    assert page.locator("h2:visible").all_inner_texts() == [
+        "Machines nu", "Vandaag", "Voorspelling: kans dat de machine vrij is", "Gebruik in de laatste veertien dagen", "Gateways",
+    ]  # fmt: skip
+    assert page.locator("button:visible").all_inner_texts() == ["Updates pauzeren", "Afmelden"]
+    assert page.evaluate("Chart.getChart('forecast').data.datasets.length") == 1
+    context.close()
+    doctor = json.loads(invoke("doctor", "--config", room.config, "--json", code=1))  # there is no broker
+    found = {one["area"]: (one["level"], one["said"]) for one in doctor}
+    assert found["platform"] == ("ok", "There is no [platform]: hours are seen, and none are offered.")
+    assert "people" not in found
 
 
 def test_every_chart_has_its_figures_in_a_table(room: Room, page: Page) -> None:
