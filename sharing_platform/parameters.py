@@ -22,5 +22,9 @@ Cursor = Annotated[str | None, Query(max_length=400, description="`next` of the 
 IfMatch = Annotated[str | None, Header(max_length=200, description="Only if it is still what that ETag names.")]
 IdempotencyKey = Annotated[
     str | None,
-    Header(min_length=1, max_length=200, description="The same request with the same key again is harmless."),
+    Header(
+        min_length=1,
+        max_length=200,
+        description="The same request with the same key again changes nothing, and is answered as the first time.",
+    ),
 ]

@@ -60,6 +60,8 @@ class Booking(Base):
     vat_percent: Mapped[Decimal] = mapped_column(Numeric(4, 2), default=VAT, server_default="21")
     booked: Mapped[datetime] = mapped_column(UtcDateTime)
     request_key: Mapped[str | None] = mapped_column(String(64))
+    first_answer: Mapped[dict[str, Any] | None] = mapped_column(JSON, deferred=True)
+    """What the request was answered, without what is somebody's: the same request with the same key gets it again."""
     request_id: Mapped[str | None] = mapped_column(String(36))
     """Of a request with several parts: the parts share it, and are answered together."""
     hours_kept: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())

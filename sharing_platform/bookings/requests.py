@@ -313,6 +313,11 @@ def period_in(
     return start, end
 
 
+def repeated(session: Session, key: str | None, subject: str, seeker: Seeker, wanted: AskIn) -> Booking | None:
+    """The booking that the same request with the same key made the first time, also where nobody could make it now."""
+    return _find_repeated(session, _request_key(key, subject, seeker, wanted))
+
+
 def _find_repeated(session: Session, request_key: str | None) -> Booking | None:
     """The booking that the same request made the first time."""
     if request_key is None:

@@ -58,8 +58,8 @@ def request_booking(
     address: str = "",
     files: Sequence[CheckedFile] = (),
 ) -> BookingOut:
-    """Request an offer or a listing, signed in or as a guest, who can attach no `files`. Raises what `requests.request_offer` raises, NotSignedInError if there is
-    neither a caller nor a guest, TooManyError."""
+    """Request an offer or a listing, signed in or as a guest, who can attach no `files`. The same request with the same `key` changes nothing and is answered as the first time, whatever has become
+    of it. Raises what `requests.request_offer` raises, NotSignedInError if there is neither a caller nor a guest, TooManyError."""
     now = context.now()
     if actor is not None:
         require(actor, Right.ASK)
@@ -70,6 +70,9 @@ def request_booking(
     viewer = viewer_of(actor)
     with context.sessions.begin() as session:
         seeker = _seeker(session, actor, person, wanted)
+        before = requests.repeated(session, key, offer_id or listing_id or "", seeker, wanted)
+        if before is not None and (answer := _first_answer(session, before, seeker, now)) is not None:
+            return answer
         if offer_id is not None:
             booking = requests.request_offer(
                 session, offer_id, seeker, wanted, now, notifier(context),
@@ -80,6 +83,8 @@ def request_booking(
             booking = requests.request_listing(
                 session, found.listing, seeker, wanted, now, notifier(context), context.bounds, key
             )
+        if (answer := _first_answer(session, booking, seeker, now)) is not None:
+            return answer  # it was made at the same moment
         if actor is not None:
             _attach(context, session, booking, actor, files, now)
             rate_limits.count_requests(session, context.bounds, actor.organisation, actor.account, now)
@@ -87,8 +92,29 @@ def request_booking(
         if seeker.guest is not None:
             guests.ask_to_confirm(context, session, booking, seeker.guest, now)
         shown = booking_out(session, booking, Party.SEEKER, now)
+        if seeker.guest is not None:
+            shown = guests.receipt(shown, seeker.guest)
+        if key is not None:
+            booking.first_answer = shown.model_dump(mode="json", exclude=_OF_SOMEBODY)
     tell_parties(context, booking)
-    return shown if seeker.guest is None else guests.receipt(shown, seeker.guest)
+    return shown
+
+
+_OF_SOMEBODY = {"organisation", "email", "address", "contacts"}
+"""What of an answer is not kept: it is forgotten when somebody is."""
+
+
+def _first_answer(session: Session, booking: Booking, seeker: Seeker, now: datetime) -> BookingOut | None:
+    """None for a request that was not answered before."""
+    if booking.first_answer is None:
+        return None
+    shown = booking_out(session, booking, Party.SEEKER, now)
+    if seeker.guest is not None:
+        shown = guests.receipt(shown, seeker.guest)
+    mine = shown.model_dump(include=_OF_SOMEBODY)
+    if booking.first_answer["state"] != State.ACCEPTED:
+        mine |= {"address": "", "contacts": []}
+    return BookingOut.model_validate(booking.first_answer | mine)
 
 
 def _attach(

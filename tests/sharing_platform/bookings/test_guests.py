@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sharing_platform.bookings.models import Booking
 from sharing_platform.notifications.models import Mail
 from sharing_platform.organisations.models import Account, Organisation
-from sharing_platform.organisations.permissions import Kind
+from sharing_platform.organisations.permissions import Kind, Role
 from tests.sharing_platform.conftest import NOON, Platform, client
 
 GUEST = {"organisation": "Start-up BV", "name": "An Peeters", "email": "an@startup.be"}
@@ -239,6 +239,46 @@ def test_a_repeated_request_tells_nothing_of_what_became_of_it(platform: Platfor
     own.post(f"/api/v1/requests/{first['id']}/confirmation", json={})
     again = platform.anyone.post("/api/v1/offers/o1/booking", json={"guest": GUEST}, headers=key).json()
     assert again == first
+
+
+@pytest.mark.parametrize("asker", ["guest", "signed in"])
+def test_a_repeated_request_is_answered_as_the_first_time(platform: Platform, asker: str) -> None:
+    """Whatever has become of its hours, its price, its state, and of the offer; and nothing happens twice."""
+    platform.offer("o1", 3, 8, minimum_hours=1, booking="on_request", price_per_hour="60")
+    planner = platform.somebody("p@hal.be", "hal-2", Role.PLANNER)
+    seeker = with_password(platform, "an@startup.be", "secret-employer")
+    body: dict[str, object] = {"start": "2026-03-02T14:00:00Z", "end": "2026-03-02T16:00:00Z"}
+    client = platform.anyone if asker == "guest" else seeker
+    if asker == "guest":
+        body["guest"] = GUEST
+    key = {"Idempotency-Key": "k1"}
+
+    def ask_once() -> dict[str, Any]:
+        answer = client.post("/api/v1/offers/o1/booking", json=body, headers=key)
+        assert answer.status_code == (202 if asker == "guest" else 201), answer.text
+        return dict(answer.json())
+
+    first = ask_once()
+    if asker == "guest":
+        platform.mail("an@startup.be", "Hebt u")
+        assert ask_once() == first
+        assert len(platform.mails_to("an@startup.be")) == 1, "no second e-mail"
+        seeker.post(f"/api/v1/requests/{first['id']}/confirmation", json={})
+    proposal = {"start": "2026-03-02T18:00:00Z", "end": "2026-03-02T21:00:00Z", "price": "99"}
+    path = f"/api/v1/bookings/{first['id']}/proposals"
+    made = planner.post(path, json=proposal)
+    assert made.status_code == 201, made.text
+    assert ask_once() == first
+    assert seeker.post(f"{path}/{made.json()['id']}/state", json={"state": "accepted"}).status_code == 200
+    assert seeker.get(f"/api/v1/bookings/{first['id']}").json()["price"] == "99.00"
+    assert ask_once() == first
+    platform.hal_2.delete("/api/v1/offers/o1")
+    assert ask_once() == first, "also where nobody could ask for it any more"
+    assert first["contacts"] == []
+    assert first["price"] == "120.00"
+    with platform.context.sessions() as session:
+        kept = session.scalars(select(Booking.first_answer)).one()
+    assert "an@startup.be" not in str(kept), "what is somebody's is not kept twice"
 
 
 def test_no_word_of_a_stranger_is_mailed_to_an_address_that_nobody_confirmed(platform: Platform) -> None:
