@@ -4,9 +4,9 @@ machine must not be offered while it is planned. Pure."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import icalendar
@@ -14,6 +14,8 @@ import recurring_ical_events
 
 from analytics.policy.planned_work import Entry, Plan, PlanError, SkipReason, end_of_day, to_aware
 
+_T = TypeVar("_T")
+_C = TypeVar("_C", bound=icalendar.Component)
 _OFTEN = 24
 """A rule that repeats an event more often than so many times a day is taken for a mistake: expanding it could take hours."""
 
@@ -59,29 +61,34 @@ class _Reader:
         _drop_unknown_zone(calendar)
         series: dict[str, list[icalendar.Event]] = {}
         for event in calendar.events:
-            try:
-                usable = self._is_usable(event)
-            except _BAD:
-                usable = False
-                self._plan.skip_unclear(_entry(event), "bad_start", None)
-            if usable:
-                series.setdefault(str(event.get("UID", id(event))), []).append(event)
+            if self._tried(self._is_usable, event):
+                event["UID"] = icalendar.vText(str(event.get("UID", id(event))))
+                series.setdefault(str(event["UID"]), []).append(event)
         for events in series.values():
             for occurrence in self._occurrences(calendar, events):
-                self._count(occurrence)
+                self._tried(self._count, occurrence)
         for answer in calendar.freebusy:
-            self._count_busy_times(answer)
+            self._tried(self._count_busy_times, answer)
         for task in calendar.todos:
             start = _moment_of(task, "DTSTART", self._zone) or _moment_of(task, "DUE", self._zone)
-            if not _is_over(task) and (start is None or self._plan.start <= start < self._plan.end):
+            is_open = not _has_status(task, "COMPLETED", "CANCELLED")
+            if is_open and (start is None or self._plan.start <= start < self._plan.end):
                 self._plan.skip(_entry(task), "task", start)
+
+    def _tried(self, step: Callable[[_C], _T], component: _C) -> _T | None:
+        """What a step returns. An entry that is wrong in a way that nobody has thought of does not cost the others."""
+        try:
+            return step(component)
+        except _BAD:
+            self._plan.skip_unclear(_entry(component), "bad_entry", None)
+            return None
 
     def _is_usable(self, event: icalendar.Event) -> bool:
         """Take out of an event what cannot be read, so that the rest counts. False if it cannot be placed in time."""
         bad = _drop_broken(event)
         start = _moment_of(event, "DTSTART", self._zone)
         if start is None:
-            if not _is_over(event):
+            if not _has_status(event, "CANCELLED"):
                 self._plan.skip_unclear(_entry(event), "bad_start", None)
             return False
         rules = _listed(event.get("RRULE"))
@@ -110,11 +117,13 @@ class _Reader:
             for event in events:
                 for name in (*_REPEATING, "RECURRENCE-ID"):
                     event.pop(name, None)
-                yield from _expand(calendar, [event], self._plan.start, self._plan.end)
+                yield from (
+                    self._tried(lambda one: _expand(calendar, [one], self._plan.start, self._plan.end), event) or []
+                )
 
     def _count(self, event: icalendar.Event) -> None:
         begin, stop = (to_aware(moment, self._zone) for moment in (event.start, event.end))
-        if _is_over(event):
+        if _has_status(event, "CANCELLED"):
             self._plan.skip(_entry(event), "cancelled", begin)
         elif self._plan.feed.ignore_free and _is_free(event):
             self._plan.skip(_entry(event), "free", begin)
@@ -195,8 +204,8 @@ def _is_frequent(rule: icalendar.vRecur) -> bool:
     return times > _OFTEN or str(_listed(rule["FREQ"])[0]).upper() in ("SECONDLY", "MINUTELY")
 
 
-def _is_over(component: icalendar.Component) -> bool:
-    return str(component.get("STATUS", "")).upper() in ("CANCELLED", "COMPLETED")
+def _has_status(component: icalendar.Component, *wanted: str) -> bool:
+    return str(component.get("STATUS", "")).upper() in wanted
 
 
 def _is_free(event: icalendar.Event) -> bool:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analytics.policy.calendar_events import read_calendar
 from analytics.policy.machine_names import MachineNames
@@ -147,6 +149,21 @@ def test_what_is_no_calendar_is_refused_as_a_whole(text: bytes) -> None:
     with pytest.raises(PlanError) as raised:
         read(text, machine=FREES)
     assert raised.value.code == "not_a_calendar"
+
+
+LINES = sorted({line for file in FEEDS.glob("*.ics") for line in file.read_text().splitlines()} - {"END:VCALENDAR"})
+
+
+@given(st.lists(st.sampled_from(LINES) | st.text("0123456789TZ;:=,-\nBEGIND", max_size=12), max_size=8))
+@settings(max_examples=150, deadline=None)
+def test_whatever_stands_in_one_entry_the_others_count(lines: list[str]) -> None:
+    wrong = "\r\n".join(["BEGIN:VCALENDAR", "BEGIN:VEVENT", *lines, "END:VEVENT", "END:VCALENDAR", ""]).encode()
+    good = periods(read(calendar(ORDER), machine=FREES))
+    assert set(good) <= set(periods(read(calendar(ORDER) + wrong + calendar(ORDER), machine=FREES)))
+
+
+def test_an_entry_with_two_ids_counts() -> None:
+    assert periods(read(calendar("UID:2\r\n" + ORDER), machine=FREES)) == [f"{FREES} 06 08:00 - 06 10:00"]
 
 
 def test_one_bad_calendar_of_several_does_not_cost_the_others() -> None:
