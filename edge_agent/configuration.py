@@ -165,6 +165,8 @@ class ModbusDevice(_Table):
             raise ValueError(f'machine {self.id!r}: transport "serial" needs `serial_port`, such as "/dev/ttyUSB0"')
         if self.transport != "serial" and self.host is None:
             raise ValueError(f"machine {self.id!r}: `host` is missing")
+        if self.transport != "tcp" and self.unit == 0:
+            raise ValueError(f"machine {self.id!r}: unit 0 addresses all devices of a line, and none of them answers")
         return self
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from edge_agent.configuration import ModbusDevice, OpcUaMachine, OpcUaServer
 from edge_agent.device_templates import DeviceTemplate, templates
 from edge_agent.register_plan import plan_reads
 from edge_agent.sources.contact import SourceLostError
-from edge_agent.sources.modbus_line import LineDownError, ModbusLine, NoAnswerError
+from edge_agent.sources.modbus_line import LineDownError, ModbusLine, NoAnswerError, RefusedError
 from edge_agent.sources.opcua_errors import why_not_connected
 from edge_agent.sources.opcua_finder import Finder, NotFoundError
 from edge_agent.sources.opcua_requests import Requests
@@ -109,12 +109,20 @@ def opcua_toml(
 async def discover_modbus(
     host: str, port: int, units: Sequence[int], timeout: float, tried: Callable[[int], None] = lambda _: None
 ) -> str:
-    """The units that answer, as TOML. Raises UnavailableError if no connection can be made."""
+    """The units that answer, as TOML. Raises UnavailableError if none was found before the connection failed."""
     device = ModbusDevice.model_validate({"id": "x", "host": host, "port": port, "template": "plc-status-word"})
     line = ModbusLine(device)
     line.join()
+    found: list[FoundUnit] = []
     try:
-        found = [unit async for unit in _answering(line, units, timeout, tried)]
+        for unit in units:
+            tried(unit)
+            one = await find_unit(line, unit, timeout)
+            found += [one] if one is not None else []
+    except LineDownError as error:
+        if not found:
+            raise UnavailableError(f"{error}: no Modbus server accepts connections there.") from error
+        return modbus_toml(host, port, found) + f"\n# {error} any more: units from {unit} on may be missing.\n"
     finally:
         await line.leave()
     return modbus_toml(host, port, found)
@@ -129,23 +137,21 @@ class FoundUnit:
     fitting: tuple[str, ...]
 
 
-async def _answering(
-    line: ModbusLine, units: Sequence[int], timeout: float, tried: Callable[[int], None]
-) -> AsyncIterator[FoundUnit]:
-    for unit in units:
-        tried(unit)
-        if not await _answers(line, unit, timeout):
-            continue
-        name = await line.identification(unit, timeout)
-        meters = [template for template in templates().values() if template.is_meter]
-        named = [one for one in meters if any(product.lower() in name.lower() for product in one.products)]
-        # The registers of one make are often a subset of another's: the template that explains most of them comes first.
-        for candidates in (named, [one for one in meters if one.same_as is None]):
-            shown = {one.name: await _plausible(line, unit, one, timeout) for one in candidates}
-            fitting = sorted((one for one, count in shown.items() if count), key=lambda one: -shown[one])
-            if fitting:
-                break
-        yield FoundUnit(unit, name, tuple(fitting))
+async def find_unit(line: ModbusLine, unit: int, timeout: float) -> FoundUnit | None:
+    """What the unit is; None if it does not answer. Raises LineDownError."""
+    if not await _answers(line, unit, timeout):
+        return None
+    name = await line.identification(unit, timeout)
+    meters = [template for template in templates().values() if template.is_meter]
+    named = [one for one in meters if any(product.lower() in name.lower() for product in one.products)]
+    fitting: list[str] = []
+    # The registers of one make are often a subset of another's: the template that explains most of them, and asks for least that is 0, comes first.
+    for candidates in (named, [one for one in meters if one.same_as is None]):
+        shown = [(-await _plausible(line, unit, one, timeout), len(one.values), one.name) for one in candidates]
+        fitting = [name for count, _, name in sorted(shown) if count]
+        if fitting:
+            break
+    return FoundUnit(unit, name, tuple(fitting))
 
 
 async def _answers(line: ModbusLine, unit: int, timeout: float) -> bool:
@@ -153,8 +159,8 @@ async def _answers(line: ModbusLine, unit: int, timeout: float) -> bool:
     for function in ("holding", "input"):
         try:
             await line.read_words(unit, "holding" if function == "holding" else "input", 0, 1, timeout)
-        except LineDownError as error:
-            raise UnavailableError(f"{error}: no Modbus server accepts connections there.") from error
+        except LineDownError:
+            raise
         except NoAnswerError:
             return False
         except SourceLostError:
@@ -165,17 +171,21 @@ async def _answers(line: ModbusLine, unit: int, timeout: float) -> bool:
 async def _plausible(line: ModbusLine, unit: int, template: DeviceTemplate, timeout: float) -> int:
     """Number of the template's values that the unit shows and that are not 0; 0 if one is missing or implausible."""
     count = 0
-    for block in plan_reads(template.values, template.max_words):
-        try:
-            values = block.decode(await line.read_words(unit, template.function, block.address, block.count, timeout))
-        except SourceLostError:
-            return 0
-        for name, value in values.items():
-            low, high = _PLAUSIBLE[template.values[name].unit]
-            # A tiny number is the result of decoding another encoding as a float.
-            if value is not None and (not low <= value <= high or 0 < abs(value) < 1e-6):
+    blocks = plan_reads(template.values, template.max_words)
+    try:
+        async for _, values in line.read_values(unit, template.function, blocks, timeout):
+            if isinstance(values, RefusedError):
                 return 0
-            count += bool(value)
+            for name, value in values.items():
+                low, high = _PLAUSIBLE[template.values[name].unit]
+                # A tiny number is the result of decoding another encoding as a float.
+                if value is not None and (not low <= value <= high or 0 < abs(value) < 1e-6):
+                    return 0
+                count += bool(value)
+    except LineDownError:
+        raise
+    except SourceLostError:
+        return 0
     return count
 
 

@@ -95,35 +95,22 @@ class ModbusReader:
         return [bool(word >> bit & 1) for word in words for bit in range(16)]
 
     async def read_values(self, at: datetime) -> dict[str, float | None]:
-        """The configured values of a meter; None for those that it refuses. Raises SourceLostError.
-
-        Some devices refuse a request that spans registers they do not have: it is split until each part is given, or is a single value.
-        """
+        """The configured values of a meter; None for those that it refuses. Raises SourceLostError."""
         if self._planned is None or abs(at - self._planned) >= _WHOLE_AGAIN:
             self._planned, self._blocks, self.refused = at, self._plan(), {}
         values: dict[str, float | None] = dict.fromkeys(self._device.wanted_values)
-        given, waiting, refused = list[Block](), list(self._blocks), dict(self.refused)
-        while waiting:
-            block = waiting.pop(0)
-            try:
-                values |= await self._read_block(block)
+        given, refused = list[Block](), dict(self.refused)
+        unit, function = self._device.unit, self._template.function
+        async for block, got in self._line.read_values(unit, function, self._blocks, self._timeout):
+            if not isinstance(got, RefusedError):
+                values |= got
                 given.append(block)
-            except RefusedError as error:
-                parts = block.split()
-                if parts is None:
-                    name = block.values[0][0]
-                    if name == "active_power":
-                        raise
-                    refused[name] = str(error)
-                waiting[:0] = parts or ()
+            elif (name := block.values[0][0]) == "active_power":
+                raise got
+            else:
+                refused[name] = str(got)
         self._blocks, self.refused = given, refused
         return values
-
-    async def _read_block(self, block: Block) -> dict[str, float | None]:
-        words = await self._line.read_words(
-            self._device.unit, self._template.function, block.address, block.count, self._timeout
-        )
-        return block.decode(words)
 
     def _plan(self) -> list[Block]:
         wanted = {name: self._template.values[name] for name in self._device.wanted_values}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from pymodbus.client.mixin import ModbusClientMixin
 
 from edge_agent.configuration import ModbusDevice
 from edge_agent.device_templates import Function
+from edge_agent.register_plan import Block
 from edge_agent.sources.contact import SourceLostError
 
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # `Contact` logs problems, once per device
@@ -111,6 +112,26 @@ class ModbusLine:
         if len(answer.bits) < count:
             raise SourceLostError(f"unit {unit} answered {len(answer.bits)} bits, not {count}")
         return [bool(bit) for bit in answer.bits[:count]]
+
+    async def read_values(
+        self, unit: int, function: Function, blocks: Iterable[Block], timeout: float
+    ) -> AsyncIterator[tuple[Block, dict[str, float | None] | RefusedError]]:
+        """What each block gives. Raises SourceLostError, but not if the unit refuses a value.
+
+        Some devices refuse a request that spans registers they do not have: it is split until each part is given, or is a single value.
+        """
+        waiting = list(blocks)
+        while waiting:
+            block = waiting.pop(0)
+            try:
+                words = await self.read_words(unit, function, block.address, block.count, timeout)
+            except RefusedError as error:
+                parts = block.split()
+                if parts is None:
+                    yield block, error
+                waiting[:0] = parts or ()
+            else:
+                yield block, block.decode(words)
 
     async def identification(self, unit: int, timeout: float) -> str:
         """Vendor, product and revision (function 43/14); empty if the unit does not give them. Raises LineDownError."""

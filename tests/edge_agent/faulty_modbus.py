@@ -37,6 +37,11 @@ class FaultyDevice:
     async def start(self, port: int) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
 
+    def stop_listening(self) -> None:
+        """Refuse further connections."""
+        assert self._server is not None
+        self._server.close()
+
     async def stop(self) -> None:
         assert self._server is not None
         self._server.close()

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.configuration import ModbusDevice
-from edge_agent.device_templates import DeviceTemplate, Lamp, Register, get_template, templates
+from edge_agent.device_templates import DeviceTemplate, Function, Lamp, Register, get_template, templates
+from edge_agent.discover import find_unit
 from edge_agent.power_state import PowerThresholds
 from edge_agent.register_plan import Block, plan_reads
 from edge_agent.sources.modbus import ModbusReader
-from edge_agent.sources.modbus_line import ModbusLine
+from edge_agent.sources.modbus_line import ModbusLine, RefusedError
 from edge_agent.templates_page import templates_page
 from simulators.modbus_server import MeterServer, SimulatedDevice
 from telemetry import MachineState, UserError
@@ -102,6 +103,42 @@ async def test_every_value_of_a_meter_is_read_in_few_requests(template: DeviceTe
     assert len(plan_reads(template.values, template.max_words)) <= 3
     await line.leave()
     await server.stop()
+
+
+REAL = {
+    "active_power": 5230.0, "active_power_l1": 1800.0, "active_power_l2": 1700.0, "active_power_l3": 1730.0,
+    "current_l1": 8.2, "import_energy": 12_345_678.0,
+}  # fmt: skip
+
+
+class Meter(ModbusLine):
+    """A line to a meter that has the registers of its template alone, and refuses others or shows 0 there."""
+
+    def __init__(self, template: DeviceTemplate, refuses: bool) -> None:
+        super().__init__(configured(template, 502))
+        self._template = template
+        self._refuses = refuses
+        words = {one.address: one.encode(REAL[name]) for name, one in template.values.items()}
+        self._words = {first + place: word for first, of in words.items() for place, word in enumerate(of)}
+
+    async def read_words(self, unit: int, function: Function, address: int, count: int, timeout: float) -> list[int]:
+        asked = range(address, address + count)
+        if function != self._template.function or count > self._template.max_words:
+            raise RefusedError
+        if self._refuses and not self._words.keys() >= set(asked):
+            raise RefusedError
+        return [self._words.get(one, 0) for one in asked]
+
+    async def identification(self, unit: int, timeout: float) -> str:
+        return ""
+
+
+@pytest.mark.parametrize("refuses", [True, False], ids=["refuses other registers", "shows 0 elsewhere"])
+@pytest.mark.parametrize("template", [one for one in METERS if one.same_as is None], ids=lambda one: one.name)
+async def test_discover_proposes_the_template_for_its_meter(template: DeviceTemplate, refuses: bool) -> None:
+    found = await find_unit(Meter(template, refuses), 1, 1.0)
+    assert found is not None
+    assert found.fitting[0] == template.name
 
 
 def test_the_sdm630_answers_as_its_manual_says() -> None:

@@ -443,6 +443,14 @@ def test_devices_share_a_line_only_with_the_same_settings() -> None:
         AgentSettings.model_validate(both)
 
 
+@pytest.mark.parametrize(
+    "where", [{"transport": "serial", "serial_port": "/dev/ttyUSB0"}, {"transport": "rtu-over-tcp", "host": "h"}]
+)
+def test_the_broadcast_address_of_a_line_is_no_unit(where: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="none of them answers"):
+        ModbusDevice.model_validate({"id": "m1", "template": "plc-status-word", "unit": 0} | where)
+
+
 async def test_two_units_on_a_serial_line() -> None:
     with serial_cable() as (ours, theirs):
         units = [sdm630(1, lambda: 6000.0), SimulatedDevice(2, 8, lambda: {0: [WAITING_WORD]})]

@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 
 from edge_agent.commands import app
 from edge_agent.configuration import AgentSettings
+from edge_agent.device_templates import get_template
 from edge_agent.discover import machine_id
 from simulators.modbus_server import MeterServer, SimulatedDevice, _sim_device, plc, sdm630
 from telemetry import UserError, load_settings
@@ -113,6 +114,43 @@ def test_discover_reads_the_identification_of_devices(product: str, template: st
     assert f"# unit 1: Eastron {product}" in printed
     assert f'template = "{template}"' in printed
     assert ("also fit" in printed) == (product == "DVH4013")
+
+
+def test_discover_knows_a_meter_that_refuses_what_lies_between_its_values() -> None:
+    meter = get_template("eastron-sdm630")
+    its_own = {word for value in meter.values.values() for word in range(value.address, value.address + value.size)}
+    port = free_port()
+    with elsewhere() as run:
+        device = FaultyDevice(lambda unit: 0x45FA)
+        device.exception = lambda unit, address, count: 0 if its_own.issuperset(range(address, address + count)) else 2
+        run(device.start(port))
+        printed = invoke("discover", f"127.0.0.1:{port}", "--units", "1")
+        run(device.stop())
+    assert 'template = "eastron-sdm630"' in printed
+
+
+def test_discover_says_that_a_device_has_gone_away() -> None:
+    """What was found until then is printed."""
+    port = free_port()
+    last_unit = 1
+
+    def exception(unit: int, address: int, count: int) -> int:
+        if unit == last_unit and len(device.asked) > 1:
+            device.stop_listening()
+        return 0
+
+    with elsewhere() as run:
+        device = FaultyDevice(lambda unit: 3)
+        device.closes, device.exception = "after each answer", exception
+        run(device.start(port))
+        last_unit = 2
+        printed = invoke("discover", f"127.0.0.1:{port}", "--units", "1-2")
+        run(device.start(port))
+        last_unit = 1
+        with pytest.raises(UserError, match=f"no connection to 127.0.0.1:{port}"):
+            invoke("discover", f"127.0.0.1:{port}", "--units", "1")
+    assert "unit = 1\n" in printed
+    assert f"# no connection to 127.0.0.1:{port} any more: units from 2 on may be missing.\n" in printed
 
 
 def test_discover_where_nothing_answers_is_an_error() -> None:
