@@ -158,7 +158,8 @@ class ScheduledJobs:
         context = self._context
 
         def match(session: Session, search_id: str) -> int:
-            search = session.get_one(Search, search_id)
+            # Processes that look for matches of one search at the same moment take turns.
+            search = session.get_one(Search, search_id, with_for_update=True)
             return matching.match_one(session, self._index, search, now, context.zone, context.url)
 
         waited_for = select(WaitingPlace.listing_id).where(WaitingPlace.state.in_(waiting_list.LIVE_STATES)).distinct()
