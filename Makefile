@@ -11,7 +11,7 @@ PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-fast test-peers lint install clean docs-pictures bench-chain bench-edge bench-ingest bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills
+.PHONY: demo test test-fast test-peers lint install clean docs-pictures bench-chain bench-edge bench-edge-size bench-ingest bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -61,6 +61,11 @@ bench-chain: $(INSTALLED)
 bench-edge: $(INSTALLED)
 	@scripts/servers mosquitto
 	@$(BIN)/python -m benchmarks.edge
+
+# The edge agent with 10 to 2,000 machines on one OPC UA server, and with 500 servers, as JSON.
+bench-edge-size: $(INSTALLED)
+	@scripts/servers mosquitto
+	@$(BIN)/python -m benchmarks.edge_size
 
 # Ingest and stores: from a waiting backlog to durable rows, and a year of 1,000 machines read back, as JSON.
 bench-ingest: $(INSTALLED)

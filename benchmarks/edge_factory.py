@@ -1,6 +1,6 @@
 """The load of `bench-edge`, a process of its own: OPC UA machines that change every 2 s on average, and SDM630 meters.
 
-python -m benchmarks.edge_factory OPCUA_PORT FIRST_MODBUS_PORT MACHINES METERS
+python -m benchmarks.edge_factory OPCUA_PORT FIRST_MODBUS_PORT MACHINES METERS [MEAN_S]
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _LENGTH = timedelta(minutes=30)
 
 
 class RestlessPlan:
-    """Each machine starts and stops at random, at the mean every `MEAN_S` seconds, whole milliseconds."""
+    """Each machine starts and stops at random, at the mean every `mean_s` seconds, whole milliseconds."""
 
-    def __init__(self, machines: list[str], seed: int = 1) -> None:
+    def __init__(self, machines: list[str], mean_s: float = MEAN_S, seed: int = 1) -> None:
         begin = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
-        self._spells = {name: self._of(random.Random(f"{seed}/{name}"), begin) for name in machines}
+        self._spells = {name: self._of(random.Random(f"{seed}/{name}"), begin, mean_s) for name in machines}
         self._starts = {name: [one.start for one in spells] for name, spells in self._spells.items()}
 
     @staticmethod
-    def _of(chance: random.Random, begin: datetime) -> list[Spell]:
+    def _of(chance: random.Random, begin: datetime, mean_s: float) -> list[Spell]:
         spells: list[Spell] = []
         start = begin
         states = (MachineState.EXECUTING, MachineState.NOT_EXECUTING)
         while start < begin + _LENGTH:
-            end = start + timedelta(milliseconds=max(50, round(chance.expovariate(1 / MEAN_S) * 1000)))
+            end = start + timedelta(milliseconds=max(50, round(chance.expovariate(1 / mean_s) * 1000)))
             spells.append(Spell(states[len(spells) % 2], OperationMode.PROCESSING, start, end))
             start = end
         return spells
@@ -60,10 +60,10 @@ def meter_names(count: int) -> list[str]:
     return [f"p{place}" for place in range(count)]
 
 
-async def main(opcua_port: int, modbus_port: int, machines: int, meters: int) -> None:
+async def main(opcua_port: int, modbus_port: int, machines: int, meters: int, mean_s: int = round(MEAN_S)) -> None:
     clock, names = SystemClock(), machine_names(machines)
     characters = [MachineCharacter(name, name, "Maker", "Model", name, "process", ()) for name in names]
-    server = MachineryServer(RestlessPlan(names), characters, clock, opcua_port)
+    server = MachineryServer(RestlessPlan(names, mean_s), characters, clock, opcua_port)
     chance = random.Random(2)
     metered = [
         MeterServer([sdm630(1, lambda: chance.uniform(800, 1000))], modbus_port + place) for place in range(meters)
@@ -76,4 +76,4 @@ async def main(opcua_port: int, modbus_port: int, machines: int, meters: int) ->
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*(int(one) for one in sys.argv[1:5])))
+    asyncio.run(main(*(int(one) for one in sys.argv[1:6])))

@@ -53,8 +53,7 @@ async def discover_opcua(server: OpcUaServer, pki: Pki, now: datetime) -> str:
         raise UnavailableError(f"OPC UA server {server.endpoint}: {why}.") from error
     try:
         requests = Requests(client)
-        await requests.learn_limits()
-        namespaces = await client.get_namespace_array()
+        namespaces = await requests.learn()
         found = await _identified(Finder(requests, namespaces))
     finally:
         await client.disconnect()

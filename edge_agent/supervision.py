@@ -96,6 +96,9 @@ def _socket_address(data_dir: Path) -> Iterator[str]:
 
 def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
     """Status of the machines (state, last contact), their clocks, the outbox and the broker, as JSON values."""
+    for source in agent.sources:
+        if isinstance(source, OpcUaSource):
+            source.confirm()
     now = clock.now()
     contact = {machine: source.contact for source in agent.sources for machine in source.contact.machines}
     values = {source.device.id: source.reader.values for source in agent.sources if isinstance(source, ModbusSource)}

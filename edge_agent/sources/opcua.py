@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from edge_agent.backoff import Backoff
@@ -24,8 +24,8 @@ _log = logging.getLogger(__name__)
 
 _PROBE_EVERY_S = 1.0
 _PROBE_TIMEOUT_S = 2.0
-_CONFIRM_EVERY = timedelta(seconds=5)
-"""How often machines that do not change are confirmed while the server answers; besides, when contact is lost."""
+_CONFIRMATIONS_PER_HEARTBEAT = 4
+"""How often machines that do not change are confirmed while the server answers; besides, when contact is lost or somebody asks."""
 
 
 class OpcUaSource:
@@ -37,6 +37,7 @@ class OpcUaSource:
         self._writer = writer
         self._clock = clock
         self._session: OpcUaSession | None = None
+        self._followed: OpcUaSession | None = None
         self._first_of: set[str] = set()
         self._confirmed_all: datetime | None = None
         self._said_problems: set[str] = set()
@@ -52,12 +53,12 @@ class OpcUaSource:
                 try:
                     await self._follow(backoff)
                 except (SourceLostError, UserError, OSError) as error:
-                    self._confirm()
+                    self._leave()
                     self.contact.mark_lost(sentence(error))
                 await self._end_session()
                 await self._wait_to_retry(backoff.next_delay())
         finally:
-            self._confirm()
+            self._leave()
             await self._end_session()
 
     async def _follow(self, backoff: Backoff) -> None:
@@ -68,6 +69,7 @@ class OpcUaSource:
             for problem in problems - self._said_problems:
                 _log.warning("%s: %s; the other machines are not affected.", self.server.endpoint, problem)
             self._said_problems = problems
+            self._followed = session
         while True:
             self._observe(await session.changes())
             self._confirm_if_due(session)
@@ -84,15 +86,20 @@ class OpcUaSource:
 
     def _confirm_if_due(self, session: OpcUaSession) -> None:
         before, confirmed = self._confirmed_all, session.confirmed
-        every = min(_CONFIRM_EVERY, self._writer.heartbeat)
+        every = self._writer.heartbeat / _CONFIRMATIONS_PER_HEARTBEAT
         if confirmed is not None and (before is None or confirmed - before >= every):
-            self._confirm()
+            self.confirm()
 
-    def _confirm(self) -> None:
+    def confirm(self) -> None:
         """Confirm all machines as far as the server has, also those that have not changed."""
-        if self._session is not None:
-            self._confirmed_all = self._session.confirmed
-            self._observe(self._session.confirmations())
+        if self._followed is not None:
+            self._confirmed_all = self._followed.confirmed
+            self._observe(self._followed.confirmations())
+
+    def _leave(self) -> None:
+        """From now on nothing is confirmed any more."""
+        self.confirm()
+        self._followed = None
 
     def _say_clock(self) -> None:
         """Log once what is wrong with the clocks of server and machines, and once that it no longer is."""

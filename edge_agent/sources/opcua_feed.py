@@ -48,10 +48,9 @@ _GONE = (
     ua.StatusCodes.BadConnectionClosed,
 )
 _SHORTEST_POLL_S = 1.0
-_TIME_EVERY_MS = 1000.0
-"""CurrentTime once a second confirms often enough, and costs little where there are hundreds of servers."""
+_SIGNS_PER_SILENCE = 4
+"""How often CurrentTime and keep-alives come within `silence`: hundreds of servers that send them more often keep a gateway busy."""
 
-_KEEP_ALIVES_PER_SILENCE = 4
 _LIFETIME_PER_KEEP_ALIVE = 40
 
 
@@ -124,7 +123,7 @@ class Feed:
             if not self._subscriptions:
                 # First, so that the first values are confirmed at once. A server that does not let it subscribe is asked for it.
                 with contextlib.suppress(ua.UaStatusCodeError):
-                    await self._create_items(subscription, [CURRENT_TIME], _TIME_EVERY_MS)
+                    await self._create_items(subscription, [CURRENT_TIME], self._sign_every_ms)
             rest = await self._monitor(subscription, left, refused)
             if len(rest) == len(left):
                 with contextlib.suppress(ua.UaError):
@@ -156,8 +155,12 @@ class Feed:
         return subscription
 
     def _keep_alive_count(self, interval_ms: float) -> int:
-        """Publishing intervals after which an idle server sends a sign of life: several within `silence`."""
-        return max(1, int(self._server.silence.total_seconds() * 1000 / _KEEP_ALIVES_PER_SILENCE / max(interval_ms, 1)))
+        """Publishing intervals after which an idle server sends a sign of life."""
+        return max(1, int(self._sign_every_ms / max(interval_ms, 1)))
+
+    @property
+    def _sign_every_ms(self) -> float:
+        return float(self._server.silence.total_seconds() * 1000 / _SIGNS_PER_SILENCE)
 
     async def _monitor(
         self, subscription: Subscription, nodes: Sequence[ua.NodeId], refused: dict[ua.NodeId, str]

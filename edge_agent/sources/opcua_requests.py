@@ -44,13 +44,17 @@ class Requests:
         self._session = client.uaclient
         self._sizes = dict.fromkeys(Operation, BATCH)
 
-    async def learn_limits(self) -> None:
-        """Read the server's limits. 0, or none at all, says nothing."""
-        limits = await self.read([ua.NodeId(operation.value) for operation in Operation])
+    async def learn(self) -> list[str]:
+        """Read the server's limits (0, or none at all, says nothing), and return its namespaces."""
+        nodes = [ua.ObjectIds.Server_NamespaceArray, *(operation.value for operation in Operation)]
+        namespaces, *limits = [
+            value.Value.Value if value.Value is not None else None
+            for value in await self.read([ua.NodeId(node) for node in nodes])
+        ]
         for operation, limit in zip(Operation, limits, strict=True):
-            number = limit.Value.Value if limit.Value is not None else None
-            if isinstance(number, int) and number > 0:
-                self._sizes[operation] = min(number, LARGEST_BATCH)
+            if isinstance(limit, int) and limit > 0:
+                self._sizes[operation] = min(limit, LARGEST_BATCH)
+        return [str(uri) for uri in namespaces or ()]
 
     def size(self, operation: Operation) -> int:
         """Operations per request."""

@@ -67,9 +67,9 @@ class OpcUaSession:
         try:
             # Half of it is how long asyncua's watchdog waits for an answer; a server may revise it to 0.
             self._client.session_timeout = max(self._client.session_timeout, self._watchdog_s * 2000)
-            await self._requests.learn_limits()
+            finder = Finder(self._requests, await self._requests.learn())
             await self._compare_clocks()
-            problems = await self._follow(Finder(self._requests, await self._client.get_namespace_array()))
+            problems = await self._follow(finder)
         except (ua.UaError, OSError, TimeoutError) as error:
             raise SourceLostError(sentence(error)) from error
         self._quiet_from = time.monotonic()

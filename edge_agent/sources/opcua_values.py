@@ -8,7 +8,7 @@ What the server has sent is complete up to its CurrentTime, which therefore conf
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -20,10 +20,12 @@ from edge_agent.configuration import OpcUaMachine
 from edge_agent.interval_tracker import Observation
 from edge_agent.opcua_profiles import Meaning, NodeName, Value
 from edge_agent.sources.source_time import SourceClock
+from telemetry import MachineState
 
 Change = tuple[ua.NodeId, ua.DataValue]
 Observed = list[tuple[str, Observation]]
 
+_NOTHING = Meaning(MachineState.UNKNOWN)
 _PROFILES = {"machinery": profiles.machinery, "packml": profiles.packml, "machinetool": profiles.machinetool}
 
 
@@ -34,15 +36,18 @@ class _Machine:
     settings: OpcUaMachine
     values: dict[str, Value] = field(default_factory=dict)
     since: datetime | None = None
+    meaning: Meaning = _NOTHING
 
-    def meaning(self) -> Meaning:
-        if self.settings.profile == "tags":
-            return profiles.tags(self.values, self.settings.tag)
-        return _PROFILES[self.settings.profile](self.values)
+    def change(self, values: Mapping[str, Value], at: datetime) -> None:
+        self.values |= values
+        self.since = at if self.since is None else max(at, self.since)
+        tags, profile = self.settings.tag, self.settings.profile
+        self.meaning = profiles.tags(self.values, tags) if profile == "tags" else _PROFILES[profile](self.values)
 
     def observation(self, at: datetime) -> Observation:
-        meaning = self.meaning()
-        return Observation(meaning.state, at, meaning.mode, since=self.since, reason=meaning.reason)
+        """Confirmed up to `at`, or up to its latest change, if that is later."""
+        at = at if self.since is None else max(at, self.since)
+        return Observation(self.meaning.state, at, self.meaning.mode, since=self.since, reason=self.meaning.reason)
 
 
 class OpcUaValues:
@@ -96,27 +101,20 @@ class OpcUaValues:
         last_of: dict[str, int] = {}
         for (at, name), group in groupby(dated, key=lambda change: (change[0], change[1])):
             machine = self._machines[name]
-            machine.values |= {role: plain for _, _, role, plain in group}
-            machine.since = at if machine.since is None else max(machine.since, at)
+            machine.change({role: plain for _, _, role, plain in group}, at)
             last_of[name] = len(observed)
-            observed.append((name, self._confirmation(machine, known or machine.since)))
+            observed.append((name, machine.observation(known or at)))
         if confirmed is not None:
             # A change that has just arrived is confirmed up to now, which its first report includes.
             for name, place in last_of.items():
-                observed[place] = (name, self._confirmation(self._machines[name], confirmed))
+                observed[place] = (name, self._machines[name].observation(confirmed))
         return observed
 
     def confirm(self, at: datetime) -> Observed:
         """All machines that have values, confirmed up to `at`."""
         return [
-            (name, self._confirmation(machine, at))
-            for name, machine in self._machines.items()
-            if machine.since is not None
+            (name, machine.observation(at)) for name, machine in self._machines.items() if machine.since is not None
         ]
-
-    @staticmethod
-    def _confirmation(machine: _Machine, at: datetime) -> Observation:
-        return machine.observation(at if machine.since is None else max(at, machine.since))
 
     def _plain(self, value: ua.DataValue) -> Value:
         """The value as a Python object; None if its status is not Good."""

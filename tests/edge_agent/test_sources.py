@@ -58,10 +58,13 @@ async def test_opcua_server_that_restarts_is_followed_again_and_unknown_meanwhil
     plan = ScriptedPlan({"m1": [(long_ago, WAIT)]})
     server = MachineryServer(plan, [character("m1")], CLOCK, port)
     await server.start()
-    async with running(OpcUaSource(opcua_server(port, "m1"), PKI, writer, CLOCK)):
+    source = OpcUaSource(opcua_server(port, "m1"), PKI, writer, CLOCK)
+    async with running(source):
         await until_state(writer, "m1", WAIT)
         await server.stop()
         assert (await until_state(writer, "m1", UNKNOWN)).reason == "no contact"
+        source.confirm()  # as when its status is asked for: nothing is confirmed any more
+        assert writer.reported("m1").state is UNKNOWN  # type: ignore[union-attr]
         again = MachineryServer(plan, [character("m1")], CLOCK, port)
         await again.start()
         await until_state(writer, "m1", WAIT)
