@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from edge_agent.clock_watch import watch_clock
 from edge_agent.configuration import AgentSettings, ModbusDevice, OpcUaServer
-from edge_agent.outbox import Bounds, Outbox
+from edge_agent.outbox import Outbox
+from edge_agent.outbox_file import Bounds
 from edge_agent.publisher import Publisher
 from edge_agent.report_writer import ReportWriter
 from edge_agent.sources.modbus import ModbusSource
@@ -42,7 +43,11 @@ class Agent:
         """Open the outbox. Raises UserError if that fails."""
         self._clock = clock
         self.settings = settings
-        bounds = Bounds(settings.agent.outbox_max_mb * 1024 * 1024, settings.agent.outbox_max_age)
+        table = settings.agent
+        megabyte = 1024 * 1024
+        bounds = Bounds(
+            table.outbox_max_mb * megabyte, table.outbox_max_age, table.keep_stored_mb * megabyte, table.keep_stored
+        )
         self.outbox = Outbox(settings.agent.data_dir / OUTBOX_FILE, bounds)
         self.writer = ReportWriter(self.outbox, settings.machines, settings.agent.heartbeat)
         self.publisher = Publisher(
@@ -51,7 +56,6 @@ class Agent:
             settings.agent.gateway,
             self.outbox,
             self.writer.committed,
-            settings.agent.resend,
         )
         self._lines, self._pki = ModbusLines(), Pki(settings.agent.data_dir / PKI_FOLDER)
         self._running: dict[Device, _Running] = {}

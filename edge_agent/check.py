@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 from edge_agent.configuration import AgentSettings, ModbusDevice, OpcUaServer
 from edge_agent.interval_tracker import Observation
-from edge_agent.mqtt_client import MqttClient, MqttError
+from edge_agent.mqtt_client import MqttClient, MqttError, Will
 from edge_agent.sources.contact import SourceLostError
 from edge_agent.sources.modbus import NO_THRESHOLDS, ModbusReader
 from edge_agent.sources.modbus_line import ModbusLine, ModbusLines
 from edge_agent.sources.opcua_security import Pki
 from edge_agent.sources.opcua_session import OpcUaSession
 from edge_agent.sources.source_time import describe_clock
-from telemetry import Clock, MachineState, UserError
+from telemetry import Clock, MachineState, UserError, status_topic
+from telemetry.topics import stored_topic
 
 _FIRST_VALUES_S = 5.0
+_BROKER_ANSWERS_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,23 @@ async def check_machines(settings: AgentSettings, clock: Clock) -> list[CheckRes
 
 
 async def check_broker(settings: AgentSettings) -> str | None:
-    """Connect and log in to the broker without publishing. Returns the problem, or None."""
-    name = f"vrijloop-agent-{settings.agent.factory}-{settings.agent.gateway}-check"
+    """Connect and log in to the broker as the agent does, without publishing. Returns the problems, one a line, or None."""
+    factory, gateway = settings.agent.factory, settings.agent.gateway
+    broker = f"MQTT broker {settings.mqtt.address}"
+    will, topic = Will(status_topic(factory, gateway), b"offline"), stored_topic(factory, gateway)
     try:
-        async with MqttClient(settings.mqtt, name):
-            return None
+        async with MqttClient(settings.mqtt, f"vrijloop-agent-{factory}-{gateway}-check", will) as client:
+            problems = [f"{broker}: {text}." for text in client.limits.shortcomings()]
+            answer = client.subscribe(topic, lambda _: None)
+            async with asyncio.timeout(_BROKER_ANSWERS_S):
+                reason = await answer
     except MqttError as error:
-        return f"MQTT broker {settings.mqtt.address}: {error}. Is it running, and are `url`, user and password right?"
+        return f"{broker}: {error}. Is it running, and are `url`, user and password right?"
+    except TimeoutError:
+        return f"{broker} does not answer the subscription to {topic}."
+    if reason is not None and reason.is_failure:
+        problems.append(f"{broker}: this gateway may not read {topic} ({reason}), and does not learn what is stored.")
+    return "\n".join(problems) or None
 
 
 async def _check_server(server: OpcUaServer, pki: Pki, clock: Clock) -> list[CheckResult]:

@@ -220,12 +220,13 @@ def status(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = Fals
     console, outbox, broker = Console(), answer["outbox"], answer["broker"]
     console.print(table)
     console.print(f"Broker {broker['address']}: {'connected' if broker['connected'] else 'not connected'}.")
-    if not broker["subscribed"]:
+    if not broker["confirmed"]:
         console.print(
-            "[red]No server has subscribed to the reports; they wait in the outbox. Is the server running?[/red]"
+            "[red]No server tells that it has stored the reports; they are kept here. Is the server running?[/red]"
         )
     console.print(
-        f"Outbox: {outbox['waiting']} reports waiting, {outbox['dropped_oldest']} dropped because it was full."
+        f"Outbox: {outbox['waiting']} reports waiting, {outbox['unconfirmed']} sent and not yet known to be stored, "
+        f"{outbox['dropped_oldest']} dropped because it was full."
     )
     _print_clocks({row["address"]: row["problem"] for row in answer["clocks"] if row["problem"] is not None})
     if outbox["in_memory"]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -18,6 +19,8 @@ from edge_agent.power_state import PowerThresholds
 from edge_agent.sources.source_time import TOLERANCE
 from telemetry import Duration, MachineState, Name, OperationMode, UserError
 from telemetry.broker import BrokerSettings, read_secret_file
+
+_log = logging.getLogger(__name__)
 
 PASSWORD_VARIABLE = "VRIJLOOP_OPCUA_PASSWORD"  # noqa: S105 - a name, no secret
 
@@ -48,8 +51,18 @@ class AgentTable(_Table):
     heartbeat: Duration = timedelta(seconds=60)
     outbox_max_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 256
     outbox_max_age: Duration = timedelta(days=30)
-    resend: Duration = timedelta(minutes=2)
+    keep_stored: Duration = timedelta(days=7)
+    keep_stored_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 100
     metrics: Annotated[str, Field(pattern=r"^[^\s:]+:\d{1,5}$")] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_resend(cls, table: Any) -> Any:
+        """An option of an older version; a file that has it goes on working."""
+        if isinstance(table, dict) and "resend" in table:
+            _log.warning("`resend` under [agent] has no effect any more: reports are kept until they are stored.")
+            return {name: value for name, value in table.items() if name != "resend"}
+        return table
 
 
 def _node(text: str) -> str:

@@ -21,10 +21,11 @@ from typing import Any, Self
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from telemetry.broker import BrokerSettings
-from telemetry.broker_client import build_client, connect_durable
+from telemetry.broker_client import build_client, connect_durable, refusal_of
 
 _log = logging.getLogger(__name__)
 
@@ -39,8 +40,50 @@ Acknowledgement = asyncio.Future[ReasonCode | None]
 """The reason code of the PUBACK; None with MQTT 3.1.1, which has none."""
 
 
+SESSION_TAKEN_OVER, PACKET_TOO_LARGE = 0x8E, 0x95
+"""Reason codes of DISCONNECT, MQTT 5 section 3.14.2.1."""
+
+
 class MqttError(Exception):
-    """The connection cannot be made, was refused, or is lost."""
+    """The connection cannot be made, was refused, or is lost. `code`: the reason code that the broker gave, if it gave one."""
+
+    def __init__(self, text: str, code: int | None = None) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the broker takes, as its CONNACK says (MQTT 5 section 3.2.2.3); with 3.1.1 a broker does not say."""
+
+    receive_maximum: int = 65_535
+    """Messages with QoS 1 that may be unacknowledged at a time."""
+    maximum_packet: int | None = None
+    """Bytes; None: no limit."""
+    maximum_qos: int = 2
+    retain: bool = True
+
+    @classmethod
+    def of(cls, properties: Properties | None) -> Limits:
+        """Of the properties of a CONNACK."""
+        unlimited = cls()
+        return cls(
+            getattr(properties, "ReceiveMaximum", unlimited.receive_maximum),
+            getattr(properties, "MaximumPacketSize", None),
+            getattr(properties, "MaximumQoS", unlimited.maximum_qos),
+            bool(getattr(properties, "RetainAvailable", unlimited.retain)),
+        )
+
+    def shortcomings(self) -> list[str]:
+        """What reports need and the broker does not offer, as parts of a sentence about it."""
+        found = []
+        if self.maximum_qos < 1:
+            found.append("it takes no messages with QoS 1, so it may lose reports. Use another broker")
+        if not self.retain:
+            found.append(
+                "it keeps no retained messages: a server that starts learns each state with the next report only"
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +109,8 @@ class MqttClient:
         self._connack: asyncio.Future[None] = self._loop.create_future()
         self._socket_closed = asyncio.Event()
         self._pending: dict[int, Acknowledgement] = {}
+        self._on_heard: Callable[[bytes], None] | None = None
+        self.limits = Limits()
         self._client: mqtt.Client | None = None
         self._fd: int | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -122,6 +167,18 @@ class MqttClient:
         self._pending[info.mid] = acknowledgement
         return acknowledgement
 
+    def subscribe(self, topic: str, on_heard: Callable[[bytes], None]) -> Acknowledgement:
+        """Subscribe with QoS 1 and return the future of the answer. `on_heard` gets the payloads, the retained one first. Raises MqttError."""
+        if self._client is None or not self.connected:
+            raise self._error or MqttError("there is no connection")
+        self._on_heard = on_heard
+        result, mid = self._client.subscribe(topic, qos=1)
+        if result != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
+            raise MqttError(f"the subscription was not sent: {mqtt.error_string(result)}")
+        answer: Acknowledgement = self._loop.create_future()
+        self._pending[mid] = answer
+        return answer
+
     async def acknowledged(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         """Wait until every message is acknowledged.
 
@@ -148,6 +205,8 @@ class MqttClient:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
         client.on_socket_close = self._on_socket_close
         client.on_socket_register_write = self._on_socket_register_write
         client.on_socket_unregister_write = self._on_socket_unregister_write
@@ -219,9 +278,10 @@ class MqttClient:
 
     def _on_connect(self, client: mqtt.Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any) -> None:
         if reason.is_failure:
-            self._fail(MqttError(f"it refuses the connection ({reason})"))
+            self._fail(MqttError(refusal_of(reason), reason.value))
         elif not self._connack.done():
             self._accepted = True
+            self.limits = Limits.of(properties)
             self._connack.set_result(None)
 
     def _on_disconnect(
@@ -230,13 +290,26 @@ class MqttClient:
         if not self._connack.done():
             self._fail(MqttError(self._settings.ended_unanswered))
             return
-        why = f" ({reason})" if flags.is_disconnect_packet_from_server else ""
-        self._fail(MqttError(f"the connection was lost{why}"))
+        if flags.is_disconnect_packet_from_server:
+            self._fail(MqttError(f"the connection was lost ({reason})", reason.value))
+        else:
+            self._fail(MqttError("the connection was lost"))
 
     def _on_publish(self, client: mqtt.Client, userdata: Any, mid: int, reason: ReasonCode, properties: Any) -> None:
         acknowledgement = self._pending.pop(mid, None)
         if acknowledgement is not None and not acknowledgement.done():
             acknowledgement.set_result(reason if self._mqtt5 else None)
+
+    def _on_subscribe(
+        self, client: mqtt.Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Any
+    ) -> None:
+        answer = self._pending.pop(mid, None)
+        if answer is not None and not answer.done():
+            answer.set_result(reasons[0])
+
+    def _on_message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
+        if self._on_heard is not None:
+            self._on_heard(bytes(message.payload))
 
     def _on_socket_close(self, client: mqtt.Client, userdata: Any, connection: Any) -> None:
         self._detach()

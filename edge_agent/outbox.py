@@ -1,14 +1,17 @@
-"""Persistent queue of reports not yet acknowledged by the broker: SQLite, crash-safe, bounded.
+"""Persistent queue of reports on their way to the store: SQLite, crash-safe, bounded.
 
-A report gets its sequence number here and keeps it until it is removed. Numbers increase without gaps and survive restarts. Each commit
-is on disk before the call returns (`synchronous=FULL`), so a power failure loses nothing.
+A report gets its sequence number here. Numbers increase without gaps and survive restarts. Each commit is on disk before the call returns
+(`synchronous=FULL`), so a power failure loses nothing.
 
-While the broker is away, a heartbeat extends the waiting report of the same state, so that a backlog has one report per change. Reports in
-flight are not changed.
+A report waits until the broker has acknowledged it, and is kept for some time after the store has it, so that it can be sent again: a broker can
+lose what it has acknowledged, and a store may be restored from yesterday's backup. `Delivery` knows where each report is.
 
-At the limit of bytes or age, superseded reports are dropped first, then the oldest; they are counted, and the first drop is logged. If
-the disk is full, reports are kept in memory, up to a limit, and written when there is space again. A file that can no longer be read is set
-aside and a new one started.
+While the broker is away, a heartbeat extends the waiting report of the same state, so that a backlog has one report per change. What was sent
+once is not changed: nobody could tell which form of it is stored.
+
+At the limit of bytes or age, what is stored goes first, then what the broker has, then superseded reports, then the oldest; reports that never
+left are counted, and the first is logged. If the disk is full, reports are kept in memory, up to a limit, and written when there is space again. A
+file that can no longer be read is set aside and a new one started.
 """
 
 from __future__ import annotations
@@ -18,12 +21,14 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 
-from edge_agent.outbox_file import OutboxFile, StoredReport
+from edge_agent.delivery import Delivery, highest
+from edge_agent.outbox_file import Bounds, OutboxFile, StoredReport
 from telemetry import StateInterval
 from telemetry.message import interval_of_body, report_body
+from telemetry.ranges import Range, Ranges, contains, count, difference, intersection, ranges_of, union
+from telemetry.stored_reports import StoredReports
 
 _log = logging.getLogger(__name__)
 
@@ -32,14 +37,6 @@ MAX_MEMORY = 20_000
 
 _CHECK_EVERY = 500
 """Reports appended between two checks of the limits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Limits of the outbox."""
-
-    max_bytes: int = 256 * 1024 * 1024
-    max_age: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +57,18 @@ class Outbox:
         self._bounds = bounds or Bounds()
         self._lock = threading.Lock()
         self._file = OutboxFile(path)
+        self._delivery = Delivery.from_json(*self._file.delivery())
         self._memory: dict[int, StoredReport] = {}
-        self._acknowledged: set[int] = set()
         self._in_flight: set[int] = set()
-        self._open: dict[str, StoredReport] = {report.machine: report for report in self._file.newest_per_machine()}
-        self._next_seq = self._file.last_seq() + 1
-        self._depth = self._file.count()
+        self._extendable: dict[str, StoredReport] = {}
+        """The newest report of each machine, as long as it was never sent."""
+        self._next_seq = max(self._file.last_seq(), highest(self._delivery.sent)) + 1
+        self._newest = self._file.newest_of_machines(self._waiting())
         self._since_check = 0
         self._drop_logged = False
         self._current: list[int] = []
-        self._backlog_end = 0
+        self._live_after = 0
+        """Reports above this number are sent for the first time, and as they happen."""
         self.dropped_superseded, self.dropped_oldest = self._file.dropped()
         self.give_back()
 
@@ -77,6 +76,17 @@ class Outbox:
     def in_memory(self) -> int:
         """Number of reports that could not be written to disk."""
         return len(self._memory)
+
+    @property
+    def stored(self) -> list[Range]:
+        """The numbers that are known to be stored."""
+        with self._lock:
+            return list(self._delivery.stored)
+
+    @property
+    def never_told(self) -> bool:
+        """Whether ingest never told, in this run or an earlier one, that anything of this gateway is stored."""
+        return self._delivery.told_at is None and not self._delivery.stored
 
     def append(self, entries: Sequence[tuple[str, StateInterval]]) -> None:
         """Add (machine, interval) pairs in order. Never fails: if the disk cannot be written, they wait in memory."""
@@ -87,9 +97,9 @@ class Outbox:
                 report = self._numbered(machine, interval)
                 target = fresh if report.seq >= self._next_seq or report.seq in fresh else extended
                 target[report.seq] = report
-                self._depth += report.seq >= self._next_seq
                 self._next_seq = max(self._next_seq, report.seq + 1)
-                self._open[machine] = report
+                self._extendable[machine] = report
+                self._newest[machine] = report.seq
             self._store(fresh, extended)
             self._since_check += len(entries)
             if self._since_check >= _CHECK_EVERY:
@@ -97,46 +107,74 @@ class Outbox:
                 self._enforce_bounds()
 
     def take(self, limit: int) -> list[QueuedReport]:
-        """The next reports to send; they are in flight until `remove` or `give_back`.
+        """The next reports to send; they are in flight until `acknowledge` or `give_back`.
 
         Order: the current state of every machine, then new reports, then the backlog, oldest first.
         """
         with self._lock:
-            valid = [seq for seq in self._current if seq not in self._acknowledged and seq not in self._in_flight]
+            waiting = self._waiting()
+            valid = [seq for seq in self._current if contains(waiting, seq)]
             wanted, self._current = valid[:limit], valid[limit:]
-            taken = [_as_live(report) for report in self._read(wanted)]
-            room = limit - len(taken)
-            busy = self._in_flight | set(wanted)
-            live = self._waiting(self._backlog_end, room, busy, newer=True)
-            backlog = self._waiting(self._backlog_end, room - len(live), busy, newer=False)
-            taken += [_as_live(report) for report in live]
+            current = self._first_of(ranges_of(wanted), limit)
+            rest = difference(waiting, ranges_of(valid))
+            border = self._live_after
+            fresh = self._first_of(intersection(rest, [(border + 1, self._next_seq)]), limit - len(current))
+            backlog = self._first_of(intersection(rest, [(1, border)]), limit - len(current) - len(fresh))
+            taken = [QueuedReport(report.machine, report.seq, report.body, live=True) for report in current + fresh]
             taken += [QueuedReport(report.machine, report.seq, report.body, live=False) for report in backlog]
+            self._live_after = max([border, *(report.seq for report in fresh)])
             self._in_flight |= {report.seq for report in taken}
+            for report in taken:
+                if self._newest.get(report.machine) == report.seq:
+                    self._extendable.pop(report.machine, None)
             return taken
 
-    def remove(self, seqs: Iterable[int]) -> None:
-        """Remove reports that the broker has acknowledged."""
+    def acknowledge(self, seqs: Iterable[int], now: float) -> None:
+        """The broker has acknowledged these reports. `now`: monotonic seconds."""
         with self._lock:
-            gone = set(seqs)
-            self._depth -= len(gone)
-            self._in_flight -= gone
-            self._open = {machine: report for machine, report in self._open.items() if report.seq not in gone}
-            for seq in gone:
-                self._memory.pop(seq, None)
-            self._acknowledged |= gone
-            self._forget()
+            done = list(seqs)
+            self._in_flight.difference_update(done)
+            self._delivery.acknowledge(done, now)
+            self._write_delivery()
+
+    def tell(self, told: StoredReports, now: float) -> bool:
+        """Ingest has told which reports are stored: those that were lost on the way wait again. Returns whether some are lost repeatedly."""
+        with self._lock:
+            top = highest(told.ranges)
+            if top >= self._next_seq:
+                self._continue_after(top)
+            lost = count(self._delivery.tell(told, now))
+            if lost:
+                _log.info(
+                    "%d reports that the broker had acknowledged are not in the store; they are sent again.", lost
+                )
+            for seq in [seq for seq in self._memory if contains(told.ranges, seq)]:
+                del self._memory[seq]
+            self._write_delivery()
+            return self._delivery.lost_again
+
+    def reconnect(self, lost_at: float) -> None:
+        """There is a connection again: what the broker may have forgotten since shortly before the loss waits again."""
+        with self._lock:
+            self._delivery.reconnect(lost_at)
 
     def give_back(self) -> None:
         """Return all reports in flight to the queue after a lost connection; the current states are taken first."""
         with self._lock:
             self._in_flight.clear()
-            self._backlog_end = self._next_seq - 1
-            self._current = sorted(report.seq for report in self._open.values())
+            self._live_after = self._next_seq - 1
+            self._current = sorted(self._newest.values())
 
     def depth(self) -> int:
-        """Number of reports in the outbox."""
+        """Number of reports that the broker has not acknowledged."""
         with self._lock:
-            return self._depth
+            waiting = union(self._waiting(), ranges_of(self._in_flight))
+            return self._count(waiting)
+
+    def unconfirmed(self) -> int:
+        """Number of reports that the broker has acknowledged and the store, as far as is known, not."""
+        with self._lock:
+            return self._count(self._delivery.acknowledged)
 
     def last_seq(self) -> int:
         """The highest sequence number assigned so far; 0 before the first."""
@@ -156,16 +194,55 @@ class Outbox:
                 _log.error("%d reports could not be written to %s and are lost.", len(self._memory), self._file.path)
             self._file.close()
 
+    def _waiting(self) -> list[Range]:
+        """The numbers that are neither stored, nor acknowledged, nor in flight. Some of them may have been dropped."""
+        return difference([(1, self._next_seq - 1)], union(self._delivery.sent, ranges_of(self._in_flight)))
+
+    def _count(self, ranges: Ranges) -> int:
+        in_memory = sum(1 for seq in self._memory if contains(ranges, seq))
+        try:
+            return self._file.count(ranges) + in_memory
+        except sqlite3.Error:
+            return in_memory
+
     def _numbered(self, machine: str, interval: StateInterval) -> StoredReport:
         """The report, with the number of the waiting report that it extends, or else with the next one."""
         report = StoredReport(
             self._next_seq, machine, round(interval.since.timestamp() * 1000), round(interval.until.timestamp() * 1000),
             report_body(interval),
         )  # fmt: skip
-        waiting = self._open.get(machine)
-        if waiting is None or waiting.seq in self._in_flight or not _same_but_until(waiting.body, report.body):
+        waiting = self._extendable.get(machine)
+        if waiting is None or not _same_but_until(waiting.body, report.body):
             return report
         return replace(report, seq=waiting.seq)
+
+    def _continue_after(self, top: int) -> None:
+        """The store has numbers that were never given here: this file is younger than the gateway, whose last one was lost with its disk. What
+        is not known to be stored gets numbers above those, or it would be taken for what the store has already."""
+        _log.warning(
+            "%s is younger than this gateway: the server has stored reports up to number %d. Numbers continue there.",
+            self._file.path, top,
+        )  # fmt: skip
+        new = difference([(1, self._next_seq - 1)], self._delivery.stored)
+        reports = self._file.renumber(new, top + 1)
+        following = top + 1 + len(reports)
+        held = [
+            replace(one, seq=following + place)
+            for place, one in enumerate(self._memory[seq] for seq in sorted(self._memory))
+        ]
+        self._memory = {report.seq: report for report in held}
+        self._next_seq = following + len(held)
+        self._newest = {report.machine: report.seq for report in [*reports, *held]}
+        self._extendable.clear()
+        self._delivery = Delivery(self._delivery.stored)
+        self._live_after = self._next_seq - 1
+        self._current = sorted(self._newest.values())
+
+    def _write_delivery(self) -> None:
+        try:
+            self._file.write_delivery(*self._delivery.to_json())
+        except sqlite3.Error as error:  # written with the next one; until then a restart would repeat some reports
+            _log.debug("%s: what has arrived could not be noted: %s", self._file.path, error)
 
     def _store(self, fresh: dict[int, StoredReport], extended: dict[int, StoredReport]) -> None:
         held = dict(self._memory)
@@ -186,9 +263,8 @@ class Outbox:
             return
         if self._memory:
             _log.info("%s takes reports again; reports lost meanwhile were logged.", self._file.path)
+            self._write_delivery()
         self._memory.clear()
-        if self._acknowledged:
-            self._forget()
 
     def _write(self, held: dict[int, StoredReport], changed: dict[int, StoredReport]) -> None:
         try:
@@ -197,28 +273,35 @@ class Outbox:
             raise
         except sqlite3.DatabaseError as error:
             self._file.start_anew(str(error), self._next_seq - 1)
-            self._depth = self._file.count() + len(held)
-            self._file.write([*held.values(), *changed.values(), *self._open.values()])
+            self._file.write([*held.values(), *changed.values(), *self._extendable.values()])
+            self._write_delivery()
 
     def _keep_memory_bound(self) -> None:
+        """Beyond the limit what the broker has acknowledged goes first, then the oldest."""
         over = len(self._memory) - MAX_MEMORY
-        for seq in sorted(self._memory)[: max(0, over)]:
+        if over <= 0:
+            return
+        sent = [seq for seq in sorted(self._memory) if contains(self._delivery.sent, seq)]
+        for seq in sent[:over]:
+            del self._memory[seq]
+        over -= len(sent[:over])
+        for seq in sorted(self._memory)[:over]:
             del self._memory[seq]
         if over > 0:
             self._count_dropped(0, over)
 
     def _enforce_bounds(self) -> None:
+        delivery = self._delivery
         try:
-            superseded, oldest = self._file.enforce_bounds(
-                self._bounds.max_bytes, round(self._bounds.max_age.total_seconds() * 1000), self._in_flight
-            )
+            dropped = self._file.enforce_bounds(self._bounds, delivery.stored, delivery.acknowledged, self._waiting())
         except sqlite3.Error as error:
             _log.debug("The limits of %s could not be checked: %s", self._file.path, error)
             return
-        self._count_dropped(superseded, oldest)
+        # What the broker has taken is lost only where ingest tells what is stored: one of an older version takes it without a word.
+        unconfirmed = dropped.acknowledged if delivery.told_at is not None else 0
+        self._count_dropped(dropped.superseded, dropped.oldest + unconfirmed)
 
     def _count_dropped(self, superseded: int, oldest: int) -> None:
-        self._depth -= superseded + oldest
         self.dropped_superseded += superseded
         self.dropped_oldest += oldest
         if (superseded or oldest) and not self._drop_logged:
@@ -229,36 +312,15 @@ class Outbox:
                 self.dropped_oldest,
             )
 
-    def _read(self, seqs: Sequence[int]) -> list[StoredReport]:
-        if not seqs:
-            return []
-        in_memory = [self._memory[seq] for seq in seqs if seq in self._memory]
-        return sorted([*in_memory, *self._file.read(seqs)], key=lambda report: report.seq)
-
-    def _waiting(self, border: int, limit: int, busy: set[int], newer: bool) -> list[StoredReport]:
+    def _first_of(self, ranges: Ranges, limit: int) -> list[StoredReport]:
         if limit <= 0:
             return []
-        passed_over = self._acknowledged | busy
         try:
-            found = self._file.waiting(border, limit + len(passed_over), newer)
+            found = self._file.first_of(ranges, limit)
         except sqlite3.Error:
             found = []
-        found += [report for report in self._memory.values() if (report.seq > border) == newer]
-        return sorted((report for report in found if report.seq not in passed_over), key=lambda report: report.seq)[
-            :limit
-        ]
-
-    def _forget(self) -> None:
-        """Delete acknowledged reports from the file. On a full disk even that may fail, and is done later."""
-        try:
-            self._file.delete(self._acknowledged)
-        except sqlite3.OperationalError:
-            return
-        self._acknowledged.clear()
-
-
-def _as_live(report: StoredReport) -> QueuedReport:
-    return QueuedReport(report.machine, report.seq, report.body, live=True)
+        found += [report for seq, report in self._memory.items() if contains(ranges, seq)]
+        return sorted(found, key=lambda report: report.seq)[:limit]
 
 
 def _same_but_until(body: str, other: str) -> bool:

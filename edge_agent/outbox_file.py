@@ -6,11 +6,13 @@ import contextlib
 import fcntl
 import logging
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 from telemetry import UserError
+from telemetry.ranges import Ranges
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +22,11 @@ CREATE TABLE IF NOT EXISTS report (
     body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS last_report (machine TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS dropped (kind TEXT PRIMARY KEY, count INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS delivery (
+    one INTEGER PRIMARY KEY CHECK (one = 1), stored TEXT NOT NULL, acknowledged TEXT NOT NULL);
 """
+
+_PUT_REPORT = "INSERT OR REPLACE INTO report VALUES (?, ?, ?, ?, ?)"
 
 _DROP_SHARE = 0.1
 """Share of the reports dropped at once when the limit is reached, so that it is not done for every report."""
@@ -35,6 +41,37 @@ class StoredReport:
     since_ms: int
     until_ms: int
     body: str
+
+    @property
+    def row(self) -> tuple[int, str, int, int, str]:
+        return self.seq, self.machine, self.since_ms, self.until_ms, self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits of the outbox: of everything in it, and of what is kept although it is stored."""
+
+    max_bytes: int = 256 * 1024 * 1024
+    max_age: timedelta = timedelta(days=30)
+    keep_bytes: int = 100 * 1024 * 1024
+    keep: timedelta = timedelta(days=7)
+
+    @property
+    def max_age_ms(self) -> int:
+        return round(self.max_age.total_seconds() * 1000)
+
+    @property
+    def keep_ms(self) -> int:
+        return round(self.keep.total_seconds() * 1000)
+
+
+@dataclass(slots=True)
+class Dropped:
+    """Numbers of reports that were deleted although they are not known to be stored."""
+
+    acknowledged: int = 0
+    superseded: int = 0
+    oldest: int = 0
 
 
 class OutboxFile:
@@ -64,29 +101,39 @@ class OutboxFile:
 
     def write(self, reports: Iterable[StoredReport]) -> None:
         """Insert reports, replacing those with the same number; durable on return."""
-        rows = [(report.seq, report.machine, report.since_ms, report.until_ms, report.body) for report in reports]
+        rows = [report.row for report in reports]
         if not rows:
             return
         newest = {row[1]: row[4] for row in sorted(rows)}
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany("INSERT OR REPLACE INTO report VALUES (?, ?, ?, ?, ?)", rows)
+            self._connection.executemany(_PUT_REPORT, rows)
             self._connection.executemany("INSERT OR REPLACE INTO last_report VALUES (?, ?)", list(newest.items()))
 
-    def delete(self, seqs: Collection[int]) -> None:
-        """Delete reports; missing ones are ignored. Not durable: reports that a power failure brings back are sent again, which is harmless."""
-        if not seqs:
-            return
+    def write_delivery(self, stored: str, acknowledged: str) -> None:
+        """Ranges as JSON. Not durable: after a power failure some reports are sent once more, which is harmless."""
         self._connection.execute("PRAGMA synchronous=NORMAL")
         try:
-            self._delete(seqs)
+            self._connection.execute("INSERT OR REPLACE INTO delivery VALUES (1, ?, ?)", (stored, acknowledged))
         finally:
             self._connection.execute("PRAGMA synchronous=FULL")
 
-    def _delete(self, seqs: Collection[int]) -> None:
+    def delivery(self) -> tuple[str, str]:
+        """(stored, acknowledged), as written last."""
+        row = self._connection.execute("SELECT stored, acknowledged FROM delivery").fetchone()
+        return (row[0], row[1]) if row else ("[]", "[]")
+
+    def renumber(self, ranges: Ranges, first: int) -> list[StoredReport]:
+        """Give the reports in `ranges` the numbers from `first` on, in their order. Returns them with their new numbers."""
+        reports = [
+            replace(report, seq=first + place)
+            for place, report in enumerate(report for one in ranges for report in self._between(*one))
+        ]
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany("DELETE FROM report WHERE seq = ?", [(seq,) for seq in seqs])
+            self._connection.executemany("DELETE FROM report WHERE seq BETWEEN ? AND ?", list(ranges))
+            self._connection.executemany(_PUT_REPORT, [report.row for report in reports])
+        return reports
 
     def read(self, seqs: Sequence[int]) -> list[StoredReport]:
         found = []
@@ -94,15 +141,27 @@ class OutboxFile:
             found += self._select("WHERE seq = ?", (seq,))
         return found
 
-    def waiting(self, border: int, limit: int, newer: bool) -> list[StoredReport]:
-        """Reports in order of sequence number: those above `border` (`newer`), or those up to it."""
-        return self._select(f"WHERE seq {'>' if newer else '<='} ? ORDER BY seq LIMIT ?", (border, limit))
+    def first_of(self, ranges: Ranges, limit: int) -> list[StoredReport]:
+        """The reports in these ranges with the smallest numbers, in order."""
+        found: list[StoredReport] = []
+        for one in ranges:
+            if len(found) >= limit:
+                break
+            found += self._between(*one, limit - len(found))
+        return found
 
-    def newest_per_machine(self) -> list[StoredReport]:
-        return self._select("WHERE seq IN (SELECT max(seq) FROM report GROUP BY machine)", ())
+    def count(self, ranges: Ranges) -> int:
+        """Number of reports in these ranges."""
+        query = "SELECT count(*) FROM report WHERE seq BETWEEN ? AND ?"
+        return sum(int(self._connection.execute(query, one).fetchone()[0]) for one in ranges)
 
-    def count(self) -> int:
-        return int(self._connection.execute("SELECT count(*) FROM report").fetchone()[0])
+    def newest_of_machines(self, ranges: Ranges) -> dict[str, int]:
+        """The machines whose newest report is in these ranges, with its number."""
+        query = (
+            "SELECT report.machine, max(seq) FROM report JOIN last_report ON last_report.machine = report.machine "
+            "AND last_report.body = report.body WHERE seq BETWEEN ? AND ? GROUP BY report.machine"
+        )
+        return {machine: seq for one in ranges for machine, seq in self._connection.execute(query, one)}
 
     def last_seq(self) -> int:
         """The highest sequence number ever written; 0 before the first."""
@@ -118,33 +177,73 @@ class OutboxFile:
         counts = dict(self._connection.execute("SELECT kind, count FROM dropped").fetchall())
         return counts.get("superseded", 0), counts.get("oldest", 0)
 
-    def enforce_bounds(self, max_bytes: int, max_age_ms: int, in_flight: Collection[int]) -> tuple[int, int]:
-        """Drop reports beyond the limits, superseded ones first. Returns the numbers of superseded and of oldest reports dropped."""
-        superseded = oldest = 0
+    def enforce_bounds(self, bounds: Bounds, stored: Ranges, acknowledged: Ranges, waiting: Ranges) -> Dropped:
+        """Delete what is beyond the limits: first what is stored, then what the broker has acknowledged, then superseded reports, then the
+        oldest. The three sets hold every report but those in flight, which are kept."""
+        dropped = Dropped()
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            newest = self._connection.execute("SELECT max(until_ms) FROM report").fetchone()[0] or 0
-            kept = f"seq NOT IN ({','.join(str(int(seq)) for seq in in_flight) or '0'})"
-            oldest += self._connection.execute(
-                f"DELETE FROM report WHERE until_ms < ? AND {kept}", (newest - max_age_ms,)
-            ).rowcount
-            if self._used_bytes() > max_bytes:
-                superseded = self._connection.execute(
-                    f"DELETE FROM report WHERE {kept} AND seq NOT IN (SELECT max(seq) FROM report GROUP BY machine, since_ms)"
-                ).rowcount
-            if self._used_bytes() > max_bytes:
-                some = max(1, int(self.count() * _DROP_SHARE))
-                oldest += self._connection.execute(
-                    f"DELETE FROM report WHERE seq IN (SELECT seq FROM report WHERE {kept} ORDER BY seq LIMIT ?)",
-                    (some,),
-                ).rowcount
-            for kind, count in (("superseded", superseded), ("oldest", oldest)):
+            newest = self._newest_until()
+            self._delete_older(stored, newest - bounds.keep_ms)
+            dropped.acknowledged += self._delete_older(acknowledged, newest - bounds.max_age_ms)
+            dropped.oldest += self._delete_older(waiting, newest - bounds.max_age_ms)
+            kept = self.count(stored) if self._used_bytes() > min(bounds.keep_bytes, bounds.max_bytes) else 0
+            rest = self.count(acknowledged) + self.count(waiting) if kept else 0
+            while kept > 0 and (
+                self._used_bytes() > bounds.max_bytes or self._used_bytes() * kept / (kept + rest) > bounds.keep_bytes
+            ):
+                self._delete_oldest(stored, max(1, int(kept * _DROP_SHARE)))
+                kept -= max(1, int(kept * _DROP_SHARE))
+            if self._used_bytes() > bounds.max_bytes:
+                dropped.acknowledged += self._delete_oldest(acknowledged, self._some(acknowledged))
+            if self._used_bytes() > bounds.max_bytes:
+                dropped.superseded += self._delete_superseded(waiting)
+            if self._used_bytes() > bounds.max_bytes:
+                dropped.oldest += self._delete_oldest(waiting, self._some(waiting))
+            for kind, count in (("superseded", dropped.superseded), ("oldest", dropped.oldest)):
                 if count:
                     self._connection.execute(
                         "INSERT INTO dropped VALUES (?, ?) ON CONFLICT (kind) DO UPDATE SET count = count + excluded.count",
                         (kind, count),
                     )
-        return superseded, oldest
+        return dropped
+
+    def _newest_until(self) -> int:
+        row = self._connection.execute("SELECT until_ms FROM report ORDER BY seq DESC LIMIT 1").fetchone()
+        return int(row[0]) if row else 0
+
+    def _some(self, ranges: Ranges) -> int:
+        return max(1, int(self.count(ranges) * _DROP_SHARE))
+
+    def _delete_older(self, ranges: Ranges, until_ms: int) -> int:
+        """Delete reports that ended before a time, as long as the oldest ones did: reports are numbered as they happen."""
+        gone = 0
+        for first, last in ranges:
+            row = self._connection.execute(
+                "SELECT seq FROM report WHERE seq BETWEEN ? AND ? AND until_ms >= ? ORDER BY seq LIMIT 1",
+                (first, last, until_ms),
+            ).fetchone()
+            end = int(row[0]) - 1 if row else last
+            gone += self._connection.execute("DELETE FROM report WHERE seq BETWEEN ? AND ?", (first, end)).rowcount
+            if row:
+                break
+        return gone
+
+    def _delete_oldest(self, ranges: Ranges, some: int) -> int:
+        gone = 0
+        for one in ranges:
+            gone += self._connection.execute(
+                "DELETE FROM report WHERE seq IN (SELECT seq FROM report WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?)",
+                (*one, some - gone),
+            ).rowcount
+            if gone >= some:
+                break
+        return gone
+
+    def _delete_superseded(self, ranges: Ranges) -> int:
+        newest = "SELECT max(seq) FROM report GROUP BY machine, since_ms"
+        query = f"DELETE FROM report WHERE seq BETWEEN ? AND ? AND seq NOT IN ({newest})"
+        return sum(self._connection.execute(query, one).rowcount for one in ranges)
 
     def start_anew(self, why: str, last_seq: int) -> None:
         """Set the file aside and start a new one whose numbers continue after `last_seq`."""
@@ -185,7 +284,7 @@ class OutboxFile:
         )  # fmt: skip
         connection = self._connect()
         with connection:
-            connection.executemany("INSERT OR REPLACE INTO report VALUES (?, ?, ?, ?, ?)", reports)
+            connection.executemany(_PUT_REPORT, reports)
             connection.execute("DELETE FROM sqlite_sequence WHERE name = 'report'")
             connection.execute("INSERT INTO sqlite_sequence VALUES ('report', ?)", (max(highest, last_seq),))
         return connection
@@ -196,6 +295,9 @@ class OutboxFile:
             for name in ("page_count", "freelist_count", "page_size")
         )
         return (pages - free) * size
+
+    def _between(self, first: int, last: int, limit: int = -1) -> list[StoredReport]:
+        return self._select("WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?", (first, last, limit))
 
     def _select(self, clause: str, parameters: tuple[object, ...]) -> list[StoredReport]:
         rows = self._connection.execute(

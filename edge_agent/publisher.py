@@ -1,7 +1,8 @@
-"""Publishes the outbox to the broker with QoS 1. A report leaves the outbox once the broker has acknowledged it and has a subscriber for it.
+"""Publishes the outbox to the broker with QoS 1, and learns from ingest what is stored.
 
-outbox.take ─▶ messages of up to 500 reports ─▶ publish ─▶ acknowledged ─▶ outbox.remove
-                                                   └─ connection lost, refused, or no subscriber ─▶ outbox.give_back
+outbox.take ─▶ messages of up to 500 reports ─▶ publish ─▶ acknowledged ─▶ outbox.acknowledge
+                                                   └─ connection lost or refused ─▶ outbox.give_back
+ingest ─▶ retained: which reports are stored ─▶ outbox.tell: what the broker lost is taken again
 """
 
 from __future__ import annotations
@@ -9,21 +10,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict, deque
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections import deque
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.backoff import Backoff
-from edge_agent.mqtt_client import MqttClient, MqttError, Will
-from edge_agent.outbox import Outbox, QueuedReport
+from edge_agent.messages import Message, messages_of
+from edge_agent.mqtt_client import PACKET_TOO_LARGE, SESSION_TAKEN_OVER, Acknowledgement, MqttClient, MqttError, Will
+from edge_agent.outbox import Outbox
 from telemetry import UserError, state_topic, status_topic
 from telemetry.broker import BrokerSettings
 from telemetry.gateway_health import GatewayHealth, encode_health
-from telemetry.message import MAX_REPORTS, encode_bodies
-from telemetry.topics import health_topic
+from telemetry.message import MAX_PAYLOAD_BYTES
+from telemetry.stored_reports import StoredReports, decode_stored
+from telemetry.topics import health_topic, stored_topic
 from telemetry.version import __version__
 
 _log = logging.getLogger(__name__)
@@ -31,76 +33,39 @@ _log = logging.getLogger(__name__)
 WINDOW = 2_500
 """Reports taken from the outbox at a time and published together, as messages of up to 500 reports."""
 
-MAX_RESENT_BYTES = 4 * 1024 * 1024
+_UNDER_WAY = 20
+"""Messages that are unacknowledged at a time, if the broker takes as many: more would wait in its memory, not in the outbox."""
+_PACKET_OVERHEAD = 64
+"""Bytes of a PUBLISH packet beside topic and payload, at most."""
+_SMALLEST_PAYLOAD = 1024
 _IDLE_CHECK_S = 5.0
-_NO_SUBSCRIBER_RETRY_S = 5.0
-_NO_MATCHING_SUBSCRIBERS = 0x10
-"""Reason code of PUBACK, MQTT 5 section 3.4.2.1."""
+_SUBSCRIBED_WITHIN_S = 5.0
+_FIRST_WORD_S = 2.0
+"""A gateway that never heard what is stored waits so long before it sends: its numbers may have been used before its disk was lost."""
+_UNCONFIRMED_S = 120.0
+"""After so long without a word from ingest that it stores the reports, the log says so."""
+_REFUSED_AGAIN_S = 3600.0
+_TAKEN_OVER_PAUSE_S = 30.0
+_SMALLER_PAUSE_S = 0.2
+_STABLE_S, _SHORT_CONNECTIONS = 20.0, 3
 _HEALTH_EVERY_S = 30.0
 _HEALTH_REFUSED_S = 3600.0
 """Pause after the broker refused a health message: some brokers (Mosquitto 2.0.11) then close the connection, and reports come first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One publication: up to 500 reports of one machine. Only the current state is retained, not the backlog."""
-
-    machine: str
-    payload: bytes
-    retain: bool
+class TooLargeError(MqttError):
+    """The connection ended on a message that was perhaps too large; the next ones are smaller."""
 
 
 class RefusedError(MqttError):
     """The broker accepts the connection but not the reports."""
 
 
-class RecentDeliveries:
-    """Messages that the broker acknowledged in the last `seconds`, at most `MAX_RESENT_BYTES` of them; the oldest are dropped first.
-
-    Kept in memory: an agent that is killed together with its broker cannot send them again.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._messages: deque[tuple[float, Message]] = deque()
-        self._bytes = 0
-
-    def add(self, messages: Sequence[Message], now: float) -> None:
-        """`now`: monotonic seconds. Old messages are dropped here only, so the age counts to the last delivery and not through an outage."""
-        for message in messages if self._seconds else ():
-            self._messages.append((now, replace(message, retain=False)))
-            self._bytes += len(message.payload)
-        while self._messages and (self._messages[0][0] < now - self._seconds or self._bytes > MAX_RESENT_BYTES):
-            self._bytes -= len(self._messages.popleft()[1].payload)
-
-    def messages(self) -> list[Message]:
-        """Oldest first."""
-        return [message for _, message in self._messages]
-
-
-def messages_of(queued: Sequence[QueuedReport], gateway: str) -> list[Message]:
-    """Group reports by machine, in order of sequence number, with current reports and backlog in separate messages."""
-    groups: dict[tuple[bool, str], list[tuple[int, str]]] = defaultdict(list)
-    for report in queued:
-        groups[not report.live, report.machine].append((report.seq, report.body))
-    return [
-        Message(machine, encode_bodies(gateway, sorted(bodies)[start : start + MAX_REPORTS]), not late)
-        for (late, machine), bodies in groups.items()
-        for start in range(0, len(bodies), MAX_REPORTS)
-    ]
-
-
 class Publisher:
     """Keeps one connection to the broker and empties the outbox into it."""
 
     def __init__(
-        self,
-        settings: BrokerSettings,
-        factory: str,
-        gateway: str,
-        outbox: Outbox,
-        committed: asyncio.Event,
-        resend: timedelta = timedelta(minutes=2),
+        self, settings: BrokerSettings, factory: str, gateway: str, outbox: Outbox, committed: asyncio.Event
     ) -> None:
         """`committed` is set by the writer after each commit to the outbox."""
         self._settings = settings
@@ -109,21 +74,33 @@ class Publisher:
         self._outbox = outbox
         self._committed = committed
         self._backoff = Backoff()
-        self._recent = RecentDeliveries(resend.total_seconds())
         self._stopping = asyncio.Event()
         self._reasons: set[str] = set()
         """Why the broker cannot be used, as far as it was logged; empty while it can."""
+        self._limits_said: set[str] = set()
         self._health_due = 0.0
+        self._subscribe_due = 0.0
+        self._lost_at: float | None = None
+        self._connected_at = 0.0
+        self._short = 0
+        """Connections in succession that ended soon after their start."""
+        self._heard: bytes | None = None
+        self._told = asyncio.Event()
+        self._silent_since: float | None = None
+        self._largest = MAX_PAYLOAD_BYTES
+        """Bytes of the largest payload that this broker is believed to take."""
+        self._passed = self._sent = 0
+        """Bytes of the largest payload that it has acknowledged, at all and in this connection."""
         self.connected = False
-        self.subscribed = True
-        """False while the broker reports that reports have no subscriber: it would discard them."""
+        self.confirmed = True
+        """False while the broker takes reports and no server tells that it stores them."""
         self.drained = asyncio.Event()
-        """Set while the outbox is empty."""
+        """Set while the broker has everything."""
 
     @property
     def held_up(self) -> bool:
-        """Whether the broker is unreachable or has no subscriber for reports, so that the outbox cannot be emptied."""
-        return bool(self._reasons) or not self.subscribed
+        """Whether the broker cannot be used, so that the outbox cannot be emptied."""
+        return bool(self._reasons) and not self.connected
 
     def stop(self) -> None:
         """Make `run` return; reports not yet acknowledged stay in the outbox."""
@@ -136,18 +113,43 @@ class Publisher:
             try:
                 async with self._client() as client:
                     self.connected = True
+                    self._connected_at = time.monotonic()
+                    self._sent = 0
                     await self._serve(client)
                     return
             except (MqttError, UserError) as error:
-                self._warn_once(str(error).rstrip("."))
+                if self.connected:
+                    self._lost_at = time.monotonic()
+                    short = self._lost_at - self._connected_at < _STABLE_S and not isinstance(error, TooLargeError)
+                    self._short = self._short + 1 if short else 0
+                    if self._short > 1:  # some brokers acknowledge what is too large, and then end the connection
+                        self._make_smaller(self._sent)
+                self._warn_once(self._sentence(error))
                 self.connected = False
                 self._outbox.give_back()
                 # Real time: the broker is real even if the machines are simulated.
-                await self._pause(self._backoff.next_delay())
+                await self._pause(self._delay_after(error))
+
+    def _delay_after(self, error: Exception) -> float:
+        if isinstance(error, TooLargeError):
+            return _SMALLER_PAUSE_S
+        # Two agents of one name would otherwise throw each other out every second.
+        return _TAKEN_OVER_PAUSE_S if _code(error) == SESSION_TAKEN_OVER else self._backoff.next_delay()
+
+    def _sentence(self, error: Exception) -> str:
+        names = "Give each gateway a name of its own (`gateway` under [agent])"
+        if _code(error) == SESSION_TAKEN_OVER:
+            return f"another agent with the name {self._gateway!r} is connected, and the broker lets one of them in. {names}"
+        if self._short >= _SHORT_CONNECTIONS:
+            return f"the connection ends soon after each start. Is another agent with the name {self._gateway!r} connected? {names}"
+        return str(error).rstrip(".")
 
     def _mark_healthy(self) -> None:
-        """Everything sent so far has been acknowledged."""
+        """Everything sent so far has been acknowledged. A connection that lasts is a good one, and the next loss a new one."""
+        if time.monotonic() - self._connected_at < _STABLE_S:
+            return
         self._backoff.reset()
+        self._short = 0
         if self._reasons:
             _log.info("MQTT broker %s: connected again.", self._settings.address)
             self._reasons.clear()
@@ -169,10 +171,12 @@ class Publisher:
         return status_topic(self._factory, self._gateway)
 
     async def _serve(self, client: MqttClient) -> None:
+        self._say_limits(client)
         await self._publish_status(client, b"online")
-        await self._resend(client)
+        await self._subscribe(client)
         while not self._stopping.is_set():
             self._committed.clear()
+            await self._read_told()
             queued = await asyncio.to_thread(self._outbox.take, WINDOW)
             if not queued:
                 self._mark_healthy()
@@ -181,75 +185,166 @@ class Publisher:
                 await self._wait_for_commit(client)
                 continue
             self.drained.clear()
-            messages = messages_of(queued, self._gateway)
-            if not await self._publish(client, messages):
-                self._outbox.give_back()
-                await self._wait_for_subscriber(client)
-                continue
+            await self._publish(client, messages_of(queued, self._gateway, self._payload_limit(client)))
             self._mark_healthy()
-            self._recent.add(messages, time.monotonic())
             if _log.isEnabledFor(logging.DEBUG):
                 for report in queued:
                     ids = {"gateway": self._gateway, "machine": report.machine, "seq": report.seq}
                     _log.debug("The broker has acknowledged the report.", extra=ids)
-            await asyncio.to_thread(self._outbox.remove, [report.seq for report in queued])
+            seqs = [report.seq for report in queued]
+            await asyncio.to_thread(self._outbox.acknowledge, seqs, time.monotonic())
+            self._watch_silence()
             await self._publish_health(client)
         await self._publish_status(client, b"offline")
 
-    async def _publish(self, client: MqttClient, messages: Sequence[Message]) -> bool:
-        """Publish messages and wait for their acknowledgements.
+    def _payload_limit(self, client: MqttClient) -> int:
+        packet = client.limits.maximum_packet
+        longest = len(state_topic(self._factory, "x" * 63)) + _PACKET_OVERHEAD
+        return self._largest if packet is None else min(self._largest, max(_SMALLEST_PAYLOAD, packet - longest))
 
-        Returns whether each has a subscriber, connected or with a durable session. Raises MqttError, and RefusedError if the broker
-        refused one: with MQTT 5 a broker acknowledges those too, with the reason; with 3.1.1 it discards them silently.
-        """
-        lost: MqttError | None = None
-        acknowledgements = [
-            client.publish(state_topic(self._factory, message.machine), message.payload, retain=message.retain)
-            for message in messages
-        ]
+    def _say_limits(self, client: MqttClient) -> None:
+        """What the broker does not offer, once."""
+        for text in client.limits.shortcomings():
+            if text not in self._limits_said:
+                self._limits_said.add(text)
+                _log.warning("MQTT broker %s: %s.", self._settings.address, text)
+
+    async def _subscribe(self, client: MqttClient) -> None:
+        """Ask to be told what is stored. A broker that does not allow it is not asked again for an hour: some close the connection."""
+        if time.monotonic() < self._subscribe_due:
+            return
+        self._subscribe_due = time.monotonic() + _REFUSED_AGAIN_S
+        self._told.clear()
+        answer = client.subscribe(stored_topic(self._factory, self._gateway), self._on_told)
         try:
-            await client.acknowledged(acknowledgements)
+            async with asyncio.timeout(_SUBSCRIBED_WITHIN_S):
+                reason = await answer
+        except TimeoutError:
+            self._say_deaf("no answer")
+            return
         except MqttError as error:
-            lost = error
-        reasons = [
-            future.result()
-            for future in acknowledgements
-            if future.done() and not future.cancelled() and not future.exception()
-        ]
-        refusal = next((reason for reason in reasons if reason is not None and reason.is_failure), None)
-        if refusal is not None:  # it says more than the loss of the connection, which may follow from it
-            raise RefusedError(self._refused(refusal)) from lost
-        if lost is not None:
-            raise lost
-        has_subscriber = all(reason is None or reason.value != _NO_MATCHING_SUBSCRIBERS for reason in reasons)
-        if has_subscriber and not self.subscribed:
-            _log.info("MQTT broker %s: reports have a subscriber again.", self._settings.address)
-            self.subscribed = True
-        return has_subscriber
+            self._say_deaf(str(error))
+            raise
+        if reason is None or reason.is_failure:
+            self._say_deaf(str(reason))
+            return
+        self._subscribe_due = 0.0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_WORD_S if self._outbox.never_told or self._lost_at is not None else 0):
+                await self._told.wait()
+        await self._read_told()
+        if self._lost_at is not None:
+            await asyncio.to_thread(self._outbox.reconnect, self._lost_at)
+            self._lost_at = None
+
+    def _say_deaf(self, why: str) -> None:
+        _log.warning(
+            "MQTT broker %s does not let this gateway read %s (%s): it does not learn what is stored, and keeps what it has sent for a "
+            "while. Allow %s to read it.", self._settings.address, stored_topic(self._factory, self._gateway), why, self._user,
+        )  # fmt: skip
+
+    def _on_told(self, payload: bytes) -> None:
+        self._heard = payload
+        self._told.set()
+        self._committed.set()
+
+    async def _read_told(self) -> None:
+        """Take over what ingest has told. Between two windows, when nothing is in flight."""
+        payload, self._heard = self._heard, None
+        if payload is None:
+            return
+        try:
+            told: StoredReports = decode_stored(payload)
+        except ValueError as error:
+            _log.warning("MQTT broker %s: what is stored cannot be read: %s.", self._settings.address, error)
+            return
+        if await asyncio.to_thread(self._outbox.tell, told, time.monotonic()):
+            # Mosquitto 2.0 acknowledges a message of MQTT 3.1.1 that is larger than its `message_size_limit`, and throws it away.
+            self._make_smaller(self._passed)
+        self._silent_since = None
+        if not self.confirmed:
+            _log.info("MQTT broker %s: the server tells again what it has stored.", self._settings.address)
+            self.confirmed = True
+
+    def _watch_silence(self) -> None:
+        now = time.monotonic()
+        if self._silent_since is None:
+            self._silent_since = now
+        if self.confirmed and now - self._silent_since > _UNCONFIRMED_S:
+            self.confirmed = False
+            _log.warning(
+                "MQTT broker %s takes the reports, but no server tells that it has stored them. They are kept here and sent again if they "
+                "are lost on the way. Is the server running, and not older than this agent?", self._settings.address,
+            )  # fmt: skip
+
+    async def _publish(self, client: MqttClient, messages: Sequence[Message]) -> None:
+        """Publish messages and wait for their acknowledgements, with no more of them under way than the broker takes.
+
+        Raises MqttError, and RefusedError if the broker refused one: with MQTT 5 a broker acknowledges those too, with the reason; with
+        3.1.1 it discards them silently.
+        """
+        under_way: deque[tuple[Acknowledgement, int]] = deque()
+        limit = min(_UNDER_WAY, client.limits.receive_maximum)
+        try:
+            for message in messages:
+                if len(under_way) == limit:
+                    await self._passes(client, *under_way.popleft())
+                topic = state_topic(self._factory, message.machine)
+                under_way.append((client.publish(topic, message.payload, retain=message.retain), len(message.payload)))
+            while under_way:
+                await self._passes(client, *under_way.popleft())
+        except RefusedError:
+            raise
+        except MqttError as error:
+            self._raise_refusal(
+                one for one, _ in under_way
+            )  # it says more than the loss of the connection, which may follow from it
+            if self._suspect_size(client, messages, error):
+                raise TooLargeError(
+                    f"{error} on a message of {max(len(one.payload) for one in messages)} bytes"
+                ) from error
+            raise
+
+    async def _passes(self, client: MqttClient, acknowledgement: Acknowledgement, size: int) -> None:
+        await client.acknowledged([acknowledgement])
+        self._raise_refusal([acknowledgement])
+        self._passed, self._sent = max(self._passed, size), max(self._sent, size)
+
+    def _raise_refusal(self, acknowledgements: Iterable[Acknowledgement]) -> None:
+        for one in acknowledgements:
+            if one.done() and not one.cancelled() and one.exception() is None:
+                reason = one.result()
+                if reason is not None and reason.is_failure:
+                    raise RefusedError(self._refused(reason))
+
+    def _suspect_size(self, client: MqttClient, messages: Sequence[Message], error: MqttError) -> bool:
+        """Many brokers do not say how large a message may be; they end the connection. The next messages are half as large, down to what has
+        gone through before."""
+        largest = max((len(message.payload) for message in messages), default=0)
+        if (
+            client.connected
+            or error.code not in (None, PACKET_TOO_LARGE)
+            or largest <= max(self._passed, _SMALLEST_PAYLOAD)
+        ):
+            return False
+        self._largest = max(self._passed, _SMALLEST_PAYLOAD, largest // 2)
+        _log.info(
+            "MQTT broker %s: the connection ended on a message of %d bytes; messages are now at most %d bytes long.",
+            self._settings.address, largest, self._largest,
+        )  # fmt: skip
+        return True
+
+    def _make_smaller(self, size: int) -> None:
+        """A message of this size was acknowledged, and is believed to have been too large nevertheless."""
+        if size > _SMALLEST_PAYLOAD:
+            self._passed, self._largest = 0, max(_SMALLEST_PAYLOAD, min(self._largest, size // 2))
+
+    @property
+    def _user(self) -> str:
+        return f"the user {self._settings.username!r}" if self._settings.username else "a user without a name"
 
     def _refused(self, reason: ReasonCode) -> str:
-        user = f"the user {self._settings.username!r}" if self._settings.username else "a user without a name"
-        return f"it refuses reports ({reason}). Allow {user} to write {state_topic(self._factory, '+')}"
-
-    async def _wait_for_subscriber(self, client: MqttClient) -> None:
-        """A broker discards what it acknowledges before ingest has subscribed. After a restart Mosquitto also discards what only a shared
-        subscription would receive, until ingest is back."""
-        if self.subscribed:
-            _log.warning(
-                "MQTT broker %s: nobody there takes reports. They wait in the outbox until ingest has subscribed.",
-                self._settings.address,
-            )
-            self.subscribed = False
-        await self._publish_health(client)
-        await self._pause(_NO_SUBSCRIBER_RETRY_S)
-
-    async def _resend(self, client: MqttClient) -> None:
-        """Repeat recent deliveries after a lost connection: a broker that was killed or lost power has forgotten what it had not saved yet.
-        Repeated reports are harmless, and current ones follow."""
-        messages = self._recent.messages()
-        for start in range(0, len(messages), WINDOW):
-            while not await self._publish(client, messages[start : start + WINDOW]) and not self._stopping.is_set():
-                await self._wait_for_subscriber(client)
+        return f"it refuses reports ({reason}). Allow {self._user} to write {state_topic(self._factory, '+')}"
 
     async def _publish_status(self, client: MqttClient, status: bytes) -> None:
         await client.acknowledged([client.publish(self._status_topic, status, retain=True)])
@@ -284,3 +379,7 @@ class Publisher:
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+
+def _code(error: Exception) -> int | None:
+    return error.code if isinstance(error, MqttError) else None

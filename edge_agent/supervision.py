@@ -137,6 +137,7 @@ def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
         "clocks": clocks,
         "outbox": {
             "waiting": outbox.depth(),
+            "unconfirmed": outbox.unconfirmed(),
             "in_memory": outbox.in_memory,
             "last_seq": outbox.last_seq(),
             "dropped_superseded": outbox.dropped_superseded,
@@ -145,7 +146,7 @@ def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
         "broker": {
             "address": agent.settings.mqtt.address,
             "connected": agent.publisher.connected,
-            "subscribed": agent.publisher.subscribed,
+            "confirmed": agent.publisher.confirmed,
         },
     }
 
@@ -162,7 +163,7 @@ def metrics_of(agent: Agent, clock: Clock) -> bytes:
         (gauges[name].labels(**labels) if labels else gauges[name]).set(number)
 
     put("broker_connected", "1 while the broker is connected", status["broker"]["connected"])
-    put("broker_subscribed", "0 while reports have no subscriber at the broker", status["broker"]["subscribed"])
+    put("server_confirms", "0 while no server tells that it stores the reports", status["broker"]["confirmed"])
     for name, value in status["outbox"].items():
         put(f"outbox_{name}", f"Outbox: {name.replace('_', ' ')}", value)
     for machine in status["machines"]:

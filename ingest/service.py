@@ -1,7 +1,7 @@
 """The ingest worker: subscribes, validates, writes, and only then acknowledges, in two threads.
 
     network thread:  broker ─▶ read ─▶ decode, validate ─▶ batch ─┐         ┌─▶ acknowledge ─▶ broker
-    writing thread:                                               └▶ write ─┴─▶ store, quarantine
+    writing thread:                                               └▶ write ─┴─▶ store, quarantine ─▶ tell gateways what is stored
 
 The broker keeps messages that are not acknowledged and delivers them again, so killing this process loses nothing. While a batch is being
 written the next one is gathered; when that one is full too, nothing more is read from the broker.
@@ -18,12 +18,13 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ingest.confirmations import Confirmations
 from ingest.metrics import IngestCollector, IngestCounters, Waiting
 from ingest.quarantine import Quarantine
 from ingest.subscription import Received, Subscription
 from ingest.validation import AcceptedMessage, accept
 from stores import ReportBatchBuilder, StateStore, StoreRefusedError, StoreShutError, StoreUnavailableError
-from telemetry import Clock
+from telemetry import Clock, decode, parse_state_topic
 from telemetry.broker import BrokerSettings
 from telemetry.message import EARLIEST
 
@@ -38,6 +39,7 @@ GC_THRESHOLD = 100_000
 """paho creates dozens of containers per message, and thousands of messages are alive at once: with Python's default threshold (700)
 two thirds of the time were spent on searching for reference cycles."""
 
+_TELL_EVERY_S = 1.0
 _STORE_RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 _SHUT_RETRY_S = 30.0
 _UNEXPECTED_ATTEMPTS = 3
@@ -91,6 +93,7 @@ class IngestService:
         self._stopping = threading.Event()
         self._subscription = Subscription(settings, worker, self, shared)
         self._gathering = _Batch()
+        self._confirmations = Confirmations(store.stored_ranges)
         self._batches: queue.Queue[_Batch | None] = queue.Queue(maxsize=1)
         self.counters = IngestCounters()
         self._writer = threading.Thread(target=self._write_batches, name="ingest-write", daemon=True)
@@ -171,10 +174,30 @@ class IngestService:
         return self._gathering.full
 
     def _write_batches(self) -> None:
-        while (batch := self._batches.get()) is not None:
+        while True:
+            try:
+                batch = self._batches.get(timeout=_TELL_EVERY_S)
+            except queue.Empty:
+                self._tell_gateways()
+                continue
+            if batch is None:
+                break
             self._settle(batch)
+            self._tell_gateways()
             self._batches.task_done()
             self._subscription.wake()
+        self._tell_gateways(at_last=True)
+
+    def _tell_gateways(self, *, at_last: bool = False) -> None:
+        """Publish what is stored, where that has changed; after a new connection of every gateway, as the broker may have forgotten it."""
+        try:
+            if self._subscription.take_reconnected():
+                self._confirmations.forgotten((entry.factory, entry.gateway) for entry in self._store.ledger())
+            due = self._confirmations.due(time.monotonic(), at_last=at_last)
+        except StoreUnavailableError as error:
+            _log.debug("What is stored cannot be told now: %s", error)
+            return
+        self._subscription.tell(due)
 
     def _settle(self, batch: _Batch) -> None:
         try:
@@ -223,6 +246,7 @@ class IngestService:
                 seqs = f"{message.reports[0].seq}-{message.reports[-1].seq}"
                 ids = {"factory": factory, "machine": machine, "gateway": gateway, "seqs": seqs}
                 _log.debug("Stored.", extra=ids)
+        self._confirmations.changed({(factory, gateway) for (factory, _, gateway) in reports.sources})
         self.counters.unknown_fields += sum(message.unknown_fields for _, message in accepted)
         self.counters.settled(len(accepted), reports.until_ms, self._clock.now())
 
@@ -251,9 +275,20 @@ class IngestService:
             except (sqlite3.Error, OSError) as error:
                 attempts = self._pause(attempts, f"The quarantine cannot be written: {error}", shut=False)
                 continue
+            for received, _ in refused:
+                self._note_quarantined(received)
             self.counters.quarantined += len(refused)
             self.counters.messages += len(refused)
             return
+
+    def _note_quarantined(self, received: Received) -> None:
+        """The numbers of a message that was refused, if it has any: its gateway need not send them again."""
+        try:
+            factory, _ = parse_state_topic(received.message.topic)
+            message = decode(bytes(received.message.payload))
+        except ValueError:
+            return
+        self._confirmations.quarantined((factory, message.gateway), (report.seq for report in message.reports))
 
     def _pause(self, attempts: int, why: str, shut: bool) -> int:
         """Wait for the next attempt. Raises _StoppedError if the service is stopped meanwhile."""

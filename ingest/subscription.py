@@ -25,8 +25,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from ingest.metrics import Waiting
 from telemetry import UnavailableError
 from telemetry.broker import BrokerSettings
-from telemetry.broker_client import build_client, connect_durable
-from telemetry.topics import STATE_FILTER
+from telemetry.broker_client import build_client, connect_durable, refusal_of
+from telemetry.topics import STATE_FILTER, stored_topic
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +39,8 @@ SHARED_FILTER = f"$share/ingest/{STATE_FILTER}"
 GATHER_S = 0.005
 """A pause of this length ends a batch: a broker with a small window sends no more until messages are acknowledged."""
 _READS_A_TURN = 64
+_TELL_AGAIN_S = 3600.0
+_SUBSCRIBE_AGAIN_S = 30.0
 _RECONNECT_MAX_S = 30.0
 _CONNECT_TIMEOUT_S = 10.0
 _QUIET_S = 5.0
@@ -91,6 +93,16 @@ class Subscription:
         self._waiting_bytes = 0
         self._durable: deque[list[Received]] = deque()
         self._settled: set[int] = set()
+        self._to_tell: deque[tuple[str, bytes]] = deque()
+        self._told: int | None = None
+        """The first message that told a gateway what is stored, until the broker has acknowledged it."""
+        self._may_tell = False
+        self._tell_due = 0.0
+        self._reconnected = threading.Event()
+        self._session_present = False
+        self._subscribe_due: float | None = None
+        """When a refused subscription is tried again. The session, where there is one, goes on."""
+        self._limits_said: set[str] = set()
         self._woken, self._waker = socket.socketpair()
         for end in (self._woken, self._waker):
             end.setblocking(False)
@@ -113,12 +125,24 @@ class Subscription:
         if not self._answered.wait(_CONNECT_TIMEOUT_S) or self._refusal is not None:
             self.stop()
             why = self._refusal or "no answer in time"
-            raise UnavailableError(f"MQTT broker {address} refuses: {why}. Check user name, password file and rights.")
+            raise UnavailableError(f"MQTT broker {address}: {why}. Check user name, password file and rights.")
 
     def settle(self, taken: list[Received]) -> None:
         """Acknowledge messages that are durable. Thread-safe."""
         self._durable.append(taken)
         self.wake()
+
+    def tell(self, messages: list[tuple[str, bytes]]) -> None:
+        """Publish pairs of topic and payload as retained. What cannot be published now is dropped, as newer ones follow. Thread-safe."""
+        if messages:
+            self._to_tell.extend(messages)
+            self.wake()
+
+    def take_reconnected(self) -> bool:
+        """Whether there is a new connection since the last call. Thread-safe."""
+        reconnected = self._reconnected.is_set()
+        self._reconnected.clear()
+        return reconnected
 
     def waiting(self) -> Waiting:
         """Messages received but not yet durable. Thread-safe."""
@@ -180,7 +204,11 @@ class Subscription:
             if time.monotonic() - misc > 1.0:
                 misc = time.monotonic()
                 self._client.loop_misc()
+                if self._subscribe_due is not None and misc > self._subscribe_due and self.connected:
+                    self._subscribe_due = None
+                    self._subscribe(self._client, session_present=True)
         self._acknowledge()
+        self._publish_told()
 
     def _guarded_turn(self, connection: Any) -> None:
         try:
@@ -205,6 +233,7 @@ class Subscription:
             with suppress(BlockingIOError):
                 self._woken.recv(65536)
             self._acknowledge()
+            self._publish_told()
         if writable:
             self._client.loop_write()
         if pending or connection in readable:
@@ -232,6 +261,38 @@ class Subscription:
         while self._waiting and id(self._waiting[0]) in self._settled:
             self._settled.discard(id(self._waiting.popleft()))
 
+    def _publish_told(self) -> None:
+        """The first one alone: if the broker refuses it, or closes the connection over it, none is sent for an hour."""
+        while self._to_tell:
+            topic, payload = self._to_tell.popleft()
+            if (
+                not self.connected
+                or self._told is not None
+                or (not self._may_tell and time.monotonic() < self._tell_due)
+            ):
+                continue
+            info = self._client.publish(topic, payload, qos=1, retain=True)
+            if not self._may_tell:
+                self._told = info.mid
+                self._tell_due = time.monotonic() + _TELL_AGAIN_S
+
+    def _on_publish(
+        self, client: mqtt.Client, userdata: object, mid: int, reason: ReasonCode, properties: object
+    ) -> None:
+        if mid == self._told:
+            self._told = None
+            self._may_tell = not reason.is_failure
+            if reason.is_failure:
+                self._say_untold(str(reason))
+            else:
+                self._reconnected.set()  # all gateways are told now
+
+    def _say_untold(self, why: str) -> None:
+        _log.warning(
+            "MQTT broker %s does not let ingest tell gateways what is stored (%s): they keep what they have sent for a while. "
+            "Allow ingest's user to write %s.", self._settings.address, why, stored_topic("+", "+"),
+        )  # fmt: skip
+
     def _reconnect(self) -> None:
         if self._stopping.is_set():
             return
@@ -247,6 +308,7 @@ class Subscription:
         client.on_subscribe = self._on_subscribe
         client.on_unsubscribe = self._on_unsubscribe
         client.on_message = self._on_message
+        client.on_publish = self._on_publish
         client.on_disconnect = self._on_disconnect
         return client
 
@@ -255,13 +317,34 @@ class Subscription:
     ) -> None:
         if reason.is_failure:
             if self._refusal is None:
-                _log.warning("MQTT broker %s refuses the connection: %s.", self._settings.address, reason)
-            self._refusal = str(reason)
+                _log.warning("MQTT broker %s: %s.", self._settings.address, refusal_of(reason))
+            self._refusal = refusal_of(reason)
             self._answered.set()
             return
         self.connected = True
+        self._session_present = flags.session_present
+        self._subscribe_due = None
+        self._reconnected.set()
+        self._say_limits(properties)
         if not self._retiring:
             self._subscribe(client, flags.session_present)
+
+    def _say_limits(self, properties: object) -> None:
+        """What the broker does not offer (MQTT 5 section 3.2.2.3), once."""
+        kept_s = getattr(properties, "SessionExpiryInterval", SESSION_EXPIRY_S)
+        for wrong, text in (
+            (
+                kept_s < SESSION_EXPIRY_S,
+                f"it keeps a session for {kept_s} s only: after a longer absence gateways send again what is missing",
+            ),
+            (
+                self._filter == SHARED_FILTER and not getattr(properties, "SharedSubscriptionAvailable", 1),
+                "it has no shared subscriptions: run one worker",
+            ),
+        ):
+            if wrong and text not in self._limits_said:
+                self._limits_said.add(text)
+                _log.warning("MQTT broker %s: %s.", self._settings.address, text)
 
     def _subscribe(self, client: mqtt.Client, session_present: bool) -> None:
         if not self._five:
@@ -280,8 +363,11 @@ class Subscription:
         self, client: mqtt.Client, userdata: object, mid: int, reasons: list[ReasonCode], properties: object
     ) -> None:
         if any(reason.is_failure for reason in reasons):
-            self._refusal = f"the subscription to {STATE_FILTER} ({', '.join(str(reason) for reason in reasons)})"
-            _log.error("MQTT broker %s refuses %s.", self._settings.address, self._refusal)
+            why = f"it refuses the subscription to {self._filter} ({', '.join(str(reason) for reason in reasons)})"
+            _log.error("MQTT broker %s: %s.", self._settings.address, why)
+            self._subscribe_due = time.monotonic() + _SUBSCRIBE_AGAIN_S
+            if not self._session_present:
+                self._refusal = why
         self._answered.set()
 
     def _on_unsubscribe(
@@ -294,6 +380,9 @@ class Subscription:
         self, client: mqtt.Client, userdata: object, flags: object, reason: ReasonCode, properties: object
     ) -> None:
         self._connection += 1
+        if self._told is not None and not self._stopping.is_set():
+            self._told = None
+            self._say_untold("it ended the connection")
         if self.connected and not self._stopping.is_set():
             _log.warning("MQTT broker %s: connection lost (%s); trying again.", self._settings.address, reason)
         if not self.connected and not self._answered.is_set():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +20,9 @@ import pandas as pd
 import pyarrow as pa
 
 from stores import duckdb_queries as sql
-from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with_ledger
+from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with_ledger, ranges_held
 from stores.report_batch import ReportBatch, interval_of
-from stores.sequences import SequenceRanges
+from stores.sequences import Range, SequenceRanges
 from stores.state_store import (
     MODE_TYPE,
     STATE_TYPE,
@@ -134,6 +134,10 @@ class DuckDBStateStore:
     def ledger(self) -> list[GatewayLedger]:
         with self._lock:
             return [GatewayLedger.of(key, *held) for key, held in sorted(self._sequences.items())]
+
+    def stored_ranges(self, gateways: Collection[Gateway]) -> dict[Gateway, list[Range]]:
+        with self._lock:
+            return ranges_held(self._sequences, gateways)
 
     def restore_ledger(self, ledger: Sequence[GatewayLedger]) -> None:
         with self._exclusive("take a ledger"):

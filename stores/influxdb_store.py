@@ -15,7 +15,7 @@ in it. Analytics uses it to find the hours to read again.
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
@@ -24,9 +24,9 @@ import pandas as pd
 
 from stores.influxdb_connection import InfluxConnection, Series, and_machine_in, escaped, quoted
 from stores.influxdb_rows import frame, newest_per_key, newest_per_machine
-from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with_ledger
+from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with_ledger, ranges_held
 from stores.report_batch import MODES, STATES, ReportBatch, from_milliseconds, interval_of, to_epoch_milliseconds
-from stores.sequences import MAX_RANGES, SequenceRanges
+from stores.sequences import MAX_RANGES, Range, SequenceRanges
 from stores.state_store import (
     INTERVAL_COLUMNS,
     RECORD_COLUMNS,
@@ -42,7 +42,7 @@ WRITTEN = "state_written"
 _REMEMBERED_KEYS = 100_000
 _LINES_PER_REQUEST = 25_000
 _STATEMENTS_PER_REQUEST = 100
-_MERGE_EVERY = timedelta(minutes=1)
+_MERGE_EVERY = timedelta(seconds=15)
 _MERGE_AFTER_RANGES = MAX_RANGES // 4
 """New ranges of one gateway after which the other workers' are merged at once: what looks missing here has mostly been stored there."""
 _CURSOR_OVERLAP = timedelta(minutes=1)
@@ -173,6 +173,10 @@ class InfluxDBStateStore:
             held.join(*(ranges for ranges, _ in entries.values()))
             merged[key] = (held, sum(repeated for _, repeated in entries.values()))
         return [GatewayLedger.of(key, *one) for key, one in sorted(merged.items())]
+
+    def stored_ranges(self, gateways: Collection[Gateway]) -> dict[Gateway, list[Range]]:
+        with self._lock:
+            return ranges_held(self._held_sequences(), gateways)
 
     def restore_ledger(self, ledger: Sequence[GatewayLedger]) -> None:
         with self._lock:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from stores.sequences import SequenceRanges
+from stores.sequences import Range, SequenceRanges
 from stores.state_store import GatewayLedger
 
 Gateway = tuple[str, str]
@@ -37,6 +37,11 @@ def entries_with_ledger(
         ranges.join(SequenceRanges(list(other.ranges), other.given_up))
         changed[gateway] = (ranges, repeated + other.repeated)
     return changed
+
+
+def ranges_held(held: Mapping[Gateway, LedgerEntry], gateways: Collection[Gateway]) -> dict[Gateway, list[Range]]:
+    """The numbers that arrived of these gateways; a gateway of which none did has an empty list."""
+    return {gateway: list(held[gateway][0].ranges) if gateway in held else [] for gateway in gateways}
 
 
 def _copy_of(held: Mapping[Gateway, LedgerEntry], gateway: Gateway) -> LedgerEntry:

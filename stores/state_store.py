@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -117,6 +117,11 @@ class StateStore(Protocol):
 
     def ledger(self) -> list[GatewayLedger]:
         """Received and missing reports per gateway, ordered by factory and gateway."""
+        ...
+
+    def stored_ranges(self, gateways: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[tuple[int, int]]]:
+        """The sequence numbers that are stored of these (factory, gateway), as far as this instance knows without asking: what it wrote
+        itself, and what others had written a little while ago. Cheap enough to be asked after every batch."""
         ...
 
     def restore_ledger(self, ledger: Sequence[GatewayLedger]) -> None:

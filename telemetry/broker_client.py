@@ -13,8 +13,12 @@ import paho.mqtt.publish as mqtt_publish
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from telemetry.broker import BrokerSettings
+
+_OTHER_PROTOCOL = {0x01, 0x84}
+"""Unsupported protocol version: as a broker of MQTT 3.1.1 says it (table 3.1), and as one of MQTT 5 does (section 3.2.2.2)."""
 
 
 def build_client(
@@ -46,6 +50,13 @@ def build_client(
     if context is not None:
         client.tls_set_context(context)
     return client
+
+
+def refusal_of(reason: ReasonCode) -> str:
+    """Why a broker refuses the connection, from its CONNACK, as the end of a sentence about it."""
+    if reason.value in _OTHER_PROTOCOL:
+        return 'it does not speak MQTT 5. Set `protocol = "3.1.1"` under [mqtt]'
+    return f"it refuses the connection ({reason})"
 
 
 def connect_durable(

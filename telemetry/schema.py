@@ -10,6 +10,7 @@ import msgspec
 
 from telemetry.gateway_health import GatewayHealth
 from telemetry.message import StateMessage
+from telemetry.stored_reports import StoredReports
 from telemetry.topics import NAME_PATTERN, PREFIX
 
 STATE_SCHEMA = "state-message.schema.json"
@@ -26,7 +27,7 @@ def state_message_schema() -> dict[str, Any]:
 
 
 def asyncapi() -> dict[str, Any]:
-    """AsyncAPI of the topics that an agent publishes to."""
+    """AsyncAPI of an agent: the topics that it publishes to, and the one that it reads."""
     parameters = {name: {"description": f"`{NAME_PATTERN}`"} for name in ("factory", "machine", "gateway")}
     return {
         "asyncapi": "3.0.0",
@@ -53,8 +54,15 @@ def asyncapi() -> dict[str, Any]:
                 "parameters": {name: parameters[name] for name in ("factory", "gateway")},
                 "messages": {"health": {"payload": msgspec.json.schema(GatewayHealth)["$defs"]["GatewayHealth"]}},
             },
+            "stored": {
+                "address": f"{PREFIX}/{{factory}}/{{gateway}}/stored",
+                "description": "QoS 1, retained, from ingest: the numbers of the gateway's reports that are durable in the store.",
+                "parameters": {name: parameters[name] for name in ("factory", "gateway")},
+                "messages": {"stored": {"payload": msgspec.json.schema(StoredReports)["$defs"]["StoredReports"]}},
+            },
         },
         "operations": {
+            "receiveStored": {"action": "receive", "channel": {"$ref": "#/channels/stored"}},
             "publishHealth": {"action": "send", "channel": {"$ref": "#/channels/health"}},
             "publishState": {"action": "send", "channel": {"$ref": "#/channels/state"}},
             "publishStatus": {"action": "send", "channel": {"$ref": "#/channels/status"}},

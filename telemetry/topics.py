@@ -1,4 +1,4 @@
-"""The MQTT topics: `vrijloop/v1/<factory>/<machine>/state`, `vrijloop/v1/<factory>/<gateway>/status` and `…/<gateway>/health`."""
+"""The MQTT topics: `vrijloop/v1/<factory>/<machine>/state`, `vrijloop/v1/<factory>/<gateway>/status`, `…/<gateway>/health` and `…/<gateway>/stored`."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ def status_topic(factory: str, gateway: str) -> str:
 
 def health_topic(factory: str, gateway: str) -> str:
     return f"{PREFIX}/{factory}/{gateway}/health"
+
+
+def stored_topic(factory: str, gateway: str) -> str:
+    return f"{PREFIX}/{factory}/{gateway}/stored"
 
 
 def parse_gateway_topic(topic: str) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -44,36 +45,41 @@ def run_worker(config: Path, name: str, retire: bool) -> None:
     except ValidationError:
         raise UserError(f"{name!r} is not a valid worker name: use small letters, digits, `-` and `_`.") from None
     clock = SystemClock()
-    store = open_store(settings.store, settings.data_dir, clock, name, only_writes=True)
-    quarantine = Quarantine(settings.data_dir / f"quarantine-{name}.sqlite")
-    service = IngestService(settings.mqtt, store, quarantine, clock, name, shared=True)
-    if settings.metrics_port is not None:
-        registry = CollectorRegistry()
-        registry.register(service.collector())
-        try:
-            start_http_server(settings.metrics_port, settings.metrics_host, registry)
-        except OSError as error:
-            raise UserError(
-                f"{settings.metrics_host}:{settings.metrics_port} cannot be used for metrics ({error.strerror})."
-            ) from error
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    service.start()
-    health, points = IngestHealth(service, quarantine, name, clock), open_points(settings.store)
-    if points is not None:
-        health.start(points)
-    _log.info("Ingest worker %s is subscribed to %s.", name, settings.mqtt.address)
-    if retire:
-        if not service.retire():
+    with ExitStack() as parts:
+        # Closed on errors, too: an open DuckDB file would write its own complaint below the sentence that says what is wrong.
+        store = open_store(settings.store, settings.data_dir, clock, name, only_writes=True)
+        parts.callback(store.close)
+        quarantine = Quarantine(settings.data_dir / f"quarantine-{name}.sqlite")
+        parts.callback(quarantine.close)
+        service = IngestService(settings.mqtt, store, quarantine, clock, name, shared=True)
+        _serve_metrics(settings, service)
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        service.start()
+        health, points = IngestHealth(service, quarantine, name, clock), open_points(settings.store)
+        if points is not None:
+            parts.callback(points.close)
+            health.start(points)
+        parts.callback(health.stop)
+        _log.info("Ingest worker %s is subscribed to %s.", name, settings.mqtt.address)
+        if not retire:
+            stop.wait()
+            service.stop()
+        elif not service.retire():
             raise UserError(
                 f"worker {name} could not process all its messages; its session is kept and nothing is lost. Try again."
             )
-    else:
-        stop.wait()
-        service.stop()
-    health.stop()
-    quarantine.close()
-    store.close()
-    if points is not None:
-        points.close()
+
+
+def _serve_metrics(settings: WorkerSettings, service: IngestService) -> None:
+    if settings.metrics_port is None:
+        return
+    registry = CollectorRegistry()
+    registry.register(service.collector())
+    try:
+        start_http_server(settings.metrics_port, settings.metrics_host, registry)
+    except OSError as error:
+        raise UserError(
+            f"{settings.metrics_host}:{settings.metrics_port} cannot be used for metrics ({error.strerror})."
+        ) from error

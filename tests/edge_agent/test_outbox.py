@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent import outbox as outbox_module
-from edge_agent.outbox import Bounds, Outbox, QueuedReport
-from edge_agent.publisher import messages_of
+from edge_agent.messages import messages_of
+from edge_agent.outbox import Outbox, QueuedReport
+from edge_agent.outbox_file import Bounds
 from telemetry import MachineState, OperationMode, StateInterval, UserError, decode, encode
 from telemetry.message import StateReport, encode_bodies, interval_of_body, report_body
+from telemetry.stored_reports import StoredReports
 from tests.disks import disk_of, fill
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
@@ -44,8 +46,8 @@ def test_reports_keep_their_numbers_over_restarts(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.sqlite")
     outbox.append([("m1", interval(0)), ("m2", interval(0))])
     outbox.append([("m1", interval(1))])
-    outbox.remove(seqs(outbox.take(10)))
-    assert (outbox.depth(), outbox.last_seq()) == (0, 3)
+    outbox.acknowledge(seqs(outbox.take(10)), 1.0)
+    assert (outbox.depth(), outbox.unconfirmed(), outbox.last_seq()) == (0, 3, 3)
     outbox.close()
 
     again = Outbox(tmp_path / "outbox.sqlite")
@@ -73,14 +75,15 @@ def test_a_heartbeat_extends_the_waiting_report(outbox: Outbox) -> None:
     taken = outbox.take(10)
     assert seqs(taken) == [1]
     assert interval_of_body(taken[0].body).until == T0 + timedelta(minutes=99)
-    # What is under way stays as it is: its acknowledgement must not take the extension along.
+    # What was sent stays as it is: nobody could tell which form of it is stored.
+    outbox.give_back()
     outbox.append([("m1", interval(0, seconds=60 * 200))])
-    outbox.remove(seqs(taken))
+    outbox.acknowledge(seqs(taken), 1.0)
     rest = outbox.take(10)
     assert seqs(rest) == [2]
     assert interval_of_body(rest[0].body).until == T0 + timedelta(minutes=200)
     # And what has left is never extended.
-    outbox.remove(seqs(rest))
+    outbox.acknowledge(seqs(rest), 1.0)
     outbox.append([("m1", interval(0, seconds=60 * 201))])
     assert seqs(outbox.take(10)) == [3]
 
@@ -155,7 +158,7 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(small_disk: Path, caplog: p
     assert caplog.text.count("wait in memory") == 1
     assert outbox.depth() == 2_000
     taken = outbox.take(500)
-    outbox.remove(seqs(taken))  # the broker is there: sending goes on
+    outbox.acknowledge(seqs(taken), 1.0)  # the broker is there: sending goes on
     assert outbox.depth() == 1_500
     ballast.unlink()
     outbox.append([("m1", interval(2_000))])
@@ -197,7 +200,7 @@ def test_a_file_that_cannot_be_read_is_set_aside(tmp_path: Path, damage: str, ca
     again = Outbox(path)
     again.append([("m1", interval(5_000))])
     for _ in range(10):
-        again.remove(seqs(again.take(1_000)))
+        again.acknowledge(seqs(again.take(1_000)), 1.0)
     again.append([("m1", interval(5_001))])
     assert again.take(1)[0].seq == again.last_seq() > 1
     again.close()
@@ -263,11 +266,11 @@ def test_committed_reports_are_on_disk(tmp_path: Path) -> None:
 
 
 def test_a_commit_outlives_a_power_cut(outbox: Outbox) -> None:
-    """SQLite flushes to the disk before a commit returns (`synchronous` FULL, 2); only a deletion need not wait for that."""
+    """SQLite flushes to the disk before a commit returns (`synchronous` FULL, 2); only what has arrived need not wait for that."""
     flushed = "PRAGMA synchronous"
     outbox.append([("m1", interval(0))])
     assert outbox._file._connection.execute(flushed).fetchone() == (2,)
-    outbox._file.delete([1])
+    outbox.acknowledge([1], 1.0)
     assert outbox._file._connection.execute(flushed).fetchone() == (2,)
 
 
@@ -277,3 +280,81 @@ def test_the_current_state_is_retained_and_a_backlog_is_not() -> None:
     retained = {message.retain: message.payload for message in messages_of(queued, "gw-1")}
     assert b'"seq":2' in retained[True]
     assert b'"seq":1' in retained[False]
+
+
+def told(*ranges: tuple[int, int]) -> StoredReports:
+    return StoredReports(ranges)
+
+
+def test_what_the_broker_lost_is_taken_again_as_backlog(outbox: Outbox) -> None:
+    outbox.append([("m1", interval(minute)) for minute in range(5)])
+    outbox.acknowledge(seqs(outbox.take(10)), 0.0)
+    outbox.append([("m1", interval(5))])
+    outbox.acknowledge(seqs(outbox.take(10)), 60.0)
+    assert (outbox.depth(), outbox.unconfirmed()) == (0, 6)
+    outbox.tell(told((1, 2), (6, 6)), 61.0)
+    assert (outbox.depth(), outbox.unconfirmed()) == (3, 0)
+    taken = outbox.take(10)
+    assert [(one.seq, one.live) for one in taken] == [(3, False), (4, False), (5, False)], (
+        "never retained over what is newer"
+    )
+
+
+def test_where_each_report_is_outlives_a_restart(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox.append([("m1", interval(minute)) for minute in range(5)])
+    outbox.acknowledge(seqs(outbox.take(4)), 0.0)
+    outbox.tell(told((1, 2)), 1.0)
+    outbox.close()
+    again = Outbox(tmp_path / "outbox.sqlite")
+    assert (again.depth(), again.unconfirmed()) == (1, 2)
+    assert not again.never_told
+    assert seqs(again.take(10)) == [5]
+    again.close()
+
+
+def test_what_is_stored_is_kept_for_a_time_and_a_size(tmp_path: Path) -> None:
+    bounds = Bounds(max_bytes=10_000_000, keep_bytes=400_000, keep=timedelta(minutes=2_000))
+    outbox = Outbox(tmp_path / "outbox.sqlite", bounds)
+    for start in range(0, 3_000, 500):
+        outbox.append([("m1", interval(minute)) for minute in range(start, start + 500)])
+        outbox.acknowledge(seqs(outbox.take(5_000)), 0.0)
+        outbox.tell(told((1, outbox.last_seq())), 1.0)
+    outbox.append([("m1", interval(minute)) for minute in range(3_000, 3_500)])
+    assert outbox.depth() == 500, "what waits is not touched"
+    assert (outbox.dropped_superseded, outbox.dropped_oldest) == (0, 0)
+    outbox.tell(StoredReports(()), 2.0)  # an empty store: what is kept is all that can be sent again
+    kept = outbox.unconfirmed()
+    assert 500 < kept < 2_000
+    outbox.close()
+
+
+def test_at_the_limit_what_is_stored_goes_first(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.sqlite", Bounds(max_bytes=1_000_000))
+    outbox.append([("m1", interval(minute)) for minute in range(2_000)])
+    outbox.acknowledge(seqs(outbox.take(5_000)), 0.0)
+    outbox.tell(told((1, 2_000)), 1.0)
+    for start in range(2_000, 5_000, 500):
+        outbox.append([("m1", interval(minute)) for minute in range(start, start + 500)])
+    assert (outbox.dropped_superseded, outbox.dropped_oldest) == (0, 0)
+    assert outbox.depth() == 3_000
+    outbox.close()
+
+
+def test_a_gateway_whose_disk_was_lost_continues_after_what_the_store_has(
+    outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Otherwise its first reports would be taken for those that the store has already, and would be lost without a word."""
+    outbox.append([("m1", interval(minute)) for minute in range(3)])
+    assert outbox.never_told
+    outbox.acknowledge(seqs(outbox.take(1)), 0.0)  # sent before it was known
+    outbox.tell(told((1, 1_000)), 1.0)
+    assert "younger than this gateway" in caplog.text
+    taken = outbox.take(10)
+    assert sorted(seqs(taken)) == [1_001, 1_002, 1_003]
+    assert [interval_of_body(one.body) for one in sorted(taken, key=lambda one: one.seq)] == [interval(0), interval(1), interval(2)]  # fmt: skip
+    outbox.append([("m1", interval(3))])
+    assert outbox.last_seq() == 1_004
+    outbox.acknowledge(seqs(taken), 2.0)
+    outbox.tell(told((1, 1_003)), 3.0)
+    assert (outbox.depth(), outbox.unconfirmed()) == (1, 0)

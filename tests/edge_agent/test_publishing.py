@@ -20,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge_agent.agent import Agent
 from edge_agent.configuration import AgentSettings
 from edge_agent.outbox import Outbox
-from edge_agent.publisher import MAX_RESENT_BYTES, Message, Publisher, RecentDeliveries
+from edge_agent.publisher import Publisher
 from simulators.modbus_server import MeterServer, plc
 from stores import SequenceRanges
 from telemetry import MachineState, StateInterval, StateMessage, SystemClock, decode, load_settings
@@ -153,36 +153,96 @@ async def test_what_the_broker_may_not_take_stays_in_the_outbox(
     await asyncio.to_thread(broker.stop)
 
 
-async def test_reports_wait_until_somebody_has_subscribed(
-    broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.servers
+async def test_a_broker_that_does_not_let_the_agent_hear_what_is_stored_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What nobody has subscribed to, a broker acknowledges and throws away; after its restart, also what had been delivered lately."""
-    monkeypatch.setattr("edge_agent.publisher._NO_SUBSCRIBER_RETRY_S", 0.2)
+    """The access list of an installation of an older version. Reports go on; what was sent is kept for a while."""
+    rights = tmp_path / "acl"
+    rights.write_text("topic write vrijloop/#\ntopic read vrijloop/v1/+/+/state\ntopic read vrijloop/v1/+/+/status\n")
+    broker = Mosquitto(tmp_path, extra=f"acl_file {rights}\n")
+    await asyncio.to_thread(broker.start)
+    listener = Listener(broker.port)
     outbox, committed = Outbox(tmp_path / "outbox.sqlite"), asyncio.Event()
     publisher = Publisher(BrokerSettings(url=broker.url), "genk", "gw-1", outbox, committed)
     commit(outbox, committed, 700)
     running = asyncio.create_task(publisher.run())
-    await until(lambda: not publisher.subscribed)
-    assert outbox.depth() == 700
-    listener = Listener(broker.port)
-    await until(lambda: outbox.depth() == 0)
     await until(lambda: listener.sequences().ranges == [(1, 700)])
-    assert publisher.subscribed
-    assert caplog.text.count("nobody there takes reports") == 1
-    listener.close()
-    listener.messages.clear()
-
-    await asyncio.to_thread(broker.kill)
-    (broker.folder / "mosquitto.db").unlink(missing_ok=True)
-    await asyncio.to_thread(broker.start)
-    await until(lambda: not publisher.subscribed)
-    commit(outbox, committed, 1)
-    again = Listener(broker.port)
-    await until(lambda: again.sequences().ranges == [(1, 701)])
-    again.close()
+    await until(lambda: outbox.depth() == 0)
+    assert outbox.unconfirmed() == 700
     publisher.stop()
     await running
     outbox.close()
+    listener.close()
+    await asyncio.to_thread(broker.stop)
+
+
+async def test_an_older_server_that_tells_nothing_is_said_once(
+    broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.publisher._UNCONFIRMED_S", 0.0)
+    listener = Listener(broker.port)
+    outbox, committed = Outbox(tmp_path / "outbox.sqlite"), asyncio.Event()
+    publisher = Publisher(BrokerSettings(url=broker.url), "genk", "gw-1", outbox, committed)
+    running = asyncio.create_task(publisher.run())
+    for count in range(100, 400, 100):
+        commit(outbox, committed, 100)
+        await until(lambda count=count: listener.sequences().count == count)  # type: ignore[misc]
+        await until(lambda: outbox.depth() == 0)
+    assert caplog.text.count("no server tells that it has stored them") == 1
+    assert not publisher.confirmed
+    assert not publisher.held_up, "nothing waits for it"
+    publisher.stop()
+    await running
+    outbox.close()
+    listener.close()
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("protocol", "limit"),
+    [
+        ("5", "max_packet_size 8000"), ("3.1.1", "max_packet_size 8000"), ("5", "message_size_limit 6000"),
+        ("5", "max_inflight_messages 5"),
+    ],
+)  # fmt: skip
+async def test_a_broker_with_narrow_limits_gets_the_whole_backlog(tmp_path: Path, protocol: str, limit: str) -> None:
+    """As rumqttd and Moquette (8 to 10 kB a message) and HiveMQ (10 messages under way) are delivered."""
+    broker = Mosquitto(tmp_path, extra=f"{limit}\n")
+    await asyncio.to_thread(broker.start)
+    listener = Listener(broker.port)
+    outbox, committed = Outbox(tmp_path / "outbox.sqlite"), asyncio.Event()
+    settings = BrokerSettings.model_validate({"url": broker.url, "protocol": protocol})
+    publisher = Publisher(settings, "genk", "gw-1", outbox, committed)
+    commit(outbox, committed, 3_000)
+    now = SystemClock().now()
+    outbox.append([(f"m{number}", StateInterval(MachineState.EXECUTING, now, now)) for number in range(2, 60)])
+    running = asyncio.create_task(publisher.run())
+    await until(lambda: listener.sequences().ranges == [(1, 3_058)])
+    await until(lambda: outbox.depth() == 0)
+    publisher.stop()
+    await running
+    outbox.close()
+    listener.close()
+    await asyncio.to_thread(broker.stop)
+
+
+async def test_two_agents_with_one_name_are_said_and_do_not_fight(
+    broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    publishers, running, boxes = [], [], []
+    for number in range(2):
+        outbox = Outbox(tmp_path / f"outbox-{number}.sqlite")
+        publisher = Publisher(BrokerSettings(url=broker.url), "genk", "gw-1", outbox, asyncio.Event())
+        running.append(asyncio.create_task(publisher.run()))
+        await until(lambda publisher=publisher: publisher.connected)  # type: ignore[misc]
+        publishers.append(publisher)
+        boxes.append(outbox)
+    await until(lambda: "Is another agent with the name 'gw-1' connected?" in caplog.text)
+    for publisher, task, outbox in zip(publishers, running, boxes, strict=True):
+        publisher.stop()
+        await task
+        outbox.close()
 
 
 def agent_config(folder: Path, broker: Mosquitto, port: int) -> Path:
@@ -195,15 +255,16 @@ def agent_config(folder: Path, broker: Mosquitto, port: int) -> Path:
     return path
 
 
-async def test_an_agent_to_whom_nobody_listens_stops_at_once(
+async def test_an_agent_without_a_broker_stops_at_once(
     broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it has to say waits in the outbox, and not the technician who starts it again."""
     monkeypatch.setattr("edge_agent.agent._DRAIN_ON_STOP_S", 3600)
     configured = load_settings(agent_config(tmp_path, broker, free_port()), AgentSettings)
+    await asyncio.to_thread(broker.stop)
     agent, stop = Agent(configured, SystemClock()), asyncio.Event()
     running = asyncio.create_task(agent.run(stop))
-    await until(lambda: agent.publisher.held_up)
+    await until(lambda: agent.publisher.held_up and agent.outbox.depth() > 0)
     stop.set()
     await running
     kept = Outbox(tmp_path / "agent" / "outbox.sqlite")
@@ -249,17 +310,3 @@ async def test_an_agent_killed_again_and_again_loses_nothing(broker: Mosquitto, 
     assert all(earlier.since <= later.since for earlier, later in itertools.pairwise(known))
     assert all(one.until - one.since < timedelta(minutes=5) for one in known)
     listener.close()
-
-
-def test_what_was_delivered_lately_is_bounded_by_time_and_size() -> None:
-    lately = RecentDeliveries(60.0)
-    lately.add([Message("m1", b"old", True)], 0.0)
-    lately.add([Message("m1", b"new", True)], 50.0)
-    assert [(one.payload, one.retain) for one in lately.messages()] == [(b"old", False), (b"new", False)]
-    lately.add([Message("m1", b"newest", True)], 70.0)
-    assert [one.payload for one in lately.messages()] == [b"new", b"newest"]
-    lately.add([Message("m1", b"x" * (MAX_RESENT_BYTES - 8), True)], 71.0)
-    assert [len(one.payload) for one in lately.messages()] == [6, MAX_RESENT_BYTES - 8]
-    nothing = RecentDeliveries(0.0)
-    nothing.add([Message("m1", b"x", True)], 1.0)
-    assert nothing.messages() == []

@@ -284,17 +284,17 @@ def test_an_agent_without_a_status_socket_still_reports(tmp_path: Path, broker: 
 def test_status_metrics_and_health(agent: RunningAgent) -> None:
     wait_for(lambda: agent.states() == {"m1": "executing", "m2": "executing"}, "both machines")
     wait_for(lambda: bool(agent.status()["broker"]["connected"]), "the broker")
-    wait_for(lambda: not agent.status()["broker"]["subscribed"], "the broker to say that nobody is there")
+    wait_for(lambda: agent.status()["outbox"]["unconfirmed"] > 0, "reports that no server has stored")
     told = invoke("status", "-c", agent.config)
     assert "executing" in told
-    assert "No server has subscribed to the reports" in told
+    assert "sent and not yet known to be stored" in told
     code, metrics = agent.get("/metrics")
     assert code == 200
     for line in (
         'vrijloop_agent_machine_in_contact{machine="m1"} 1.0',
         'vrijloop_agent_machine_state{machine="m2",state="executing"} 1.0',
         "vrijloop_agent_broker_connected 1.0",
-        "vrijloop_agent_broker_subscribed 0.0",
+        "vrijloop_agent_server_confirms 1.0",
         "vrijloop_agent_outbox_dropped_oldest 0.0",
     ):
         assert line in metrics

@@ -29,6 +29,7 @@ from stores.duckdb_store import DuckDBStateStore
 from stores.influxdb_store import InfluxDBStateStore
 from telemetry import MachineState, StateInterval
 from telemetry.broker import BrokerSettings
+from telemetry.ranges import difference
 from tests.servers import NO_AUTHORITIES, InfluxServer, Mosquitto, create_influx_database, free_port
 
 ROUNDS = int(os.environ.get("VRIJLOOP_KILL_ROUNDS", "5"))
@@ -182,10 +183,16 @@ class Load:
         self._committed.set()
 
     async def finish(self) -> int:
-        """Stop producing and wait until all is delivered; returns the last number."""
+        """Produce little, as machines confirm their states, until all that was sent before is known to be stored; returns the last number."""
+        self.pace = 0.5
+        before = self.outbox.last_seq()
+        await until(lambda: self._stored_up_to(before), "the outbox to learn that its reports are stored")
         self._going.cancel()
-        await until(lambda: self.outbox.depth() == 0, "the outbox to empty")
+        await until(lambda: self.outbox.depth() == self.outbox.unconfirmed() == 0, "the last reports to be stored")
         return self.outbox.last_seq()
+
+    def _stored_up_to(self, seq: int) -> bool:
+        return difference([(1, seq)], self.outbox.stored) == []
 
     async def close(self) -> None:
         self._going.cancel()

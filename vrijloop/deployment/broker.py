@@ -48,6 +48,8 @@ def access_list(factory: str, gateways: Sequence[str]) -> str:
         "topic readwrite vrijloop/v1/+/+/state",
         "topic read vrijloop/v1/+/+/status",
         "topic read vrijloop/v1/+/+/health",
+        "# and tells gateways what is stored",
+        "topic write vrijloop/v1/+/+/stored",
     ]
     for gateway in gateways:
         lines += [
@@ -56,6 +58,7 @@ def access_list(factory: str, gateways: Sequence[str]) -> str:
             f"topic write vrijloop/v1/{factory}/+/state",
             f"topic write vrijloop/v1/{factory}/{gateway}/status",
             f"topic write vrijloop/v1/{factory}/{gateway}/health",
+            f"topic read vrijloop/v1/{factory}/{gateway}/stored",
         ]
     return "\n".join(lines) + "\n"
 

@@ -1,0 +1,141 @@
+"""Where each report is: waiting, acknowledged by the broker, or in the store. Pure decisions over ranges of sequence numbers.
+
+waiting ─▶ acknowledged by the broker ─▶ told by ingest to be stored
+   ▲                  │
+   └── lost: what was sent later is stored, and this is not
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from telemetry.ranges import Range, Ranges, difference, intersection, ranges_of, union
+from telemetry.stored_reports import StoredReports
+
+OVERTAKEN_S = 10.0
+"""A report is lost if one that the broker acknowledged so much later is stored and it is not: several workers store at different speeds."""
+LONGEST_OVERTAKEN_S = 640.0
+"""Each repetition doubles the time above, up to this one: a worker with a long queue is not sent the same thing again and again."""
+WITHDRAWN_S = 60.0
+"""What was stored and no longer is, is believed to be lost after this time: workers learn of each other's reports within 15 s."""
+RECENT_S = 60.0
+"""After a lost connection, what was acknowledged in the last so many seconds is sent again unless it is stored: a broker that was killed forgets it."""
+_JOINED_S = 1.0
+_MAX_GROUPS = 200
+
+
+@dataclass(slots=True)
+class _Group:
+    """Reports acknowledged at about the same time. `wait`: how much later another one must have been sent for these to be lost."""
+
+    at: float
+    ranges: list[Range]
+    wait: float
+
+
+@dataclass(slots=True)
+class Delivery:
+    """Times are monotonic seconds. What is neither in `stored` nor in `acknowledged` waits to be sent."""
+
+    stored: list[Range] = field(default_factory=list)
+    told_at: float | None = None
+    """When ingest last told what is stored; None before the first time."""
+    lost_again: bool = False
+    """Whether something that ingest's last word shows to be lost had been lost before."""
+    _groups: list[_Group] = field(default_factory=list)
+    _repeated: list[_Group] = field(default_factory=list)
+
+    @property
+    def acknowledged(self) -> list[Range]:
+        """What the broker has, and the store as far as known not."""
+        return union(*(group.ranges for group in self._groups))
+
+    @property
+    def sent(self) -> list[Range]:
+        """What need not be sent."""
+        return union(self.stored, *(group.ranges for group in self._groups))
+
+    def acknowledge(self, seqs: Iterable[int], now: float) -> None:
+        """The broker has acknowledged these."""
+        fresh = difference(ranges_of(seqs), self.sent)
+        repeated = [group for group in self._repeated if intersection(group.ranges, fresh)]
+        for group in repeated:
+            again = intersection(group.ranges, fresh)
+            fresh = difference(fresh, again)
+            group.ranges = difference(group.ranges, again)
+            self._add(_Group(now, again, min(2 * group.wait, LONGEST_OVERTAKEN_S)))
+        self._repeated = [group for group in self._repeated if group.ranges]
+        if fresh:
+            self._add(_Group(now, fresh, OVERTAKEN_S))
+
+    def _add(self, new: _Group) -> None:
+        for group in reversed(self._groups[-4:]):
+            if group.wait == new.wait and new.at - group.at < _JOINED_S:
+                group.ranges = union(group.ranges, new.ranges)
+                return
+        self._groups.append(new)
+        if len(self._groups) > _MAX_GROUPS:  # after a long time without a word from ingest
+            first, second = self._groups[:2]
+            joined = _Group(second.at, union(first.ranges, second.ranges), max(first.wait, second.wait))
+            self._groups[:2] = [joined]
+
+    def tell(self, told: StoredReports, now: float) -> list[Range]:
+        """Ingest has told what is stored. Returns what is lost and waits again."""
+        self.told_at = now
+        unspoken = [(1, told.since - 1)] if told.since > 1 else []
+        stored = union(intersection(self.stored, unspoken), told.ranges)
+        withdrawn = difference(self.stored, stored)
+        self.stored = stored
+        proof = max((group.at for group in self._groups if intersection(group.ranges, told.ranges)), default=None)
+        lost: list[Range] = []
+        self.lost_again = False
+        for group in self._groups:
+            group.ranges = difference(group.ranges, told.ranges)
+            if proof is not None and group.at + group.wait <= proof:
+                gone = difference(group.ranges, unspoken)
+                group.ranges = difference(group.ranges, gone)
+                lost = union(lost, gone)
+                self.lost_again |= bool(gone) and group.wait > OVERTAKEN_S and group.wait != WITHDRAWN_S
+                self._repeated.append(_Group(group.at, gone, group.wait))
+        self._groups = [group for group in self._groups if group.ranges]
+        for group in self._repeated:
+            group.ranges = difference(group.ranges, told.ranges)
+        self._repeated = [group for group in self._repeated if group.ranges]
+        if withdrawn:
+            self._groups.append(_Group(now, withdrawn, WITHDRAWN_S))
+        return lost
+
+    def reconnect(self, lost_at: float) -> list[Range]:
+        """The connection is there again. Returns what may have been lost with the broker and waits again.
+
+        Nothing, if ingest was silent before the loss: the reports then wait in the broker, and the next ones will show whether they still do.
+        """
+        if self.told_at is None or self.told_at < lost_at - RECENT_S:
+            return []
+        recent = [group for group in self._groups if group.at > lost_at - RECENT_S and group.wait != WITHDRAWN_S]
+        self._groups = [group for group in self._groups if group not in recent]
+        return union(*(group.ranges for group in recent))
+
+    def to_json(self) -> tuple[str, str]:
+        """`stored` and `acknowledged`, as written to the outbox file."""
+        return json.dumps(self.stored, separators=(",", ":")), json.dumps(self.acknowledged, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, stored: str, acknowledged: str) -> Delivery:
+        """Of an earlier run, which acknowledged before everything of this one."""
+        made = cls(_ranges(stored))
+        groups = _ranges(acknowledged)
+        if groups:
+            made._groups.append(_Group(float("-inf"), groups, OVERTAKEN_S))
+        return made
+
+
+def _ranges(text: str) -> list[Range]:
+    return [(int(first), int(last)) for first, last in json.loads(text)]
+
+
+def highest(ranges: Ranges) -> int:
+    """The highest number in them; 0 if there is none."""
+    return ranges[-1][1] if ranges else 0

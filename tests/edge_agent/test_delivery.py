@@ -1,0 +1,171 @@
+"""Where a report is on its way to the store, and which ones are sent again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.delivery import LONGEST_OVERTAKEN_S, OVERTAKEN_S, RECENT_S, WITHDRAWN_S, Delivery
+from telemetry.ranges import Range, ranges_of
+from telemetry.stored_reports import StoredReports
+
+
+def told(*ranges: Range, since: int = 1) -> StoredReports:
+    return StoredReports(ranges, since)
+
+
+def test_what_is_stored_is_no_longer_on_its_way() -> None:
+    delivery = Delivery()
+    delivery.acknowledge([1, 2, 3], 0.0)
+    assert (delivery.acknowledged, delivery.stored) == ([(1, 3)], [])
+    assert delivery.tell(told((1, 2)), 1.0) == []
+    assert (delivery.acknowledged, delivery.stored, delivery.sent) == ([(3, 3)], [(1, 2)], [(1, 3)])
+
+
+def test_what_is_overtaken_for_long_is_lost() -> None:
+    delivery = Delivery()
+    delivery.acknowledge([1, 2, 3], 0.0)
+    delivery.acknowledge([4], OVERTAKEN_S - 1)
+    assert delivery.tell(told((1, 1), (4, 4)), 20.0) == [], "another worker may have it still"
+    delivery.acknowledge([5], OVERTAKEN_S + 1)
+    assert delivery.tell(told((1, 1), (4, 5)), 21.0) == [(2, 3)]
+    assert delivery.sent == [(1, 1), (4, 5)]
+
+
+def test_silence_proves_nothing() -> None:
+    """While ingest is away, what was sent waits in the broker, and is not sent there once more."""
+    delivery = Delivery()
+    delivery.acknowledge([1], 0.0)
+    delivery.tell(told((1, 1)), 1.0)
+    delivery.acknowledge(range(2, 100), 2.0)
+    delivery.acknowledge(range(100, 200), 10_000.0)
+    assert delivery.tell(told((1, 1)), 20_000.0) == []
+    assert delivery.tell(told((1, 50)), 20_001.0) == [], "it is being caught up in order"
+    assert delivery.tell(told((1, 50), (150, 199)), 20_002.0) == [(51, 99)]
+
+
+def test_each_repetition_waits_twice_as_long() -> None:
+    delivery, now, seq = Delivery(), 0.0, 10
+    waits = []
+    for _ in range(9):
+        delivery.acknowledge([1], now)
+        sent = now
+        while True:
+            now, seq = now + 1.0, seq + 1
+            delivery.acknowledge([seq], now)
+            if delivery.tell(told((10, seq)), now):
+                waits.append(now - sent)
+                break
+    assert waits == [10, 20, 40, 80, 160, 320, 640, 640, 640]
+    assert waits[-1] == LONGEST_OVERTAKEN_S
+
+
+def test_a_store_restored_from_yesterdays_backup_gets_the_day_again() -> None:
+    delivery = Delivery()
+    delivery.acknowledge(range(1, 101), 0.0)
+    delivery.tell(told((1, 100)), 1.0)
+    assert delivery.tell(told((1, 40)), 50.0) == []
+    assert delivery.acknowledged == [(41, 100)], "another worker may know more"
+    delivery.acknowledge([101], 50.0 + WITHDRAWN_S)
+    assert delivery.tell(told((1, 40), (101, 101)), 51.0 + WITHDRAWN_S) == [(41, 100)]
+
+
+def test_workers_that_know_different_parts_withdraw_nothing() -> None:
+    delivery = Delivery()
+    delivery.acknowledge(range(1, 101), 0.0)
+    now = 1.0
+    for round_ in range(200):
+        delivery.acknowledge([101 + round_], now)
+        parts = ((1, 60),) if round_ % 2 else ((61, 101 + round_),)
+        assert delivery.tell(told(*parts), now) == []
+        now += 1.0
+
+
+def test_nothing_is_lost_of_which_nothing_is_said() -> None:
+    delivery = Delivery()
+    delivery.acknowledge([1, 2, 7], 0.0)
+    delivery.acknowledge([9], 100.0)
+    assert delivery.tell(told((9, 9), since=5), 101.0) == [(7, 7)]
+    assert delivery.acknowledged == [(1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("told_at", "acknowledged_at", "again"),
+    [(95.0, 99.0, [(2, 2)]), (95.0, 100.0 - RECENT_S - 1, []), (100.0 - RECENT_S - 1, 99.0, [])],
+)
+def test_after_a_lost_connection_what_is_recent_is_sent_again(
+    told_at: float, acknowledged_at: float, again: list[Range]
+) -> None:
+    delivery = Delivery()
+    delivery.acknowledge([1], 0.0)
+    delivery.acknowledge([2], acknowledged_at)
+    delivery.tell(told((1, 1)), told_at)
+    assert delivery.reconnect(100.0) == again
+
+
+def test_it_outlives_a_restart() -> None:
+    delivery = Delivery()
+    delivery.acknowledge(range(1, 10), 0.0)
+    delivery.tell(told((1, 5)), 1.0)
+    again = Delivery.from_json(*delivery.to_json())
+    assert (again.stored, again.acknowledged, again.told_at) == ([(1, 5)], [(6, 9)], None)
+    again.acknowledge([10], 0.0)
+    assert again.tell(told((1, 5), (10, 10)), 1.0) == [(6, 9)], "what an earlier run had sent is older than anything"
+
+
+@dataclass
+class World:
+    """An agent, a broker that may lose what it has, and a store that may lose its newest part. Time passes by itself."""
+
+    delivery: Delivery = field(default_factory=Delivery)
+    now: float = 0.0
+    last: int = 0
+    broker: list[int] = field(default_factory=list)
+    stored: set[int] = field(default_factory=set)
+
+    def send(self) -> None:
+        waiting = [seq for seq in range(1, self.last + 1) if seq not in as_set(self.delivery.sent)]
+        self.broker += waiting
+        self.delivery.acknowledge(waiting, self.now)
+
+    def report(self, some: int) -> None:
+        self.last += some
+        self.send()
+
+    def store(self, some: int) -> None:
+        self.stored |= set(self.broker[:some])
+        self.broker = self.broker[some:]
+        self.delivery.tell(StoredReports.of(ranges_of(self.stored)), self.now)
+
+
+def as_set(ranges: list[Range]) -> set[int]:
+    return {number for first, last in ranges for number in range(first, last + 1)}
+
+
+@given(st.lists(st.tuples(st.sampled_from(["report", "store", "forget", "restore", "restart"]), st.integers(1, 30), st.floats(0, 40)), max_size=30))  # fmt: skip
+def test_whatever_is_lost_everything_is_stored_in_the_end(steps: list[tuple[str, int, float]]) -> None:
+    """As long as there are reports: each machine confirms its state every minute."""
+    world = World()
+    for what, some, seconds in steps:
+        world.now += seconds
+        if what == "report":
+            world.report(some)
+        elif what == "store":
+            world.store(some)
+        elif what == "forget":
+            world.broker = world.broker[some:]
+        elif what == "restore":
+            world.stored = {seq for seq in world.stored if seq <= some}
+        else:
+            world.delivery = Delivery.from_json(*world.delivery.to_json())
+    for _ in range(40):
+        world.now += 60.0
+        world.report(1)
+        world.store(10_000)
+        world.send()
+    world.store(10_000)
+    assert world.stored == set(range(1, world.last + 1))
+    assert world.delivery.stored == ranges_of(world.stored)
