@@ -73,7 +73,7 @@ def _by_script(page: PageRequest) -> bool:
 
 def listing_page(page: PageRequest, template: str, status: int = 200, notice: str | None = None) -> HTMLResponse:
     """The list or the week, with the problems of the search form."""
-    asked = fields_of(page)
+    asked = fields_of(page, of_machines=True)
     wish, problems = wish_of_form(asked)
     week, sort = asked.get("view") == "week", _sort_of(asked.get("sort"))
     first_day = _first_day(page, asked.get("week"))

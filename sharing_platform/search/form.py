@@ -11,6 +11,7 @@ from starlette.datastructures import QueryParams
 from sharing_platform.geography import place_named
 from sharing_platform.organisations.dependencies import PageRequest
 from sharing_platform.pages import decimal_point, split_lines
+from sharing_platform.search.axes import axes_named
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.phrases import understand
 
@@ -18,14 +19,20 @@ _LEADING = {"last_day": "day", "within_km": "near"}
 """Fields that belong to another: where that one is filled in, words do not fill in these."""
 
 
-def fields_of(page: PageRequest) -> QueryParams:
-    """The query string, with what its words say of hours, days, places and prices in the fields that are there for them. What is filled in there stays."""
+def fields_of(page: PageRequest, of_machines: bool = False) -> QueryParams:
+    """The query string, with what its words say of hours, days, places and prices in the fields that are there for them, and `of_machines` also of axes.
+    What is filled in there stays."""
     asked = page.request.query_params
     today = page.now.astimezone(ZoneInfo(page.context.zone)).date()
     found = understand(asked.get("q", ""), today, lambda name: place_named(name) is not None)
-    new = {name: value for name, value in found.fields.items() if not asked.get(_LEADING.get(name, name))}
+    words, fields = found.words, dict(found.fields)
+    if of_machines and not asked.get("axes"):
+        axes, words = axes_named(words)
+        if axes is not None:
+            fields["axes"] = str(axes)
+    new = {name: value for name, value in fields.items() if not asked.get(_LEADING.get(name, name))}
     kept = [(name, value) for name, value in asked.multi_items() if name not in {"q", *new}]
-    return QueryParams([*([("q", found.words)] if found.words else []), *kept, *new.items()])
+    return QueryParams([*([("q", words)] if words else []), *kept, *new.items()])
 
 
 def wish_of_form(asked: QueryParams) -> tuple[Wish, dict[str, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sharing_platform.errors import InvalidError
 from sharing_platform.geography import distance_km, place_named
+from sharing_platform.search.axes import axes_named
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.text import phrase_stems, query_stems, text_stems
@@ -45,7 +46,8 @@ class Ranking:
 @dataclass(frozen=True)
 class SearchDocument:
     """What can be found of a machine or listing. `stems`: of all its texts; `process_stems`: of its processes, or of its title if it
-    names none; `place`: the name of its place, `at`: latitude and longitude. `coarse`: those are of the surroundings alone."""
+    names none; `axes`: as described, else as its title or model says; `place`: the name of its place, `at`: latitude and longitude. `coarse`: those are of the
+    surroundings alone."""
 
     title: str
     process: str
@@ -55,6 +57,7 @@ class SearchDocument:
     place: str = ""
     at: Degrees | None = None
     coarse: bool = False
+    axes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -127,11 +130,11 @@ def document_of(
         *details.materials,
         *details.certificates,
     )
-    axes = [f"{details.axes}-axis"] if details.axes else []
-    stems = text_stems(title, process, *described, *names, *axes, *texts)
+    axes = details.axes or axes_named(title)[0] or axes_named(details.model)[0]
+    stems = text_stems(title, process, *described, *names, *([f"{axes}-axis"] if axes else []), *texts)
     own = (details.latitude, details.longitude)
     degrees = (own[0], own[1]) if own[0] is not None and own[1] is not None else at
-    return SearchDocument(title, process, stems, processes, details, details.place or place, degrees, coarse)
+    return SearchDocument(title, process, stems, processes, details, details.place or place, degrees, coarse, axes)
 
 
 def rank(wanted: PreparedCriteria, document: SearchDocument) -> Ranking | None:
@@ -243,7 +246,7 @@ def _size(sides: Sequence[float]) -> str:
 
 
 def _axes(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
-    return _at_least(wanted.wish.axes, document.details.axes, "axes")
+    return _at_least(wanted.wish.axes, document.axes, "axes")
 
 
 def _load(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:

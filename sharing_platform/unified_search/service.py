@@ -15,6 +15,7 @@ from sharing_platform.machines.machine_results import machines_in_order
 from sharing_platform.machines.offer_order import OfferResults, RankedOffer
 from sharing_platform.machines.offer_search import find_offers
 from sharing_platform.occupancy import Occupancy
+from sharing_platform.search.axes import axes_named
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.product_words import processes_named
 from sharing_platform.search.ranking import PreparedCriteria, prepare_criteria
@@ -53,10 +54,16 @@ def search_everything(searched: Searched, wish: Wish, shown: int = SHOWN) -> Sea
     process = named[0] if named else None
     loose = prepare_criteria(wish.model_copy(update={"words": "", "process": process})) if process else None
     return SearchResults(
-        machines=_machines(searched, strict, loose, shown),
+        machines=_machines(searched, prepare_criteria(_of_machines(wish)), loose, shown),
         **_listings(searched, strict, loose, shown),
         notices=_notices(searched, strict, loose, shown),
     )
+
+
+def _of_machines(wish: Wish) -> Wish:
+    """As the list of machines reads the words: it has a filter for axes."""
+    axes, words = axes_named(wish.words)
+    return wish if axes is None or wish.axes is not None else wish.model_copy(update={"words": words, "axes": axes})
 
 
 def best_machines(searched: Searched, criteria: PreparedCriteria, limit: int) -> tuple[list[RankedOffer], bool]:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sharing_platform.geography import place_named
+from sharing_platform.search.axes import axes_named
 from sharing_platform.search.phrases import understand
 from tests.sharing_platform.conftest import Platform
 
@@ -66,6 +67,22 @@ def test_what_is_written_is_understood(written: str, words: str, fields: dict[st
     found = understand(written, TODAY, lambda name: place_named(name) is not None)
     assert found.words == words
     assert found.fields == fields
+
+
+@pytest.mark.parametrize(
+    ("written", "axes", "words"),
+    [
+        ("5-assig frezen", 5, "frezen"), ("5-assige freesmachine", 5, "freesmachine"), ("frezen op een vijfasser", 5, "frezen op een"), ("5-as frezen", 5, "frezen"),
+        ("frezen 4 assen", 4, "frezen"), ("fraisage 5 axes aluminium", 5, "fraisage aluminium"), ("fraisage cinq axes", 5, "fraisage"), ("5 axes", 5, ""),
+        ("five-axis milling", 5, "milling"), ("3 axis mill", 3, "mill"), ("5-Achs Fräsen", 5, "Fräsen"), ("fünfachsige Fräsmaschine", 5, "Fräsmaschine"), ("4-achsig", 4, ""),
+        # What only looks like it stays.
+        ("10 assen draaien", None, "10 assen draaien"), ("8 assen draaien", None, "8 assen draaien"), ("gat in as boren", None, "gat in as boren"),
+        ("assen slijpen", None, "assen slijpen"), ("3-assig of 5-assig", None, "3-assig of 5-assig"), ("1,5 axes", None, "1,5 axes"), ("M5 assen", None, "M5 assen"),
+        ("5 assistenten", None, "5 assistenten"), ("frezen", None, "frezen"), ("", None, ""),
+    ],
+)  # fmt: skip
+def test_axes_are_understood(written: str, axes: int | None, words: str) -> None:
+    assert axes_named(written) == (axes, words)
 
 
 @given(
@@ -128,5 +145,20 @@ def test_a_sentence_fills_the_filters_and_each_can_be_dropped(platform: Platform
     assert 'name="last_day" value="2026-03-15"' in page
     later = platform.anyone.get("/", params={"day": "2026-03-20", "last_day": "2026-03-15"}).text
     assert ">vr 20/03/2026<" in later
+    # Axes are a filter of machines.
+    platform.hal_2.put("/api/v1/machines/hal-2/mill-1/details", json={"place": "Genk", "axes": 5})
+    platform.machine("mill-2", "5-assig bewerkingscentrum", process="milling")
+    platform.offer("o2", 24 * 7, 12, machine="mill-2")
+    for words, axes, found in (
+        ("5-assig frezen", 5, {"o1", "o2"}),
+        ("frezen 6 axis", 6, set()),
+        ("5 axes", 5, {"o1", "o2"}),
+    ):
+        page = platform.anyone.get("/", params={"q": words}).text
+        assert {one for one in ("o1", "o2") if f'data-offer="{one}"' in page} == found, words
+        assert f'name="axes" min="1" max="12" value="{axes}"' in page
+        everything = platform.anyone.get("/api/v1/search", params={"q": words}).json()["machines"]
+        assert (everything["count"] if everything["by_process"] is None else 0) == len(found), words
+    assert 'value="3"' in platform.anyone.get("/", params={"q": "5-assig", "axes": "3"}).text
     # What is filled in counts more than what is written.
     assert 'value="3"' in platform.anyone.get("/", params={"q": "frezen 10 uur", "hours": "3"}).text
