@@ -65,7 +65,7 @@ def _party(session: Session, booking: Booking, side: Party, t: Translator) -> It
     organisation = session.get(Organisation, booking.provider if side is Party.PROVIDER else booking.seeker)
     contact = contact_of(session, booking, side)
     yield t("organisation"), contact.organisation if contact is not None else ""
-    if organisation is not None and organisation.enterprise_number:
+    if organisation is not None and organisation.identifier and organisation.enterprise_number:
         yield t("enterprise_number"), organisation.enterprise_number
     if organisation is not None and organisation.vat:
         yield t("vat_number"), organisation.vat

@@ -13,12 +13,13 @@ from sharing_platform.bookings.contacts import contact_of
 from sharing_platform.bookings.lifecycle import LIVE, PENDING, Party, State
 from sharing_platform.bookings.models import Booking
 from sharing_platform.bookings.places import address_of
-from sharing_platform.bookings.transitions import history, parts_of
+from sharing_platform.bookings.transitions import history, parts_of, seeker_awaits_region
 from sharing_platform.i18n import Span, Translator
 from sharing_platform.machines.anonymity import public_title
 from sharing_platform.machines.models import Machine, Offer
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.mail import queue_mail
+from sharing_platform.organisations.applications import administrators
 from sharing_platform.organisations.directory import members_with_roles, names_of
 from sharing_platform.organisations.models import Account, Organisation
 from sharing_platform.organisations.permissions import ANSWERING, APPROVED
@@ -42,6 +43,8 @@ class BookingNotifier:
         parts = parts_of(session, booking) if _is_of_all_parts(session, booking) else [booking]
         if booking is not parts[0]:
             return  # one mail for all parts
+        if state is State.HELD and seeker_awaits_region(session, booking):
+            self._tell_region(session, booking, now)
         step = _Step(
             booking, parts, state, party, any(one.state == State.ACCEPTED for one in history(session, booking))
         )
@@ -52,6 +55,14 @@ class BookingNotifier:
         account = session.get(Account, booking.account_id) if booking.account_id else None
         if account is not None and (key := step.key_for_seeker) is not None:
             self._mail(session, account, key, step, Party.SEEKER, now)
+
+    def _tell_region(self, session: Session, booking: Booking, now: datetime) -> None:
+        """A request that can be accepted only once the region has said who its seeker is: it holds the hours for two days."""
+        link = f"{self.url}/region/organisations/{booking.seeker}"
+        for account in administrators(session):
+            queue_mail(
+                session, account, "awaits_region", self.zone, now, (), organisation=booking.organisation, due=booking.due, link=link
+            )  # fmt: skip
 
     def _mail(self, session: Session, account: Account, key: str, step: _Step, to: Party, now: datetime) -> None:
         booking, names = step.booking, names_of(session, {step.booking.provider})

@@ -61,7 +61,7 @@ def ensure_configured(session: Session, ids: Iterable[str], now: datetime) -> No
 
 def decide(session: Session, organisation_id: str, approved: bool, reason: str, now: datetime) -> Organisation:
     """Approve or refuse; an approval can be taken back. `reason`: of a refusal. Raises NotFoundError; InvalidError for a refusal without a reason; ConflictError for
-    the region's own."""
+    the region's own, and for an approval while another organisation has the same number."""
     listed = select(Organisation).where(Organisation.id == organisation_id, is_listed())
     organisation = session.scalars(listed.with_for_update()).first()
     if organisation is None:
@@ -70,6 +70,12 @@ def decide(session: Session, organisation_id: str, approved: bool, reason: str, 
         raise ConflictError("region_stays")
     if not approved and not reason:
         raise InvalidError("reason_needed", "reason")
+    if approved and organisation.claimed is not None:
+        try:
+            require_free_identifier(session, organisation.claimed, organisation.id)
+        except InvalidError:
+            raise ConflictError("number_of_another") from None
+        set_identifier(session, organisation, organisation.claimed)
     organisation.status, organisation.decided = (APPROVED if approved else REFUSED), now
     organisation.refusal = "" if approved else reason
     return organisation
@@ -92,13 +98,27 @@ def require_free_identifier(
     return holder
 
 
-def free_identifier(session: Session, identifier: str | None, organisation_id: str | None) -> None:
-    """Take the number from whoever has not shown that it is theirs: otherwise whoever types another's number would keep them out. Raises InvalidError as
-    `require_free_identifier`."""
-    holder = require_free_identifier(session, identifier, organisation_id)
+def set_identifier(session: Session, organisation: Organisation, identifier: str | None) -> None:
+    """Give it the number, which is taken from whoever has not shown that it is theirs: otherwise whoever types another's number would keep them out. Where another organisation has it, an
+    organisation that the region has still to look at claims it, and learns nothing; for others InvalidError."""
+    try:
+        holder = require_free_identifier(session, identifier, organisation.id)
+    except InvalidError:
+        if organisation.status == APPROVED:
+            raise
+        organisation.identifier, organisation.claimed = None, identifier
+        return
     if holder is not None:
         holder.identifier = None
         session.flush()
+    organisation.identifier, organisation.claimed = identifier, None
+
+
+def holder_of_claimed(session: Session, organisation: Organisation) -> Organisation | None:
+    """Who has the number that it claims."""
+    if organisation.claimed is None:
+        return None
+    return session.scalars(select(Organisation).where(Organisation.identifier == organisation.claimed)).first()
 
 
 def bears_name(session: Session, name: str, without: str | None = None) -> bool:
@@ -107,9 +127,11 @@ def bears_name(session: Session, name: str, without: str | None = None) -> bool:
 
 
 def awaits_region(session: Session, organisation: Organisation) -> bool:
-    """Whether it bears nearly the name of an organisation that the region has approved, and the region has not said yet that it is another one."""
+    """Whether it bears nearly the name of an organisation that the region has approved, or another's number, and the region has not said yet that it is another one."""
     if organisation.status != ASKED:
         return False
+    if organisation.claimed is not None:
+        return True
     approved = select(Organisation.id, Organisation.name).where(Organisation.status == APPROVED)
     return bool(resembling(organisation.name, {row.id: row.name for row in session.execute(approved)}))
 

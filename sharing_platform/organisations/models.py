@@ -28,6 +28,8 @@ class Organisation(Base):
     vat: Mapped[str] = mapped_column(String(20), default="")
     country: Mapped[str] = mapped_column(String(2), default="", server_default="")
     identifier: Mapped[str | None] = mapped_column(String(20))
+    claimed: Mapped[str | None] = mapped_column(String(20))
+    """The number that it gave although another organisation has it: the region decides whose it is."""
     place: Mapped[str] = mapped_column(String(100), default="")
     latitude: Mapped[float | None] = mapped_column(Float)
     longitude: Mapped[float | None] = mapped_column(Float)
@@ -44,12 +46,17 @@ class Organisation(Base):
 
     @property
     def enterprise_number(self) -> str:
-        return shown_enterprise_number(self.identifier)
+        return shown_enterprise_number(self.identifier or self.claimed)
 
     @property
     def lacks_number(self) -> bool:
         """Whether it is asked for its number. Organisations of other countries may have none, the region's own needs none."""
-        return self.identifier is None and self.country in ("", BELGIUM) and self.kind != Kind.REGION
+        return (
+            self.identifier is None
+            and self.claimed is None
+            and self.country in ("", BELGIUM)
+            and self.kind != Kind.REGION
+        )
 
     @property
     def degrees(self) -> tuple[float, float] | None:

@@ -30,7 +30,7 @@ IDENTITY_PROBLEMS = frozenset({
     "too_many",
 })  # fmt: skip
 _REGISTER_FIELDS = (
-    "name", "email", "organisation", "another", "kind", "country", "enterprise_number", "vat", "place", "address", "terms",
+    "name", "email", "organisation", "kind", "country", "enterprise_number", "vat", "place", "address", "terms",
 )  # fmt: skip
 NEW_KINDS = ("seeker", "factory", "training_centre")
 

@@ -34,13 +34,12 @@ Number = Annotated[OneLine, StringConstraints(strip_whitespace=True, max_length=
 
 class RegisterIn(ApiModel):
     """A person and their organisation, which the region then approves. `enterprise_number` (KBO/BCE) is needed of a Belgian organisation; others give a VAT
-    number if they have one. No two organisations have the same. `another`: it is another organisation than the one that already has nearly this name. `place` and
+    number if they have one. The answer does not tell whether another organisation has the same number, or nearly this name: the region looks at that. `place` and
     `address`: where it is; the region sees them, and partners of a booking the address."""
 
     name: OrganisationName
     email: Email
     organisation: OrganisationName
-    another: bool = False
     kind: NewKind = "seeker"
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "BE"
     enterprise_number: Number = ""

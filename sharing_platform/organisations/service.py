@@ -32,7 +32,7 @@ from sharing_platform.organisations.events import OrganisationChanged, Organisat
 from sharing_platform.organisations.identifiers import BELGIUM, identifier_of
 from sharing_platform.organisations.mailed_links import Purpose, find_link, use_link
 from sharing_platform.organisations.models import Account, ApiToken, Invitation, MailedLink, Membership, Organisation
-from sharing_platform.organisations.permissions import ASKED, REFUSED, Actor, Kind, Right, Role
+from sharing_platform.organisations.permissions import APPROVED, ASKED, REFUSED, Actor, Kind, Right, Role
 from sharing_platform.organisations.schemas import (
     ApplicationIn,
     DecisionIn,
@@ -54,8 +54,7 @@ WELCOME = (Purpose.REGISTER, Purpose.PASSWORD, Purpose.INVITATION)
 
 
 def register(context: PlatformContext, wanted: RegisterIn, address: str) -> None:
-    """Raises TooManyError, InvalidError for a number that is missing, wrong or another organisation's, and for the name of another. Answers the same whether or not there is such an account
-    already."""
+    """Raises TooManyError, InvalidError for a number that is missing or wrong. Answers the same whether or not there is such an account, or such an organisation, already."""
     now = context.now()
     identifier = identifier_of(wanted.country, wanted.enterprise_number, wanted.vat)
     if identifier is None and wanted.country == BELGIUM:
@@ -91,8 +90,7 @@ def forgot(context: PlatformContext, email: str, address: str, device: str) -> N
 
 def welcome(context: PlatformContext, wanted: WelcomeIn, device: str) -> NewSession:
     """Use a mailed link: make the account and the organisation that were registered, accept an invitation with a new account, or choose a password.
-    `device`: the secret that the browser presented. Raises NotFoundError, InvalidError for a bad password and for an enterprise number that is another organisation's
-    by now."""
+    `device`: the secret that the browser presented. Raises NotFoundError, InvalidError for a bad password."""
     now = context.now()
     with context.sessions.begin() as session, _number_of_one():
         link = use_link(session, wanted.link, now, *WELCOME)
@@ -178,16 +176,15 @@ def leave(context: PlatformContext, person: SignedIn, organisation: str) -> None
 
 
 def _registered(session: Session, link: MailedLink, now: datetime) -> Account:
-    """The account and the organisation of a registration. Raises NotFoundError where the address has an account by now, InvalidError where somebody
-    else has given the number meanwhile."""
+    """The account and the organisation of a registration. Raises NotFoundError where the address has an account by now."""
     given = link.details
     if accounts.confirmed_account(session, link.email) is not None:
         raise NotFoundError("link")
     account = accounts.make_account(session, link.email, given["name"], given["language"], now)
     country, identifier = given.get("country", ""), given.get("identifier") or None
-    directory.free_identifier(session, identifier, None)
     made = directory.found_organisation(session, given["organisation"], Kind(given["kind"]), now, account)
-    made.country, made.identifier = country, identifier
+    made.country = country
+    directory.set_identifier(session, made, identifier)
     made.vat = identifier if identifier is not None and country != BELGIUM else ""
     if given.get("terms"):
         versions.accept_terms(session, account.id, int(given["terms"]), now)
@@ -247,7 +244,7 @@ def erase(context: PlatformContext, person: SignedIn) -> None:
 
 
 def put_organisation(context: PlatformContext, actor: Actor, wanted: OrganisationIn) -> Organisation:
-    """Raises InvalidError for half a location, for a new name that is nearly another's, and for a number that is missing, wrong or another organisation's."""
+    """Raises InvalidError for half a location and for a number that is missing or wrong; of an organisation that is approved, also for a new name that is nearly another's, and another's number."""
     with context.sessions.begin() as session, _number_of_one():
         organisation = session.get_one(Organisation, actor.organisation, with_for_update=True)
         _put_particulars(context, session, organisation, wanted)
@@ -260,13 +257,14 @@ def _put_particulars(
     context: PlatformContext, session: Session, organisation: Organisation, wanted: OrganisationIn
 ) -> None:
     identifier = identifier_of(wanted.country, wanted.enterprise_number, wanted.vat)
-    if identifier is None and organisation.identifier is not None and wanted.country in ("", BELGIUM):
+    known = organisation.identifier or organisation.claimed
+    if identifier is None and known is not None and wanted.country in ("", BELGIUM):
         raise InvalidError("enterprise_number_missing", "enterprise_number")
-    if wanted.name != organisation.name and directory.bears_name(session, wanted.name, organisation.id):
+    renamed = wanted.name != organisation.name and organisation.status == APPROVED
+    if renamed and directory.bears_name(session, wanted.name, organisation.id):
         raise InvalidError("name_taken", "name")
-    directory.free_identifier(session, identifier, organisation.id)
     organisation.country = BELGIUM if wanted.enterprise_number else wanted.country
-    organisation.identifier = identifier
+    directory.set_identifier(session, organisation, identifier)
     organisation.name, organisation.vat, organisation.place, organisation.address = (
         wanted.name,
         wanted.vat,

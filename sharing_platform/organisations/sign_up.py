@@ -8,9 +8,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from sharing_platform.errors import InvalidError
 from sharing_platform.notifications.mail import Mailbox, Recipient, queue_mail
-from sharing_platform.organisations import accounts, directory
+from sharing_platform.organisations import accounts
 from sharing_platform.organisations.invitations import INVITATION_LIFE
 from sharing_platform.organisations.mailed_links import Purpose, create_link
 from sharing_platform.organisations.models import Account, Invitation
@@ -26,11 +25,7 @@ class SignUp:
 
     def register(self, session: Session, wanted: RegisterIn, identifier: str | None, now: datetime) -> None:
         """Send the link that makes account and organisation. Only the owner of the address learns whether there already was an account.
-        `identifier`: the organisation's number, as `identifiers.identifier_of`. Raises InvalidError where it is another organisation's, and where the name is nearly
-        another's unless that is said to be meant."""
-        directory.require_free_identifier(session, identifier, None)
-        if not wanted.another and directory.bears_name(session, wanted.organisation):
-            raise InvalidError("name_known", "organisation")
+        `identifier`: the organisation's number, as `identifiers.identifier_of`. Whether another organisation has it, or nearly this name, nobody learns but the region."""
         account = accounts.confirmed_account(session, wanted.email)
         if account is not None:
             sign_in, forgotten = f"{self.url}/sign-in", f"{self.url}/forgotten"

@@ -22,11 +22,12 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class Application:
-    """An organisation with its people, what of it waits, and the names of others that are nearly the same. `municipality`: where it is drawn, None outside the region."""
+    """An organisation with its people, what of it waits, the names of others that are nearly the same, and whose number it gave (`same_number`). `municipality`: where it is drawn, None outside the region."""
 
     organisation: Organisation
     members: Sequence[tuple[Account, Membership]]
     resembling: Sequence[str]
+    same_number: str | None
     region: RegionMap
     municipality: Municipality | None
     requests: Sequence[Booking]
@@ -50,6 +51,7 @@ def read_application(session: Session, organisation_id: str) -> Application:
         found,
         directory.members(session, found.id),
         directory.resembling_names(session, [found]).get(found.id, []),
+        holder.name if (holder := directory.holder_of_claimed(session, found)) is not None else None,
         region_map(),
         region_map().nearest(found.degrees) if found.degrees is not None else None,
         list(session.scalars(requests.limit(_SHOWN))),

@@ -130,7 +130,6 @@ def test_every_example_is_taken(
     sign_in_example = answer.status_code == 422 and answer.json().get("code") in (
         "sign_in_wrong",
         "webhook_url",
-        "name_known",
         "terms_changed",
         "name_taken",
         "password_wrong",

@@ -55,7 +55,10 @@ def test_a_known_name_is_answered_as_an_unknown_one(world: Platform, typed: str,
 
 
 def test_the_factory_can_decline_but_accepts_once_the_region_knows_who_it_is(world: Platform) -> None:
+    region = world.somebody("r@limburg.be", "limburg", kind=Kind.REGION)
     client, booking, _ = confirmed(world, "o1", KNOWN, "known@x.be")
+    called = world.mail("r@limburg.be", f"Wie is {KNOWN}?").get_content()
+    assert client.get("/api/v1/organisation").json()["id"] in called
     other, fine, _ = confirmed(world, "o2", UNKNOWN, "other@x.be")
     planner = world.somebody("p@hal.be", "hal-2", Role.PLANNER, Kind.FACTORY)
     assert planner.get(f"/api/v1/bookings/{fine}").json()["awaits_region"] is False
@@ -67,7 +70,7 @@ def test_the_factory_can_decline_but_accepts_once_the_region_knows_who_it_is(wor
     refused = step(planner, booking, "accepted")
     assert (refused.status_code, refused.json()["code"]) == (409, "awaits_region")
     assert step(planner, fine, "accepted").status_code == 200
-    region = world.somebody("r@limburg.be", "limburg", kind=Kind.REGION)
+    assert [one["Subject"] for one in world.mails_to("r@limburg.be") if UNKNOWN in str(one["Subject"])] == []
     name = client.get("/api/v1/organisation").json()["id"]
     assert region.put(f"/api/v1/region/organisations/{name}/approval", json={"approved": True}).status_code == 200
     assert step(planner, booking, "accepted").status_code == 200

@@ -51,7 +51,7 @@ def test_a_mailbox_is_not_flooded_and_its_newest_link_works(platform: Platform) 
     assert platform.anyone.post("/api/v1/accounts/forgotten", json=AN).status_code == 202
     platform.anyone.post(
         "/api/v1/accounts",
-        json={"name": "An", "organisation": "Start-up", "another": True, "country": "NL", "terms": 1, **AN},
+        json={"name": "An", "organisation": "Start-up", "country": "NL", "terms": 1, **AN},
     )
     platform.mail("an@startup.be", "/sign-in")
     links = secrets_of(platform.mails_to("an@startup.be"))
@@ -72,7 +72,7 @@ def test_other_kinds_of_mail_have_bounds_of_their_own(platform: Platform, known:
     assert codes == [202] * 5 + [429]
     page = stranger.post("/offers/o1", data=guest["guest"], headers={"Accept": "text/html"})
     assert page.status_code == 429
-    new = {"name": "An", "organisation": "Start-up", "another": True, "country": "NL", "terms": 1, **AN}
+    new = {"name": "An", "organisation": "Start-up", "country": "NL", "terms": 1, **AN}
     assert stranger.post("/api/v1/accounts", json=new).status_code == 202
     assert platform.anyone.post("/api/v1/offers/o1/booking", json=guest).status_code == 202
 
