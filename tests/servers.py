@@ -291,16 +291,16 @@ class NodePeer(Peer):
 
 
 class CompiledPeer(Peer):
-    """One that `scripts/peers` compiles; the one in Go only for `make test-peers`."""
+    """One that `scripts/peers` compiles; those in Go only for `make test-peers`."""
 
     def __init__(self, name: str, *arguments: str) -> None:
         program = PEERS / "build" / name
         if not program.exists():
-            if name == "modbus_go":
-                pytest.skip("the Modbus server in Go is not compiled: `make test-peers` makes this test real.")
+            if name.endswith("_go"):
+                pytest.skip(f"{name} is not compiled: `make test-peers` makes this test real.")
             _missing(f"{name} is not compiled: `scripts/peers` makes this test real.")
         super().__init__([str(program), *arguments])
-        used[name.removeprefix("modbus_")] = self.said.get("version", "Modbus server")
+        used[name.removeprefix("modbus_")] = self.said.get("version", "compiled by scripts/peers")
 
 
 def _missing(sentence: str) -> NoReturn:

@@ -24,6 +24,12 @@ TOO_MANY = frozenset(
 )
 """Refusals after which a smaller request is tried."""
 
+_NO_SUCH_SERVICE = (
+    ua.StatusCodes.BadServiceUnsupported,
+    ua.StatusCodes.BadNotImplemented,
+    ua.StatusCodes.BadNotSupported,
+)
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -103,7 +109,25 @@ class Requests:
                 for result in results
             ]
 
-        return await self._in_batches(Operation.TRANSLATE, starts, send)
+        try:
+            return await self._in_batches(Operation.TRANSLATE, starts, send)
+        except ua.UaStatusCodeError as error:
+            if error.code not in _NO_SUCH_SERVICE:
+                raise
+            return await self._walk(starts, path)
+
+    async def _walk(self, starts: Sequence[ua.NodeId], path: Sequence[str]) -> list[ua.NodeId | None]:
+        """`translate` for servers that do not have it: by browsing."""
+        nodes: list[ua.NodeId | None] = list(starts)
+        for name in path:
+            present = list(dict.fromkeys(node for node in nodes if node is not None))
+            wanted = ua.QualifiedName(name, 0)
+            ends = {
+                node: next((child.NodeId for child in children or () if child.BrowseName == wanted), None)
+                for node, children in zip(present, await self.browse(present, ua.NodeClass.Variable), strict=True)
+            }
+            nodes = [ends[node] if node is not None else None for node in nodes]
+        return nodes
 
     async def _in_batches(
         self, operation: Operation, items: Sequence[Item], send: Callable[[Sequence[Item]], Awaitable[list[Result]]]

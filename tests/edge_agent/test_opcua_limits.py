@@ -46,7 +46,7 @@ class Limits:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.operations = 1_000_000
         self.items = self.subscriptions = 1_000_000
-        self.publishes_time = True
+        self.publishes_time = self.translates = True
         self.session_timeout: float | None = None
         self.requests: Counter[str] = Counter()
         self.refused = 0
@@ -89,6 +89,8 @@ class Limits:
         async def limited(session: Any, params: Any) -> Any:
             if session.external:
                 self.requests[name] += 1
+                if name.startswith("translate") and not self.translates:
+                    raise ServiceError(ua.StatusCodes.BadServiceUnsupported)
                 if len(operations(params)) > self.operations:
                     self.refused += 1
                     raise ServiceError(ua.StatusCodes.BadTooManyOperations)
@@ -188,6 +190,18 @@ async def test_a_server_that_does_not_publish_its_time_is_asked_for_it(limits: L
         session = OpcUaSession(settings, PKI, CLOCK)
         assert await session.open() == {}
         await until_confirmed(session, 2 * settings.silence)
+        await session.close()
+
+
+async def test_a_server_that_does_not_translate_paths_is_browsed(limits: Limits) -> None:
+    limits.translates = False
+    async with server_of(["m1", "m2"]) as settings:
+        session = OpcUaSession(settings, PKI, CLOCK)
+        assert await session.open() == {}
+        async with asyncio.timeout(60):
+            while not (seen := dict(await session.changes())):
+                pass
+        assert seen["m1"].state is WAIT
         await session.close()
 
 
