@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from analytics.i18n import texts
@@ -16,6 +17,16 @@ _KINDS = {
     "timezone_aware": "moment",
 }  # fmt: skip
 """Reasons of pydantic for which one sentence is enough."""
+_OF_FILES = (
+    ("toml_twice", re.compile(r"twice|overwrite|immutable|redefine|Duplicate")),
+    ("toml_unclosed", re.compile(r"Unclosed|Expected '\]")),
+    ("toml_string", re.compile(r"string|Unescaped|Illegal character|hex value|Escaped")),
+    ("toml_value", re.compile(r"Invalid (value|date)")),
+    ("toml_statement", re.compile(r"Expected|Invalid|invalid")),
+    ("file_denied", re.compile(r"denied|not permitted")),
+    ("file_no_text", re.compile(r"codec|decode")),
+)
+"""What tomllib and the system say, the first that matches; the place has the line."""
 
 
 def written(problem: PolicyProblem, language: str) -> str:
@@ -28,12 +39,16 @@ def _sentence(problem: SettingsProblem, said: Mapping[str, str]) -> str:
     if problem.code == "unknown_key":
         hint = "policy_near" if values["near"] else "policy_known"
         return f"{said['policy_unknown_key'].format(**values)} {said[hint].format(**values)}"
+    if problem.code in ("not_toml", "unreadable"):
+        values["detail"] = _of_file(values["detail"], said)
     if problem.code == "not_accepted":
         reason = _KINDS.get(values["reason"], values["reason"])
         if "expected" in values:  # of pydantic: 'auto', 'ask' or 'never'
             values["expected"] = values["expected"].replace(" or ", ", ")
-        # A reason for which there are no words is better said in English than not at all.
-        values["why"] = said.get(f"policy_why_{reason}", values["why"].replace("{", "{{").replace("}", "}}")).format(
-            **values
-        )
+        values["why"] = said.get(f"policy_why_{reason}", said["policy_why_other"]).format(**values)
     return said[f"policy_{problem.code}"].format(**values)
+
+
+def _of_file(detail: str, said: Mapping[str, str]) -> str:
+    kinds = (kind for kind, words in _OF_FILES if words.search(detail))
+    return said[f"policy_why_{next(kinds, 'file_other')}"]

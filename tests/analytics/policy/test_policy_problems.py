@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from analytics.api.policy_problems import written
 from analytics.i18n import LANGUAGES, texts
 from analytics.policy.policy import Policy
 from analytics.policy.policy_file import PolicyFile, PolicyProblem
+from telemetry import SettingsProblem
 from tests.analytics.policy.test_policy_file import GOOD, looks
 
 WRONG = {
@@ -62,7 +65,12 @@ WRONG = {
         "overlappen",
         "se chevauchent",
     ),
-    "factory = ": ("dit is geen geldige TOML", "pas du TOML valable"),
+    "factory = ": ("dit is geen geldige TOML: deze waarde is niet goed geschreven", "cette valeur est mal écrite"),
+    'title = "a': ("een tekst is niet goed geschreven of niet afgesloten", "n'est pas fermé"),
+    'offered = ["mon 08:00-09:00"': ("er ontbreekt een haakje", "il manque un crochet"),
+    "[price": ("er ontbreekt een haakje", "il manque un crochet"),
+    "offer = true\noffer = false": ("elke sleutel en elke tabel komt maar één keer voor", "n'apparaît qu'une fois"),
+    "offer": ("hier hoort één regel `sleutel = waarde`", "une seule ligne `clé = valeur`"),
 }
 
 
@@ -98,7 +106,38 @@ def test_each_error_is_said_in_the_readers_language(tmp_path: Path, text: str) -
         assert places.findall(said) == places.findall(str(problem)), "the same lines"
         assert len(said.splitlines()) == len(str(problem).splitlines())
     for said in (dutch, french):
-        assert not re.search(r"\b(should|must|not accepted|Input|valid (?!TOML)|write)\b", said.partition("TOML: ")[0])
+        assert not re.search(
+            r"\b(should|must|not accepted|Input|[Ii]nvalid|valid (?!TOML)|write|Expected|Cannot|[Uu]n\w+ed)\b", said
+        )
+
+
+def test_what_tomllib_says_has_words() -> None:
+    """Also what nobody has met yet is said in the reader's language."""
+    parser = importlib.import_module("tomllib._parser")
+    said = re.findall(
+        r"\"((?:Invalid|Expected|Cannot|Unclosed|Unterminated|Duplicate|Illegal|Escaped|Unescaped)[^\"]*)\"",
+        inspect.getsource(parser),
+    )
+    assert len(said) > 15
+    for one in [*said, "[Errno 13] Permission denied: 'policy.toml'", "'utf-8' codec can't decode byte 0xff"]:
+        code = "unreadable" if "Errno" in one or "codec" in one else "not_toml"
+        problem = PolicyProblem((SettingsProblem(code, {"place": "policy.toml:3", "detail": one}, one),))
+        for language in ("nl", "fr"):
+            shown = written(problem, language)
+            assert one not in shown
+            assert texts(language)["policy_why_file_other"] not in shown, one
+
+
+def test_a_value_for_which_there_are_no_words(tmp_path: Path) -> None:
+    values = {
+        "place": "policy.toml:3",
+        "key": "offer",
+        "given": " = 3",
+        "reason": "never_heard_of",
+        "why": "Input should be odd",
+    }
+    problem = PolicyProblem((SettingsProblem("not_accepted", values, "x"),))
+    assert written(problem, "nl") == "policy.toml:3: `offer` = 3 wordt niet aanvaard: deze waarde past hier niet."
 
 
 def test_a_file_that_is_gone_and_another_factory(tmp_path: Path) -> None:
