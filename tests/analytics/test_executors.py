@@ -19,7 +19,7 @@ from telemetry import UnavailableError
 from tests.analytics.forecast.test_forecast import POLICY, START, factory
 from tests.servers import free_port, listens, wait_for
 
-LATE = START + timedelta(weeks=5, hours=3)
+LATE = START + timedelta(weeks=4, hours=3)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
 
 @pytest.fixture(scope="module")
 def history() -> pd.DataFrame:
-    return factory(21, 6, 0.1, machines=3)
+    return factory(21, 5, 0.1, machines=3)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from tests.servers import free_port, require, shared_file, wait_for
 pytestmark = pytest.mark.servers
 ENVIRONMENT = os.environ | {"COLUMNS": "200"}
 METER_DAYS = int(os.environ.get("VRIJLOOP_METER_DAYS", "56"))
-AMQTT_DAYS = int(os.environ.get("VRIJLOOP_AMQTT_DAYS", "10"))
+AMQTT_DAYS = int(os.environ.get("VRIJLOOP_AMQTT_DAYS", "4"))
 """How much of the recorded year goes through the demo's own broker."""
 
 

@@ -6,14 +6,16 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
 
-from sharing_platform.app import PlatformSettings, create_app
-from tests.sharing_platform.conftest import NOON
+WRITTEN = Path(__file__).resolve().parents[2] / "docs" / "schema" / "platform.openapi.json"
+"""Held to what the platform serves by test_openapi.py."""
 
 _LINKS = ("href", "src", "hx-get", "data-live")
 _ENDLESS = ("/live", "/static/")
@@ -51,8 +53,7 @@ class _Links(HTMLParser):
 
 def crawl(client: httpx2.Client) -> dict[str, str]:
     """What each address answers: status, headers and text."""
-    description = create_app(PlatformSettings("sqlite://", {}), lambda: NOON).openapi()
-    routes = [path for path, operations in description["paths"].items() if "get" in operations]
+    routes = _routes()
     seen: dict[str, str] = {}
     told: dict[str, set[str]] = {}
     waiting = [*_STARTS, *routes, *(f"{path}?{query}" for path, queries in _QUERIES.items() for query in queries)]
@@ -80,6 +81,12 @@ def crawl(client: httpx2.Client) -> dict[str, str]:
                     ]
         waiting = [path for route in routes for path in _filled(route, told)]
     return seen
+
+
+@cache
+def _routes() -> list[str]:
+    description = json.loads(WRITTEN.read_text())
+    return [path for path, operations in description["paths"].items() if "get" in operations]
 
 
 def _links_of(answer: httpx2.Response, path: str) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -33,7 +35,8 @@ from tests.postgres import fresh_database
 from tests.servers import free_port, serving
 from tests.sharing_platform.conftest import NOON, ONE_DATABASE, TOKENS, Platform
 
-DESCRIPTION: dict[str, Any] = create_app(PlatformSettings("sqlite://", {}), lambda: NOON).openapi()
+WRITTEN = Path(__file__).resolve().parents[2] / "docs" / "schema" / "platform.openapi.json"
+DESCRIPTION: dict[str, Any] = json.loads(WRITTEN.read_text())
 ENDS_THE_SESSION = r"^/api/v1/(session|account)$"
 EXAMPLES = int(os.environ.get("VRIJLOOP_API_EXAMPLES", "8"))
 EVERY_EDGE = bool(os.environ.get("VRIJLOOP_API_EDGES"))
@@ -87,6 +90,11 @@ def test_every_operation_keeps_to_the_description(
         not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
     ]  # fmt: skip
     case.validate_response(answer, checks=checks)
+
+
+def test_the_written_description_is_what_the_platform_serves() -> None:
+    served = create_app(PlatformSettings("sqlite://", {}), lambda: NOON).openapi()
+    assert served == DESCRIPTION, "run `vrijloop schema` and commit the result"
 
 
 def test_the_description_is_complete() -> None:

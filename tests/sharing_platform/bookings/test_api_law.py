@@ -336,7 +336,7 @@ def test_nothing_forbidden_happens_over_the_api(tmp_path: Path) -> None:
         pass
 
     Tried.world, Tried.reached = world, reached
-    examples = int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "6"))
+    examples = int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "4"))
     quick = settings(
         max_examples=examples, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
     )

@@ -406,11 +406,11 @@ def _tried(url: Callable[[], str], examples: int, steps: int, least_agreed: int 
 @pytest.mark.long
 def test_nothing_forbidden_ever_happens() -> None:
     """`VRIJLOOP_LAW_EXAMPLES` makes a campaign of it."""
-    _tried(reset_sqlite, int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "16")), 30)
+    _tried(reset_sqlite, int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "10")), 30)
 
 
 @pytest.mark.long
 def test_nothing_forbidden_ever_happens_on_postgresql(postgres: str) -> None:
     _tried(
-        partial(reset_postgresql, postgres), int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "16")) // 3, 25, least_agreed=0
+        partial(reset_postgresql, postgres), int(os.environ.get("VRIJLOOP_LAW_EXAMPLES", "10")) // 3, 25, least_agreed=0
     )
