@@ -296,7 +296,7 @@ def clocks(there: datetime, here: datetime) -> Finding:
 def calendars(settings: ServerSettings, policy: Policy, clock: Clock) -> Iterator[Finding]:
     """Check that the calendars of planned work can be read and understood."""
     for report in look_at_calendars(settings, policy, clock):
-        said = f"{report.source}: {len(report.periods)} planned periods"
+        said = f"{report.source}: planned periods: {len(report.periods)}"
         said += "".join(f"; {count} × {skipped_text(reason, 'en')}" for reason, count in report.reasons.items())
         if report.problem is not None:
             level: Level = "warning" if report.copied_at is not None else "wrong"
@@ -305,7 +305,14 @@ def calendars(settings: ServerSettings, policy: Policy, clock: Clock) -> Iterato
                 "calendars",
                 level,
                 f"{report.source}: {report.problem.written('en')} {copy}",
-                "Correct `source` in [[feed]] of the policy, or whatever serves it.",
+                "Correct the [[feed]] in the policy, or whatever serves it.",
+            )
+        elif report.misses_work and report.feed.unclear == "block":
+            yield Finding(
+                "calendars",
+                "warning",
+                f"{said}. Nothing is offered of what these events may be about.",
+                "`vrijloop calendars check` lists them. Correct them, so that the hours can be offered again.",
             )
         elif report.misses_work:
             yield Finding(

@@ -147,7 +147,7 @@ def test_calendars_that_are_not_understood(installation: Installation) -> None:
     )
     ((level, sentence),) = installation.doctor(code=0)["calendars"]
     assert level == "warning"
-    assert "1 planned periods; 1 × without a start that can be read. Planned work may be missing." in sentence
+    assert "planned periods: 1; 1 × without a start that can be read. Planned work may be missing." in sentence
     assert "customer" not in sentence
     checked = invoke("calendars", "check", "--config", installation.config, code=1)
     assert "orders.ics (mill-1): 1 planned period\n" in checked
@@ -155,6 +155,10 @@ def test_calendars_that_are_not_understood(installation: Installation) -> None:
     (found,) = json.loads(invoke("calendars", "check", "--json", "--config", installation.config, code=1))
     assert [one["machine"] for one in found["periods"]] == ["mill-1"]
     assert [(one["reason"], one["title"]) for one in found["skipped"]] == [("bad_start", "Order of a customer")]
+    with (installation.folder / "policy.toml").open("a") as policy:
+        policy.write('unclear = "block"\n')
+    ((level, sentence),) = installation.doctor(code=0)["calendars"]
+    assert (level, "Nothing is offered of what these events may be about." in sentence) == ("warning", True), sentence
     (installation.folder / "orders.ics").unlink()
     ((level, sentence),) = installation.doctor(code=1)["calendars"]
     assert (level, "There is no earlier copy." in sentence) == ("wrong", True), sentence
