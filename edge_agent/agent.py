@@ -16,7 +16,7 @@ from edge_agent.publisher import Publisher
 from edge_agent.report_writer import ReportWriter
 from edge_agent.sources.modbus import ModbusSource
 from edge_agent.sources.modbus_line import ModbusLines
-from edge_agent.sources.opcua import OpcUaSource
+from edge_agent.sources.opcua import OPENING, OpcUaSource
 from edge_agent.sources.opcua_security import Pki
 from telemetry import Clock
 
@@ -58,6 +58,7 @@ class Agent:
             self.writer.committed,
         )
         self._lines, self._pki = ModbusLines(), Pki(settings.agent.data_dir / PKI_FOLDER)
+        self._opening = asyncio.Semaphore(OPENING)
         self._running: dict[Device, _Running] = {}
         self._started = asyncio.Event()
 
@@ -117,7 +118,7 @@ class Agent:
     def _start(self, device: Device) -> None:
         source: Source
         if isinstance(device, OpcUaServer):
-            source = OpcUaSource(device, self._pki, self.writer, self._clock)
+            source = OpcUaSource(device, self._pki, self.writer, self._clock, self._opening)
         else:
             source = ModbusSource(device, self._lines.for_device(device), self.writer, self._clock)
         self._running[device] = _Running(source, asyncio.create_task(_run_forever(source)))

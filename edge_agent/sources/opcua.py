@@ -24,6 +24,9 @@ _log = logging.getLogger(__name__)
 
 _PROBE_EVERY_S = 1.0
 _PROBE_TIMEOUT_S = 2.0
+OPENING = 100
+"""Servers that are connected to at the same time. With hundreds at once, answers take longer than `timeout`, and all of them start over."""
+
 _CONFIRMATIONS_PER_HEARTBEAT = 4
 """How often machines that do not change are confirmed while the server answers; besides, when contact is lost or somebody asks."""
 
@@ -31,11 +34,20 @@ _CONFIRMATIONS_PER_HEARTBEAT = 4
 class OpcUaSource:
     """Follows one server until cancelled, independently of all other servers."""
 
-    def __init__(self, server: OpcUaServer, pki: Pki, writer: ReportWriter, clock: Clock) -> None:
+    def __init__(
+        self,
+        server: OpcUaServer,
+        pki: Pki,
+        writer: ReportWriter,
+        clock: Clock,
+        opening: asyncio.Semaphore | None = None,
+    ) -> None:
+        """`opening`: shared by all servers, so that no more than some are connected to at the same time."""
         self.server = server
         self._pki = pki
         self._writer = writer
         self._clock = clock
+        self._opening = opening or asyncio.Semaphore(OPENING)
         self._session: OpcUaSession | None = None
         self._followed: OpcUaSession | None = None
         self._first_of: set[str] = set()
@@ -64,8 +76,8 @@ class OpcUaSource:
     async def _follow(self, backoff: Backoff) -> None:
         with self._clock.hold():
             self._first_of, self._confirmed_all = set(), None
-            session = self._session = OpcUaSession(self.server, self._pki, self._clock, self.server_clock)
-            problems = set((await session.open()).values())
+            session, found = await self._open()
+            problems = set(found.values())
             for problem in problems - self._said_problems:
                 _log.warning("%s: %s; the other machines are not affected.", self.server.endpoint, problem)
             self._said_problems = problems
@@ -77,6 +89,13 @@ class OpcUaSource:
             self.contact.mark_answering()
             backoff.reset()
             await self._writer.room()
+
+    async def _open(self) -> tuple[OpcUaSession, dict[str, str]]:
+        if self._opening.locked() and not await self._accepts_connections():
+            raise SourceLostError("no connection")  # a device that is off keeps none waiting that is on
+        async with self._opening:
+            session = self._session = OpcUaSession(self.server, self._pki, self._clock, self.server_clock)
+            return session, await session.open()
 
     def _observe(self, observed: Observed) -> None:
         for machine, seen in observed:

@@ -17,6 +17,7 @@ from asyncua.server.internal_session import InternalSession
 
 from edge_agent.configuration import OpcUaServer
 from edge_agent.report_writer import ReportWriter
+from edge_agent.sources.contact import SourceLostError
 from edge_agent.sources.opcua import OpcUaSource
 from edge_agent.sources.opcua_feed import CURRENT_TIME
 from edge_agent.sources.opcua_requests import Operation
@@ -225,3 +226,41 @@ async def test_the_number_of_requests_hardly_depends_on_the_number_of_machines(l
             asked.append(limits.requests.total())
             await session.close()
     assert asked[0] == asked[1] <= 12
+
+
+async def test_few_servers_are_connected_to_at_the_same_time(
+    writer: ReportWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one that is off does not wait for its turn, as it would keep others waiting then."""
+    now, most, all_tried = 0, 0, asyncio.Event()
+    let_go, tried = asyncio.Event(), list[OpcUaSession]()
+
+    async def open_slowly(session: OpcUaSession) -> dict[str, str]:
+        nonlocal now, most
+        now, most = now + 1, max(most, now + 1)
+        tried.append(session)
+        await let_go.wait()
+        now -= 1
+        if len(tried) == 5:
+            all_tried.set()
+        raise SourceLostError("slow")
+
+    monkeypatch.setattr(OpcUaSession, "open", open_slowly)
+    opening, listening = asyncio.Semaphore(2), await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    machine = [{"id": "m1", "browse_name": "M1"}]
+    port = listening.sockets[0].getsockname()[1]
+    settings = OpcUaServer.model_validate({"endpoint": f"opc.tcp://127.0.0.1:{port}", "machine": machine})
+    off = OpcUaServer.model_validate({"endpoint": f"opc.tcp://127.0.0.1:{free_port()}", "machine": machine})
+    async with contextlib.AsyncExitStack() as sources, asyncio.timeout(60):
+        for _ in range(5):
+            await sources.enter_async_context(running(OpcUaSource(settings, PKI, writer, CLOCK, opening)))
+        while len(tried) < 2:
+            await asyncio.sleep(0.01)
+        dead = OpcUaSource(off, PKI, writer, CLOCK, opening)
+        await sources.enter_async_context(running(dead))
+        await dead.contact.first.wait()
+        assert dead.contact.why == "no connection"
+        let_go.set()
+        await all_tried.wait()
+    listening.close()
+    assert most == 2
