@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from sharing_platform.dependencies import Context, ReadSession
 from sharing_platform.etags import check_match, set_etag
-from sharing_platform.organisations import audit_log, directory, invitations, service
+from sharing_platform.organisations import audit_log, directory, invitations, particulars, service
 from sharing_platform.organisations.dependencies import Governor, Reader
 from sharing_platform.organisations.models import Account, ApiToken, AuditEntry, Invitation, Organisation
 from sharing_platform.organisations.permissions import ANSWERING, Kind, Right, Role
@@ -49,13 +49,13 @@ def put_own(
 ) -> OrganisationOut:
     """Change its particulars."""
     check_match(if_match, organisation_out(session.get_one(Organisation, actor.organisation)))
-    return organisation_out(service.put_organisation(context, actor, wanted))
+    return organisation_out(particulars.put_organisation(context, actor, wanted))
 
 
 @router.post("/organisation/application", responses=problems(401, 403, 409, 422))
 def post_application(wanted: ApplicationIn, actor: Reader, context: Context) -> OrganisationOut:
     """Apply again after the region has refused it, as one of its owners. 409 where it was not refused, or has applied five times."""
-    return organisation_out(service.apply_again(context, actor, wanted))
+    return organisation_out(particulars.apply_again(context, actor, wanted))
 
 
 @router.get("/organisation/answering", responses=problems(401, 403))

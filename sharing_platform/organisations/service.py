@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from sharing_platform.database import read_session
 from sharing_platform.dependencies import PlatformContext
-from sharing_platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from sharing_platform.errors import InvalidError, NotFoundError
 from sharing_platform.geography import place_named
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.models import Webhook
@@ -28,17 +25,16 @@ from sharing_platform.organisations import (
 )
 from sharing_platform.organisations.accounts import NewSession, SignedIn
 from sharing_platform.organisations.audit_log import log
-from sharing_platform.organisations.events import OrganisationChanged, OrganisationRefused
+from sharing_platform.organisations.events import OrganisationRefused
 from sharing_platform.organisations.identifiers import BELGIUM, identifier_of
 from sharing_platform.organisations.mailed_links import Purpose, find_link, use_link
 from sharing_platform.organisations.models import Account, ApiToken, Invitation, MailedLink, Membership, Organisation
-from sharing_platform.organisations.permissions import APPROVED, ASKED, REFUSED, Actor, Kind, Right, Role
+from sharing_platform.organisations.particulars import number_of_one
+from sharing_platform.organisations.permissions import Actor, Kind, Right, Role
 from sharing_platform.organisations.schemas import (
-    ApplicationIn,
     DecisionIn,
     LinkOut,
     MemberIn,
-    OrganisationIn,
     RegisterIn,
     SignInIn,
     TokenIn,
@@ -47,8 +43,6 @@ from sharing_platform.organisations.schemas import (
 from sharing_platform.organisations.sign_up import SignUp
 from sharing_platform.site_pages import versions
 
-MOST_APPLICATIONS = 5
-"""Of one organisation: who is refused so often writes to the region."""
 WELCOME = (Purpose.REGISTER, Purpose.PASSWORD, Purpose.INVITATION)
 """What the links are for that lead to the page `/welcome`."""
 
@@ -92,7 +86,7 @@ def welcome(context: PlatformContext, wanted: WelcomeIn, device: str) -> NewSess
     """Use a mailed link: make the account and the organisation that were registered, accept an invitation with a new account, or choose a password.
     `device`: the secret that the browser presented. Raises NotFoundError, InvalidError for a bad password."""
     now = context.now()
-    with context.sessions.begin() as session, _number_of_one():
+    with context.sessions.begin() as session, number_of_one():
         link = use_link(session, wanted.link, now, *WELCOME)
         match link.purpose:
             case Purpose.REGISTER:
@@ -241,72 +235,6 @@ def erase(context: PlatformContext, person: SignedIn) -> None:
         account = session.get_one(Account, person.account.id)
         personal_data.erase(session, account, context.events, context.now())
         log(session, context.now(), None, "account.erased", account.id)
-
-
-def put_organisation(context: PlatformContext, actor: Actor, wanted: OrganisationIn) -> Organisation:
-    """Raises InvalidError for half a location and for a number that is missing or wrong; of an organisation that is approved, also for a new name that is nearly another's, and another's number."""
-    with context.sessions.begin() as session, _number_of_one():
-        organisation = session.get_one(Organisation, actor.organisation, with_for_update=True)
-        _put_particulars(context, session, organisation, wanted)
-        log(session, context.now(), actor, "organisation.changed", organisation.id)
-    context.live.publish("machines", organisation.id)
-    return organisation
-
-
-def _put_particulars(
-    context: PlatformContext, session: Session, organisation: Organisation, wanted: OrganisationIn
-) -> None:
-    identifier = identifier_of(wanted.country, wanted.enterprise_number, wanted.vat)
-    known = organisation.identifier or organisation.claimed
-    if identifier is None and known is not None and wanted.country in ("", BELGIUM):
-        raise InvalidError("enterprise_number_missing", "enterprise_number")
-    renamed = wanted.name != organisation.name and organisation.status == APPROVED
-    if renamed and directory.bears_name(session, wanted.name, organisation.id):
-        raise InvalidError("name_taken", "name")
-    organisation.country = BELGIUM if wanted.enterprise_number else wanted.country
-    directory.set_identifier(session, organisation, identifier)
-    organisation.name, organisation.vat, organisation.place, organisation.address = (
-        wanted.name,
-        wanted.vat,
-        wanted.place,
-        wanted.address,
-    )
-    place = place_named(wanted.place) if wanted.place and wanted.latitude is None else None
-    latitude = place.latitude if place else wanted.latitude
-    directory.set_location(organisation, latitude, place.longitude if place else wanted.longitude)
-    context.events.publish(OrganisationChanged(session, organisation))
-
-
-def apply_again(context: PlatformContext, actor: Actor, wanted: ApplicationIn) -> Organisation:
-    """By an owner of an organisation that the region has refused, with its particulars as they should be. Raises what `put_organisation` raises, ConflictError for one that was not
-    refused or has applied often enough, NotAllowedError for others of its people."""
-    with context.sessions.begin() as session, _number_of_one():
-        organisation = session.get_one(Organisation, actor.organisation, with_for_update=True)
-        if organisation.status != REFUSED:
-            raise ConflictError("not_refused")
-        if actor.role is not Role.OWNER:
-            raise NotAllowedError("role")
-        if organisation.applications >= MOST_APPLICATIONS:
-            raise ConflictError("too_many_applications")
-        _put_particulars(context, session, organisation, wanted)
-        organisation.status, organisation.announced = ASKED, None
-        organisation.applications += 1
-        organisation.application = wanted.text
-        log(session, context.now(), actor, "organisation.applied_again", organisation.id)
-    context.live.publish("offers", organisation.id)
-    context.wake_workers()
-    return organisation
-
-
-@contextmanager
-def _number_of_one() -> Iterator[None]:
-    """Two that give the same number at the same moment: the database takes one."""
-    try:
-        yield
-    except IntegrityError as error:
-        if "identifier" not in str(error.orig):
-            raise
-        raise InvalidError("number_known", "enterprise_number") from error
 
 
 def decide(context: PlatformContext, actor: Actor, organisation_id: str, wanted: DecisionIn) -> Organisation:

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from sharing_platform.database import read_session
 from sharing_platform.errors import NotFoundError, PlatformError
-from sharing_platform.organisations import service
+from sharing_platform.organisations import particulars
 from sharing_platform.organisations.api import organisation_out
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.models import Organisation
@@ -33,7 +33,7 @@ def post_application(page: Page, form: FormData) -> Response:
     if wanted is None:
         return _page(page, actor, None, form, problems)
     try:
-        service.apply_again(page.context, actor, wanted)
+        particulars.apply_again(page.context, actor, wanted)
     except PlatformError as error:
         return _page(page, actor, error, form)
     return page.redirect("/desk", "applied_again")

@@ -17,7 +17,7 @@ from sharing_platform.errors import PlatformError
 from sharing_platform.machines.models import Machine
 from sharing_platform.notifications import webhooks
 from sharing_platform.notifications.schemas import WebhookIn
-from sharing_platform.organisations import audit_log, directory, invitations, service
+from sharing_platform.organisations import audit_log, directory, invitations, particulars, service
 from sharing_platform.organisations.api import member_out, organisation_out
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.models import Organisation
@@ -46,7 +46,7 @@ def post_organisation(page: Page, form: FormData) -> Response:
     if wanted is None:
         return _page(page, actor, problems=problems, form=form)
     try:
-        service.put_organisation(page.context, actor, wanted)
+        particulars.put_organisation(page.context, actor, wanted)
     except PlatformError as error:
         return _page(page, actor, error, form=form)
     return page.redirect("/organisation", "saved")

@@ -40,9 +40,7 @@ from sharing_platform.bookings.lifecycle import (
 )
 from sharing_platform.bookings.models import Booking, BookingEvent, Proposal
 from sharing_platform.bookings.occupancy import BookedHours
-from sharing_platform.bookings.requests import Seeker
-from sharing_platform.bookings.schemas import AskIn, Guest, PartIn
-from sharing_platform.bounds import Bounds
+from sharing_platform.bookings.schemas import AskIn, PartIn
 from sharing_platform.errors import PlatformError
 from sharing_platform.events import Events
 from sharing_platform.machines import offers
@@ -51,6 +49,7 @@ from sharing_platform.machines.models import BOOKED, HELD, OPEN, WITHDRAWN, Offe
 from sharing_platform.machines.schemas import OfferIn
 from sharing_platform.organisations.models import Account, Organisation
 from tests.platform_databases import open_kept, reset_postgresql, reset_sqlite
+from tests.sharing_platform.bookings.law_people import GUEST, WIDE, notify_nobody, other_than, seeker_named
 from tests.sharing_platform.bookings.proposal_law import proposals_follow_their_requests
 
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -58,28 +57,8 @@ SEEKERS = ("north", "south", "new")
 _hours = st.integers(0, 30)
 
 
-GUEST = Guest(organisation="New", name="New", email="new@new.be")
-
-
-def _seeker(session: Session, who: str, confirmed: bool) -> Seeker:
-    """`new` asks signed in (`confirmed`) or as a guest."""
-    if who == "new" and not confirmed:
-        return Seeker(None, guest=GUEST)
-    return Seeker(session.get_one(Organisation, who), session.get(Account, "new") if who == "new" else None)
-
-
-def _other(party: Party) -> Party:
-    return Party.SEEKER if party is Party.PROVIDER else Party.PROVIDER
-
-
-def notify_nobody(*_: object) -> None:
-    pass
-
-
 OCCUPANCY = BookedHours()
 EVENTS = Events()
-WIDE = Bounds(pending_of_newcomer=1000, pending_of_organisation=1000, pending_of_account=1000, pending_at_machine_of_organisation=1000, pending_at_machine_of_newcomers=1000)  # fmt: skip
-"""Bounds have tests of their own."""
 EVENTS.subscribe(OfferWithdrawn, BookingHandlers(notify_nobody).withdraw_requests)
 
 
@@ -145,7 +124,7 @@ class Bookings(RuleBasedStateMachine):
         chosen = data.draw(st.sampled_from(self._offers(OPEN) or self._offers() or ["none"]))
 
         def asked(session: Session) -> object:
-            seeker = _seeker(session, who, confirmed)
+            seeker = seeker_named(session, who, confirmed)
             wanted = AskIn()
             offer = offers.find_offer(session, chosen, None)
             windows = offer.free_windows(self.now) if offer is not None else []
@@ -166,7 +145,7 @@ class Bookings(RuleBasedStateMachine):
         chosen = [data.draw(st.sampled_from(self._offers(OPEN) or ["none"])) for _ in parts]
 
         def asked(session: Session) -> None:
-            seeker = _seeker(session, who, confirmed=False)
+            seeker = seeker_named(session, who, confirmed=False)
             spans = []
             for name, (begin, length) in zip(chosen, parts, strict=True):
                 offer = offers.find_offer(session, name, None)
@@ -238,7 +217,7 @@ class Bookings(RuleBasedStateMachine):
             terms = proposals.Terms(start, end, price)
             was, revision = booking.state, booking.revision
             made = proposals.propose(session, booking, by, terms, None, self.now, notify_nobody)
-            proposals.accept(session, booking, made, _other(by), None, self.now, notify_nobody)
+            proposals.accept(session, booking, made, other_than(by), None, self.now, notify_nobody)
             assert (booking.start, booking.end, booking.state) == (start, end, State.ACCEPTED)
             assert booking.revision == revision + (was == State.ACCEPTED)
             self.agreed += 1
@@ -257,7 +236,7 @@ class Bookings(RuleBasedStateMachine):
             proposal = session.get_one(Proposal, chosen)
             booking = session.get_one(Booking, proposal.booking_id)
             by = Party(proposal.party)
-            party = by if own else _other(by)
+            party = by if own else other_than(by)
             if accepted:
                 proposals.accept(session, booking, proposal, party, None, self.now, notify_nobody)
                 assert not own, "somebody accepts what is their own"
