@@ -16,10 +16,9 @@ from edge_agent.device_templates import DeviceTemplate, templates
 from edge_agent.register_plan import plan_reads
 from edge_agent.sources.contact import SourceLostError
 from edge_agent.sources.modbus_line import LineDownError, ModbusLine, NoAnswerError, RefusedError
-from edge_agent.sources.opcua_errors import why_not_connected
 from edge_agent.sources.opcua_finder import Finder, NotFoundError
 from edge_agent.sources.opcua_requests import Requests
-from edge_agent.sources.opcua_security import Pki, endpoints_of, secure
+from edge_agent.sources.opcua_security import Pki, endpoints_of, offered, secure, why_not_connected
 from telemetry import UnavailableError
 
 _PLAUSIBLE = {"W": (-1e7, 1e7), "A": (0.0, 1e5), "Wh": (0.0, 1e13), "": (-1e15, 1e15)}
@@ -38,18 +37,13 @@ async def discover_opcua(server: OpcUaServer, pki: Pki, now: datetime) -> str:
     """The server's machines as TOML; the machines of `server` are not looked at. Raises UnavailableError if the server does not answer."""
     client = Client(server.endpoint, timeout=server.timeout.total_seconds())
     try:
-        policies = sorted(
-            {
-                f"{str(description.SecurityPolicyUri).rpartition('#')[2]}/{description.SecurityMode.name}"
-                for description in await endpoints_of(server.endpoint, server.timeout.total_seconds())
-            }
-        )
+        policies = offered(await endpoints_of(server.endpoint, server.timeout.total_seconds()))
         await secure(client, server, pki, now)
         await client.connect()
     except SourceLostError as error:
         raise UnavailableError(f"OPC UA server {server.endpoint}: {error}.") from error
     except (ua.UaError, OSError, TimeoutError) as error:
-        why = why_not_connected(error, server, pki.certificate)
+        why = await why_not_connected(error, server, pki)
         raise UnavailableError(f"OPC UA server {server.endpoint}: {why}.") from error
     try:
         requests = Requests(client)
@@ -79,11 +73,9 @@ async def _identified(finder: Finder) -> list[FoundMachine]:
     return [found[name] for name in names]
 
 
-def opcua_toml(
-    server: OpcUaServer, policies: Sequence[str], namespaces: Sequence[str], found: Sequence[FoundMachine]
-) -> str:
+def opcua_toml(server: OpcUaServer, policies: str, namespaces: Sequence[str], found: Sequence[FoundMachine]) -> str:
     """The machines found, as part of a configuration."""
-    lines = [f"# Security offered here: {', '.join(policies)}", "# Namespaces, for `node` and tags (nsu=URI;s=Name):"]
+    lines = [f"# Security offered here: {policies}", "# Namespaces, for `node` and tags (nsu=URI;s=Name):"]
     lines += [f"#   {uri}" for uri in namespaces[1:]]
     given = server.model_dump(mode="json", exclude_defaults=True, exclude={"machine"})
     lines += ["[[opcua]]", *(f"{key} = {json.dumps(value)}" for key, value in given.items()), ""]

@@ -36,8 +36,8 @@ def sentence(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def why_not_connected(error: BaseException, server: OpcUaServer, certificate: Path) -> str:
-    """Why no session was opened. `certificate`: the file with the agent's own."""
+def refusal(error: BaseException, server: OpcUaServer, certificate: Path) -> str:
+    """Why the server opens no session. `certificate`: the file with the agent's own."""
     code = error.code if isinstance(error, ua.UaStatusCodeError) else None
     name = ua.StatusCode(ua.UInt32(code)).name if code is not None else ""
     if code in _CERTIFICATE_REFUSED and server.security_policy != "None":

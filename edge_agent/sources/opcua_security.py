@@ -11,6 +11,8 @@ import contextlib
 import hashlib
 import os
 import socket
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,7 +27,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edge_agent.configuration import OpcUaServer
 from edge_agent.sources.contact import SourceLostError
-from edge_agent.sources.opcua_errors import sentence
+from edge_agent.sources.opcua_errors import refusal, sentence
 from telemetry import UserError
 
 VALID_FOR = timedelta(days=5 * 365)
@@ -122,8 +124,11 @@ def thumbprint(certificate: bytes) -> str:
 def described(certificate: bytes) -> str:
     """Subject, application URI, expiry and thumbprint of a certificate, for display."""
     parsed = x509.load_der_x509_certificate(certificate)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # names of Eclipse Milo's certificates have empty parts
+        name = parsed.subject.rfc4514_string()
     return (
-        f"{parsed.subject.rfc4514_string() or 'no name'}, {application_uri_of(certificate) or 'no application URI'}, "
+        f"{name or 'no name'}, {application_uri_of(certificate) or 'no application URI'}, "
         f"valid until {parsed.not_valid_after_utc:%Y-%m-%d}, SHA-256 {thumbprint(certificate)}"
     )
 
@@ -142,6 +147,16 @@ async def endpoints_of(address: str, timeout: float) -> list[ua.EndpointDescript
         except (ua.UaError, OSError, TimeoutError) as error:
             refused.append(f"{url}: {sentence(error)}")
     raise SourceLostError(f"the server does not say what security it offers ({'; '.join(refused)})")
+
+
+async def why_not_connected(error: BaseException, server: OpcUaServer, pki: Pki) -> str:
+    """Why no session was opened. A server that wants security just closes a connection without it: then it is asked what it offers."""
+    if server.security_policy == "None" and not isinstance(error, ConnectionRefusedError | TimeoutError):
+        with contextlib.suppress(SourceLostError, ua.UaError, OSError, TimeoutError):
+            endpoints = await endpoints_of(server.endpoint, server.timeout.total_seconds())
+            if all(_policy_name(endpoint) != "None" for endpoint in endpoints):
+                return f"the server offers no connection without security; it offers: {offered(endpoints)}"
+    return refusal(error, server, pki.certificate)
 
 
 async def secure(client: Client, server: OpcUaServer, pki: Pki, now: datetime) -> None:
@@ -169,9 +184,8 @@ async def _secure_channel(client: Client, server: OpcUaServer, pki: Pki, now: da
         endpoint for endpoint in endpoints if endpoint.SecurityPolicyUri == policy.URI and endpoint.SecurityMode == mode
     ]
     if not fitting:
-        offered = sorted({f"{_policy_name(endpoint)}/{endpoint.SecurityMode.name}" for endpoint in endpoints})
         raise SourceLostError(
-            f"the server does not offer {server.security_policy} with {server.security_mode}; it offers: {', '.join(offered)}"
+            f"the server does not offer {server.security_policy} with {server.security_mode}; it offers: {offered(endpoints)}"
         )
     theirs = _first_certificate(bytes(fitting[0].ServerCertificate))
     if not pki.is_trusted(theirs):
@@ -197,6 +211,11 @@ def _first_certificate(chain: bytes) -> bytes:
     if len(chain) > 4 and chain[:2] == b"\x30\x82":
         return chain[: 4 + int.from_bytes(chain[2:4], "big")]
     return chain
+
+
+def offered(endpoints: Sequence[ua.EndpointDescription]) -> str:
+    """What security the server offers, for display: `Basic256Sha256/Sign, None/None_`."""
+    return ", ".join(sorted({f"{_policy_name(endpoint)}/{endpoint.SecurityMode.name}" for endpoint in endpoints}))
 
 
 def _policy_name(endpoint: ua.EndpointDescription) -> str:

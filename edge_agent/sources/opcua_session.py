@@ -16,11 +16,11 @@ from asyncua import Client, ua
 from edge_agent.configuration import OpcUaServer
 from edge_agent.node_names import node_text
 from edge_agent.sources.contact import SourceLostError
-from edge_agent.sources.opcua_errors import sentence, why_not_connected
+from edge_agent.sources.opcua_errors import sentence
 from edge_agent.sources.opcua_feed import CURRENT_TIME, Feed
 from edge_agent.sources.opcua_finder import Finder, NotFoundError
 from edge_agent.sources.opcua_requests import Requests
-from edge_agent.sources.opcua_security import Pki, secure
+from edge_agent.sources.opcua_security import Pki, secure, why_not_connected
 from edge_agent.sources.opcua_values import Observed, OpcUaValues
 from edge_agent.sources.source_time import STEADY_AFTER, ClockJudgement, SourceClock
 from telemetry import Clock
@@ -63,7 +63,7 @@ class OpcUaSession:
             await secure(self._client, self._server, self._pki, self._clock.now())
             await self._client.connect()
         except (ua.UaError, OSError, TimeoutError) as error:
-            raise SourceLostError(why_not_connected(error, self._server, self._pki.certificate)) from error
+            raise SourceLostError(await why_not_connected(error, self._server, self._pki)) from error
         try:
             # Half of it is how long asyncua's watchdog waits for an answer; a server may revise it to 0.
             self._client.session_timeout = max(self._client.session_timeout, self._watchdog_s * 2000)

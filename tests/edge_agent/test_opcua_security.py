@@ -156,6 +156,9 @@ async def test_a_server_that_is_silent_without_security_is_asked_at_its_discover
         session = OpcUaSession(secure_server.settings(tmp_path), pki, CLOCK)
         assert await session.open() == {}
         await session.close()
+        open_one = {"security_policy": "None", "username": None, "password_file": None}
+        said = await refusal(secure_server.settings(tmp_path).model_copy(update=open_one), pki)
+        assert "no connection without security; it offers: Basic256Sha256/SignAndEncrypt" in said
         discovery_address[0] = "/nowhere"
         said = await refusal(secure_server.settings(tmp_path), pki)
     assert f"{secure_server.endpoint}: " in said
