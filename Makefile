@@ -35,11 +35,11 @@ test-fast: WORKERS = 2
 test-fast: $(INSTALLED)
 	@$(BIN)/pytest $(PARALLEL) -m "not servers and not long" $(if $(ROOM),tests/$(ROOM)) $(PYTEST)
 
-# The edge agent against OPC UA and Modbus servers of other makers, with those in Go, whose first compilation takes a minute.
+# The edge agent against OPC UA and Modbus servers of other makers, with those in Go and Java, whose first compilation takes minutes.
 test-peers: $(INSTALLED)
 	@scripts/servers mosquitto nodejs npm gcc libc6-dev libmodbus-dev
-	@scripts/peers --go
-	@$(BIN)/pytest $(PARALLEL) tests/edge_agent/test_modbus_peer.py tests/edge_agent/test_opcua_peer.py tests/edge_agent/test_opcua_go_peer.py $(PYTEST)
+	@scripts/peers --more
+	@$(BIN)/pytest $(PARALLEL) tests/edge_agent/test_modbus_peer.py tests/edge_agent/test_opcua_peer.py tests/edge_agent/test_opcua_more_peers.py $(PYTEST)
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check --quiet .

@@ -303,6 +303,20 @@ class CompiledPeer(Peer):
         used[name.removeprefix("modbus_")] = self.said.get("version", "compiled by scripts/peers")
 
 
+class JavaPeer(Peer):
+    """One in Java, only for `make test-peers`."""
+
+    def __init__(self, folder: str, name: str, *arguments: str) -> None:
+        built = PEERS / "build"
+        if not (built / folder / f"{name}.class").exists():
+            pytest.skip(f"{folder} is not compiled: `make test-peers` makes this test real.")
+        libraries = (built / f"{folder}.classpath").read_text()
+        # Started once and for a short time: the best of its compilers is not worth its while.
+        options = ["-XX:TieredStopAtLevel=1", "-cp", f"{libraries}:{built / folder}"]
+        super().__init__(["java", *options, name, *arguments])
+        used[folder] = self.said.get("version", "compiled by scripts/peers")
+
+
 def _missing(sentence: str) -> NoReturn:
     """A failure in CI, elsewhere a skip."""
     if os.environ.get("CI"):
