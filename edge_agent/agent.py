@@ -7,9 +7,10 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edge_agent.clock_watch import watch_clock
-from edge_agent.configuration import AgentSettings, ModbusDevice, OpcUaServer
+from edge_agent.configuration import AgentSettings, ModbusDevice, OpcUaServer, SparkplugTable
 from edge_agent.outbox import Outbox
 from edge_agent.outbox_file import Bounds
 from edge_agent.publisher import Publisher
@@ -19,6 +20,9 @@ from edge_agent.sources.modbus_line import ModbusLines
 from edge_agent.sources.opcua import OPENING, OpcUaSource
 from edge_agent.sources.opcua_security import Pki
 from telemetry import Clock
+
+if TYPE_CHECKING:
+    from edge_agent.sparkplug_node import SparkplugNode
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +61,7 @@ class Agent:
             self.outbox,
             self.writer.committed,
         )
+        self.sparkplug = self._sparkplug_node(settings.sparkplug) if settings.sparkplug is not None else None
         self._lines, self._pki = ModbusLines(), Pki(settings.agent.data_dir / PKI_FOLDER)
         self._opening = asyncio.Semaphore(OPENING)
         self._running: dict[Device, _Running] = {}
@@ -79,10 +84,13 @@ class Agent:
         writing = asyncio.create_task(self.writer.run(), name="writer")
         publishing = asyncio.create_task(self.publisher.run(), name="publisher")
         watching = asyncio.create_task(watch_clock(self._clock, self.writer), name="clock")
+        mirroring = asyncio.create_task(self.sparkplug.run(), name="sparkplug") if self.sparkplug is not None else None
         try:
             await stop.wait()
         finally:
             watching.cancel()
+            if self.sparkplug is not None:
+                self.sparkplug.stop()
             await self._end(list(self._running))
             self.writer.stop()
             await writing
@@ -92,12 +100,15 @@ class Agent:
                         await self.drained()
             self.publisher.stop()
             await publishing
+            if mirroring is not None:
+                await mirroring
             self.outbox.close()
 
     async def reconfigure(self, settings: AgentSettings) -> None:
         """Apply a changed configuration. Devices whose configuration is unchanged keep running."""
-        if (settings.agent, settings.mqtt) != (self.settings.agent, self.settings.mqtt):
-            _log.warning("Changes under [agent] and [mqtt] take effect at the next start.")
+        before = self.settings
+        if (settings.agent, settings.mqtt, settings.sparkplug) != (before.agent, before.mqtt, before.sparkplug):
+            _log.warning("Changes under [agent], [mqtt] and [sparkplug] take effect at the next start.")
         removed = [device for device in self._running if device not in settings.devices]
         await self._end(removed)
         self.writer.follow(settings.machines)
@@ -114,6 +125,23 @@ class Agent:
             self.publisher.drained.clear()
             self.writer.committed.set()
             await self.publisher.drained.wait()
+
+    def _sparkplug_node(self, table: SparkplugTable) -> SparkplugNode:
+        # Imported here: protobuf takes some megabytes, which no other agent needs.
+        from edge_agent.sparkplug_node import SparkplugNode, devices_of
+
+        began = self._clock.now()
+        return SparkplugNode(
+            table,
+            table.mqtt or self.settings.mqtt,
+            (self.settings.agent.factory, self.settings.agent.gateway),
+            lambda: devices_of(
+                self.writer.views(), [source.contact for source in self.sources], self.settings.with_power, began
+            ),
+            self.outbox.depth,
+            self.writer.listen(),
+            self._clock,
+        )
 
     def _start(self, device: Device) -> None:
         source: Source

@@ -62,6 +62,30 @@ async def check_broker(settings: AgentSettings) -> str | None:
     return "\n".join(problems) or None
 
 
+async def check_sparkplug(settings: AgentSettings) -> str | None:
+    """The same for the connection of `[sparkplug]`; None also where that is not configured."""
+    table = settings.sparkplug
+    if table is None:
+        return None
+    # Imported here: protobuf takes some megabytes, which no other agent needs.
+    from telemetry.sparkplug import state_topic, topic
+
+    factory, gateway, broker = settings.agent.factory, settings.agent.gateway, table.mqtt or settings.mqtt
+    topics = [topic(table.group or factory, "NCMD", table.node or gateway)]
+    topics += [state_topic(table.host)] if table.host is not None else []
+    name = f"Sparkplug, broker {broker.address}"
+    try:
+        async with MqttClient(broker, f"vrijloop-sparkplug-{factory}-{gateway}-check", durable=False) as client:
+            async with asyncio.timeout(_BROKER_ANSWERS_S):
+                reasons = [await client.subscribe(one, lambda _: None) for one in topics]
+    except MqttError as error:
+        return f"{name}: {error}. Is it running, and are `url`, user and password right?"
+    except TimeoutError:
+        return f"{name} does not answer a subscription."
+    refused = [one for one, reason in zip(topics, reasons, strict=True) if reason is not None and reason.is_failure]
+    return f"{name}: this gateway may not read {', '.join(refused)}." if refused else None
+
+
 async def _check_server(server: OpcUaServer, pki: Pki, clock: Clock) -> list[CheckResult]:
     session = OpcUaSession(server, pki, clock)
     seen: dict[str, Observation] = {}

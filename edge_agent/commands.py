@@ -56,26 +56,32 @@ def check(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = False
     settings = _settings(config)
     for noisy in ("asyncua", "pymodbus"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    results, broker_problem = asyncio.run(_check(settings))
+    results, broker_problem, sparkplug_problem = asyncio.run(_check(settings))
     if as_json:
         machines = [_as_row(result) for result in results]
-        print(json.dumps({"machines": machines, "broker": {"problem": broker_problem}}, indent=2))
+        found: dict[str, object] = {"machines": machines, "broker": {"problem": broker_problem}}
+        if settings.sparkplug is not None:
+            found["sparkplug"] = {"problem": sparkplug_problem}
+        print(json.dumps(found, indent=2))
     else:
         _print_table(results)
     problems = [
         f"{result.machine} at {result.address}: {result.problem}" for result in results if result.problem is not None
     ]
-    problems += [broker_problem] if broker_problem else []
+    problems += [problem for problem in (broker_problem, sparkplug_problem) if problem is not None]
     if problems:
+        checks = len(results) + (1 if settings.sparkplug is None else 2)
         raise UnavailableError(
-            f"{len(problems)} of {len(results) + 1} checks failed (machines and broker):\n" + "\n".join(problems)
+            f"{len(problems)} of {checks} checks failed (machines and broker):\n" + "\n".join(problems)
         )
 
 
-async def _check(settings: AgentSettings) -> tuple[list[CheckResult], str | None]:
-    from edge_agent.check import check_broker, check_machines
+async def _check(settings: AgentSettings) -> tuple[list[CheckResult], str | None, str | None]:
+    from edge_agent.check import check_broker, check_machines, check_sparkplug
 
-    return await asyncio.gather(check_machines(settings, SystemClock()), check_broker(settings))
+    return await asyncio.gather(
+        check_machines(settings, SystemClock()), check_broker(settings), check_sparkplug(settings)
+    )
 
 
 @app.command("templates")
@@ -220,6 +226,10 @@ def status(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = Fals
     console, outbox, broker = Console(), answer["outbox"], answer["broker"]
     console.print(table)
     console.print(f"Broker {broker['address']}: {'connected' if broker['connected'] else 'not connected'}.")
+    if (sparkplug := answer["sparkplug"]) is not None:
+        waits = ", waiting for the primary host" if sparkplug["waits_for_host"] else ""
+        connected = "connected" if sparkplug["connected"] else "not connected"
+        console.print(f"Sparkplug, broker {sparkplug['address']}: {connected}{waits}.")
     if not broker["confirmed"]:
         console.print(
             "[red]No server tells that it has stored the reports; they are kept here. Is the server running?[/red]"

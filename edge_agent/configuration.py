@@ -227,6 +227,34 @@ class ModbusDevice(_Table):
         return f"{self.line} unit {self.unit}"
 
 
+def _sparkplug_id(name: str) -> str:
+    if not name or len(name) > 200 or any(sign in "/+#" or not sign.isprintable() for sign in name):
+        raise ValueError("write 1 to 200 signs, without `/`, `+` and `#`")
+    return name
+
+
+SparkplugId = Annotated[str, AfterValidator(_sparkplug_id)]
+
+
+class SparkplugTable(_Table):
+    """The `[sparkplug]` table. Without it nothing is published in Sparkplug B. `group`: the factory's name if None; `node`: the gateway's."""
+
+    group: SparkplugId | None = None
+    node: SparkplugId | None = None
+    host: SparkplugId | None = None
+    mqtt: BrokerSettings | None = None
+
+    @model_validator(mode="after")
+    def _can_be_told_apart(self) -> Self:
+        if self.group == "STATE":
+            raise ValueError("`group` must not be STATE: hosts publish under that name")
+        if self.mqtt is not None and self.mqtt.username is not None and self.mqtt.password_file is None:
+            raise ValueError(
+                "a `username` under [sparkplug.mqtt] needs a `password_file`: the password in the environment is for [mqtt]"
+            )
+        return self
+
+
 class AgentIdentity(BaseModel):
     """The `[agent]` table alone, for commands that come before there are machines in the file."""
 
@@ -238,6 +266,7 @@ class AgentSettings(_Table):
 
     agent: AgentTable
     mqtt: BrokerSettings = BrokerSettings()
+    sparkplug: SparkplugTable | None = None
     opcua: tuple[OpcUaServer, ...] = ()
     modbus: tuple[ModbusDevice, ...] = ()
 
@@ -273,3 +302,8 @@ class AgentSettings(_Table):
         return [machine.id for server in self.opcua for machine in server.machine] + [
             device.id for device in self.modbus
         ]
+
+    @property
+    def with_power(self) -> frozenset[str]:
+        """The machines whose power may leave the factory."""
+        return frozenset(device.id for device in self.modbus if device.report_power)

@@ -4,7 +4,7 @@
     publish: paho.publish ─▶ socket writable: loop_write … socket readable: loop_read ─▶ on_publish ─▶ future
 
 A client serves one connection. After a loss, make a new one: paho would send unacknowledged messages again by itself, and the outbox
-already does that. The client id stays the same and the session is not cleaned, so the broker keeps it.
+already does that. The client id stays the same and the session is not cleaned, so the broker keeps it, unless the client is not `durable`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -88,10 +89,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """Published by the broker, retained and with QoS 1, if the connection ends without a DISCONNECT."""
+    """Published by the broker with QoS 1 if the connection ends without a DISCONNECT. `also_on_disconnect`: with MQTT 5 also if it ends with one."""
 
     topic: str
     payload: bytes
+    retain: bool = True
+    also_on_disconnect: bool = False
 
 
 class MqttClient:
@@ -100,16 +103,27 @@ class MqttClient:
     All methods are called from the event loop's thread.
     """
 
-    def __init__(self, settings: BrokerSettings, client_id: str, will: Will | None = None) -> None:
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        client_id: str,
+        will: Will | None = None,
+        *,
+        durable: bool = True,
+        on_lost: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`durable`: the broker keeps the session after the connection. `on_lost` is called when the connection ends."""
         self._settings = settings
         self._mqtt5 = settings.protocol == "5"
         self._client_id = client_id
         self._will = will
+        self._durable = durable
+        self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
         self._connack: asyncio.Future[None] = self._loop.create_future()
         self._socket_closed = asyncio.Event()
         self._pending: dict[int, Acknowledgement] = {}
-        self._on_heard: Callable[[bytes], None] | None = None
+        self._on_heard: dict[str, Callable[[bytes], None]] = {}
         self.limits = Limits()
         self._client: mqtt.Client | None = None
         self._fd: int | None = None
@@ -140,7 +154,7 @@ class MqttClient:
         """Send DISCONNECT and close the socket. If the broker does not read, the socket is closed after two seconds."""
         try:
             if self._client is not None and self.connected:
-                self._client.disconnect()
+                self._client.disconnect(self._farewell())
                 self._fail(MqttError("the connection is closed"))
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_CLOSE_TIMEOUT_S):
@@ -153,14 +167,24 @@ class MqttClient:
         """Whether the broker has accepted the connection and it is not lost."""
         return self._accepted and self._error is None
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool) -> Acknowledgement:
-        """Send a message with QoS 1 and return the future of its acknowledgement; pass it to `acknowledged`.
+    def _farewell(self) -> ReasonCode | None:
+        if self._mqtt5 and self._will is not None and self._will.also_on_disconnect:
+            return ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message")
+        return None
+
+    def check(self) -> None:
+        """Raises MqttError, with the reason, if there is no connection (any more)."""
+        if not self.connected:
+            raise self._error or MqttError("there is no connection")
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool, qos: Literal[0, 1] = 1) -> Acknowledgement:
+        """Send a message and return the future of its acknowledgement, with QoS 0 of its being sent; pass it to `acknowledged`.
 
         Raises MqttError if there is no connection: paho would queue the message and send it after a reconnection.
         """
         if self._client is None or not self.connected:
             raise self._error or MqttError("there is no connection")
-        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        info = self._client.publish(topic, payload, qos=qos, retain=retain)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise MqttError(f"the message was not sent: {mqtt.error_string(info.rc)}")
         acknowledgement: Acknowledgement = self._loop.create_future()
@@ -168,10 +192,13 @@ class MqttClient:
         return acknowledgement
 
     def subscribe(self, topic: str, on_heard: Callable[[bytes], None]) -> Acknowledgement:
-        """Subscribe with QoS 1 and return the future of the answer. `on_heard` gets the payloads, the retained one first. Raises MqttError."""
+        """Subscribe with QoS 1 and return the future of the answer. `on_heard` gets the payloads, the retained one first. Raises MqttError.
+
+        `topic` may be a filter; no two may overlap.
+        """
         if self._client is None or not self.connected:
             raise self._error or MqttError("there is no connection")
-        self._on_heard = on_heard
+        self._on_heard[topic] = on_heard
         result, mid = self._client.subscribe(topic, qos=1)
         if result != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
             raise MqttError(f"the subscription was not sent: {mqtt.error_string(result)}")
@@ -198,10 +225,10 @@ class MqttClient:
     def _open(self) -> mqtt.Client:
         """Runs in a thread, since reading certificates, DNS, TCP and the TLS handshake block."""
         # Without `reconnect_on_failure`: paho would reconnect inside `loop_read`, and block the event loop.
-        client = build_client(self._settings, self._client_id, durable=True, reconnect_on_failure=False)
+        client = build_client(self._settings, self._client_id, durable=self._durable, reconnect_on_failure=False)
         client.connect_timeout = _SOCKET_TIMEOUT_S
         if self._will is not None:
-            client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
+            client.will_set(self._will.topic, self._will.payload, qos=1, retain=self._will.retain)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -210,7 +237,10 @@ class MqttClient:
         client.on_socket_close = self._on_socket_close
         client.on_socket_register_write = self._on_socket_register_write
         client.on_socket_unregister_write = self._on_socket_unregister_write
-        connect_durable(client, self._settings, session_expiry_s=SESSION_EXPIRY_S)
+        if self._durable:
+            connect_durable(client, self._settings, session_expiry_s=SESSION_EXPIRY_S)
+        else:
+            client.connect(self._settings.host, self._settings.port, keepalive=self._settings.keepalive_s)
         return client
 
     def _take_over(self, client: mqtt.Client) -> None:
@@ -269,6 +299,7 @@ class MqttClient:
         """Wake all that wait. The first error is the reason that later calls get."""
         if self._error is None:
             self._error = error
+            self._on_lost()
         waiting: list[asyncio.Future[Any]] = [self._connack, *self._pending.values()]
         self._pending = {}
         for future in waiting:
@@ -308,8 +339,9 @@ class MqttClient:
             answer.set_result(reasons[0])
 
     def _on_message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
-        if self._on_heard is not None:
-            self._on_heard(bytes(message.payload))
+        for topic, on_heard in self._on_heard.items():
+            if mqtt.topic_matches_sub(topic, message.topic):
+                on_heard(bytes(message.payload))
 
     def _on_socket_close(self, client: mqtt.Client, userdata: Any, connection: Any) -> None:
         self._detach()

@@ -36,6 +36,7 @@ class ReportWriter:
 
     def __init__(self, outbox: Outbox, machines: Sequence[str], heartbeat: timedelta) -> None:
         self._outbox = outbox
+        self._listeners: list[asyncio.Event] = []
         self.heartbeat = heartbeat
         self._trackers: dict[str, IntervalTracker] = {}
         self.follow(machines)
@@ -74,11 +75,17 @@ class ReportWriter:
             machine: self._trackers.get(machine) or IntervalTracker(self.heartbeat, last.get(machine))
             for machine in machines
         }
+        self._tell_listeners()
 
     def reset(self, machines: Iterable[str]) -> None:
         """Start new intervals for these machines after the clock was set back; see `clock_watch`."""
         for machine in machines:
             self._trackers[machine].reset()
+
+    def listen(self) -> asyncio.Event:
+        """A further event of the same kind as `committed`, which is also set when the machines change."""
+        self._listeners.append(asyncio.Event())
+        return self._listeners[-1]
 
     async def room(self) -> None:
         """Return when there is room for more reports; sources await this between readings."""
@@ -115,7 +122,12 @@ class ReportWriter:
 
     def _after_commit(self) -> None:
         self.committed.set()
+        self._tell_listeners()
         if len(self._pending) < MAX_PENDING:
             self._room.set()
         if not self._pending:
             self._idle.set()
+
+    def _tell_listeners(self) -> None:
+        for event in self._listeners:
+            event.set()

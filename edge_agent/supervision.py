@@ -148,6 +148,19 @@ def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
             "connected": agent.publisher.connected,
             "confirmed": agent.publisher.confirmed,
         },
+        "sparkplug": _sparkplug_status(agent),
+    }
+
+
+def _sparkplug_status(agent: Agent) -> dict[str, Any] | None:
+    """None where Sparkplug is not configured."""
+    node = agent.sparkplug
+    if node is None:
+        return None
+    return {
+        "address": node.settings.address,
+        "connected": node.connected,
+        "waits_for_host": node.connected and node.waits_for_host,
     }
 
 
@@ -164,6 +177,8 @@ def metrics_of(agent: Agent, clock: Clock) -> bytes:
 
     put("broker_connected", "1 while the broker is connected", status["broker"]["connected"])
     put("server_confirms", "0 while no server tells that it stores the reports", status["broker"]["confirmed"])
+    if status["sparkplug"] is not None:
+        put("sparkplug_connected", "1 while the broker for Sparkplug is connected", status["sparkplug"]["connected"])
     for name, value in status["outbox"].items():
         put(f"outbox_{name}", f"Outbox: {name.replace('_', ' ')}", value)
     for machine in status["machines"]:
