@@ -47,6 +47,7 @@ def public_details(details: MachineDetails, names: Iterable[str]) -> MachineDeta
         tolerance_mm=details.tolerance_mm,
         table_load_kg=details.table_load_kg,
         certificates=harmless(details.certificates),
+        included=harmless(details.included),
     )
 
 

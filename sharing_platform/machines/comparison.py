@@ -102,12 +102,18 @@ def _said(
         "tolerance": [f"± {t.plain(details.tolerance_mm)} mm"] if details.tolerance_mm else [],
         "table_load": [f"{t.plain(details.table_load_kg)} kg"] if details.table_load_kg else [],
         "certificates": list(details.certificates),
+        "included": list(details.included),
         "operator": [t(f"operator_{best.offer.operator}")] if best else [],
         "rules": [t(f"booking_{best.offer.booking}")] if best else [],
-        "factory": [one.entry.factory_name or t("factory_not_said")],
+        "factory": [_factory(one.entry, t)],
     }
     found["factory_record"] = [record_text(t, one.record)] if one.record is not None else []
     return found
+
+
+def _factory(entry: IndexEntry, t: Translator) -> str:
+    said = entry.factory_name or t("factory_not_said")
+    return f"{said}, {t('around', place=entry.around)}" if entry.around is not None else said
 
 
 def record_text(t: Translator, record: TrackRecord) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.machines.anonymity import cell_of, public_details, public_process, public_title
 from sharing_platform.machines.models import Machine, Offer
+from sharing_platform.machines.region_map import town_around
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.pictures.schemas import PictureOut
 from sharing_platform.pictures.service import shown_pictures
@@ -35,6 +36,11 @@ class IndexEntry:
     def path(self) -> str:
         """Of the machine's page."""
         return f"/machines/{self.factory}/{self.machine}" if self.factory is not None else f"/machines/{self.machine}"
+
+    @property
+    def around(self) -> str | None:
+        """The town that an anonymous machine stands somewhere around; None of others."""
+        return town_around(self.document)
 
     @property
     def key(self) -> str:

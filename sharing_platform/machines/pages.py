@@ -41,6 +41,8 @@ router = APIRouter(include_in_schema=False)
 _HOURS_SHOWN = 50
 _WEEKS_SHOWN = 2
 _SIMILAR_SHOWN = 4
+_LISTED = ("materials", "certificates", "included", "processes")
+"""Properties that people type one a line."""
 
 
 @router.get("/offers/{offer_id}")
@@ -141,6 +143,8 @@ def _machine_page(page: PageRequest, session: Session, shown: MachineOut) -> HTM
         own=page.organisation is not None and page.organisation == shown.factory,
         found=found,
         weeks=weeks,
+        conditions=_conditions(offers),
+        around=found[0].entry.around if found else None,
         similar=_similar(page, session, shown),
         scroll_time=_scroll_time(page, found),
         about=_about(page, shown),
@@ -157,6 +161,26 @@ def _about(page: PageRequest, shown: MachineOut) -> str:
         shown.details.place,
     )
     return " · ".join(one for one in said if one)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """On which hours of a machine can be had."""
+
+    operator: str
+    booking: str
+    cancellation_hours: int
+    minimum_hours: float | None
+    maximum_hours: float | None
+
+
+def _conditions(offers: Sequence[Offer]) -> list[Conditions]:
+    """Those of its offers, each once, the soonest first."""
+    every = (
+        Conditions(one.operator, one.booking, one.cancellation_hours, one.minimum_hours, one.maximum_hours)
+        for one in offers
+    )
+    return list(dict.fromkeys(every))
 
 
 def _scroll_time(page: PageRequest, found: list[RankedOffer]) -> str:
@@ -197,7 +221,7 @@ def post_machine_form(factory: str, machine: str, page: Page, form: FormData) ->
         name: form.get(name) for name in ("make", "model", "description", "din_8580", "axes", "place", "address")
     }
     fields |= {name: decimal_point(form.get(name)) for name in ("tolerance_mm", "table_load_kg")}
-    fields |= {name: split_lines(form.get(name)) for name in ("materials", "certificates", "processes")}
+    fields |= {name: split_lines(form.get(name)) for name in _LISTED}
     sides = [decimal_point(form.get(name)) for name in ("x", "y", "z")]
     if any(sides):
         fields["envelope_mm"] = sides
@@ -234,7 +258,7 @@ def _as_form(details: MachineDetails) -> dict[str, str]:
     shown = {name: "" if value is None else str(value) for name, value in details.model_dump().items()}
     sides = details.envelope_mm or ("", "", "")
     shown |= {name: f"{side:g}" if side else "" for name, side in zip(("x", "y", "z"), sides, strict=True)}
-    return shown | {name: "\n".join(getattr(details, name)) for name in ("materials", "certificates", "processes")}
+    return shown | {name: "\n".join(getattr(details, name)) for name in _LISTED}
 
 
 @dataclass(frozen=True)

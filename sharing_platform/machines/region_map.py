@@ -7,13 +7,12 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from sharing_platform.geography import distance_km
-from sharing_platform.machines.index import IndexEntry
-from sharing_platform.search.ranking import Degrees
+from sharing_platform.search.ranking import Degrees, SearchDocument
 
 _FILE = Path(__file__).resolve().parents[1] / "region_map.json"
 NEARBY_KM = 12.0
@@ -84,10 +83,21 @@ def region_map() -> RegionMap:
     return RegionMap(told["width"], told["height"], municipalities)
 
 
-def map_of(entries: Iterable[IndexEntry], region: RegionMap) -> MapOfMachines:
-    """What each entry says of its place is what the viewer may know: of an anonymous machine a cell of some 20 km."""
+def town_around(document: SearchDocument) -> str | None:
+    """Of an anonymous machine: the municipality nearest to the cell that stands for its place, as on the map. None for others, and outside the region."""
+    return _nearest_to(document.at) if document.coarse and document.at is not None else None
+
+
+@lru_cache(maxsize=1000)
+def _nearest_to(place: Degrees) -> str | None:
+    nearest = region_map().nearest(place)
+    return nearest.name if nearest is not None else None
+
+
+def map_of(documents: Iterable[SearchDocument], region: RegionMap) -> MapOfMachines:
+    """What each says of its place is what the viewer may know: of an anonymous machine a cell of some 20 km."""
     # Many machines stand at the place of their factory.
-    places = Counter((one.document.at, one.document.coarse) for one in entries if one.document.at is not None)
+    places = Counter((one.at, one.coarse) for one in documents if one.at is not None)
     found: Counter[tuple[str, bool]] = Counter()
     elsewhere = 0
     for (at, coarse), count in places.items():

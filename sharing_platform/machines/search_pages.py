@@ -115,7 +115,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         template,
         status,
         machines=[(entry, state_shown(machine, page.viewer, page.now)) for machine, entry in machines],
-        map=map_of((entry for _, entry in machines), region_map()) if shows_region else None,
+        map=map_of((entry.document for _, entry in machines), region_map()) if shows_region else None,
         found=found,
         results=machine_rows,
         wish_hours=wish.hours,

@@ -26,6 +26,10 @@ class MachineDetails(ApiModel):
     tolerance_mm: Annotated[float | None, Field(gt=0, le=10)] = None
     table_load_kg: Annotated[float | None, Field(gt=0, le=1_000_000)] = None
     certificates: Annotated[list[Term], Field(max_length=30)] = Field(default_factory=list)
+    included: Annotated[
+        list[Term],
+        Field(max_length=30, description="What comes with the hours: tools, fixtures, setting up, measuring."),
+    ] = Field(default_factory=list)
     place: Annotated[OneLine, StringConstraints(max_length=100)] = ""
     latitude: Latitude | None = None
     longitude: Longitude | None = None

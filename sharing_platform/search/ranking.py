@@ -129,6 +129,7 @@ def document_of(
         *details.processes,
         *details.materials,
         *details.certificates,
+        *details.included,
     )
     axes = details.axes or axes_named(title)[0] or axes_named(details.model)[0]
     stems = text_stems(title, process, *described, *names, *([f"{axes}-axis"] if axes else []), *texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from icalendar import Calendar
+from sqlalchemy import select
 
 from sharing_platform.geography import distance_km
 from sharing_platform.machines.anonymity import cell_of
+from sharing_platform.notifications.models import Delivery, Webhook
 from sharing_platform.organisations.permissions import Role
 from tests.sharing_platform.conftest import NOON, Platform
 from tests.sharing_platform.crawl import crawl
@@ -37,7 +40,7 @@ def put_machine(platform: Platform, anonymous: bool = True) -> None:
     details = {
         "make": "Huron", "model": "KX 50", "description": f"De grootste frees van {NAME}", "axes": 5, "place": PLACE,
         "materials": ["aluminium", f"staal van {NAME}"], "certificates": ["ISO 9001"], "address": "Dijk 4",
-        "envelope_mm": [900, 500, 400],
+        "envelope_mm": [900, 500, 400], "included": ["koelmiddel", f"opspannen door {NAME}"],
     }  # fmt: skip
     assert platform.hal_2.put("/api/v1/machines/hal-2/zware-frees/details", json=details).status_code == 200
 
@@ -88,6 +91,25 @@ def test_nothing_that_others_can_reach_leads_to_the_factory(platform: Platform, 
         assert not leaks(answers), who
     assert {"/api/v1/account/data", "/desk"} <= crawl(seeker).keys()
     assert not leaks({str(mail["Subject"]): mail.get_content() for mail in platform.mails_to("an@startup.be")})
+
+
+def test_no_mail_and_no_webhook_leads_to_the_factory(platform: Platform, owner: httpx2.Client) -> None:
+    """Also those about what a search or a wanted notice has found."""
+    seeker = platform.somebody("an@startup.be", "start-up")
+    assert seeker.post("/api/v1/webhooks", json={"url": "http://127.0.0.1:9/x"}).status_code == 201
+    for kind in ("wanted", "searches"):
+        wish = {"title": "Freeswerk", "wish": {"process": "milling", "near": "Hasselt"}, "notify": "both"}
+        assert seeker.post(f"/api/v1/{kind}", json=wish).status_code == 201
+    fill(platform)
+    platform.mail("an@startup.be", "Freeswerk")
+    mails = platform.mails_to("an@startup.be")
+    with platform.context.sessions() as session:
+        told = session.scalars(select(Delivery).join(Webhook, Webhook.id == Delivery.webhook_id)).all()
+    assert {"search.matched", "booking.held"} <= {one.kind for one in told}
+    assert not leaks({str(mail["Subject"]): mail.get_content() for mail in mails})
+    assert not leaks(
+        {f"{one.kind} {one.id}": json.dumps(one.data) for one in told if "hal-2" not in str(one.webhook_id)}
+    )
 
 
 def test_a_machine_that_is_not_anonymous_is_found_by_the_same_crawl(platform: Platform, owner: httpx2.Client) -> None:

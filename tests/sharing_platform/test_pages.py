@@ -6,12 +6,14 @@ import re
 import string
 from datetime import timedelta
 from decimal import Decimal
+from html import unescape
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
 from sharing_platform.i18n import LANGUAGES, Translator, texts
+from sharing_platform.organisations.permissions import Kind, Role
 from tests.sharing_platform.conftest import NOON, Platform
 
 if TYPE_CHECKING:
@@ -51,6 +53,29 @@ def test_the_page_says_what_when_how_sure_and_how_often_wrong(page: Page) -> Non
     for text in ("Draaibank <CTX>", "di 03/03/2026", "2 u 30", "99,9 %"):
         assert text in second.inner_text(), text
     assert page.locator("html").get_attribute("lang") == "nl"
+
+
+def test_a_machines_page_says_what_is_included_and_on_which_conditions(platform: Platform) -> None:
+    platform.machine("mill-1", "Freesbank", process="milling")
+    planner = platform.somebody("p@hal.be", "hal-2", Role.PLANNER, Kind.FACTORY)
+    typed = {"included": "meettaster\nprogrammeren tot 2 uur", "certificates": "ISO 9001"}
+    assert planner.post("/machines/hal-2/mill-1/edit", data=typed).status_code == 303
+    assert typed["included"] in planner.get("/machines/hal-2/mill-1/edit").text.replace("\r", "")
+    few = {"booking": "on_request", "minimum_hours": 2, "maximum_hours": 8, "cancellation_hours": 12}
+    platform.offer("o1", 3, 9, **few)
+    platform.offer("o2", 27, 9, **few)
+    platform.offer("o3", 51, 9, booking="instant", operator="own_required")
+    page = platform.anyone.get("/machines/hal-2/mill-1").text
+    assert "<dt>Inbegrepen</dt><dd>meettaster, programmeren tot 2 uur</dd>" in page
+    said = [unescape(one).replace("\N{NO-BREAK SPACE}", " ") for one in re.findall(r'<dd class="rule">([^<]*)', page)]
+    assert [one.partition(". De fabriek")[0].partition(". Een goed")[0] for one in said] == [
+        "Operator inbegrepen. Minstens 2 uur. Hoogstens 8 uur",
+        "Met eigen operator",
+    ], "each once"
+    assert "Kosteloos annuleren kan tot 12 uur" in said[0]
+    assert "<dt>Inbegrepen</dt>" in platform.anyone.get("/offers/o1").text
+    found = platform.anyone.get("/", params={"q": "meettaster"}).text
+    assert '<li class="result">' in found
 
 
 def test_english_is_a_click_away_and_stays(page: Page) -> None:

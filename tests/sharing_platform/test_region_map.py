@@ -76,4 +76,11 @@ def test_an_anonymous_machine_stands_somewhere_around(platform: Platform) -> Non
     (said, address) = circles(platform.anyone.get("/").text)[0]
     assert said.startswith("1 anonieme machine in de ruime omgeving van")
     assert "Diepenbeek" not in said
-    assert '<li class="result">' in platform.anyone.get(address).text
+    found = platform.anyone.get(address).text
+    assert '<li class="result">' in found
+    around = said.removeprefix("1 anonieme machine ")
+    assert f"fabriek nog niet bekend, {around}" in found
+    (machine,) = re.findall(r'<h3><a href="(/machines/[^"]+)"', found)
+    assert all(
+        around in platform.anyone.get(path).text for path in (machine, re.findall(r'href="(/offers/[^"?]+)', found)[0])
+    )

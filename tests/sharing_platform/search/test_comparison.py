@@ -18,7 +18,13 @@ from tests.sharing_platform.conftest import Platform
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-MILL = {"axes": 5, "materials": ["aluminium", "inox"], "certificates": ["ISO 9001"], "place": "Sint-Truiden"}
+MILL = {
+    "axes": 5,
+    "included": ["meettaster"],
+    "materials": ["aluminium", "inox"],
+    "certificates": ["ISO 9001"],
+    "place": "Sint-Truiden",
+}
 LATHE = {"materials": ["Inox", "messing"], "certificates": ["ISO 9001"], "place": "Bree"}
 
 
@@ -51,6 +57,7 @@ def test_what_differs_is_marked_and_priced_for_the_hours_asked_for(platform: Pla
     said = rows(page)
     assert said["Materialen"] == (True, [[("aluminium", True), ("inox", False)], [("Inox", False), ("messing", True)]])
     assert said["Certificaten"] == (False, [[("ISO 9001", False)], [("ISO 9001", False)]])
+    assert said["Inbegrepen"] == (True, [[("meettaster", True)], [("niet vermeld", False)]])
     assert said["Assen"] == (True, [[("5", True)], [("niet vermeld", False)]])
     assert [cell[0][0] for cell in said["Prijs"][1]] == ["€ 120,00 voor 2 uur", "€ 150,00 voor 2 uur"]
     assert "Tolerantie" not in said, "what is said of no machine"
