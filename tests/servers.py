@@ -303,6 +303,17 @@ class CompiledPeer(Peer):
         used[name.removeprefix("modbus_")] = self.said.get("version", "compiled by scripts/peers")
 
 
+class PythonPeer(Peer):
+    """One in Python with an environment of its own, only for `make test-peers`."""
+
+    def __init__(self, script: str, environment: str, *arguments: str) -> None:
+        program = PEERS / "build" / environment / "bin" / "python"
+        if not program.exists():
+            pytest.skip(f"{environment} is not installed: `make test-peers` makes this test real.")
+        super().__init__([str(program), str(PEERS / script), *arguments])
+        used[environment] = self.said.get("version", "installed by scripts/peers")
+
+
 class JavaPeer(Peer):
     """One in Java, only for `make test-peers`."""
 

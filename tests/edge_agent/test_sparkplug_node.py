@@ -26,7 +26,7 @@ from edge_agent.supervision import ask_status
 from simulators.modbus_server import MeterServer, plc
 from telemetry import MachineState, StateInterval, SystemClock, load_settings, to_milliseconds
 from telemetry.broker import BrokerSettings
-from tests.servers import Mosquitto, NodePeer, free_port
+from tests.servers import Mosquitto, NodePeer, Peer, PythonPeer, free_port
 
 pytestmark = pytest.mark.servers
 RUN, WAIT, UNKNOWN = MachineState.EXECUTING, MachineState.NOT_EXECUTING, MachineState.UNKNOWN
@@ -41,7 +41,29 @@ def host(broker: Mosquitto) -> Iterator[NodePeer]:
     peer.stop()
 
 
-async def known_when(host: NodePeer, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+async def test_another_host_follows_it_too(broker: Mosquitto) -> None:
+    """On pysparkplug: state of the host, births, data, rebirth, deaths; no number is missing."""
+    host = PythonPeer("sparkplug_host.py", "pysparkplug", str(broker.port))
+    machines = Machines()
+    machines.put("m1", RUN)
+    async with running(broker.url, machines, host="scada"):
+        host.tell(state={"online": True, "timestamp": 1000}, host="scada")
+        known = await known_when(host, shows("m1", RUN))
+        assert known["devices"]["m1"]["metrics"]["Power"]["value"] == 50.5
+        machines.put("m1", UNKNOWN)
+        await known_when(host, shows("m1", UNKNOWN))
+        host.tell(rebirth=NODE)
+        async with asyncio.timeout(60):
+            while kinds(host).count("DBIRTH") < 2:
+                await asyncio.sleep(0.02)
+        machines.put("m1", None)
+        await known_when(host, lambda known: not known["devices"]["m1"]["online"])
+    known = await known_when(host, lambda known: not known["online"])
+    assert (known["gaps"], known["deathsOfOthers"]) == (0, 0)
+    host.stop()
+
+
+async def known_when(host: Peer, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """What the host knows of the node, once the condition holds; the bound is for a hang."""
     async with asyncio.timeout(60):
         while True:
@@ -59,7 +81,7 @@ def shows(machine: str, state: MachineState) -> Callable[[dict[str, Any]], bool]
     return condition
 
 
-def kinds(host: NodePeer) -> list[str]:
+def kinds(host: Peer) -> list[str]:
     return [message["kind"] for message in host.tell(known=True)["messages"]]
 
 
