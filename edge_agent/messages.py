@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from edge_agent.outbox import QueuedReport
 from telemetry.message import MAX_PAYLOAD_BYTES, MAX_REPORTS, encode_bodies
 
+_SEQ_BYTES = len('{"seq":9223372036854775807,,')
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -34,16 +36,23 @@ def messages_of(queued: Sequence[QueuedReport], gateway: str, max_bytes: int = M
     ]
 
 
-def _in_pieces(bodies: Sequence[tuple[int, str]], max_bytes: int) -> Iterator[list[tuple[int, str]]]:
-    """Pieces of at most `MAX_REPORTS` reports and `max_bytes`."""
-    piece: list[tuple[int, str]] = []
-    size = 0
-    for seq, body in bodies:
-        own = len(body.encode()) + len(f'{{"seq":{seq},,')
-        if piece and (len(piece) == MAX_REPORTS or size + own > max_bytes):
+def _in_pieces(bodies: Sequence[tuple[int, str]], max_bytes: int) -> Iterator[Sequence[tuple[int, str]]]:
+    """Pieces of at most `MAX_REPORTS` reports and `max_bytes`. Bodies are ASCII, so their lengths are bytes."""
+    for start in range(0, len(bodies), MAX_REPORTS):
+        piece = bodies[start : start + MAX_REPORTS]
+        # Nearly always the whole of it: bodies are measured one by one only where it is too long.
+        if sum(len(body) for _, body in piece) + _SEQ_BYTES * len(piece) <= max_bytes:
             yield piece
-            piece, size = [], 0
-        piece.append((seq, body))
+        else:
+            yield from _cut(piece, max_bytes)
+
+
+def _cut(bodies: Sequence[tuple[int, str]], max_bytes: int) -> Iterator[Sequence[tuple[int, str]]]:
+    start = size = 0
+    for place, (_, body) in enumerate(bodies):
+        own = len(body) + _SEQ_BYTES
+        if place > start and size + own > max_bytes:
+            yield bodies[start:place]
+            start, size = place, 0
         size += own
-    if piece:
-        yield piece
+    yield bodies[start:]

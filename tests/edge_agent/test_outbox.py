@@ -68,6 +68,15 @@ def test_messages_hold_one_machine_in_order_and_at_most_500(outbox: Outbox) -> N
     assert sorted(report.seq for _, message in sent for report in message.reports) == list(range(1, 1301))
 
 
+def test_messages_are_as_long_as_the_broker_takes(outbox: Outbox) -> None:
+    outbox.append([("m1", interval(minute)) for minute in range(700)])
+    sent = [one.payload for one in messages_of(outbox.take(5000), "gw-1", 8_000)]
+    assert all(len(payload) <= 8_000 for payload in sent)
+    assert sum(len(payload) < 6_500 for payload in sent) <= 2, "as few as possible"
+    assert [report.seq for payload in sent for report in decode(payload).reports] == list(range(1, 701))
+    assert [len(decode(one.payload).reports) for one in messages_of([QueuedReport("m1", 1, report_body(interval(1)), True)], "gw-1", 10)] == [1]  # fmt: skip
+
+
 def test_a_heartbeat_extends_the_waiting_report(outbox: Outbox) -> None:
     """A weekend's backlog has one report per change, not one per minute and machine."""
     for minutes in range(1, 100):

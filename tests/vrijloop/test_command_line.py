@@ -34,7 +34,7 @@ SERVER = (
     [
         pytest.param({"a.toml": AGENT + 'gatway = "x"\n'}, ["agent", "run", "-c", "a.toml"], ["a.toml:6", "gatway"], id="wrong key"),
         pytest.param({"a.toml": AGENT + MODBUS + 'pol_interval = "1s"\n'}, ["agent", "run", "-c", "a.toml"], ["a.toml:11", "poll_interval"], id="did you mean"),
-        pytest.param({"a.toml": AGENT + MODBUS.replace("plc-status-word", "plc")}, ["agent", "run", "-c", "a.toml"], ["a.toml:", "plc-status-word"], id="unknown template"),
+        pytest.param({"a.toml": AGENT + MODBUS.replace("plc-status-word", "plc")}, ["agent", "run", "-c", "a.toml"], ["a.toml:", "plc"], id="unknown template"),
         pytest.param({"a.toml": "[agent\n"}, ["agent", "run", "-c", "a.toml"], ["a.toml:1"], id="no TOML"),
         pytest.param({}, ["agent", "run", "-c", "none.toml"], ["none.toml", "no such file"], id="no file"),
         pytest.param({"m.csv": "date,usage_kwh\n01-01-2018 00:15,1\n01-01-2018 00:30,much\n"}, ["demo", "--headless", "--replay", "m.csv"], ["m.csv:3", "not a number", "--skip-broken-rows"], id="broken row"),
