@@ -67,12 +67,13 @@ def test_a_machines_page_says_what_is_included_and_on_which_conditions(platform:
     platform.offer("o3", 51, 9, booking="instant", operator="own_required")
     page = platform.anyone.get("/machines/hal-2/mill-1").text
     assert "<dt>Inbegrepen</dt><dd>meettaster, programmeren tot 2 uur</dd>" in page
-    said = [unescape(one).replace("\N{NO-BREAK SPACE}", " ") for one in re.findall(r'<dd class="rule">([^<]*)', page)]
+    said = [unescape(one).replace("\N{NO-BREAK SPACE}", " ") for one in re.findall(r'<p class="rule">([^<]*)', page)]
     assert [one.partition(". De fabriek")[0].partition(". Een goed")[0] for one in said] == [
         "Operator inbegrepen. Minstens 2 uur. Hoogstens 8 uur",
         "Met eigen operator",
     ], "each once"
     assert "Kosteloos annuleren kan tot 12 uur" in said[0]
+    assert page.count("<dt>") == page.count("<dd>"), "facts stand in two columns, one for one"
     assert "<dt>Inbegrepen</dt>" in platform.anyone.get("/offers/o1").text
     found = platform.anyone.get("/", params={"q": "meettaster"}).text
     assert '<li class="result">' in found
