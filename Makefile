@@ -11,7 +11,7 @@ PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-fast test-peers lint install clean docs-pictures bench-chain bench-edge bench-edge-size bench-ingest bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills
+.PHONY: demo test test-fast test-peers lint install clean docs-pictures bench-chain bench-edge bench-edge-size bench-ingest bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills campaign-brokers
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -114,6 +114,13 @@ campaign-kills: $(INSTALLED)
 		VRIJLOOP_INSTALL_ALL=1 VRIJLOOP_WORKER_COUNTS="2 4" VRIJLOOP_METER_DAYS=365 VRIJLOOP_AMQTT_DAYS=365 VRIJLOOP_PAYLOADS=10000 \
 		$(BIN)/pytest --timeout 900 tests/end_to_end/test_kills.py tests/edge_agent/test_faults.py tests/end_to_end/test_demo.py \
 			tests/ingest/test_pipeline.py tests/vrijloop/deployment/test_debian_walk.py tests/vrijloop/deployment/test_deployment.py
+
+# The chain through MQTT brokers of other makers, as far as this machine can build them (Go, Rust, Maven, npm): a line for each. Half an hour.
+campaign-brokers: $(INSTALLED)
+	@scripts/servers mosquitto influxdb nodejs npm
+	@scripts/peers
+	@scripts/brokers
+	@VRIJLOOP_OTHER_BROKERS=1 $(BIN)/pytest -s --timeout 600 tests/end_to_end/test_other_brokers.py $(PYTEST)
 
 $(INSTALLED): pyproject.toml constraints.txt scripts/venv
 	@scripts/venv "$(PYTHON)"

@@ -22,10 +22,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from ingest.broker_session import SESSION_EXPIRY_S, Resumption, shortcomings
 from ingest.metrics import Waiting
 from telemetry import UnavailableError
 from telemetry.broker import BrokerSettings
-from telemetry.broker_client import build_client, connect_durable, refusal_of
+from telemetry.broker_client import build_client, connect_durable, end_session, refusal_of
 from telemetry.topics import STATE_FILTER, stored_topic
 
 _log = logging.getLogger(__name__)
@@ -34,14 +35,15 @@ RECEIVE_MAXIMUM = 6000
 """Largest number of unacknowledged messages that the broker sends (MQTT 5; with 3.1.1 the broker's own limit applies)."""
 MAX_WAITING_BYTES = 32 * 1024 * 1024
 """Above this limit nothing more is read from the socket until some messages are durable."""
-SESSION_EXPIRY_S = 7 * 24 * 3600
 SHARED_FILTER = f"$share/ingest/{STATE_FILTER}"
 GATHER_S = 0.005
 """A pause of this length ends a batch: a broker with a small window sends no more until messages are acknowledged."""
 _READS_A_TURN = 64
 _TELL_AGAIN_S = 3600.0
 _SUBSCRIBE_AGAIN_S = 30.0
-_RECONNECT_MAX_S = 30.0
+_IDENTIFIER_IN_USE = 0x91
+"""mochi counts the identifiers of its own messages among ours: the next one may be free."""
+_RECONNECT_FIRST_S, _RECONNECT_MAX_S = 1.0, 30.0
 _CONNECT_TIMEOUT_S = 10.0
 _QUIET_S = 5.0
 
@@ -100,13 +102,15 @@ class Subscription:
         self._tell_due = 0.0
         self._reconnected = threading.Event()
         self._session_present = False
+        self._resumption = Resumption()
         self._subscribe_due: float | None = None
         """When a refused subscription is tried again. The session, where there is one, goes on."""
         self._limits_said: set[str] = set()
         self._woken, self._waker = socket.socketpair()
         for end in (self._woken, self._waker):
             end.setblocking(False)
-        self._client = self._build_client(f"vrijloop-ingest-{worker}")
+        self._client_id = f"vrijloop-ingest-{worker}"
+        self._client = self._build_client()
         self._thread = threading.Thread(target=self._run, name="ingest-network", daemon=True)
         self.connected = False
 
@@ -187,7 +191,7 @@ class Subscription:
         self._client.disconnect(properties=properties)
 
     def _run(self) -> None:
-        delay = 1.0
+        delay = _RECONNECT_FIRST_S
         misc = 0.0
         while not self._stopping.is_set():
             connection = self._client.socket()
@@ -199,7 +203,7 @@ class Subscription:
                 self._reconnect()
                 continue
             if self.connected:
-                delay = 1.0
+                delay = _RECONNECT_FIRST_S
             self._guarded_turn(connection)
             if time.monotonic() - misc > 1.0:
                 misc = time.monotonic()
@@ -265,11 +269,8 @@ class Subscription:
         """The first one alone: if the broker refuses it, or closes the connection over it, none is sent for an hour."""
         while self._to_tell:
             topic, payload = self._to_tell.popleft()
-            if (
-                not self.connected
-                or self._told is not None
-                or (not self._may_tell and time.monotonic() < self._tell_due)
-            ):
+            paused = not self._may_tell and time.monotonic() < self._tell_due
+            if not self.connected or self._told is not None or paused:
                 continue
             info = self._client.publish(topic, payload, qos=1, retain=True)
             if not self._may_tell:
@@ -297,12 +298,18 @@ class Subscription:
         if self._stopping.is_set():
             return
         try:
+            if self._resumption.take_hopeless():
+                _log.warning(
+                    "MQTT broker %s cannot resume this worker's session, which is given up: gateways send again what waited in "
+                    "it.", self._settings.address,
+                )  # fmt: skip
+                end_session(self._settings, self._client_id)
             self._client.reconnect()
         except OSError as error:
             _log.debug("MQTT broker %s: %s.", self._settings.address, error)
 
-    def _build_client(self, client_id: str) -> mqtt.Client:
-        client = build_client(self._settings, client_id, durable=True, manual_ack=True)
+    def _build_client(self) -> mqtt.Client:
+        client = build_client(self._settings, self._client_id, durable=True, manual_ack=True)
         client.connect_timeout = _CONNECT_TIMEOUT_S
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -323,6 +330,7 @@ class Subscription:
             return
         self.connected = True
         self._session_present = flags.session_present
+        self._resumption.connected(session_present=flags.session_present)
         self._subscribe_due = None
         self._reconnected.set()
         self._say_limits(properties)
@@ -330,19 +338,9 @@ class Subscription:
             self._subscribe(client, flags.session_present)
 
     def _say_limits(self, properties: object) -> None:
-        """What the broker does not offer (MQTT 5 section 3.2.2.3), once."""
-        kept_s = getattr(properties, "SessionExpiryInterval", SESSION_EXPIRY_S)
-        for wrong, text in (
-            (
-                kept_s < SESSION_EXPIRY_S,
-                f"it keeps a session for {kept_s} s only: after a longer absence gateways send again what is missing",
-            ),
-            (
-                self._filter == SHARED_FILTER and not getattr(properties, "SharedSubscriptionAvailable", 1),
-                "it has no shared subscriptions: run one worker",
-            ),
-        ):
-            if wrong and text not in self._limits_said:
+        """What the broker does not offer, once."""
+        for text in shortcomings(properties, shared=self._filter == SHARED_FILTER):
+            if text not in self._limits_said:
                 self._limits_said.add(text)
                 _log.warning("MQTT broker %s: %s.", self._settings.address, text)
 
@@ -362,7 +360,10 @@ class Subscription:
     def _on_subscribe(
         self, client: mqtt.Client, userdata: object, mid: int, reasons: list[ReasonCode], properties: object
     ) -> None:
-        if any(reason.is_failure for reason in reasons):
+        self._resumption.subscribed()
+        if all(reason.value == _IDENTIFIER_IN_USE for reason in reasons):
+            self._subscribe_due = time.monotonic()
+        elif any(reason.is_failure for reason in reasons):
             why = f"it refuses the subscription to {self._filter} ({', '.join(str(reason) for reason in reasons)})"
             _log.error("MQTT broker %s: %s.", self._settings.address, why)
             self._subscribe_due = time.monotonic() + _SUBSCRIBE_AGAIN_S
@@ -380,6 +381,7 @@ class Subscription:
         self, client: mqtt.Client, userdata: object, flags: object, reason: ReasonCode, properties: object
     ) -> None:
         self._connection += 1
+        self._resumption.ended()
         if self._told is not None and not self._stopping.is_set():
             self._told = None
             self._say_untold("it ended the connection")

@@ -5,6 +5,7 @@ Imported by the modules that speak MQTT. `telemetry` itself does not import it, 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from telemetry.broker import BrokerSettings
 
+_END_SESSION_S = 5.0
 _OTHER_PROTOCOL = {0x01, 0x84}
 """Unsupported protocol version: as a broker of MQTT 3.1.1 says it (table 3.1), and as one of MQTT 5 does (section 3.2.2.2)."""
 
@@ -76,6 +78,17 @@ def connect_durable(
     client.connect(
         settings.host, settings.port, keepalive=settings.keepalive_s, clean_start=False, properties=properties
     )
+
+
+def end_session(settings: BrokerSettings, client_id: str) -> None:
+    """Make the broker forget what it keeps for a client that is not connected. Raises OSError."""
+    client = build_client(settings, client_id, reconnect_on_failure=False)
+    client.connect_timeout = _END_SESSION_S
+    client.on_connect = lambda client, *_: client.disconnect()
+    client.connect(settings.host, settings.port, keepalive=settings.keepalive_s)  # a clean one, as it is not `durable`
+    deadline = time.monotonic() + _END_SESSION_S
+    while client.loop(0.1) == mqtt.MQTT_ERR_SUCCESS and time.monotonic() < deadline:
+        pass
 
 
 def publish_messages(settings: BrokerSettings, client_id: str, messages: Iterable[tuple[str, bytes]]) -> None:

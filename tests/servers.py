@@ -328,6 +328,16 @@ class JavaPeer(Peer):
         used[folder] = self.said.get("version", "compiled by scripts/peers")
 
 
+def require_peer(path: Path, remedy: str) -> Path:
+    """What a command has fetched or built. Where it is missing: a skip, in CI too where only a campaign needs it."""
+    if not path.exists():
+        sentence = f"{path.name} is not here: `{remedy}` makes this test real."
+        if remedy.startswith("scripts/"):
+            _missing(sentence)
+        pytest.skip(sentence)
+    return path
+
+
 def _missing(sentence: str) -> NoReturn:
     """A failure in CI, elsewhere a skip."""
     if os.environ.get("CI"):
