@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 MAX_RANGES = 2_000
-"""Limit of ranges. Above it the shortest ones are forgotten, and their gateways send those reports again."""
+"""Limit of ranges. Above it the oldest gap is given up: it remains counted as missing but can no longer be filled."""
 
 Range = tuple[int, int]
 
@@ -22,7 +22,6 @@ class SequenceRanges:
 
     ranges: list[Range] = field(default_factory=list)
     given_up: int = 0
-    """Numbers in the ranges that are missing and can no longer be filled: gaps that earlier versions closed at the limit."""
 
     def add(self, seqs: Iterable[int] | np.ndarray) -> int:
         """Add numbers in any order. Returns how many of them had been received before."""
@@ -35,8 +34,7 @@ class SequenceRanges:
             return len(numbers) - len(distinct) + self.add_range(distinct[0], distinct[-1])
         breaks = [place for place in range(1, len(distinct)) if distinct[place] - distinct[place - 1] > 1]
         edges = zip([0, *breaks], [*breaks, len(distinct)], strict=True)
-        known = sum(self._merge(distinct[begin], distinct[end - 1]) for begin, end in edges)
-        self._limit()
+        known = sum(self.add_range(distinct[begin], distinct[end - 1]) for begin, end in edges)
         return len(numbers) - len(distinct) + known
 
     def add_range(self, first: int, last: int) -> int:
@@ -57,16 +55,12 @@ class SequenceRanges:
         return known
 
     def _limit(self) -> None:
-        """Forget the shortest ranges, the newest of them first, but never the highest number. A gap that is closed instead would tell its
-        gateway that the reports in it are stored."""
-        over = len(self.ranges) - MAX_RANGES
-        if over > 0:
-            by_length = sorted((last - first, -place) for place, (first, last) in enumerate(self.ranges[:-1]))
-            forgotten = {-place for _, place in by_length[:over]}
-            self.ranges = [one for place, one in enumerate(self.ranges) if place not in forgotten]
+        while len(self.ranges) > MAX_RANGES:
+            self.given_up += self.ranges[1][0] - self.ranges[0][1] - 1
+            self.ranges[:2] = [(self.ranges[0][0], self.ranges[1][1])]
 
     def join(self, *others: SequenceRanges) -> None:
-        """Add all numbers of other instances. Ranges are forgotten only where all of them together are too many."""
+        """Add all numbers of other instances. Gaps are given up only where all of them together leave too many."""
         for other in others:
             for first, last in other.ranges:
                 self._merge(first, last)

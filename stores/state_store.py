@@ -42,7 +42,7 @@ class GatewayLedger:
     ranges: tuple[tuple[int, int], ...] = ()
     """The numbers received; `gaps` lie between them."""
     given_up: int = 0
-    """Missing numbers whose gaps earlier versions no longer stored, because there were too many; included in `missing`."""
+    """Missing numbers whose gaps are no longer stored, because there were too many; included in `missing`."""
 
     @classmethod
     def of(cls, gateway: tuple[str, str], held: SequenceRanges, repeated: int) -> GatewayLedger:

@@ -139,8 +139,7 @@ class GatewayGaps(BaseModel):
     repeated: int
     gaps: Annotated[list[tuple[int, int]], Field(description="First and last number of each gap.")]
     given_up: Annotated[
-        int,
-        Field(description="Missing numbers whose gaps earlier versions no longer stored because there were too many."),
+        int, Field(description="Missing numbers whose gaps are no longer stored because there were too many.")
     ]
 
 
