@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from analytics.forecast.bookable import Rules, longest_bookable, probability_of
+from analytics.forecast.bookable import Rules, longest_bookable, maximal_windows, probability_of
 from analytics.forecast.outlook import Outlook
-from analytics.forecast.spare_capacity import Fitted, first_bookable, known_enough, known_share
+from analytics.forecast.spare_capacity import Fitted, first_bookable, known_enough, known_share, usable_quarters
 from analytics.forecast.window_shares import LENGTHS
 from analytics.history.offered_quarters import open_quarters
 from analytics.history.quarter_grid import QUARTERS_PER_DAY, QuarterGrid
@@ -67,7 +67,7 @@ def explain(
         *_hours(grid, start, end, rules),
         *_taken(start, end, rules, taken),
     ]  # fmt: skip
-    conditions.append(_forecast(machine, start, end, snapshot, fitted, outlooks, policy))
+    conditions.append(_forecast(machine, start, end, snapshot, fitted, outlooks, policy, taken))
     if fitted is not None:
         if machine in fitted.promise.raised:
             conditions.append(Condition("habits", None))
@@ -104,6 +104,7 @@ def _forecast(
     fitted: Fitted | None,
     outlooks: Sequence[Outlook],
     policy: Policy,
+    taken: Sequence[TakenHours],
 ) -> Condition:
     """Whether the window, with its buffers, is likely enough to be free throughout."""
     if fitted is None:
@@ -122,8 +123,16 @@ def _forecast(
     length = stop + after - 2 * first
     if first >= said.shape[1] or length > max(LENGTHS):
         return Condition("forecast", False)
-    free_for = longest_bookable(said, thresholds, LENGTHS)[0, : first + 1]
-    reached = bool((2 * np.arange(first + 1) + free_for >= stop + after).any())
+    busy = {machine: [(hours.start, hours.end) for hours in taken]}
+    usable = usable_quarters(snapshot, machine, policy, busy, midnight, 2 * said.shape[1])
+    usable[snapshot.last_quarter(policy.horizon) - midnight :] = False
+    if usable[begin:stop].all():
+        # As it is offered: the ends of long windows are rounded more coarsely, and what that cuts off may be too short for itself.
+        windows = maximal_windows(said, thresholds, usable[None], of_rules)
+        reached = bool(((windows.begin <= begin) & (stop <= windows.end)).any())
+    else:  # another condition says why not
+        free_for = longest_bookable(said, thresholds, LENGTHS)[0, : first + 1]
+        reached = bool((2 * np.arange(first + 1) + free_for >= stop + after).any())
     place = int(np.searchsorted(np.array(LENGTHS), length))
     free = float(probability_of(said, np.array([0]), np.array([begin]), np.array([stop]), of_rules)[0])
     values = {

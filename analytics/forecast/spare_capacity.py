@@ -162,7 +162,9 @@ def _proposed(fitted: Fitted, snapshot: Snapshot, policy: Policy, booked: BusyHo
     coming = outlook(fitted.forecast, fitted.now, snapshot, names, origin, policy, last)
     forecast = coming.said
     midnight, horizon_end = origin.day * QUARTERS_PER_DAY, snapshot.last_quarter(policy.horizon)
-    usable = np.stack([_usable(snapshot, name, policy, booked, midnight, forecast.shape[1] * 2) for name in names])
+    usable = np.stack(
+        [usable_quarters(snapshot, name, policy, booked, midnight, forecast.shape[1] * 2) for name in names]
+    )
     usable[:, horizon_end - midnight :] = False
     policies = [policy.for_machine(name) for name in names]
     thresholds = fitted.promise.thresholds_of(names, policies)
@@ -189,7 +191,7 @@ def _proposed(fitted: Fitted, snapshot: Snapshot, policy: Policy, booked: BusyHo
     return Proposal(tuple(slots), dict(zip(names, half_hours, strict=True)), (coming,))
 
 
-def _usable(
+def usable_quarters(
     snapshot: Snapshot, machine: str, policy: Policy, booked: BusyHours, midnight: int, count: int
 ) -> np.ndarray:
     """The quarters from `midnight` on that may be booked: shape (count,)."""

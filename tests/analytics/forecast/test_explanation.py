@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analytics.forecast.explanation import Condition, TakenHours, explain
@@ -32,6 +32,13 @@ def conditions(
     return explain("m", start, end, known, FITTED, outlooks, policy, hours)
 
 
+A_COARSE_END = Policy(
+    zone=ZONE, minimum_slot=timedelta(minutes=15), maximum_slot=HOUR, notice=timedelta(0),
+    buffer_before=timedelta(minutes=20), required_probability=0.01,
+)  # fmt: skip
+
+
+@example(2, A_COARSE_END, [], 21, 1)
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 100), policies, bookings, st.integers(0, 140), st.integers(1, 24))
 def test_what_meets_every_condition_is_what_is_proposed(
