@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from telemetry.ranges import Range, Ranges, difference, intersection, ranges_of, union
+from telemetry.ranges import Range, Ranges, count, difference, intersection, ranges_of, union
 from telemetry.stored_reports import StoredReports
 
 OVERTAKEN_S = 10.0
@@ -24,6 +24,43 @@ RECENT_S = 60.0
 """After a lost connection, what was acknowledged in the last so many seconds is sent again unless it is stored: a broker that was killed forgets it."""
 _JOINED_S = 1.0
 _MAX_GROUPS = 200
+
+
+FIRST_UNDER_WAY, LEAST_UNDER_WAY, MOST_UNDER_WAY = 5_000, 1_000, 1_000_000
+"""Reports of a backlog that may be acknowledged by the broker and not yet known to be stored: at first, at least and at most."""
+TORN = 50
+"""Ranges in what ingest tells from which on a backlog is sent more slowly."""
+UNTOLD_S = 5.0
+"""An ingest that tells nothing for so long after the first acknowledgement is of an older version: nothing waits for its word."""
+
+
+@dataclass(slots=True)
+class BacklogPace:
+    """How much of a backlog may be on its way.
+
+    Several workers store parts of it at different speeds. Until all of them have, each number may be a range of its own in the ledger, which
+    has room for 2,000 (`stores/sequences.py`); beyond that it closes gaps, and what is lost in them would not be sent again.
+    """
+
+    limit: int = FIRST_UNDER_WAY
+    told_at: float | None = None
+    _acknowledged_at: float | None = None
+
+    def acknowledge(self, now: float) -> None:
+        """The broker has acknowledged something. Times are monotonic seconds."""
+        if self._acknowledged_at is None:
+            self._acknowledged_at = now
+
+    def tell(self, told: StoredReports, now: float) -> None:
+        """Ingest has told what is stored."""
+        self.told_at = now
+        torn = len(told.ranges) >= TORN
+        self.limit = max(LEAST_UNDER_WAY, self.limit // 2) if torn else min(MOST_UNDER_WAY, self.limit * 2)
+
+    def room(self, on_the_way: int, now: float) -> int | None:
+        """How many more reports of a backlog may be sent, with so many on their way; None: as many as there are."""
+        untold = self.told_at is None and self._acknowledged_at is not None and now - self._acknowledged_at > UNTOLD_S
+        return None if untold else max(0, self.limit - on_the_way)
 
 
 @dataclass(slots=True)
@@ -56,6 +93,11 @@ class Delivery:
     def sent(self) -> list[Range]:
         """What need not be sent."""
         return union(self.stored, *(group.ranges for group in self._groups))
+
+    @property
+    def on_the_way(self) -> int:
+        """How many reports the broker has, of which ingest never told that they are stored."""
+        return sum(count(group.ranges) for group in self._groups if group.wait != WITHDRAWN_S)
 
     def acknowledge(self, seqs: Iterable[int], now: float) -> None:
         """The broker has acknowledged these."""

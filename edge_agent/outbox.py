@@ -84,6 +84,12 @@ class Outbox:
             return list(self._delivery.stored)
 
     @property
+    def on_the_way(self) -> int:
+        """Number of reports that the broker has, of which ingest never told that they are stored."""
+        with self._lock:
+            return self._delivery.on_the_way
+
+    @property
     def never_told(self) -> bool:
         """Whether ingest never told, in this run or an earlier one, that anything of this gateway is stored."""
         return self._delivery.told_at is None and not self._delivery.stored
@@ -106,10 +112,10 @@ class Outbox:
                 self._since_check = 0
                 self._enforce_bounds()
 
-    def take(self, limit: int) -> list[QueuedReport]:
+    def take(self, limit: int, of_backlog: int | None = None) -> list[QueuedReport]:
         """The next reports to send; they are in flight until `acknowledge` or `give_back`.
 
-        Order: the current state of every machine, then new reports, then the backlog, oldest first.
+        Order: the current state of every machine, then new reports, then the backlog, oldest first, of which at most `of_backlog`.
         """
         with self._lock:
             waiting = self._waiting()
@@ -119,7 +125,10 @@ class Outbox:
             rest = difference(waiting, ranges_of(valid))
             border = self._live_after
             fresh = self._first_of(intersection(rest, [(border + 1, self._next_seq)]), limit - len(current))
-            backlog = self._first_of(intersection(rest, [(1, border)]), limit - len(current) - len(fresh))
+            room = limit - len(current) - len(fresh)
+            backlog = self._first_of(
+                intersection(rest, [(1, border)]), room if of_backlog is None else min(room, of_backlog)
+            )
             taken = [QueuedReport(report.machine, report.seq, report.body, live=True) for report in current + fresh]
             taken += [QueuedReport(report.machine, report.seq, report.body, live=False) for report in backlog]
             self._live_after = max([border, *(report.seq for report in fresh)])

@@ -17,6 +17,7 @@ from contextlib import suppress
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.backoff import Backoff
+from edge_agent.delivery import BacklogPace
 from edge_agent.messages import Message, messages_of
 from edge_agent.mqtt_client import PACKET_TOO_LARGE, SESSION_TAKEN_OVER, Acknowledgement, MqttClient, MqttError, Will
 from edge_agent.outbox import Outbox
@@ -42,6 +43,8 @@ _IDLE_CHECK_S = 5.0
 _SUBSCRIBED_WITHIN_S = 5.0
 _FIRST_WORD_S = 2.0
 """A gateway that never heard what is stored waits so long before it sends: its numbers may have been used before its disk was lost."""
+_NEXT_WORD_S = 0.5
+"""Others: what is stored is retained and comes at once."""
 _UNCONFIRMED_S = 120.0
 """After so long without a word from ingest that it stores the reports, the log says so."""
 _REFUSED_AGAIN_S = 3600.0
@@ -74,6 +77,7 @@ class Publisher:
         self._outbox = outbox
         self._committed = committed
         self._backoff = Backoff()
+        self._pace = BacklogPace()
         self._stopping = asyncio.Event()
         self._reasons: set[str] = set()
         """Why the broker cannot be used, as far as it was logged; empty while it can."""
@@ -177,10 +181,12 @@ class Publisher:
         while not self._stopping.is_set():
             self._committed.clear()
             await self._read_told()
-            queued = await asyncio.to_thread(self._outbox.take, WINDOW)
+            room = self._pace.room(self._outbox.on_the_way, time.monotonic())
+            queued = await asyncio.to_thread(self._outbox.take, WINDOW, room)
             if not queued:
                 self._mark_healthy()
-                self.drained.set()
+                if room != 0:
+                    self.drained.set()
                 await self._publish_health(client)
                 await self._wait_for_commit(client)
                 continue
@@ -193,6 +199,7 @@ class Publisher:
                     _log.debug("The broker has acknowledged the report.", extra=ids)
             seqs = [report.seq for report in queued]
             await asyncio.to_thread(self._outbox.acknowledge, seqs, time.monotonic())
+            self._pace.acknowledge(time.monotonic())
             self._watch_silence()
             await self._publish_health(client)
         await self._publish_status(client, b"offline")
@@ -230,7 +237,7 @@ class Publisher:
             return
         self._subscribe_due = 0.0
         with suppress(TimeoutError):
-            async with asyncio.timeout(_FIRST_WORD_S if self._outbox.never_told or self._lost_at is not None else 0):
+            async with asyncio.timeout(_FIRST_WORD_S if self._outbox.never_told else _NEXT_WORD_S):
                 await self._told.wait()
         await self._read_told()
         if self._lost_at is not None:
@@ -258,6 +265,7 @@ class Publisher:
         except ValueError as error:
             _log.warning("MQTT broker %s: what is stored cannot be read: %s.", self._settings.address, error)
             return
+        self._pace.tell(told, time.monotonic())
         if await asyncio.to_thread(self._outbox.tell, told, time.monotonic()):
             # Mosquitto 2.0 acknowledges a message of MQTT 3.1.1 that is larger than its `message_size_limit`, and throws it away.
             self._make_smaller(self._passed)

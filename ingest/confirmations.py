@@ -20,6 +20,8 @@ EVERY_S = 2.0
 """A gateway is told at most this often."""
 REFRESHED_S = 15.0
 """Every so often it is looked whether other workers have stored more; only what differs from what was told last is told."""
+BUSY_EVERY_S = 0.2
+"""A gateway that sends a backlog is told so often: it sends more once it knows that the first part is stored."""
 AT_ONCE = 200
 """Gateways told at a time, so that a thousand of them do not delay reports."""
 
@@ -34,11 +36,15 @@ class Confirmations:
         self._told_at: dict[Gateway, float] = {}
         self._told: dict[Gateway, bytes] = {}
         self._refreshed = 0.0
+        self._busy: set[Gateway] = set()
         self._quarantined: dict[Gateway, list[Range]] = {}
 
-    def changed(self, gateways: Iterable[Gateway]) -> None:
-        """Something of these gateways was stored."""
-        self._changed.update(dict.fromkeys(gateways))
+    def changed(self, gateways: Iterable[Gateway], *, busy: bool = False) -> None:
+        """Something of these gateways was stored. `busy`: so much that it is part of a backlog."""
+        changed = dict.fromkeys(gateways)
+        self._changed.update(changed)
+        if busy:
+            self._busy.update(changed)
 
     def forgotten(self, gateways: Iterable[Gateway]) -> None:
         """There is a new connection: the broker may not have what it was told of these gateways and of all others."""
@@ -54,7 +60,7 @@ class Confirmations:
         if now - self._refreshed >= REFRESHED_S:
             self._refreshed = now
             self.changed(self._told_at)
-        wanted = [one for one in self._changed if at_last or now - self._told_at.get(one, float("-inf")) >= EVERY_S]
+        wanted = [one for one in self._changed if at_last or self._is_due(one, now)]
         chosen = wanted if at_last else wanted[:AT_ONCE]
         if not chosen:
             return []
@@ -63,9 +69,14 @@ class Confirmations:
         for gateway in chosen:
             del self._changed[gateway]
             self._told_at[gateway] = now
+            self._busy.discard(gateway)
             ranges = union(stored[gateway], self._quarantined.get(gateway, []))
             payload = encode_stored(StoredReports.of(ranges))
             if payload != self._told.get(gateway):
                 self._told[gateway] = payload
                 told.append((stored_topic(*gateway), payload))
         return told
+
+    def _is_due(self, gateway: Gateway, now: float) -> bool:
+        every_s = BUSY_EVERY_S if gateway in self._busy else EVERY_S
+        return now - self._told_at.get(gateway, float("-inf")) >= every_s

@@ -40,6 +40,8 @@ GC_THRESHOLD = 100_000
 two thirds of the time were spent on searching for reference cycles."""
 
 _TELL_EVERY_S = 1.0
+_BACKLOG_REPORTS = 200
+"""Reports of a gateway in one batch from which on they are taken for a part of a backlog."""
 _STORE_RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 _SHUT_RETRY_S = 30.0
 _UNEXPECTED_ATTEMPTS = 3
@@ -246,7 +248,8 @@ class IngestService:
                 seqs = f"{message.reports[0].seq}-{message.reports[-1].seq}"
                 ids = {"factory": factory, "machine": machine, "gateway": gateway, "seqs": seqs}
                 _log.debug("Stored.", extra=ids)
-        self._confirmations.changed({(factory, gateway) for (factory, _, gateway) in reports.sources})
+        gateways = {(factory, gateway) for (factory, _, gateway) in reports.sources}
+        self._confirmations.changed(gateways, busy=len(reports.until_ms) > _BACKLOG_REPORTS * len(gateways))
         self.counters.unknown_fields += sum(message.unknown_fields for _, message in accepted)
         self.counters.settled(len(accepted), reports.until_ms, self._clock.now())
 

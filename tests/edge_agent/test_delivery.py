@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.delivery import LONGEST_OVERTAKEN_S, OVERTAKEN_S, RECENT_S, WITHDRAWN_S, Delivery
+from edge_agent.delivery import (
+    FIRST_UNDER_WAY,
+    LEAST_UNDER_WAY,
+    LONGEST_OVERTAKEN_S,
+    MOST_UNDER_WAY,
+    OVERTAKEN_S,
+    RECENT_S,
+    TORN,
+    UNTOLD_S,
+    WITHDRAWN_S,
+    BacklogPace,
+    Delivery,
+)  # fmt: skip
 from telemetry.ranges import Range, ranges_of
 from telemetry.stored_reports import StoredReports
 
@@ -169,3 +181,40 @@ def test_whatever_is_lost_everything_is_stored_in_the_end(steps: list[tuple[str,
     world.store(10_000)
     assert world.stored == set(range(1, world.last + 1))
     assert world.delivery.stored == ranges_of(world.stored)
+
+
+def test_a_backlog_goes_as_fast_as_it_is_stored_in_one_piece() -> None:
+    pace = BacklogPace()
+    assert pace.room(0, 0.0) == FIRST_UNDER_WAY
+    pace.acknowledge(0.0)
+    assert pace.room(FIRST_UNDER_WAY, 1.0) == 0
+    for step in range(20):
+        pace.tell(told((1, 5_000 * (step + 1))), 1.0 + step)
+    assert pace.room(0, 30.0) == MOST_UNDER_WAY
+
+
+def test_a_backlog_that_several_workers_tear_apart_goes_slowly() -> None:
+    """Else their ledger would have more ranges than it has room for."""
+    pace = BacklogPace()
+    for step in range(10):
+        pace.tell(told(*((10 * one + 1, 10 * one + 2) for one in range(TORN))), float(step))
+    assert pace.room(0, 11.0) == LEAST_UNDER_WAY
+    pace.tell(told((1, 100_000)), 12.0)
+    assert pace.room(500, 12.0) == 2 * LEAST_UNDER_WAY - 500
+
+
+def test_an_older_ingest_that_tells_nothing_is_not_waited_for() -> None:
+    pace = BacklogPace()
+    assert pace.room(10**6, 100.0) == 0, "nothing was sent yet"
+    pace.acknowledge(100.0)
+    assert pace.room(FIRST_UNDER_WAY, 100.0 + UNTOLD_S) == 0
+    assert pace.room(10**6, 100.1 + UNTOLD_S) is None
+
+
+def test_what_other_workers_do_not_know_yet_is_not_on_the_way() -> None:
+    delivery = Delivery()
+    delivery.acknowledge(range(1, 101), 0.0)
+    assert delivery.on_the_way == 100
+    delivery.tell(told((1, 60)), 1.0)
+    delivery.tell(told((61, 100)), 2.0)
+    assert delivery.on_the_way == 0

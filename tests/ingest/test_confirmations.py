@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ingest.confirmations import AT_ONCE, EVERY_S, REFRESHED_S, Confirmations, Gateway
+from ingest.confirmations import AT_ONCE, BUSY_EVERY_S, EVERY_S, REFRESHED_S, Confirmations, Gateway
 from telemetry.ranges import Range
 from telemetry.stored_reports import decode_stored
 from telemetry.topics import stored_topic
@@ -38,6 +38,15 @@ def test_a_gateway_is_told_at_a_bounded_rate_and_at_last() -> None:
     store.held[GENK] = [(1, 21)]
     confirmations.changed([GENK])
     assert told(confirmations, 100.1 + EVERY_S, at_last=True) == {stored_topic(*GENK): ((1, 21),)}
+
+
+def test_a_gateway_with_a_backlog_is_told_sooner() -> None:
+    store = Store()
+    confirmations = Confirmations(store.ranges)
+    for step, now in enumerate((100.0, 100.0 + BUSY_EVERY_S, 100.0 + 2 * BUSY_EVERY_S)):
+        store.held[GENK] = [(1, 1_000 * (step + 1))]
+        confirmations.changed([GENK], busy=True)
+        assert len(told(confirmations, now)) == 1
 
 
 def test_what_other_workers_have_stored_is_told_too() -> None:
