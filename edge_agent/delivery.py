@@ -26,7 +26,7 @@ _JOINED_S = 1.0
 _MAX_GROUPS = 200
 
 
-FIRST_UNDER_WAY, LEAST_UNDER_WAY, MOST_UNDER_WAY = 5_000, 1_000, 1_000_000
+FIRST_UNDER_WAY, LEAST_UNDER_WAY, MOST_UNDER_WAY = 1_200, 800, 1_000_000
 """Reports of a backlog that may be acknowledged by the broker and not yet known to be stored: at first, at least and at most."""
 TORN = 50
 """Ranges in what ingest tells from which on a backlog is sent more slowly."""
@@ -38,13 +38,14 @@ UNTOLD_S = 5.0
 class BacklogPace:
     """How much of a backlog may be on its way.
 
-    Several workers store parts of it at different speeds. Until all of them have, each number may be a range of its own in the ledger, which
-    has room for 2,000 (`stores/sequences.py`); beyond that it closes gaps, and what is lost in them would not be sent again.
+    Several workers store parts of it at different speeds. Until all of them have, each number may be a range of its own in a worker's ledger, which
+    has room for 2,000, of which others fill 500 before it looks at theirs; beyond that it closes gaps, and what is lost in them is not sent again.
     """
 
     limit: int = FIRST_UNDER_WAY
     told_at: float | None = None
     _acknowledged_at: float | None = None
+    _waits: bool = False
 
     def acknowledge(self, now: float) -> None:
         """The broker has acknowledged something. Times are monotonic seconds."""
@@ -54,13 +55,20 @@ class BacklogPace:
     def tell(self, told: StoredReports, now: float) -> None:
         """Ingest has told what is stored."""
         self.told_at = now
-        torn = len(told.ranges) >= TORN
-        self.limit = max(LEAST_UNDER_WAY, self.limit // 2) if torn else min(MOST_UNDER_WAY, self.limit * 2)
+        if len(told.ranges) >= TORN:
+            self.limit = max(LEAST_UNDER_WAY, self.limit // 2)
+        elif self._waits:  # only what was tried says whether more can be taken
+            self.limit = min(MOST_UNDER_WAY, self.limit * 2)
+        self._waits = False
 
     def room(self, on_the_way: int, now: float) -> int | None:
         """How many more reports of a backlog may be sent, with so many on their way; None: as many as there are."""
         untold = self.told_at is None and self._acknowledged_at is not None and now - self._acknowledged_at > UNTOLD_S
-        return None if untold else max(0, self.limit - on_the_way)
+        if untold:
+            return None
+        room = max(0, self.limit - on_the_way)
+        self._waits |= room == 0
+        return room
 
 
 @dataclass(slots=True)

@@ -118,6 +118,7 @@ class Publisher:
                 async with self._client() as client:
                     self.connected = True
                     self._connected_at = time.monotonic()
+                    self._pace = BacklogPace()
                     self._sent = 0
                     await self._serve(client)
                     return
@@ -126,8 +127,9 @@ class Publisher:
                     self._lost_at = time.monotonic()
                     short = self._lost_at - self._connected_at < _STABLE_S and not isinstance(error, TooLargeError)
                     self._short = self._short + 1 if short else 0
-                    if self._short > 1:  # some brokers acknowledge what is too large, and then end the connection
-                        self._make_smaller(self._sent)
+                    if self._short > 1 and self._make_smaller(self._sent):
+                        # Some brokers acknowledge what is too large, and then end the connection.
+                        error = TooLargeError(f"{error} after a message of {self._sent} bytes")
                 self._warn_once(self._sentence(error))
                 self.connected = False
                 self._outbox.give_back()
@@ -176,6 +178,7 @@ class Publisher:
 
     async def _serve(self, client: MqttClient) -> None:
         self._say_limits(client)
+        await asyncio.to_thread(self._outbox.give_back)  # what waits by now is a backlog
         await self._publish_status(client, b"online")
         await self._subscribe(client)
         while not self._stopping.is_set():
@@ -342,10 +345,12 @@ class Publisher:
         )  # fmt: skip
         return True
 
-    def _make_smaller(self, size: int) -> None:
-        """A message of this size was acknowledged, and is believed to have been too large nevertheless."""
-        if size > _SMALLEST_PAYLOAD:
-            self._passed, self._largest = 0, max(_SMALLEST_PAYLOAD, min(self._largest, size // 2))
+    def _make_smaller(self, size: int) -> bool:
+        """A message of this size was acknowledged, and is believed to have been too large nevertheless. Returns whether it can be smaller."""
+        if size <= _SMALLEST_PAYLOAD:
+            return False
+        self._passed, self._largest = 0, max(_SMALLEST_PAYLOAD, min(self._largest, size // 2))
+        return True
 
     @property
     def _user(self) -> str:

@@ -40,7 +40,7 @@ GC_THRESHOLD = 100_000
 two thirds of the time were spent on searching for reference cycles."""
 
 _TELL_EVERY_S = 1.0
-_BACKLOG_REPORTS = 200
+_BACKLOG_REPORTS = 20
 """Reports of a gateway in one batch from which on they are taken for a part of a backlog."""
 _STORE_RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 _SHUT_RETRY_S = 30.0

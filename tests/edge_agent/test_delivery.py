@@ -189,6 +189,7 @@ def test_a_backlog_goes_as_fast_as_it_is_stored_in_one_piece() -> None:
     pace.acknowledge(0.0)
     assert pace.room(FIRST_UNDER_WAY, 1.0) == 0
     for step in range(20):
+        assert pace.room(10**7, 1.0 + step) == 0
         pace.tell(told((1, 5_000 * (step + 1))), 1.0 + step)
     assert pace.room(0, 30.0) == MOST_UNDER_WAY
 
@@ -199,6 +200,8 @@ def test_a_backlog_that_several_workers_tear_apart_goes_slowly() -> None:
     for step in range(10):
         pace.tell(told(*((10 * one + 1, 10 * one + 2) for one in range(TORN))), float(step))
     assert pace.room(0, 11.0) == LEAST_UNDER_WAY
+    pace.tell(told((1, 90_000)), 11.5)
+    assert pace.room(10**7, 11.5) == 0, "nothing waited, so nothing says that it could go faster"
     pace.tell(told((1, 100_000)), 12.0)
     assert pace.room(500, 12.0) == 2 * LEAST_UNDER_WAY - 500
 

@@ -85,7 +85,7 @@ class Factory:
             self.report(1)
             return False
 
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while not done():
                 await asyncio.sleep(0.3)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.journeys import JOURNEYS, WIDTHS
-from tests.sharing_platform.conftest import NOON
+from tests.sharing_platform.conftest import NOON, Platform
 from tests.vrijloop.demo_platform import demo_platform
 from vrijloop.demo.region import fill_region
 from vrijloop.demo.sign_in_page import add_demo
@@ -27,7 +27,20 @@ def demo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert platform.app is not None
         add_demo(platform.app, folder)
         fill_region(place, NOON)
+        one_more_request(platform)
         yield platform.url
+
+
+def one_more_request(platform: Platform) -> None:
+    """The planner answers one at each width, and whom the founder asks is the search's choice."""
+    seeker = platform.somebody("lien@matrijs.be", "matrijs-bv")
+    found = seeker.get("/api/v1/offers", params={"limit": 1000}).json()["offers"]
+    states = [
+        seeker.post(f"/api/v1/offers/{offer['id']}/booking", json={}).json().get("state")
+        for offer in found
+        if offer["booking"] == "on_request"
+    ]
+    assert "held" in states, (len(found), states)
 
 
 def look(page: Page, name: str) -> None:
