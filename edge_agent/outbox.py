@@ -150,8 +150,8 @@ class Outbox:
         """Ingest has told which reports are stored: those that were lost on the way wait again. Returns whether some are lost repeatedly."""
         with self._lock:
             top = highest(told.ranges)
-            if top >= self._next_seq:
-                self._continue_after(top)
+            if top >= self._next_seq and not self._continue_after(top):
+                return False
             lost = count(self._delivery.tell(told, now))
             if lost:
                 _log.info(
@@ -171,8 +171,7 @@ class Outbox:
         """Return all reports in flight to the queue after a lost connection; the current states are taken first."""
         with self._lock:
             self._in_flight.clear()
-            self._live_after = self._next_seq - 1
-            self._current = sorted(self._newest.values())
+            self._queue_anew()
 
     def depth(self) -> int:
         """Number of reports that the broker has not acknowledged."""
@@ -225,15 +224,20 @@ class Outbox:
             return report
         return replace(report, seq=waiting.seq)
 
-    def _continue_after(self, top: int) -> None:
+    def _continue_after(self, top: int) -> bool:
         """The store has numbers that were never given here: this file is younger than the gateway, whose last one was lost with its disk. What
-        is not known to be stored gets numbers above those, or it would be taken for what the store has already."""
+        is not known to be stored gets numbers above those, or it would be taken for what the store has already. Returns False if the disk
+        takes no changes; the next word of ingest is another attempt."""
+        new = difference([(1, self._next_seq - 1)], self._delivery.stored)
+        try:
+            reports = self._file.renumber(new, top + 1)
+        except sqlite3.Error as error:
+            _log.debug("%s: reports could not get new numbers: %s", self._file.path, error)
+            return False
         _log.warning(
             "%s is younger than this gateway: the server has stored reports up to number %d. Numbers continue there.",
             self._file.path, top,
         )  # fmt: skip
-        new = difference([(1, self._next_seq - 1)], self._delivery.stored)
-        reports = self._file.renumber(new, top + 1)
         following = top + 1 + len(reports)
         held = [
             replace(one, seq=following + place)
@@ -244,6 +248,11 @@ class Outbox:
         self._newest = {report.machine: report.seq for report in [*reports, *held]}
         self._extendable.clear()
         self._delivery = Delivery(self._delivery.stored)
+        self._queue_anew()
+        return True
+
+    def _queue_anew(self) -> None:
+        """What waits now is a backlog, and the current states are taken first."""
         self._live_after = self._next_seq - 1
         self._current = sorted(self._newest.values())
 
@@ -290,10 +299,11 @@ class Outbox:
         over = len(self._memory) - MAX_MEMORY
         if over <= 0:
             return
-        sent = [seq for seq in sorted(self._memory) if contains(self._delivery.sent, seq)]
-        for seq in sent[:over]:
+        delivered = self._delivery.sent
+        sent = [seq for seq in sorted(self._memory) if contains(delivered, seq)][:over]
+        for seq in sent:
             del self._memory[seq]
-        over -= len(sent[:over])
+        over -= len(sent)
         for seq in sorted(self._memory)[:over]:
             del self._memory[seq]
         if over > 0:

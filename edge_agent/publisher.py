@@ -20,12 +20,12 @@ from edge_agent.backoff import Backoff
 from edge_agent.delivery import BacklogPace
 from edge_agent.messages import Message, messages_of
 from edge_agent.mqtt_client import PACKET_TOO_LARGE, SESSION_TAKEN_OVER, Acknowledgement, MqttClient, MqttError, Will
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import Outbox, QueuedReport
 from telemetry import UserError, state_topic, status_topic
 from telemetry.broker import BrokerSettings
 from telemetry.gateway_health import GatewayHealth, encode_health
 from telemetry.message import MAX_PAYLOAD_BYTES
-from telemetry.stored_reports import StoredReports, decode_stored
+from telemetry.stored_reports import decode_stored
 from telemetry.topics import health_topic, stored_topic
 from telemetry.version import __version__
 
@@ -184,8 +184,7 @@ class Publisher:
         while not self._stopping.is_set():
             self._committed.clear()
             await self._read_told()
-            room = self._pace.room(self._outbox.on_the_way, time.monotonic())
-            queued = await asyncio.to_thread(self._outbox.take, WINDOW, room)
+            room, queued = await asyncio.to_thread(self._take)
             if not queued:
                 self._mark_healthy()
                 if room != 0:
@@ -206,6 +205,11 @@ class Publisher:
             self._watch_silence()
             await self._publish_health(client)
         await self._publish_status(client, b"offline")
+
+    def _take(self) -> tuple[int | None, list[QueuedReport]]:
+        """The room for a backlog, and the reports to send. In a thread: the outbox may just be writing to a slow disk."""
+        room = self._pace.room(self._outbox.on_the_way, time.monotonic())
+        return room, self._outbox.take(WINDOW, room)
 
     def _payload_limit(self, client: MqttClient) -> int:
         packet = client.limits.maximum_packet
@@ -264,7 +268,7 @@ class Publisher:
         if payload is None:
             return
         try:
-            told: StoredReports = decode_stored(payload)
+            told = decode_stored(payload)
         except ValueError as error:
             _log.warning("MQTT broker %s: what is stored cannot be read: %s.", self._settings.address, error)
             return
@@ -307,13 +311,9 @@ class Publisher:
         except RefusedError:
             raise
         except MqttError as error:
-            self._raise_refusal(
-                one for one, _ in under_way
-            )  # it says more than the loss of the connection, which may follow from it
-            if self._suspect_size(client, messages, error):
-                raise TooLargeError(
-                    f"{error} on a message of {max(len(one.payload) for one in messages)} bytes"
-                ) from error
+            # A refusal says more than the loss of the connection, which may follow from it.
+            self._raise_refusal(one for one, _ in under_way)
+            self._raise_if_too_large(client, messages, error)
             raise
 
     async def _passes(self, client: MqttClient, acknowledgement: Acknowledgement, size: int) -> None:
@@ -328,7 +328,7 @@ class Publisher:
                 if reason is not None and reason.is_failure:
                     raise RefusedError(self._refused(reason))
 
-    def _suspect_size(self, client: MqttClient, messages: Sequence[Message], error: MqttError) -> bool:
+    def _raise_if_too_large(self, client: MqttClient, messages: Sequence[Message], error: MqttError) -> None:
         """Many brokers do not say how large a message may be; they end the connection. The next messages are half as large, down to what has
         gone through before."""
         largest = max((len(message.payload) for message in messages), default=0)
@@ -337,13 +337,13 @@ class Publisher:
             or error.code not in (None, PACKET_TOO_LARGE)
             or largest <= max(self._passed, _SMALLEST_PAYLOAD)
         ):
-            return False
+            return
         self._largest = max(self._passed, _SMALLEST_PAYLOAD, largest // 2)
         _log.info(
             "MQTT broker %s: the connection ended on a message of %d bytes; messages are now at most %d bytes long.",
             self._settings.address, largest, self._largest,
         )  # fmt: skip
-        return True
+        raise TooLargeError(f"{error} on a message of {largest} bytes") from error
 
     def _make_smaller(self, size: int) -> bool:
         """A message of this size was acknowledged, and is believed to have been too large nevertheless. Returns whether it can be smaller."""

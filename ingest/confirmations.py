@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
+from stores.ledger import Gateway
 from telemetry.ranges import Range, ranges_of, union
 from telemetry.stored_reports import StoredReports, encode_stored
 from telemetry.topics import stored_topic
 
-Gateway = tuple[str, str]
-"""(factory, gateway)."""
 Confirmation = tuple[str, bytes]
 """Topic and payload, to be published as retained."""
 

@@ -22,7 +22,7 @@ import pyarrow as pa
 from stores import duckdb_queries as sql
 from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with_ledger, ranges_held
 from stores.report_batch import ReportBatch, interval_of
-from stores.sequences import Range, SequenceRanges
+from stores.sequences import SequenceRanges
 from stores.state_store import (
     MODE_TYPE,
     STATE_TYPE,
@@ -32,6 +32,7 @@ from stores.state_store import (
     StoreUnavailableError,
 )
 from telemetry import StateInterval, UserError
+from telemetry.ranges import Range
 
 _log = logging.getLogger(__name__)
 

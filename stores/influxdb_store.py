@@ -26,7 +26,7 @@ from stores.influxdb_connection import InfluxConnection, Series, and_machine_in,
 from stores.influxdb_rows import frame, newest_per_key, newest_per_machine
 from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with_ledger, ranges_held
 from stores.report_batch import MODES, STATES, ReportBatch, from_milliseconds, interval_of, to_epoch_milliseconds
-from stores.sequences import MAX_RANGES, Range, SequenceRanges
+from stores.sequences import MAX_RANGES, SequenceRanges
 from stores.state_store import (
     INTERVAL_COLUMNS,
     RECORD_COLUMNS,
@@ -35,6 +35,7 @@ from stores.state_store import (
 )
 from telemetry import Clock, SystemClock
 from telemetry.measurements import STATE
+from telemetry.ranges import Range
 
 LEDGER = "report_sequence"
 WRITTEN = "state_written"

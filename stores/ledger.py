@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from stores.sequences import Range, SequenceRanges
+from stores.sequences import SequenceRanges
 from stores.state_store import GatewayLedger
+from telemetry.ranges import Range
 
 Gateway = tuple[str, str]
 """(factory, gateway)."""

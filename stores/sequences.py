@@ -10,10 +10,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from telemetry.ranges import Range
+
 MAX_RANGES = 2_000
 """Limit of ranges. Above it the oldest gap is given up: it remains counted as missing but can no longer be filled."""
-
-Range = tuple[int, int]
 
 
 @dataclass

@@ -181,6 +181,19 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(small_disk: Path, caplog: p
 
 
 @pytest.mark.servers
+def test_numbers_that_cannot_be_changed_on_a_full_disk_are_changed_later(small_disk: Path) -> None:
+    outbox = Outbox(small_disk / "outbox.sqlite")
+    outbox.append([("m1", interval(minute)) for minute in range(500)])
+    ballast = fill(small_disk)
+    outbox.tell(told((1, 9_000)), 1.0)
+    assert outbox.depth() == 500, "nothing was taken for what the store has"
+    ballast.unlink()
+    outbox.tell(told((1, 9_000)), 2.0)
+    assert seqs(outbox.take(1_000)) == [9_500, *range(9_001, 9_500)]
+    outbox.close()
+
+
+@pytest.mark.servers
 def test_memory_is_bounded_while_the_disk_is_full(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox_module, "MAX_MEMORY", 100)
     outbox = Outbox(small_disk / "outbox.sqlite")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ingest.confirmations import AT_ONCE, BUSY_EVERY_S, EVERY_S, REFRESHED_S, Confirmations, Gateway
+from ingest.confirmations import AT_ONCE, BUSY_EVERY_S, EVERY_S, REFRESHED_S, Confirmations
+from stores.ledger import Gateway
 from telemetry.ranges import Range
 from telemetry.stored_reports import decode_stored
 from telemetry.topics import stored_topic
