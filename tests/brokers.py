@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.servers import PEERS, Mosquitto, free_port, listens, require, require_peer, wait_for
+from tests.servers import PEERS, Broker, Mosquitto, free_port, listens, require, require_peer, wait_for
 
 _BUILT = PEERS / "build"
 _SOURCES = PEERS / "brokers"
@@ -34,19 +34,12 @@ listen = "127.0.0.1:{console}"
 """As it is delivered, with one listener; it keeps nothing on disk."""
 
 
-@dataclass
-class OtherBroker:
-    """A broker that can be killed or stopped, started again with what it has kept, and robbed of that."""
+@dataclass(kw_only=True)
+class OtherBroker(Broker):
+    """Of another maker."""
 
     name: str
-    folder: Path
     protocol: str
-    port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"mqtt://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -54,24 +47,6 @@ class OtherBroker:
         with (self.folder.parent / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         wait_for(lambda: listens(self.port), f"{self.name} to listen")
-
-    def kill(self) -> None:
-        """SIGKILL: what it has not saved is gone."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(20)
-            self.process = None
-
-    def stop(self) -> None:
-        """SIGTERM: it saves what it has, where it can."""
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(60)
-            self.process = None
-
-    def wipe(self) -> None:
-        """Its disk is lost."""
-        shutil.rmtree(self.folder)
 
 
 class SavingMosquitto(Mosquitto):
@@ -81,15 +56,12 @@ class SavingMosquitto(Mosquitto):
         self.folder.mkdir(exist_ok=True)
         super().start()
 
-    def wipe(self) -> None:
-        shutil.rmtree(self.folder)
 
-
-def broker_of(name: str, folder: Path, protocol: str) -> OtherBroker | SavingMosquitto:
+def broker_of(name: str, folder: Path, protocol: str) -> Broker:
     """A broker that is not started yet; its data are kept in `folder`."""
     if name == "mosquitto":
         return SavingMosquitto(folder / name, extra="autosave_interval 1\n")
-    return OtherBroker(name, folder / name, protocol)
+    return OtherBroker(folder / name, name=name, protocol=protocol)
 
 
 def _aedes(broker: OtherBroker) -> list[str]:

@@ -110,17 +110,44 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 180.0) -
 
 
 @dataclass
-class Mosquitto:
-    """A broker that can be stopped and started again with what it had."""
+class Broker:
+    """An MQTT broker that can be killed or stopped, started again with what it has kept in its folder, and robbed of that."""
 
     folder: Path
     port: int = field(default_factory=free_port)
-    extra: str = ""
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         return f"mqtt://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def kill(self) -> None:
+        """SIGKILL: what it has not saved is gone."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(20)
+            self.process = None
+
+    def stop(self) -> None:
+        """SIGTERM: it saves what it has, where it can."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(60)
+            self.process = None
+
+    def wipe(self) -> None:
+        """Its disk is lost."""
+        shutil.rmtree(self.folder)
+
+
+@dataclass
+class Mosquitto(Broker):
+    """With `extra` lines in its configuration."""
+
+    extra: str = ""
 
     def start(self) -> None:
         path = require("mosquitto")
@@ -134,20 +161,6 @@ class Mosquitto:
         )
         self.process = subprocess.Popen([path, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(lambda: listens(self.port), "mosquitto to listen")
-
-    def kill(self) -> None:
-        """SIGKILL: what it has not saved is gone."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(20)
-            self.process = None
-
-    def stop(self) -> None:
-        """SIGTERM: it saves its sessions."""
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(20)
-            self.process = None
 
 
 @dataclass

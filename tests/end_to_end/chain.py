@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 import httpx2
 
@@ -24,23 +23,10 @@ from stores.influxdb_store import InfluxDBStateStore
 from telemetry import MachineState, StateInterval
 from telemetry.broker import BrokerSettings
 from telemetry.ranges import difference
-from tests.servers import NO_AUTHORITIES, InfluxServer, Mosquitto, create_influx_database, free_port
+from tests.servers import NO_AUTHORITIES, Broker, InfluxServer, Mosquitto, create_influx_database, free_port
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 MACHINES = 5
-
-
-class Broker(Protocol):
-    """A broker that can be stopped and started again with what it has kept."""
-
-    @property
-    def url(self) -> str: ...
-
-    def start(self) -> None: ...
-
-    def kill(self) -> None: ...
-
-    def stop(self) -> None: ...
 
 
 async def until(condition: Callable[[], bool], what: str, seconds: float = 400) -> None:
