@@ -74,18 +74,19 @@ def examine(config: Path, clock: Clock) -> Iterator[Finding]:
 
 def secrets(settings: ServerSettings, policy: Policy) -> Iterator[Finding]:
     """Check that secrets can be read, are long enough (passwords of calendars are as others chose them), and are not readable by others."""
-    files = {"server token": settings.token_file}
+    tokens = [("server token", settings.token_file)]
     if settings.platform is not None:
-        files["platform token"] = settings.platform.token_file
+        tokens.append(("platform token", settings.platform.token_file))
     if settings.store.token_file is not None:
-        files["token of the store"] = settings.store.token_file
-    files |= {f"token of {factory}": path for factory, path in settings.tokens.items()}
-    passwords = {
-        f"password of {feed.user}": feed.password_file for feed in policy.feed if feed.password_file is not None
-    }
-    for what, path in (files | passwords).items():
+        tokens.append(("token of the store", settings.store.token_file))
+    tokens += [(f"token of {factory}", path) for factory, path in settings.tokens.items()]
+    passwords = [
+        (f"password of {feed.user}", feed.password_file) for feed in policy.feed if feed.password_file is not None
+    ]
+    files = [(read_secret, *one) for one in tokens] + [(read_secret_file, *one) for one in passwords]
+    for read, what, path in dict.fromkeys(files):
         try:
-            (read_secret_file if what in passwords else read_secret)(path, what)
+            read(path, what)
         except UserError as error:
             yield Finding("secrets", "wrong", str(error), "")
             continue

@@ -170,10 +170,12 @@ def test_the_password_of_a_calendar_is_a_secret(installation: Installation) -> N
     password.chmod(0o644)
     (installation.folder / "policy.toml").write_text(
         f'factory = "hal-2"\n[[feed]]\nsource = "https://127.0.0.1:{free_port()}/orders.ics"\nuser = "planner"\npassword_file = "{password}"\n'
+        f'[[feed]]\nsource = "https://127.0.0.1:{free_port()}/leave.ics"\nuser = "planner"\npassword_file = "{password}-2"\n'
     )
     found = installation.doctor(code=1)["secrets"]
     assert ("warning", f"{password}: the password of planner is readable by others. chmod 600 {password}") in found
     assert not any("shorter than" in sentence for _, sentence in found), "a person chose it elsewhere"
+    assert any(level == "wrong" and f"{password}-2" in sentence for level, sentence in found), "of the same user"
 
 
 @pytest.mark.servers
