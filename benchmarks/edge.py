@@ -103,15 +103,11 @@ def under_load() -> dict[str, Any]:
         ending.callback(broker.stop)
         opcua, modbus = free_port(), 21_000
         config = configuration(folder, broker.url, opcua, modbus)
-        factory = start_factory(opcua, modbus)
+        factory = start_factory(opcua, modbus, MACHINES, METERS)
         subscriber = Subscriber(broker.port)
         ending.callback(subscriber.close)
         began = time.monotonic()
-        with (folder / "agent.log").open("wb") as log:
-            command = [sys.executable, "-m", "vrijloop", "agent", "run", "-c", str(config)]
-            agent = subprocess.Popen(command, stdout=log, stderr=log)
-        ending.callback(agent.wait)
-        ending.callback(agent.terminate)
+        agent = start_agent(folder, config, ending)
         wait_for(lambda: subscriber.first is not None, "the first report")
         first_value_s = (subscriber.first or 0.0) - began
         time.sleep(WARM_UP_S)
@@ -124,7 +120,7 @@ def under_load() -> dict[str, Any]:
         factory.wait()
         time.sleep(AWAY_S)
         restarted = datetime.now(UTC)
-        factory = start_factory(opcua, modbus)
+        factory = start_factory(opcua, modbus, MACHINES, METERS)
         ending.callback(factory.wait)
         ending.callback(factory.kill)
         fresh_s = until_fresh(subscriber, restarted)
@@ -143,8 +139,18 @@ def under_load() -> dict[str, Any]:
         }
 
 
-def start_factory(opcua: int, modbus: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "benchmarks.edge_factory", str(opcua), str(modbus), str(MACHINES), str(METERS)]
+def start_agent(folder: Path, config: Path, ending: ExitStack) -> subprocess.Popen[bytes]:
+    with (folder / "agent.log").open("wb") as log:
+        command = [sys.executable, "-m", "vrijloop", "agent", "run", "-c", str(config)]
+        agent = subprocess.Popen(command, stdout=log, stderr=log)
+    ending.callback(agent.wait)
+    ending.callback(agent.terminate)
+    return agent
+
+
+def start_factory(opcua: int, modbus: int, *size: int) -> subprocess.Popen[str]:
+    """`size`: machines, meters, and the seconds between changes, as `benchmarks.edge_factory` takes them."""
+    command = [sys.executable, "-m", "benchmarks.edge_factory", *map(str, (opcua, modbus, *size))]
     factory = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert factory.stdout is not None
     factory.stdout.readline()
@@ -186,11 +192,7 @@ def backlog() -> dict[str, Any]:
         waiting = outbox.depth()
         outbox.close()
         config = configuration(folder, broker.url, free_port(), free_port())
-        with (folder / "agent.log").open("wb") as log:
-            command = [sys.executable, "-m", "vrijloop", "agent", "run", "-c", str(config)]
-            agent = subprocess.Popen(command, stdout=log, stderr=log)
-        ending.callback(agent.wait)
-        ending.callback(agent.terminate)
+        start_agent(folder, config, ending)
         wait_for(lambda: subscriber.first is not None, "the first report")
         begin = time.monotonic()
         wait_for(lambda: subscriber.sequences.count >= waiting, "the backlog", 300)

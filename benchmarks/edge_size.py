@@ -8,8 +8,6 @@ ten minutes, so that what is measured is what the agent needs while nothing happ
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -17,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.edge import Subscriber, cpu_seconds, rss_mb
+from benchmarks.edge import Subscriber, cpu_seconds, rss_mb, start_agent, start_factory
 from benchmarks.edge_factory import machine_names
 from benchmarks.machine import described
 from tests.servers import Mosquitto, free_port, wait_for
@@ -41,14 +39,6 @@ def configuration(folder: Path, broker: str, port: int, servers: int, each: int)
     return path
 
 
-def start_simulator(port: int, machines: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "benchmarks.edge_factory", str(port), "21000", str(machines), "0", str(MEAN_S)]
-    simulator = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert simulator.stdout is not None
-    simulator.stdout.readline()
-    return simulator
-
-
 def until_heard(subscriber: Subscriber, machines: int, after: datetime) -> float:
     begin = time.monotonic()
     wait_for(
@@ -68,15 +58,10 @@ def measured(servers: int, each: int) -> dict[str, Any]:
         ending.callback(broker.stop)
         subscriber = Subscriber(broker.port)
         ending.callback(subscriber.close)
-        simulator = start_simulator(port, machines)
+        simulator = start_factory(port, 21_000, machines, 0, MEAN_S)
         served = cpu_seconds(simulator.pid)
         started = datetime.now(UTC)
-        command = [sys.executable, "-m", "vrijloop", "agent", "run", "-c"]
-        with (folder / "agent.log").open("wb") as log:
-            config = configuration(folder, broker.url, port, servers, each)
-            agent = subprocess.Popen([*command, str(config)], stdout=log, stderr=log)
-        ending.callback(agent.wait)
-        ending.callback(agent.terminate)
+        agent = start_agent(folder, configuration(folder, broker.url, port, servers, each), ending)
         heard_s = until_heard(subscriber, machines, started)
         served, used = cpu_seconds(simulator.pid) - served, cpu_seconds(agent.pid)
         time.sleep(IDLE_S)
@@ -84,7 +69,7 @@ def measured(servers: int, each: int) -> dict[str, Any]:
         simulator.kill()
         simulator.wait()
         away = datetime.now(UTC)
-        simulator = start_simulator(port, machines)
+        simulator = start_factory(port, 21_000, machines, 0, MEAN_S)
         ending.callback(simulator.wait)
         ending.callback(simulator.kill)
         heard_again_s = until_heard(subscriber, machines, away)

@@ -55,7 +55,7 @@ def _calendar(report: FeedReport, language: str) -> CalendarOut:
     feed, problem = report.feed, report.problem
     return CalendarOut(
         source=report.source,
-        machines=[feed.machine] if feed.machine is not None else list(feed.machines),
+        machines=list(feed.own_machines),
         periods=len(report.periods),
         skipped=[
             SkippedOut(

@@ -125,7 +125,6 @@ def _forecast(
         return Condition("forecast", False)
     busy = {machine: [(hours.start, hours.end) for hours in taken]}
     usable = usable_quarters(snapshot, machine, policy, busy, midnight, 2 * said.shape[1])
-    usable[snapshot.last_quarter(policy.horizon) - midnight :] = False
     if usable[begin:stop].all():
         # As it is offered: the ends of long windows are rounded more coarsely, and what that cuts off may be too short for itself.
         windows = maximal_windows(said, thresholds, usable[None], of_rules)

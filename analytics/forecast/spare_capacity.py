@@ -165,7 +165,6 @@ def _proposed(fitted: Fitted, snapshot: Snapshot, policy: Policy, booked: BusyHo
     usable = np.stack(
         [usable_quarters(snapshot, name, policy, booked, midnight, forecast.shape[1] * 2) for name in names]
     )
-    usable[:, horizon_end - midnight :] = False
     policies = [policy.for_machine(name) for name in names]
     thresholds = fitted.promise.thresholds_of(names, policies)
     windows = maximal_windows(forecast, thresholds, usable, Rules.of(policies))
@@ -194,7 +193,7 @@ def _proposed(fitted: Fitted, snapshot: Snapshot, policy: Policy, booked: BusyHo
 def usable_quarters(
     snapshot: Snapshot, machine: str, policy: Policy, booked: BusyHours, midnight: int, count: int
 ) -> np.ndarray:
-    """The quarters from `midnight` on that may be booked: shape (count,)."""
+    """The quarters from `midnight` to the end of the horizon that may be booked: shape (count,)."""
     rules, grid = policy.for_machine(machine), snapshot.grids[machine]
     earliest = first_bookable(snapshot, machine, rules)
     first = grid.index_of(earliest)
@@ -202,6 +201,7 @@ def usable_quarters(
         first += 1
     usable = open_quarters(grid, midnight, midnight + count, rules, booked.get(machine, ()))
     usable[: first - midnight] = False
+    usable[snapshot.last_quarter(policy.horizon) - midnight :] = False
     return usable
 
 

@@ -131,11 +131,7 @@ class CalendarFeeds:
             copied_at = datetime.fromtimestamp(copy.stat().st_mtime, UTC)
             reading = _parse(copy.read_bytes(), feed, names, start, end, self._policy.zone)
         except (OSError, FeedError):
-            machines = (
-                ((feed.machine,) if feed.machine else feed.machines or names.machines)
-                if feed.unclear == "block"
-                else ()
-            )
+            machines = (feed.own_machines or names.machines) if feed.unclear == "block" else ()
             periods = tuple(PlannedPeriod(machine=name, start=start, end=end, what=feed.what) for name in machines)
             return FeedReport(feed, periods, problem=problem)
         return FeedReport(feed, reading.periods, reading.skipped, problem, copied_at)

@@ -233,6 +233,11 @@ class CalendarFeed(BaseModel):
     def is_url(self) -> bool:
         return self.source.startswith(("https://", "http://"))
 
+    @property
+    def own_machines(self) -> tuple[str, ...]:
+        """Whose feed it is; empty where any machine can be named."""
+        return (self.machine,) if self.machine is not None else self.machines
+
     @model_validator(mode="after")
     def _of_one_or_several(self) -> Self:
         if self.machine is not None and self.machines:

@@ -73,8 +73,7 @@ def _print(report: FeedReport, zone: ZoneInfo, console: Console) -> None:
     from analytics.policy.calendar_feeds import skipped_text
 
     mark, colour = ("!", "yellow") if report.misses_work else ("✓", "green")
-    feed = report.feed
-    whose = feed.machine or ", ".join(feed.machines) or "all machines"
+    whose = ", ".join(report.feed.own_machines) or "all machines"
     count = len(report.periods)
     console.print(
         Text(f"{mark} ", style=colour) + Text(f"{report.source} ({whose}): {count} planned period{'s' * (count != 1)}"),

@@ -1,7 +1,7 @@
 // Why hours are on offer or not, and what the promise costs.
 
 import { SignedOut, ask, byId, draw, element } from "./page.js";
-import { facts, instant, moment, number, percent, probability, text, wall, words } from "./words.js";
+import { instant, moment, number, percent, probability, text, wall, words } from "./words.js";
 
 const SHARES = ["share", "rate", "required"], TIMES = ["at", "from", "until", "start", "end"];
 
@@ -47,7 +47,7 @@ export function proposeStart(now) {
 
 export async function drawCosts() {
   const found = await ask("/api/v1/promise-costs");
-  byId("costs-box").hidden = !found.costs.length || !facts.hasPlatform;
+  byId("costs-box").hidden = !found.costs.length;
   const cell = (one) => element("td", {}, one.kept === null ? words.costs_none : `${percent(one.kept)} · ${percent(one.found)}`);
   const rates = [...new Set(found.costs.map((one) => one.rate))];
   draw("costs", rates.map((rate) => ({ rate, now: rate === found.rate, cells: found.costs.filter((one) => one.rate === rate) })), (row) => row.rate,

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from playwright.sync_api import expect
 
-from tests.analytics.control_room.conftest import TOKEN, Room, sign_in
+from tests.analytics.control_room.conftest import Room, sign_in
 from tests.journeys import wait_for_charts
 from tests.servers import wait_for
 from tests.vrijloop.command_line import invoke
@@ -88,9 +88,7 @@ def test_without_a_platform_nothing_is_offered_and_the_page_says_why(
     assert room.ask("GET", "/api/v1/slots").json()["slots"] == []
     context = browser.new_context(base_url=room.url, locale="nl-BE")
     page = context.new_page()
-    page.goto("/")
-    page.get_by_label("Token", exact=True).fill(TOKEN)
-    page.get_by_role("button", name="Aanmelden").click()
+    sign_in(page)
     expect(page.locator("#no-platform")).to_contain_text("niet met een deelplatform verbonden")
     wait_for_charts(page, "today", "forecast", "used")
     assert page.locator("h2:visible").all_inner_texts() == [
