@@ -56,21 +56,22 @@ async def discover_opcua(server: OpcUaServer, pki: Pki, now: datetime) -> str:
 
 async def _identified(finder: Finder) -> list[FoundMachine]:
     """The machines under Objects/Machines, each with the first profile that fits."""
-    names = sorted(await finder.machines())
-    found = dict.fromkeys(names, FoundMachine("", None))
+    found = {name: FoundMachine(name, None) for name in sorted(await finder.machines())}
     for profile in ("machinery", "machinetool", "packml"):
-        left = [name for name in names if found[name].profile is None]
-        machines = {
-            f"m{place}": OpcUaMachine.model_validate({"id": f"m{place}", "profile": profile, "browse_name": name})
-            for place, name in enumerate(left)
-        }
-        for key, result in (await finder.nodes_of(list(machines.values()))).items():
-            name = machines[key].browse_name or ""
+        left = {f"m{place}": name for place, name in enumerate(found) if found[name].profile is None}
+        results = await finder.nodes_of(
+            [
+                OpcUaMachine.model_validate({"id": machine, "profile": profile, "browse_name": name})
+                for machine, name in left.items()
+            ]
+        )
+        for machine, name in left.items():
+            result = results[machine]
             if not isinstance(result, NotFoundError):
                 found[name] = FoundMachine(name, profile)
-            elif not found[name].browse_name:
+            elif found[name].problem is None:
                 found[name] = FoundMachine(name, None, str(result))
-    return [found[name] for name in names]
+    return list(found.values())
 
 
 def opcua_toml(server: OpcUaServer, policies: str, namespaces: Sequence[str], found: Sequence[FoundMachine]) -> str:

@@ -186,10 +186,10 @@ def _metric(message: Any) -> Metric:
     field = message.WhichOneof("value")
     value = None if field is None or message.is_null else getattr(message, field)
     alias, at_ms = _given(message, "alias"), _given(message, "timestamp")
-    return Metric(message.name, signed(value, datatype), at_ms, datatype, _quality(message.properties), alias)
+    return Metric(message.name, _signed(value, datatype), at_ms, datatype, _quality(message.properties), alias)
 
 
-def signed(value: Value | None, datatype: DataType | None) -> Value | None:
+def _signed(value: Value | None, datatype: DataType | None) -> Value | None:
     """A number as its type means it; other values as they are."""
     bits = _BITS.get(datatype) if datatype is not None else None
     if bits is None or not isinstance(value, int) or isinstance(value, bool):

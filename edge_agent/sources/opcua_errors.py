@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from asyncua import ua
@@ -31,7 +30,7 @@ _LOG_IN_REFUSED = frozenset(
 
 def sentence(error: BaseException) -> str:
     """The error as text for a message."""
-    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+    if isinstance(error, TimeoutError):
         return "no answer in time"
     return str(error) or type(error).__name__
 

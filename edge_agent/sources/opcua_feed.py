@@ -16,7 +16,7 @@ from asyncua.common.subscription import DataChangeEvent, StatusChangeEvent, Subs
 
 from edge_agent.configuration import OpcUaServer
 from edge_agent.sources.opcua_errors import sentence
-from edge_agent.sources.opcua_requests import TOO_MANY, Operation, Requests
+from edge_agent.sources.opcua_requests import NO_SUCH_SERVICE, TOO_MANY, Operation, Requests
 from edge_agent.sources.opcua_values import Change
 
 _log = logging.getLogger(__name__)
@@ -26,12 +26,7 @@ ITEM_QUEUE = 10_000
 
 CURRENT_TIME = ua.NodeId(ua.ObjectIds.Server_ServerStatus_CurrentTime)
 
-_NO_SUBSCRIPTIONS = (
-    ua.StatusCodes.BadServiceUnsupported,
-    ua.StatusCodes.BadNotImplemented,
-    ua.StatusCodes.BadTooManySubscriptions,
-    ua.StatusCodes.BadNotSupported,
-)
+_NO_SUBSCRIPTIONS = (*NO_SUCH_SERVICE, ua.StatusCodes.BadTooManySubscriptions)
 _FULL = (
     ua.StatusCodes.BadTooManyMonitoredItems,
     ua.StatusCodes.BadOutOfMemory,

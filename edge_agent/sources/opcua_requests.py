@@ -24,7 +24,7 @@ TOO_MANY = frozenset(
 )
 """Refusals after which a smaller request is tried."""
 
-_NO_SUCH_SERVICE = (
+NO_SUCH_SERVICE = (
     ua.StatusCodes.BadServiceUnsupported,
     ua.StatusCodes.BadNotImplemented,
     ua.StatusCodes.BadNotSupported,
@@ -112,7 +112,7 @@ class Requests:
         try:
             return await self._in_batches(Operation.TRANSLATE, starts, send)
         except ua.UaStatusCodeError as error:
-            if error.code not in _NO_SUCH_SERVICE:
+            if error.code not in NO_SUCH_SERVICE:
                 raise
             return await self._walk(starts, path)
 

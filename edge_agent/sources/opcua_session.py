@@ -53,8 +53,11 @@ class OpcUaSession:
         self._values: OpcUaValues | None = None
         self._quiet_from = time.monotonic()
         self._doubt_from: float | None = None
-        self.confirmed: datetime | None = None
+
+    @property
+    def confirmed(self) -> datetime | None:
         """Everything up to this moment has been observed."""
+        return self._values.confirmed if self._values is not None else None
 
     async def open(self) -> dict[str, str]:
         """Connect and follow. Returns what is wrong with machines that are not found, or not wholly; raises SourceLostError if none is found."""
@@ -92,13 +95,12 @@ class OpcUaSession:
         confirmed = self._confirmed_by(shown[-1], received) if shown else asked
         observed = self._values.take([change for change in arrived if change[0] != CURRENT_TIME], received, confirmed)
         if confirmed is not None:
-            self.confirmed = confirmed if self.confirmed is None else max(confirmed, self.confirmed)
             self._quiet_from = time.monotonic()
         return observed
 
     def confirmations(self) -> Observed:
         """All machines, as far as they are known, up to `confirmed`."""
-        return self._values.confirm(self.confirmed) if self._values is not None and self.confirmed is not None else []
+        return self._values.confirmations() if self._values is not None else []
 
     async def close(self) -> None:
         """Close the session, so that a server with few sessions can reuse it."""

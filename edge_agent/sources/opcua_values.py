@@ -61,7 +61,8 @@ class OpcUaValues:
         self._clock = clock
         self._name_of = name_of
         self._roles: dict[ua.NodeId, list[tuple[_Machine, str]]] = {}
-        self._confirmed: datetime | None = None
+        self.confirmed: datetime | None = None
+        """Everything up to this moment has been observed."""
 
     @property
     def nodes(self) -> Sequence[ua.NodeId]:
@@ -88,13 +89,13 @@ class OpcUaValues:
                 if (name, role) not in newest and role not in machine.values:
                     dated.append((self._clock.first_time(name, value.SourceTimestamp, received), name, role, plain))
                 elif newest.get((name, role), machine.values.get(role)) != plain:
-                    at = self._clock.change_time(name, value.SourceTimestamp, received, self._confirmed)
+                    at = self._clock.change_time(name, value.SourceTimestamp, received, self.confirmed)
                     dated.append((at, name, role, plain))
                 newest[name, role] = plain
         # What has just come is newer than what was confirmed before, which the first report of a value includes.
-        known = self._confirmed
+        known = self.confirmed
         if confirmed is not None:
-            self._confirmed = confirmed if known is None else max(confirmed, known)
+            self.confirmed = confirmed if known is None else max(confirmed, known)
         # Sorted by time and machine, so that a state and a mode that changed together become one observation.
         dated.sort(key=lambda change: (change[0], change[1]))
         observed: Observed = []
@@ -110,8 +111,11 @@ class OpcUaValues:
                 observed[place] = (name, self._machines[name].observation(confirmed))
         return observed
 
-    def confirm(self, at: datetime) -> Observed:
-        """All machines that have values, confirmed up to `at`."""
+    def confirmations(self) -> Observed:
+        """All machines that have values, up to `confirmed`."""
+        at = self.confirmed
+        if at is None:
+            return []
         return [
             (name, machine.observation(at)) for name, machine in self._machines.items() if machine.since is not None
         ]

@@ -19,20 +19,11 @@ from simulators.modbus_server import MeterServer, plc, sdm630
 from telemetry import MachineState, SystemClock
 from tests.edge_agent.conftest import running, until_state
 from tests.edge_agent.faulty_modbus import Behaviour, Closes, FaultyDevice
+from tests.edge_agent.modbus_devices import EXECUTING_WORD, WAITING_WORD, sdm630_at, status_word
 from tests.servers import free_port
 
 RUN, WAIT, UNKNOWN = MachineState.EXECUTING, MachineState.NOT_EXECUTING, MachineState.UNKNOWN
 CLOCK = SystemClock()
-THRESHOLDS = {"off_below_w": 100, "idle_below_w": 1500, "working_from_w": 2500}
-# In every register 5000 as float32's high word and low word alike is a small number; as a status word it is executing.
-EXECUTING_WORD, WAITING_WORD = 0b0011, 0b0001
-
-
-def status_word(port: int, machine: str = "m1", unit: int = 1, **more: Any) -> ModbusDevice:
-    return ModbusDevice.model_validate(
-        {"id": machine, "host": "127.0.0.1", "port": port, "unit": unit, "template": "plc-status-word",
-         "poll_interval": "20ms", "timeout": "200ms"} | more
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -54,10 +45,7 @@ async def test_a_device_that_falls_silent_is_unknown_and_comes_back(writer: Repo
     power: list[float | None] = [6000.0]
     meter = MeterServer([sdm630(1, lambda: power[0]), plc(2, lambda: EXECUTING_WORD)], port)
     await meter.start()
-    metered = ModbusDevice.model_validate(
-        {"id": "m1", "host": "127.0.0.1", "port": port, "template": "eastron-sdm630", "thresholds": THRESHOLDS,
-         "poll_interval": "50ms", "timeout": "1s"}
-    )  # fmt: skip
+    metered = sdm630_at(port, poll_interval="50ms", timeout="1s")
     line = ModbusLine(metered)
     async with (
         running(ModbusSource(metered, line, writer, CLOCK)),
@@ -157,10 +145,7 @@ async def test_a_device_that_refuses_long_requests_is_read_value_by_value(faulty
     device, port = faulty
     device.value = lambda unit: 0x45FA  # 0x45FA45FA is 8008.7 as float32
     device.behaviour[1] = "small_requests_only"
-    meter = ModbusDevice.model_validate(
-        {"id": "m1", "host": "127.0.0.1", "port": port, "template": "eastron-sdm630", "thresholds": THRESHOLDS,
-         "values": ["current_l1", "import_energy"]}
-    )  # fmt: skip
+    meter = sdm630_at(port, values=["current_l1", "import_energy"])
     line = ModbusLine(meter)
     reader = ModbusReader(meter, line)
     for _ in range(2):
@@ -170,10 +155,8 @@ async def test_a_device_that_refuses_long_requests_is_read_value_by_value(faulty
 
 
 def meter_of(port: int, **more: Any) -> ModbusDevice:
-    return ModbusDevice.model_validate(
-        {"id": "m1", "host": "127.0.0.1", "port": port, "template": "eastron-sdm630", "thresholds": THRESHOLDS,
-         "values": ["current_l1", "active_power_l1", "import_energy"], "poll_interval": "20ms"} | more
-    )  # fmt: skip
+    values = ["current_l1", "active_power_l1", "import_energy"]
+    return sdm630_at(port, **({"values": values, "poll_interval": "20ms"} | more))
 
 
 CURRENT, ENERGY, POWER = 0x0006, 0x0048, 0x0034
@@ -344,10 +327,7 @@ async def test_a_start_up_current_is_not_a_part(writer: ReportWriter) -> None:
     power = [500.0]
     meter = MeterServer([sdm630(1, lambda: power[0])], port)
     await meter.start()
-    device = ModbusDevice.model_validate(
-        {"id": "m1", "host": "127.0.0.1", "port": port, "template": "eastron-sdm630", "thresholds": THRESHOLDS,
-         "poll_interval": "20ms", "dwell": {"executing": "300ms"}}
-    )  # fmt: skip
+    device = sdm630_at(port, poll_interval="20ms", dwell={"executing": "300ms"})
     source = ModbusSource(device, ModbusLine(device), writer, CLOCK)
     async with running(source):
         first = await until_state(writer, "m1", WAIT)

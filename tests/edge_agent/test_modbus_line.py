@@ -10,7 +10,6 @@ import threading
 import tty
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from pymodbus import FramerType
@@ -24,20 +23,11 @@ from edge_agent.sources.modbus_line import ModbusLine, ModbusLines
 from simulators.modbus_server import SimulatedDevice, _sim_device, plc, sdm630
 from telemetry import MachineState, SystemClock
 from tests.edge_agent.conftest import running
+from tests.edge_agent.modbus_devices import EXECUTING_WORD, THRESHOLDS, WAITING_WORD, status_word
 from tests.servers import free_port
 
-RUN, WAIT, UNKNOWN = MachineState.EXECUTING, MachineState.NOT_EXECUTING, MachineState.UNKNOWN
+RUN, WAIT = MachineState.EXECUTING, MachineState.NOT_EXECUTING
 CLOCK = SystemClock()
-THRESHOLDS = {"off_below_w": 100, "idle_below_w": 1500, "working_from_w": 2500}
-# In every register 5000 as float32's high word and low word alike is a small number; as a status word it is executing.
-EXECUTING_WORD, WAITING_WORD = 0b0011, 0b0001
-
-
-def status_word(port: int, machine: str = "m1", unit: int = 1, **more: Any) -> ModbusDevice:
-    return ModbusDevice.model_validate(
-        {"id": machine, "host": "127.0.0.1", "port": port, "unit": unit, "template": "plc-status-word",
-         "poll_interval": "20ms", "timeout": "200ms"} | more
-    )  # fmt: skip
 
 
 class SlowClock(SystemClock):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -18,12 +17,12 @@ from edge_agent.sources.modbus import ModbusSource
 from edge_agent.sources.modbus_line import ModbusLine
 from telemetry import MachineState, SystemClock, load_settings
 from tests.edge_agent.conftest import running, until_state
+from tests.edge_agent.modbus_devices import sdm630_at
 from tests.servers import CompiledPeer
 
 pytestmark = pytest.mark.servers
 CLOCK = SystemClock()
 RUN, WAIT, UNKNOWN = MachineState.EXECUTING, MachineState.NOT_EXECUTING, MachineState.UNKNOWN
-THRESHOLDS = {"off_below_w": 100, "idle_below_w": 1500, "working_from_w": 2500}
 HEAD = '[agent]\nfactory = "hal-2"\ngateway = "gw-1"\n'
 
 
@@ -35,11 +34,8 @@ def peer(request: pytest.FixtureRequest) -> Iterator[CompiledPeer]:
     server.stop()
 
 
-def meter(port: int, **more: Any) -> ModbusDevice:
-    return ModbusDevice.model_validate(
-        {"id": "m1", "host": "127.0.0.1", "port": port, "template": "eastron-sdm630", "thresholds": THRESHOLDS,
-         "values": ["current_l1", "import_energy"], "poll_interval": "20ms"} | more
-    )  # fmt: skip
+def meter(port: int) -> ModbusDevice:
+    return sdm630_at(port, values=["current_l1", "import_energy"], poll_interval="20ms")
 
 
 def test_discover_finds_its_units(peer: CompiledPeer, tmp_path: Path) -> None:
