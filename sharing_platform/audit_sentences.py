@@ -15,7 +15,7 @@ from sharing_platform.bookings.models import Booking
 from sharing_platform.i18n import Translator, texts
 from sharing_platform.listings.models import Listing
 from sharing_platform.machines.models import Machine
-from sharing_platform.moderation.kinds import KINDS, read
+from sharing_platform.moderation.kinds import KINDS, TITLED, read
 from sharing_platform.moderation.models import Report
 from sharing_platform.notifications.models import Webhook
 from sharing_platform.organisations.directory import names_of
@@ -26,8 +26,6 @@ _BY_THE_OPERATOR = frozenset({"member.invited", "region.administrator"})
 """Of those that nobody who is signed in did, the ones that a command did."""
 _OF_CONTENT = ("machine.", "content.", "appeal.")
 """Of actions that may be about a machine."""
-_PAGES = ("machine", "listing", "wanted")
-"""Kinds of content that have a title of their own."""
 
 
 def write_sentences(
@@ -66,7 +64,7 @@ def _names_in(session: Session, entries: Iterable[AuditEntry], own: str | None) 
         tuple(one.subject.split("/", 1)) for one in entries if one.action.startswith(_OF_CONTENT) and "/" in one.subject
     ]
     described = select(Machine).where(tuple_(Machine.factory, Machine.machine).in_(machines))
-    things |= {f"{one.factory}/{one.machine}": one.title for one in (session.scalars(described) if machines else ())}
+    things |= {one.subject: one.title for one in (session.scalars(described) if machines else ())}
     # Who reported something knows the page alone: whose an anonymous machine is, the title could tell.
     things |= {
         key: found.title if own is None else found.page for key, found in _by_id(session, Report, subjects).items()
@@ -85,7 +83,7 @@ def _contents(session: Session, entries: Iterable[AuditEntry]) -> dict[tuple[str
     """Titles of what was reported that is no page of its own; of what belongs to a booking, as both of its parties know it."""
     found = {}
     for kind, subject in {(str(one.details.get("kind")), one.subject) for one in entries}:
-        content = read(session, kind, subject) if kind in KINDS and kind not in _PAGES else None
+        content = read(session, kind, subject) if kind in KINDS and kind not in TITLED else None
         if content is not None:
             booking = session.get(Booking, content.path.rpartition("/")[2])
             found[kind, subject] = booking.title_for(Party.SEEKER) if booking is not None else content.title
@@ -120,7 +118,7 @@ def _what(entry: AuditEntry, names: _Names, booking: Booking | None, t: Translat
     if entry.action == "region.exported":
         return f"{t(f'export_{entry.subject}')} ({entry.details.get('period') or entry.details.get('format')})"
     kind = str(entry.details.get("kind"))
-    if entry.action.startswith(_OF_CONTENT) and kind in KINDS and kind not in _PAGES:
+    if entry.action.startswith(_OF_CONTENT) and kind in KINDS and kind not in TITLED:
         title = names.contents.get((kind, entry.subject))
         return f"{t(f'content_{kind}')}: {title}" if title else t(f"content_{kind}")
     return booking.title_for(Party.SEEKER) if booking else _thing(entry.subject, names)

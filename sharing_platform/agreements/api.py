@@ -12,28 +12,16 @@ from sharing_platform.agreements.schemas import HistoryOut, MessageIn, MessageOu
 from sharing_platform.bookings.service import own_booking
 from sharing_platform.dependencies import Context, ReadSession
 from sharing_platform.errors import InvalidError
+from sharing_platform.openapi import upload_body
 from sharing_platform.organisations.dependencies import Asker, Reader, UploadFormData
 from sharing_platform.parameters import Uuid
 from sharing_platform.problems import problems
 
 router = APIRouter(prefix="/api/v1/bookings", tags=["bookings"])
 
-UPLOAD_BODY = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["files"],
-                "properties": {
-                    "files": {"type": "array", "maxItems": 5, "items": {"type": "string", "format": "binary"}},
-                    "text": {"type": "string", "maxLength": 4000},
-                    "quantity": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
-                },
-            }
-        }
-    },
-}
+_UPLOAD_BODY = upload_body(
+    text={"type": "string", "maxLength": 4000}, quantity={"type": "integer", "minimum": 1, "maximum": 1_000_000}
+)
 
 
 @router.get("/{booking_id}/history", responses=problems(401, 403, 404))
@@ -60,7 +48,7 @@ def post_message(booking_id: Uuid, wanted: MessageIn, actor: Asker, context: Con
     "/{booking_id}/attachments",
     status_code=201,
     responses=problems(401, 403, 404, 409, 413, 422, 429, 503),
-    openapi_extra={"requestBody": UPLOAD_BODY},
+    openapi_extra={"requestBody": _UPLOAD_BODY},
 )
 def post_attachments(booking_id: Uuid, actor: Asker, context: Context, form: UploadFormData) -> MessageOut:
     """Send a message with drawings (PDF, PNG, JPEG, DXF) or models (STEP), as a form: up to five `files` of at most ten megabytes each, `text` and `quantity` if wanted. What a file is, its content

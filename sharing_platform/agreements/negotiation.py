@@ -53,7 +53,7 @@ def _propose(
         if message:
             transitions.add_message(session, booking, actor.organisation, actor.account, message, now)
         log(session, now, actor, action, booking.id)
-        _notify(context, session, booking, made, _other(party), now)
+        _notify(context, session, booking, made, party.other, now)
         shown = proposal_out(session, made, party)
     tell_parties(context, booking)
     return shown
@@ -80,7 +80,7 @@ def answer(
         if proposal.state != before:
             log(session, now, actor, f"booking.proposal_{wanted.state}", booking.id)
             if wanted.state != "accepted":
-                _notify(context, session, about, proposal, _other(party), now)
+                _notify(context, session, about, proposal, party.other, now)
             elif proposal.of_agreed:  # of any other acceptance, the step of the booking tells
                 notifier(context).tell_of_change(session, about, party, now)
         shown = proposal_out(session, proposal, party)
@@ -91,10 +91,6 @@ def answer(
 def require_right(actor: Actor, party: Party) -> None:
     """What a party needs to commit itself. Raises NotAllowedError."""
     require(actor, Right.ANSWER if party is Party.PROVIDER else Right.ASK)
-
-
-def _other(party: Party) -> Party:
-    return Party.PROVIDER if party is Party.SEEKER else Party.SEEKER
 
 
 def _notify(

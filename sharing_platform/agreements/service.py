@@ -53,8 +53,7 @@ def send_message(
         message = transitions.add_message(session, booking, actor.organisation, actor.account, text, now, quantity)
         attach(session, [message], files, actor.organisation, actor.account, now, context.bounds)
         log(session, now, actor, "booking.attached" if files else "booking.message", booking.id)
-        other = Party.PROVIDER if party is Party.SEEKER else Party.SEEKER
-        notify_of_message(context, session, booking, other, now)
+        notify_of_message(context, session, booking, party.other, now)
         to = booking.seeker if party is Party.PROVIDER else booking.provider
         webhooks.queue_event(session, (to,), "booking.message", {"booking": booking.id}, now)
         account = session.get(Account, actor.account) if actor.account is not None else None

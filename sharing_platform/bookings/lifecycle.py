@@ -28,6 +28,11 @@ class Party(StrEnum):
     PROVIDER = "provider"
     PLATFORM = "platform"
 
+    @property
+    def other(self) -> Party:
+        """The other side of a booking."""
+        return Party.PROVIDER if self is Party.SEEKER else Party.SEEKER
+
 
 class ProposalState(StrEnum):
     """Of other hours or another price, proposed while a request waits or once it is agreed."""

@@ -121,7 +121,7 @@ class BookingNotifier:
     def tell_of_review(self, session: Session, booking: Booking, party: Party, now: datetime) -> None:
         """Of what stands against the other party: the machine was not free, or nobody came."""
         values: dict[str, object] = {
-            "title": booking.title_for(Party.SEEKER if party is Party.PROVIDER else Party.PROVIDER),
+            "title": booking.title_for(party.other),
             "when": Span(booking.start, booking.end, booking.listing_id is not None),
             "seeker": booking.organisation,
             "link": f"{self.url}/bookings/{booking.id}#review",
@@ -199,7 +199,7 @@ class _Step:
 
 def contact_line(session: Session, booking: Booking, to: Party, words: Translator) -> str:
     """Whom to turn to on the other side."""
-    contact = contact_of(session, booking, Party.PROVIDER if to is Party.SEEKER else Party.SEEKER)
+    contact = contact_of(session, booking, to.other)
     if contact is None or not contact.email:
         return words("contact_on_page")
     person = f"{contact.name}, {contact.email}" if contact.name else contact.email

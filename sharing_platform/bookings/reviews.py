@@ -56,8 +56,7 @@ def is_shown(own: ReviewOut | None, others: ReviewOut, booking: Booking, now: da
 
 
 def reviews_out(session: Session, booking: Booking, party: Party, now: datetime) -> ReviewsOut:
-    other = Party.PROVIDER if party is Party.SEEKER else Party.SEEKER
-    own, others = (_said_by(session, booking, side) for side in (party, other))
+    own, others = (_said_by(session, booking, side) for side in (party, party.other))
     return ReviewsOut(
         choices=list(choices_now(party, booking, now)),
         own=own,

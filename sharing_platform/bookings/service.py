@@ -91,9 +91,7 @@ def request_booking(
         log(session, now, actor, "booking.asked", booking.id, organisation=seeker.id)
         if seeker.guest is not None:
             guests.ask_to_confirm(context, session, booking, seeker.guest, now)
-        shown = booking_out(session, booking, Party.SEEKER, now)
-        if seeker.guest is not None:
-            shown = guests.receipt(shown, seeker.guest)
+        shown = _shown_to(session, booking, seeker, now)
         if key is not None:
             booking.first_answer = shown.model_dump(mode="json", exclude=_OF_SOMEBODY)
     tell_parties(context, booking)
@@ -108,13 +106,15 @@ def _first_answer(session: Session, booking: Booking, seeker: Seeker, now: datet
     """None for a request that was not answered before."""
     if booking.first_answer is None:
         return None
-    shown = booking_out(session, booking, Party.SEEKER, now)
-    if seeker.guest is not None:
-        shown = guests.receipt(shown, seeker.guest)
-    mine = shown.model_dump(include=_OF_SOMEBODY)
+    mine = _shown_to(session, booking, seeker, now).model_dump(include=_OF_SOMEBODY)
     if booking.first_answer["state"] != State.ACCEPTED:
         mine |= {"address": "", "contacts": []}
     return BookingOut.model_validate(booking.first_answer | mine)
+
+
+def _shown_to(session: Session, booking: Booking, seeker: Seeker, now: datetime) -> BookingOut:
+    shown = booking_out(session, booking, Party.SEEKER, now)
+    return shown if seeker.guest is None else guests.receipt(shown, seeker.guest)
 
 
 def _attach(

@@ -88,23 +88,19 @@ def entry_of(offer: Offer, entries: Mapping[tuple[str, str], IndexedMachine], vi
 
 def entry_with_details(session: Session, machine: Machine, details: MachineDetails) -> IndexedMachine:
     """What would be known of a machine if its factory described it so."""
-    key = _key(machine)
-    picture = next(iter(shown_pictures(session, [key]).get(key, ())), None)
+    picture = next(iter(shown_pictures(session, [machine.subject]).get(machine.subject, ())), None)
     return _entry(machine, session.get(Organisation, machine.factory), picture, details)
 
 
 def _read(session: Session) -> dict[tuple[str, str], IndexedMachine]:
     query = select(Machine, Organisation).outerjoin(Organisation, Organisation.id == Machine.factory)
-    known = session.execute(query).all()
-    pictures = shown_pictures(session, [_key(machine) for machine, _ in known])
+    pictures = shown_pictures(session, select(Machine.subject))
     return {
-        (machine.factory, machine.machine): _entry(machine, factory, next(iter(pictures.get(_key(machine), ())), None))
-        for machine, factory in known
+        (machine.factory, machine.machine): _entry(
+            machine, factory, next(iter(pictures.get(machine.subject, ())), None)
+        )
+        for machine, factory in session.execute(query)
     }
-
-
-def _key(machine: Machine) -> str:
-    return f"{machine.factory}/{machine.machine}"
 
 
 def _entry(

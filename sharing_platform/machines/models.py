@@ -18,6 +18,7 @@ from sqlalchemy import (
     false,
     text,
 )
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sharing_platform.database import Base, UtcDateTime
@@ -51,6 +52,11 @@ class Machine(Base):
     """The state at the beginning of the quarter of an hour in which `now` was reported, which is what others see."""
     taken_down: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the region hid it, with its hours, from all but its factory."""
+
+    @hybrid_property
+    def subject(self) -> str:
+        """What pictures, reports and the audit log call it."""
+        return self.factory + "/" + self.machine
 
     @property
     def reported(self) -> ReportedState:

@@ -14,7 +14,7 @@ from sharing_platform.organisations.permissions import Actor
 from sharing_platform.pictures.models import Picture
 from sharing_platform.pictures.service import Album
 
-SAME = Picture.subject == Machine.factory + "/" + Machine.machine
+SAME = Picture.subject == Machine.subject
 """Joins pictures with their machines."""
 
 

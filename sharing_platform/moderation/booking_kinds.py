@@ -13,6 +13,7 @@ from sharing_platform.agreements.thread import writer_of
 from sharing_platform.attachments.contents import MEDIA_TYPES
 from sharing_platform.attachments.contents import Kind as FileKind
 from sharing_platform.attachments.models import Attachment, StoredFile
+from sharing_platform.attachments.service import attachments_of
 from sharing_platform.bookings.lifecycle import Party
 from sharing_platform.bookings.models import Booking, BookingMessage, BookingReview, Proposal
 from sharing_platform.bookings.proposals import proposals_of
@@ -29,23 +30,22 @@ BOOKING_PAGE = re.compile(_BOOKING)
 
 def parts_seen(session: Session, match: re.Match[str], actor: Actor | None, now: datetime) -> list[Part]:
     """What of the other party one sees on the page of a booking."""
-    booking, other = _seen_of(session, match, actor)
+    booking, writer = _seen_of(session, match, actor)
     path = f"/bookings/{booking.id}"
-    found = []
-    for message in _messages_of(session, booking, other):
+    found, files = [], attachments_of(session, booking.id)
+    for message in _messages_of(session, booking, writer):
         if message.text:
             found.append(Part("message", f"{path}/messages/{message.id}", message.text, message.at))
-        files = select(Attachment).where(Attachment.message_id == message.id, Attachment.taken_down.is_(None))
         found += [
             Part("attachment", f"{path}/attachments/{one.id}", one.name, message.at)
-            for one in session.scalars(files.order_by(Attachment.name, Attachment.id))
+            for one in files.get(message.id, ())
+            if one.taken_down is None
         ]
     found += [
         Part("quote", f"{path}/proposals/{one.id}", _text_of(one), one.at)
-        for one in proposals_of(session, booking)
-        if one.party == other and one.lines and one.taken_down is None
+        for one in _quotes_of(session, booking, writer)
     ]
-    review = reviews_out(session, booking, _opposite(other), now).other
+    review = reviews_out(session, booking, writer.other, now).other
     if review is not None:
         found.append(Part("review", f"{path}/review", review.text))
     return found
@@ -56,11 +56,7 @@ def _seen_of(session: Session, match: re.Match[str], actor: Actor | None) -> tup
     if actor is None:
         raise NotFoundError
     booking, party = own_booking(session, match["id"], actor)
-    return booking, _opposite(party)
-
-
-def _opposite(party: Party) -> Party:
-    return Party.SEEKER if party is Party.PROVIDER else Party.PROVIDER
+    return booking, party.other
 
 
 def _organisation_of(booking: Booking, party: Party) -> str:
@@ -79,8 +75,8 @@ def _messages_of(session: Session, booking: Booking, party: Party) -> list[Booki
 
 
 def _thread_seen(session: Session, match: re.Match[str], actor: Actor | None, _: datetime) -> str:
-    booking, other = _seen_of(session, match, actor)
-    return f"{booking.id}/{_organisation_of(booking, other)}"
+    booking, writer = _seen_of(session, match, actor)
+    return f"{booking.id}/{_organisation_of(booking, writer)}"
 
 
 def _thread_messages(session: Session, subject: str) -> list[BookingMessage]:
@@ -124,10 +120,10 @@ def _hide_messages(session: Session, messages: Iterable[BookingMessage], moment:
 
 
 def _message_seen(session: Session, match: re.Match[str], actor: Actor | None, _: datetime) -> str:
-    booking, other = _seen_of(session, match, actor)
-    if match["message"] not in {str(one.id) for one in _messages_of(session, booking, other)}:
+    booking, writer = _seen_of(session, match, actor)
+    if match["message"] not in {str(one.id) for one in _messages_of(session, booking, writer)}:
         raise NotFoundError
-    _organisation_of(booking, other)
+    _organisation_of(booking, writer)
     return match["message"]
 
 
@@ -150,9 +146,9 @@ def _hide_message(session: Session, subject: str, moment: datetime | None) -> No
 
 
 def _attachment_seen(session: Session, match: re.Match[str], actor: Actor | None, _: datetime) -> str:
-    booking, other = _seen_of(session, match, actor)
+    booking, writer = _seen_of(session, match, actor)
     found = session.get(Attachment, match["attachment"])
-    readable = {one.id for one in _messages_of(session, booking, other)}
+    readable = {one.id for one in _messages_of(session, booking, writer)}
     if found is None or found.taken_down is not None or found.message_id not in readable:
         raise NotFoundError
     return found.id
@@ -189,11 +185,16 @@ def _attachment_file(session: Session, subject: str) -> File | None:
 
 
 def _quote_seen(session: Session, match: re.Match[str], actor: Actor | None, _: datetime) -> str:
-    booking, other = _seen_of(session, match, actor)
-    for quote in proposals_of(session, booking):
-        if (quote.id, quote.party) == (match["proposal"], other) and quote.lines and quote.taken_down is None:
-            return quote.id
-    raise NotFoundError
+    booking, writer = _seen_of(session, match, actor)
+    if match["proposal"] not in {one.id for one in _quotes_of(session, booking, writer)}:
+        raise NotFoundError
+    return match["proposal"]
+
+
+def _quotes_of(session: Session, booking: Booking, party: Party) -> list[Proposal]:
+    """Those of one party whose texts the other may read."""
+    found = proposals_of(session, booking)
+    return [one for one in found if one.party == party and one.lines and one.taken_down is None]
 
 
 def _text_of(quote: Proposal) -> str:
@@ -215,10 +216,10 @@ def _hide_quote(session: Session, subject: str, moment: datetime | None) -> None
 
 
 def _review_seen(session: Session, match: re.Match[str], actor: Actor | None, now: datetime) -> str:
-    booking, other = _seen_of(session, match, actor)
-    if reviews_out(session, booking, _opposite(other), now).other is None:
+    booking, writer = _seen_of(session, match, actor)
+    if reviews_out(session, booking, writer.other, now).other is None:
         raise NotFoundError
-    return f"{booking.id}/{other}"
+    return f"{booking.id}/{writer}"
 
 
 def _review_of(session: Session, subject: str) -> BookingReview | None:

@@ -26,6 +26,8 @@ KINDS: Mapping[str, Kind] = {
     "picture": picture_kinds.PICTURE,
 }
 """By the name under which reports and decisions keep them."""
+TITLED = frozenset({"machine", "listing", "wanted"})
+"""Kinds that have a title of their own."""
 _WITH_PARTS = (
     (page_kinds.MACHINE_PAGE, picture_kinds.of_machine),
     (page_kinds.LISTING_PAGE, picture_kinds.of_listing),

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.i18n import Translator
+from sharing_platform.moderation.kinds import TITLED
 from sharing_platform.moderation.models import Decision, Report
 from sharing_platform.notifications.mail import Mailbox, Recipient, queue_mail
 from sharing_platform.notifications.signed_links import LinkTo, signed
@@ -20,7 +21,6 @@ from sharing_platform.organisations.models import Account
 from sharing_platform.organisations.permissions import Role
 
 ANNOUNCE_EVERY = timedelta(minutes=15)
-_WITH_TITLE = frozenset({"machine", "listing", "wanted"})
 _WHO_SHARES = (Role.OWNER, Role.PLANNER)
 
 
@@ -109,7 +109,7 @@ def _to_reporter(
 
 def _title(recipient: Recipient, context: PlatformContext, decision: Decision) -> str:
     """Of what has no title of its own, what it is."""
-    if decision.kind in _WITH_TITLE:
+    if decision.kind in TITLED:
         return decision.title
     return f"{Translator(recipient.language, context.zone)(f'content_{decision.kind}')}: {decision.title}"
 

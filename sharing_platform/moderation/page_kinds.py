@@ -27,7 +27,7 @@ def _machine_seen(session: Session, match: re.Match[str], actor: Actor | None, n
     found = session.scalars(select(Machine).where(own, machine_visible(now, viewer))).first()
     if found is None or (found.alias is not None and viewer != found.factory):
         raise NotFoundError
-    return _machine_subject(found)
+    return found.subject
 
 
 def _anonymous_seen(session: Session, match: re.Match[str], actor: Actor | None, now: datetime) -> str:
@@ -35,7 +35,7 @@ def _anonymous_seen(session: Session, match: re.Match[str], actor: Actor | None,
     found = session.scalars(query).first()
     if found is None:
         raise NotFoundError
-    return _machine_subject(found)
+    return found.subject
 
 
 def _offered_seen(session: Session, match: re.Match[str], actor: Actor | None, _: datetime) -> str:
@@ -43,10 +43,6 @@ def _offered_seen(session: Session, match: re.Match[str], actor: Actor | None, _
     if offer is None or not visible_to(offer, viewer_of(actor)):
         raise NotFoundError
     return f"{offer.factory}/{offer.machine}"
-
-
-def _machine_subject(machine: Machine) -> str:
-    return f"{machine.factory}/{machine.machine}"
 
 
 def _machine_of(session: Session, subject: str) -> Machine | None:

@@ -13,7 +13,7 @@ from sharing_platform.listings import pictures as listing_pictures
 from sharing_platform.listings.models import Listing
 from sharing_platform.listings.records import shown_listing
 from sharing_platform.machines.models import Machine
-from sharing_platform.machines.picture_service import SAME, picture_shown
+from sharing_platform.machines.picture_service import SAME, picture_shown, picture_with
 from sharing_platform.moderation.content import UUID, Content, File, Kind, Part
 from sharing_platform.organisations.permissions import Actor, organisation_of, viewer_of
 from sharing_platform.pictures.models import Picture
@@ -40,11 +40,7 @@ def _parts(session: Session, subject: str) -> list[Part]:
 
 
 def _seen_of_machine(session: Session, match: re.Match[str], actor: Actor | None, now: datetime) -> str:
-    query = select(Picture.id).join(Machine, SAME).where(Picture.id == match["picture"])
-    found = session.scalar(query.where(picture_shown(now, viewer_of(actor))))
-    if found is None:
-        raise NotFoundError
-    return found
+    return picture_with(session, match["picture"], viewer_of(actor), None, now).id
 
 
 def _seen_of_listing(session: Session, match: re.Match[str], actor: Actor | None, _: datetime) -> str:

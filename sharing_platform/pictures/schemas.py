@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from sharing_platform.openapi import upload_body
 from sharing_platform.schemas import ApiModel, OneLine
 
 
@@ -35,19 +36,5 @@ class PictureOrder(ApiModel):
     pictures: Annotated[list[str], Field(max_length=50)]
 
 
-UPLOAD_BODY = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["files"],
-                "properties": {
-                    "files": {"type": "array", "maxItems": 5, "items": {"type": "string", "format": "binary"}},
-                    "alt": {"type": "string", "maxLength": 200},
-                },
-            }
-        }
-    },
-}
+UPLOAD_BODY = upload_body(alt={"type": "string", "maxLength": 200})
 """Of a form with pictures, for the OpenAPI description."""

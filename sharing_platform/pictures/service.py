@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.dependencies import PlatformContext
@@ -56,7 +56,7 @@ def add_pictures(
     if not uploads:
         raise InvalidError("picture_kind", "files")
     try:
-        alt = PictureIn.model_validate({name: fields[name] for name in ("alt",) if fields.get(name)}).alt
+        alt = PictureIn.model_validate({"alt": fields.get("alt", "")}).alt
     except ValidationError as error:
         raise InvalidError("field", "alt") from error
     made = [picture_sizes(one.file.read(MOST_BYTES + 1)) for one in uploads]
@@ -125,9 +125,9 @@ def pictures_of(session: Session, subject: str) -> list[Picture]:
     return list(session.scalars(query.order_by(Picture.position, Picture.id)))
 
 
-def shown_pictures(session: Session, subjects: Iterable[str]) -> dict[str, list[PictureOut]]:
+def shown_pictures(session: Session, subjects: Collection[str] | Select[str]) -> dict[str, list[PictureOut]]:
     """Those that the region has not hidden, by what they show, in their order."""
-    query = select(Picture).where(Picture.subject.in_(list(subjects)), Picture.taken_down.is_(None))
+    query = select(Picture).where(Picture.subject.in_(subjects), Picture.taken_down.is_(None))
     found: dict[str, list[PictureOut]] = {}
     for one in session.scalars(query.order_by(Picture.position, Picture.id)):
         found.setdefault(one.subject, []).append(picture_out(one))

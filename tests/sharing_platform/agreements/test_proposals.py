@@ -189,13 +189,19 @@ def test_a_quote_holds_the_hours_as_long_as_it_is_valid(platform: Platform) -> N
     assert (shown["state"], shown["id"]) == ("expired", quote.json()["id"])
 
 
-def test_a_price_for_several_parts_is_shared_among_them(platform: Platform) -> None:
-    made = Negotiation(platform)
+def in_parts(platform: Platform, price: str | None = "60", other: str | None = "40") -> Negotiation:
+    """A request of 18:00 to 20:00, and of an hour on the next day, at so many euros an hour."""
+    made = Negotiation(platform, price=price)
+    platform.offer("o2", 30, 4, minimum_hours=1, booking="on_request", price_per_hour=other)
     more = [{"offer_id": "o2", "start": at(30), "end": at(31)}]
-    platform.offer("o2", 30, 4, minimum_hours=1, booking="on_request")
     asked = made.seeker.post("/api/v1/offers/o1/booking", json={"start": at(6), "end": at(8), "more": more})
     made.id = asked.json()["id"]
     made.path = f"/api/v1/bookings/{made.id}"
+    return made
+
+
+def test_a_price_for_several_parts_is_shared_among_them(platform: Platform) -> None:
+    made = in_parts(platform, None, None)
     moved = made.propose(made.planner, 7, 9)
     assert moved.json()["price"] is None
     assert made.answer(made.seeker, moved, "declined").status_code == 200
@@ -224,17 +230,6 @@ def test_the_forms_take_what_belgians_write(platform: Platform) -> None:
     *_, shown = made.planner.get(f"{made.path}/proposals").json()["proposals"]
     assert (hour(shown["start"]), hour(shown["end"]), shown["price"]) == (6, 8, "99.50")
     assert "ma 02/03/2026, 18:00 – 20:00" in unescape(made.planner.get(f"/bookings/{made.id}").text)
-
-
-def in_parts(platform: Platform) -> Negotiation:
-    """A request of 18:00 to 20:00 at 60 euros an hour, and of an hour on the next day at 40."""
-    made = Negotiation(platform, price="60")
-    platform.offer("o2", 30, 4, minimum_hours=1, booking="on_request", price_per_hour="40")
-    more = [{"offer_id": "o2", "start": at(30), "end": at(31)}]
-    asked = made.seeker.post("/api/v1/offers/o1/booking", json={"start": at(6), "end": at(8), "more": more})
-    made.id = asked.json()["id"]
-    made.path = f"/api/v1/bookings/{made.id}"
-    return made
 
 
 def terms(made: Negotiation) -> list[tuple[float, float, str, str]]:
