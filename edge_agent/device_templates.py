@@ -175,8 +175,11 @@ def get_template(name: str) -> DeviceTemplate:
 
 
 @cache
-def _own_template(name: str) -> DeviceTemplate:
+def _own_template(name: str, below: frozenset[str] = frozenset()) -> DeviceTemplate:
+    """`below`: the files whose `same_as` led here."""
     path = Path(name)
+    if name in below:
+        raise UserError(f"{path}: `same_as` leads back to this file")
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise UserError(f"{path} is too large for a device template")
@@ -188,7 +191,9 @@ def _own_template(name: str) -> DeviceTemplate:
     if not isinstance(facts, dict):
         raise UserError(f"{path} holds no device template")
     if "same_as" in facts:
-        facts = get_template(str(facts["same_as"])).model_dump(exclude_unset=True) | facts
+        other = str(facts["same_as"])
+        same = _own_template(other, below | {name}) if other.endswith(".yaml") else get_template(other)
+        facts = same.model_dump(exclude_unset=True) | facts
     try:
         return DeviceTemplate.model_validate(facts)
     except ValidationError as error:

@@ -356,13 +356,14 @@ def test_a_template_of_ones_own_may_have_the_registers_of_another(tmp_path: Path
         (OWN.replace("function: input", "function: coil"), "is for a stack light only"),
         (OWN.replace("title: A meter\n", ""), "`title`: Field required"),
         (OWN.replace("function: input", "same_as: nothing"), "there is no device template 'nothing'"),
+        (OWN.replace("function: input", "same_as: {file}"), "`same_as` leads back to this file"),
         (OWN + " " * 100_000, "is too large"),
     ],
 )
 def test_what_is_wrong_with_a_template_of_ones_own_is_said(tmp_path: Path, text: str | None, said: str) -> None:
     file = tmp_path / "own.yaml"
     if text is not None:
-        file.write_text(text)
+        file.write_text(text.replace("{file}", str(file)))
     with pytest.raises(ValueError, match=re.escape(said)) as caught:
         ModbusDevice(id="m1", host="127.0.0.1", template=str(file))
     assert str(file) in str(caught.value) or "nothing" in said
