@@ -38,6 +38,7 @@ def wait_for_charts(page: Page, *charts: str) -> None:
 def sign_in(page: Page, person: str) -> None:
     page.goto("/demo?lang=nl")
     page.locator(f"form:has(input[value='{person}']) button").click()
+    page.wait_for_url(lambda url: "/demo" not in url)  # a click does not wait for the page that it leads to
 
 
 def founder(page: Page, look: Look) -> None:

@@ -27,8 +27,9 @@ from simulators.opcua_server import MachineryServer
 from stores.sequences import SequenceRanges
 from telemetry import MachineState, SystemClock, decode, to_milliseconds
 from tests.edge_agent.tcp_proxy import TcpProxy
+from tests.peer_servers import NodePeer
 from tests.plans import ScriptedPlan, alternating, character
-from tests.servers import Mosquitto, NodePeer, free_port, wait_for
+from tests.servers import Mosquitto, free_port, wait_for
 
 pytestmark = pytest.mark.servers
 CLOCK = SystemClock()

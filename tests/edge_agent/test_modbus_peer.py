@@ -18,7 +18,7 @@ from edge_agent.sources.modbus_line import ModbusLine
 from telemetry import MachineState, SystemClock, load_settings
 from tests.edge_agent.conftest import running, until_state
 from tests.edge_agent.modbus_devices import sdm630_at
-from tests.servers import CompiledPeer
+from tests.peer_servers import CompiledPeer
 
 pytestmark = pytest.mark.servers
 CLOCK = SystemClock()

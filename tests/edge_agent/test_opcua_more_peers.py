@@ -21,7 +21,8 @@ from edge_agent.sources.opcua import OpcUaSource
 from edge_agent.sources.opcua_security import Pki
 from telemetry import MachineState, SystemClock, load_settings
 from tests.edge_agent.conftest import running, until_state
-from tests.servers import CompiledPeer, JavaPeer, Peer, free_port
+from tests.peer_servers import CompiledPeer, JavaPeer, Peer
+from tests.servers import free_port
 
 pytestmark = pytest.mark.servers
 RUN, WAIT, DOWN = MachineState.EXECUTING, MachineState.NOT_EXECUTING, MachineState.OUT_OF_SERVICE

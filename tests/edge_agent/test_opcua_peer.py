@@ -22,7 +22,8 @@ from edge_agent.sources.opcua_security import Pki, application_uri_of, default_a
 from edge_agent.sources.opcua_session import OpcUaSession
 from telemetry import MachineState, OperationMode, SystemClock, UserError, load_settings
 from tests.edge_agent.conftest import running, until_state
-from tests.servers import NodePeer, free_port
+from tests.peer_servers import NodePeer
+from tests.servers import free_port
 
 pytestmark = pytest.mark.servers
 CLOCK = SystemClock()

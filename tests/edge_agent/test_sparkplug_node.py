@@ -26,7 +26,8 @@ from edge_agent.supervision import ask_status
 from simulators.modbus_server import MeterServer, plc
 from telemetry import MachineState, StateInterval, SystemClock, load_settings, to_milliseconds
 from telemetry.broker import BrokerSettings
-from tests.servers import Mosquitto, NodePeer, Peer, PythonPeer, free_port
+from tests.peer_servers import NodePeer, Peer, PythonPeer
+from tests.servers import Mosquitto, free_port
 
 pytestmark = pytest.mark.servers
 RUN, WAIT, UNKNOWN = MachineState.EXECUTING, MachineState.NOT_EXECUTING, MachineState.UNKNOWN
