@@ -5,6 +5,7 @@ FROM python:3.13.9-slim-bookworm AS source
 WORKDIR /source
 COPY pyproject.toml README.md constraints.txt ./
 COPY telemetry telemetry
+COPY sign_in sign_in
 COPY stores stores
 COPY edge_agent edge_agent
 COPY ingest ingest

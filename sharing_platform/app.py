@@ -291,7 +291,11 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
     app.state.context = context
     app.state.machine_index = index
     # Of pages and API answers nothing is compressed: their length could tell a stranger on the line what stands in them (BREACH).
-    app.mount("/static", GZipMiddleware(StaticFiles(directory=Path(__file__).parent / "static"), 500), name="static")
+    app.mount(
+        "/static",
+        GZipMiddleware(StaticFiles(directory=Path(__file__).parent / "static", packages=[("sign_in", "static")]), 500),
+        name="static",
+    )
     add_error_handlers(app)
     app.openapi = lambda: describe(app, ROUTERS, context.cookie, security_of)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     app.add_middleware(

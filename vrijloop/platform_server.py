@@ -32,6 +32,7 @@ from sharing_platform.organisations.schemas import MemberIn
 from sharing_platform.organisations.sign_up import SignUp
 from sharing_platform.schemas import Email
 from sharing_platform.virus_scanner import ClamdScanner
+from sign_in.settings import SecretError, read_client_secret
 from telemetry import Name, SystemClock, UserError, load_settings
 from telemetry.clock import Clock
 
@@ -47,8 +48,6 @@ class WebhookTarget(BaseModel):
     secret: str = Field(min_length=16)
 
 
-_OTHERS = 0o027
-"""What a file with a secret must not allow: the group to write, others anything."""
 _TARGETS = TypeAdapter(dict[Name, WebhookTarget])
 _FACTORY, _EMAIL = TypeAdapter[str](Name), TypeAdapter[str](Email)
 _SHOWN = 20
@@ -205,15 +204,9 @@ def read_identity_providers(path: Path | None) -> tuple[IdentityProvider, ...]:
     for one in load_settings(path, ProvidersFile).provider:
         file = path.parent / one.client_secret_file
         try:
-            if file.stat().st_mode & _OTHERS:
-                raise UserError(f"{file}: others can read or change this secret. Run: chmod 640 {file}")
-            secret = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"{file}: the secret of {one.name!r} cannot be read ({type(error).__name__}).") from error
-        if not secret:
-            raise UserError(
-                f"{file}: the secret of {one.name!r} is missing; the provider shows it when you register the platform."
-            )
+            secret = read_client_secret(file)
+        except SecretError as error:
+            raise UserError(f"{one.name}: {error}") from error
         found.append(IdentityProvider(one, secret))
     return tuple(found)
 

@@ -15,9 +15,10 @@ from sharing_platform.organisations import identity_service
 from sharing_platform.organisations.accounts import SignedIn
 from sharing_platform.organisations.accounts_api import keep_language, keep_session
 from sharing_platform.organisations.dependencies import Page, PageRequest, require_person
-from sharing_platform.organisations.identity_service import ATTEMPT_LIFE, Returned
+from sharing_platform.organisations.identity_service import Returned
 from sharing_platform.pages import safe_next_path
 from sharing_platform.schemas import Name
+from sign_in.openid import ATTEMPT_LIFE
 
 router = APIRouter(include_in_schema=False)
 

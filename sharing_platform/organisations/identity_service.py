@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -18,20 +18,19 @@ from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import ConflictError, NotAllowedError, NotFoundError
 from sharing_platform.identity_providers import IdentityProvider
 from sharing_platform.notifications.mail import queue_mail
-from sharing_platform.organisations import accounts, devices, directory, rate_limits
+from sharing_platform.organisations import accounts, devices, directory, openid, rate_limits
 from sharing_platform.organisations.accounts import NewSession, SignedIn
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.credentials import hash_secret, new_secret
 from sharing_platform.organisations.models import Account, Identity, IdentityAttempt, Organisation
-from sharing_platform.organisations.openid import Exchange, OpenIdClient, Somebody
+from sharing_platform.organisations.openid import Somebody
 from sharing_platform.organisations.permissions import REFUSED, Role
 from sharing_platform.organisations.rate_limits import IDENTITY_BY_SENDER
+from sign_in.openid import ATTEMPT_LIFE, Exchange
 
 _log = logging.getLogger(__name__)
 
 _NO_ORGANISATION = "Identity provider %r: there is no organisation %r whose members its people could become."
-
-ATTEMPT_LIFE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,7 @@ def begin(
         sender = devices.sender(session, device, address, now)
     rate_limits.count_attempt(context.sessions, IDENTITY_BY_SENDER, sender, now)
     secret, kept = new_secret()
-    with _client(context, provider) as client:
-        url = client.authorization_url(Exchange.of(secret))
+    url = openid.authorization_url(provider, _redirect_uri(context, provider), context.now, Exchange.of(secret))
     with context.sessions.begin() as session:
         session.add(
             IdentityAttempt(
@@ -93,8 +91,8 @@ def finish(context: PlatformContext, name: str, returned: Returned, person: Sign
         raise ConflictError("identity_wrong")
     if attempt.account_id is not None and (person is None or person.account.id != attempt.account_id):
         raise ConflictError("identity_wrong")
-    with _client(context, provider) as client:
-        somebody = client.somebody(exchange, returned.code)
+    redirect_uri = _redirect_uri(context, provider)
+    somebody = openid.somebody(provider, redirect_uri, context.now, exchange, returned.code)
     with read_session(context.sessions) as session:
         sender = devices.sender(session, returned.device, returned.address, now)
     with context.sessions.begin() as session, _one_at_a_time():
@@ -220,6 +218,5 @@ def _add(session: Session, account: Account, somebody: Somebody, now: datetime) 
     return identity
 
 
-def _client(context: PlatformContext, provider: IdentityProvider) -> OpenIdClient:
-    redirect_uri = f"{context.url}/sign-in/with/{provider.settings.name}/back"
-    return OpenIdClient(provider, redirect_uri, context.now)
+def _redirect_uri(context: PlatformContext, provider: IdentityProvider) -> str:
+    return f"{context.url}/sign-in/with/{provider.settings.name}/back"

@@ -16,10 +16,11 @@ from sharing_platform.organisations.accounts import SignedIn
 from sharing_platform.organisations.accounts_api import end_session, keep_language, keep_session
 from sharing_platform.organisations.dependencies import Page, PageRequest, require_person
 from sharing_platform.organisations.directory import memberships
-from sharing_platform.organisations.passkeys import of_account, relying_party
+from sharing_platform.organisations.passkeys import of_account
 from sharing_platform.organisations.schemas import ForgotIn, LinkOut, RegisterIn, SignInIn, WelcomeIn
 from sharing_platform.pages import Form, FormData, safe_next_path, validate_form
 from sharing_platform.site_pages import versions
+from sign_in.passkeys import relying_party
 
 router = APIRouter(include_in_schema=False)
 

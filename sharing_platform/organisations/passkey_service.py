@@ -15,8 +15,8 @@ from sharing_platform.organisations.accounts import NewSession, SignedIn
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.credentials import new_secret
 from sharing_platform.organisations.models import Account, Passkey
-from sharing_platform.organisations.passkeys import Credential, RelyingParty
 from sharing_platform.organisations.rate_limits import CHALLENGE_BY_SENDER, Counted
+from sign_in.passkeys import Credential, RelyingParty, relying_party, sign_in_options
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def begin_sign_in(context: PlatformContext, visitor: Visitor) -> tuple[dict[str,
     """Options for the browser, and the secret for its cookie. Raises TooManyError, ConflictError."""
     party, now = _party(context), context.now()
     rate_limits.count_attempt(context.sessions, *_asking(context, visitor), now)
-    challenge, options = passkeys.sign_in_options(party)
+    challenge, options = sign_in_options(party)
     holder, _ = new_secret()
     with context.sessions.begin() as session:
         passkeys.keep_challenge(session, holder, None, challenge, now)
@@ -108,7 +108,7 @@ def remove(context: PlatformContext, person: SignedIn, passkey_id: str) -> None:
 
 def _party(context: PlatformContext) -> RelyingParty:
     """Raises ConflictError."""
-    party = passkeys.relying_party(context.url)
+    party = relying_party(context.url)
     if party is None:
         raise ConflictError("passkeys_unavailable")
     return party

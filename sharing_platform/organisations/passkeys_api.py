@@ -12,7 +12,6 @@ from sharing_platform.organisations.accounts_api import keep_language, keep_sess
 from sharing_platform.organisations.dependencies import Person, presented_device
 from sharing_platform.organisations.models import Passkey
 from sharing_platform.organisations.passkey_service import Visitor
-from sharing_platform.organisations.passkeys import CHALLENGE_LIFE, Credential
 from sharing_platform.organisations.schemas import (
     PasskeyIn,
     PasskeyNameIn,
@@ -23,6 +22,7 @@ from sharing_platform.organisations.schemas import (
 )
 from sharing_platform.parameters import Uuid
 from sharing_platform.problems import problems
+from sign_in.passkeys import CHALLENGE_LIFE, Credential
 
 router = APIRouter(prefix="/api/v1", tags=["people"])
 

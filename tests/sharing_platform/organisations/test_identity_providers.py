@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from sharing_platform.identity_providers import ProviderSettings
 from telemetry import UserError
-from tests.sharing_platform.organisations.openid_provider import SECRET
+from tests.sign_in.openid_provider import SECRET
 from vrijloop.platform_server import read_identity_providers
 
 RIGHT = """

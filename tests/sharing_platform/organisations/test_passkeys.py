@@ -7,10 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import httpx2
-import pytest
 from sqlalchemy import text
 
-from sharing_platform.organisations.passkeys import MAX_PASSKEYS, RelyingParty, relying_party
+from sharing_platform.organisations.passkeys import MAX_PASSKEYS
 from sharing_platform.organisations.permissions import Kind, Role
 from sharing_platform.organisations.rate_limits import (
     CHALLENGE_BY_SENDER,
@@ -19,7 +18,7 @@ from sharing_platform.organisations.rate_limits import (
     count_in_transaction,
 )
 from tests.sharing_platform.conftest import Platform, client
-from tests.sharing_platform.organisations.authenticator import Authenticator
+from tests.sign_in.authenticator import Authenticator
 
 PASSWORD = "een zin die lang genoeg is"
 SIGN_IN, OWN = "/api/v1/session/passkey", "/api/v1/account/passkeys"
@@ -57,22 +56,6 @@ def use_up(platform: Platform, bound: Bound, whose: str, left: int) -> None:
     with platform.context.sessions.begin() as session:
         for _ in range(bound.count - left):
             count_in_transaction(session, bound, whose, platform.present[0])
-
-
-@pytest.mark.parametrize(
-    ("url", "party"),
-    [
-        ("https://deel.limburg.be", RelyingParty("deel.limburg.be", "https://deel.limburg.be")),
-        ("https://Deel.Limburg.be:443/", RelyingParty("deel.limburg.be", "https://deel.limburg.be")),
-        ("https://deel.limburg.be:8443", RelyingParty("deel.limburg.be", "https://deel.limburg.be:8443")),
-        ("http://localhost:8340", RelyingParty("localhost", "http://localhost:8340")),
-        ("http://127.0.0.1:8340", RelyingParty("localhost", "http://localhost:8340")),
-        ("http://[::1]:8340", RelyingParty("localhost", "http://localhost:8340")),
-        ("https://192.0.2.7", None), ("https://[2001:db8::1]", None),
-    ],
-)  # fmt: skip
-def test_whose_passkeys_they_are(url: str, party: RelyingParty | None) -> None:
-    assert relying_party(url) == party
 
 
 def test_from_adding_to_removing(platform: Platform) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi.responses import JSONResponse, Response
 from joserfc.jwk import KeySet, OctKey, RSAKey
 
-from tests.sharing_platform.organisations.openid_provider import SECRET, Provider
+from tests.sign_in.openid_provider import SECRET, Provider
 
 
 def other_key(provider: Provider) -> None:

@@ -8,7 +8,8 @@ import hmac
 import json
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
@@ -17,6 +18,8 @@ from fastapi import FastAPI, Form, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, RSAKey
+
+from tests.servers import free_port, serving
 
 CLIENT, SECRET = "vrijloop", "known to both alone"
 
@@ -37,6 +40,8 @@ class Provider:
     """The token endpoint answers once it is set."""
     asked: list[dict[str, str]] = field(default_factory=list)
     """What browsers were sent here with."""
+    read: list[str] = field(default_factory=list)
+    """Which of its documents were read."""
 
     def __post_init__(self) -> None:
         self.key: RSAKey | OctKey = RSAKey.generate_key(2048, parameters={"kid": "one"}, auto_kid=False)
@@ -58,12 +63,29 @@ class Provider:
         return jwt.encode({**self.header}, claims, self.key, algorithms=["RS256", "HS256", "none"])
 
 
+@contextmanager
+def served_provider(now: Callable[[], datetime]) -> Iterator[Provider]:
+    port = free_port()
+    provider = Provider(f"http://127.0.0.1:{port}", now)
+    with serving(provider_app(provider), port):
+        yield provider
+
+
+@contextmanager
+def as_it_should_be(provider: Provider) -> Iterator[Provider]:
+    """Whatever the test makes wrong is forgotten afterwards."""
+    right = dict(provider.__dict__)
+    yield provider
+    provider.__dict__.update({**right, "codes": {}, "asked": [], "read": []})
+
+
 def provider_app(provider: Provider) -> FastAPI:
     app = FastAPI()
 
     @app.get("/.well-known/openid-configuration")
     def configuration() -> Response:
         own = provider.issuer
+        provider.read.append("configuration")
         right = {
             "issuer": own, "authorization_endpoint": f"{own}/authorize", "token_endpoint": f"{own}/token", "jwks_uri": f"{own}/keys",
         }  # fmt: skip
@@ -71,6 +93,7 @@ def provider_app(provider: Provider) -> FastAPI:
 
     @app.get("/keys")
     def keys() -> Response:
+        provider.read.append("keys")
         return JSONResponse(provider.shown)
 
     @app.get("/authorize")
