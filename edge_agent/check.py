@@ -50,11 +50,11 @@ async def check_broker(settings: AgentSettings) -> str | None:
     try:
         async with MqttClient(settings.mqtt, f"vrijloop-agent-{factory}-{gateway}-check", will) as client:
             problems = [f"{broker}: {text}." for text in client.limits.shortcomings()]
-            answer = client.subscribe(topic, lambda _: None)
+            answer = client.subscribe(topic, lambda *_: None)
             async with asyncio.timeout(_BROKER_ANSWERS_S):
                 reason = await answer
     except MqttError as error:
-        return f"{broker}: {error}. Is it running, and are `url`, user and password right?"
+        return f"{broker}: {_with_advice(error)}"
     except TimeoutError:
         return f"{broker} does not answer the subscription to {topic}."
     if reason is not None and reason.is_failure:
@@ -75,15 +75,20 @@ async def check_sparkplug(settings: AgentSettings) -> str | None:
     topics += [state_topic(table.host)] if table.host is not None else []
     name = f"Sparkplug, broker {broker.address}"
     try:
-        async with MqttClient(broker, f"vrijloop-sparkplug-{factory}-{gateway}-check", durable=False) as client:
+        async with MqttClient(broker, f"vrijloop-sparkplug-{factory}-{gateway}-check") as client:
             async with asyncio.timeout(_BROKER_ANSWERS_S):
-                reasons = [await client.subscribe(one, lambda _: None) for one in topics]
+                reasons = [await client.subscribe(one, lambda *_: None) for one in topics]
     except MqttError as error:
-        return f"{name}: {error}. Is it running, and are `url`, user and password right?"
+        return f"{name}: {_with_advice(error)}"
     except TimeoutError:
         return f"{name} does not answer a subscription."
     refused = [one for one, reason in zip(topics, reasons, strict=True) if reason is not None and reason.is_failure]
     return f"{name}: this gateway may not read {', '.join(refused)}." if refused else None
+
+
+def _with_advice(error: MqttError) -> str:
+    """As sentences. What a broker answers says already what to do."""
+    return f"{error}." + (" Is it running, and is `url` right?" if isinstance(error.__cause__, OSError) else "")
 
 
 async def _check_server(server: OpcUaServer, pki: Pki, clock: Clock) -> list[CheckResult]:

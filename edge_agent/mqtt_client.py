@@ -4,7 +4,7 @@
     publish: paho.publish ─▶ socket writable: loop_write … socket readable: loop_read ─▶ on_publish ─▶ future
 
 A client serves one connection. After a loss, make a new one: paho would send unacknowledged messages again by itself, and the outbox
-already does that. The client id stays the same and the session is not cleaned, so the broker keeps it, unless the client is not `durable`.
+already does that. Each connection is a new session too: whatever a broker would keep for a client that is away is retained or sent again.
 """
 
 from __future__ import annotations
@@ -26,11 +26,10 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from telemetry.broker import BrokerSettings
-from telemetry.broker_client import build_client, connect_durable, refusal_of
+from telemetry.broker_client import build_client, refusal_of
 
 _log = logging.getLogger(__name__)
 
-SESSION_EXPIRY_S = 24 * 3600
 _SOCKET_TIMEOUT_S = 5.0
 _CONNECT_TIMEOUT_S = 10.0
 _ACK_TIMEOUT_S = 10.0
@@ -109,21 +108,18 @@ class MqttClient:
         client_id: str,
         will: Will | None = None,
         *,
-        durable: bool = True,
         on_lost: Callable[[], None] = lambda: None,
     ) -> None:
-        """`durable`: the broker keeps the session after the connection. `on_lost` is called when the connection ends."""
+        """`on_lost` is called when the connection ends."""
         self._settings = settings
         self._mqtt5 = settings.protocol == "5"
         self._client_id = client_id
         self._will = will
-        self._durable = durable
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
         self._connack: asyncio.Future[None] = self._loop.create_future()
         self._socket_closed = asyncio.Event()
         self._pending: dict[int, Acknowledgement] = {}
-        self._on_heard: dict[str, Callable[[bytes], None]] = {}
         self.limits = Limits()
         self._client: mqtt.Client | None = None
         self._fd: int | None = None
@@ -191,14 +187,21 @@ class MqttClient:
         self._pending[info.mid] = acknowledgement
         return acknowledgement
 
-    def subscribe(self, topic: str, on_heard: Callable[[bytes], None]) -> Acknowledgement:
-        """Subscribe with QoS 1 and return the future of the answer. `on_heard` gets the payloads, the retained one first. Raises MqttError.
+    def subscribe(
+        self, topic: str, on_heard: Callable[[str, bytes], None], *, retained: bool = True
+    ) -> Acknowledgement:
+        """Subscribe with QoS 1 and return the future of the answer. `on_heard` gets topics and payloads, the retained ones first. Raises MqttError.
 
-        `topic` may be a filter; no two may overlap.
+        `topic` may be a filter; no two may overlap. `retained` False: what the broker has retained is passed over.
         """
         if self._client is None or not self.connected:
             raise self._error or MqttError("there is no connection")
-        self._on_heard[topic] = on_heard
+
+        def hear(_: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
+            if retained or not message.retain:
+                on_heard(message.topic, bytes(message.payload))
+
+        self._client.message_callback_add(topic, hear)
         result, mid = self._client.subscribe(topic, qos=1)
         if result != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
             raise MqttError(f"the subscription was not sent: {mqtt.error_string(result)}")
@@ -225,7 +228,7 @@ class MqttClient:
     def _open(self) -> mqtt.Client:
         """Runs in a thread, since reading certificates, DNS, TCP and the TLS handshake block."""
         # Without `reconnect_on_failure`: paho would reconnect inside `loop_read`, and block the event loop.
-        client = build_client(self._settings, self._client_id, durable=self._durable, reconnect_on_failure=False)
+        client = build_client(self._settings, self._client_id, reconnect_on_failure=False)
         client.connect_timeout = _SOCKET_TIMEOUT_S
         if self._will is not None:
             client.will_set(self._will.topic, self._will.payload, qos=1, retain=self._will.retain)
@@ -233,14 +236,10 @@ class MqttClient:
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
         client.on_socket_close = self._on_socket_close
         client.on_socket_register_write = self._on_socket_register_write
         client.on_socket_unregister_write = self._on_socket_unregister_write
-        if self._durable:
-            connect_durable(client, self._settings, session_expiry_s=SESSION_EXPIRY_S)
-        else:
-            client.connect(self._settings.host, self._settings.port, keepalive=self._settings.keepalive_s)
+        client.connect(self._settings.host, self._settings.port, keepalive=self._settings.keepalive_s)
         return client
 
     def _take_over(self, client: mqtt.Client) -> None:
@@ -337,11 +336,6 @@ class MqttClient:
         answer = self._pending.pop(mid, None)
         if answer is not None and not answer.done():
             answer.set_result(reasons[0])
-
-    def _on_message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
-        for topic, on_heard in self._on_heard.items():
-            if mqtt.topic_matches_sub(topic, message.topic):
-                on_heard(bytes(message.payload))
 
     def _on_socket_close(self, client: mqtt.Client, userdata: Any, connection: Any) -> None:
         self._detach()

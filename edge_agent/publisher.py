@@ -257,7 +257,7 @@ class Publisher:
             "while. Allow %s to read it.", self._settings.address, stored_topic(self._factory, self._gateway), why, self._user,
         )  # fmt: skip
 
-    def _on_told(self, payload: bytes) -> None:
+    def _on_told(self, _: str, payload: bytes) -> None:
         self._heard = payload
         self._told.set()
         self._committed.set()

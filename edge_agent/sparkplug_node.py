@@ -104,7 +104,7 @@ class SparkplugNode:
 
     def _client(self, session: SparkplugSession) -> MqttClient:
         will = Will(*session.death(self._clock.now()), retain=False, also_on_disconnect=True)
-        return MqttClient(self.settings, self._client_id, will, durable=False, on_lost=self._changed.set)
+        return MqttClient(self.settings, self._client_id, will, on_lost=self._changed.set)
 
     async def _serve(self, client: MqttClient, session: SparkplugSession) -> None:
         """Until `stop`, or until the primary host leaves: then the node connects anew, as the specification wants it."""
@@ -169,7 +169,7 @@ class SparkplugNode:
         if (why := await self._subscribe_to(client, states, self._on_state)) is not None:
             raise MqttError(f"it refuses the subscription to {states} ({why})")
 
-    async def _subscribe_to(self, client: MqttClient, name: str, on_heard: Callable[[bytes], None]) -> str | None:
+    async def _subscribe_to(self, client: MqttClient, name: str, on_heard: Callable[[str, bytes], None]) -> str | None:
         """Why it is refused; None if it is not. Raises MqttError."""
         try:
             async with asyncio.timeout(_SUBSCRIBED_WITHIN_S):
@@ -178,7 +178,7 @@ class SparkplugNode:
             raise MqttError(f"it does not answer the subscription to {name}") from None
         return str(reason) if reason is not None and reason.is_failure else None
 
-    def _on_command(self, payload: bytes) -> None:
+    def _on_command(self, _: str, payload: bytes) -> None:
         try:
             command = command_of(payload)
         except ValueError as error:
@@ -191,10 +191,10 @@ class SparkplugNode:
             self._rebirth = True
             self._changed.set()
 
-    def _on_device_command(self, _: bytes) -> None:
+    def _on_device_command(self, *_: object) -> None:
         self._say_hourly("a command to a machine is ignored: the agent never writes to a machine")
 
-    def _on_state(self, payload: bytes) -> None:
+    def _on_state(self, _: str, payload: bytes) -> None:
         try:
             self._host.hear(payload)
         except ValueError as error:

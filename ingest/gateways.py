@@ -16,7 +16,7 @@ from stores import GatewayLedger, Point
 from stores.points import health_time
 from telemetry import Clock
 from telemetry.broker import BrokerSettings
-from telemetry.broker_client import build_client
+from telemetry.broker_client import build_client, refusal_of
 from telemetry.gateway_health import decode_health
 from telemetry.measurements import GATEWAY
 from telemetry.topics import HEALTH_FILTER, STATUS_FILTER, parse_gateway_topic
@@ -85,7 +85,7 @@ class GatewayWatch:
     def _on_connect(self, client: mqtt.Client, _: Any, __: Any, reason: ReasonCode, ___: Any) -> None:
         if reason.is_failure:
             _log.warning(
-                "MQTT broker %s refuses the connection that watches gateways: %s.", self._settings.address, reason
+                "MQTT broker %s, the connection that watches gateways: %s.", self._settings.address, refusal_of(reason)
             )
             return
         client.subscribe([(STATUS_FILTER, 1), (HEALTH_FILTER, 1)])

@@ -129,7 +129,7 @@ class Subscription:
         if not self._answered.wait(_CONNECT_TIMEOUT_S) or self._refusal is not None:
             self.stop()
             why = self._refusal or "no answer in time"
-            raise UnavailableError(f"MQTT broker {address}: {why}. Check user name, password file and rights.")
+            raise UnavailableError(f"MQTT broker {address}: {why}.")
 
     def settle(self, taken: list[Received]) -> None:
         """Acknowledge messages that are durable. Thread-safe."""
@@ -364,7 +364,7 @@ class Subscription:
         if all(reason.value == _IDENTIFIER_IN_USE for reason in reasons):
             self._subscribe_due = time.monotonic()
         elif any(reason.is_failure for reason in reasons):
-            why = f"it refuses the subscription to {self._filter} ({', '.join(str(reason) for reason in reasons)})"
+            why = f"it refuses the subscription to {self._filter} ({', '.join(str(reason) for reason in reasons)}). Check the rights of ingest's user"
             _log.error("MQTT broker %s: %s.", self._settings.address, why)
             self._subscribe_due = time.monotonic() + _SUBSCRIBE_AGAIN_S
             if not self._session_present:

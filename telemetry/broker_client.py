@@ -21,6 +21,8 @@ from telemetry.broker import BrokerSettings
 _END_SESSION_S = 5.0
 _OTHER_PROTOCOL = {0x01, 0x84}
 """Unsupported protocol version: as a broker of MQTT 3.1.1 says it (table 3.1), and as one of MQTT 5 does (section 3.2.2.2)."""
+_WRONG_LOGIN = {0x04, 0x05, 0x86, 0x87}
+"""Bad user name or password, and not authorized, in the same two versions."""
 
 
 def build_client(
@@ -58,7 +60,8 @@ def refusal_of(reason: ReasonCode) -> str:
     """Why a broker refuses the connection, from its CONNACK, as the end of a sentence about it."""
     if reason.value in _OTHER_PROTOCOL:
         return 'it does not speak MQTT 5. Set `protocol = "3.1.1"` under [mqtt]'
-    return f"it refuses the connection ({reason})"
+    advice = ". Check user name, password and rights" if reason.value in _WRONG_LOGIN else ""
+    return f"it refuses the connection ({reason}){advice}"
 
 
 def connect_durable(

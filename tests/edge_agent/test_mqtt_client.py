@@ -19,7 +19,7 @@ from edge_agent import mqtt_client
 from edge_agent.mqtt_client import MqttClient, MqttError, Will
 from telemetry import UserError
 from telemetry.broker import BrokerSettings
-from telemetry.broker_client import connect_durable
+from telemetry.broker_client import build_client, connect_durable
 from tests.edge_agent.tcp_proxy import TcpProxy
 from tests.servers import Mosquitto, free_port
 
@@ -153,11 +153,13 @@ async def test_a_tls_handshake_that_hangs_does_not_block_the_event_loop(monkeypa
 async def test_given_up_while_it_connects(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that opens after its task was cancelled is closed."""
 
+    connect = mqtt.Client.connect
+
     def slow(*arguments: Any, **options: Any) -> None:
         time.sleep(0.3)
-        connect_durable(*arguments, **options)
+        connect(*arguments, **options)
 
-    monkeypatch.setattr(mqtt_client, "connect_durable", slow)
+    monkeypatch.setattr(mqtt.Client, "connect", slow)
     async with silent_server() as (port, received):
         client = MqttClient(settings(port), "agent")
         connecting = asyncio.create_task(client.__aenter__())
@@ -195,6 +197,33 @@ async def test_cancelled_in_the_moment_of_the_answer(broker: Mosquitto, monkeypa
         await connecting[0]
     assert not client.connected
     assert client._fd is None
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_the_broker_keeps_nothing_for_an_agent_that_is_away(broker: Mosquitto, protocol: Any) -> None:
+    """Also where an agent of a version before has left a session."""
+    for name, leaves in (("agent", False), ("other", True)):
+        if leaves:
+            assert not await asyncio.to_thread(session_present, broker, name, protocol)
+        async with MqttClient(settings(broker.port, protocol=protocol), name) as client:
+            await client.subscribe("t", lambda *_: None)
+        assert not await asyncio.to_thread(session_present, broker, name, protocol)
+
+
+def session_present(broker: Mosquitto, name: str, protocol: Any) -> bool:
+    """Whether the broker has a session of this name; afterwards it has one."""
+    present: list[bool] = []
+    chosen = BrokerSettings(url=broker.url, protocol=protocol)
+    client = build_client(chosen, name, durable=True)
+
+    def on_connect(client: mqtt.Client, _: Any, flags: mqtt.ConnectFlags, *__: Any) -> None:
+        present.append(flags.session_present)
+        client.disconnect()
+
+    client.on_connect = on_connect
+    connect_durable(client, chosen, session_expiry_s=60)
+    client.loop_forever()
+    return present[0]
 
 
 async def test_no_broker_and_no_password_file(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from stores import StoreUnavailableError
 from stores.configuration import DUCKDB_FILE, StoreTable, open_store, read_secret
 from telemetry import Clock, SystemClock, UserError, load_settings
 from telemetry.broker import BrokerSettings, read_secret_file
-from telemetry.broker_client import build_client
+from telemetry.broker_client import build_client, refusal_of
 from vrijloop.operations.calendars import look_at_calendars
 from vrijloop.server_client import address_of, request
 from vrijloop.server_settings import ServerSettings
@@ -110,12 +110,7 @@ def broker(settings: BrokerSettings, clock: Clock) -> Iterator[Finding]:
     if why is None:
         yield Finding("broker", "ok", f"{settings.address} accepts the server's credentials.")
     else:
-        yield Finding(
-            "broker",
-            "wrong",
-            f"{settings.address}: {why}.",
-            "Check that the broker runs, and the user and password.",
-        )
+        yield Finding("broker", "wrong", f"{settings.address}: {why}.")
 
 
 def _refused(settings: BrokerSettings, client: mqtt.Client) -> str | None:
@@ -129,14 +124,14 @@ def _refused(settings: BrokerSettings, client: mqtt.Client) -> str | None:
         done.set()
 
     def on_connect(_: object, __: object, ___: object, reason: ReasonCode, ____: object) -> None:
-        answered("" if not reason.is_failure else f"it refuses the connection ({reason})")
+        answered("" if not reason.is_failure else refusal_of(reason))
 
     client.on_connect = on_connect
     client.on_disconnect = lambda *_: answered(settings.ended_unanswered)
     try:
         client.connect(settings.host, settings.port, keepalive=10)
     except (OSError, ValueError) as error:
-        return f"no answer ({error})"
+        return f"no answer ({error}). Check that it runs, and `url` under [mqtt]"
     client.loop_start()
     done.wait(_TIMEOUT_S)
     client.disconnect()
