@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
+MOST_FILES = 5
+"""That are sent at a time, with a message or as pictures."""
 
 
 class Bounds(BaseModel):

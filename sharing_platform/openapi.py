@@ -10,6 +10,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from sharing_platform.bounds import MOST_FILES
 from sharing_platform.problems import ProblemOut, problems
 
 _START, _END = "2026-12-07T07:00:00Z", "2026-12-07T15:00:00Z"
@@ -143,7 +144,7 @@ SecurityOf = Callable[[Collection[Any]], list[dict[str, list[str]]] | None]
 
 def upload_body(**fields: dict[str, Any]) -> dict[str, Any]:
     """The `requestBody` of a form with files, and the schemas of its other fields: FastAPI does not find it, as forms are read by hand."""
-    files = {"type": "array", "maxItems": 5, "items": {"type": "string", "format": "binary"}}
+    files = {"type": "array", "maxItems": MOST_FILES, "items": {"type": "string", "format": "binary"}}
     schema = {"type": "object", "required": ["files"], "properties": {"files": files, **fields}}
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 

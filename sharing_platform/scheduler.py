@@ -20,6 +20,7 @@ from sharing_platform.dependencies import PlatformContext
 from sharing_platform.machines.index import MachineIndex
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.moderation import notices
+from sharing_platform.moderation.booking_kinds import files_under_review
 from sharing_platform.moderation.handlers import forget_reporters
 from sharing_platform.notifications import digests
 from sharing_platform.notifications.delivery import Channels, DeliveryWorker, forget_delivered
@@ -194,7 +195,7 @@ class ScheduledJobs:
                 session.execute(delete(table).where(table.expires <= now))
             forget_old(session, now)
             forget_delivered(session, now)
-            delete_due_files(session, now, timedelta(days=self._context.attachment_days))
+            delete_due_files(session, now, timedelta(days=self._context.attachment_days), files_under_review())
             forget_reporters(session, now)
 
 

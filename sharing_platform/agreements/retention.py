@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import Select, exists, or_, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.attachments.models import Attachment, StoredFile
@@ -15,14 +15,16 @@ from sharing_platform.bookings.models import Booking, BookingEvent
 _PORTION = 100
 
 
-def delete_due_files(session: Session, now: datetime, kept: timedelta) -> int:
-    """Delete files whose bookings have all ended at least so long ago, a portion at a time. Returns how many."""
+def delete_due_files(session: Session, now: datetime, kept: timedelta, needed_still: Select[str]) -> int:
+    """Delete files whose bookings have all ended at least so long ago, a portion at a time. `needed_still`: ids of files that are kept nevertheless. Returns how many."""
     after = select(BookingEvent.id).where(BookingEvent.booking_id == Booking.id, BookingEvent.at > now - kept)
     needed = (
         exists()
         .where(Attachment.file_id == StoredFile.id, Booking.id == Attachment.booking_id)
         .where(or_(Booking.state.not_in(ENDED), after.exists()))
     )
-    due = session.scalars(select(StoredFile.id).where(~needed).limit(_PORTION)).all()
+    due = session.scalars(
+        select(StoredFile.id).where(~needed, StoredFile.id.not_in(needed_still)).limit(_PORTION)
+    ).all()
     delete_files(session, due)
     return len(due)

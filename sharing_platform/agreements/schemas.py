@@ -57,7 +57,7 @@ class MessageOut(ApiModel):
     """`party`: who wrote it. `organisation` is null for an anonymous factory, and for a guest whose address is not confirmed. `person`: who wrote it, for
     people of their own organisation alone. `taken_down`: the region has hidden it, and for the other party it is empty."""
 
-    id: int
+    id: str
     at: datetime
     party: Party
     organisation: str | None
@@ -84,7 +84,7 @@ class EntryOut(ApiModel):
         description="Who of their people, for people of the same organisation alone; null where it was no person."
     )
     state: State | None = Field(None, description="Of a step: what it led to.")
-    id: int | None = Field(None, description="Of a message.")
+    id: str | None = Field(None, description="Of a message.")
     text: str | None = Field(None, description="Of a message.")
     taken_down: bool = False
     quantity: int | None = Field(None, description="Of a message: how many pieces it is about.")

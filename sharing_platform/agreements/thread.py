@@ -138,7 +138,7 @@ def message_out(
     hidden = writer is Party.PROVIDER and party is Party.SEEKER and booking.alias is not None
     readable = may_read(booking, message, party)
     return MessageOut(
-        id=message.id,
+        id=message.public_id,
         at=message.at,
         party=writer,
         organisation=None if hidden else message.organisation_id,

@@ -12,7 +12,6 @@ from PIL import Image, ImageOps
 from sharing_platform.errors import InvalidError
 
 MOST_BYTES = 10_000_000
-MOST_FILES = 5
 _MOST_PIXELS = 50_000_000
 _NAME = 100
 _FIELD = "files"

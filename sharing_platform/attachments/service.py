@@ -10,9 +10,9 @@ from typing import Protocol
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from sharing_platform.attachments.contents import MOST_BYTES, MOST_FILES, CheckedFile, check_file
+from sharing_platform.attachments.contents import MOST_BYTES, CheckedFile, check_file
 from sharing_platform.attachments.models import Attachment, StoredFile
-from sharing_platform.bounds import Bounds
+from sharing_platform.bounds import MOST_FILES, Bounds
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
 from sharing_platform.organisations.personal_data import ERASED_NAME
 from sharing_platform.virus_scanner import VirusScanner

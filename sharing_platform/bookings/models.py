@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -96,9 +97,14 @@ class BookingMessage(Base):
     """What one party wrote to the other. `organisation_id` is null for a guest's word until the request is confirmed."""
 
     __tablename__ = "booking_message"
-    __table_args__ = (Index("message_by_booking", "booking_id", "id"),)
+    __table_args__ = (
+        Index("message_by_booking", "booking_id", "id"),
+        Index("message_by_public_id", "public_id", unique=True),
+    )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    """The order in which messages came. It never leaves the platform, or both parties could count what others write."""
+    public_id: Mapped[str] = mapped_column(String(36), default=lambda: str(uuid.uuid4()))
     booking_id: Mapped[str] = mapped_column(ForeignKey("booking.id"))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     organisation_id: Mapped[str | None] = mapped_column(String(63))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.agreements.thread import writer_of
@@ -22,6 +22,7 @@ from sharing_platform.bookings.service import own_booking
 from sharing_platform.bookings.transitions import parts_of
 from sharing_platform.errors import NotFoundError
 from sharing_platform.moderation.content import UUID, Content, File, Kind, Part, stands
+from sharing_platform.moderation.models import Decision, Report
 from sharing_platform.organisations.permissions import Actor
 
 _BOOKING = rf"/bookings/(?P<id>{UUID})"
@@ -35,7 +36,7 @@ def parts_seen(session: Session, match: re.Match[str], actor: Actor | None, now:
     found, files = [], attachments_of(session, booking.id)
     for message in _messages_of(session, booking, writer):
         if message.text:
-            found.append(Part("message", f"{path}/messages/{message.id}", message.text, message.at))
+            found.append(Part("message", f"{path}/messages/{message.public_id}", message.text, message.at))
         found += [
             Part("attachment", f"{path}/attachments/{one.id}", one.name, message.at)
             for one in files.get(message.id, ())
@@ -101,7 +102,7 @@ def _hide_thread(session: Session, subject: str, moment: datetime | None) -> Non
     """What was written so far."""
     messages = _thread_messages(session, subject)
     if moment is None:
-        messages = [one for one in messages if not stands(session, "message", str(one.id))]
+        messages = [one for one in messages if not stands(session, "message", one.public_id)]
     _hide_messages(session, messages, moment)
 
 
@@ -121,14 +122,18 @@ def _hide_messages(session: Session, messages: Iterable[BookingMessage], moment:
 
 def _message_seen(session: Session, match: re.Match[str], actor: Actor | None, _: datetime) -> str:
     booking, writer = _seen_of(session, match, actor)
-    if match["message"] not in {str(one.id) for one in _messages_of(session, booking, writer)}:
+    if match["message"] not in {one.public_id for one in _messages_of(session, booking, writer)}:
         raise NotFoundError
     _organisation_of(booking, writer)
     return match["message"]
 
 
+def _message(session: Session, subject: str) -> BookingMessage | None:
+    return session.scalars(select(BookingMessage).where(BookingMessage.public_id == subject)).first()
+
+
 def _message_content(session: Session, subject: str) -> Content | None:
-    message = session.get(BookingMessage, int(subject))
+    message = _message(session, subject)
     if message is None or message.organisation_id is None:
         return None
     booking = session.get_one(Booking, message.booking_id)
@@ -137,7 +142,7 @@ def _message_content(session: Session, subject: str) -> Content | None:
 
 
 def _hide_message(session: Session, subject: str, moment: datetime | None) -> None:
-    message = session.get(BookingMessage, int(subject))
+    message = _message(session, subject)
     if message is None:
         return
     thread = f"{message.booking_id}/{message.organisation_id}"
@@ -182,6 +187,16 @@ def _attachment_file(session: Session, subject: str) -> File | None:
     if found is None or stored is None:
         return None
     return File(found.name, MEDIA_TYPES[FileKind(found.kind)], stored.content)
+
+
+def files_under_review() -> Select[str]:
+    """Ids of files on which the region has still to decide, or to answer an appeal: it looks at them for that."""
+    reported = select(Report.subject).where(Report.kind == "attachment", Report.decision_id.is_(None))
+    appealed = select(Decision.subject).where(
+        Decision.kind == "attachment", Decision.appealed.is_not(None), Decision.answered.is_(None)
+    )
+    about = Attachment.id.in_(reported) | Attachment.id.in_(appealed)
+    return select(StoredFile.id).join(Attachment, Attachment.file_id == StoredFile.id).where(about)
 
 
 def _quote_seen(session: Session, match: re.Match[str], actor: Actor | None, _: datetime) -> str:
@@ -245,7 +260,7 @@ def _hide_review(session: Session, subject: str, moment: datetime | None) -> Non
 
 THREAD = Kind(((BOOKING_PAGE, _thread_seen),), _thread_content, _hide_thread)
 MESSAGE = Kind(
-    ((re.compile(rf"{_BOOKING}/messages/(?P<message>[0-9]{{1,9}})"), _message_seen),),
+    ((re.compile(rf"{_BOOKING}/messages/(?P<message>{UUID})"), _message_seen),),
     _message_content,
     _hide_message,
     single=True,

@@ -125,18 +125,19 @@ def get_own_audit(
     before: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
 ) -> AuditPage:
     """What its members and programs did, the newest first."""
-    return audit_page(audit_log.entries(session, actor.organisation, before, limit + 1), limit)
+    return audit_page(audit_log.own_entries(session, actor.organisation, before, limit + 1), limit)
 
 
-def audit_page(entries: list[AuditEntry], limit: int) -> AuditPage:
+def audit_page(entries: list[tuple[int, AuditEntry]], limit: int) -> AuditPage:
+    """`entries`: one more than is shown where there are more, each with its number."""
     shown = [
         AuditOut(
-            id=one.id, at=one.at, account=one.account_id, token=one.token_id, organisation=one.organisation_id,
+            id=number, at=one.at, account=one.account_id, token=one.token_id, organisation=one.organisation_id,
             action=one.action, subject=one.subject, details=one.details,
         )
-        for one in entries[:limit]
+        for number, one in entries[:limit]
     ]  # fmt: skip
-    return AuditPage(entries=shown, next=entries[limit - 1].id if len(entries) > limit else None)
+    return AuditPage(entries=shown, next=entries[limit - 1][0] if len(entries) > limit else None)
 
 
 def _members(session: ReadSession, organisation: str) -> list[tuple[Account, Role]]:

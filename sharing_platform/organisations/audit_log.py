@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.organisations.models import Account, AuditEntry, Organisation
@@ -77,11 +77,20 @@ def of_subject(session: Session, subject: str, prefix: str, limit: int) -> list[
     return list(session.scalars(query.order_by(AuditEntry.id.desc()).limit(limit)))
 
 
-def entries(session: Session, organisation: str | None, before: int | None, limit: int) -> list[AuditEntry]:
-    """The newest first; of one organisation, or of all."""
+def entries(session: Session, before: int | None, limit: int) -> list[AuditEntry]:
+    """Of all organisations, the newest first."""
     query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
-    if organisation is not None:
-        query = query.where(AuditEntry.organisation_id == organisation)
     if before is not None:
         query = query.where(AuditEntry.id < before)
     return list(session.scalars(query))
+
+
+def own_entries(session: Session, organisation: str, before: int | None, limit: int) -> list[tuple[int, AuditEntry]]:
+    """Of one organisation, the newest first, each with its number among them. The ids of entries would tell it how much others do."""
+    own = AuditEntry.organisation_id == organisation
+    newest = session.scalar(select(func.count()).where(own)) or 0
+    first = newest if before is None else min(before - 1, newest)
+    if first < 1:
+        return []
+    query = select(AuditEntry).where(own).order_by(AuditEntry.id.desc()).offset(newest - first).limit(limit)
+    return [(first - place, one) for place, one in enumerate(session.scalars(query))]

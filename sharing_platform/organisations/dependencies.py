@@ -49,8 +49,8 @@ CONFIGURED_TOKEN = "configured"  # noqa: S105 - what the audit log calls a token
 _BEARER, _SESSION = "HTTPBearer", "session"
 _LINK_COOKIE = "link"
 _LINK_COOKIE_S = 3600
-MAX_FILES = 6
-"""One more than may be sent, so that a page can say so."""
+_MAX_FILES = 100
+"""That are read of a form, so that it can be said how many may be sent. Together they are no longer than a body may be."""
 
 _Bearer = Annotated[
     HTTPAuthorizationCredentials | None,
@@ -127,7 +127,7 @@ async def read_upload_form(request: Request, actor: MaybeActor) -> AsyncIterator
             raise TooLongError
         yield UploadForm(await read_form(request))
         return
-    async with open_upload_form(request, MAX_FILES) as form:
+    async with open_upload_form(request, _MAX_FILES) as form:
         yield form
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import unicodedata
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -21,29 +22,35 @@ _MAX_WORDS = 5
 """Of a search."""
 
 
-def create_organisation(
-    session: Session, name: str, kind: Kind, now: datetime, owner: Account | None = None
-) -> Organisation:
-    """A new organisation, which the region has still to approve."""
-    organisation = Organisation(id=_free_id(session, name), name=name, kind=kind, status=ASKED, created=now)
-    session.add(organisation)
-    session.flush()
-    if owner is not None:
-        session.add(Membership(account_id=owner.id, organisation_id=organisation.id, role=Role.OWNER, created=now))
-    return organisation
+def create_organisation(session: Session, name: str, kind: Kind, now: datetime) -> Organisation:
+    """A new organisation, which the region has still to approve, by the platform's operator."""
+    return _created(session, _free_id(session, _plain(name)), name, kind, now)
 
 
 def found_organisation(session: Session, name: str, kind: Kind, now: datetime, owner: Account) -> Organisation:
-    """`create_organisation` by somebody who becomes its owner, recorded in the audit log."""
-    made = create_organisation(session, name, kind, now, owner)
+    """A new organisation by somebody who becomes its owner, recorded in the audit log. Its short name ends in characters drawn by lot, also where no other organisation has nearly
+    that name: a number, only where one has, would tell so."""
+    chosen = f"{_plain(name)}-{secrets.token_hex(3)}"
+    made = _created(session, _free_id(session, chosen), name, kind, now)
+    session.add(Membership(account_id=owner.id, organisation_id=made.id, role=Role.OWNER, created=now))
     log(session, now, None, "organisation.founded", made.id, organisation=made.id)
     return made
 
 
-def _free_id(session: Session, name: str) -> str:
+def _created(session: Session, organisation_id: str, name: str, kind: Kind, now: datetime) -> Organisation:
+    made = Organisation(id=organisation_id, name=name, kind=kind, status=ASKED, created=now)
+    session.add(made)
+    session.flush()
+    return made
+
+
+def _plain(name: str) -> str:
     """A name for addresses: `Bakkerij Ånström & Zn` becomes `bakkerij-anstrom-zn`."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    base = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:50] or "organisatie"
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:50] or "organisatie"
+
+
+def _free_id(session: Session, base: str) -> str:
     taken = set(session.scalars(select(Organisation.id).where(Organisation.id.startswith(base, autoescape=True))))
     number = 2
     chosen = base

@@ -362,7 +362,7 @@ class TokensOut(ApiModel):
 
 
 class AuditOut(ApiModel):
-    """Who did what. `account` and `token` by their ids."""
+    """Who did what. `id`: for an organisation, the number of the entry among its own. `account` and `token` by their ids."""
 
     id: int
     at: datetime

@@ -182,7 +182,7 @@ def _page(
         machines = session.scalars(
             select(Machine).where(Machine.factory == organisation.id).order_by(Machine.title)
         ).all()
-        log = audit_log.entries(session, organisation.id, None, _AUDIT_SHOWN) if governs else []
+        log = [one for _, one in audit_log.own_entries(session, organisation.id, None, _AUDIT_SHOWN)] if governs else []
         values: dict[str, Any] = {
             "organisation": organisation,
             "lacks_number": own.lacks_number,

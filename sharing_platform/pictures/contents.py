@@ -14,7 +14,9 @@ _MOST_PIXELS = 50_000_000
 _LEAST_SIDE = 200
 _FIELD = "files"
 WIDTHS = {"small": 400, "medium": 800, "large": 1600}
-"""Pixels of the longer side of each size."""
+"""Pixels of the width of each size, as pages name it to browsers."""
+_HIGHEST = 3
+"""Times the width: how high a picture may be at most, so that one that is long and narrow does not stay large."""
 _PREVIEW = 1200
 
 
@@ -42,7 +44,7 @@ def picture_sizes(content: bytes) -> PictureSizes:
             picture = _opaque(ImageOps.exif_transpose(found))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InvalidError("picture_kind", _FIELD) from error
-    webp = {name: _written(_fitted(picture, side), "WEBP", quality=80, method=4) for name, side in WIDTHS.items()}
+    webp = {name: _written(_fitted(picture, width), "WEBP", quality=80, method=4) for name, width in WIDTHS.items()}
     preview = _written(_fitted(picture, _PREVIEW), "JPEG", quality=82, optimize=True)
     return PictureSizes(webp["small"], webp["medium"], webp["large"], preview)
 
@@ -57,9 +59,9 @@ def _opaque(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _fitted(picture: Image.Image, side: int) -> Image.Image:
+def _fitted(picture: Image.Image, width: int) -> Image.Image:
     fitted = picture.copy()
-    fitted.thumbnail((side, side), Image.Resampling.LANCZOS)
+    fitted.thumbnail((width, _HIGHEST * width), Image.Resampling.LANCZOS)
     # What a picture says of itself beside its pixels, Pillow would write again.
     fitted.info.clear()
     return fitted

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from sharing_platform.bounds import MOST_FILES
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
 from sharing_platform.organisations.audit_log import log
@@ -55,6 +56,8 @@ def add_pictures(
         album.check(session)  # nothing is read of what strangers send
     if not uploads:
         raise InvalidError("picture_kind", "files")
+    if len(uploads) > MOST_FILES:
+        raise InvalidError("file_count", "files")
     try:
         alt = PictureIn.model_validate({"alt": fields.get("alt", "")}).alt
     except ValidationError as error:

@@ -46,4 +46,4 @@ def get_audit(
     before: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
 ) -> AuditPage:
     """What everybody did, the newest first."""
-    return audit_page(audit_log.entries(session, None, before, limit + 1), limit)
+    return audit_page([(one.id, one) for one in audit_log.entries(session, before, limit + 1)], limit)

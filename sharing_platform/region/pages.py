@@ -40,7 +40,7 @@ def get_region(page: Page) -> HTMLResponse:
     require(page.actor, Right.REGION)
     with read_session(page.context.sessions) as session:
         waiting = directory.all_organisations(session, ASKED, None, _WAITING_SHOWN)
-        newest = audit_log.entries(session, None, None, _NEWEST)
+        newest = audit_log.entries(session, None, _NEWEST)
         return page.render(
             "region.html",
             waiting=sorted(waiting, key=lambda one: (one.created, one.id)),

@@ -6,6 +6,7 @@ import sqlite3
 from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -54,6 +55,7 @@ def test_a_database_of_the_version_before_is_opened_and_goes_on(filled_url: str)
         assert [one["state"] for one in history] == ["requested", "held", "accepted"]
         messages = platform.hal_2.get(f"/api/v1/bookings/{booking['id']}/messages").json()["messages"]
         assert [one["text"] for one in messages] == ["Hebt u een spanplaat?"]
+        assert UUID(messages[0]["id"])
 
         (training,) = platform.anyone.get("/api/v1/listings").json()["listings"]
         assert training["title"] == "Draaien voor beginners"
@@ -140,6 +142,26 @@ def test_pictures_of_machines_are_kept_with_those_of_listings(filled_url: str) -
         migrate(connection)
         after = connection.execute(text("SELECT subject, alt FROM picture")).all()
         assert [tuple(one) for one in after] == [(f"{factory}/{machine}", "De tafel")]
+    engine.dispose()
+
+
+def test_reports_of_messages_name_them_by_their_new_ids(filled_url: str) -> None:
+    """And by the older ones, where the change is undone."""
+    engine = create_engine(filled_url)
+    with engine.begin() as connection:
+        migrate(connection, "0035")
+        message, booking = connection.execute(text("SELECT id, booking_id FROM booking_message")).one()
+        reported = {"subject": str(message), "page": f"/bookings/{booking}/messages/{message}"}
+        columns = {"id": "r1", "kind": "message", "title": "", "owner": "hal-2", "category": "spam", "text": "", "name": "", "email": "", "language": "nl", "created": NOON.replace(tzinfo=None)}  # fmt: skip
+        given = columns | reported
+        names, values = ", ".join(given), ", ".join(f":{name}" for name in given)
+        connection.execute(text(f"INSERT INTO report ({names}) VALUES ({values})"), given)
+        migrate(connection)
+        public = connection.scalar(text("SELECT public_id FROM booking_message"))
+        found = connection.execute(text("SELECT subject, page FROM report")).one()
+        assert tuple(found) == (public, f"/bookings/{booking}/messages/{public}")
+        downgrade(connection, "0035")
+        assert connection.execute(text("SELECT subject, page FROM report")).one()._mapping == reported
     engine.dispose()
 
 

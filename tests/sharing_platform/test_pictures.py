@@ -35,15 +35,15 @@ def test_each_size_is_made_anew_without_metadata(kind: str) -> None:
     content = drawn(kind, orientation=6)
     assert SECRET in content
     made = picture_sizes(content)
-    for name, side in WIDTHS.items():
+    for name, width in WIDTHS.items():
         written = getattr(made, name)
         shown = Image.open(io.BytesIO(written))
-        assert (shown.format, max(shown.size)) == ("WEBP", side)
+        assert (shown.format, shown.width) == ("WEBP", min(width, 1200)), "as wide as pages say, and never enlarged"
         assert shown.width < shown.height, "turned as it was taken"
         assert SECRET not in written
         assert not shown.getexif()
     preview = Image.open(io.BytesIO(made.preview))
-    assert (preview.format, max(preview.size)) == ("JPEG", 1200)
+    assert (preview.format, preview.width) == ("JPEG", 1200)
     assert SECRET not in made.preview
 
 
@@ -167,6 +167,23 @@ def things(platform: Platform) -> dict[str, tuple[httpx2.Client, str]]:
 def upload(client: httpx2.Client, path: str, *contents: bytes, alt: str = "") -> httpx2.Response:
     files = [("files", ("a.jpg", content, "image/jpeg")) for content in contents]
     return client.post(f"/api/v1{path}/pictures", data={"alt": alt}, files=files)
+
+
+@pytest.mark.parametrize("kind", ["machine", "equipment"])
+@pytest.mark.parametrize("count", [6, 20])
+def test_no_more_than_five_at_a_time_and_that_is_said(platform: Platform, kind: str, count: int) -> None:
+    """To programs and on the page, whose form stands there again."""
+    owner, path = things(platform)[kind]
+    tiny = drawn(size=(200, 200))
+    answer = upload(owner, path, *[tiny] * count)
+    assert (answer.status_code, answer.json()["code"], answer.json()["errors"][0]["field"]) == (422, "file_count", "files")  # fmt: skip
+    files = [("files", ("a.jpg", tiny, "image/jpeg"))] * count
+    page = owner.post(f"{path}/pictures", data={"alt": "De tafel"}, files=files)
+    assert page.status_code == 422
+    assert "Hoogstens 5 bestanden tegelijk." in page.text
+    assert 'value="De tafel"' in page.text
+    assert owner.get(f"/api/v1{path}/pictures").json()["pictures"] == []
+    assert upload(owner, path, *[tiny] * 5).status_code == 201
 
 
 @pytest.mark.parametrize("kind", ["machine", "equipment"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from html import unescape
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -48,6 +49,7 @@ def sent(world: World) -> Sent:
     said = {"verdict": "no_show", "text": "Onbetrouwbaar."}
     assert world.owner.put(f"/api/v1{page}/review", json=said).status_code == 200
     messages = seeker.get(f"/api/v1{page}/messages").json()["messages"]
+    assert all(UUID(one["id"]) for one in messages), "running numbers would tell how many messages others write"
     paths = {
         "message": f"{page}/messages/{messages[1]['id']}", "attachment": f"{page}/attachments/{messages[0]['attachments'][0]['id']}",
         "quote": f"{page}/proposals/{quoted.json()['id']}", "review": f"{page}/review",
@@ -101,6 +103,33 @@ def test_a_file_that_was_reported_is_looked_at_by_the_region_alone(world: World,
     world.decide()
     assert sent.seeker.get(path).status_code == 404
     assert world.owner.get(path).content == PDF
+
+
+def test_a_file_is_kept_while_the_region_has_to_look_at_it(world: World, sent: Sent) -> None:
+    """Until its report is decided and, where there is an appeal, that is answered; then it is deleted as any other."""
+    platform, path = world.platform, sent.paths["attachment"]
+
+    def there() -> bool:
+        seen = platform.somebody("eva@hal.be").get(f"/api/v1/bookings/{sent.booking}/messages").json()
+        return bool(seen["messages"][0]["attachments"][0]["available"])
+
+    def region() -> httpx2.Client:
+        return platform.somebody("rina@limburg.be")  # sessions end sooner than this
+
+    world.report("attachment", sent.seeker, page=path)
+    platform.later(24 * 120)
+    assert there()
+    report = region().get("/api/v1/region/reports").json()["reports"][0]["id"]
+    assert region().get(f"/region/reported/attachment/{path.rpartition('/')[2]}").content == PDF
+    decision = {"outcome": "taken_down", "ground": "offensive", "text": "Een dreigement."}
+    made = region().post(f"/api/v1/region/reports/{report}/decision", json=decision).json()["id"]
+    platform.somebody("eva@hal.be").post(f"/api/v1/decisions/{made}/appeal", json={"text": "Een grap."})
+    platform.later(24)
+    assert there()
+    answer = {"outcome": "upheld", "text": "Gezien."}
+    region().post(f"/api/v1/region/decisions/{made}/answer", json=answer)
+    platform.later(2)
+    assert not there()
 
 
 def test_a_review_that_is_taken_down_counts_no_more(world: World, sent: Sent) -> None:

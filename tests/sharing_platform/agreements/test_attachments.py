@@ -124,7 +124,7 @@ def test_a_drawing_is_for_the_two_parties_alone(platform: Platform) -> None:
 @pytest.mark.parametrize(
     ("files", "bounds", "status", "code"),
     [
-        ([("a.exe", b"MZ")], {}, 422, "file_kind"), ([("a.pdf", PDF)] * 6, {}, 422, "file_count"), ([], {}, 422, "file_missing"),
+        ([("a.exe", b"MZ")], {}, 422, "file_kind"), ([("a.pdf", PDF)] * 6, {}, 422, "file_count"), ([("a.pdf", PDF)] * 20, {}, 422, "file_count"), ([], {}, 422, "file_missing"),
         ([("a.png", picture("PNG") + b"\0" * 10_000_000)], {}, 422, "file_size"),
         ([("a.step", STEP[:20] + b" " * 900_000 + STEP[20:])] * 2, {"attachments_mb_of_organisation": 1}, 409, "files_of_organisation"),
     ],

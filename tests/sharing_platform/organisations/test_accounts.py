@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import httpx2
@@ -33,11 +34,11 @@ def test_from_registering_to_approval(platform: Platform) -> None:
     link = platform.link_in_mail("an@startup.be").rpartition("/")[2]
     assert new.post("/api/v1/accounts/welcome", json={"link": link, "password": PASSWORD}).status_code == 204
     own = new.get("/api/v1/organisation").json()
-    assert (own["id"], own["status"], own["kind"]) == ("start-co-bv", "asked", "factory")
+    assert (own["status"], own["kind"]) == ("asked", "factory")
     assert new.post("/api/v1/webhooks", json={"url": "http://127.0.0.1/x"}).json()["code"] == "not_approved"
     asked = region.get("/api/v1/region/organisations", params={"status": "asked"}).json()["organisations"]
-    assert [one["id"] for one in asked] == ["start-co-bv"]
-    approval = "/api/v1/region/organisations/start-co-bv/approval"
+    assert [one["id"] for one in asked] == [own["id"]]
+    approval = f"/api/v1/region/organisations/{own['id']}/approval"
     assert region.put(approval, json={"approved": True}).json()["status"] == "approved"
     platform.mail("an@startup.be", "goedgekeurd")
     assert new.post("/api/v1/webhooks", json={"url": "http://127.0.0.1/x"}).status_code == 201, "at once"
@@ -235,14 +236,31 @@ def test_an_organisation_is_found_by_its_town(platform: Platform) -> None:
     assert (stale.status_code, stale.json()["code"]) == (412, "changed_meanwhile")
 
 
-def test_two_organisations_of_one_name(platform: Platform) -> None:
+def test_a_short_name_does_not_tell_whether_another_has_that_name(platform: Platform) -> None:
+    """The first of a name has one of the same shape as the second."""
+    names = []
     for address, number in (("a@a.be", "0123.456.749"), ("b@b.be", "0876.543.270")):
         browser(platform).post("/api/v1/accounts", json=NEW | {"email": address, "enterprise_number": number})
         link = platform.link_in_mail(address).rpartition("/")[2]
         client = browser(platform)
         client.post("/api/v1/accounts/welcome", json={"link": link, "password": PASSWORD})
-        expected = "start-co-bv" if address == "a@a.be" else "start-co-bv-2"
-        assert client.get("/api/v1/organisation").json()["id"] == expected
+        names.append(client.get("/api/v1/organisation").json()["id"])
+    assert len(set(names)) == 2
+    assert all(re.fullmatch(r"start-co-bv-[0-9a-f]{6}", one) for one in names), names
+
+
+def test_the_numbers_of_the_log_count_what_is_ones_own(platform: Platform) -> None:
+    """Neither they nor the cursor tell how much others do."""
+    owner, other = platform.somebody("o@hal.be", "hal-2"), platform.somebody("x@x.be", "other")
+    for number in range(3):
+        for one in (other, owner):
+            one.post("/api/v1/organisation/tokens", json={"name": f"erp {number}", "scopes": ["read"]})
+    page = owner.get("/api/v1/organisation/audit", params={"limit": 2}).json()
+    assert ([one["id"] for one in page["entries"]], page["next"]) == ([3, 2], 2)
+    other.post("/api/v1/organisation/tokens", json={"name": "erp 4", "scopes": ["read"]})
+    rest = owner.get("/api/v1/organisation/audit", params={"limit": 2, "before": page["next"]}).json()
+    assert ([one["id"] for one in rest["entries"]], rest["next"]) == ([1], None)
+    assert owner.get("/api/v1/organisation/audit", params={"before": 0}).json()["entries"] == []
 
 
 def test_a_session_ends(platform: Platform) -> None:

@@ -141,6 +141,6 @@ def test_registering_under_the_name_of_a_factory_is_seen_by_the_region_alone(pla
 def test_the_name_of_who_has_not_confirmed_is_nobodys(platform: Platform) -> None:
     with platform.context.sessions.begin() as session:
         stranger, _ = accounts.get_or_create_account(session, "s@s.be", "S", "nl", NOON)
-        directory.create_organisation(session, "Start & Co", Kind.SEEKER, NOON, stranger)
+        directory.found_organisation(session, "Start & Co", Kind.SEEKER, NOON, stranger)
     body = FORM | {"organisation": "Start & Co BV"}
     assert platform.anyone.post("/api/v1/accounts", json=body).status_code == 202
