@@ -24,6 +24,8 @@ def texts(language: str) -> Mapping[str, str]:
     """All texts of a language; names of states under `state_…`, of losses under `loss_…`."""
     source = resources.files("analytics.translations").joinpath(f"{language}.toml")
     found = tomllib.loads(source.read_text(encoding="utf-8"))
+    if language == "fr":  # the apostrophe of print
+        found = {key: text.replace("'", "’") for key, text in found.items()}
     found |= {f"state_{state.value}": names[language] for state, names in STATE_TEXTS.items()}
     return found | {f"loss_{loss}": names[language] for loss, names in LOSS_TEXTS.items()}
 

@@ -120,7 +120,7 @@ def _what(entry: AuditEntry, names: _Names, booking: Booking | None, t: Translat
     kind = str(entry.details.get("kind"))
     if entry.action.startswith(_OF_CONTENT) and kind in KINDS and kind not in TITLED:
         title = names.contents.get((kind, entry.subject))
-        return f"{t(f'content_{kind}')}: {title}" if title else t(f"content_{kind}")
+        return f"{t(f'content_{kind}')}{t.colon}{title}" if title else t(f"content_{kind}")
     return booking.title_for(Party.SEEKER) if booking else _thing(entry.subject, names)
 
 

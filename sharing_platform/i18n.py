@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import string
 import tomllib
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -26,13 +28,48 @@ def texts(language: str) -> Mapping[str, str]:
     """All texts of a language."""
     source = resources.files("sharing_platform.translations").joinpath(f"{language}.toml")
     found: dict[str, str] = tomllib.loads(source.read_text(encoding="utf-8"))
-    return {key: _unbroken(text) for key, text in found.items()} if language == "fr" else found
+    return {key: typeset(text) for key, text in found.items()} if language == "fr" else found
 
 
-def _unbroken(text: str) -> str:
-    """French punctuation stands apart from its word, and must not begin a line of its own."""
-    text = re.sub(r" (?=[;?!])", "\N{NARROW NO-BREAK SPACE}", text)
-    return re.sub(r"(?<=«) | (?=[:»])", "\N{NO-BREAK SPACE}", text)
+def typeset(text: str) -> str:
+    """As French is set: punctuation stands apart from its word and must not begin a line of its own; nor does a unit. Apostrophes are those of print."""
+    text = re.sub(r" (?=[;?!])", "\N{NARROW NO-BREAK SPACE}", text.replace("'", "’"))
+    return re.sub(r"(?<=«) | (?=[:»%])|(?<=[\d}]) (?=(?:km|mm|kg|Mo)\b)", "\N{NO-BREAK SPACE}", text)
+
+
+class _Sentences(string.Formatter):
+    """Fills in values, and what goes by them: `{count:place|places}` is the word for one or for several; in French, `{name:de}`, `{name:que}` and `{name:à}` are
+    that word with the name (`de Genk`, `d’Alken`, `du Roeulx`)."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if "|" in format_spec:
+            one, several = format_spec.split("|")
+            return one if is_one(self._language, float(value)) else several
+        if format_spec in _CONTRACTED or format_spec in _ELIDED:
+            return before_name(format_spec, str(value))
+        return str(super().format_field(value, format_spec))
+
+
+def is_one(language: str, count: float) -> bool:
+    """Whether so many are said in the singular: in French nothing is, too (Unicode CLDR)."""
+    return abs(count) < 2 if language == "fr" else count == 1
+
+
+_ELIDED = {"de": "d’", "que": "qu’"}
+_CONTRACTED = {"de": {"le": "du", "les": "des"}, "à": {"le": "au", "les": "aux"}}
+
+
+def before_name(word: str, name: str) -> str:
+    """`de`, `que` or `à` before a name, as French elides and contracts them. The h of names keeps them whole: that of Hasselt and Herstal is aspirate."""
+    article, _, rest = name.partition(" ")
+    contracted = _CONTRACTED.get(word, {}).get(article.casefold())
+    if contracted is not None and rest:
+        return f"{contracted} {rest}"
+    plain = unicodedata.normalize("NFD", name.casefold())
+    return f"{_ELIDED[word]}{name}" if word in _ELIDED and re.match(r"[aeiouœæ]|y[^aeiou]", plain) else f"{word} {name}"
 
 
 @dataclass(frozen=True)
@@ -50,11 +87,17 @@ class Translator:
     def __init__(self, language: str, zone: str) -> None:
         self.language = language
         self._texts = texts(language)
+        self._sentences = _Sentences(language)
         self._zone = ZoneInfo(zone)
 
     def __call__(self, key: str, **values: object) -> str:
         text = self._texts[key]
-        return text.format(**values) if values else text
+        return self._sentences.format(text, **values) if values else text
+
+    @property
+    def colon(self) -> str:
+        """What stands between a word and what it announces."""
+        return "\N{NO-BREAK SPACE}: " if self.language == "fr" else ": "
 
     def day(self, moment: datetime) -> str:
         """`za 21/11/2026`."""
@@ -190,9 +233,13 @@ class Translator:
         return number.replace(".", self.decimals)
 
     def size(self, size: int) -> str:
-        """`1,2 MB`, `340 kB`."""
-        return f"{self.number(size / 1_000_000)} MB" if size >= 1_000_000 else f"{max(1, round(size / 1000))} kB"
+        """`1,2 MB`, `340 kB`; in French `1,2 Mo`, `340 ko`."""
+        byte = "o" if self.language == "fr" else "B"
+        return (
+            f"{self.number(size / 1_000_000)} M{byte}" if size >= 1_000_000 else f"{max(1, round(size / 1000))} k{byte}"
+        )
 
     def percent(self, share: float) -> str:
         """Rounded down, so that a promise never looks better than it is."""
-        return f"{self.number(int(share * 1000) / 10)} %"
+        gap = "\N{NO-BREAK SPACE}" if self.language == "fr" else " "
+        return f"{self.number(int(share * 1000) / 10)}{gap}%"

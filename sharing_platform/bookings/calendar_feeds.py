@@ -124,7 +124,7 @@ def event_of(
     start, end = (booking.start, booking.end) if days is None else (days[0], days[1] + timedelta(days=1))
     event.add("dtstart", start)
     event.add("dtend", end)
-    event.add("summary", _summary(booking, for_seeker, names))
+    event.add("summary", _summary(booking, words, for_seeker, names))
     if place:
         event.add("location", " ".join(place.split()))
     event.add("status", status)
@@ -136,9 +136,10 @@ def event_of(
     return event
 
 
-def _summary(booking: Booking, for_seeker: bool, names: Mapping[str, str]) -> str:
+def _summary(booking: Booking, words: Translator, for_seeker: bool, names: Mapping[str, str]) -> str:
     """What is booked, and the other party as far as it is known."""
     if not for_seeker:
-        return f"{booking.title}: {booking.organisation}"
+        return f"{booking.title}{words.colon}{booking.organisation}"
     title = booking.title_for(Party.SEEKER)
-    return title if booking.alias is not None else f"{title}: {names.get(booking.provider, booking.provider)}"
+    provider = names.get(booking.provider, booking.provider)
+    return title if booking.alias is not None else f"{title}{words.colon}{provider}"

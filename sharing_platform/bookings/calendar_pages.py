@@ -168,7 +168,7 @@ def _item_of(t: Translator, booking: Booking, own: bool) -> Item:
         start=t.local(booking.start),
         end=t.local(booking.end),
         kind="kept" if kept else booking.state,
-        title=t("calendar_kept") if kept else f"{t(f'state_{booking.state}')}: {who}",
+        title=t("calendar_kept") if kept else f"{t(f'state_{booking.state}')}{t.colon}{who}",
         machine=booking.machine or "" if own else "",
         offer="",
         url=f"/bookings/{booking.id}",
@@ -177,4 +177,6 @@ def _item_of(t: Translator, booking: Booking, own: bool) -> Item:
 
 def _sureness(t: Translator, span: FreeSpan) -> str:
     lowest, highest = t.percent(span.lowest), t.percent(span.highest)
-    return t("calendar_free", percent=highest if lowest == highest else f"{lowest.removesuffix(' %')} – {highest}")
+    return t(
+        "calendar_free", percent=highest if lowest == highest else f"{lowest.removesuffix('%').rstrip()} – {highest}"
+    )

@@ -143,7 +143,7 @@ class BookingNotifier:
         viewer = seeker.id if seeker is not None and seeker.status == APPROVED else None
         t = Translator(account.language, self.zone)
         lines = [
-            f"{_title_of(session, one.offer)}, {t.period(one.start, one.end)}: {self.url}{one.path}"
+            f"{_title_of(session, one.offer)}, {t.period(one.start, one.end)}{t.colon}{self.url}{one.path}"
             for one in alternatives(session, offer, now, viewer, booking.seeker)
         ]
         return "\n".join(lines) or f"{self.url}/"

@@ -16,6 +16,7 @@ from sharing_platform.certificates.models import AttendanceCertificate
 from sharing_platform.certificates.schemas import AttendanceOut, AttendancesOut, CertificateOut, CertificatesIn
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
+from sharing_platform.i18n import Translator
 from sharing_platform.listings.details import TrainingDetails
 from sharing_platform.listings.models import Listing
 from sharing_platform.listings.records import details_of, givers, listing_of
@@ -51,7 +52,8 @@ def issue(context: PlatformContext, actor: Actor, listing_id: str, wanted: Certi
         session.flush()
         account = session.get(Account, booking.account_id) if booking.account_id else None
         if account is not None:
-            links = "\n".join(f"{one.name}: {context.url}/certificates/{one.number}" for one in made)
+            colon = Translator(account.language, context.zone).colon
+            links = "\n".join(f"{one.name}{colon}{context.url}/certificates/{one.number}" for one in made)
             queue_mail(session, account, "certificates", context.zone, now, (), title=listing.title, links=links)
         log(session, now, actor, "certificates.issued", listing.id)
         shown = _attendances(session, listing)

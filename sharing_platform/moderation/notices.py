@@ -111,7 +111,8 @@ def _title(recipient: Recipient, context: PlatformContext, decision: Decision) -
     """Of what has no title of its own, what it is."""
     if decision.kind in TITLED:
         return decision.title
-    return f"{Translator(recipient.language, context.zone)(f'content_{decision.kind}')}: {decision.title}"
+    t = Translator(recipient.language, context.zone)
+    return f"{t(f'content_{decision.kind}')}{t.colon}{decision.title}"
 
 
 def _reasons(recipient: Recipient, context: PlatformContext, decision: Decision) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def announce(session: Session, sign_up: SignUp, now: datetime) -> int:
     for account in administrators(session):
         t = Translator(account.language, sign_up.zone)
         lines = "\n".join(
-            f"{one.name} ({t(f'org_{one.kind}')}{f', {one.place}' if one.place else ''}): {sign_up.url}/region/organisations/{one.id}"
+            f"{one.name} ({t(f'org_{one.kind}')}{f', {one.place}' if one.place else ''}){t.colon}{sign_up.url}/region/organisations/{one.id}"
             for one in found[:_NAMED]
         )
         link = f"{sign_up.url}/region"

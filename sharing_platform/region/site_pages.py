@@ -46,7 +46,9 @@ def get_site_page(page: Page) -> HTMLResponse:
             present=now,
             coming=versions.coming(session, name, page.now),
             history=versions.history(session, name) if name in BINDING else [],
-            text=rendered(shown.text(page.language), site_service.facts(session, page.context, page.translator)),
+            text=rendered(
+                shown.text(page.language), site_service.facts(session, page.context, page.translator), page.language
+            ),
         )
 
 
@@ -137,7 +139,7 @@ def _edit_page(
             "binding": name in BINDING,
             "facts": facts,
             "history": versions.history(session, name),
-            "preview": {one: rendered(getattr(preview, one), facts) for one in LANGUAGES} if preview else None,
+            "preview": {one: rendered(getattr(preview, one), facts, one) for one in LANGUAGES} if preview else None,
             "gaps": {gap for one in LANGUAGES for gap in gaps(given.get(one, ""))},
         }
     if not problems:

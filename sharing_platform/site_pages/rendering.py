@@ -10,6 +10,8 @@ import nh3
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from sharing_platform.i18n import typeset
+
 _TAGS = {
     "h2",
     "h3",
@@ -42,13 +44,16 @@ def _markdown() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
 
-def rendered(text: str, facts: Mapping[str, object]) -> Markup:
+def rendered(text: str, facts: Mapping[str, object], language: str) -> Markup:
     """`facts`: what stands for `{name}`; other names stay as they are. A heading of the first rank becomes one of the second: the page has a title."""
     known = _FACT.sub(lambda found: str(facts.get(found[1], found[0])), text)
     tokens = _markdown().parse(known)
     for token in tokens:
         if token.tag == "h1":
             token.tag = "h2"
+        for part in token.children or () if language == "fr" else ():
+            if part.type == "text":
+                part.content = typeset(part.content)
     html = _markdown().renderer.render(tokens, _markdown().options, {})
     attributes = {"a": {"href"}, "ol": {"start"}}
     clean = nh3.clean(

@@ -166,7 +166,7 @@ def _notify(session: Session, search: Search, fresh: dict[str, _Found], now: dat
         t = Translator(account.language, zone)
         said = t.period if Wish.model_validate(search.wish).subject == "machine" else t.days
         links = "\n".join(
-            f"{one.title}, {said(one.start, one.end)}: {url}/{subject.replace(':', 's/', 1)}"
+            f"{one.title}, {said(one.start, one.end)}{t.colon}{url}/{subject.replace(':', 's/', 1)}"
             for subject, one in list(fresh.items())[:_TOLD_IN_A_MAIL]
         )
         link = f"{url}/{'searches' if search.kind == SAVED else 'wanted'}/{search.parent_id or search.id}"

@@ -1,10 +1,10 @@
 // Calendars of planned work: how much each plans, and which events do not count as they stand.
 
 import { ask, byId, draw, element } from "./page.js";
-import { language, moment, text, words } from "./words.js";
+import { language, moment, semicolon, text, words } from "./words.js";
 
 const skipped = (one) => [`${one.count}\u00a0× ${one.text}`, one.first ? text("calendar_first", { moment: moment(one.first) }) : "", one.blocks ? words.calendar_blocks : ""]
-  .filter(Boolean).join("; ");
+  .filter(Boolean).join(semicolon);
 
 const problem = (one) => one.problem_text === null ? null : element("p", { class: "problem" },
   `${one.problem_text} ${one.copied_at ? text("calendar_copy", { moment: moment(one.copied_at) }) : words.calendar_no_copy}`);

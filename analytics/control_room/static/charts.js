@@ -1,7 +1,7 @@
 // The pictures, each with the same figures in a table beside it.
 
 import { ask, byId, draw, element } from "./page.js";
-import { clock, dayName, facts, hours, localDay, midnightBefore, moment, percent, words } from "./words.js";
+import { clock, colon, dayName, facts, hours, localDay, midnightBefore, moment, percent, words } from "./words.js";
 
 const MANY = 100;
 const charts = {};
@@ -46,7 +46,7 @@ export async function drawToday(apart) {
   }));
   picture("today", { type: "bar", data: { labels: names, datasets }, options: { ...base(), indexAxis: "y",
     scales: { x: { min: start, max: start + 24 * 3600e3, ticks: { stepSize: 3 * 3600e3, callback: (value) => clock(value) } }, y: { ticks: { autoSkip: false } } },
-    plugins: { legend: { display: false }, tooltip: { callbacks: { label: (one) => `${one.dataset.label}: ${clock(one.raw.x[0])} – ${clock(one.raw.x[1])}` } } } } });
+    plugins: { legend: { display: false }, tooltip: { callbacks: { label: (one) => `${one.dataset.label}${colon}${clock(one.raw.x[0])} – ${clock(one.raw.x[1])}` } } } } });
   table("today", () => names.flatMap((name) => (found.machines[name] || []).map(([from, until, state]) => (
     { key: `${name} ${from}`, cells: [name, words[`state_${state}`], clock(from), clock(until)] }))));
   if (!byId("legend").children.length) byId("legend").replaceChildren(...Object.entries(facts.states).map(([state, colour]) => {

@@ -1,7 +1,7 @@
 // Why hours are on offer or not, and what the promise costs.
 
 import { SignedOut, ask, byId, draw, element } from "./page.js";
-import { instant, moment, number, percent, probability, text, wall, words } from "./words.js";
+import { colon, instant, moment, number, percent, probability, text, wall, words } from "./words.js";
 
 const SHARES = ["share", "rate", "required"], TIMES = ["at", "from", "until", "start", "end"];
 
@@ -33,7 +33,7 @@ export async function explain(event) {
     said.textContent = found.offered ? words.why_yes : unmet ? words.why_no : words.why_not_quite;
     list.replaceChildren(...[...found.conditions].sort((a, b) => (a.met === false ? 0 : 1) - (b.met === false ? 0 : 1)).map((one) =>
       element("li", { class: one.met === null ? "told" : one.met ? "met" : "unmet" },
-        element("span", { class: "hidden" }, one.met === null ? "" : one.met ? `${words.why_met}: ` : `${words.why_unmet}: `), sentence(one.code, one.values))));
+        element("span", { class: "hidden" }, one.met === null ? "" : one.met ? `${words.why_met}${colon}` : `${words.why_unmet}${colon}`), sentence(one.code, one.values))));
   } catch (error) {
     if (!(error instanceof SignedOut)) said.textContent = text("failed", { why: error.message });
   }

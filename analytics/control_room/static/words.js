@@ -5,6 +5,10 @@ export const words = read("words"), facts = read("facts");
 export const language = document.documentElement.lang;
 const locale = { nl: "nl-BE", fr: "fr-BE", en: "en-GB" }[language];
 
+// French punctuation stands apart from its word.
+const apart = language === "fr" ? "\u00a0" : "";
+export const colon = `${apart}: `, semicolon = `${apart}; `;
+
 export function text(key, values = {}) {
   return words[key].replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
 }

@@ -235,7 +235,7 @@ def test_the_openapi_description_is_up_to_date_and_of_version_3_1(tmp_path: Path
         (
             {"lang": "fr"},
             "nl",
-            "mill-1 est réservée de lun 2 mars, 07:00 à lun 2 mars, 09:00, mais la machine n'envoie pas de données.",
+            "La machine mill-1 est réservée du lun 2 mars, 07:00 au lun 2 mars, 09:00, mais elle n’envoie pas de données.",
         ),
         (
             {},

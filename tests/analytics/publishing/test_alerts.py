@@ -53,7 +53,7 @@ def test_a_booking_at_risk_raises_an_alert(
     assert all("lathe-2 is booked from 2026-03-02T13:00" in one.sentence for one in alerts)
     for language, said in (
         ("nl", "lathe-2 is geboekt van ma 2 mrt, 14:00 tot ma 2 mrt, 18:00"),
-        ("fr", "lathe-2 est réservée de lun 2 mars, 14:00"),
+        ("fr", "lathe-2 est réservée du lun 2 mars, 14:00"),
         ("en", "from Mon 2 Mar, 14:00"),
     ):
         translator = Translator(language, "Europe/Brussels")

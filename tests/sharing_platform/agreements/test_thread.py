@@ -58,7 +58,7 @@ def test_one_mail_an_hour_tells_of_all_messages(platform: Platform) -> None:
     with platform.context.sessions() as session:
         mails = session.scalars(select(Mail).where(Mail.subject.contains("essage") | Mail.subject.contains("bericht")))
         told = sorted((one.to, one.subject, (one.created - NOON) // MINUTE) for one in mails)
-    french = "Nouveau message concernant Freesbank DMU 50"
+    french = "Nouveau message : Freesbank DMU 50"
     assert told == [
         *(("an@startup.be", french, minutes) for minutes in (0, 60, 120, 180)),
         ("p@hal.be", "Nieuw bericht over Freesbank DMU 50", 126),

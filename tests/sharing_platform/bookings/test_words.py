@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from icalendar import Calendar
 
+from sharing_platform.i18n import Translator
 from sharing_platform.organisations.permissions import Role
 from tests.sharing_platform.bookings.test_requests import ask, state, step
 from tests.sharing_platform.conftest import NOON, Platform
@@ -108,12 +109,13 @@ def test_calendars_speak_the_language_of_who_made_them_and_name_the_place(
     for subject, who in calls.items():
         answer = who.post("/api/v1/feeds", json={"subject": subject}, headers={"Accept-Language": language})
         feeds[subject] = answer.json()["url"]
+    machine = f"Freesbank DMU 50{Translator(language, 'Europe/Brussels').colon}"
     held = _events(platform, feeds["seeker"])
-    assert [(one["SUMMARY"], "LOCATION" in one) for one in held] == [("Freesbank DMU 50: hal-2", False)] * 2
+    assert [(one["SUMMARY"], "LOCATION" in one) for one in held] == [(f"{machine}hal-2", False)] * 2
     step(platform.hal_2, made["id"], "accepted")
     for subject, other in (("seeker", "hal-2"), ("machine:mill-1", "startup")):
         agreed = _events(platform, feeds[subject])
-        assert [one["SUMMARY"] for one in agreed] == [f"Freesbank DMU 50: {other}"] * 2
+        assert [one["SUMMARY"] for one in agreed] == [f"{machine}{other}"] * 2
         assert [one["LOCATION"] for one in agreed] == ["Dijk 4 3800 Sint-Truiden"] * 2
         assert accepted in str(agreed[0]["DESCRIPTION"])
     listed = planner.get("/organisation").text

@@ -43,14 +43,14 @@ def publish(region: httpx2.Client, name: str = "terms", **more: object) -> httpx
     ],
 )  # fmt: skip
 def test_what_markdown_becomes(text: str, shown: str) -> None:
-    html = str(rendered(text, {"region": "Limburg"}))
+    html = str(rendered(text, {"region": "Limburg"}, "nl"))
     assert shown in html
     assert "<script" not in html
 
 
 @given(st.text(max_size=200))
 def test_nothing_but_text_gets_through(text: str) -> None:
-    html = str(rendered(f"{text}\n\n<img src=x onerror=alert(1)>\n\n{text}", {}))
+    html = str(rendered(f"{text}\n\n<img src=x onerror=alert(1)>\n\n{text}", {}, "nl"))
     tags = {tag.lower() for tag in re.findall(r"<\s*/?\s*([a-zA-Z0-9]+)", html)}
     assert tags <= {
         "h2",
