@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
-from sharing_platform.agreements.pdf import Document
 from sharing_platform.agreements.thread import quote_lines
 from sharing_platform.bookings.amounts import vat_of
 from sharing_platform.bookings.contacts import contact_of
@@ -21,6 +21,9 @@ from sharing_platform.errors import NotFoundError
 from sharing_platform.i18n import Translator
 from sharing_platform.organisations.models import Organisation
 
+if TYPE_CHECKING:
+    from sharing_platform.agreements.pdf import Document
+
 
 def number_of(booking: Booking) -> str:
     """The same for both parties, and for all parts of a request: what bookkeeping and messages call it."""
@@ -29,6 +32,8 @@ def number_of(booking: Booking) -> str:
 
 def agreement_pdf(session: Session, booking: Booking, t: Translator, now: datetime) -> bytes:
     """Raises NotFoundError for what is not agreed."""
+    from sharing_platform.agreements.pdf import Document  # a sixth of the platform's start, for who asks for a document
+
     if booking.state not in AGREED:
         raise NotFoundError
     parts = [part for part in parts_of(session, booking) if part.state in AGREED]

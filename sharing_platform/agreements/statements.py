@@ -14,7 +14,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sharing_platform.agreements.agreement_pdf import number_of
-from sharing_platform.agreements.pdf import Document
 from sharing_platform.bookings.amounts import vat_of
 from sharing_platform.bookings.lifecycle import AGREED, Party, State
 from sharing_platform.bookings.models import Booking
@@ -145,6 +144,8 @@ def _harmless(text: str) -> str:
 
 
 def as_pdf(rows: list[Row], organisation: str, month: date, t: Translator, now: datetime) -> bytes:
+    from sharing_platform.agreements.pdf import Document  # a sixth of the platform's start, for who asks for a document
+
     title = t("statement_of", month=t.month(month))
     document = Document(title, t.language, now, t("document_made", moment=t.moment(now)), landscape=True)
     document.heading(title)

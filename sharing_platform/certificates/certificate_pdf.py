@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sharing_platform.agreements.pdf import Document
 from sharing_platform.certificates.schemas import CertificateOut
 from sharing_platform.i18n import Translator
 
 
 def certificate_pdf(found: CertificateOut, t: Translator, address: str, now: datetime) -> bytes:
     """`address`: of the page on which it can be checked."""
+    from sharing_platform.agreements.pdf import Document  # a sixth of the platform's start, for who asks for a document
+
     foot = t("certificate_check_at", address=address)
     document = Document(f"{t('certificate_of_attendance')} {found.number}", t.language, now, foot)
     document.ln(24)
