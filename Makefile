@@ -35,7 +35,7 @@ test-fast: WORKERS = 2
 test-fast: $(INSTALLED)
 	@$(BIN)/pytest $(PARALLEL) -m "not servers and not long" $(if $(ROOM),tests/$(ROOM)) $(PYTEST)
 
-# The edge agent against OPC UA and Modbus servers of other makers, with those in Go and Java, whose first compilation takes minutes.
+# The edge agent against OPC UA and Modbus servers of other makers, with those in Go, Rust and Java, whose first compilation takes minutes.
 test-peers: $(INSTALLED)
 	@scripts/servers mosquitto nodejs npm gcc libc6-dev libmodbus-dev
 	@scripts/peers --more

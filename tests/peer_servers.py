@@ -55,12 +55,12 @@ class NodePeer(Peer):
 
 
 class CompiledPeer(Peer):
-    """One that `scripts/peers` compiles; those in Go only for `make test-peers`."""
+    """One that `scripts/peers` compiles; those in Go and Rust only for `make test-peers`."""
 
     def __init__(self, name: str, *arguments: str) -> None:
         program = PEERS / "build" / name
         if not program.exists():
-            if name.endswith("_go"):
+            if name.endswith(("_go", "_rust")):
                 pytest.skip(f"{name} is not compiled: `make test-peers` makes this test real.")
             missing(f"{name} is not compiled: `scripts/peers` makes this test real.")
         super().__init__([str(program), *arguments])

@@ -1,6 +1,7 @@
-"""The agent with two more makers' OPC UA servers, from `discover` to a restart with other namespace indexes.
+"""The agent with three more makers' OPC UA servers, from `discover` to a restart with other namespace indexes.
 
 - gopcua: 32 nodes in a Read, no TranslateBrowsePaths, and a CurrentTime that is not published.
+- async-opcua: five nodes in a Read and one item in a subscription.
 - Eclipse Milo: it talks without security at its discovery address alone, and has a new certificate after each start.
 """
 
@@ -45,7 +46,7 @@ class Maker:
     """One maker's server, always on the same port."""
 
     def __init__(self, name: str) -> None:
-        self.secure = name == "opcua_milo"
+        self.name, self.secure = name, name == "opcua_milo"
         self.port = free_port()
         self.endpoint = f"opc.tcp://127.0.0.1:{self.port}{'/milo' if self.secure else ''}"
         self.peer: Peer | None = None
@@ -54,7 +55,7 @@ class Maker:
         self.stop()
         arguments = (str(self.port), str(extra_namespaces))
         self.peer = (
-            JavaPeer("opcua_milo", "OpcuaMilo", *arguments) if self.secure else CompiledPeer("opcua_go", *arguments)
+            JavaPeer("opcua_milo", "OpcuaMilo", *arguments) if self.secure else CompiledPeer(self.name, *arguments)
         )
         return self.peer
 
@@ -63,7 +64,7 @@ class Maker:
             self.peer.stop(kill=True)
 
 
-@pytest.fixture(params=["opcua_go", "opcua_milo"])
+@pytest.fixture(params=["opcua_go", "opcua_milo", "opcua_rust"])
 def maker(request: pytest.FixtureRequest) -> Iterator[Maker]:
     maker = Maker(request.param)
     yield maker
