@@ -83,7 +83,7 @@ def _filter_said(page: PageRequest, session: Session, wish: Wish, name: str) -> 
         "material": ", ".join(wish.materials),
         "certificate": ", ".join(wish.certificates),
         "workpiece": f"{' × '.join(t.plain(side) for side in wish.workpiece_mm or ())} mm",
-        "axes": t("reason_axes", value=wish.axes),
+        "axes": t("reason_axes", value=wish.axes or 0),
         "tolerance": t("reason_tolerance", value=wish.tolerance_mm),
         "load": t("reason_load", value=wish.load_kg),
         "operator": t(f"operator_{wish.operator or 'included'}"),

@@ -116,7 +116,9 @@ def test_a_french_page_breaks_no_line_before_its_punctuation(platform: Platform)
         "/about",
         "/privacy",
     ):
-        page = member.get(path, params={"lang": "fr"}).text
+        answer = member.get(path, headers={"Accept-Language": "fr"})
+        assert (answer.status_code, '<html lang="fr">' in answer.text) == (200, True), path
+        page = answer.text
         shown = re.sub(r"<(script|style|svg)\b.*?</\1>|<[^>]*>", "\n", page, flags=re.DOTALL)
         labels = "\n".join(re.findall(r'aria-label="([^"]*)"', page))
         assert re.findall(r"[^\n]*\w:(?= )[^\n]*|[^\n]* [:;?!](?= |$)[^\n]*", f"{shown}\n{labels}") == [], path
