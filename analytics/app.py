@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from analytics.api import calendars, explanations, machines, publishing, reports, server
 from analytics.api.context import AnalyticsContext
 from analytics.control_room import page as control_room
+from analytics.control_room import passkey_page, sign_in
 from stores import StoreRefusedError, StoreUnavailableError
 
 _log = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ for _router in (
     server.router,
     server.metrics_router,
     control_room.router,
+    sign_in.router,
+    passkey_page.router,
 ):
     _ROUTES.include_router(_router)
 

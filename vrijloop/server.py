@@ -36,12 +36,13 @@ from ingest.gateways import GatewayWatch
 from ingest.health import IngestHealth
 from ingest.quarantine import Quarantine
 from ingest.service import IngestService
+from sign_in.passkeys import relying_party
 from stores import Point, StateStore, StoreRefusedError, StoreUnavailableError
 from stores.configuration import StoreTable, open_points, open_store, read_secret
 from telemetry import Clock, ShiftedClock, SystemClock, UserError, rfc3339
 from vrijloop.http_server import listen_on, serve
 from vrijloop.operations.backup import back_up
-from vrijloop.server_settings import QUARANTINE_FILE, ServerSettings
+from vrijloop.server_settings import QUARANTINE_FILE, ServerSettings, open_provider
 
 _log = logging.getLogger(__name__)
 
@@ -130,6 +131,8 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
         publications.of_machine,
         people=people,
         has_platform=platform is not None,
+        party=relying_party(settings.public_url),
+        provider=open_provider(settings, clock),
     )
     return build_app(context, lifespan)
 

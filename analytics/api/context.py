@@ -11,8 +11,10 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, HTTPException, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from analytics.api.attempts import Attempts
+from analytics.api.identity_provider import FactoryProvider
 from analytics.api.people import SERVER_TOKEN, People, Person
-from analytics.api.sessions import COOKIE, Sessions, is_cross_site
+from analytics.api.sessions import COOKIE, Failures, Sessions, is_cross_site
 from analytics.history.newest_states import NewestStates
 from analytics.i18n import LANGUAGE_COOKIE, choose_language
 from analytics.policy.policy import Policy
@@ -20,6 +22,7 @@ from analytics.policy.policy_file import PolicyProblem
 from analytics.publishing.publications import DatedPromise
 from analytics.publishing.state import PublisherState
 from analytics.service import AnalyticsService
+from sign_in.passkeys import RelyingParty
 from stores import StateStore
 from telemetry import Clock
 
@@ -27,7 +30,8 @@ from telemetry import Clock
 @dataclass
 class AnalyticsContext:
     """`tokens`: bearer token by factory. `status`: returns the status of other parts of the server. `policy_problem`: why the policy file as it is now
-    cannot be used. `has_platform`: whether hours can be offered at all."""
+    cannot be used. `has_platform`: whether hours can be offered at all. `party`: the site to which passkeys belong; None where there can be none.
+    `provider`: where people sign in with the account they have at work."""
 
     store: StateStore
     service: AnalyticsService
@@ -43,7 +47,12 @@ class AnalyticsContext:
     policy_problem: PolicyProblem | None = None
     people: People | None = None
     has_platform: bool = True
+    party: RelyingParty | None = None
+    provider: FactoryProvider | None = None
     streams: int = 0
+    attempts: Attempts = field(default_factory=Attempts)
+    failures: Failures = field(default_factory=lambda: Failures("wrong tokens and passkeys"))
+    provider_failures: Failures = field(default_factory=lambda: Failures("wrong answers of the identity provider"))
     sessions: Sessions = field(default_factory=Sessions)
     newest: NewestStates = field(init=False)
 
@@ -85,9 +94,11 @@ def caller_of_token(context: AnalyticsContext, presented: str) -> Caller | None:
 def caller_of_session(context: AnalyticsContext, request: Request) -> Caller | None:
     """Whoever signed in to the control room with this browser, unless they have been removed since."""
     session = context.sessions.find(request.cookies.get(COOKIE, ""), context.clock.now())
-    if session is None or session.person is None:
-        return Caller(session.factory) if session is not None else None
-    person = context.people.of_id(session.person) if context.people is not None else None
+    if session is None:
+        return None
+    if session.person is None or session.vouched_for:
+        return Caller(session.factory, session.person)
+    person = context.people.of_id(session.person.id) if context.people is not None else None
     return Caller(session.factory, person) if person is not None else None
 
 

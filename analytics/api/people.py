@@ -1,11 +1,13 @@
-"""Persons who sign in to the control room with a token of their own, so that the log says who decided. SQLite; only hashes of tokens are stored.
+"""Persons who sign in to the control room with a token or a passkey of their own, so that the log says who decided. SQLite; only hashes of tokens, and public
+keys, are stored.
 
-The command line writes the file while the server reads it: who is removed is out at once.
+The command line writes the file while the server reads it: who is removed is out at once, with their passkeys.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import secrets
 import sqlite3
@@ -14,20 +16,34 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from telemetry import UserError, rfc3339
 from telemetry.sqlite_file import open_sqlite_file
+
+if TYPE_CHECKING:
+    from sign_in.passkeys import NewPasskey  # the command line needs no more than tokens
+
+_log = logging.getLogger(__name__)
 
 PEOPLE_FILE = "people.sqlite"
 SERVER_TOKEN = "the server's token"  # noqa: S105 - what the log calls who has it
 MAX_NAME = 60
 MAX_PEOPLE = 1000
 """More can be added once others are removed."""
+MAX_PASSKEYS = 20
+"""Of a person."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS person (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, folded TEXT NOT NULL UNIQUE, added TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS passkey (
+    id TEXT PRIMARY KEY, person TEXT NOT NULL, name TEXT NOT NULL, credential TEXT NOT NULL UNIQUE, public_key TEXT NOT NULL,
+    uses INTEGER NOT NULL, added TEXT NOT NULL, last_used TEXT);
+CREATE INDEX IF NOT EXISTS passkey_person ON passkey (person);
+CREATE TRIGGER IF NOT EXISTS passkeys_go_with_their_person AFTER DELETE ON person BEGIN DELETE FROM passkey WHERE person = old.id; END;
 """
+_PASSKEY = "SELECT id, person, name, credential, public_key, uses, added, last_used FROM passkey"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,20 @@ class Person:
     id: str
     name: str
     added: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """`person`: the id of whose it is. `uses`: as its authenticator counts them."""
+
+    id: str
+    person: str
+    name: str
+    credential: str
+    public_key: str
+    uses: int
+    added: datetime
+    last_used: datetime | None
 
 
 class People:
@@ -50,9 +80,10 @@ class People:
 
     def add(self, name: str, now: datetime) -> str:
         """Add a person; returns their token, which is stored nowhere. Raises UserError if the name cannot be used."""
-        name = " ".join(name.split())
-        if not name or len(name) > MAX_NAME or not name.isprintable():
+        found = one_line(name)
+        if found is None:
             raise UserError(f"a name has 1 to {MAX_NAME} characters, on one line.")
+        name = found
         if name.casefold() == SERVER_TOKEN:
             raise UserError(f"{name!r} is what the log calls the server's own token; choose another name.")
         if len(self.all()) >= MAX_PEOPLE:
@@ -83,6 +114,45 @@ class People:
         found = self._people("SELECT id, name, added FROM person WHERE id = ?", person_id)
         return found[0] if found else None
 
+    def add_passkey(self, person_id: str, name: str, made: NewPasskey, now: datetime) -> bool:
+        """Returns False for somebody who has `MAX_PASSKEYS` or has been removed, and for a passkey that is there already."""
+        added = self._select(
+            "INSERT OR IGNORE INTO passkey SELECT ?, id, ?, ?, ?, ?, ?, NULL FROM person WHERE id = ?"
+            " AND (SELECT count(*) FROM passkey WHERE person = ?) < ? RETURNING id",
+            secrets.token_hex(16), name, made.credential, made.public_key, made.uses, rfc3339(now), person_id, person_id, MAX_PASSKEYS,
+        )  # fmt: skip
+        return bool(added)
+
+    def passkeys_of(self, person_id: str) -> list[Passkey]:
+        """The oldest first."""
+        return self._passkeys(f"{_PASSKEY} WHERE person = ? ORDER BY added, id", person_id)
+
+    def passkey(self, credential: str) -> Passkey | None:
+        """The one that an authenticator calls so."""
+        found = self._passkeys(f"{_PASSKEY} WHERE credential = ?", credential)
+        return found[0] if found else None
+
+    def record_use(self, passkey: Passkey, uses: int, now: datetime) -> bool:
+        """Keep how often the passkey has been used. Returns False where it has been used or removed at the same moment. On a full disk the person still gets in: they may
+        have to pull the kill switch."""
+        query = "UPDATE passkey SET uses = ?, last_used = ? WHERE id = ? AND uses = ? RETURNING id"
+        try:
+            return bool(self._select(query, uses, rfc3339(now), passkey.id, passkey.uses))
+        except sqlite3.OperationalError as error:
+            _log.warning("How often a passkey has been used could not be stored: %s.", error)
+            return True
+
+    def rename_passkey(self, person_id: str, passkey_id: str, name: str) -> bool:
+        """Returns False for what is another's."""
+        query = "UPDATE passkey SET name = ? WHERE id = ? AND person = ? RETURNING id"
+        return bool(self._select(query, name, passkey_id, person_id))
+
+    def remove_passkey(self, person_id: str, passkey_id: str) -> str | None:
+        """The name of the passkey; None for what is another's."""
+        query = "DELETE FROM passkey WHERE id = ? AND person = ? RETURNING name"
+        removed = self._select(query, passkey_id, person_id)
+        return removed[0][0] if removed else None
+
     def close(self) -> None:
         with self._lock:
             self._connection.close()
@@ -90,9 +160,30 @@ class People:
     def _people(self, query: str, *parameters: str) -> list[Person]:
         return [Person(row[0], row[1], datetime.fromisoformat(row[2])) for row in self._select(query, *parameters)]
 
-    def _select(self, query: str, *parameters: str) -> list[tuple[str, ...]]:
+    def _passkeys(self, query: str, *parameters: str) -> list[Passkey]:
+        return [
+            Passkey(
+                id=row[0],
+                person=row[1],
+                name=row[2],
+                credential=row[3],
+                public_key=row[4],
+                uses=row[5],
+                added=datetime.fromisoformat(row[6]),
+                last_used=datetime.fromisoformat(row[7]) if row[7] is not None else None,
+            )
+            for row in self._select(query, *parameters)
+        ]
+
+    def _select(self, query: str, *parameters: str | int) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._connection.execute(query, parameters).fetchall()
+
+
+def one_line(name: str) -> str | None:
+    """A name as the log can show it; None if it is too long, empty, or not printable."""
+    name = " ".join(name.split())
+    return name if name and len(name) <= MAX_NAME and name.isprintable() else None
 
 
 def _make_private(path: Path) -> None:

@@ -12,26 +12,34 @@ from datetime import datetime, timedelta
 
 from fastapi import Request
 
+from analytics.api.people import Person
+
 _log = logging.getLogger(__name__)
 
 COOKIE = "vrijloop_control"
 SESSION_LIFETIME = timedelta(hours=12)
+RECENT = timedelta(minutes=10)
+"""So long after signing in, a person can add a passkey: whoever sits down later at a browser that was left open shall not have a key for good."""
 MAX_SESSIONS = 1000
 """At the bound the oldest session ends."""
 MAX_FAILURES_PER_MINUTE = 30
-"""After this many wrong tokens from one address in a minute, the log says so. The right one always signs in, from anywhere: whoever has it may have to
-pull the kill switch."""
+"""After this many wrong tokens or passkeys from one address in a minute, the log says so. The right one always signs in, from anywhere: whoever has it may have to
+pull the kill switch. Of answers of the identity provider, each of which it is asked about, no more are looked at."""
 MAX_ADDRESSES = 1000
-"""Addresses whose wrong tokens are counted. At the bound the one that has been quiet longest is forgotten."""
+"""Addresses whose failures are counted. At the bound the one that has been quiet longest is forgotten."""
+_MINUTE = timedelta(minutes=1)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`person`: the id of the person who signed in; None where it was with the server's token."""
+    """`person`: who signed in; None where it was with the server's token. `vouched_for`: whether an identity provider says who it is, for as long as the session lasts; others
+    are looked up at each request."""
 
     factory: str
-    person: str | None
+    person: Person | None
+    vouched_for: bool
+    began: datetime
     until: datetime
 
 
@@ -41,13 +49,13 @@ class Sessions:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._failures: OrderedDict[str, tuple[datetime, int]] = OrderedDict()
 
-    def start(self, factory: str, person: str | None, now: datetime) -> str:
-        """Start a session. Returns the value of the cookie."""
+    def start(self, factory: str, person: Person | None, now: datetime, vouched_for: timedelta | None = None) -> str:
+        """Start a session. `vouched_for`: how long an identity provider's word is taken. Returns the value of the cookie."""
         secret = secrets.token_urlsafe(32)
+        until = now + (vouched_for if vouched_for is not None else SESSION_LIFETIME)
         with self._lock:
-            self._sessions[_hash(secret)] = Session(factory, person, now + SESSION_LIFETIME)
+            self._sessions[_hash(secret)] = Session(factory, person, vouched_for is not None, now, until)
             while len(self._sessions) > MAX_SESSIONS:
                 self._sessions.popitem(last=False)
         return secret
@@ -62,18 +70,33 @@ class Sessions:
         with self._lock:
             self._sessions.pop(_hash(secret), None)
 
-    def record_failure(self, address: str, now: datetime) -> bool:
-        """Count a sign-in with a wrong token. Returns whether there were too many from this address within a minute."""
+
+class Failures:
+    """Counts sign-ins that failed, by the address they came from. `what`: for the log. Thread-safe."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._lock = threading.Lock()
+        self._counts: OrderedDict[str, tuple[datetime, int]] = OrderedDict()
+
+    def record(self, address: str, now: datetime) -> bool:
+        """Count one. Returns whether there were too many from this address within a minute."""
         with self._lock:
-            began, count = self._failures.pop(address, (now, 0))
-            if now - began >= timedelta(minutes=1):
+            began, count = self._counts.pop(address, (now, 0))
+            if now - began >= _MINUTE:
                 began, count = now, 0
-            self._failures[address] = (began, count + 1)
-            while len(self._failures) > MAX_ADDRESSES:
-                self._failures.popitem(last=False)
+            self._counts[address] = (began, count + 1)
+            while len(self._counts) > MAX_ADDRESSES:
+                self._counts.popitem(last=False)
         if count == MAX_FAILURES_PER_MINUTE:
-            _log.warning("More than %d wrong tokens for the control room from %s within a minute.", count, address)
+            _log.warning("More than %d %s for the control room from %s within a minute.", count, self._what, address)
         return count >= MAX_FAILURES_PER_MINUTE
+
+    def are_too_many(self, address: str, now: datetime) -> bool:
+        """Whether the bound of this minute is reached."""
+        with self._lock:
+            began, count = self._counts.get(address, (now, 0))
+        return now - began < _MINUTE and count >= MAX_FAILURES_PER_MINUTE
 
 
 def is_cross_site(request: Request) -> bool:

@@ -1,4 +1,4 @@
-"""`vrijloop control-room …`: persons who sign in to the control room with a token of their own."""
+"""`vrijloop control-room …`: persons who sign in to the control room with a token or a passkey of their own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from analytics.api.people import People
 
 app = typer.Typer(
-    help="Persons who sign in to the control room with a token of their own, so that the log says who decided.",
+    help="Persons who sign in to the control room with a token or passkeys of their own, so that the log says who decided.",
     no_args_is_help=True,
 )
 
@@ -30,7 +30,7 @@ NameArgument = Annotated[str, typer.Argument(help="The person's name, as the log
 
 @app.command("add")
 def add_person(name: NameArgument, config: ServerConfigOption = SERVER_CONFIG) -> None:
-    """Add a person. Prints their token, which cannot be shown again. The server need not run."""
+    """Add a person. Prints their token, which cannot be shown again; once signed in with it, they can add passkeys. The server need not run."""
     with _people(config) as people:
         token = people.add(name, SystemClock().now())
     print("The token is shown only now; hand it over in a way that nobody else can read:", file=sys.stderr)
@@ -41,19 +41,20 @@ def add_person(name: NameArgument, config: ServerConfigOption = SERVER_CONFIG) -
 def list_people(config: ServerConfigOption = SERVER_CONFIG, as_json: JsonOption = False) -> None:
     """List everybody who has a token of their own."""
     with _people(config) as people:
-        found = people.all()
+        found = [(person, len(people.passkeys_of(person.id))) for person in people.all()]
     if as_json:
-        print(json.dumps([{"name": person.name, "added": rfc3339(person.added)} for person in found], indent=2))
+        listed = [{"name": person.name, "added": rfc3339(person.added), "passkeys": count} for person, count in found]
+        print(json.dumps(listed, indent=2))
         return
-    table = Table("Name", "Added")
-    for person in found:
-        table.add_row(Text(person.name), rfc3339(person.added)[:16].replace("T", " "))
+    table = Table("Name", "Added", "Passkeys")
+    for person, count in found:
+        table.add_row(Text(person.name), rfc3339(person.added)[:16].replace("T", " "), str(count))
     Console().print(table if found else "Nobody has a token of their own.")
 
 
 @app.command("remove")
 def remove_person(name: NameArgument, config: ServerConfigOption = SERVER_CONFIG) -> None:
-    """Remove a person. Their token and open pages no longer work, at once."""
+    """Remove a person. Their token, passkeys and open pages no longer work, at once."""
     with _people(config) as people:
         if not people.remove(name):
             raise UserError(f"there is nobody named {name!r}; `vrijloop control-room list` shows everybody.")

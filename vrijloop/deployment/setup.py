@@ -17,7 +17,9 @@ from vrijloop.deployment.certificates import make_certificates
 from vrijloop.deployment.files import PLATFORM_FILE, secret, write_once
 from vrijloop.deployment.proxy import nginx_conf
 
+_HTTPS = 443
 SIMULATOR = "simulator"
+IDENTITY_PROVIDER_SECRET = "identity-provider"  # noqa: S105 - a file's name
 OWN_UID, MOSQUITTO_UID, INFLUXDB_UID, POSTGRES_UID, GRAFANA_UID, NGINX_UID = 10001, 1883, 1000, 999, 472, 101
 """User ids in the container images, as in docker-compose.yml."""
 
@@ -40,7 +42,7 @@ class Installation:
     mqtt_port: int = 8883
     platform_port: int = 8340
     server_port: int = 8341
-    https_port: int = 443
+    https_port: int = _HTTPS
     grafana: str | None = None
     owner: str = ""
     """E-mail address of the factory's first user; empty for nobody yet."""
@@ -109,6 +111,7 @@ def _secrets(target: Path, plan: Installation, gateways: Sequence[str], compose:
     folder.mkdir(mode=0o700, exist_ok=True)
     token, hook = secret(folder / "platform-token"), secret(folder / "platform-webhook")
     secret(folder / "server-token")
+    write_once(folder / IDENTITY_PROVIDER_SECRET, "", 0o600)  # the provider makes it, if there is one
     write_once(folder / "platform-tokens.json", json.dumps({plan.factory: token}), 0o600)
     target_url = f"http://{plan.server}:{plan.server_port}/api/v1/hooks/bookings"
     write_once(
@@ -148,12 +151,15 @@ def _configurations(plan: Installation, compose: bool) -> dict[str, str]:
         f'[mqtt]\nurl = "mqtts://{plan.broker}:{plan.mqtt_port}"\nusername = "ingest"\n'
         f'password_file = "{here}/secrets/mqtt-ingest"\nca_file = "{here}/certificates/ca.pem"\n'
     )
+    port = "" if compose else _outer_port(plan)  # Docker Compose publishes the proxy's at 443
     server = (
         f'data_dir = "{plan.data if compose else plan.data + "/vrijloop-server"}"\nhost = "{"0.0.0.0" if compose else "127.0.0.1"}"\n'
-        f"port = {plan.server_port}\n"
+        f'port = {plan.server_port}\nurl = "https://control.{plan.name}{port}"\n'
         f'token_file = "{here}/secrets/server-token"\npolicy = "{here}/policy.toml"\ningest = {"false" if compose else "true"}\n\n{mqtt}\n'
         f'{plan.store}\n[platform]\nurl = "http://{plan.platform}:{plan.platform_port}"\ntoken_file = "{here}/secrets/platform-token"\n'
         f'webhook_secret_file = "{here}/secrets/platform-webhook"\n'
+        f"\n# [identity_provider] lets people sign in to the control room with their account at work: docs/server.sample.toml explains it.\n"
+        f"# Its client secret belongs into {here}/secrets/{IDENTITY_PROVIDER_SECRET}.\n"
     )
     policy = f'# What may be offered: docs/policy.sample.toml explains every option. Begin with asking.\nfactory = "{plan.factory}"\napproval = "ask"\n'
     temporary = "/tmp" if compose else f"{plan.data}/vrijloop-proxy"  # noqa: S108 - a memory file system of the container's own
@@ -183,8 +189,7 @@ def _configurations(plan: Installation, compose: bool) -> dict[str, str]:
 
 
 def _platform_environment(plan: Installation) -> str:
-    data = f"{plan.data}/vrijloop-platform"
-    port = "" if plan.https_port == 443 else f":{plan.https_port}"
+    data, port = f"{plan.data}/vrijloop-platform", _outer_port(plan)
     return (
         f"VRIJLOOP_PLATFORM_DATABASE=sqlite:///{data}/platform.sqlite\nVRIJLOOP_PLATFORM_PORT={plan.platform_port}\n"
         f"VRIJLOOP_PLATFORM_URL=https://{plan.name}{port}\n# Until there is a mail server: smtp://user@host:587\nVRIJLOOP_PLATFORM_MAIL={data}/mail\n"
@@ -192,6 +197,11 @@ def _platform_environment(plan: Installation) -> str:
         f"VRIJLOOP_PLATFORM_TOKENS_FILE={plan.folder}/secrets/platform-tokens.json\n"
         f"VRIJLOOP_PLATFORM_WEBHOOKS_FILE={plan.folder}/secrets/platform-webhooks.json\n" + _owners(plan)
     )
+
+
+def _outer_port(plan: Installation) -> str:
+    """As an address ends where it is not the usual one."""
+    return "" if plan.https_port == _HTTPS else f":{plan.https_port}"
 
 
 def _owners(plan: Installation) -> str:

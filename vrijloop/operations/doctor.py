@@ -8,11 +8,9 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx2
@@ -27,26 +25,16 @@ from telemetry import Clock, SystemClock, UserError, load_settings
 from telemetry.broker import BrokerSettings, read_secret_file
 from telemetry.broker_client import build_client, refusal_of
 from vrijloop.operations.calendars import look_at_calendars
+from vrijloop.operations.finding import Finding, Level
+from vrijloop.operations.sign_in_doctor import sign_in
 from vrijloop.server_client import address_of, request
 from vrijloop.server_settings import ServerSettings
-
-Level = Literal["ok", "warning", "wrong"]
 
 _TIMEOUT_S = 5.0
 _EXPIRES_SOON = timedelta(days=30)
 _CLOCK_APART = timedelta(seconds=5)
 _LEAST_FREE = 1_000_000_000
 _LEAST_FREE_SHARE = 0.05
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A result: what was checked, how serious it is, and what to do about it. The field names are keys of `vrijloop doctor --json`."""
-
-    area: str
-    level: Level
-    said: str
-    mend: str = ""
 
 
 def examine(config: Path, clock: Clock) -> Iterator[Finding]:
@@ -64,6 +52,7 @@ def examine(config: Path, clock: Clock) -> Iterator[Finding]:
         return
     yield Finding("configuration", "ok", f"{config} and {settings.policy} are valid; factory {policy.factory}.")
     yield from secrets(settings, policy)
+    yield from sign_in(settings, clock)
     yield from broker(settings.mqtt, clock)
     yield from store(settings.store, settings.data_dir)
     yield from platform(settings, clock)

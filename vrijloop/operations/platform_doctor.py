@@ -14,7 +14,8 @@ from sharing_platform.database import DatabaseError, inspect_database, newest_re
 from sharing_platform.notifications.undelivered import Undelivered, late_mails, late_webhooks
 from sharing_platform.organisations.first_people import factories_without_answer
 from telemetry import Clock
-from vrijloop.operations.doctor import Finding, disk
+from vrijloop.operations.doctor import disk
+from vrijloop.operations.finding import Finding
 
 
 def examine_platform(url: str, clock: Clock) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from analytics.api.context import AnalyticsContext
-from analytics.api.sessions import MAX_ADDRESSES, Sessions
+from analytics.api.sessions import MAX_ADDRESSES, Failures
 from analytics.app import build_app
 from analytics.policy.policy import Policy
 from analytics.publishing.alerts import Alert
@@ -320,17 +320,21 @@ def test_wrong_tokens_close_the_control_room_to_nobody(
     with httpx2.Client(base_url=url, headers=same_site, timeout=20) as http:
         codes = [http.post("/control/sign-in", data={"token": "wrong"}).status_code for _ in range(32)]
         assert codes == [401] * 30 + [429] * 2
-        assert caplog.text.count("wrong tokens for the control room from 127.0.0.1") == 1
+        assert caplog.text.count("wrong tokens and passkeys for the control room from 127.0.0.1") == 1
         assert http.post("/control/sign-in", data={"token": OWN}).status_code == 303
         assert http.put("/api/v1/kill-switch", json={"on": True}).status_code == 200
     assert pulled == [True]
 
 
 def test_wrong_tokens_are_counted_by_where_they_come_from() -> None:
-    sessions = Sessions()
+    failures = Failures("wrong tokens")
     for number in range(5 * MAX_ADDRESSES):
-        assert not sessions.record_failure(f"2001:db8::{number:x}", T0)
-    assert len(sessions._failures) == MAX_ADDRESSES, "memory has a bound"
-    assert [sessions.record_failure("192.0.2.1", T0) for _ in range(31)] == [False] * 30 + [True]
-    assert not sessions.record_failure("192.0.2.2", T0)
-    assert not sessions.record_failure("192.0.2.1", T0 + timedelta(minutes=1))
+        assert not failures.record(f"2001:db8::{number:x}", T0)
+    assert len(failures._counts) == MAX_ADDRESSES, "memory has a bound"
+    assert [failures.record("192.0.2.1", T0) for _ in range(31)] == [False] * 30 + [True]
+    assert not failures.record("192.0.2.2", T0)
+    assert not failures.record("192.0.2.1", T0 + timedelta(minutes=1))
+    assert not failures.are_too_many("192.0.2.2", T0)
+    assert [failures.record("192.0.2.3", T0) for _ in range(30)] == [False] * 30
+    assert failures.are_too_many("192.0.2.3", T0)
+    assert not failures.are_too_many("192.0.2.3", T0 + timedelta(minutes=1))

@@ -148,5 +148,5 @@ def page(room: Room, browser: Browser) -> Iterator[Page]:
 def sign_in(page: Page, token: str = TOKEN) -> None:
     page.goto("/")
     page.get_by_label("Token", exact=True).fill(token)
-    page.get_by_role("button", name="Aanmelden").click()
+    page.get_by_role("button", name="Aanmelden", exact=True).click()
     expect(page.locator("#kill-state")).not_to_be_empty()

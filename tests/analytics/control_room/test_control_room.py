@@ -173,7 +173,7 @@ def test_what_somebody_has_typed_before_the_page_is_drawn_stays(room: Room, page
     )
     page.goto("/")
     page.get_by_label("Token", exact=True).fill(TOKEN)
-    page.get_by_role("button", name="Aanmelden").click()
+    page.get_by_role("button", name="Aanmelden", exact=True).click()
     start = page.locator("#why input[name=start]")
     start.fill("2026-03-04T00:00")
     wait_for(lambda: page.evaluate("held.length") > 0, "the page to ask for its figures")

@@ -45,7 +45,8 @@ def test_a_person_is_removed_by_name(config: Path) -> None:
     for name in ("Eva", "Jan Peeters"):
         invoke("control-room", "add", name, "-c", config)
     assert "can no longer sign in" in invoke("control-room", "remove", "jan peeters", "-c", config)
-    assert [one["name"] for one in json.loads(invoke("control-room", "list", "--json", "-c", config))] == ["Eva"]
+    listed = json.loads(invoke("control-room", "list", "--json", "-c", config))
+    assert [(one["name"], one["passkeys"]) for one in listed] == [("Eva", 0)]
     with pytest.raises(UserError, match="nobody named 'Jan'"):
         invoke("control-room", "remove", "Jan", "-c", config)
     invoke("control-room", "remove", "Eva", "-c", config)

@@ -158,6 +158,7 @@ def test_ports_and_paths_are_those_of_the_code(deployed: Path) -> None:
     assert f"127.0.0.1:{worker.metrics_port}/metrics" in str(SERVICES["ingest-1"]["healthcheck"])
     assert SERVICES["platform"]["environment"]["VRIJLOOP_PLATFORM_PORT"] == str(PlatformOptions("").port)
     assert server.platform is not None
+    assert server.url == "https://control.vrijloop.example"
     assert server.platform.url == f"http://platform:{PlatformOptions('').port}"
     assert (server.ingest, server.store.kind, worker.store.kind) == (False, "influxdb", "influxdb")
     assert server.store == worker.store
