@@ -38,6 +38,7 @@ from sharing_platform.database import Now, open_database
 from sharing_platform.dependencies import ZONE, PlatformContext
 from sharing_platform.error_responses import add_error_handlers, internal_error, refusal
 from sharing_platform.events import Events
+from sharing_platform.geography import place_name
 from sharing_platform.identity_providers import IdentityProvider
 from sharing_platform.listings import api as listings_api
 from sharing_platform.listings import pages as listing_pages
@@ -102,7 +103,7 @@ from sharing_platform.region import export_pages, report_api, report_pages, site
 from sharing_platform.region import pages as region_pages
 from sharing_platform.scheduler import start_background_threads
 from sharing_platform.search.index import mark_index_changed
-from sharing_platform.search.vocabulary import PROCESSES, picture_of, process_name
+from sharing_platform.search.vocabulary import PROCESSES, material_name, picture_of, process_name
 from sharing_platform.styleguide import pages as styleguide_pages
 from sharing_platform.unified_search import api as unified_search_api
 from sharing_platform.unified_search import pages as unified_search_pages
@@ -195,6 +196,7 @@ TEMPLATES.env.globals.update(
     process_name=process_name,
     processes=PROCESSES,
 )
+TEMPLATES.env.filters.update(material_name=material_name, place_name=place_name)
 
 
 def no_webhooks(*_: object) -> str | None:

@@ -33,6 +33,20 @@ def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
     return 2 * _EARTH_KM * math.asin(math.sqrt(min(1.0, half)))
 
 
+_FRENCH_NAMES = {
+    "'s-Gravenvoeren": "Fouron-le-Comte", "Aalst": "Alost", "Antwerpen": "Anvers", "Borgloon": "Looz", "Brugge": "Bruges", "Brussel": "Bruxelles", "Gent": "Gand", "Herk-de-Stad": "Herck-la-Ville",
+    "Kortrijk": "Courtrai", "Leopoldsburg": "Bourg-Léopold", "Leuven": "Louvain", "Luik": "Liège", "Mechelen": "Malines", "Namen": "Namur", "Sint-Truiden": "Saint-Trond", "Tienen": "Tirlemont",
+    "Tongeren": "Tongres", "Tongeren-Borgloon": "Tongres-Looz", "Voeren": "Fourons", "Zoutleeuw": "Léau",
+}  # fmt: skip
+"""Of towns and municipalities that French speakers call otherwise than those who speak Dutch."""
+_DUTCH_NAMES = {french: dutch for dutch, french in _FRENCH_NAMES.items()}
+
+
+def place_name(name: str, language: str) -> str:
+    """A place as the speakers of a language call it; as it is written where that is not known."""
+    return {"fr": _FRENCH_NAMES, "nl": _DUTCH_NAMES}.get(language, {}).get(name, name)
+
+
 def place_named(name: str) -> Place | None:
     """A town of Belgium or a neighbouring country by its name in any language; None if there is none."""
     return _places().get(plain_name(name))

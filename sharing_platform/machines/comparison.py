@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from sharing_platform.geography import place_name
 from sharing_platform.i18n import Translator
 from sharing_platform.machines.choices import price_of
 from sharing_platform.machines.index import IndexEntry
@@ -113,7 +114,7 @@ def _said(
 
 def _factory(entry: IndexEntry, t: Translator) -> str:
     said = entry.factory_name or t("factory_not_said")
-    return f"{said}, {t('around', place=entry.around)}" if entry.around is not None else said
+    return f"{said}, {t('around', place=place_name(entry.around, t.language))}" if entry.around is not None else said
 
 
 def record_text(t: Translator, record: TrackRecord) -> str:

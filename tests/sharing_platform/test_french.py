@@ -51,6 +51,11 @@ def test_nothing_and_one_are_singular_in_french() -> None:
     assert FRENCH("factory_record_text", kept=12, cancelled=1) == "12 réservations honorées, 1 annulée par l’usine"
 
 
+def test_a_reason_for_a_match_goes_by_its_number() -> None:
+    said = [FRENCH.reason("axes", {"value": value}, lambda process, _: process) for value in (1, 5)]
+    assert [one.replace("\N{NO-BREAK SPACE}", " ") for one in said] == ["1 axe", "5 axes"]
+
+
 def test_names_stand_as_french_has_them_before_them() -> None:
     assert FRENCH("around", place="As") == "dans les environs d’As"
     assert FRENCH("audit_account_signed_in", who="An Claes") == "Connexion d’An Claes."
@@ -122,3 +127,21 @@ def test_a_french_page_breaks_no_line_before_its_punctuation(platform: Platform)
         shown = re.sub(r"<(script|style|svg)\b.*?</\1>|<[^>]*>", "\n", page, flags=re.DOTALL)
         labels = "\n".join(re.findall(r'aria-label="([^"]*)"', page))
         assert re.findall(r"[^\n]*\w:(?= )[^\n]*|[^\n]* [:;?!](?= |$)[^\n]*", f"{shown}\n{labels}") == [], path
+
+
+def test_processes_materials_and_towns_are_called_as_their_readers_call_them(platform: Platform) -> None:
+    platform.machine("shear-1", "Plaatschaar 3 m", process="knippen")
+    details = {"materials": ["staal", "inox", "steen"], "place": "Sint-Truiden"}
+    assert platform.hal_2.put("/api/v1/machines/hal-2/shear-1/details", json=details).status_code == 200
+    platform.offer(machine="shear-1")
+    said = {
+        "fr": ("poinçonnage et cisaillage", "<li>acier</li><li>inox</li><li>steen</li>", "Saint-Trond"),
+        "nl": ("knippen", "<li>staal</li><li>inox</li><li>steen</li>", "Sint-Truiden"),
+        "en": ("punching and shearing", "<li>steel</li><li>stainless steel</li><li>steen</li>", "Sint-Truiden"),
+    }
+    for language, (process, materials, place) in said.items():
+        page = platform.anyone.get("/", params={"lang": language}).text
+        assert (f"{process} · " in page, materials in page, f" · {place}" in page) == (True, True, True), language
+        assert ">knippen</option>" not in page, "the filter has it as punching and shearing"
+    found = platform.anyone.get("/", params={"process": "shearing", "lang": "fr"}).text
+    assert "Plaatschaar" in found
