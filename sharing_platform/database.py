@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alembic import command
 from alembic.config import Config
@@ -19,6 +19,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModu
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
+
+if TYPE_CHECKING:
+    import psycopg
 
 _WRITER_WAITS_S = 20
 _TURN = "vrijloop_turn"
@@ -80,12 +83,26 @@ def open_database(url: str) -> sessionmaker[Session]:
 
 def _engine(url: str) -> Engine:
     try:
-        return create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise DatabaseError(
             f'the database cannot be opened: its URL must look like "sqlite:///file.sqlite" or '
             f'"postgresql+psycopg://user@host/name" ({type(error).__name__}).'
         ) from error
+    if engine.dialect.driver == "psycopg":
+        event.listen(engine, "connect", _refuse_other_encodings, insert=True)  # before the dialect asks for the version
+    return engine
+
+
+def _refuse_other_encodings(connection: psycopg.Connection[Any], _: object) -> None:
+    """With SQL_ASCII PostgreSQL hands out bytes, and the driver's dialect ends in an error that nobody understands; LATIN1 has no euro sign."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        name = connection.info.dbname
+        raise DatabaseError(
+            f"the database {name!r} cannot be opened: its encoding is {encoding}, and the platform needs UTF8. Make a new one with "
+            f"`createdb --encoding=UTF8 --template=template0 NAME`; what is in the old one moves with `pg_dump {name} | psql NAME`."
+        )
 
 
 def revision_of(url: str) -> str | None:

@@ -57,11 +57,11 @@ def administering(server: str) -> psycopg.Connection:
     return psycopg.connect(server.replace("+psycopg", "") + "postgres", autocommit=True)
 
 
-def fresh_database(server: str) -> str:
-    """A new, empty database; its URL."""
+def fresh_database(server: str, options: str = "") -> str:
+    """A new, empty database; its URL. `options`: of CREATE DATABASE."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     with administering(server) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} {options}".encode())
     return server + name
 
 

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from sharing_platform.app import PlatformSettings, create_app
-from sharing_platform.database import DatabaseError, migrate
+from sharing_platform.database import DatabaseError, migrate, revision_of
+from tests.postgres import drop_database, fresh_database
 from tests.servers import serving
 from tests.sharing_platform.conftest import NOON, STARTUP, TOKENS, Platform, client
 
@@ -220,6 +221,16 @@ def test_a_database_that_cannot_be_opened_is_said(url: str) -> None:
     with pytest.raises(DatabaseError, match="cannot be opened") as refused:
         create_app(PlatformSettings(url, {}), lambda: NOON)
     assert "s3cret-word" not in str(refused.value)
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_in_another_encoding_is_said(postgres: str, encoding: str) -> None:
+    url = fresh_database(postgres, f"ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+    with pytest.raises(DatabaseError, match=f"its encoding is {encoding}"):
+        create_app(PlatformSettings(url, {}), lambda: NOON)
+    with pytest.raises(DatabaseError, match="createdb --encoding=UTF8"):
+        revision_of(url)
+    drop_database(url)
 
 
 def test_offers_come_in_pages_that_miss_nothing(platform: Platform) -> None:

@@ -49,6 +49,7 @@ def _server(name: str, upstream: str, listen: str, certificates: str) -> str:
     add_header Strict-Transport-Security "max-age=31536000" always;
     location / {{
       proxy_pass http://{upstream};
+      proxy_hide_header Strict-Transport-Security;
       # All of them here: nginx takes none from outside into a block that has one of its own.
       proxy_set_header Host $http_host;
       proxy_set_header X-Forwarded-For $remote_addr;

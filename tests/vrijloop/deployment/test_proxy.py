@@ -68,5 +68,9 @@ def test_a_visitor_cannot_choose_the_address_that_bounds_count(installed: tuple[
         return answer.status_code
 
     with visitor("127.0.0.1") as one, visitor("127.0.0.2") as other:
+        first = one.get("/", headers={"Host": "localhost"}, extensions={"sni_hostname": "localhost"})
+        assert first.headers.get_list("Strict-Transport-Security") == ["max-age=31536000"], (
+            "browsers read the first of two"
+        )
         assert [forgotten(one, number) for number in range(21)] == [202] * 20 + [429]
         assert forgotten(other, 30) == 202, "nginx tells the platform who is who"
