@@ -65,7 +65,7 @@ def run_server(settings: ServerSettings, policy: Policy, as_of: datetime | None 
 
 
 def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Executor) -> FastAPI:
-    tokens = _read_tokens(settings, policy)
+    tokens, provider = _read_tokens(settings, policy), open_provider(settings, clock)
     store = open_store(settings.store, settings.data_dir, clock)
     quarantine = Quarantine(settings.data_dir / QUARANTINE_FILE)
     publications = Publications(settings.data_dir / "publications.sqlite")
@@ -132,7 +132,7 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
         people=people,
         has_platform=platform is not None,
         party=relying_party(settings.public_url),
-        provider=open_provider(settings, clock),
+        provider=provider,
     )
     return build_app(context, lifespan)
 

@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 
 PASSKEY_COOKIE = "vrijloop_passkey"
 _PROVIDER_COOKIE = "vrijloop_provider"
+_PROVIDER = "provider"
 _PATH = "/control"
 _OWN_COMPUTER = "localhost"
 PASSKEYS = "/control/passkeys"
@@ -57,18 +58,20 @@ def show_sign_in(
 
 def party_here(request: Request, party: RelyingParty | None) -> RelyingParty | None:
     """To whom passkeys belong on this page; None at another address than theirs, such as 127.0.0.1 instead of localhost."""
-    there = request.headers.get("host", "").lower()
-    return party if party is not None and there == urlsplit(party.origin).netloc else None
+    return party if party is not None and _host(request) == urlsplit(party.origin).netloc else None
 
 
 def elsewhere(request: Request, party: RelyingParty | None) -> str:
     """Where passkeys work, on one's own computer under a name; empty where that is here, or nowhere that somebody at this address can go."""
     if party is None or party_here(request, party) is not None:
         return ""
-    reachable = party.id != _OWN_COMPUTER or is_own_computer(
-        urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    )
-    return party.origin if reachable else ""
+    name = _host(request).rpartition(":")[0].strip("[]") or _host(request)
+    return party.origin if party.id != _OWN_COMPUTER or is_own_computer(name) else ""
+
+
+def _host(request: Request) -> str:
+    """Name and port at which the browser has opened the page; whatever a stranger writes there."""
+    return request.headers.get("host", "").lower()
 
 
 @router.post("/control/sign-in")
@@ -117,7 +120,7 @@ def get_provider(request: Request, context: Context) -> Response:
     provider, now = context.provider, context.clock.now()
     if provider is None:
         return RedirectResponse("/control", 303)
-    cookie, secret = context.attempts.begin(provider.label, now)
+    cookie, secret = context.attempts.begin(_PROVIDER, now)
     try:
         answer = RedirectResponse(provider.authorization_url(secret), 303)
     except ProviderAwayError:
@@ -136,7 +139,7 @@ def get_back(request: Request, context: Context, state: Given = "", code: Given 
     cookie = request.cookies.get(_PROVIDER_COOKIE, "")
     if provider is None:
         return RedirectResponse("/control", 303)
-    secret = context.attempts.find(provider.label, cookie, ATTEMPT_LIFE, now)
+    secret = context.attempts.find(_PROVIDER, cookie, ATTEMPT_LIFE, now)
     if secret is None or error:
         return _problem("provider_cancelled" if error == "access_denied" else "provider_wrong")
     # Unlike a passkey or a token, this costs the provider a request.

@@ -220,6 +220,7 @@ def test_a_person_has_so_many_and_none_twice(door: Door) -> None:
         ("http://127.0.0.1:{port}", "localhost:{port}", "Naam van de passkey", None), ("http://127.0.0.1:{port}", "127.0.0.1:{port}", "werken op dit adres", "http://localhost:{port}"),
         ("http://127.0.0.1:{port}", "control.hal2.be", "schrijft het in server.toml bij url", None), ("http://control.hal2.be", "control.hal2.be", "schrijft het in server.toml bij url", None),
         ("https://192.0.2.7", "192.0.2.7", "schrijft het in server.toml bij url", None), ("https://control.hal2.be", "control.hal2.be", "Naam van de passkey", None),
+        ("http://127.0.0.1:{port}", "[::1]:{port}", "werken op dit adres", "http://localhost:{port}"), ("http://127.0.0.1:{port}", "[", "schrijft het in server.toml bij url", None),
         ("https://control.hal2.be", "192.0.2.7", "werken op dit adres", "https://control.hal2.be"),
     ],
 )  # fmt: skip
