@@ -11,7 +11,7 @@ PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-fast test-peers lint install clean docs-pictures bench-chain bench-edge bench-edge-size bench-ingest bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills campaign-brokers
+.PHONY: demo test test-fast test-peers lint install clean docs-pictures bench-chain bench-demo bench-edge bench-edge-size bench-ingest bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills campaign-brokers
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -56,6 +56,11 @@ docs-pictures: $(INSTALLED)
 bench-chain: $(INSTALLED)
 	@scripts/servers mosquitto
 	@$(BIN)/python -m benchmarks.chain
+
+# The demo as a newcomer starts it: until it is ready, processor time and memory, as JSON.
+bench-demo: $(INSTALLED)
+	@scripts/servers --optional mosquitto
+	@$(BIN)/python -m benchmarks.demo
 
 # The edge agent under load: CPU, memory, latency, drain of a backlog, as JSON.
 bench-edge: $(INSTALLED)

@@ -82,15 +82,10 @@ def planner(page: Page, look: Look) -> None:
 
 
 def operations_manager(page: Page, look: Look) -> None:
-    """Goes from the demo's page into the control room."""
+    """Goes from the demo's page into the control room: sees machines, what is on offer, and why."""
     page.goto("/demo?lang=nl")
     look(page, "roles")
     page.locator("a[href='/demo/control-room']").click()
-    in_the_control_room(page, look)
-
-
-def in_the_control_room(page: Page, look: Look) -> None:
-    """Sees machines, what is on offer, and why."""
     expect(page.locator("#machines li").first).to_be_visible()
     expect(page.locator("#slots li").first).to_be_visible()
     look(page, "control-room")

@@ -10,12 +10,14 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from simulators.limburg import PLANTS
+from tests.processes import memory_mb
 from tests.servers import free_port, require, shared_file, wait_for
 
 pytestmark = pytest.mark.servers
@@ -23,6 +25,8 @@ ENVIRONMENT = os.environ | {"COLUMNS": "200"}
 METER_DAYS = int(os.environ.get("VRIJLOOP_METER_DAYS", "70"))
 AMQTT_DAYS = int(os.environ.get("VRIJLOOP_AMQTT_DAYS", "4"))
 """How much of the recorded year goes through the demo's own broker."""
+MOST_MB = 2000
+"""Of a newcomer's laptop."""
 
 
 def demo(*arguments: str | int | Path) -> list[str]:
@@ -34,6 +38,12 @@ def page_of(port: int, path: str, follow: bool = False, **query: str) -> httpx2.
         return browser.get(f"http://127.0.0.1:{port}{path}", params=query)
 
 
+def is_ready(process: subprocess.Popen[bytes], log: Path) -> bool:
+    """Or ended. Until it is, its processes take less than two gigabytes."""
+    assert memory_mb(process.pid) < MOST_MB
+    return "Live now" in log.read_text() or process.poll() is not None
+
+
 def run_until_ready(tmp_path: Path, port: int) -> str:
     """Start it, wait until it says it is ready and live, press Ctrl-C; returns what it said."""
     log = tmp_path / "said.txt"
@@ -43,7 +53,7 @@ def run_until_ready(tmp_path: Path, port: int) -> str:
             stdout=sink, stderr=sink, env=ENVIRONMENT, start_new_session=True,
         )  # fmt: skip
     try:
-        wait_for(lambda: "Live now" in log.read_text() or process.poll() is not None, "the demo to be ready", 240)
+        wait_for(partial(is_ready, process, log), "the demo to be ready", 240)
         assert process.poll() is None, log.read_text()
         page = httpx2.get(f"http://127.0.0.1:{port}/", timeout=20)
         assert page.status_code == 200

@@ -209,13 +209,14 @@ class Postbox:
 
 @contextmanager
 def platform_over(database_url: str, **more: Any) -> Iterator[Platform]:
-    """`more`: settings beside the usual ones."""
+    """`more`: settings beside the usual ones, or instead of them."""
     present, mails = [NOON], list[EmailMessage]()
     port = free_port()
-    settings = PlatformSettings(
-        database_url, TOKENS, url=f"http://127.0.0.1:{port}", mailer=Postbox(mails), post=post_signed,
-        private_webhooks=True, scheduler_interval_s=3600, **more,
-    )  # fmt: skip
+    usual: dict[str, Any] = {
+        "tokens": TOKENS, "url": f"http://127.0.0.1:{port}", "mailer": Postbox(mails), "post": post_signed,
+        "private_webhooks": True, "scheduler_interval_s": 3600,
+    }  # fmt: skip
+    settings = PlatformSettings(database_url, **usual | more)
     with patch("sharing_platform.app.open_database", open_kept):
         app = create_app(settings, lambda: present[0])
     with serving(app, port) as url:

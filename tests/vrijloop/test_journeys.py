@@ -1,5 +1,5 @@
-"""Seven of the eight people's ways through the demo's region, in Chromium, on a phone and on a wide screen; the operations manager's is in the tests of the
-control room."""
+"""Seven of the eight people's ways through the demo's region, in Chromium, on a phone and on a wide screen; the operations manager's, which
+needs a factory's server, is in the tests of the control room."""
 
 from __future__ import annotations
 
@@ -9,38 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.journeys import JOURNEYS, WIDTHS
-from tests.sharing_platform.conftest import NOON, Platform
 from tests.vrijloop.demo_platform import demo_platform
-from vrijloop.demo.region import fill_region
-from vrijloop.demo.sign_in_page import add_demo
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("demo_region")]
 
 
 @pytest.fixture(scope="module")
 def demo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("journeys")
-    with demo_platform(folder) as (platform, place):
-        assert platform.app is not None
-        add_demo(platform.app, folder)
-        fill_region(place, NOON)
-        one_more_request(platform)
+    with demo_platform(tmp_path_factory.mktemp("journeys")) as platform:
         yield platform.url
-
-
-def one_more_request(platform: Platform) -> None:
-    """The planner answers one at each width, and whom the founder asks is the search's choice."""
-    seeker = platform.somebody("lien@matrijs.be", "matrijs-bv")
-    found = seeker.get("/api/v1/offers", params={"limit": 1000}).json()["offers"]
-    states = [
-        seeker.post(f"/api/v1/offers/{offer['id']}/booking", json={}).json().get("state")
-        for offer in found
-        if offer["booking"] == "on_request"
-    ]
-    assert "held" in states, (len(found), states)
 
 
 def look(page: Page, name: str) -> None:

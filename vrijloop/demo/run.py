@@ -20,7 +20,7 @@ from vrijloop.demo.children import Child, Children
 from vrijloop.demo.interrupts import InterruptedDemoError, interruptible
 from vrijloop.demo.options import DemoOptions
 from vrijloop.demo.policies import demo_policy
-from vrijloop.demo.region import fill_region
+from vrijloop.demo.progress import Progress, note, progress_in
 from vrijloop.demo.replay import run_replay
 from vrijloop.demo.requests import ask, list_offers
 from vrijloop.demo.services import (
@@ -76,7 +76,7 @@ def _run_factories(options: DemoOptions, console: Console) -> int:
     try:
         with console.status("Starting brokers, sharing platform and servers …"):
             platform = ["vrijloop.demo.platform", str(first.folder), *first.platform_options]
-            start_services(places, platform, options, children, as_of=None)
+            running = start_services(places, platform, options, children, None, lambda: _is_up_to_now(first))
         now = SystemClock().now()
         factories = [
             _start(plant, place, first, children, now, options) for plant, place in zip(PLANTS, places, strict=True)
@@ -88,7 +88,7 @@ def _run_factories(options: DemoOptions, console: Console) -> int:
         _watch_history(factories, children, now, console)
         offers = _wait_for_offers(places, children)
         with console.status("The region's organisations share, look and ask …"):
-            fill_region(first, SystemClock().now())
+            _play_present(first, children, running)
         console.print(
             f"[bold green]Ready[/bold green] after {time.monotonic() - began:.0f} s: "
             f"{len(offers)} free slots on [bold]{first.platform_url}[/bold]"
@@ -105,6 +105,18 @@ def _run_factories(options: DemoOptions, console: Console) -> int:
             time.sleep(POLL_S)
     finally:
         children.stop_all()
+
+
+def _is_up_to_now(first: Workplace) -> bool:
+    """Whether the region's fortnight has been played on the platform, whose clock is the real one from then on."""
+    return progress_in(first.folder) is not Progress.FORTNIGHT
+
+
+def _play_present(first: Workplace, children: Children, platform: Child) -> None:
+    """Let the platform play what waits for the factories' hours."""
+    if progress_in(first.folder) is Progress.WAITS:
+        note(first.folder, Progress.ON_OFFER)
+        children.wait_until(lambda: progress_in(first.folder) is Progress.PLAYED, platform, READY_S)
 
 
 def _prepare(options: DemoOptions, console: Console) -> list[Workplace]:
@@ -219,7 +231,7 @@ def _wait_for_offers(places: Sequence[Workplace], children: Children) -> list[di
         ask(place, "POST", "/api/v1/cycle")
     while True:
         offers = list_offers(places[0])
-        silent = {one.factory for one in places} - {one["factory"] for one in offers}
+        silent = {one.factory for one in places} - {one["factory"] for one in offers if not one["by_hand"]}
         if not silent:
             return offers
         children.check()

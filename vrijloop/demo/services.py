@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -38,9 +38,10 @@ def start_services(
     options: DemoOptions,
     children: Children,
     as_of: datetime | None,
-) -> None:
+    begun: Callable[[], bool] = lambda: True,
+) -> Child:
     """Start brokers, platform and servers, so that each server has subscribed before the first report is published. `platform`: the module
-    that runs the platform, and its options."""
+    that runs the platform, and its options; servers start once it answers and has `begun`. Returns the platform."""
     first = places[0]
     moment = ["--as-of", as_of.isoformat()] if as_of is not None else []
     brokers = [
@@ -54,6 +55,9 @@ def start_services(
         for place in places
     ]
     running = children.start("platform", [sys.executable, "-m", *platform, *moment])
+    for place, broker in zip(places, brokers, strict=True):
+        children.wait_until(lambda place=place: listens(place.ports.broker), broker, READY_S)  # type: ignore[misc]
+    children.wait_until(lambda: answers(f"{first.platform_url}/api/v1/offers") and begun(), running, READY_S)
     servers = [
         children.start(
             f"server{_of(place, first)}",
@@ -61,11 +65,9 @@ def start_services(
         )
         for place in places
     ]
-    for place, broker in zip(places, brokers, strict=True):
-        children.wait_until(lambda place=place: listens(place.ports.broker), broker, READY_S)  # type: ignore[misc]
-    children.wait_until(lambda: answers(f"{first.platform_url}/api/v1/offers"), running, READY_S)
     for place, server in zip(places, servers, strict=True):
         children.wait_until(lambda place=place: answers(f"{place.server_url}/api/v1/status"), server, READY_S)  # type: ignore[misc]
+    return running
 
 
 def start_shop_floor(place: Workplace, first: Workplace, children: Children, job: dict[str, Any]) -> Child:

@@ -15,7 +15,7 @@ from sharing_platform.organisations import accounts
 from sharing_platform.organisations.accounts_api import keep_session
 from sharing_platform.organisations.dependencies import Page
 from sharing_platform.pages import FormData, InstallationNotice, add_templates
-from vrijloop.demo.region import address_of
+from vrijloop.demo.members import address_of
 from vrijloop.demo.requests import NO_AUTHORITIES
 
 _FOLDER = Path(__file__).parent

@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -14,12 +15,13 @@ from playwright.sync_api import expect
 
 from tests import axe
 from tests.analytics.control_room.conftest import NOW, TOKEN, Room, sign_in
-from tests.journeys import WIDTHS, in_the_control_room, wait_for_charts
+from tests.journeys import WIDTHS, operations_manager, wait_for_charts
 from tests.servers import wait_for
 from tests.vrijloop.command_line import invoke
+from tests.vrijloop.demo_platform import empty_platform
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.servers
 
@@ -184,14 +186,23 @@ def test_what_somebody_has_typed_before_the_page_is_drawn_stays(room: Room, page
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_operations_managers_journey(room: Room, page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
-    sign_in(page)
+def test_the_operations_managers_journey(room: Room, browser: Browser, tmp_path: Path, width: int) -> None:
+    """From the demo's page, which signs in here with the token of the factory's server."""
+    (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "server.toml").write_text(f'port = {urlsplit(room.url).port}\ntoken_file = "{tmp_path / "token"}"\n')
 
     def look(page: Page, name: str) -> None:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
 
-    in_the_control_room(page, look)
+    with empty_platform(tmp_path) as platform:
+        context = browser.new_context(base_url=platform.url, viewport={"width": width, "height": 900}, locale="nl-BE")
+        page, heard = context.new_page(), list[str]()
+        page.on("pageerror", lambda error: heard.append(str(error)))
+        page.on("console", lambda one: heard.append(one.text) if one.type == "error" else None)
+        operations_manager(page, look)
+        assert page.url.startswith(f"{room.url}/control")
+        context.close()
+    assert heard == []
 
 
 def test_only_coming_hours_of_a_machine_are_explained(room: Room) -> None:
