@@ -19,6 +19,7 @@ from vrijloop.demo.requests import answers, ask
 from vrijloop.demo.workplace import Ports, Workplace
 
 READY_S = 60.0
+_BEGUN_S = 300.0
 POLL_S = 0.3
 
 
@@ -57,7 +58,8 @@ def start_services(
     running = children.start("platform", [sys.executable, "-m", *platform, *moment])
     for place, broker in zip(places, brokers, strict=True):
         children.wait_until(lambda place=place: listens(place.ports.broker), broker, READY_S)  # type: ignore[misc]
-    children.wait_until(lambda: answers(f"{first.platform_url}/api/v1/offers") and begun(), running, READY_S)
+    children.wait_until(lambda: answers(f"{first.platform_url}/api/v1/offers"), running, READY_S)
+    children.wait_until(begun, running, _BEGUN_S)
     servers = [
         children.start(
             f"server{_of(place, first)}",
