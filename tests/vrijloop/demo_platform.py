@@ -81,9 +81,9 @@ def _played() -> Path:
         jobs = ScheduledJobs(platform.context, platform.app.state.machine_index, EVERY)
         options = PlatformOptions(f"sqlite:///{folder / 'platform.sqlite'}", url=platform.url)
         region = Region(Stage(options, folder / "mail", _PlatformsClock(platform), jobs.tick), NOON, opened)
-        region.play_fortnight()
+        region.play_fortnight(platform.url)
         _offer_hours(platform.url)
-        region.play_present()
+        region.play_present(platform.url)
     return folder
 
 

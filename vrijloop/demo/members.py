@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -58,10 +59,10 @@ def _json_of(answer: httpx2.Response) -> Any:
     return answer.json() if answer.content else None
 
 
-def visitor(url: str, person: str, opened: ExitStack) -> Member:
-    """Somebody who is not signed in yet. `opened` closes the connection."""
+def visitor(url: str, origin: str, person: str, opened: ExitStack) -> Member:
+    """Somebody who is not signed in yet. `origin`: the platform's public address. `opened` closes the connection."""
     # A session's requests say where they come from, as a browser's do.
-    client = httpx2.Client(base_url=url, headers={"Origin": url}, timeout=30, verify=NO_AUTHORITIES)
+    client = httpx2.Client(base_url=url, headers={"Origin": origin}, timeout=30, verify=NO_AUTHORITIES)
     return Member(opened.enter_context(client), address_of(person))
 
 
@@ -75,9 +76,10 @@ def join(member: Member, link: str) -> None:
     member.send("PUT", "/account/terms", version=_TERMS)
 
 
-def register(member: Member, person: str, mail: Path, **particulars: str) -> Any:
+def register(member: Member, person: str, mail: Path, deliver: Callable[[], None], **particulars: str) -> Any:
     """Register oneself and one's organisation, with the link that comes by mail. Returns the organisation."""
     member.send("POST", "/accounts", name=person, email=member.email, terms=_TERMS, **particulars)
+    deliver()
     member.choose_password(_secret_in(mail, member.email))
     return member.send("GET", "/organisation")
 

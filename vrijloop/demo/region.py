@@ -29,8 +29,9 @@ class Region:
         self._steps = _script(now)
         self._cast = Cast(stage, now, opened)
 
-    def play_fortnight(self) -> None:
-        """All that lies before now, which the platform's clock then shows. Raises UnavailableError."""
+    def play_fortnight(self, url: str) -> None:
+        """All that lies before now, which the platform's clock then shows. `url`: where the platform is reached. Raises UnavailableError."""
+        self._cast.meet_at(url)
         stage, now = self._cast.stage, self._cast.now
         steps = [step for step in self._steps if not step.is_last]
         begin = begin_of_script(now)
@@ -46,8 +47,9 @@ class Region:
                 if moment(step.at, now) == present:
                     self._do(step)
 
-    def play_present(self) -> None:
+    def play_present(self, url: str) -> None:
         """What waits for the factories' hours. Raises UnavailableError."""
+        self._cast.meet_at(url)
         for step in self._steps:
             if step.is_last:
                 self._do(step)

@@ -76,7 +76,7 @@ def _run_factories(options: DemoOptions, console: Console) -> int:
     try:
         with console.status("Starting brokers, sharing platform and servers …"):
             platform = ["vrijloop.demo.platform", str(first.folder), *first.platform_options]
-            running = start_services(places, platform, options, children, None, lambda: _is_up_to_now(first))
+            running = start_services(places, platform, options, children, as_of=None)
         now = SystemClock().now()
         factories = [
             _start(plant, place, first, children, now, options) for plant, place in zip(PLANTS, places, strict=True)
@@ -105,11 +105,6 @@ def _run_factories(options: DemoOptions, console: Console) -> int:
             time.sleep(POLL_S)
     finally:
         children.stop_all()
-
-
-def _is_up_to_now(first: Workplace) -> bool:
-    """Whether the region's fortnight has been played on the platform, whose clock is the real one from then on."""
-    return progress_in(first.folder) is not Progress.FORTNIGHT
 
 
 def _play_present(first: Workplace, children: Children, platform: Child) -> None:

@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx2
+
 from simulators.limburg import PLANTS
 from telemetry import UnavailableError
 from vrijloop.demo.members import Member, address_of, join, register, visitor
@@ -46,6 +48,7 @@ class Cast:
     stage: Stage
     now: datetime
     opened: ExitStack
+    url: str = ""
     members: dict[str, Member] = field(default_factory=dict)
     known: dict[str, Any] = field(default_factory=dict)
 
@@ -53,8 +56,14 @@ class Cast:
     def told(self) -> dict[str, Any]:
         return told("region.toml")
 
+    def meet_at(self, url: str) -> None:
+        """Where the platform is reached from now on."""
+        self.url = url
+        for member in self.members.values():
+            member.client.base_url = httpx2.URL(url)
+
     def new(self, person: str) -> Member:
-        member = self.members[person] = visitor(self.stage.options.public_url, person, self.opened)
+        member = self.members[person] = visitor(self.url, self.stage.options.public_url, person, self.opened)
         return member
 
     def factory(self, factory: str) -> dict[str, Any]:
@@ -94,7 +103,9 @@ def _join(cast: Cast, step: Step) -> None:
 def _register(cast: Cast, step: Step) -> Any:
     own = next(one for one in cast.told["organisation"] if one["person"] == step.who)
     particulars = {name: own[name] for name in ("kind", "place", "address")} | cast.number_of(own["name"])
-    return register(cast.new(step.who), step.who, cast.stage.mail, organisation=own["name"], **particulars)
+    return register(
+        cast.new(step.who), step.who, cast.stage.mail, cast.stage.catch_up, organisation=own["name"], **particulars
+    )
 
 
 def _approve(cast: Cast, step: Step) -> None:
