@@ -71,8 +71,9 @@ def explain(
     if fitted is not None:
         if machine in fitted.promise.raised:
             conditions.append(Condition("habits", None))
-        tally = fitted.promise.per_machine.get(machine, fitted.promise.total)
-        conditions.append(Condition("record", None, {"checked": tally.checked, "broken": tally.broken}))
+        tally = fitted.promise.per_machine.get(machine)
+        if tally is not None:
+            conditions.append(Condition("record", None, {"checked": tally.checked, "broken": tally.broken}))
     return conditions
 
 

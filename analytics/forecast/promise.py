@@ -115,13 +115,12 @@ class Trials:
 
 @dataclass(frozen=True)
 class Promise:
-    """The thresholds of each length, ascending, and the record of the maximal windows that they would have given. `raised`: the thresholds of
-    machines whose habits have changed, which are never lower."""
+    """The thresholds of each length, ascending, and the record of the maximal windows that they would have given, of each machine that was
+    tried. `raised`: the thresholds of machines whose habits have changed, which are never lower."""
 
     thresholds: np.ndarray
     calibration: tuple[float, float] = (0.0, 1.0)
     days: int = 0
-    total: Tally = field(default_factory=Tally)
     per_machine: Mapping[str, Tally] = field(default_factory=dict)
     raised: Mapping[str, np.ndarray] = field(default_factory=dict)
 
@@ -183,7 +182,6 @@ def promise(
             thresholds,
             calibration,
             days,
-            _tally(kept),
             {name: _tally(kept[machine == place]) for place, name in enumerate(names)},
             raised,
         )
@@ -191,10 +189,12 @@ def promise(
 
 
 def _days(trials: Trials, row: np.ndarray) -> int:
-    """How many forecasts of the past these rows are of: borrowed ones count as the days that they weigh."""
+    """How many forecasts of the past these rows are of: a machine and an origin are one, however many days ahead were forecast from it.
+    Borrowed ones count as the days that they weigh."""
     rows = np.unique(row)
-    own = int(trials.own(rows).sum())
-    return own + round(trials.borrowed_days * (len(rows) - own) / max(1, trials.borrowed))
+    own = rows[trials.own(rows)]
+    forecasts = len(set(zip(trials.machine[own].tolist(), trials.age_days[own].tolist(), strict=True)))
+    return forecasts + round(trials.borrowed_days * (len(rows) - len(own)) / max(1, trials.borrowed))
 
 
 def _tally(kept: np.ndarray) -> Tally:

@@ -16,11 +16,11 @@ import pandas as pd
 
 from analytics.executors import Executor, InlineExecutor, map_in_order
 from analytics.forecast.bookable import Rules, maximal_windows
-from analytics.forecast.changed_habits import changed_machines
+from analytics.forecast.changed_habits import changed_machines, changed_unseen
 from analytics.forecast.counting import CountedWeekdays
 from analytics.forecast.outlook import Outlook, outlook
 from analytics.forecast.prior import Prior, shipped
-from analytics.forecast.promise import Promise, Trials, promise
+from analytics.forecast.promise import NEVER, Promise, Trials, promise
 from analytics.forecast.tally import Tally
 from analytics.forecast.window_model import WindowModel
 from analytics.forecast.window_shares import Origin
@@ -127,6 +127,8 @@ def fit(
     kept = promise(trials, teachers.names, [policy.for_machine(machine) for machine in teachers.names], rate)
     if kept is None:
         return None
+    withheld = changed_unseen(trials, teachers.names, grids, origin, policy)
+    kept = replace(kept, raised={**kept.raised, **{name: np.full(len(kept.thresholds), NEVER) for name in withheld}})
     lasting = replace(trials, said=trials.said.astype(np.float32, copy=False))
     return Fitted(forecast, kept, rate, snapshot.now, (lasting, tuple(teachers.names)))
 
@@ -175,7 +177,7 @@ def _proposed(fitted: Fitted, snapshot: Snapshot, policy: Policy, booked: BusyHo
         own = policies[number]
         of_machine = np.flatnonzero(windows.row == number)
         of_machine = _largest_share(of_machine, windows.begin, windows.end, said, own.largest_share, usable[number])
-        tally = fitted.promise.per_machine.get(name, fitted.promise.total)
+        tally = fitted.promise.per_machine.get(name, Tally())
         for window in of_machine.tolist():
             start, end = (moment(midnight + int(edge[window])) for edge in (windows.begin, windows.end))
             # The hour that is skipped in spring makes windows shorter, and what begins or ends in it the same.

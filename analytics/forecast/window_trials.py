@@ -318,7 +318,8 @@ def _with_prior(trials: Trials, prior: Prior, own_days: int, teachers: Teachers,
         usable[row, max(0, horizon - midnight) :] = False
     weight = np.where((ahead > _ALL_TRIED) & (prior.ahead[chosen] > 1), ahead - 2.0, 1.0)
     days = WEIGHT_DAYS * left(own_days)
-    weight *= days / len(chosen)
+    # A day of the factory's own stands for all days of the horizon, and so does a borrowed one.
+    weight *= days * ahead / weight.sum()
     return Trials(
         np.concatenate([trials.machine, machine]),
         np.concatenate([trials.age_days, np.zeros(len(chosen))]),

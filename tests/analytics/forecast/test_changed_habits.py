@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.forecast import changed_habits
+from analytics.forecast import changed_habits, window_trials
 from analytics.forecast.backtest import Plan, run_backtest
-from analytics.forecast.changed_habits import changed_machines
+from analytics.forecast.changed_habits import changed_machines, changed_unseen
+from analytics.forecast.explanation import explain
 from analytics.forecast.promise import NEVER, Trials, lowest_thresholds, promise
+from analytics.forecast.spare_capacity import COUNTING, fit, propose
 from analytics.forecast.window_shares import LENGTHS, STARTS_PER_DAY
-from analytics.history.quarter_grid import FREE, NOT_FREE
+from analytics.history.quarter_grid import FREE, NOT_FREE, QUARTERS_PER_DAY, QuarterGrid
+from analytics.history.snapshot import Snapshot
 from analytics.policy.policy import MachinePolicy, Policy
 from tests.analytics.forecast.test_forecast import RUN, START, factory
 
@@ -100,3 +104,75 @@ def test_an_added_shift_breaks_fewer_promises(monkeypatch: pytest.MonkeyPatch) -
     noticed = broken()
     monkeypatch.setattr(changed_habits, "LIMIT", np.inf)
     assert noticed < broken()
+
+
+def evenings(seed: int, worked_since: int | None, days: int = 120) -> np.ndarray:
+    """One shift on weekdays, now and then an evening; worked every evening since so many days."""
+    chance = np.random.default_rng(seed)
+    values = np.full((days, QUARTERS_PER_DAY), FREE, dtype=np.int8)
+    for day in (day for day in range(days) if day % 7 < 5):
+        late = chance.random() < 0.1 or (worked_since is not None and days - day <= worked_since)
+        values[day, 24 : 88 if late else 56] = NOT_FREE
+    return values.ravel()
+
+
+def grids(worked_since: dict[int, int | None], days: int = 120, own_from: int = 0) -> dict[str, QuarterGrid]:
+    monday = date(2026, 1, 5)
+    return {
+        f"m{number}": QuarterGrid(evenings(number, since, days), monday, "UTC", own_from * QUARTERS_PER_DAY)
+        for number, since in worked_since.items()
+    }
+
+
+UNSEEN = Policy(zone="UTC", holidays="", notice=timedelta(0), minimum_slot=timedelta(hours=2))
+STEADY: dict[int, int | None] = dict.fromkeys(range(5))
+NOW = datetime(2026, 1, 5, tzinfo=UTC) + timedelta(days=120)
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        pytest.param({}, set(), id="steady"),
+        pytest.param({"worked_since": STEADY | {3: 7, 4: 12}}, {"m3", "m4"}, id="two machines work in the evening"),
+        pytest.param({"worked_since": STEADY | {3: 1}}, set(), id="one late evening"),
+        pytest.param({"worked_since": STEADY | {3: 60}}, set(), id="since two months: the forecast has followed"),
+        pytest.param({"worked_since": {3: 7}, "days": 45}, set(), id="too young to tell"),
+        pytest.param({"worked_since": {3: 7}, "own_from": 100}, set(), id="before it were another machine's habits"),
+    ],
+)
+def test_a_machine_that_is_never_tried_is_noticed_too(more: dict[str, Any], found: set[str]) -> None:
+    known = grids(**({"worked_since": STEADY} | more))
+    origin = len(known["m3"].values)
+    nothing = replace(trials({}, machines=1), machine=np.full(DAYS, 0), age_days=np.full(DAYS, 50.0))
+    assert changed_unseen(nothing, ["m0"], known, origin, UNSEEN) == found
+
+
+def test_a_machine_that_is_tried_often_is_judged_by_its_trials() -> None:
+    known = grids(STEADY | {3: 9})
+    tried = trials({}, machines=2)
+    assert changed_unseen(tried, ["m0", "m3"], known, len(known["m3"].values), UNSEEN) == frozenset()
+
+
+def test_nothing_is_offered_of_a_machine_whose_habits_have_changed_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window_trials, "MAX_TRIALS", 92)
+    known = grids(STEADY | {3: 9})
+    snapshot = Snapshot(NOW, known, dict.fromkeys(known, NOW), dict.fromkeys(known, True))
+    fitted = fit(snapshot, UNSEEN, 0.2, name=COUNTING)
+    assert fitted is not None
+    assert set(fitted.promise.raised) == {"m3"}
+    assert {slot.machine for slot in propose(fitted, snapshot, UNSEEN, {}).slots} == set(known) - {"m3"}
+
+
+def test_a_machine_that_was_never_tried_has_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not that of the machines that were."""
+    monkeypatch.setattr(window_trials, "MAX_MACHINES", 2)
+    known = grids(STEADY)
+    snapshot = Snapshot(NOW, known, dict.fromkeys(known, NOW), dict.fromkeys(known, True))
+    fitted = fit(snapshot, UNSEEN, 0.2, name=COUNTING)
+    assert fitted is not None
+    checked = {slot.machine: slot.checked for slot in propose(fitted, snapshot, UNSEEN, {}).slots}
+    assert {name for name in known if checked[name]} == set(fitted.promise.per_machine)
+    assert len(fitted.promise.per_machine) == 2
+    machine = next(name for name in known if not checked[name])
+    conditions = explain(machine, NOW, NOW + timedelta(hours=2), snapshot, fitted, (), UNSEEN, ())
+    assert "record" not in {condition.code for condition in conditions}

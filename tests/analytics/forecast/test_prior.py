@@ -68,11 +68,13 @@ def test_it_fades_as_the_factory_s_own_record_grows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "machines", "own_days"), [(14, 1, 7), (28, 1, 21), (14, 4, 28), (100, 1, None), (50, 4, None)]
+    ("days", "machines", "horizon", "own_days"),
+    [(14, 1, 3, 7), (14, 1, 1, 7), (14, 1, 7, 7), (28, 1, 3, 21), (14, 4, 3, 28), (100, 1, 3, None), (50, 4, 3, None)],
 )
-def test_it_counts_as_days_that_become_fewer(days: int, machines: int, own_days: int | None) -> None:
+def test_it_counts_as_days_that_become_fewer(days: int, machines: int, horizon: int, own_days: int | None) -> None:
+    policy = POLICY.model_copy(update={"horizon": timedelta(days=horizon)})
     known = teachers(days, machines)
-    _, trials = learnt(known, days * QUARTERS_PER_DAY, POLICY, NEED, InlineExecutor(), (0,), prior=shipped())
+    _, trials = learnt(known, days * QUARTERS_PER_DAY, policy, NEED, InlineExecutor(), (0,), prior=shipped())
     if own_days is None:
         assert trials.borrowed == 0
         return
@@ -81,6 +83,10 @@ def test_it_counts_as_days_that_become_fewer(days: int, machines: int, own_days:
     assert trials.borrowed_days == pytest.approx(WEIGHT_DAYS * left(own_days))
     own = np.unique(np.column_stack([trials.machine, trials.age_days])[~borrowed], axis=0)
     assert len(own) == own_days
+    # However far ahead is looked: each of their days, and each of the factory's own, stands for the whole horizon.
+    assert trials.weight[borrowed].sum() / trials.borrowed_days == pytest.approx(
+        trials.weight[~borrowed].sum() / own_days
+    )
 
 
 def test_borrowed_days_keep_the_factory_s_hours() -> None:

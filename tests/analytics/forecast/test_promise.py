@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,7 +34,8 @@ def trials(days: int, broken_days: int = 0, said: float = 0.9) -> Trials:
     forecast = np.full((days, STARTS_PER_DAY, len(LENGTHS)), said)
     usable = np.zeros((days, SPAN), dtype=bool)
     usable[:, :96] = True
-    return Trials(np.zeros(days, dtype=int), np.zeros(days), np.ones(days), forecast, values, usable)
+    age_days = np.linspace(0, 0.001, days)  # one after another, and none has faded
+    return Trials(np.zeros(days, dtype=int), age_days, np.ones(days), forecast, values, usable)
 
 
 @settings(max_examples=100)
@@ -69,6 +72,17 @@ def test_days_that_were_not_seen_count_a_little() -> None:
     assert (lowest_thresholds(trials(0), 0.3) == NEVER).all()
 
 
+def test_days_ahead_of_one_morning_are_one_forecast_of_the_past() -> None:
+    """A record is no longer for looking further ahead: nothing is promised any earlier, or said to be any surer."""
+    made = trials(3 * (MIN_DAYS - 1))
+    week_ahead = replace(made, age_days=np.repeat(np.arange(MIN_DAYS - 1), 3).astype(float))
+    assert (lowest_thresholds(week_ahead, 0.3) == NEVER).all()
+    known = replace(trials(60), age_days=np.repeat(np.arange(20), 3).astype(float))
+    kept = promise(known, ["m"], [MachinePolicy(required_probability=0.5)], 0.1)
+    assert kept is not None
+    assert kept.days == 20
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1000))
 def test_thresholds_never_fall_with_the_length(seed: int) -> None:
@@ -84,8 +98,7 @@ def test_record_and_probability_speak_of_the_same_windows() -> None:
     kept = promise(trials(60, 3), ["m"], [MachinePolicy(required_probability=0.5)], 0.1)
     assert kept is not None
     assert kept.days == 60
-    assert kept.total.broken / kept.total.checked == pytest.approx(0.05)
-    assert kept.per_machine == {"m": kept.total}
+    assert kept.per_machine["m"].broken / kept.per_machine["m"].checked == pytest.approx(0.05)
     assert kept.probabilities(np.array([0.9]))[0] == pytest.approx(0.94, abs=0.02)
     assert promise(trials(60, 30), ["m"], [MachinePolicy()], 0.1) is None
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from analytics.forecast.counting import CountedWeekdays
 from analytics.forecast.promise import Promise
 from analytics.forecast.spare_capacity import Fitted, propose
-from analytics.forecast.tally import Tally
 from analytics.forecast.window_shares import LENGTHS
 from analytics.history.quarter_grid import FREE, NOT_FREE, UNKNOWN, QuarterGrid
 from analytics.history.snapshot import Snapshot
@@ -27,9 +26,7 @@ LOCAL = ZoneInfo(ZONE)
 # Four weeks and a morning: the horizon includes the DST change on 29 March.
 NOW = datetime(2026, 3, 26, 9, 7, tzinfo=LOCAL)
 SKIPPED = [datetime(2026, 3, 29, 3, minute, tzinfo=LOCAL) for minute in (0, 15, 30, 45)]
-FITTED = Fitted(
-    CountedWeekdays(), Promise(np.full(len(LENGTHS), 0.5), days=200, total=Tally(100, 2)), rate=0.05, now=NOW
-)
+FITTED = Fitted(CountedWeekdays(), Promise(np.full(len(LENGTHS), 0.5), days=200), rate=0.05, now=NOW)
 
 policies = st.builds(
     lambda offered, blackout, shortest, more, notice, before, after, share, step: Policy(
