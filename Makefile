@@ -39,7 +39,7 @@ test-fast: $(INSTALLED)
 test-peers: $(INSTALLED)
 	@scripts/servers mosquitto nodejs npm gcc libc6-dev libmodbus-dev
 	@scripts/peers --more
-	@$(BIN)/pytest $(PARALLEL) tests/edge_agent/test_modbus_peer.py tests/edge_agent/test_opcua_peer.py tests/edge_agent/test_opcua_more_peers.py tests/edge_agent/test_sparkplug_node.py $(PYTEST)
+	@$(BIN)/pytest $(PARALLEL) tests/edge_agent/test_modbus_peer.py tests/edge_agent/test_opcua_peer.py tests/edge_agent/test_opcua_more_peers.py tests/edge_agent/test_sparkplug_node.py tests/edge_agent/test_sparkplug_input.py $(PYTEST)
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check --quiet .

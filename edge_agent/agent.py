@@ -7,18 +7,21 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from edge_agent.clock_watch import watch_clock
-from edge_agent.configuration import AgentSettings, ModbusDevice, OpcUaServer, SparkplugTable
+from edge_agent.configuration import AgentSettings, ModbusDevice, OpcUaServer
 from edge_agent.outbox import Outbox
 from edge_agent.outbox_file import Bounds
 from edge_agent.publisher import Publisher
 from edge_agent.report_writer import ReportWriter
+from edge_agent.sources.contact import Contact
 from edge_agent.sources.modbus import ModbusSource
 from edge_agent.sources.modbus_line import ModbusLines
 from edge_agent.sources.opcua import OPENING, OpcUaSource
 from edge_agent.sources.opcua_security import Pki
+from edge_agent.sources.source_time import SourceClock
+from edge_agent.sparkplug_settings import SparkplugInput, SparkplugTable
 from telemetry import Clock
 
 if TYPE_CHECKING:
@@ -30,8 +33,27 @@ OUTBOX_FILE, PKI_FOLDER = "outbox.sqlite", "pki"
 _DRAIN_ON_STOP_S = 5.0
 _CANCEL_AGAIN_S = 1.0
 
-Device = OpcUaServer | ModbusDevice
-Source = OpcUaSource | ModbusSource
+Device = OpcUaServer | ModbusDevice | SparkplugInput
+
+
+class Source(Protocol):
+    """Reads the machines of one device. A machine answers while none of its contacts is lost."""
+
+    @property
+    def contacts(self) -> Sequence[Contact]: ...
+
+    @property
+    def clocks(self) -> Sequence[tuple[str, SourceClock]]:
+        """The clocks that its time stamps are from, each with whose it is."""
+        ...
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        ...
+
+    def confirm(self) -> None:
+        """Confirm the machines as far as they are known by now, as somebody asks for their status."""
+        ...
 
 
 @dataclass
@@ -74,7 +96,7 @@ class Agent:
     async def reached(self) -> None:
         """Return when every device has been tried once, whether it answered or not."""
         await self._started.wait()
-        await asyncio.gather(*(source.contact.first.wait() for source in self.sources))
+        await asyncio.gather(*(contact.first.wait() for source in self.sources for contact in source.contacts))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set. Then the sources are stopped, their observations committed, and the outbox sent for up to 5 s."""
@@ -136,7 +158,10 @@ class Agent:
             table.mqtt or self.settings.mqtt,
             (self.settings.agent.factory, self.settings.agent.gateway),
             lambda: devices_of(
-                self.writer.views(), [source.contact for source in self.sources], self.settings.with_power, began
+                self.writer.views(),
+                [contact for source in self.sources for contact in source.contacts],
+                self.settings.with_power,
+                began,
             ),
             self.outbox.depth,
             self.writer.listen(),
@@ -144,12 +169,19 @@ class Agent:
         )
 
     def _start(self, device: Device) -> None:
-        source: Source
-        if isinstance(device, OpcUaServer):
-            source = OpcUaSource(device, self._pki, self.writer, self._clock, self._opening)
-        else:
-            source = ModbusSource(device, self._lines.for_device(device), self.writer, self._clock)
+        source = self._source_of(device)
         self._running[device] = _Running(source, asyncio.create_task(_run_forever(source)))
+
+    def _source_of(self, device: Device) -> Source:
+        if isinstance(device, OpcUaServer):
+            return OpcUaSource(device, self._pki, self.writer, self._clock, self._opening)
+        if isinstance(device, ModbusDevice):
+            return ModbusSource(device, self._lines.for_device(device), self.writer, self._clock)
+        # Imported here: protobuf takes some megabytes, which no other agent needs.
+        from edge_agent.sources.sparkplug import SparkplugSource
+
+        names = (self.settings.agent.factory, self.settings.agent.gateway)
+        return SparkplugSource(device, self.settings.broker_of(device), names, self.writer, self._clock)
 
     async def _end(self, devices: Sequence[Device]) -> None:
         ending = [self._running.pop(device) for device in devices]
@@ -168,5 +200,6 @@ async def _run_forever(source: Source) -> None:
             await source.run()
         except Exception:  # noqa: BLE001 - an error in one source must not stop the others
             _log.exception("A source stopped after an unexpected error; it is restarted in 5 s.")
-            source.contact.mark_lost("error in the agent")
+            for contact in source.contacts:
+                contact.mark_lost("error in the agent")
             await asyncio.sleep(5.0)

@@ -14,6 +14,7 @@ from edge_agent.sources.modbus_line import ModbusLine, ModbusLines
 from edge_agent.sources.opcua_security import Pki
 from edge_agent.sources.opcua_session import OpcUaSession
 from edge_agent.sources.source_time import describe_clock
+from edge_agent.sparkplug_settings import SparkplugInput
 from telemetry import Clock, MachineState, UserError, status_topic
 from telemetry.topics import stored_topic
 
@@ -38,6 +39,7 @@ async def check_machines(settings: AgentSettings, clock: Clock) -> list[CheckRes
     groups = await asyncio.gather(
         *(_check_server(server, Pki(settings.agent.data_dir / "pki"), clock) for server in settings.opcua),
         *(_check_device(device, lines.for_device(device), clock) for device in settings.modbus),
+        *(_check_nodes(table, settings, clock) for table in settings.sparkplug_input),
     )
     return [result for group in groups for result in group]
 
@@ -125,6 +127,26 @@ async def _check_device(device: ModbusDevice, line: ModbusLine, clock: Clock) ->
     finally:
         await line.leave()
     return [CheckResult(device.id, device.address, seen, problem)]
+
+
+async def _check_nodes(table: SparkplugInput, settings: AgentSettings, clock: Clock) -> list[CheckResult]:
+    # Imported here: protobuf takes some megabytes, which no other agent needs.
+    from edge_agent.sparkplug_check import check_input, problem_of
+
+    broker = settings.broker_of(table)
+    client_id = f"vrijloop-sparkplug-host-{settings.agent.factory}-{settings.agent.gateway}-check"
+    found = await check_input(table, broker, client_id, clock)
+    results = []
+    for machine in table.machine:
+        names = [machine.group, machine.node, *([machine.device] if machine.device is not None else [])]
+        address = f"{broker.address} {'/'.join(names)}"
+        if isinstance(found, str):
+            results.append(CheckResult(machine.id, address, None, f"MQTT broker {broker.address}: {found}"))
+            continue
+        node = found[machine.group, machine.node]
+        problem = problem_of(machine, node, asked=table.rebirth)
+        results.append(CheckResult(machine.id, address, node.seen.get(machine.id), problem, describe_clock(node.clock)))
+    return results
 
 
 def _problem_of(device: ModbusDevice, seen: Observation, reader: ModbusReader) -> str | None:

@@ -26,8 +26,9 @@ from telemetry.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from edge_agent.check import CheckResult
-    from edge_agent.configuration import AgentSettings, AgentTable, ModbusDevice, OpcUaServer
+    from edge_agent.configuration import AgentSettings, AgentTable, ModbusDevice
     from edge_agent.sources.opcua_security import Pki
+    from telemetry.broker import BrokerSettings
 
 app = typer.Typer(help="The edge agent that reads machines and publishes their states.", no_args_is_help=True)
 
@@ -107,19 +108,35 @@ def list_templates(
 
 @app.command()
 def discover(
-    target: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT, or a Modbus host, HOST or HOST:PORT.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="opc.tcp://HOST:PORT, a Modbus host, HOST or HOST:PORT, or an MQTT broker with Sparkplug B, mqtt://HOST:PORT."
+        ),
+    ],
     units: Annotated[str, typer.Option(help="Modbus units to try, for example 1-247 or 1,2,255.")] = "1-16",
     timeout: Annotated[str, typer.Option(help="Time-out for each Modbus unit.")] = "500ms",
     security_policy: Annotated[str | None, typer.Option(help="OPC UA: for example Basic256Sha256.")] = None,
     security_mode: Annotated[str | None, typer.Option(help="OPC UA: Sign or SignAndEncrypt.")] = None,
-    username: Annotated[str | None, typer.Option(help="OPC UA: who logs in.")] = None,
-    password_file: Annotated[str | None, typer.Option(help="OPC UA: the file with the password.")] = None,
+    username: Annotated[str | None, typer.Option(help="OPC UA, MQTT: who logs in.")] = None,
+    password_file: Annotated[str | None, typer.Option(help="OPC UA, MQTT: the file with the password.")] = None,
     user_certificate: Annotated[str | None, typer.Option(help="OPC UA: log in by this certificate.")] = None,
     user_key: Annotated[str | None, typer.Option(help="OPC UA: the key of that certificate.")] = None,
+    ca_file: Annotated[
+        str | None, typer.Option(help="MQTT: the authority that signed the broker's certificate.")
+    ] = None,
+    protocol: Annotated[str | None, typer.Option(help="MQTT: 5 or 3.1.1.")] = None,
+    group: Annotated[str | None, typer.Option(help="Sparkplug: this group alone.")] = None,
+    listen: Annotated[str, typer.Option("--for", help="Sparkplug: how long to listen; Ctrl-C ends it sooner.")] = "30s",
+    rebirth: Annotated[
+        bool,
+        typer.Option(help="Sparkplug: ask nodes for their births; otherwise only those that come by themselves show."),
+    ] = True,
     config: ConfigOption = Path("agent.toml"),
 ) -> None:
     """Search an address for machines and print a configuration for them."""
     from edge_agent import discover as finding
+    from edge_agent import discover_options as finding_options
 
     if finding.is_opcua(target):
         options = {
@@ -130,48 +147,46 @@ def discover(
             "user_certificate": user_certificate,
             "user_key": user_key,
         }
-        server = _opcua_server(target, {name: value for name, value in options.items() if value is not None})
+        server = finding_options.opcua_server(
+            target, {name: value for name, value in options.items() if value is not None}
+        )
         # The agent's own certificate, and whom it trusts, matter with security alone: before that there may be no file.
         pki = _pki(_identity(config).data_dir if security_policy else Path())
         print(asyncio.run(finding.discover_opcua(server, pki, SystemClock().now())), end="")
         return
+    if target.startswith(("mqtt://", "mqtts://")):
+        login = {"username": username, "password_file": password_file, "ca_file": ca_file, "protocol": protocol}
+        broker = finding_options.mqtt_broker(
+            {"url": target} | {name: value for name, value in login.items() if value is not None}
+        )
+        _discover_sparkplug(broker, group, _duration(listen, "--for"), rebirth)
+        return
     host, _, port = target.partition(":")
-    numbers, patience = _units(units), _duration(timeout, "--timeout").total_seconds()
+    numbers, patience = finding_options.modbus_units(units), _duration(timeout, "--timeout").total_seconds()
     console = Console(stderr=True)
     with console.status("Trying units …") as progress:
         discovery = finding.discover_modbus(
-            host, _port(port), numbers, patience, lambda unit: progress.update(f"Trying unit {unit} of {numbers[-1]} …")
+            host,
+            finding_options.modbus_port(port),
+            numbers,
+            patience,
+            lambda unit: progress.update(f"Trying unit {unit} of {numbers[-1]} …"),
         )
         text = asyncio.run(discovery)
     print(text, end="")
 
 
-def _opcua_server(endpoint: str, options: dict[str, str]) -> OpcUaServer:
-    from pydantic import ValidationError
+def _discover_sparkplug(settings: BrokerSettings, group: str | None, listen: timedelta, rebirth: bool) -> None:
+    from edge_agent.sparkplug_discover import discover_sparkplug
 
-    from edge_agent.configuration import OpcUaServer
+    async def listened() -> str:
+        with Console(stderr=True).status("Listening …") as progress:
+            return await discover_sparkplug(
+                settings, group, listen.total_seconds(), SystemClock().now, rebirth=rebirth, stop=_stop_on_signals(),
+                on_heard=lambda heard: progress.update(f"Listening … {len(heard.nodes)} edge nodes heard"),
+            )  # fmt: skip
 
-    table: dict[str, object] = {"endpoint": endpoint, "machine": [{"id": "any", "browse_name": "any"}]}
-    try:
-        return OpcUaServer.model_validate(table | options)
-    except ValidationError as error:
-        raise UserError("\n".join(f"{part['msg'].removeprefix('Value error, ')}." for part in error.errors())) from None
-
-
-def _port(text: str) -> int:
-    if text and not (text.isdigit() and 0 < int(text) < 65536):
-        raise UserError(f"{text!r} is not a port.")
-    return int(text) if text else 502
-
-
-def _units(text: str) -> list[int]:
-    numbers: set[int] = set()
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        if not first.isdigit() or not (last or first).isdigit() or int(last or first) > 255:
-            raise UserError(f"--units {text!r} is not valid; write 1-16 or 1,2,11 (units are 0 to 255).")
-        numbers |= set(range(int(first), int(last or first) + 1))
-    return sorted(numbers)
+    print(asyncio.run(listened()), end="")
 
 
 @certificates.command("create")
@@ -230,6 +245,13 @@ def status(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = Fals
         waits = ", waiting for the primary host" if sparkplug["waits_for_host"] else ""
         connected = "connected" if sparkplug["connected"] else "not connected"
         console.print(f"Sparkplug, broker {sparkplug['address']}: {connected}{waits}.")
+    for read in answer["sparkplug_input"]:
+        connected = "connected" if read["connected"] else "not connected"
+        there = sum(node["is_born"] for node in read["nodes"])
+        console.print(f"Sparkplug input, broker {read['address']}: {connected}; {there} of {len(read['nodes'])} nodes.")
+        for node in read["nodes"]:
+            for what, count in node["counted"].items():
+                console.print(f"  {node['node']}: {what.replace('_', ' ')}: {count}", highlight=False)
     if not broker["confirmed"]:
         console.print(
             "[red]No server tells that it has stored the reports; they are kept here. Is the server running?[/red]"

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
 from edge_agent.device_templates import DeviceTemplate, Lamp, get_template
 from edge_agent.node_names import parse_node_name
 from edge_agent.power_state import PowerThresholds
+from edge_agent.settings_table import SettingsTable
 from edge_agent.sources.source_time import TOLERANCE
+from edge_agent.sparkplug_settings import SparkplugInput, SparkplugTable
 from telemetry import Duration, MachineState, Name, OperationMode, UserError
 from telemetry.broker import BrokerSettings, read_secret_file
 
@@ -34,15 +36,7 @@ def _opcua_endpoint(url: str) -> str:
     return url
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    def __hash__(self) -> int:
-        # Nested tables hold dicts, which cannot be hashed; their JSON text can, and is the same for equal tables.
-        return hash(self.model_dump_json())
-
-
-class AgentTable(_Table):
+class AgentTable(SettingsTable):
     """The `[agent]` table: the agent's identity, its outbox and its metrics."""
 
     factory: Name
@@ -73,7 +67,7 @@ def _node(text: str) -> str:
 NodeText = Annotated[str, AfterValidator(_node)]
 
 
-class OpcUaTag(_Table):
+class OpcUaTag(SettingsTable):
     """A node and the states and modes that its values stand for. For a value in neither table the next tag decides."""
 
     node: NodeText
@@ -81,7 +75,7 @@ class OpcUaTag(_Table):
     modes: dict[str, OperationMode] = Field(default_factory=dict)
 
 
-class OpcUaMachine(_Table):
+class OpcUaMachine(SettingsTable):
     """One machine of an OPC UA server, found by `browse_name` or `node`, or read from its tags."""
 
     id: Name
@@ -104,7 +98,7 @@ class OpcUaMachine(_Table):
         return self
 
 
-class OpcUaServer(_Table):
+class OpcUaServer(SettingsTable):
     """One OPC UA server with its machines."""
 
     endpoint: Annotated[str, AfterValidator(_opcua_endpoint)]
@@ -141,7 +135,7 @@ class OpcUaServer(_Table):
         return os.environ[PASSWORD_VARIABLE]
 
 
-class ModbusDevice(_Table):
+class ModbusDevice(SettingsTable):
     """One machine behind a Modbus device: over TCP, RTU over TCP (a serial server), or a serial line."""
 
     id: Name
@@ -227,41 +221,13 @@ class ModbusDevice(_Table):
         return f"{self.line} unit {self.unit}"
 
 
-def _sparkplug_id(name: str) -> str:
-    if not name or len(name) > 200 or any(sign in "/+#" or not sign.isprintable() for sign in name):
-        raise ValueError("write 1 to 200 signs, without `/`, `+` and `#`")
-    return name
-
-
-SparkplugId = Annotated[str, AfterValidator(_sparkplug_id)]
-
-
-class SparkplugTable(_Table):
-    """The `[sparkplug]` table. Without it nothing is published in Sparkplug B. `group`: the factory's name if None; `node`: the gateway's."""
-
-    group: SparkplugId | None = None
-    node: SparkplugId | None = None
-    host: SparkplugId | None = None
-    mqtt: BrokerSettings | None = None
-
-    @model_validator(mode="after")
-    def _can_be_told_apart(self) -> Self:
-        if self.group == "STATE":
-            raise ValueError("`group` must not be STATE: hosts publish under that name")
-        if self.mqtt is not None and self.mqtt.username is not None and self.mqtt.password_file is None:
-            raise ValueError(
-                "a `username` under [sparkplug.mqtt] needs a `password_file`: the password in the environment is for [mqtt]"
-            )
-        return self
-
-
 class AgentIdentity(BaseModel):
     """The `[agent]` table alone, for commands that come before there are machines in the file."""
 
     agent: AgentTable
 
 
-class AgentSettings(_Table):
+class AgentSettings(SettingsTable):
     """The whole file."""
 
     agent: AgentTable
@@ -269,6 +235,7 @@ class AgentSettings(_Table):
     sparkplug: SparkplugTable | None = None
     opcua: tuple[OpcUaServer, ...] = ()
     modbus: tuple[ModbusDevice, ...] = ()
+    sparkplug_input: tuple[SparkplugInput, ...] = ()
 
     @model_validator(mode="after")
     def _machines_named_once(self) -> Self:
@@ -277,7 +244,9 @@ class AgentSettings(_Table):
         if twice:
             raise ValueError(f"machine ids must differ; given more than once: {', '.join(twice)}")
         if not counts:
-            raise ValueError("no machine is configured: add an [[opcua]] server or a [[modbus]] device")
+            raise ValueError(
+                "no machine is configured: add an [[opcua]] server, a [[modbus]] device, or a broker as [[sparkplug_input]]"
+            )
         return self
 
     @model_validator(mode="after")
@@ -292,18 +261,44 @@ class AgentSettings(_Table):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _brokers_read_once(self) -> Self:
+        addresses = [self.broker_of(table).address for table in self.sparkplug_input]
+        if len(addresses) > len(set(addresses)):
+            raise ValueError("put all machines of a broker below one [[sparkplug_input]]")
+        if (own := self.sparkplug) is None:
+            return self
+        names = (own.group or self.agent.factory, own.node or self.agent.gateway)
+        written = (own.mqtt or self.mqtt).address
+        for table, address in zip(self.sparkplug_input, addresses, strict=True):
+            if address == written and names in table.nodes:
+                raise ValueError(
+                    f"node {'/'.join(names)} under [[sparkplug_input]] is this agent itself, by [sparkplug]"
+                )
+        return self
+
+    def broker_of(self, table: SparkplugInput) -> BrokerSettings:
+        """The broker that the table's edge nodes publish on."""
+        return table.mqtt or self.mqtt
+
     @property
-    def devices(self) -> Sequence[OpcUaServer | ModbusDevice]:
-        """The servers and devices, each of which has its own task."""
-        return [*self.opcua, *self.modbus]
+    def devices(self) -> Sequence[OpcUaServer | ModbusDevice | SparkplugInput]:
+        """The servers, devices and brokers, each of which has its own task."""
+        return [*self.opcua, *self.modbus, *self.sparkplug_input]
 
     @property
     def machines(self) -> list[str]:
-        return [machine.id for server in self.opcua for machine in server.machine] + [
-            device.id for device in self.modbus
-        ]
+        return (
+            [machine.id for table in self.opcua for machine in table.machine]
+            + [device.id for device in self.modbus]
+            + [machine.id for table in self.sparkplug_input for machine in table.machine]
+        )
 
     @property
     def with_power(self) -> frozenset[str]:
         """The machines whose power may leave the factory."""
-        return frozenset(device.id for device in self.modbus if device.report_power)
+        read = [machine for table in self.sparkplug_input for machine in table.machine]
+        return frozenset(
+            [device.id for device in self.modbus if device.report_power]
+            + [machine.id for machine in read if machine.report_power]
+        )

@@ -60,9 +60,17 @@ class ReportWriter:
         at = to_milliseconds(seen.at)
         since = to_milliseconds(seen.since) if seen.since is not None else None
         reports = self._trackers[machine].observe(replace(seen, at=at, since=since))
-        if not reports:
-            return
-        self._pending.extend((machine, interval) for interval in reports)
+        if reports:
+            self._report(machine, reports)
+
+    def fill(self, machine: str, intervals: Sequence[StateInterval]) -> None:
+        """Report intervals that lie before the present one, which is reported again after them: the newest report is always the present state."""
+        current = self._trackers[machine].current
+        if intervals and current is not None:
+            self._report(machine, [*intervals, current])
+
+    def _report(self, machine: str, intervals: Iterable[StateInterval]) -> None:
+        self._pending.extend((machine, interval) for interval in intervals)
         self._idle.clear()
         self._wake.set()
         if len(self._pending) >= MAX_PENDING:

@@ -14,11 +14,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 from edge_agent.backoff import Backoff
-from edge_agent.configuration import SparkplugTable
 from edge_agent.mqtt_client import MqttClient, MqttError, Will
 from edge_agent.report_writer import MachineView
 from edge_agent.sources.contact import Contact
 from edge_agent.sparkplug_session import Device, Outgoing, PrimaryHost, SparkplugSession, command_of
+from edge_agent.sparkplug_settings import SparkplugTable
 from telemetry import Clock, UserError
 from telemetry.broker import BrokerSettings
 from telemetry.sparkplug import next_number, state_topic, topic
@@ -233,9 +233,10 @@ def devices_of(
     views: Iterable[MachineView], contacts: Iterable[Contact], with_power: Collection[str], began: datetime
 ) -> list[Device]:
     """The machines that answer. `began`: when this run did; what an earlier one has reported is not the present state."""
-    answering = {
-        machine for contact in contacts if contact.first.is_set() and not contact.lost for machine in contact.machines
-    }
+    known, silent = set[str](), set[str]()
+    for contact in contacts:
+        (known if contact.first.is_set() and not contact.lost else silent).update(contact.machines)
+    answering = known - silent
     return [
         Device(
             view.machine,

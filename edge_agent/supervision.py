@@ -16,8 +16,8 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from edge_agent.agent import Agent
 from edge_agent.configuration import AgentSettings
+from edge_agent.sources.contact import Contact
 from edge_agent.sources.modbus import ModbusSource
-from edge_agent.sources.opcua import OpcUaSource
 from edge_agent.sources.source_time import describe_clock
 from telemetry import Clock, UserError, load_settings, rfc3339
 
@@ -97,10 +97,12 @@ def _socket_address(data_dir: Path) -> Iterator[str]:
 def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
     """Status of the machines (state, last contact), their clocks, the outbox and the broker, as JSON values."""
     for source in agent.sources:
-        if isinstance(source, OpcUaSource):
-            source.confirm()
+        source.confirm()
     now = clock.now()
-    contact = {machine: source.contact for source in agent.sources for machine in source.contact.machines}
+    contact: dict[str, Contact] = {}
+    for one in (contact for source in agent.sources for contact in source.contacts):
+        # Of several, one that is lost says why the machine does not answer.
+        contact |= {machine: one for machine in one.machines if machine not in contact or not contact[machine].lost}
     values = {source.device.id: source.reader.values for source in agent.sources if isinstance(source, ModbusSource)}
     machines = []
     for view in agent.writer.views():
@@ -122,13 +124,14 @@ def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
     outbox = agent.outbox
     clocks = [
         {
-            "address": source.server.endpoint,
-            "seconds_ahead": source.server_clock.offset.total_seconds(),
-            "judgement": source.server_clock.judgement.value,
-            "problem": describe_clock(source.server_clock),
+            "address": whose,
+            "seconds_ahead": source_clock.offset.total_seconds(),
+            "judgement": source_clock.judgement.value,
+            "problem": describe_clock(source_clock),
         }
         for source in agent.sources
-        if isinstance(source, OpcUaSource) and source.server_clock.offset is not None
+        for whose, source_clock in source.clocks
+        if source_clock.offset is not None
     ]
     return {
         "factory": agent.settings.agent.factory,
@@ -149,6 +152,7 @@ def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
             "confirmed": agent.publisher.confirmed,
         },
         "sparkplug": _sparkplug_status(agent),
+        "sparkplug_input": _sparkplug_inputs(agent),
     }
 
 
@@ -164,6 +168,32 @@ def _sparkplug_status(agent: Agent) -> dict[str, Any] | None:
     }
 
 
+def _sparkplug_inputs(agent: Agent) -> list[dict[str, Any]]:
+    """The brokers whose edge nodes are read, and how each node does."""
+    if not agent.settings.sparkplug_input:
+        return []
+    # Imported here: protobuf takes some megabytes, which no other agent needs.
+    from edge_agent.sources.sparkplug import SparkplugSource
+
+    return [
+        {
+            "address": source.settings.address,
+            "connected": source.connected,
+            "nodes": [
+                {
+                    "node": "/".join(node.name),
+                    "is_born": node.follower.alive,
+                    "problem": node.contact.why,
+                    "counted": dict(node.counted),
+                }
+                for node in source.nodes.values()
+            ],
+        }
+        for source in agent.sources
+        if isinstance(source, SparkplugSource)
+    ]
+
+
 def metrics_of(agent: Agent, clock: Clock) -> bytes:
     """The status in the Prometheus text format."""
     status = status_of(agent, clock)
@@ -177,8 +207,7 @@ def metrics_of(agent: Agent, clock: Clock) -> bytes:
 
     put("broker_connected", "1 while the broker is connected", status["broker"]["connected"])
     put("server_confirms", "0 while no server tells that it stores the reports", status["broker"]["confirmed"])
-    if status["sparkplug"] is not None:
-        put("sparkplug_connected", "1 while the broker for Sparkplug is connected", status["sparkplug"]["connected"])
+    _put_sparkplug(put, status)
     for name, value in status["outbox"].items():
         put(f"outbox_{name}", f"Outbox: {name.replace('_', ' ')}", value)
     for machine in status["machines"]:
@@ -200,6 +229,19 @@ def metrics_of(agent: Agent, clock: Clock) -> bytes:
         ahead = row["seconds_ahead"]
         put("source_clock_seconds_ahead", "How far the source's clock is ahead", ahead, source=row["address"])
     return generate_latest(registry)
+
+
+def _put_sparkplug(put: Callable[..., None], status: dict[str, Any]) -> None:
+    if status["sparkplug"] is not None:
+        put("sparkplug_connected", "1 while the broker for Sparkplug is connected", status["sparkplug"]["connected"])
+    for broker in status["sparkplug_input"]:
+        text = "1 while the broker whose edge nodes are read is connected"
+        put("sparkplug_input_connected", text, broker["connected"], address=broker["address"])
+        for node in broker["nodes"]:
+            put("sparkplug_node_born", "1 while the edge node is there", node["is_born"], node=node["node"])
+            for what, count in node["counted"].items():
+                text = "Messages of an edge node that were not as they should be"
+                put("sparkplug_node_counted", text, count, node=node["node"], what=what)
 
 
 def notify(message: str) -> None:

@@ -40,7 +40,7 @@ class DataType(IntEnum):
 
 
 class Quality(IntEnum):
-    """The values of the property `Quality`."""
+    """The values of the property `Quality`. A metric without it is good."""
 
     BAD = 0
     GOOD = 192
@@ -60,14 +60,20 @@ _FIELD_OF_TYPE = {
 _BITS = {DataType.INT8: 32, DataType.INT16: 32, DataType.INT32: 32, DataType.INT64: 64}
 """Signed numbers travel as the unsigned number of the same bits (two's complement)."""
 
-_TYPES, _QUALITIES = frozenset(map(int, DataType)), frozenset(map(int, Quality))
+_TYPES = frozenset(map(int, DataType))
+_GOOD_QUALITIES = range(192, 256)
+"""As in OPC: 192 is good, and there are other kinds of good, although Sparkplug knows none of them."""
+
+_KINDS_OF_NODES = frozenset({"NBIRTH", "NDATA", "NDEATH", "NCMD"})
+_KINDS_OF_DEVICES = frozenset({"DBIRTH", "DDATA", "DDEATH", "DCMD"})
 
 Value = bool | int | float | str
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """`value` None: there is none. `at_ms`: milliseconds since 1970, UTC. `datatype` may be absent outside of births, and then holds what the birth said."""
+    """`name` may be empty where there is an `alias`. `value` None: there is none. `at_ms`: milliseconds since 1970, UTC. `datatype` may be absent
+    outside of births, and then holds what the birth said. `is_historical`: it tells what was, not what is."""
 
     name: str
     value: Value | None
@@ -75,6 +81,7 @@ class Metric:
     datatype: DataType | None = None
     quality: Quality | None = None
     alias: int | None = None
+    is_historical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,28 @@ def next_number(number: int) -> int:
 def topic(group: str, kind: str, node: str, device: str | None = None) -> str:
     """`kind`: NBIRTH, DDATA, …"""
     return "/".join([NAMESPACE, group, kind, node, *([device] if device is not None else [])])
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Whom a message is about. `device` None: the edge node itself."""
+
+    group: str
+    node: str
+    device: str | None = None
+
+    def __str__(self) -> str:
+        return "/".join([self.group, self.node, *([self.device] if self.device is not None else [])])
+
+
+def parse_topic(name: str) -> tuple[str, Address]:
+    """The kind of message and whom it is about. Raises ValueError."""
+    match name.split("/"):
+        case [space, group, kind, node] if space == NAMESPACE and kind in _KINDS_OF_NODES:
+            return kind, Address(group, node)
+        case [space, group, kind, node, device] if space == NAMESPACE and kind in _KINDS_OF_DEVICES:
+            return kind, Address(group, node, device)
+    raise ValueError(f"{name!r} is not a topic of an edge node or device")
 
 
 def state_topic(host: str) -> str:
@@ -155,8 +184,9 @@ def encode(payload: Payload) -> bytes:
         if metric.datatype is None:
             raise ValueError(f"metric {metric.name!r} has no data type")
         added = message.metrics.add(
-            name=metric.name, alias=metric.alias, timestamp=metric.at_ms, datatype=metric.datatype
-        )
+            name=metric.name, alias=metric.alias, timestamp=metric.at_ms, datatype=metric.datatype,
+            is_historical=metric.is_historical or None,
+        )  # fmt: skip
         if metric.value is None:
             added.is_null = True
         else:
@@ -167,10 +197,10 @@ def encode(payload: Payload) -> bytes:
     return bytes(message.SerializeToString())
 
 
-def decode(data: bytes) -> Payload:
-    """Raises ValueError."""
-    if len(data) > MAX_PAYLOAD_BYTES:
-        raise ValueError(f"the payload has {len(data)} bytes; the limit is {MAX_PAYLOAD_BYTES}")
+def decode(data: bytes, limit: int = MAX_PAYLOAD_BYTES) -> Payload:
+    """Raises ValueError, also for more than `limit` bytes."""
+    if len(data) > limit:
+        raise ValueError(f"the payload has {len(data)} bytes; the limit is {limit}")
     message = _Payload()
     try:
         message.ParseFromString(data)
@@ -186,11 +216,12 @@ def _metric(message: Any) -> Metric:
     field = message.WhichOneof("value")
     value = None if field is None or message.is_null else getattr(message, field)
     alias, at_ms = _given(message, "alias"), _given(message, "timestamp")
-    return Metric(message.name, _signed(value, datatype), at_ms, datatype, _quality(message.properties), alias)
+    quality, historical = _quality(message.properties), message.is_historical
+    return Metric(message.name, signed(value, datatype), at_ms, datatype, quality, alias, historical)
 
 
-def _signed(value: Value | None, datatype: DataType | None) -> Value | None:
-    """A number as its type means it; other values as they are."""
+def signed(value: Value | None, datatype: DataType | None) -> Value | None:
+    """A number as its type means it; other values as they are. Needed for a metric whose type its birth alone has said."""
     bits = _BITS.get(datatype) if datatype is not None else None
     if bits is None or not isinstance(value, int) or isinstance(value, bool):
         return value
@@ -204,8 +235,11 @@ def _unsigned(value: Value, datatype: DataType) -> Value:
 
 def _quality(properties: Any) -> Quality | None:
     for key, value in zip(properties.keys, properties.values, strict=False):
-        if key == _QUALITY and value.int_value in _QUALITIES:
-            return Quality(value.int_value)
+        if key == _QUALITY and (field := value.WhichOneof("value")) in ("int_value", "long_value"):
+            code = getattr(value, field)
+            if code in _GOOD_QUALITIES:
+                return Quality.GOOD
+            return Quality.STALE if code == Quality.STALE else Quality.BAD
     return None
 
 

@@ -20,6 +20,7 @@ from edge_agent.register_plan import Block, plan_reads
 from edge_agent.report_writer import ReportWriter
 from edge_agent.sources.contact import Contact, SourceLostError
 from edge_agent.sources.modbus_line import LineDownError, ModbusLine, NoAnswerError, RefusedError
+from edge_agent.sources.source_time import SourceClock
 from telemetry import Clock, MachineState, OperationMode
 
 _log = logging.getLogger(__name__)
@@ -130,6 +131,17 @@ class ModbusSource:
         self._logged: set[str] = set()
         self._slow_logged = False
         self.contact = Contact(self._name, [device.id], writer, clock)
+
+    @property
+    def contacts(self) -> list[Contact]:
+        return [self.contact]
+
+    @property
+    def clocks(self) -> list[tuple[str, SourceClock]]:
+        return []  # Modbus has no time stamps
+
+    def confirm(self) -> None:
+        """Each poll does."""
 
     async def run(self) -> None:
         """Poll until cancelled. A unit that does not answer is polled less and less often, since others wait for the same line."""

@@ -17,7 +17,7 @@ from edge_agent.sources.opcua_errors import sentence
 from edge_agent.sources.opcua_security import Pki
 from edge_agent.sources.opcua_session import OpcUaSession
 from edge_agent.sources.opcua_values import Observed
-from edge_agent.sources.source_time import SourceClock, describe_clock, in_words
+from edge_agent.sources.source_time import SourceClock, wrong_clocks
 from telemetry import Clock, UserError
 
 _log = logging.getLogger(__name__)
@@ -56,6 +56,14 @@ class OpcUaSource:
         self._said_of_clock: dict[str | None, str] = {}
         self.server_clock = SourceClock(server.clock_tolerance)
         self.contact = Contact(f"OPC UA {server.endpoint}", [machine.id for machine in server.machine], writer, clock)
+
+    @property
+    def contacts(self) -> list[Contact]:
+        return [self.contact]
+
+    @property
+    def clocks(self) -> list[tuple[str, SourceClock]]:
+        return [(self.server.endpoint, self.server_clock)]
 
     async def run(self) -> None:
         """Follow the server until cancelled."""
@@ -122,13 +130,7 @@ class OpcUaSource:
 
     def _say_clock(self) -> None:
         """Log once what is wrong with the clocks of server and machines, and once that it no longer is."""
-        wrong: dict[str | None, str] = {
-            machine: f"changes of machine {machine!r} bear times {in_words(late)} too early; the gateway's time is used"
-            for machine, late in self.server_clock.late.items()
-        }
-        said = describe_clock(self.server_clock)
-        if said is not None:
-            wrong[None] = said
+        wrong = wrong_clocks(self.server_clock)
         for whose in wrong.keys() - self._said_of_clock.keys():
             _log.warning("%s: %s. Set its clock, best by NTP.", self.server.endpoint, wrong[whose])
         for whose in self._said_of_clock.keys() - wrong.keys():

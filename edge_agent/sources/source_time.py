@@ -131,6 +131,18 @@ def describe_clock(clock: SourceClock) -> str | None:
     return f"{away} and does not run evenly; the gateway's time is used"
 
 
+def wrong_clocks(clock: SourceClock) -> dict[str | None, str]:
+    """What is wrong with the clocks of a source (None) and of the machines behind it."""
+    wrong: dict[str | None, str] = {
+        machine: f"changes of machine {machine!r} bear times {in_words(late)} too early; the gateway's time is used"
+        for machine, late in clock.late.items()
+    }
+    said = describe_clock(clock)
+    if said is not None:
+        wrong[None] = said
+    return wrong
+
+
 def in_words(length: timedelta) -> str:
     """A length of time with its two largest units: `1 day 10 min`, `45 s`."""
     seconds = round(length.total_seconds())

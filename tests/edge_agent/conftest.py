@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import pytest
 
@@ -55,11 +55,14 @@ async def until_state(writer: ReportWriter, machine: str, *states: MachineState)
             await asyncio.sleep(0.01)
 
 
+AnySource = TypeVar("AnySource", bound=Source)
+
+
 @contextlib.asynccontextmanager
-async def running(source: Source) -> AsyncIterator[None]:
+async def running(source: AnySource) -> AsyncIterator[AnySource]:
     task = asyncio.create_task(source.run())
     try:
-        yield
+        yield source
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -18,10 +18,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent import sparkplug_node
 from edge_agent.check import check_sparkplug
-from edge_agent.configuration import AgentSettings, SparkplugTable
+from edge_agent.configuration import AgentSettings
 from edge_agent.mqtt_client import Acknowledgement, MqttClient
 from edge_agent.sparkplug_node import SparkplugNode
 from edge_agent.sparkplug_session import Device
+from edge_agent.sparkplug_settings import SparkplugTable
 from edge_agent.supervision import ask_status
 from simulators.modbus_server import MeterServer, plc
 from telemetry import MachineState, StateInterval, SystemClock, load_settings, to_milliseconds

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.configuration import AgentSettings, SparkplugTable
+from edge_agent.configuration import AgentSettings
 from edge_agent.report_writer import MachineView
 from edge_agent.sparkplug_node import devices_of
 from edge_agent.sparkplug_session import Command, Device, Outgoing, PrimaryHost, SparkplugSession, command_of
+from edge_agent.sparkplug_settings import SparkplugTable
 from telemetry import MachineState, OperationMode, StateInterval
 from telemetry.sparkplug import REBIRTH, DataType, Metric, Payload, Quality, decode, encode
 
