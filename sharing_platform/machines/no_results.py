@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from sqlalchemy.orm import Session
 from starlette.datastructures import QueryParams
 
+from sharing_platform.geography import place_name
 from sharing_platform.i18n import Translator
 from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.relaxed_search import relaxed_searches
@@ -78,7 +79,7 @@ def _filter_said(page: PageRequest, session: Session, wish: Wish, name: str) -> 
         "process": process_name(wish.process, page.language),
         "day": _days_said(t, wish),
         "hours": t("filter_hours", hours=t.hours(wish.hours or 0)),
-        "distance": t("filter_distance", km=t.plain(wish.within_km or 0), place=wish.near),
+        "distance": t("filter_distance", km=t.plain(wish.within_km or 0), place=place_name(wish.near, page.language)),
         "price": t("filter_price", price=t.euros(wish.max_price_per_hour or Decimal(0))),
         "material": ", ".join(wish.materials),
         "certificate": ", ".join(wish.certificates),

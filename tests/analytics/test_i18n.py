@@ -35,6 +35,19 @@ def test_signs_stand_as_the_language_writes_them(language: str) -> None:
         assert not re.search(wrong[language], text), (key, text)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (r"\b(?:de|à|depuis|avant|jusqu’à) \{(?:start|end|since|moment|at|from|until|planned)\}", "a moment begins with its day: `du lun 2 mars`"),
+        (r"\b(?:de|que) \{(?:machine|person|name|label)\}", "`de` and `que` elide before a name"),
+        (r"\(s\)", "said so that it is right for one and for several"),
+        (r"'", "the apostrophe of print"),
+    ],
+)  # fmt: skip
+def test_no_french_text_has_what_is_wrong(wrong: str, why: str) -> None:
+    assert {key: text for key, text in texts("fr").items() if re.search(wrong, text)} == {}, why
+
+
 def test_every_text_is_used() -> None:
     """Names of states and losses, reasons, alerts, errors of policies and who answered are put together from a code."""
     sources = [*ROOM.rglob("*.html"), *ROOM.rglob("*.js"), *ROOM.parent.rglob("*.py")]

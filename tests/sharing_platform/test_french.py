@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,13 @@ def test_names_stand_as_french_has_them_before_them() -> None:
     assert FRENCH("audit_account_signed_in", who="An Claes") == "Connexion d’An Claes."
     asked = FRENCH("audit_booking_withdrawn", who="Hal 2", what="DMU 50", seeker="Atelier Nord")
     assert asked.endswith(", qu’Atelier Nord avait demandé.")
+
+
+def test_every_text_can_be_filled_in() -> None:
+    for key, text in texts("fr").items():
+        fields = {name for _, name, _, _ in string.Formatter().parse(text) if name}
+        values = {name: 2 if name in (*NUMBERS.split("|"), "minutes") else "x" for name in fields}
+        assert "{" not in FRENCH(key, **values), key
 
 
 def test_what_others_typed_is_filled_in_as_it_is() -> None:
