@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from edge_agent.configuration import AgentSettings, ModbusDevice, OpcUaServer
 from edge_agent.interval_tracker import Observation
 from edge_agent.mqtt_client import MqttClient, MqttError, Will
+from edge_agent.power_state import NO_THRESHOLDS, without_thresholds
 from edge_agent.sources.contact import SourceLostError
-from edge_agent.sources.modbus import NO_THRESHOLDS, ModbusReader
+from edge_agent.sources.modbus import ModbusReader
 from edge_agent.sources.modbus_line import ModbusLine, ModbusLines
 from edge_agent.sources.opcua_security import Pki
 from edge_agent.sources.opcua_session import OpcUaSession
@@ -151,7 +152,7 @@ async def _check_nodes(table: SparkplugInput, settings: AgentSettings, clock: Cl
 
 def _problem_of(device: ModbusDevice, seen: Observation, reader: ModbusReader) -> str | None:
     if seen.reason == NO_THRESHOLDS:
-        return f"answers, but has no `thresholds` yet: `vrijloop agent learn {device.id}` proposes them"
+        return without_thresholds(device.id)
     if reader.refused:
         return "answers, but not with all `values`: " + "; ".join(
             f"{name}: {why}" for name, why in reader.refused.items()

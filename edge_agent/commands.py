@@ -26,7 +26,8 @@ from telemetry.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from edge_agent.check import CheckResult
-    from edge_agent.configuration import AgentSettings, AgentTable, ModbusDevice
+    from edge_agent.configuration import AgentSettings, AgentTable
+    from edge_agent.learn import Meter
     from edge_agent.sources.opcua_security import Pki
     from telemetry.broker import BrokerSettings
 
@@ -289,9 +290,9 @@ def learn(
         power_w = learning.read_power_csv(csv_file, distance)
     else:
         settings = _settings(config)
-        device = learning.metered_machine(settings, machine)
-        distance = device.poll_interval
-        power_w = asyncio.run(_watch(device, length, quiet=as_json))
+        meter = learning.meter_of(settings, machine)
+        distance = meter.interval
+        power_w = asyncio.run(_watch(machine, meter, length, quiet=as_json))
         if save is not None:
             learning.save_csv(save, power_w)
     proposal = propose(power_w)
@@ -305,18 +306,18 @@ def learn(
         raise typer.Exit(1)
 
 
-async def _watch(device: ModbusDevice, length: timedelta, quiet: bool) -> list[float]:
+async def _watch(machine: str, meter: Meter, length: timedelta, quiet: bool) -> list[float]:
     from edge_agent import learn as learning
 
     stop = _stop_on_signals()
     columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
-        task = progress.add_task(f"Watching {device.id}", total=1.0)
+        task = progress.add_task(f"Watching {machine}", total=1.0)
 
         def on_reading(share: float, power_w: float) -> None:
-            progress.update(task, completed=share, description=f"Watching {device.id}: {learning.watts(power_w)}")
+            progress.update(task, completed=share, description=f"Watching {machine}: {learning.watts(power_w)}")
 
-        return await learning.watch_power(device, SystemClock(), length, stop, on_reading)
+        return await learning.watch_power(meter, SystemClock(), length, stop, on_reading)
 
 
 def _identity(config: Path) -> AgentTable:

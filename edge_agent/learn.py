@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import csv
 import math
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -19,22 +21,70 @@ from edge_agent.power_levels import Proposal
 from edge_agent.sources.contact import SourceLostError
 from edge_agent.sources.modbus import ModbusReader
 from edge_agent.sources.modbus_line import ModbusLine
+from edge_agent.sparkplug_settings import SparkplugInput, SparkplugMachine
 from telemetry import Clock, UserError
 from telemetry.duration import format_duration
 
+_SAMPLE_EVERY = timedelta(seconds=1)
+"""Power over Sparkplug comes when it changes; what counts is how long it was so."""
 _ROWS = 24
 _BAR = 48
 
 
-def metered_machine(settings: AgentSettings, machine: str) -> ModbusDevice:
-    """The device of this machine. Raises UserError if there is no such machine or it has no meter."""
-    found = {device.id: device for device in settings.modbus if device.device.is_meter}
-    if machine not in found:
-        known = ", ".join(found) or "none"
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A machine's power. `open`: gives, inside `async with`, a function that reads watts, or None if there are none."""
+
+    interval: timedelta
+    open: Callable[[Clock], AbstractAsyncContextManager[Callable[[], Awaitable[float | None]]]]
+
+
+def meter_of(settings: AgentSettings, machine: str) -> Meter:
+    """The meter of this machine. Raises UserError if there is no such machine or it has no meter."""
+    meters = {
+        device.id: Meter(device.poll_interval, partial(_modbus_power, device))
+        for device in settings.modbus
+        if device.device.is_meter
+    }
+    for table in settings.sparkplug_input:
+        meters |= {
+            one.id: Meter(_SAMPLE_EVERY, partial(_sparkplug_power, settings, table, one))
+            for one in table.machine
+            if one.power is not None
+        }
+    if machine not in meters:
+        known = ", ".join(meters) or "none"
         raise UserError(
             f"there is no machine {machine!r} with a power meter in the configuration (there are: {known})."
         )
-    return found[machine]
+    return meters[machine]
+
+
+@asynccontextmanager
+async def _modbus_power(device: ModbusDevice, clock: Clock) -> AsyncIterator[Callable[[], Awaitable[float | None]]]:
+    line = ModbusLine(device)
+    reader = ModbusReader(device, line)
+    line.join()
+
+    async def read() -> float | None:
+        with suppress(SourceLostError):
+            return (await reader.read_values(clock.now())).get("active_power")
+        return None
+
+    try:
+        yield read
+    finally:
+        await line.leave()
+
+
+def _sparkplug_power(
+    settings: AgentSettings, table: SparkplugInput, machine: SparkplugMachine, clock: Clock
+) -> AbstractAsyncContextManager[Callable[[], Awaitable[float | None]]]:
+    # Imported here: protobuf takes some megabytes, which no other agent needs.
+    from edge_agent.sparkplug_learn import sparkplug_power
+
+    client_id = f"vrijloop-sparkplug-host-{settings.agent.factory}-{settings.agent.gateway}-learn"
+    return sparkplug_power(table, machine, settings.broker_of(table), client_id, clock)
 
 
 def read_power_csv(path: Path, interval: timedelta) -> list[float]:
@@ -69,29 +119,22 @@ def _number(path: Path, line: int, column: str, text: str | None) -> float:
 
 
 async def watch_power(
-    device: ModbusDevice,
-    clock: Clock,
-    length: timedelta,
-    stop: asyncio.Event,
-    on_reading: Callable[[float, float], None],
+    meter: Meter, clock: Clock, length: timedelta, stop: asyncio.Event, on_reading: Callable[[float, float], None]
 ) -> list[float]:
-    """Watts at every poll until `length` has passed or `stop` is set. `on_reading` is called with the elapsed share of `length` and the watts."""
-    line = ModbusLine(device)
-    reader = ModbusReader(device, line)
-    line.join()
+    """Watts at every interval until `length` has passed or `stop` is set. `on_reading` is called with the elapsed share of `length` and the watts.
+
+    A missing reading does not change the distribution.
+    """
     begin, power_w = clock.now(), list[float]()
-    try:
+    async with meter.open(clock) as read:
         while not stop.is_set() and clock.now() - begin < length:
-            with suppress(SourceLostError):  # a missing reading does not change the distribution
-                value = (await reader.read_values(clock.now())).get("active_power")
-                if value is not None:
-                    power_w.append(value)
-                    on_reading((clock.now() - begin) / length, value)
+            value = await read()
+            if value is not None:
+                power_w.append(value)
+                on_reading((clock.now() - begin) / length, value)
             with suppress(TimeoutError):
-                async with asyncio.timeout(device.poll_interval.total_seconds()):
+                async with asyncio.timeout(meter.interval.total_seconds()):
                     await stop.wait()
-    finally:
-        await line.leave()
     return power_w
 
 
@@ -123,7 +166,7 @@ def render(proposal: Proposal, interval: timedelta) -> RenderableType:
 
 
 def configuration_lines(proposal: Proposal, interval: timedelta) -> list[str]:
-    """The lines to paste below the machine's [[modbus]]; none if no thresholds are proposed."""
+    """The lines to paste below the machine's [[modbus]] or [[sparkplug_input.machine]]; none if no thresholds are proposed."""
     thresholds = proposal.thresholds
     if thresholds is None:
         return []

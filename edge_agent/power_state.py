@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from telemetry import MachineState
 
+NO_THRESHOLDS = "no thresholds are configured"
+"""Why a machine with a meter alone is Unknown until it has some."""
+
 Watts = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -25,6 +28,11 @@ class PowerThresholds(BaseModel):
         if not self.off_below_w <= self.idle_below_w <= self.working_from_w:
             raise ValueError("the thresholds must be in the order off_below_w <= idle_below_w <= working_from_w")
         return self
+
+
+def without_thresholds(machine: str) -> str:
+    """What to do about it, as the end of a sentence about the machine."""
+    return f"answers, but has no `thresholds` yet: `vrijloop agent learn {machine}` proposes them"
 
 
 def state_from_power(power_w: float, previous: MachineState | None, thresholds: PowerThresholds) -> MachineState:

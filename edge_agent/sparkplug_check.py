@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from edge_agent.interval_tracker import Observation
 from edge_agent.mqtt_client import MqttError
 from edge_agent.opcua_profiles import value_text
+from edge_agent.power_state import NO_THRESHOLDS, without_thresholds
 from edge_agent.sources.source_time import STEADY_AFTER, ClockJudgement, SourceClock
 from edge_agent.sources.sparkplug_connection import NodeName, SparkplugConnection
 from edge_agent.sources.sparkplug_follower import NodeFollower, compare_clock
@@ -103,6 +104,8 @@ def problem_of(machine: SparkplugMachine, node: CheckedNode, *, asked: bool) -> 
     seen = node.seen.get(machine.id)
     if seen is not None and seen.state is not MachineState.UNKNOWN:
         return None
+    if seen is not None and seen.reason == NO_THRESHOLDS:
+        return without_thresholds(machine.id)
     shown = ", ".join(f"{name} = {value_text(value)}" for name, value in node.values.shown(machine).items())
     return f"gives no valid state ({shown})" if shown else "gives no valid state"
 

@@ -164,6 +164,10 @@ def _machine(address: Address, metrics: Sequence[Metric], taken: set[str]) -> li
     table += [f"node = {_quoted(address.node)}"]
     table += [f"device = {_quoted(address.device)}"] if address.device is not None else []
     power = next((one.name for one in metrics if one.datatype in _NUMBERS and _POWER.search(one.name)), None)
+    if meant is None and power is not None and power.isprintable():
+        unit = ['# power_unit = "kW"   # if it is in kilowatts']
+        learn = [f"# thresholds: `vrijloop agent learn {name}` proposes them"]
+        return [*lines, *table, f"power = {_quoted(power)}", *unit, *learn, ""]
     table += [f"# power = {_quoted(_plain(power))}"] if power is not None else []
     table += ["[[sparkplug_input.machine.tag]]"]
     if meant is not None:

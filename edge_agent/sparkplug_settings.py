@@ -56,7 +56,7 @@ class SparkplugTag(SettingsTable):
 
 
 class SparkplugMachine(SettingsTable):
-    """One machine: metrics of a device, or of an edge node itself. Its state is that of its tags, or that of its power by thresholds."""
+    """One machine: metrics of a device, or of an edge node itself. Its state is that of its tags, or that of its power by thresholds; without both it is Unknown."""
 
     id: Name
     group: SparkplugId
@@ -75,11 +75,14 @@ class SparkplugMachine(SettingsTable):
             raise ValueError(f"machine {self.id!r}: `thresholds` and `report_power` need `power`, the metric's name")
         if self.tag and self.thresholds is not None:
             raise ValueError(f"machine {self.id!r}: its state is either that of its tags or that of its power")
-        if not any(tag.states for tag in self.tag) and self.thresholds is None:
-            raise ValueError(
-                f"machine {self.id!r}: add a [[sparkplug_input.machine.tag]] with `states`, or `power` with `thresholds`"
-            )
+        if not any(tag.states for tag in self.tag) and (self.tag or self.power is None):
+            raise ValueError(f"machine {self.id!r}: add a [[sparkplug_input.machine.tag]] with `states`, or `power`")
         return self
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether its state is that of its tags, not of its power."""
+        return bool(self.tag)
 
     @property
     def metrics(self) -> tuple[str, ...]:

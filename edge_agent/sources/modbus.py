@@ -15,7 +15,7 @@ from edge_agent.configuration import ModbusDevice
 from edge_agent.device_templates import BIT_FUNCTIONS, state_of_lamps
 from edge_agent.dwell import DwellFilter
 from edge_agent.interval_tracker import Observation
-from edge_agent.power_state import state_from_power
+from edge_agent.power_state import NO_THRESHOLDS, state_from_power
 from edge_agent.register_plan import Block, plan_reads
 from edge_agent.report_writer import ReportWriter
 from edge_agent.sources.contact import Contact, SourceLostError
@@ -29,8 +29,6 @@ _RECONNECT_S = 2.0
 
 _WHOLE_AGAIN = timedelta(minutes=10)
 """After this time requests that were split, and values that were refused, are tried again as planned."""
-
-NO_THRESHOLDS = "no thresholds are configured"
 
 MISSED_POLLS = 3
 """After a gap of more than this many polls a change of state may have been missed. What counts is the pace that the line attains: with forty

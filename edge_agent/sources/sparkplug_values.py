@@ -11,7 +11,7 @@ from itertools import groupby
 from edge_agent.dwell import DwellFilter
 from edge_agent.interval_tracker import Observation
 from edge_agent.opcua_profiles import Meaning, Values, tag_role, tags
-from edge_agent.power_state import state_from_power
+from edge_agent.power_state import NO_THRESHOLDS, state_from_power
 from edge_agent.sources.source_time import SourceClock
 from edge_agent.sources.sparkplug_follower import Born, Changed, Device, DeviceLost, Event, NodeLost, Sample
 from edge_agent.sparkplug_settings import SparkplugMachine
@@ -42,7 +42,7 @@ class MachineValues:
 
     def is_moved_by(self, sample: Sample) -> bool:
         """Whether the state may change with this metric."""
-        if self.settings.thresholds is not None:
+        if not self.settings.is_tagged:
             return sample.metric == self.settings.power
         return any(tag.metric == sample.metric for tag in self.settings.tag)
 
@@ -55,22 +55,24 @@ class MachineValues:
         continuous, self.fresh = not self.fresh, False
         # A state that has not lasted long enough does not count yet, and the one before goes on without a time of its own.
         as_seen = (settled.state, settled.mode, settled.since) == (meaning.state, meaning.mode, None)
-        power_w = self._power() if self.settings.report_power else None
+        power_w = self.power_w() if self.settings.report_power else None
         since = self.since if as_seen else settled.since
         reason = meaning.reason if settled.state is meaning.state else None
         return Observation(settled.state, settled.at, settled.mode, since, continuous, power_w, reason)
 
     def meaning(self, values: Values) -> Meaning:
         """What these values stand for, by metric."""
-        if self.settings.thresholds is None:
+        if self.settings.is_tagged:
             roles = {tag_role(place): values.get(tag.metric) for place, tag in enumerate(self.settings.tag)}
             return tags(roles, self.settings.tag)
-        power_w = self._power(values)
+        power_w = self.power_w(values)
         if power_w is None:
             return Meaning(MachineState.UNKNOWN, reason=NO_POWER)
+        if self.settings.thresholds is None:
+            return Meaning(MachineState.UNKNOWN, reason=NO_THRESHOLDS)
         return Meaning(state_from_power(power_w, self.state, self.settings.thresholds))
 
-    def _power(self, values: Values | None = None) -> float | None:
+    def power_w(self, values: Values | None = None) -> float | None:
         """In watts; None if there is none, or what there is is no number."""
         value = (self.values if values is None else values).get(self.settings.power or "")
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -103,6 +105,10 @@ class NodeValues:
     def shown(self, machine: SparkplugMachine) -> dict[str, Value | None]:
         """The values that the machine has by now."""
         return next((dict(one.values) for one in self._machines if one.settings == machine), {})
+
+    def power_w(self, machine: SparkplugMachine) -> float | None:
+        """The machine's power by now; None if there is none."""
+        return next((one.power_w() for one in self._machines if one.settings == machine), None)
 
     def take(self, event: Event) -> Observed:
         """What follows for the machines, in order of time. What is lost is forgotten, and for the caller to report."""

@@ -271,7 +271,7 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_STEPS)
 def test_nothing_is_known_that_was_not_said_last(steps: list[tuple[str, list[str], float]]) -> None:
     """Messages that get lost, come twice, or come late. A death alone is never lost: the broker vouches for it. A birth that comes more than two

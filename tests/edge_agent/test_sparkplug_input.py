@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge_agent import sparkplug_check
+from edge_agent import learn, sparkplug_check, sparkplug_learn
 from edge_agent.check import check_machines
 from edge_agent.configuration import AgentSettings
 from edge_agent.mqtt_client import MqttClient
@@ -18,7 +19,7 @@ from edge_agent.sources import sparkplug, sparkplug_follower
 from edge_agent.sources.sparkplug import SparkplugSource
 from edge_agent.sparkplug_discover import Heard, discover_sparkplug
 from edge_agent.sparkplug_settings import SparkplugInput
-from telemetry import MachineState, SystemClock, load_settings
+from telemetry import MachineState, SystemClock, UserError, load_settings
 from telemetry.broker import BrokerSettings
 from tests.edge_agent.conftest import running, until_state
 from tests.edge_agent.test_mqtt_client import retained
@@ -200,6 +201,7 @@ async def test_check_says_what_is_missing(broker: Mosquitto, tmp_path: Path, mon
             machine("m3", device="m1", tag=[{"metric": "Execution", "states": {"x": "executing"}}]),
             machine("m4", device="m1", tag=[wrong]),
             machine("m5", node="gw-7"),
+            machine("m7", device="m1", tag=[], power="Power"),
         ]
     }
     settings = AgentSettings.model_validate(
@@ -223,8 +225,40 @@ async def test_check_says_what_is_missing(broker: Mosquitto, tmp_path: Path, mon
         "m4": "gives no valid state (State = executing)",
         "m5": "edge node hal-2/gw-7 does not answer the request for its birth",
         "m6": "refused",
+        "m7": "`vrijloop agent learn m7` proposes them",
     }.items():
         assert said in (results[name].problem or ""), results[name]
+
+
+async def test_learn_takes_the_power_that_holds_at_each_moment(
+    broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after the broker was away, and however rarely the node tells it."""
+    monkeypatch.setattr(learn, "_SAMPLE_EVERY", timedelta(milliseconds=10))
+    monkeypatch.setattr(sparkplug_learn, "_ASK_EVERY_S", 0.5)
+    table = {"machine": [machine("m1", tag=[], power="Power")]}
+    settings = AgentSettings.model_validate(
+        {"agent": {"factory": "genk", "gateway": "gw-9"}, "mqtt": {"url": broker.url}, "sparkplug_input": [table]}
+    )
+    machines, stop, read = Machines(), asyncio.Event(), list[float]()
+    machines.put("m1", RUN)
+    async with node_running(broker.url, machines):
+        meter = learn.meter_of(settings, "m1")
+        watching = asyncio.create_task(
+            learn.watch_power(meter, CLOCK, timedelta(hours=1), stop, lambda _, power_w: read.append(power_w))
+        )
+        async with asyncio.timeout(60):
+            while len(read) < 20:
+                await asyncio.sleep(0.01)
+            await asyncio.to_thread(broker.stop)
+            await asyncio.to_thread(broker.start)
+            before = len(read)
+            while len(read) < before + 20:
+                await asyncio.sleep(0.01)
+        stop.set()
+        assert set(await watching) == {50.5}
+    with pytest.raises(UserError, match=r"no machine 'm2' with a power meter .* \(there are: m1\)"):
+        learn.meter_of(settings, "m2")
 
 
 async def test_discover_prints_a_configuration_that_loads(broker: Mosquitto, tmp_path: Path) -> None:
@@ -233,12 +267,13 @@ async def test_discover_prints_a_configuration_that_loads(broker: Mosquitto, tmp
     node = NodePeer("sparkplug_node.mjs", str(broker.port), "hal-2", "lijn 1")
     node.tell(device="Draaibank1", born={"Execution": "READY", "Power/Active": 1.5})
     node.tell(device="Oven", born={"Temperature\n[x]": 200.0})
+    node.tell(device="Pers", born={"Power": 200.0})
     settings = BrokerSettings(url=broker.url)
     async with node_running(broker.url, machines):
         stop, all_born = asyncio.Event(), asyncio.Event()
 
         def on_heard(heard: Heard) -> None:
-            if len(heard.born) == 5:
+            if len(heard.born) == 6:
                 all_born.set()
 
         finding = asyncio.create_task(
@@ -259,6 +294,7 @@ async def test_discover_prints_a_configuration_that_loads(broker: Mosquitto, tmp
     [table] = load_settings(tmp_path / "agent.toml", AgentSettings).sparkplug_input
     assert [(one.id, one.node, one.device, one.metrics) for one in table.machine] == [
         ("m-1", "gw-1", "m1", ("State",)), ("draaibank-1", "lijn 1", "Draaibank1", ("Execution",)),
+        ("pers", "lijn 1", "Pers", ("Power",)),
     ]  # fmt: skip
     assert table.machine[1].tag[0].states["ACTIVE"] is RUN
     assert table.mqtt == settings

@@ -10,6 +10,7 @@ import pytest
 from edge_agent.configuration import AgentSettings
 from edge_agent.interval_tracker import Observation
 from edge_agent.outbox import Outbox
+from edge_agent.power_state import NO_THRESHOLDS
 from edge_agent.report_writer import ReportWriter
 from edge_agent.sources.source_time import SourceClock
 from edge_agent.sources.sparkplug import SparkplugSource
@@ -114,6 +115,11 @@ def test_power_in_kilowatts_with_hysteresis(power: list[Any], states: list[Machi
     seen = observed(values, born(P=first), *(changed(NOW + n * SECOND, P=one) for n, one in enumerate(others, 1)))
     assert [one.state for one in seen] == states
     assert seen[0].power_w == pytest.approx(first * 1000)
+
+
+def test_power_without_thresholds_is_no_state_yet() -> None:
+    [seen] = observed(NodeValues([machine(tag=[], power="P", report_power=True)], SourceClock()), born(P=1200.0))
+    assert (seen.state, seen.reason, seen.power_w) == (UNKNOWN, NO_THRESHOLDS, 1200.0)
 
 
 def test_a_short_change_does_not_count() -> None:
