@@ -28,7 +28,9 @@ def texts(language: str) -> Mapping[str, str]:
     """All texts of a language."""
     source = resources.files("sharing_platform.translations").joinpath(f"{language}.toml")
     found: dict[str, str] = tomllib.loads(source.read_text(encoding="utf-8"))
-    return {key: typeset(text) for key, text in found.items()} if language == "fr" else found
+    if language == "fr":
+        return {key: typeset(text) for key, text in found.items()}
+    return {key: text.replace(" %", "\N{NO-BREAK SPACE}%") for key, text in found.items()}
 
 
 def typeset(text: str) -> str:
@@ -132,8 +134,11 @@ class Translator:
         return first.date(), (last - timedelta(minutes=1)).date()
 
     def span(self, span: Span) -> str:
-        """As part of a sentence: `van ma 02/03/2026 08:00 tot ma 02/03/2026 12:00`, `van ma 02/03/2026 tot en met wo 04/03/2026`, `op ma 02/03/2026`."""
+        """As part of a sentence: `op ma 02/03/2026, 08:00 – 12:00`, `van ma 02/03/2026 08:00 tot di 03/03/2026 06:00`, `van ma 02/03/2026 tot en met wo 04/03/2026`, `op ma 02/03/2026`."""
         whole = self.whole_days(span.start, span.end) if span.in_days else None
+        if whole is None and self.day(span.start) == self.day(span.end):
+            hours = self("from_to", start=self.hour(span.start), end=self.hour(span.end))
+            return f"{self('span_day', day=self.day(span.start))}, {hours}"
         if whole is None:
             return self("span_hours", start=self.moment(span.start), end=self.moment(span.end))
         first, last = (self.date(day) for day in whole)
@@ -155,9 +160,11 @@ class Translator:
         return self._comma(f"{value:.1f}".removesuffix(".0"))
 
     def euros(self, amount: Decimal) -> str:
-        """`€ 1.152,00` in Dutch, `1 152,00 €` in French, `€ 1,152.00` in English; parts of one amount stay on one line."""
+        """`€ 1.152,00` in Dutch, `1 152,00 €` in French, `€1,152.00` in English; parts of one amount stay on one line."""
         thousands, point = _SEPARATORS[self.language]
         written = f"{amount:,.2f}".translate({ord(","): thousands, ord("."): point})
+        if self.language == "en":
+            return f"€{written}"
         return f"{written}\N{NO-BREAK SPACE}€" if self.language == "fr" else f"€\N{NO-BREAK SPACE}{written}"
 
     def month(self, month: date) -> str:
@@ -240,6 +247,13 @@ class Translator:
         )
 
     def percent(self, share: float) -> str:
-        """Rounded down, so that a promise never looks better than it is."""
-        gap = "\N{NO-BREAK SPACE}" if self.language == "fr" else " "
-        return f"{self.number(int(share * 1000) / 10)}{gap}%"
+        """`95,5 %` in Dutch and French, `95.5%` in English. Rounded down, so that a promise never looks better than it is."""
+        return self._percent(self.number(int(share * 1000) / 10))
+
+    def percents(self, lowest: float, highest: float) -> str:
+        """`93,7 – 95,5 %`, or one figure where both are the same once written; rounded as `percent`."""
+        least, most = (self.number(int(share * 1000) / 10) for share in (lowest, highest))
+        return self._percent(most if least == most else f"{least} – {most}")
+
+    def _percent(self, number: str) -> str:
+        return f"{number}%" if self.language == "en" else f"{number}\N{NO-BREAK SPACE}%"

@@ -38,7 +38,7 @@ LOSS_COLOURS = {
 
 LOSS_TEXTS = {
     "production": {"nl": "Productie", "fr": "Production", "en": "Production"},
-    "set_up": {"nl": "Instellen", "fr": "Réglage", "en": "Set-up"},
+    "set_up": {"nl": "Omstellen", "fr": "Réglage", "en": "Set-up"},
     "delay": {"nl": "Wachttijd tijdens productie", "fr": "Attente en production", "en": "Delay during production"},
     "down": {"nl": "Storing", "fr": "Panne", "en": "Down"},
     "maintenance": {"nl": "Onderhoud", "fr": "Maintenance", "en": "Maintenance"},

@@ -34,6 +34,7 @@ app = typer.Typer(
     help="Vrijloop: finds the hours in which machines stand idle, and offers them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
 )
 app.add_typer(agent.app, name="agent")
 app.add_typer(ingest.app, name="ingest")

@@ -176,7 +176,4 @@ def _item_of(t: Translator, booking: Booking, own: bool) -> Item:
 
 
 def _sureness(t: Translator, span: FreeSpan) -> str:
-    lowest, highest = t.percent(span.lowest), t.percent(span.highest)
-    return t(
-        "calendar_free", percent=highest if lowest == highest else f"{lowest.removesuffix('%').rstrip()} – {highest}"
-    )
+    return t("calendar_free", percent=t.percents(span.lowest, span.highest))

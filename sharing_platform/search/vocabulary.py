@@ -40,7 +40,7 @@ PROCESSES = (
     Process("laser_cutting", "3.4", {"nl": "lasersnijden", "fr": "découpe laser", "en": "laser cutting"}, ("laser", "lasersnijder", "lasersnijmachine", "découpage laser", "laser cutter")),
     Process("plasma_cutting", "3.4", {"nl": "plasmasnijden", "fr": "découpe plasma", "en": "plasma cutting"}, ("plasmasnijder", "plasma")),
     Process("waterjet", "3.4", {"nl": "waterstraalsnijden", "fr": "découpe au jet d'eau", "en": "waterjet cutting"}, ("waterstraal", "watersnijden", "waterjet", "jet d'eau")),
-    Process("edm", "3.4", {"nl": "vonken", "fr": "électroérosion", "en": "electrical discharge machining"}, ("vonkerosie", "vonkeroderen", "draadvonken", "zinkvonken", "edm", "wire edm", "érosion")),
+    Process("edm", "3.4", {"nl": "vonkerosie", "fr": "électroérosion", "en": "electrical discharge machining"}, ("vonken", "vonkeroderen", "draadvonken", "zinkvonken", "edm", "wire edm", "érosion")),
     Process("cleaning", "3.6", {"nl": "reinigen", "fr": "nettoyage", "en": "cleaning"}, ("ontvetten", "stralen", "sablage", "grenaillage", "dégraissage", "blasting")),
     Process("assembly", "4.1", {"nl": "monteren", "fr": "assemblage", "en": "assembly"}, ("montage", "assemblage", "assembling")),
     Process("welding", "4.6", {"nl": "lassen", "fr": "soudage", "en": "welding"}, ("las", "lasser", "lassers", "lasrobot", "laswerk", "gelast", "mig", "mag", "tig", "soudure", "soudeur", "welder", "weld")),

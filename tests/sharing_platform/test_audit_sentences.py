@@ -68,7 +68,7 @@ def test_the_log_in_sentences(platform: Platform) -> None:
     page = region.get("/region").text
     assert log_of(page)[:6] == [
         "R (limburg) heeft hal-3 geweigerd.",
-        "Het programma “test” (hal-2) biedt “Rolbank” aan of heeft het gewijzigd.",
+        "Het programma “test” (hal-2) heeft “Rolbank” aangeboden of gewijzigd.",
         "Eva (hal-2) heeft een webhook naar 127.0.0.1 toegevoegd.",
         "Eva (hal-2) heeft iemand uitgenodigd bij hal-2 (rol: planner).",
         "Eva (hal-2) heeft de aanvraag van start-up voor “Freesbank DMU 50” aanvaard.",

@@ -42,14 +42,14 @@ def test_everybody_sees_what_they_may_know(platform: Platform) -> None:
     planner = platform.somebody("p@hal.be", "hal-2")
     part = {"start": (NOON + timedelta(hours=3)).isoformat(), "end": (NOON + timedelta(hours=5)).isoformat()}
     booking = seeker.post("/api/v1/offers/o1/booking", json=part).json()["id"]
-    rest, second = ("free", "2026-03-02T17:00", "Free, 93.7 % certain"), ("free", "2026-03-03T15:00", "Free, 95.5 – 96 % certain")  # fmt: skip
-    members = ("free", "2026-03-04T15:00", "Free, 93.7 % certain")
+    rest, second = ("free", "2026-03-02T17:00", "Free, 93.7% sure"), ("free", "2026-03-03T15:00", "Free, 95.5 – 96% sure")  # fmt: skip
+    members = ("free", "2026-03-04T15:00", "Free, 93.7% sure")
     assert shown(platform.anyone) == [rest, second]
     assert shown(other) == [rest, second, members]
-    assert shown(seeker) == [rest, second, members, ("held", "2026-03-02T15:00", "waiting: yours")]
-    assert shown(planner) == [rest, second, members, ("held", "2026-03-02T15:00", "waiting: seeker")]
+    assert shown(seeker) == [rest, second, members, ("held", "2026-03-02T15:00", "waiting for an answer: yours")]
+    assert shown(planner) == [rest, second, members, ("held", "2026-03-02T15:00", "waiting for an answer: seeker")]
     planner.post(f"/api/v1/bookings/{booking}/state", json={"state": "declined"})
-    assert ("kept", "2026-03-02T15:00", "Hours kept for yourselves") in shown(planner)
+    assert ("kept", "2026-03-02T15:00", "Kept for own use") in shown(planner)
     assert shown(seeker) == [rest, second, members]
     own = planner.get("/parts/calendar/own", params={"lang": "en"}).json()["items"]
     assert {(one["kind"], one["machine"]) for one in own} == {("free", "mill-1"), ("kept", "mill-1")}

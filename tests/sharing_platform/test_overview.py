@@ -15,7 +15,7 @@ from tests.sharing_platform.conftest import NOON, Platform
 HIDDEN = "Niet zichtbaar voor anderen tot de regio uw organisatie heeft goedgekeurd."
 ANSWER = "Hier beantwoordt u aanvragen zodra de regio"
 OFFER = "Machines en hun vrije uren kunt u aanbieden zodra de regio"
-LIST = "Operatoren, toestellen, kennis en opleiding kunt u aanbieden zodra de regio"
+LIST = "Operatoren, materieel, kennis en opleiding kunt u aanbieden zodra de regio"
 INTEGRATE = "Agenda's en webhooks kunt u instellen zodra de regio"
 
 

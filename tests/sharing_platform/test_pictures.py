@@ -247,7 +247,7 @@ def test_links_to_offers_and_listings_show_what_they_are_about(platform: Platfor
     head = unescape(platform.anyone.get(path).text.partition("</head>")[0])
     title, about = {
         "offer": ("Freesbank", ("frezen · hal-2 · ", "15:00", "60,00")),
-        "equipment": ("Rolbank", ("Toestel · uit te lenen · ", "hal-2 · Genk · ", "40,00")),
+        "equipment": ("Rolbank", ("Materieel · uit te lenen · ", "hal-2 · Genk · ", "40,00")),
     }[kind]
     assert f'<meta property="og:title" content="{title}">' in head
     said = re.findall(r'<meta property="og:description" content="([^"]*)">', head)[0]

@@ -43,7 +43,7 @@ def check(config: ServerConfigOption = SERVER_CONFIG, as_json: JsonOption = Fals
     else:
         console = Console()
         if not reports:
-            console.print("The policy names no calendars: it has no [[feed]] table.")
+            console.print("The policy names no calendars: it has no [[feed]] table.", markup=False)
         for report in reports:
             _print(report, ZoneInfo(policy.zone), console)
     raise typer.Exit(1 if any(report.misses_work for report in reports) else 0)

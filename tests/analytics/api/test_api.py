@@ -240,7 +240,7 @@ def test_the_openapi_description_is_up_to_date_and_of_version_3_1(tmp_path: Path
         (
             {},
             "de, en;q=0.5",
-            "mill-1 is booked from Mon 2 Mar, 07:00 to Mon 2 Mar, 09:00, but the machine is not sending reports.",
+            "mill-1 is booked from Mon 2 Mar, 07:00 to Mon 2 Mar, 09:00, but the machine is not sending data.",
         ),
         ({}, "", "mill-1 is geboekt van ma 2 mrt, 07:00 tot ma 2 mrt, 09:00, maar de machine stuurt geen gegevens."),
     ],
@@ -257,7 +257,7 @@ def test_alerts_are_written_in_the_readers_language_and_the_factorys_zone(
     assert alert["text"] == text
     assert (
         alert["sentence"]
-        == "mill-1 is booked from 2026-03-02T06:00:00.000Z to 2026-03-02T08:00:00.000Z, but the machine is not sending reports."
+        == "mill-1 is booked from 2026-03-02T06:00:00.000Z to 2026-03-02T08:00:00.000Z, but the machine is not sending data."
     )
     assert alert["values"] == {"start": "2026-03-02T06:00:00.000Z", "end": "2026-03-02T08:00:00.000Z"}
 

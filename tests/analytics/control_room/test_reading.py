@@ -67,7 +67,7 @@ def test_people_see_what_in_a_calendar_does_not_count(room: Room, page: Page) ->
     expect(feeds.first.locator("li")).to_have_text(
         [
             "1\u00a0× zonder leesbaar begin",
-            "2\u00a0× noemt geen machine bij id, titel of alias; de eerste di 3 mrt, 20:00",
+            "2\u00a0× noemt geen machine met id, titel of alias; de eerste: di 3 mrt, 20:00",
         ]
     )
     expect(feeds.last).to_contain_text("mill-1 http://127.0.0.1:1/…")

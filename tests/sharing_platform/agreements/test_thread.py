@@ -78,7 +78,7 @@ def test_steps_and_messages_stand_in_one_line_of_time(platform: Platform) -> Non
     planner.post(f"/api/v1/bookings/{booking}/messages", json={"text": "Ja"})
     before = seeker.get(f"/bookings/{booking}").text
     assert not [name for name in ("hal-2", "piet", "Freesbank") if name in before]
-    assert "de fabriek" in before
+    assert "de aanbieder" in before
     platform.present[0] += 24 * 60 * MINUTE
     planner.post(f"/api/v1/bookings/{booking}/state", json={"state": "accepted"})
 

@@ -131,7 +131,7 @@ def test_both_are_reminded_once_in_their_language(platform: Platform) -> None:
     assert reminded() == [("an@startup.be", f"Rappel : {title}"), ("piet@hal.be", f"Herinnering: {title} voor startup")]
     text = platform.mail("an@startup.be", "Rappel").get_content()
     assert "Dijk 4" in text
-    assert "jeu 05/03/2026 00:00" in text, "the region's time"
+    assert "jeu 05/03/2026, 00:00" in text, "the region's time"
 
 
 def test_who_has_erased_their_account_is_no_contact(platform: Platform) -> None:

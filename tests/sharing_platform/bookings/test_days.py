@@ -83,3 +83,12 @@ def test_spans_in_sentences(language: str, end: str) -> None:
     single = t.span(Span(start, start.replace(hour=23, minute=59), True))
     assert single.endswith("01/12/2026")
     assert ":" not in single
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("nl", "op di 01/12/2026, 08:00 – 12:00"), ("fr", "le mar 01/12/2026, 08:00 – 12:00"), ("en", "on Tue 01/12/2026, 08:00 – 12:00")],
+)  # fmt: skip
+def test_hours_of_one_day_name_it_once(language: str, said: str) -> None:
+    start = datetime(2026, 12, 1, 8, tzinfo=ZoneInfo(BRUSSELS))
+    assert Translator(language, BRUSSELS).span(Span(start, start.replace(hour=12), False)) == said

@@ -186,9 +186,9 @@ def test_the_page_asks_what_becomes_of_the_hours(platform: Platform, browser: Br
     context.add_cookies([{"name": "session", "value": planner.cookies["session"], "url": platform.url}])
     page = context.new_page()
     page.goto(f"/bookings/{made['id']}")
-    assert page.get_by_label("Wij houden deze uren zelf").is_checked()
+    assert page.get_by_label("Wij houden deze uren voor eigen gebruik").is_checked()
     page.get_by_role("button", name="Weigeren").click()
-    assert page.get_by_text("U houdt deze uren zelf").is_visible()
+    assert page.get_by_text("U houdt deze uren voor eigen gebruik").is_visible()
     assert free(platform) == []
     page.get_by_role("button", name="Toch weer aanbieden").click()
     assert free(platform) == [(2, 6)]

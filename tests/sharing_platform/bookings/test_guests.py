@@ -118,7 +118,7 @@ def test_a_link_confirms_what_it_was_sent_for_and_nothing_else(platform: Platfor
     ask(platform, "o1")
     first = platform.secret_in_mail("an@startup.be", "/confirm/")
     ask(platform, "o2", message="the other")
-    platform.mail("an@startup.be", "03/03/2026 08:00")
+    platform.mail("an@startup.be", "03/03/2026, 08:00")
     platform.confirm_request("an@startup.be")
     assert states(platform) == ["requested", "held"]
     assert (

@@ -53,7 +53,7 @@ def test_a_place_that_comes_free_goes_to_who_waits_longest(platform: Platform) -
     assert an.get(f"{path}/waiting").json()["confirm_until"] is None, "two do not fit in one"
     kept = bo.get(f"{path}/waiting").json()
     assert kept["confirm_until"] == (NOON + timedelta(hours=24)).isoformat().replace("+00:00", "Z")
-    assert path.removeprefix("/api/v1") in platform.mail("bo@bo.be", "Er is plaats").get_content()
+    assert path.removeprefix("/api/v1") in platform.mail("bo@bo.be", "Er is een plaats vrij").get_content()
     assert platform.anyone.get(path).json()["places_left"] == 0, "it is kept"
     assert code(an.post(f"{path}/waiting/confirmation")) == "no_place_kept"
     assert an.get("/desk").text.count("nummer 1 op de wachtlijst") == 1

@@ -30,8 +30,8 @@ def plain_browser(browser: Browser, platform: Platform, who: httpx2.Client) -> B
     ("booking", "approved", "said", "button"),
     [
         ("instant", True, "Dit wordt meteen geboekt", "Boek deze uren"),
-        ("instant", False, "De fabriek antwoordt op uw aanvraag", "Vraag deze uren aan"),
-        ("on_request", True, "De fabriek antwoordt op uw aanvraag", "Vraag deze uren aan"),
+        ("instant", False, "De aanbieder antwoordt op uw aanvraag", "Vraag deze uren aan"),
+        ("on_request", True, "De aanbieder antwoordt op uw aanvraag", "Vraag deze uren aan"),
     ],
 )
 def test_the_page_says_before_whether_an_answer_follows(

@@ -194,7 +194,7 @@ def test_no_account_is_taken_over(both: tuple[Platform, Provider]) -> None:
     assert stranger.delete(f"/api/v1/account/identities/{linked['id']}").status_code == 404
     assert stranger.post(f"/account/identities/{linked['id']}/remove").status_code == 404
     assert own.post(f"/account/identities/{linked['id']}/remove").status_code == 303
-    assert f"{platform.url}/account" in platform.mail("an@hal2.be", "losgekoppeld").get_content()
+    assert f"{platform.url}/account" in platform.mail("an@hal2.be", "niet meer gekoppeld").get_content()
     assert problem_of(go(browser_of(platform))) == "identity_known"
 
 

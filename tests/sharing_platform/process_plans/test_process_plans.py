@@ -82,7 +82,7 @@ def test_the_way_becomes_one_notice_with_parts(platform: Platform) -> None:
     assert [one["title"] for one in notice["parts"]] == [
         "frezen: een machine",
         "lakken en coaten: een machine",
-        "lakken en coaten: raad of een maker",
+        "lakken en coaten: raad, of iemand die het maakt",
     ]
     assert notice["part_count"] == 3
     assert "200 stuks" in notice["text"]

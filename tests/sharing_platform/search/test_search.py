@@ -18,7 +18,7 @@ from sharing_platform.search.criteria import Wish
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.ranking import document_of, prepare, rank
 from sharing_platform.search.text import query_stems, text_stems
-from sharing_platform.search.vocabulary import PROCESSES
+from sharing_platform.search.vocabulary import PROCESSES, process_name
 from tests.sharing_platform.conftest import NOON, Platform
 
 MILL = MachineDetails(
@@ -44,6 +44,19 @@ FACTS = document_of("Freesbank 1", "milling", MILL, at=(50.8168, 5.1865), place=
 def test_words_are_found_in_any_language(query: str, text: str, found: bool) -> None:
     stems = text_stems(text)
     assert all(word & stems for word in query_stems(query)) == found
+
+
+@pytest.mark.parametrize(
+    ("written", "language", "shown"),
+    [
+        ("milling", "nl", "frezen"), ("Frezen", "fr", "fraisage"), ("knippen", "en", "punching and shearing"), ("vonkeroderen", "en", "electrical discharge machining"), ("knippen", "nl", "knippen"),
+        ("spuitgieten", "en", "injection moulding"), ("Kiezelzagen", "en", "Kiezelzagen"),
+    ],
+)  # fmt: skip
+def test_a_process_is_shown_in_the_readers_language_however_the_factory_wrote_it(
+    written: str, language: str, shown: str
+) -> None:
+    assert process_name(written, language) == shown
 
 
 @pytest.mark.parametrize(
@@ -240,7 +253,7 @@ def test_seats_of_a_training_are_given_once(platform: Platform) -> None:
 def test_a_repeated_request_for_places_is_harmless_and_its_rules_are_shown_before(platform: Platform) -> None:
     made = platform.hal_2.post("/api/v1/listings", json=listing("training", places=3)).json()
     path, key = f"/api/v1/listings/{made['id']}", {"Idempotency-Key": "order-4711"}
-    assert "24 uur voor het begin" in platform.anyone.get(f"/listings/{made['id']}?lang=nl").text
+    assert "24 uur vóór het begin" in platform.anyone.get(f"/listings/{made['id']}?lang=nl").text
     asked = [platform.startup.post(f"{path}/booking", json={"places": 2}, headers=key).json()["id"] for _ in range(2)]
     assert len(set(asked)) == 1
     assert platform.anyone.get(path).json()["places_left"] == 1

@@ -56,7 +56,7 @@ def test_the_page_has_a_section_for_each_kind_and_leads_to_all_of_it(platform: P
         assert link in page, link
     assert "5-assig frezen" in page
     assert "binnen 25 km van Genk" in page, "what was understood"
-    assert "Niets met al deze woorden; wel voor frezen." in page
+    assert "Niets gevonden met al deze woorden, wel voor frezen." in page
     assert "/wanted?q=5-assig+frezen" in platform.anyone.get("/search?q=5-assig+frezen").text
     nothing = platform.anyone.get("/search?q=titaan&lang=nl").text
     assert "/wanted/new?q=titaan" in nothing
