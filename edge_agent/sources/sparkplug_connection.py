@@ -66,7 +66,9 @@ class SparkplugConnection:
         """Says that the host is gone before it goes."""
         if self._host is not None:
             with suppress(MqttError):
-                self._client.publish(state_topic(self._host), _state(False, self._since_ms), retain=True)
+                self._client.publish(
+                    state_topic(self._host), _state(False, _milliseconds(self._clock.now())), retain=True
+                )
         await self._client.__aexit__(None, None, None)
 
     async def subscribe(self) -> dict[NodeName, str]:
@@ -129,19 +131,19 @@ class SparkplugConnection:
             self._client.publish(topic(group, "NCMD", node), asked, retain=False, qos=0)
 
     async def keep_online(self) -> None:
-        """Contradict an earlier connection of this host whose end the broker has told after its beginning."""
+        """Contradict who says that this host is gone, such as an earlier connection whose end the broker has told late."""
         if self._host is not None and self._said_offline and time.monotonic() > self._state_due:
-            await self._publish_online(self._host)
+            await self._publish_online(self._host, _milliseconds(self._clock.now()))
 
     async def _say_online(self, host: str) -> None:
         reason = await self._client.subscribe(state_topic(host), self._hear_state)
         if reason is not None and reason.is_failure:
             raise MqttError(f"it refuses the subscription to {state_topic(host)} ({reason})")
-        await self._publish_online(host)
+        await self._publish_online(host, self._since_ms)
 
-    async def _publish_online(self, host: str) -> None:
+    async def _publish_online(self, host: str, at_ms: int) -> None:
         self._said_offline, self._state_due = False, time.monotonic() + _STATE_AGAIN_S
-        said = self._client.publish(state_topic(host), _state(True, self._since_ms), retain=True)
+        said = self._client.publish(state_topic(host), _state(True, at_ms), retain=True)
         await self._client.acknowledged([said])
         reason = said.result()
         if reason is not None and reason.is_failure:

@@ -20,8 +20,8 @@ BIRTHS_WITHIN_S = 5.0
 """The births of a node's devices follow its own within this time."""
 LATE_BIRTH_S = 2.0
 """A birth with the number of a death that came shortly before may have been overtaken by it; then no other death would ever follow."""
-_LATEST_MS = 60_000
-"""No message comes later than this: a birth that seems to is one of a node whose clock was set back."""
+_LATEST_S = 5.0
+"""No message comes later than this: one that seems to is of a node whose clock was set back."""
 _REMEMBERED, _REMEMBERED_S = 64, 60.0
 """The last messages, of which a repetition is told by its bytes. Not for long: a node whose clock stands still repeats its birth, too."""
 _MAX_DEVICES = 500
@@ -129,9 +129,10 @@ class NodeFollower:
     """When the node was born, while births of devices may still follow."""
     _searched_in: Value | None = ""
     """The session in which devices were missed, and the node was asked for its birth because of that."""
-    _birth_at_ms: int | None = None
-    _newest_at_ms: int | None = None
-    """When the newest message was sent, by the node's clock, whether it counted or not."""
+    _birth: tuple[int, float] | None = None
+    """When the last birth was sent, by the node's clock, and heard."""
+    _newest: tuple[int, float] | None = None
+    """When the newest message that is no longer waiting was sent, by the node's clock, and heard."""
     _died: tuple[Value | None, float] | None = None
     _waiting: dict[int, Message] = field(default_factory=dict)
     _gap_from: float | None = None
@@ -159,9 +160,8 @@ class NodeFollower:
             return []
         if message.kind == "NBIRTH":
             return self._begin(message, message.payload, now)
-        self._newest_at_ms = max(message.payload.at_ms or 0, self._newest_at_ms or 0) or None
         if not self.alive:
-            self._keep(message, message.payload.seq)
+            self._keep(message, message.payload.seq, now)
             return []
         return self._in_order(message, message.payload, now)
 
@@ -204,48 +204,51 @@ class NodeFollower:
 
     def _begin(self, message: Message, payload: Payload, now: float) -> list[Event]:
         number = _bd_seq(payload)
-        if self._is_late(number, payload, now):
+        if self._is_overtaken(number, payload, now):
             self.counted["late_births"] += 1
-            self._newest_at_ms = payload.at_ms  # if it is the clock that was set back, the next birth is later
             return self._lose(INCOMPLETE)
         again = self.complete and number is not None and number == self._bd_seq
         before = self._devices if again else {}
-        self._waiting = {seq: one for seq, one in self._waiting.items() if _is_later(one.payload, payload)}
+        self._waiting = {seq: one for seq, one in self._waiting.items() if _has_overtaken(one, message)}
         self.alive, self.wants_birth, self._bd_seq, self._died = True, False, number, None
         self._next = next_number(payload.seq or 0)
-        self._birth_at_ms = self._newest_at_ms = payload.at_ms
+        self._birth = self._newest = (payload.at_ms, now) if payload.at_ms is not None else None
         self._born_at = now
         for device in before.values():
             device.born = False
         self._devices = before
         return [*self._bear(message, payload, again=again), *self._drain(now)]
 
-    def _is_late(self, number: Value | None, payload: Payload, now: float) -> bool:
+    def _is_overtaken(self, number: Value | None, payload: Payload, now: float) -> bool:
         """Whether the birth may have been overtaken by its own death, or by what was sent after it."""
         died_as, died_at = self._died if self._died is not None else (None, 0.0)
         overtaken = number is not None and number == died_as and now - died_at < LATE_BIRTH_S
-        if overtaken or payload.at_ms is None or self._newest_at_ms is None:
-            return overtaken
-        return 0 < self._newest_at_ms - payload.at_ms < _LATEST_MS
+        return overtaken or _is_late(payload.at_ms, self._newest, now)
 
     def _in_order(self, message: Message, payload: Payload, now: float) -> list[Event]:
-        seq, at_ms = payload.seq, payload.at_ms
+        seq = payload.seq
         # One that was sent before the birth is late, and its number is that of another session.
-        is_late = at_ms is not None and self._birth_at_ms is not None and at_ms < self._birth_at_ms
+        is_late = _is_late(payload.at_ms, self._birth, now)
         if seq is None or is_late or seq in self._waiting or len(self._waiting) >= MAX_WAITING:
             self.counted["gaps"] += 1
-            self._keep(message, seq)
+            self._keep(message, seq, now)
             return self._lose(INCOMPLETE)
         self._waiting[seq] = message
         return self._drain(now)
 
-    def _keep(self, message: Message, seq: int | None) -> None:
+    def _keep(self, message: Message, seq: int | None, now: float) -> None:
         """It may have overtaken a birth."""
         if seq is not None:
-            self._waiting.pop(seq, None)
+            if (other := self._waiting.pop(seq, None)) is not None:
+                self._note_time(other, now)
             self._waiting[seq] = message
             if len(self._waiting) > MAX_WAITING:
-                del self._waiting[next(iter(self._waiting))]
+                self._note_time(self._waiting.pop(next(iter(self._waiting))), now)
+
+    def _note_time(self, message: Message, now: float) -> None:
+        at_ms = message.payload.at_ms if message.payload is not None else None
+        if at_ms is not None and (self._newest is None or at_ms >= self._newest[0]):
+            self._newest = (at_ms, now)
 
     def _drain(self, now: float) -> list[Event]:
         events: list[Event] = []
@@ -254,6 +257,7 @@ class NodeFollower:
             message = self._waiting.pop(self._next)
             self._next = next_number(self._next)
             applied = True
+            self._note_time(message, now)
             if message.payload is not None:
                 events += self._apply(message, message.payload)
         if not self._waiting:
@@ -331,11 +335,21 @@ def _is_earlier(number: Value | None, than: Value | None) -> bool:
     return 0 < (than - number) % 256 < 128
 
 
-def _is_later(payload: Payload | None, birth: Payload) -> bool:
-    """Whether a message that came before the birth was sent after it."""
-    if payload is None or payload.at_ms is None or birth.at_ms is None:
+def _is_late(at_ms: int | None, than: tuple[int, float] | None, now: float) -> bool:
+    """Whether what comes now was sent before something that was heard already. `than`: when that was sent, and heard."""
+    if at_ms is None or than is None:
         return False
-    return payload.at_ms >= birth.at_ms
+    sent_ms, heard = than
+    return 0 < sent_ms - at_ms < _LATEST_S * 1000 and now - heard <= _LATEST_S
+
+
+def _has_overtaken(message: Message, birth: Message) -> bool:
+    """Whether a message that came shortly before the birth was sent after it."""
+    sent = message.payload.at_ms if message.payload is not None else None
+    born = birth.payload.at_ms if birth.payload is not None else None
+    if sent is None or born is None or birth.received - message.received > timedelta(seconds=_LATEST_S):
+        return False
+    return sent >= born
 
 
 def moment_of(at_ms: int | None) -> datetime | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -141,12 +142,37 @@ def test_a_missing_message_is_waited_for_and_then_a_birth() -> None:
     assert one.wants_birth
 
 
+def test_a_clock_that_was_set_back_is_no_late_message() -> None:
+    one = born()
+    assert values(one.hear(data(2, seq=2, at_ms=NOW_MS - 3_600_000), 1.0)) == [2], "an hour"
+    assert values(one.hear(data(3, seq=3, at_ms=NOW_MS - 500), 20.0)) == [3], (
+        "half a second, twenty seconds after the birth"
+    )
+    one.hear(message("NBIRTH", payload(bd_seq=3, at_ms=NOW_MS - 400)), 30.0)
+    assert one.alive
+
+
 def test_a_repeated_message_is_heard_once() -> None:
     one = born()
     assert values(one.hear(data(2), 1.0)) == [2]
     assert one.hear(data(2), 1.0) == []
     assert one.counted["repeated"] == 1
     assert one.complete
+
+
+def test_data_that_has_overtaken_its_birth_counts_after_it() -> None:
+    one = follower()
+    assert one.hear(data(2, seq=2), 0.0) == []
+    assert one.hear(message("NBIRTH", payload(bd_seq=3)), 0.1) == []
+    assert values(one.hear(message("DBIRTH", payload(state(1), seq=1), "d"), 0.2)) == [1, 2]
+    older = follower()
+    older.hear(data(2, seq=2, at_ms=NOW_MS - 1), 0.0)
+    older.hear(message("NBIRTH", payload(bd_seq=3)), 0.1)
+    assert values(older.hear(message("DBIRTH", payload(state(1), seq=1), "d"), 0.2)) == [1], "of an earlier session"
+    long_ago = follower()
+    long_ago.hear(replace(data(2, seq=2), received=NOW - timedelta(seconds=6)), 0.0)
+    long_ago.hear(message("NBIRTH", payload(bd_seq=3)), 6.0)
+    assert values(long_ago.hear(message("DBIRTH", payload(state(1), seq=1), "d"), 6.1)) == [1], "by another clock"
 
 
 def test_a_birth_that_its_own_death_has_overtaken_does_not_raise_the_dead() -> None:

@@ -15,7 +15,7 @@ from edge_agent.check import check_machines
 from edge_agent.configuration import AgentSettings
 from edge_agent.mqtt_client import MqttClient
 from edge_agent.report_writer import ReportWriter
-from edge_agent.sources import sparkplug, sparkplug_follower
+from edge_agent.sources import sparkplug, sparkplug_connection, sparkplug_follower
 from edge_agent.sources.sparkplug import SparkplugSource
 from edge_agent.sparkplug_discover import Heard, discover_sparkplug
 from edge_agent.sparkplug_settings import SparkplugInput
@@ -45,10 +45,13 @@ def source(broker: Mosquitto, writer: ReportWriter, *machines: dict[str, Any], *
     return SparkplugSource(table, BrokerSettings(url=broker.url), ("genk", "gw-9"), writer, CLOCK)
 
 
-async def test_what_another_agent_publishes_is_read(broker: Mosquitto, writer: ReportWriter) -> None:
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_what_another_agent_publishes_is_read(broker: Mosquitto, writer: ReportWriter, protocol: str) -> None:
     machines = Machines()
     machines.put("m1", RUN)
-    async with running(source(broker, writer, machine("m1", power="Power", report_power=True), machine("m2"))):
+    read = source(broker, writer, machine("m1", power="Power", report_power=True), machine("m2"))
+    read.settings = BrokerSettings.model_validate({"url": broker.url, "protocol": protocol})
+    async with running(read):
         async with node_running(broker.url, machines):
             first = await until_state(writer, "m1", RUN)
             assert first.power_w == 50.5
@@ -151,8 +154,11 @@ async def test_without_a_rebirth_the_next_birth_is_waited_for(
     host.stop()
 
 
-async def test_a_broker_that_is_lost_and_the_state_of_this_host(broker: Mosquitto, writer: ReportWriter) -> None:
+async def test_a_broker_that_is_lost_and_the_state_of_this_host(
+    broker: Mosquitto, writer: ReportWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A node that waits for this host as its primary one publishes once it is there, and after each restart of the broker."""
+    monkeypatch.setattr(sparkplug_connection, "_STATE_AGAIN_S", 0.1)
     machines = Machines()
     machines.put("m1", RUN)
     async with node_running(broker.url, machines, host="vrijloop"):
@@ -163,6 +169,11 @@ async def test_a_broker_that_is_lost_and_the_state_of_this_host(broker: Mosquitt
             await until_state(writer, "m1", UNKNOWN)
             assert not read.connected
             await asyncio.to_thread(broker.start)
+            await until_state(writer, "m1", RUN)
+            async with MqttClient(BrokerSettings(url=broker.url), "another") as another:
+                gone = json.dumps({"online": False, "timestamp": round(CLOCK.now().timestamp() * 1000)}).encode()
+                await another.acknowledged([another.publish("spBv1.0/STATE/vrijloop", gone, retain=True)])
+            await until_state(writer, "m1", UNKNOWN)
             await until_state(writer, "m1", RUN)
     assert json.loads(await retained(broker, "spBv1.0/STATE/vrijloop") or b"{}")["online"] is False
 
