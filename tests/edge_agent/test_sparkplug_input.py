@@ -36,6 +36,12 @@ CLOCK = SystemClock()
 OURS = {"metric": "State", "states": {state.value: state.value for state in MachineState}}
 
 
+@pytest.fixture(autouse=True)
+def in_short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is due now and then is due more often."""
+    monkeypatch.setattr(sparkplug, "_TURN_S", 0.05)
+
+
 def machine(name: str, **more: Any) -> dict[str, Any]:
     return {"id": name, "group": "hal-2", "node": "gw-1", "device": name, "tag": [OURS]} | more
 
