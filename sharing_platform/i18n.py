@@ -119,10 +119,11 @@ class Translator:
         return f"{self.day(start)}, {self('from_to', start=self.hour(start), end=self.end_hour(start, end))}"
 
     def days(self, start: datetime, end: datetime) -> str:
-        """Whole days as days: `ma 02/03/2026`, or `ma 02/03/2026 – wo 04/03/2026`; other spans with their hours."""
+        """Whole days as days: `ma 02/03/2026`, or `ma 02/03/2026 – wo 04/03/2026`; other spans with their hours: `ma 02/03/2026, 09:00 – 12:00`."""
         whole = self.whole_days(start, end)
         if whole is None:
-            return f"{self.moment(start)} – {self.moment(end)}"
+            same_day = self.day(start) == self.day(end)
+            return self.period(start, end) if same_day else f"{self.moment(start)} – {self.moment(end)}"
         first, last = whole
         return self.date(first) if first == last else f"{self.date(first)} – {self.date(last)}"
 

@@ -105,7 +105,13 @@ def test_both_sides_have_something_to_look_back_on(platform: Platform) -> None:
     asked = lies.get("/api/v1/region/organisations", params={"status": "asked"}).json()["organisations"]
     assert {one["name"] for one in asked} == {"Frezerij Bex", "Bio Spoel"}
     page = els.get("/desk?lang=nl").text
-    assert "Lasrobots programmeren" in page
+    states = re.findall(r"<a [^>]*>([^<]+)</a></div><div class=\"soft\">Opleiding</div><div>(\w+)</div>", page)
+    assert dict(states) == {
+        "Veilig werken met de rolbrug": "afgelopen",
+        "CNC-frezen voor beginners": "open",
+        "Lasrobots programmeren": "open",
+        "Draaien op een halve dag: eerste stuk": "open",
+    }
 
 
 def test_one_signs_in_with_a_click_as_the_demos_people_and_nobody_else(platform: Platform) -> None:
