@@ -15,7 +15,7 @@ from analytics.policy.calendar_feeds import FeedReport
 from analytics.policy.policy import Policy
 from analytics.policy.vetoes import Veto
 from analytics.publishing.alerts import Alert
-from analytics.publishing.live_state import machine_cards
+from analytics.publishing.live_state import machine_cards, says_something_new
 from analytics.publishing.platform_client import Booking, MachineCard, PlatformUnavailableError
 from analytics.publishing.publisher import Publisher
 from analytics.summaries.writer import SummaryWriter
@@ -197,6 +197,6 @@ class AnalyticsService:
     async def _show_live(self) -> None:
         newest = await self._newest.read(self._policy.factory)
         for card in machine_cards(newest, self._policy, self._clock.now()):
-            if self._cards.get(card.machine) != card:
+            if says_something_new(card, self._cards.get(card.machine)):
                 await asyncio.to_thread(self._publisher.put_machine_card, card)
                 self._cards[card.machine] = card

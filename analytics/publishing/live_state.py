@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from analytics.policy.policy import Policy
@@ -10,12 +11,13 @@ from analytics.publishing.platform_client import MachineCard
 from stores import LatestState
 from telemetry import MachineState, OperationMode
 
+_UNKNOWN = "unknown"
 _PLATFORM_STATES = {
     MachineState.EXECUTING: "in_use",
     MachineState.NOT_EXECUTING: "standing_still",
     MachineState.NOT_AVAILABLE: "standing_still",
     MachineState.OUT_OF_SERVICE: "out_of_service",
-    MachineState.UNKNOWN: "unknown",
+    MachineState.UNKNOWN: _UNKNOWN,
 }
 
 
@@ -29,10 +31,17 @@ def machine_cards(latest: Sequence[LatestState], policy: Policy, now: datetime) 
         state, since = "not_shown", None
         if rules.share_live_state:
             _, since, silent = current_state(newest, now, policy)
-            state = "unknown" if silent else _platform_state(newest)
+            state = _UNKNOWN if silent else _platform_state(newest)
         title, process = rules.title or newest.machine, rules.process or ""
         cards.append(MachineCard(newest.machine, title, process, state, since, rules.anonymous))
     return cards
+
+
+def says_something_new(card: MachineCard, told: MachineCard | None) -> bool:
+    """Compared with what the platform was told last. Of a machine of which nothing is known, the moment since when moves with each report of a backlog that is read; that is not told."""
+    if told is not None and card.now == _UNKNOWN:
+        return card != replace(told, since=card.since)
+    return card != told
 
 
 def current_state(newest: LatestState, now: datetime, policy: Policy) -> tuple[MachineState, datetime, bool]:
