@@ -110,10 +110,10 @@ def _product_of(given: Mapping[str, str]) -> tuple[ProductIn | None, dict[str, s
 
 def _values(page: PageRequest, plan: ProcessPlanOut | None) -> dict[str, Any]:
     named = sorted(((one.code, one.names[page.language]) for one in PROCESSES), key=lambda one: one[1].casefold())
-    return {"plan": plan, "needs": NEEDS, "processes_named": named, "bars": _bars(plan) if plan is not None else []}
+    return {"plan": plan, "needs": NEEDS, "processes_named": named, "bars": bars_of(plan) if plan is not None else []}
 
 
-def _bars(plan: ProcessPlanOut) -> list[tuple[float, float] | None]:
+def bars_of(plan: ProcessPlanOut) -> list[tuple[float, float] | None]:
     """Of each step where its hours lie on a line from the first of them to the last: begin and length, in hundredths."""
     spans = [(one.planned.start, one.planned.end) if one.planned is not None else None for one in plan.steps]
     known = [span for span in spans if span is not None]

@@ -1,0 +1,29 @@
+// The calendar of the styleguide: a week as pages draw it, with one of everything that can stand in it.
+(() => {
+  "use strict";
+  const place = document.querySelector("[data-sample-calendar]");
+  if (!place) return;
+  const events = JSON.parse(document.getElementById("calendar-samples").textContent);
+
+  // As the calendars of pages draw it.
+  function content({ event, timeText }) {
+    if (event.display === "background") return event.title;
+    const inner = Object.assign(document.createElement("span"), { className: "said-of" });
+    for (const said of [timeText, event.title]) inner.append(Object.assign(document.createElement("span"), { textContent: said }));
+    return { domNodes: [inner] };
+  }
+
+  place.hidden = false;
+  window.calendarFrame.open(place.querySelector(".calendar"), place.dataset, {
+    view: matchMedia("(max-width: 48rem)").matches ? "timeGridDay" : "timeGridWeek",
+    views: { timeGridDay: { duration: { days: 3 }, dateIncrement: { days: 3 } }, dayGridMonth: { dayHeaderFormat: { weekday: "short" } } },
+    headerToolbar: { start: "prev,next today", center: "title", end: "timeGridWeek,dayGridMonth" },
+    date: events[0].start.slice(0, 10),
+    height: "30rem",
+    slotDuration: "01:00",
+    slotHeight: 32,
+    scrollTime: "08:00",
+    eventContent: content,
+    events: events.map((one) => ({ ...one, classNames: [one.kind], display: one.kind === "free" ? "background" : "auto" })),
+  });
+})();
