@@ -38,6 +38,9 @@ from sharing_platform.search.vocabulary import process_name
 
 router = APIRouter(include_in_schema=False)
 
+_DAYS_IN_SIGHT = timedelta(days=3)
+_HOURS_IN_SIGHT = 10
+"""Of the calendar of a machine, on the lowest screens."""
 _HOURS_SHOWN = 50
 _WEEKS_SHOWN = 2
 _SIMILAR_SHOWN = 4
@@ -146,6 +149,7 @@ def _machine_page(page: PageRequest, session: Session, shown: MachineOut) -> HTM
         conditions=_conditions(offers),
         around=found[0].entry.around if found else None,
         similar=_similar(page, session, shown),
+        first_free=_first_free(page, found[0]) if found else None,
         scroll_time=_scroll_time(page, found),
         about=_about(page, shown),
         first_picture=shown.pictures[0] if shown.pictures else None,
@@ -183,11 +187,17 @@ def _conditions(offers: Sequence[Offer]) -> list[Conditions]:
     return list(dict.fromkeys(every))
 
 
+def _first_free(page: PageRequest, one: RankedOffer) -> datetime:
+    """Of an offer, where its free hours begin, whichever of its windows is the longest."""
+    starts = [window.start for window in one.offer.free_windows(page.now)]
+    return min(starts, default=one.window.start).astimezone(ZoneInfo(page.context.zone))
+
+
 def _scroll_time(page: PageRequest, found: list[RankedOffer]) -> str:
-    """The hour at which a calendar of the next free hours begins: an hour before the earliest of them."""
-    zone = ZoneInfo(page.context.zone)
-    hours = [one.window.start.astimezone(zone).hour for one in found[:5]]
-    return f"{max(0, min(hours, default=8) - 1):02}:00"
+    """The hour at which a calendar begins to be seen: an hour before the earliest free ones of the first days, but not so early that the first free hours are out of sight."""
+    starts = [_first_free(page, one) for one in found]
+    hours = [one.hour for one in starts if one < starts[0] + _DAYS_IN_SIGHT]
+    return f"{max(0, min(hours) - 1, hours[0] - _HOURS_IN_SIGHT) if hours else 7:02}:00"
 
 
 def _similar(page: PageRequest, session: Session, shown: MachineOut) -> list[RankedOffer]:

@@ -66,10 +66,16 @@
 
   const chooseSpan = (offer, start, end) => choose(offer, { start: text(start), hours: (end - start) / 3_600_000 });
 
+  // Whether a choice lies in the days that are shown; `free` knows of no others.
+  function shows({ start }) {
+    const { currentStart, currentEnd } = calendar.getView();
+    return wall(currentStart) <= start && start < wall(currentEnd);
+  }
+
   // The nearest choice in a direction: a step along the clock or, where nothing is free, the next hours that are.
   function move(step, longer) {
     if (!free.length) return;
-    if (!chosen) {
+    if (!chosen || !shows(chosen)) {
       const first = free.find((one) => one.start >= wall(calendar.getView().currentStart)) ?? free[0];
       chooseSpan(first.offer, first.start, Math.min(first.end, first.start + AT_FIRST));
       return;
@@ -110,6 +116,10 @@
     if (key) {
       event.preventDefault();
       move(...key);
+    } else if (event.key === "PageDown" || event.key === "PageUp") {
+      event.preventDefault();
+      if (event.key === "PageDown") calendar.next();
+      else calendar.prev();
     } else if (event.key === "Enter" && chosen) {
       panel.querySelector("select, button").focus();
     }
@@ -122,7 +132,7 @@
   const week = phone ? "timeGridDay" : "timeGridWeek";
   const calendar = window.calendarFrame.open(grid, texts, {
     view: week,
-    views: { timeGridDay: { duration: { days: 3 }, dateIncrement: { days: 3 } }, dayGridMonth: { dayHeaderFormat: { weekday: "short" } } },
+    views: { timeGridDay: { duration: { days: 3 }, dateIncrement: { days: 3 } } },
     headerToolbar: { start: "prev,next today", center: "title", end: `${week},dayGridMonth` },
     date: place.dataset.first,
     height: phone ? "30rem" : "36rem",

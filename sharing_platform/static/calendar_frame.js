@@ -35,6 +35,7 @@ window.calendarFrame = (() => {
         titleFormat: { year: "numeric", month: "long", day: "numeric" },
         lazyFetching: false,
         ...options,
+        views: { ...options.views, dayGridMonth: { dayHeaderFormat: { weekday: "short" }, titleFormat: { year: "numeric", month: "long" } } },
       });
       plain(grid);
       new MutationObserver(() => plain(grid)).observe(grid, { childList: true, subtree: true });

@@ -31,7 +31,7 @@
   const week = matchMedia("(max-width: 48rem)").matches ? "listWeek" : "resourceTimelineWeek";
   window.calendarFrame.open(grid, place.dataset, {
     view: week,
-    views: { dayGridMonth: { dayHeaderFormat: { weekday: "short" } }, resourceTimelineWeek: { slotDuration: "04:00", slotWidth: 42 } },
+    views: { resourceTimelineWeek: { slotDuration: "04:00", slotWidth: 42 } },
     headerToolbar: { start: "prev,next today", center: "title", end: `${week},dayGridMonth` },
     noEventsContent: place.dataset.nothing,
     date: place.dataset.today,

@@ -3,7 +3,7 @@
   "use strict";
   const place = document.querySelector("[data-sample-calendar]");
   if (!place) return;
-  const events = JSON.parse(document.getElementById("calendar-samples").textContent);
+  const events = [...place.querySelectorAll("[data-start]")].map(({ dataset, textContent }) => ({ start: dataset.start, end: dataset.end, title: textContent, classNames: [dataset.kind], display: dataset.kind === "free" ? "background" : "auto" }));
 
   // As the calendars of pages draw it.
   function content({ event, timeText }) {
@@ -16,7 +16,7 @@
   place.hidden = false;
   window.calendarFrame.open(place.querySelector(".calendar"), place.dataset, {
     view: matchMedia("(max-width: 48rem)").matches ? "timeGridDay" : "timeGridWeek",
-    views: { timeGridDay: { duration: { days: 3 }, dateIncrement: { days: 3 } }, dayGridMonth: { dayHeaderFormat: { weekday: "short" } } },
+    views: { timeGridDay: { duration: { days: 3 }, dateIncrement: { days: 3 } } },
     headerToolbar: { start: "prev,next today", center: "title", end: "timeGridWeek,dayGridMonth" },
     date: events[0].start.slice(0, 10),
     height: "30rem",
@@ -24,6 +24,6 @@
     slotHeight: 32,
     scrollTime: "08:00",
     eventContent: content,
-    events: events.map((one) => ({ ...one, classNames: [one.kind], display: one.kind === "free" ? "background" : "auto" })),
+    events,
   });
 })();

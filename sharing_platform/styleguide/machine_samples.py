@@ -146,3 +146,13 @@ def comparison_samples(t: Translator) -> dict[str, Any]:
     rows = comparison(machines, 4.0, t, process_name)
     without = {one.entry.key: "hours=4" for one in machines}
     return {"compared_machines": machines, "compared_rows": rows, "without": without}
+
+
+def calendar_samples(t: Translator) -> dict[str, Any]:
+    """Of each item when it begins and ends (day and hour of a month), its kind, and what it says."""
+    return {
+        "calendar_items": [
+            ("02T09:00", "02T18:00", "free", t("calendar_free", percent=t.percent(0.937))), ("02T11:00", "02T14:00", "chosen", t("calendar_chosen")),
+            ("03T09:00", "03T13:00", "held", t("state_held")), ("03T14:00", "03T18:00", "accepted", t("state_accepted")), ("04T09:00", "04T16:00", "kept", t("calendar_kept")),
+        ]
+    }  # fmt: skip

@@ -12,6 +12,7 @@ from sharing_platform.styleguide.agreement_samples import agreement_samples
 from sharing_platform.styleguide.machine_samples import (
     PICTURES,
     WEEK,
+    calendar_samples,
     choice_samples,
     comparison_samples,
     search_samples,
@@ -40,6 +41,7 @@ def get_styleguide(page: Page) -> HTMLResponse:
         **search_samples(),
         **choice_samples(),
         **comparison_samples(t),
+        **calendar_samples(t),
         **agreement_samples(t),
         **plan_samples(),
         **region_samples(),

@@ -13,116 +13,29 @@ from icalendar import Calendar
 from playwright.sync_api import expect
 from sqlalchemy import update
 
+from sharing_platform.app import ROUTERS
 from sharing_platform.i18n import LANGUAGES, texts
+from sharing_platform.openapi import routes_of
 from sharing_platform.organisations.models import Account
 from sharing_platform.organisations.permissions import Kind, Role
 from tests import axe
 from tests.sharing_platform.conftest import NOON, Platform
-from tests.sharing_platform.organisations.test_passkeys import add as add_passkey
-from tests.sharing_platform.organisations.test_passkeys import authenticator
+from tests.sharing_platform.every_page import NO_PAGES, PEOPLE, links, pages, told
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+__all__ = ["told"]
 
 PICTURES = os.environ.get("VRIJLOOP_PICTURES")
 """A folder into which each page is drawn, to be looked at."""
 
 
 @pytest.fixture
-def told(platform: Platform) -> dict[str, str]:
-    """A platform with something of everything; ids by name."""
-    details = {
-        "make": "DMG MORI", "model": "DMU 50", "axes": 5, "materials": ["aluminium", "inox"], "certificates": ["ISO 9001"],
-        "envelope_mm": [500, 450, 400], "tolerance_mm": 0.01, "table_load_kg": 300, "place": "Sint-Truiden", "address": "Dijk 4",
-        "description": "Met nulpuntspansysteem.",
-    }  # fmt: skip
-    platform.machine("mill-1", "Freesbank DMU 50", process="milling", now="in_use", since=NOON.isoformat())
-    platform.machine("lathe-2", "Draaibank <CTX>", process="turning", now="standing_still")
-    platform.hal_2.put("/api/v1/machines/hal-2/mill-1/details", json=details)
-    platform.offer("o1", 3, 8, minimum_hours=2, price_per_hour="60", price_minimum="120", booking="on_request")
-    platform.offer("o2", 27, 2.5, machine="lathe-2", probability=0.999, checked=0, broken=0)
-    platform.offer("o3", 51, 4, machine="lathe-2")
-    period = {"start": "2026-03-01T00:00:00Z", "end": "2026-06-30T00:00:00Z"}
-    listings: list[dict[str, Any]] = [
-        {"kind": "operator", "title": "Lasser TIG", "details": {"skills": ["TIG"], "hours_per_week": 20, "place": "Bree"}},
-        {"kind": "training", "title": "Draaien voor beginners", "places": 8, "details": {"languages": ["nl"], "sessions": [{"start": "2026-03-07T08:00:00Z", "end": "2026-03-07T11:00:00Z"}]}},
-    ]  # fmt: skip
-    ids = {one["kind"]: platform.hal_2.post("/api/v1/listings", json=period | one).json()["id"] for one in listings}
-    seeker = platform.somebody("an@startup.be", "startup", Role.OWNER)
-    assert add_passkey(seeker, authenticator(platform), "Laptop op kantoor").status_code == 201
-    ids["booking"] = seeker.post("/api/v1/offers/o1/booking", json={"message": "Hebt u een spanplaat?"}).json()["id"]
-    wish = {"process": "turning", "hours": 2, "last_day": "2026-03-15", "near": "Genk", "within_km": 60}
-    ids["wanted"] = seeker.post(
-        "/api/v1/wanted", json={"title": "Assen draaien", "text": "40 stuks", "wish": wish}
-    ).json()["id"]
-    ids["search"] = seeker.post("/api/v1/searches", json={"title": "Draaien", "wish": {"process": "turning"}}).json()[
-        "id"
-    ]
-    owner = platform.somebody("o@hal.be", "hal-2", Role.OWNER)
-    owner.post("/api/v1/organisation/tokens", json={"name": "erp", "scopes": ["read"]})
-    owner.post("/api/v1/feeds", json={"subject": "provider"})
-    ids["webhook"] = owner.post("/api/v1/webhooks", json={"url": "http://127.0.0.1:9/x"}).json()["id"]
-    owner.post(f"/api/v1/bookings/{ids['booking']}/messages", json={"text": "Ja, 400 × 300."})
-    guest = {"organisation": "Start-up BV", "name": "An", "email": "an@startup.be"}
-    asked = platform.anyone.post("/api/v1/offers/o3/booking", json={"guest": guest, "message": "40 stuks"})
-    ids["request"] = asked.json()["id"]
-    for email in ("an@startup.be", "piet@hal.be"):
-        owner.post("/api/v1/organisation/members", json={"name": "Piet Maes", "email": email, "role": "planner"})
-    platform.somebody("new@new.be", "newcomer", Role.OWNER, Kind.FACTORY, approved=False)
-    region = platform.somebody("r@limburg.be", "limburg", Role.OWNER, Kind.REGION)
-    notice = seeker.post("/api/v1/wanted", json={"title": "Reclame", "wish": {"process": "turning"}}).json()["id"]
-    for about in (notice, ids["wanted"]):
-        reported = {"page": f"/wanted/{about}", "category": "spam", "text": "Reclame.", "email": "jef@x.be"}
-        assert platform.anyone.post("/api/v1/reports", json=reported).status_code == 202
-        ids["report"] = region.get("/api/v1/region/reports").json()["reports"][0]["id"]
-        if about == notice:
-            decision = {"outcome": "taken_down", "ground": "spam", "text": "Dit is reclame."}
-            path = f"/api/v1/region/reports/{ids['report']}/decision"
-            ids["decision"] = region.post(path, json=decision).json()["id"]
-    return ids
-
-
-def pages(ids: dict[str, str]) -> list[tuple[str, str]]:
-    """Every page, by whom it is looked at."""
-    anyone = [
-        "/", "/?view=week", "/?process=milling&near=Genk&within_km=80&sort=fit", "/?q=titaan", "/?near=Nergens", "/offers/o2", "/offers/none",
-        "/machines/hal-2/mill-1", "/factories/hal-2", "/compare?hours=2&near=Genk&with=hal-2%2Fmill-1&with=hal-2%2Flathe-2", "/listings", "/listings?q=niets", "/search?q=frezen", "/make?q=frezen+en+lakken", "/certificates", f"/listings/{ids['operator']}", f"/listings/{ids['training']}", "/wanted",
-        f"/wanted/{ids['wanted']}", "/register", "/sign-in", "/forgotten", "/welcome", "/confirm", "/nowhere", "/styleguide",
-    ]  # fmt: skip
-    anyone += ["/about", "/contact", "/privacy", "/terms"]
-    seeker = ["/desk", f"/requests/{ids['request']}", f"/bookings/{ids['booking']}", f"/wanted/{ids['wanted']}", f"/searches/{ids['search']}", "/wanted/new", "/account", "/organisation", "/offers/o3"]  # fmt: skip
-    owner = [
-        "/desk", "/machines/hal-2/mill-1/hours", "/machines/hal-2/mill-1/pictures", f"/bookings/{ids['booking']}", "/organisation", f"/organisation/webhooks/{ids['webhook']}", "/machines/hal-2/mill-1/edit",
-        "/listings/new?kind=operator", "/listings/new?kind=equipment", "/listings/new?kind=training", f"/listings/{ids['operator']}/edit",
-    ]  # fmt: skip
-    found = [("", path) for path in anyone] + [("an@startup.be", path) for path in seeker]
-    return (
-        found
-        + [("o@hal.be", path) for path in owner]
-        + [
-            ("new@new.be", "/desk"),
-            ("r@limburg.be", "/region"),
-            ("r@limburg.be", "/region/organisations/newcomer"),
-            ("r@limburg.be", "/region/organisations"),
-            ("r@limburg.be", "/region/log"),
-            ("r@limburg.be", "/region/reports"),
-            ("r@limburg.be", "/region/pages"),
-            ("r@limburg.be", "/region/pages/terms"),
-            ("r@limburg.be", "/region/pages/about/1"),
-            ("r@limburg.be", f"/region/reports/{ids['report']}"),
-            ("r@limburg.be", f"/region/decisions/{ids['decision']}"),
-            ("", f"/report?page=/wanted/{ids['wanted']}"),
-            ("", "/transparency"),
-            ("an@startup.be", f"/decisions/{ids['decision']}"),
-        ]
-    )
-
-
-@pytest.fixture
 def opened(browser: Browser, platform: Platform) -> Iterator[dict[str, Page]]:
     """A page for each person, signed in; the console must stay silent."""
     made: dict[str, Page] = {}
-    for email in ("", "an@startup.be", "o@hal.be", "new@new.be", "r@limburg.be"):
+    for email in PEOPLE:
         made[email] = _page(browser, platform, email)
     yield made
     for page in made.values():
@@ -156,6 +69,8 @@ def _heard(page: Page, message: Any) -> None:
 def test_every_page_is_fit_for_everybody(told: dict[str, str], opened: dict[str, Page], width: int) -> None:
     """WCAG 2.2 AA as far as axe can tell, nothing wider than the screen, nothing on the console."""
     wrong = []
+    for email, link in links(told):
+        opened[email].goto(link)
     for email, path in pages(told):
         page = opened[email]
         page.set_viewport_size({"width": width, "height": 800})
@@ -209,7 +124,9 @@ def test_the_header_is_one_line_and_its_menu_works_without_a_mouse(
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_in_every_language(told: dict[str, str], platform: Platform, language: str) -> None:
     """Rendered whole; a text that is missing, or a value that it needs, would be an error."""
-    clients = {email: platform.somebody(email) if email else platform.anyone for email, _ in pages(told)}
+    clients = {email: platform.somebody(email) if email else platform.anyone for email in PEOPLE}
+    for email, link in links(told):
+        assert clients[email].get(link).status_code == 303
     for email, path in pages(told):
         answer = clients[email].get(
             f"{path}{'&' if '?' in path else '?'}lang={language}", headers={"Accept": "text/html"}
@@ -219,6 +136,19 @@ def test_every_page_in_every_language(told: dict[str, str], platform: Platform, 
         if path.startswith("/region/pages/"):
             continue  # which show texts as they are written
         assert "{" not in answer.text.partition("<main")[2].replace("{}", ""), path
+
+
+def test_no_page_is_forgotten(told: dict[str, str]) -> None:
+    """Those that are looked at are those that the routes have."""
+    paths = [path.partition("?")[0] for _, path in [*pages(told), *links(told)]]
+    forgotten = [
+        route.path
+        for route in routes_of(ROUTERS)
+        if "GET" in (route.methods or ())
+        and not route.path.startswith(("/api/", *NO_PAGES))
+        and not any(route.path_regex.fullmatch(path) for path in paths)
+    ]
+    assert forgotten == [], "look at it in every_page.py, or say there why it is no page"
 
 
 def test_the_keyboard_is_enough(told: dict[str, str], opened: dict[str, Page]) -> None:

@@ -130,6 +130,51 @@ def test_a_choice_is_dragged_or_moved_with_the_arrows(browser: Browser, platform
     context.close()
 
 
+@pytest.mark.parametrize(("width", "days"), [(390, 3), (768, 3), (1280, 7)])
+def test_the_first_free_hours_are_in_sight_and_a_month_is_chosen_from(
+    browser: Browser, platform: Platform, width: int, days: int
+) -> None:
+    """Whatever a later offer's hours are: one from midnight on had the calendar begin with hours of which none are free."""
+    platform.machine()
+    windows = [window(27, 31, 0.97), window(75, 83, 0.96)]
+    platform.offer("o1", 27, 56, windows=windows, minimum_hours=2, price_per_hour="60")
+    platform.offer("o2", 300, 8, minimum_hours=2, price_per_hour="60")
+    context = browser.new_context(
+        base_url=platform.url, locale="nl-BE", timezone_id="Europe/Brussels", viewport={"width": width, "height": 900}
+    )
+    page = context.new_page()
+    page.clock.set_fixed_time(NOON)
+    page.goto("/machines/hal-2/mill-1")
+    expect(page.locator(".ec-col-head")).to_have_count(days)
+    assert page.locator("#calendar").get_attribute("data-first") == "2026-03-03", "not the day of the longest window"
+    page.locator(".calendar").evaluate("one => one.scrollIntoView()")
+    expect(page.locator(".ec-bg-event.free").first).to_be_in_viewport()
+    page.get_by_role("button", name="Maand").click()
+    expect(page.locator(".ec-title")).to_have_text("maart 2026")
+    today = page.get_by_role("button", name="Vandaag")
+    expect(today).to_be_disabled()
+    expect(today).to_have_css("opacity", "1")
+    colours = today.evaluate("one => [getComputedStyle(one).color, getComputedStyle(one).backgroundColor]")
+    assert colours[0] != "rgb(255, 255, 255)", "white on white cannot be read"
+    hours = page.locator(".ec-day-grid .free button")
+    expect(hours).to_have_count(3)
+    assert axe.violations(page, "#calendar") == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    hours.nth(1).press("Enter")
+    choice = page.locator("#choice .said")
+    expect(choice).to_contain_text("do 05/03/2026, 15:00 – 19:00")
+    page.locator(".calendar").focus()
+    page.keyboard.press("ArrowDown")
+    expect(choice).to_contain_text("do 05/03/2026, 15:30 – 19:30")
+    page.keyboard.press("PageDown")
+    expect(page.locator(".ec-title")).to_have_text("april 2026")
+    page.keyboard.press("PageUp")
+    expect(page.locator(".ec-event.chosen")).to_contain_text("15:30")
+    page.get_by_role("button", name="Week" if days == 7 else "3 dagen").click()
+    expect(page.locator(".ec-col-head")).to_have_count(days)
+    context.close()
+
+
 HOURS = st.tuples(st.integers(0, 20), st.integers(1, 6), st.sampled_from([0.9, 0.95, 0.99]))
 
 

@@ -38,12 +38,28 @@ def test_the_first_page_is_light_and_whole_without_a_script(browser: Browser, pl
     page.context.close()
     assert {url.split("/")[2] for url in weights} == {platform.url.split("/")[2]}, "nothing is asked for elsewhere"
     assert sum(weights.values()) < FIRST_PAGE_BYTES, weights
+
+
+def test_hours_are_found_and_asked_for_without_a_script(browser: Browser, platform: Platform) -> None:
+    """From the search by way of the machine's page to the request, with another begin than the one that is proposed."""
+    platform.machine()
+    platform.offer("o1", 3, 8, minimum_hours=2, price_per_hour="60")
     plain = open_page(browser, platform, 390, java_script_enabled=False)
     plain.goto("/")
     plain.get_by_label("Zoekwoorden").fill("freesbank")
     plain.get_by_role("button", name="Zoeken").click()
-    plain.locator("[data-offer=o1] a").first.click()
-    expect(plain.get_by_role("button", name="Vraag deze uren aan")).to_be_visible()
+    plain.get_by_role("link", name="Freesbank DMU 50").click()
+    expect(plain.locator(".calendar")).to_be_hidden()
+    plain.get_by_role("link", name="Aanvragen").first.click()
+    plain.get_by_label("Begin").select_option("ma 02/03/2026 16:00")
+    plain.get_by_role("button", name="Toon").click()
+    expect(plain.locator("#choice .said")).to_contain_text("ma 02/03/2026, 16:00 – 23:00")
+    plain.get_by_label("Organisatie").fill("Startup BV")
+    plain.get_by_label("Uw naam").fill("An Peeters")
+    plain.get_by_label("E-mail").fill("an@startup.be")
+    plain.get_by_role("button", name="Vraag deze uren aan").click()
+    expect(plain.get_by_text("an@startup.be")).to_be_visible()
+    assert "16:00" in platform.mail("an@startup.be", "/confirm/").get_content()
     plain.context.close()
 
 

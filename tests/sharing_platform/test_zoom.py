@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.sharing_platform.conftest import Platform
-from tests.sharing_platform.test_browser import _page, _problems, told
+from tests.sharing_platform.every_page import PEOPLE, links, pages, told
+from tests.sharing_platform.test_browser import _page, _problems
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -46,15 +49,15 @@ def test_at_twice_the_size_nothing_is_cut_off_and_the_focus_is_seen(
     """A window of 1,280 by 900 pixels, of which half is left, in the system's colours alone: the layout is that of any others."""
     seen = [
         ("", "/"), ("", "/machines/hal-2/mill-1"), ("", "/offers/o2"), ("", "/compare?hours=2&with=hal-2/mill-1&with=hal-2/lathe-2"),
-        ("", "/factories/hal-2"), ("o@hal.be", "/desk"), ("o@hal.be", "/machines/hal-2/mill-1/hours"), ("o@hal.be", f"/wanted/{told['wanted']}"),
+        ("", "/make?q=frezen&processes=turning&hours-turning=2"), ("", "/report?page=/machines/hal-2/mill-1"), ("", "/styleguide"), ("o@hal.be", f"/bookings/{told['booking']}"), ("o@hal.be", "/desk"), ("o@hal.be", "/machines/hal-2/mill-1/hours"), ("o@hal.be", f"/wanted/{told['wanted']}"),
     ]  # fmt: skip
-    pages = {
+    opened = {
         email: _page(browser, platform, email, viewport={"width": 640, "height": 450}, forced_colors="active")
         for email in ("", "o@hal.be")
     }
     wrong = []
     for email, path in seen:
-        page = pages[email]
+        page = opened[email]
         page.goto(path)
         wrong += [f"{path}: cut off: {one}" for one in page.evaluate(CUT_OFF)]
         if page.evaluate("document.documentElement.scrollWidth") > 640:
@@ -66,10 +69,31 @@ def test_at_twice_the_size_nothing_is_cut_off_and_the_focus_is_seen(
                 break
             if not focus["outlined"] or not focus["seen"]:
                 wrong.append(f"{path}: the focus is not seen: {focus}")
-    pages["o@hal.be"].goto("/desk")
-    borders = pages["o@hal.be"].evaluate(BORDERS, ["free", "held", "accepted", "kept", "chosen"])
+    opened["o@hal.be"].goto("/desk")
+    borders = opened["o@hal.be"].evaluate(BORDERS, ["free", "held", "accepted", "kept", "chosen"])
     assert len(set(borders)) == len(borders), borders
-    wrong += [problem for page in pages.values() for problem in _problems(page)]
-    for page in pages.values():
+    wrong += [problem for page in opened.values() for problem in _problems(page)]
+    for page in opened.values():
+        page.context.close()
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.long
+def test_no_page_is_cut_off_at_twice_the_size(told: dict[str, str], browser: Browser, platform: Platform) -> None:
+    wrong = []
+    opened = {
+        email: _page(browser, platform, email, viewport={"width": 640, "height": 450}, forced_colors="active")
+        for email in PEOPLE
+    }
+    for email, link in links(told):
+        opened[email].goto(link)
+    for email, path in pages(told):
+        page = opened[email]
+        page.goto(path)
+        wrong += [f"{path}: cut off: {one}" for one in page.evaluate(CUT_OFF)]
+        if page.evaluate("document.documentElement.scrollWidth") > 640:
+            wrong.append(f"{path}: wider than the window")
+    wrong += [problem for page in opened.values() for problem in _problems(page)]
+    for page in opened.values():
         page.context.close()
     assert not wrong, "\n".join(wrong)
