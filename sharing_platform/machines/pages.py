@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,15 +15,16 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.database import read_session
 from sharing_platform.errors import NotFoundError
+from sharing_platform.geography import distance_km
 from sharing_platform.machines import service
 from sharing_platform.machines.choices import Choice, FurtherChoice, choice_of, together
 from sharing_platform.machines.index import IndexEntry, entry_of, entry_with_details, get_machine_index
 from sharing_platform.machines.machine_results import free_by_day, machines_in_order
+from sharing_platform.machines.markup import machine_markup, offer_markup
 from sharing_platform.machines.models import OPEN, Machine, Offer
-from sharing_platform.machines.offer_order import OfferResults, RankedOffer
+from sharing_platform.machines.offer_order import OfferResults, RankedOffer, known_first
 from sharing_platform.machines.offer_search import find_offers, other_offers
 from sharing_platform.machines.offers import find_offer, visible_to
-from sharing_platform.machines.prices import TimedPrice
 from sharing_platform.machines.schemas import MachineOut
 from sharing_platform.machines.search_pages import listing_page
 from sharing_platform.organisations.dependencies import Page, PageRequest
@@ -33,7 +32,7 @@ from sharing_platform.organisations.permissions import Right, require
 from sharing_platform.pages import FormData, decimal_point, local_moment, split_lines, validate_form
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.machine_details import MachineDetails
-from sharing_platform.search.ranking import prepare_criteria
+from sharing_platform.search.ranking import Degrees, prepare_criteria
 from sharing_platform.search.vocabulary import process_name
 
 router = APIRouter(include_in_schema=False)
@@ -58,7 +57,7 @@ def get_offer(offer_id: str, page: Page) -> HTMLResponse:
     if offer.status != OPEN or choice is None:
         return listing_page(page, "offers.html", 409 if offer.status != OPEN else 404, notice="taken")
     chosen = chosen_of(page, offer, choice, page.request.query_params)
-    markup = markup_of(page, offer, shown.entry)
+    markup = offer_markup(page.context.url, offer, shown.entry)
     return page.render("offer.html", offer=offer, machine=shown.machine, entry=shown.entry, markup=markup, **chosen)
 
 
@@ -139,6 +138,7 @@ def _machine_page(page: PageRequest, session: Session, shown: MachineOut) -> HTM
     today = page.now.astimezone(ZoneInfo(zone)).date()
     offers = [one.offer for one in found]
     weeks = [free_by_day(offers, today + timedelta(days=7 * week), zone) for week in range(_WEEKS_SHOWN)]
+    about = _about(page, shown)
     return page.render(
         "machine.html",
         machine=shown,
@@ -148,10 +148,11 @@ def _machine_page(page: PageRequest, session: Session, shown: MachineOut) -> HTM
         weeks=weeks,
         conditions=_conditions(offers),
         around=found[0].entry.around if found else None,
-        similar=_similar(page, session, shown),
+        similar=_similar(page, session, shown, found[0].entry.document.at if found else None),
+        markup=machine_markup(page.context.url, found[0].entry, offers, about) if found else None,
         first_free=_first_free(page, found[0]) if found else None,
         scroll_time=_scroll_time(page, found),
-        about=_about(page, shown),
+        about=about,
         first_picture=shown.pictures[0] if shown.pictures else None,
     )
 
@@ -200,8 +201,8 @@ def _scroll_time(page: PageRequest, found: list[RankedOffer]) -> str:
     return f"{max(0, min(hours) - 1, hours[0] - _HOURS_IN_SIGHT) if hours else 7:02}:00"
 
 
-def _similar(page: PageRequest, session: Session, shown: MachineOut) -> list[RankedOffer]:
-    """Other machines of the same process with free hours, the soonest first."""
+def _similar(page: PageRequest, session: Session, shown: MachineOut, place: Degrees | None) -> list[RankedOffer]:
+    """Other machines of the same process with free hours: the nearest to `place` first, of those whose place nobody knows, and where it is not known itself, the soonest."""
     if not shown.process:
         return []
     index = get_machine_index(page.request)
@@ -210,10 +211,13 @@ def _similar(page: PageRequest, session: Session, shown: MachineOut) -> list[Ran
     def read(cursor: str | None) -> OfferResults:
         return find_offers(session, index, wish, page.now, page.context.zone, page.viewer, 100, cursor=cursor)
 
-    found, _ = machines_in_order(read, 0, _SIMILAR_SHOWN + 1)
-    return [one for one in found if (one.entry.factory, one.entry.machine) != (shown.factory, shown.machine)][
-        :_SIMILAR_SHOWN
-    ]
+    def distance(one: RankedOffer) -> tuple[float, ...]:
+        at = one.entry.document.at
+        return known_first(distance_km(place, at) if place is not None and at is not None else None)
+
+    found, _ = machines_in_order(read, 0)
+    others = [one for one in found if (one.entry.factory, one.entry.machine) != (shown.factory, shown.machine)]
+    return sorted(others, key=distance)[:_SIMILAR_SHOWN]
 
 
 @router.get("/machines/{factory}/{machine}/edit")
@@ -291,38 +295,3 @@ def shown_offer(page: PageRequest, offer_id: str) -> ShownOffer | None:
         with suppress(NotFoundError):
             machine = service.machine_shown(page.context, index, session, known, page.actor)
         return ShownOffer(offer, machine, entry_of(offer, index.entries(session), page.organisation))
-
-
-def markup_of(page: PageRequest, offer: Offer, entry: IndexEntry) -> str | None:
-    """JSON-LD (schema.org/Offer) of a public offer, for anybody: without the seller where that is not said. `<` is escaped, because it could end the
-    script element."""
-    if offer.visibility != "public":
-        return None
-    item: dict[str, object] = {
-        "@context": "https://schema.org",
-        "@type": "Offer",
-        "url": f"{page.context.url}/offers/{offer.public_id}",
-        "availability": "https://schema.org/InStock",
-        "availabilityStarts": offer.start.isoformat(),
-        "availabilityEnds": offer.end.isoformat(),
-        "businessFunction": "http://purl.org/goodrelations/v1#LeaseOut",
-        "eligibleDuration": {
-            "@type": "QuantitativeValue", "value": round(offer.longest_s / 3600, 2), "unitCode": "HUR"
-        },
-        "itemOffered": {"@type": "Service", "name": entry.document.title},
-    }  # fmt: skip
-    if entry.factory is not None:
-        item["seller"] = {"@type": "Organization", "name": entry.factory_name}
-    if offer.price_per_hour is not None:
-        item["priceSpecification"] = {
-            "@type": "UnitPriceSpecification", **_price_markup(offer.price_per_hour, offer.timed_prices), "priceCurrency": "EUR",
-            "unitCode": "HUR", "valueAddedTaxIncluded": False,
-        }  # fmt: skip
-    return json.dumps(item, ensure_ascii=False).replace("<", "\\u003c")
-
-
-def _price_markup(per_hour: Decimal, others: Sequence[TimedPrice]) -> dict[str, str]:
-    if not others:
-        return {"price": str(per_hour)}
-    prices = [per_hour, *(one.per_hour for one in others)]
-    return {"minPrice": str(min(prices)), "maxPrice": str(max(prices))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -326,5 +327,12 @@ def test_offers_say_what_they_are_to_machines(platform: Platform) -> None:
     markup = page.partition('<script type="application/ld+json">')[2].partition("</script>")[0]
     assert '"priceCurrency": "EUR"' in markup
     assert "Freesbank \\u003c/script>" in markup
+    of_machine = json.loads(
+        platform.anyone.get("/machines/hal-2/mill-1").text.partition('ld+json">')[2].partition("</script>")[0]
+    )
+    assert (of_machine["name"], of_machine["provider"]["name"]) == ("Freesbank </script><b>", "hal-2")
+    assert [one["url"] for one in of_machine["offers"]] == [f"{platform.url}/offers/o1"], (
+        "and none of those for members"
+    )
     member = platform.somebody("an@startup.be", "startup")
     assert "ld+json" not in member.get("/offers/o2").text

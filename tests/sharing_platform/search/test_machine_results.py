@@ -94,6 +94,21 @@ def test_a_machine_of_another_factory_is_similar_though_it_has_the_same_id(platf
     assert re.findall(r'<a href="([^"]*)"', tiles.partition("</ul>")[0]) == ["/machines/hal-3/mill-1"]
 
 
+def test_the_nearest_of_similar_machines_come_first(platform: Platform) -> None:
+    """Also where another is free sooner; what stands nobody knows where comes last."""
+    for number, (name, place) in enumerate(
+        (("mill-1", "Sint-Truiden"), ("far", "Genk"), ("unknown", ""), ("near", "Borgloon"))
+    ):
+        platform.machine(name, name, process="milling")
+        if place:
+            details = {"place": place}
+            assert platform.hal_2.put(f"/api/v1/machines/hal-2/{name}/details", json=details).status_code == 200
+        platform.offer(f"o{number}", 3 + 24 * number, machine=name)
+    tiles = platform.anyone.get("/machines/hal-2/mill-1").text.partition('<ul class="tiles">')[2]
+    shown_there = re.findall(r'<a href="/machines/hal-2/([^"]*)"', tiles.partition("</ul>")[0])
+    assert shown_there == ["near", "far", "unknown"]
+
+
 def test_an_anonymous_machine_leads_to_its_alias_alone(platform: Platform) -> None:
     platform.machine("mill-1", "Freesbank DMU 50", anonymous=True, process="milling")
     platform.offer("o1", 3, 4, anonymous=True)
