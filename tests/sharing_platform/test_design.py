@@ -48,7 +48,7 @@ def test_hours_are_found_and_asked_for_without_a_script(browser: Browser, platfo
     plain.goto("/")
     plain.get_by_label("Zoekwoorden").fill("freesbank")
     plain.get_by_role("button", name="Zoeken").click()
-    plain.get_by_role("link", name="Freesbank DMU 50").click()
+    plain.get_by_role("link", name="Freesbank DMU 50", exact=True).click()
     expect(plain.locator(".calendar")).to_be_hidden()
     plain.get_by_role("link", name="Aanvragen").first.click()
     plain.get_by_label("Begin").select_option("ma 02/03/2026 16:00")
