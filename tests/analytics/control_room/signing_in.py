@@ -12,7 +12,9 @@ from typing import Any
 
 import httpx2
 
+from analytics.api.attempts import Attempts
 from analytics.api.people import People
+from analytics.api.sessions import Failures, Sessions
 from sign_in.passkeys import relying_party
 from tests.analytics.api.test_api import OWN, ServedApi
 from tests.analytics.rig import SetClock
@@ -34,12 +36,21 @@ class Door:
     people: People
     clock: SetClock
 
+    def anew(self) -> None:
+        """As when it opened."""
+        context, self.clock.moment = self.api.context, NOON
+        context.sessions, context.attempts, context.provider = Sessions(), Attempts(), None
+        context.failures, context.provider_failures = Failures("wrong tokens and passkeys"), Failures("wrong answers")
+        context.party = relying_party(self.url)
+        for person in self.people.all():
+            self.people.remove(person.name)
+
     def later(self, by: timedelta) -> None:
         self.clock.moment += by
 
     def browser(self, **cookies: str) -> httpx2.Client:
         """With nobody signed in."""
-        return httpx2.Client(base_url=self.url, headers={"Origin": self.url}, cookies=cookies, timeout=20)
+        return httpx2.Client(base_url=self.url, headers={"Origin": self.url}, cookies=cookies, timeout=20, verify=False)
 
     def signed_in(self, token: str) -> httpx2.Client:
         browser = self.browser()

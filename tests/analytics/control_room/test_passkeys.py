@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -28,10 +27,16 @@ from tests.analytics.control_room.signing_in import (
 )
 
 
-@pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
-    with open_door(tmp_path) as door:
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    with open_door(tmp_path_factory.mktemp("door")) as door:
         yield door
+
+
+@pytest.fixture
+def door(opened: Door) -> Door:
+    opened.anew()
+    return opened
 
 
 def test_from_adding_to_removing(door: Door, caplog: pytest.LogCaptureFixture) -> None:

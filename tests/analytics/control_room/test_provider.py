@@ -45,12 +45,18 @@ def provider(served: Provider) -> Iterator[Provider]:
         yield served
 
 
-@pytest.fixture
-def door(tmp_path: Path, provider: Provider) -> Iterator[Door]:
-    with open_door(tmp_path) as door:
-        provider.now = door.clock.now
-        configure(door, provider.issuer, emails=["an@hal2.be"], groups=["control-room"])
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    with open_door(tmp_path_factory.mktemp("door")) as door:
         yield door
+
+
+@pytest.fixture
+def door(opened: Door, provider: Provider) -> Door:
+    opened.anew()
+    provider.now = opened.clock.now
+    configure(opened, provider.issuer, emails=["an@hal2.be"], groups=["control-room"])
+    return opened
 
 
 def configure(door: Door, issuer: str, **allow: Any) -> None:
