@@ -11,7 +11,7 @@ PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-fast test-peers lint install clean docs-pictures bench-chain bench-demo bench-edge bench-edge-size bench-ingest bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills campaign-brokers
+.PHONY: demo test test-fast test-peers test-influxdb lint install clean docs-pictures bench-chain bench-demo bench-edge bench-edge-size bench-ingest bench-influxdb bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills campaign-brokers
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -40,6 +40,17 @@ test-peers: $(INSTALLED)
 	@scripts/servers mosquitto nodejs npm gcc libc6-dev libmodbus-dev
 	@scripts/peers --more
 	@$(BIN)/pytest $(PARALLEL) tests/edge_agent/test_modbus_peer.py tests/edge_agent/test_opcua_peer.py tests/edge_agent/test_opcua_more_peers.py tests/edge_agent/test_sparkplug_node.py tests/edge_agent/test_sparkplug_input.py $(PYTEST)
+
+# Stores, panels, backup and kills on InfluxDB 2: on a given server (its buckets of the tests' names are deleted), or on the one that is built here.
+#   make test-influxdb [URL=http://… ORG=… TOKEN=…]      TOKEN: one that may create buckets and tokens; also from the environment
+test-influxdb: export VRIJLOOP_TEST_INFLUXDB = $(or $(URL),built)
+test-influxdb: export VRIJLOOP_TEST_INFLUXDB_TOKEN = $(TOKEN)
+test-influxdb: export VRIJLOOP_TEST_INFLUXDB_ORG = $(ORG)
+test-influxdb: export VRIJLOOP_TORN_ROUNDS = 200
+test-influxdb: $(INSTALLED)
+	@scripts/servers mosquitto
+	@$(if $(URL),,scripts/influxdb2)
+	@$(BIN)/pytest -n 0 tests/stores tests/dashboards/test_queries.py tests/vrijloop/operations/test_backup.py tests/vrijloop/commands/test_store.py tests/vrijloop/operations/test_doctor.py tests/end_to_end/test_kills.py $(PYTEST)
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check --quiet .
@@ -92,6 +103,11 @@ bench-time-of-day: $(INSTALLED)
 # What factories that have just begun are taught, learnt anew from public recordings (decision 23): RECORDINGS='steel.csv toolmaker.csv'.
 prior: $(INSTALLED)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.prior $(RECORDINGS)
+
+# Three million intervals read from InfluxDB 2 and from DuckDB: first row, utilisation, memory of both sides, as JSON.
+bench-influxdb: $(INSTALLED)
+	@scripts/influxdb2
+	@VRIJLOOP_TEST_INFLUXDB=built $(BIN)/python -m benchmarks.influxdb_history
 
 # The sharing platform with 100,000 open offers on SQLite and PostgreSQL: search, page, booking, as JSON.
 bench-platform: $(INSTALLED)

@@ -21,6 +21,7 @@ from analytics.publishing.publisher import Publisher
 from analytics.summaries.writer import SummaryWriter
 from stores import StateStore, StoreRefusedError, StoreUnavailableError
 from telemetry import Clock
+from telemetry.background import BackgroundTasks
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +33,15 @@ WRITE_BACK_INTERVAL_S = 5.0
 HOURS_INTERVAL = timedelta(minutes=1)
 """How often the dashboards' hourly figures are written; less often with many machines, so that it takes at most a
 twentieth of the time."""
+_NAMES = {
+    "cycle": "analytics: rounds",
+    "_watch_bookings": "analytics: reading bookings",
+    "_show_live": "analytics: showing live states",
+    "_deliver": "analytics: delivering offers",
+    "_check_bookings": "analytics: checking bookings",
+    "_write_back": "analytics: writing what dashboards show",
+}
+"""Of the tasks, as status, metrics and log call them."""
 DELIVERY_INTERVAL_S = 5.0
 """How often delivery to an unavailable platform is retried."""
 
@@ -49,6 +59,7 @@ class AnalyticsService:
         interval: timedelta,
         notify: Callable[[Alert, str], None] = lambda _, __: None,
         summaries: SummaryWriter | None = None,
+        tasks: BackgroundTasks | None = None,
     ) -> None:
         self._analytics = analytics
         self._newest = NewestStates(store)
@@ -64,7 +75,7 @@ class AnalyticsService:
         self._round_requested = asyncio.Event()
         self._bookings: frozenset[Booking] = frozenset()
         self._cards: dict[str, MachineCard] = {}
-        self._failing: set[str] = set()
+        self._tasks = tasks or BackgroundTasks(clock)
         self.result: CycleResult | None = None
 
     async def run(self) -> None:
@@ -144,23 +155,22 @@ class AnalyticsService:
     async def _attempt(self, step: Step) -> None:
         """Run a step. If the platform or store is unavailable, log it once when it begins and once when it ends; the
         next run catches up."""
-        name = step.__name__
+        name = _NAMES.get(step.__name__, step.__name__)
         try:
             await step()
         except (PlatformUnavailableError, StoreUnavailableError, StoreRefusedError) as error:
-            if name not in self._failing:
+            if self._tasks.failed(name, error):
                 _log.warning("%s Retrying; no data is lost.", error)
-            self._failing.add(name)
             self._cards.clear()
             await self._clock.sleep(1.0)
             return
-        except Exception:  # noqa: BLE001 - one defect must not end the service
-            _log.exception("Unexpected error in analytics (%s); retrying.", name)
+        except Exception as error:  # noqa: BLE001 - one defect must not end the service
+            if self._tasks.failed(name, error):
+                _log.exception("Unexpected error in %s; retrying.", name)
             await self._clock.sleep(1.0)
             return
-        if name in self._failing:
-            _log.info("Sharing platform and store are available again (%s).", name.strip("_"))
-            self._failing.discard(name)
+        if self._tasks.works(name):
+            _log.info("%s works again.", name.capitalize())
 
     async def _deliver(self) -> None:
         if await asyncio.to_thread(lambda: self._publisher.pending):

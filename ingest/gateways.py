@@ -98,8 +98,9 @@ class GatewayWatch:
                 if held is None and len(self._gateways) >= MAX_GATEWAYS:
                     return
                 self._gateways[factory, gateway] = self._updated(held, factory, gateway, kind, bytes(message.payload))
-        except ValueError as error:
-            _log.warning("Invalid gateway message on %s: %s.", message.topic[:200], error)
+        except Exception as error:  # noqa: BLE001 - otherwise paho's thread would end, and no gateway be seen any more
+            unexpected = None if isinstance(error, ValueError) else error
+            _log.warning("Invalid gateway message on %s: %s.", message.topic[:200], error, exc_info=unexpected)
 
     def _updated(
         self, held: GatewayStatus | None, factory: str, gateway: str, kind: str, payload: bytes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 
 from ingest.quarantine import Quarantine
@@ -12,9 +11,8 @@ from stores.points import health_time
 from telemetry import Clock
 from telemetry.measurements import INGEST
 
-_log = logging.getLogger(__name__)
-
 EVERY_S = 60.0
+_TASK = "ingest: writing the worker's health"
 
 
 class IngestHealth:
@@ -58,7 +56,6 @@ class IngestHealth:
 
     def _write(self, points: PointStore) -> None:
         while not self._stopping.wait(EVERY_S):
-            try:
-                points.write_points([self.point()])
-            except (StoreUnavailableError, StoreRefusedError) as error:
-                _log.debug("The worker's health could not be written: %s", error)
+            self._service.tasks.attempt(
+                _TASK, lambda: points.write_points([self.point()]), StoreUnavailableError, StoreRefusedError
+            )

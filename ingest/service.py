@@ -17,6 +17,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from ingest.confirmations import Confirmations
 from ingest.metrics import IngestCollector, IngestCounters, Waiting
@@ -25,6 +26,7 @@ from ingest.subscription import Received, Subscription
 from ingest.validation import AcceptedMessage, accept
 from stores import ReportBatchBuilder, StateStore, StoreRefusedError, StoreShutError, StoreUnavailableError
 from telemetry import Clock, decode, parse_state_topic
+from telemetry.background import BackgroundTasks
 from telemetry.broker import BrokerSettings
 from telemetry.message import EARLIEST
 
@@ -45,6 +47,7 @@ _BACKLOG_REPORTS = 20
 _STORE_RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 _SHUT_RETRY_S = 30.0
 _UNEXPECTED_ATTEMPTS = 3
+_WRITING, _TELLING = "ingest: writing reports", "ingest: telling gateways what is stored"
 
 
 @dataclass
@@ -88,12 +91,15 @@ class IngestService:
         worker: str = "1",
         *,
         shared: bool = False,
+        tasks: BackgroundTasks | None = None,
     ) -> None:
+        """`tasks`: where the threads say that they fail."""
         self._store = store
         self._quarantine = quarantine
         self._clock = clock
         self._stopping = threading.Event()
-        self._subscription = Subscription(settings, worker, self, shared)
+        self.tasks = tasks or BackgroundTasks(clock)
+        self._subscription = Subscription(settings, worker, self, shared, self.tasks)
         self._gathering = _Batch()
         self._confirmations = Confirmations(store.stored_ranges)
         self._batches: queue.Queue[_Batch | None] = queue.Queue(maxsize=1)
@@ -180,15 +186,17 @@ class IngestService:
             try:
                 batch = self._batches.get(timeout=_TELL_EVERY_S)
             except queue.Empty:
-                self._tell_gateways()
+                self.tasks.attempt(_TELLING, self._tell_gateways)
                 continue
             if batch is None:
                 break
-            self._settle(batch)
-            self._tell_gateways()
+            # Only a batch that is settled is acknowledged, and the next one waits for it.
+            while not self.tasks.attempt(_WRITING, partial(self._settle, batch)) and not self._stopping.wait(1.0):
+                pass
+            self.tasks.attempt(_TELLING, self._tell_gateways)
             self._batches.task_done()
             self._subscription.wake()
-        self._tell_gateways(at_last=True)
+        self.tasks.attempt(_TELLING, partial(self._tell_gateways, at_last=True))
 
     def _tell_gateways(self, *, at_last: bool = False) -> None:
         """Publish what is stored, where that has changed; after a new connection of every gateway, as the broker may have forgotten it."""

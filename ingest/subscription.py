@@ -25,6 +25,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from ingest.broker_session import SESSION_EXPIRY_S, Resumption, shortcomings
 from ingest.metrics import Waiting
 from telemetry import UnavailableError
+from telemetry.background import BackgroundTasks
 from telemetry.broker import BrokerSettings
 from telemetry.broker_client import build_client, connect_durable, end_session, refusal_of
 from telemetry.topics import STATE_FILTER, stored_topic
@@ -44,8 +45,8 @@ _SUBSCRIBE_AGAIN_S = 30.0
 _IDENTIFIER_IN_USE = 0x91
 """mochi counts the identifiers of its own messages among ours: the next one may be free."""
 _RECONNECT_FIRST_S, _RECONNECT_MAX_S = 1.0, 30.0
-_CONNECT_TIMEOUT_S = 10.0
-_QUIET_S = 5.0
+_CONNECT_TIMEOUT_S, _QUIET_S = 10.0, 5.0
+_CONNECTION = "ingest: the connection to the broker"
 
 
 @dataclass(eq=False, slots=True)
@@ -79,8 +80,11 @@ class Subscription:
     Acknowledging from a second thread would double the cost: each acknowledgement is a system call that releases the GIL.
     """
 
-    def __init__(self, settings: BrokerSettings, worker: str, consumer: Consumer, shared: bool) -> None:
+    def __init__(
+        self, settings: BrokerSettings, worker: str, consumer: Consumer, shared: bool, tasks: BackgroundTasks
+    ) -> None:
         self._settings = settings
+        self._tasks = tasks
         self._five = settings.protocol == "5"
         self._filter = SHARED_FILTER if shared and self._five else STATE_FILTER
         self._consumer = consumer
@@ -106,6 +110,8 @@ class Subscription:
         self._subscribe_due: float | None = None
         """When a refused subscription is tried again. The session, where there is one, goes on."""
         self._limits_said: set[str] = set()
+        self._delay = _RECONNECT_FIRST_S
+        self._misc_at = 0.0
         self._woken, self._waker = socket.socketpair()
         for end in (self._woken, self._waker):
             end.setblocking(False)
@@ -191,37 +197,33 @@ class Subscription:
         self._client.disconnect(properties=properties)
 
     def _run(self) -> None:
-        delay = _RECONNECT_FIRST_S
-        misc = 0.0
         while not self._stopping.is_set():
-            connection = self._client.socket()
-            if connection is None:
-                self._acknowledge()
-                self._consumer.gathered(quiet=True)
-                self._stopping.wait(min(delay, 0.5) if self._waiting else delay)
-                delay = min(delay * 2, _RECONNECT_MAX_S)
-                self._reconnect()
-                continue
-            if self.connected:
-                delay = _RECONNECT_FIRST_S
-            self._guarded_turn(connection)
-            if time.monotonic() - misc > 1.0:
-                misc = time.monotonic()
-                self._client.loop_misc()
-                if self._subscribe_due is not None and misc > self._subscribe_due and self.connected:
-                    self._subscribe_due = None
-                    self._subscribe(self._client, session_present=True)
+            if not self._tasks.attempt(_CONNECTION, self._step) and not self._stopping.wait(_RECONNECT_FIRST_S):
+                self._tasks.attempt(_CONNECTION, self._client.disconnect)
         self._acknowledge()
         self._publish_told()
 
-    def _guarded_turn(self, connection: Any) -> None:
-        try:
-            self._turn(connection)
-        except Exception:  # noqa: BLE001 - otherwise the thread would end while the connection seems to work
-            _log.exception(
-                "Unexpected error in the connection to MQTT broker %s; reconnecting.", self._settings.address
-            )
-            self._client.disconnect()
+    def _step(self) -> None:
+        """Reconnect, or take a turn in the connection that there is."""
+        connection = self._client.socket()
+        if connection is None:
+            self._acknowledge()
+            self._consumer.gathered(quiet=True)
+            self._stopping.wait(min(self._delay, 0.5) if self._waiting else self._delay)
+            self._delay = min(self._delay * 2, _RECONNECT_MAX_S)
+            if not self._stopping.is_set():
+                self._reconnect()
+            return
+        if self.connected:
+            self._delay = _RECONNECT_FIRST_S
+        self._turn(connection)
+        now = time.monotonic()
+        if now - self._misc_at > 1.0:
+            self._misc_at = now
+            self._client.loop_misc()
+            if self._subscribe_due is not None and now > self._subscribe_due and self.connected:
+                self._subscribe_due = None
+                self._subscribe(self._client, session_present=True)
 
     def _turn(self, connection: Any) -> None:
         """Wait for the socket or a wake-up, read the available messages, and acknowledge durable ones."""
@@ -295,8 +297,6 @@ class Subscription:
         )  # fmt: skip
 
     def _reconnect(self) -> None:
-        if self._stopping.is_set():
-            return
         try:
             if self._resumption.take_hopeless():
                 _log.warning(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -67,6 +68,17 @@ def open_store(
         raise UserError('[store] kind = "influxdb" needs `url` and `token_file`.')
     token = read_secret(table.token_file, "InfluxDB token")
     return InfluxDBStateStore(table.url, table.bucket, token, table.org, worker, clock)
+
+
+def check_access(table: StoreTable) -> None:
+    """Raises StoreUnavailableError unless an InfluxDB lets this token read and write its bucket, or UserError without a token."""
+    if table.kind == "duckdb" or table.url is None or table.token_file is None:
+        return
+    from stores.influxdb_connection import InfluxConnection
+
+    token = read_secret(table.token_file, "InfluxDB token")
+    with closing(InfluxConnection(table.url, table.bucket, token, table.org)) as connection:
+        connection.check()
 
 
 def open_points(table: StoreTable) -> PointStore | None:

@@ -82,10 +82,11 @@ class DuckDBStateStore:
             with self._exclusive("take a batch"):
                 self._take(batch, with_sequences=True)
 
-    def restore(self, records: pd.DataFrame) -> None:
+    def restore(self, records: pd.DataFrame) -> int:
         if not records.empty:
             with self._exclusive("take records"):
                 self._take(ReportBatch.from_records(records), with_sequences=False)
+        return 0
 
     def compact(self) -> None:
         """Merge all recent reports into the main table now."""

@@ -1,108 +1,129 @@
-"""Connection to InfluxDB: writes line protocol, reads InfluxQL results, and classifies errors. No message contains the token."""
+"""Connection to InfluxDB: writes line protocol and reads InfluxQL results. No message contains the token."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx2
-import msgspec
 from influxdb_client import InfluxDBClient, WritePrecision
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
-from stores.state_store import StoreRefusedError, StoreShutError, StoreUnavailableError
+from stores.influxdb_answers import DatabaseUnknownError, Place, Series
+from telemetry.measurements import STATE
 
 TIMEOUT_S = 30.0
-
-_REFUSED = {400, 413, 422}
-_SHUT = {401, 403, 404}
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One series of a result: its tags, and rows whose first value is the time in milliseconds."""
-
-    tags: dict[str, str]
-    values: list[list[Any]]
+"""The longest silence: portions of a large answer follow each other much faster."""
+_NO_POINTS = 400
+"""InfluxDB 3 refuses a request without points, 2 takes it."""
+_LONG_QUERY = 4000
+"""From so many characters on, a query is sent as a form: servers and proxies bound the length of a URL."""
 
 
 class InfluxConnection:
     """Reads and writes one bucket of one server."""
 
     def __init__(self, url: str, bucket: str, token: str, org: str) -> None:
-        self._url = url.rstrip("/")
-        self._bucket = bucket
-        self._org = org
-        self._client = InfluxDBClient(url=self._url, token=token, org=org, timeout=int(TIMEOUT_S * 1000))
+        self._place = Place(url.rstrip("/"), org, bucket)
+        self._client = InfluxDBClient(url=self._place.url, token=token, org=org, timeout=int(TIMEOUT_S * 1000))
         self._writer = self._client.write_api(write_options=SYNCHRONOUS)
-        self._http = httpx2.Client(base_url=self._url, headers={"Authorization": f"Token {token}"}, timeout=TIMEOUT_S)
+        self._http = httpx2.Client(
+            base_url=self._place.url, headers={"Authorization": f"Token {token}"}, timeout=TIMEOUT_S
+        )
 
     def write(self, lines: list[str]) -> None:
         """Write lines of line protocol, times in milliseconds; durable on return. Raises as `StateStore.write`."""
         if not lines:
             return
         body = "\n".join(lines).encode()
+        place = self._place
         try:
-            self._writer.write(bucket=self._bucket, org=self._org, record=body, write_precision=WritePrecision.MS)
+            self._writer.write(bucket=place.bucket, org=place.org, record=body, write_precision=WritePrecision.MS)
         except ApiException as error:
-            raise self._classified(error.status, f"{error.reason}: {_body(error)}") from error
+            raise place.error(error.status, _body(error) or str(error.reason)) from error
         except (HTTPError, OSError) as error:
-            raise StoreUnavailableError(f"InfluxDB at {self._url} does not answer: {_short(str(error))}") from error
+            raise place.unanswered(error) from error
 
     def query(self, statements: list[str]) -> list[list[Series]]:
-        """Run InfluxQL statements; returns the series of each."""
-        if not statements:
-            return []
-        return self._results("GET" if len(statements) < 5 else "POST", statements)
+        """Run InfluxQL statements with small answers; returns the series of each."""
+        found: list[list[Series]] = [[] for _ in statements]
+        if statements:
+            for result in self._place.results(self._answer(_method(statements), statements)):
+                found[result.statement_id] += result.series
+        return found
 
     def ask(self, statement: str) -> list[Series]:
-        """Run one InfluxQL statement; returns its series."""
+        """Run one InfluxQL statement with a small answer; returns its series."""
         return self.query([statement])[0]
 
+    def stream(self, *statements: str) -> Iterator[Series]:
+        """Run InfluxQL statements whose answer may be large; yields parts of series as they arrive.
+
+        The server sends what it has read so far, so neither side holds the whole answer, and the first part comes at once.
+        """
+        parameters = {**self._parameters(), "chunked": "true"}
+        try:
+            with self._http.stream(**_request(_method(statements), statements, parameters)) as answer:
+                if answer.status_code >= 400:
+                    raise self._place.error(answer.status_code, answer.read().decode("utf-8", "replace"))
+                yield from self._place.streamed(answer.iter_bytes())
+        except httpx2.HTTPError as error:
+            raise self._place.unanswered(error) from error
+
+    def check(self, *, writes: bool = True) -> None:
+        """Raises StoreUnavailableError unless the token may read the bucket and, if `writes`, write to it. Changes nothing."""
+        place = self._place
+        if writes:
+            # A request without points: of organisation, bucket and permission InfluxDB says more when it is to write than when it is asked.
+            parameters = {"org": place.org, "bucket": place.bucket, "precision": "ms"}
+            try:
+                answer = self._http.post("/api/v2/write", params=parameters, content=b"")
+            except httpx2.HTTPError as error:
+                raise place.unanswered(error) from error
+            if answer.status_code >= 400 and answer.status_code != _NO_POINTS:
+                raise place.error(answer.status_code, answer.text)
+        try:
+            self.ask(f"SHOW TAG VALUES FROM {STATE} WITH KEY = factory")
+        except DatabaseUnknownError as error:
+            raise (place.unmapped() if writes else error) from error
+
     def change(self, statements: list[str]) -> None:
-        """Run statements that delete or create."""
+        """Run statements that delete or create. Raises StoreRefusedError where the server does not have them."""
         if statements:
-            self._results("POST", statements)
+            self._place.results(self._answer("POST", statements))
 
     def close(self) -> None:
         self._writer.close()
         self._client.close()
         self._http.close()
 
-    def _results(self, method: str, statements: list[str]) -> list[list[Series]]:
-        parameters = {"db": self._bucket, "epoch": "ms"}
-        text = "; ".join(statements)
+    def _answer(self, method: str, statements: list[str]) -> bytes:
         try:
-            if method == "GET":
-                answer = self._http.get("/query", params={**parameters, "q": text})
-            else:
-                answer = self._http.post("/query", params=parameters, data={"q": text})
+            # Of several statements in one document, 2.7 replaces the error of one by that it was not executed; in portions both are said.
+            more = {"chunked": "true"} if len(statements) > 1 else {}
+            answer = self._http.request(**_request(method, statements, {**self._parameters(), **more}))
         except httpx2.HTTPError as error:
-            raise StoreUnavailableError(f"InfluxDB at {self._url} does not answer: {_short(str(error))}") from error
+            raise self._place.unanswered(error) from error
         if answer.status_code >= 400:
-            raise self._classified(answer.status_code, answer.text)
-        results = []
-        for result in msgspec.json.decode(answer.content)["results"]:
-            if "error" in result:
-                if "database not found" in result["error"]:
-                    raise self._classified(404, result["error"])
-                raise StoreUnavailableError(f"InfluxDB at {self._url} refused a query: {result['error']}")
-            results.append([Series(series.get("tags", {}), series["values"]) for series in result.get("series", [])])
-        return results
+            raise self._place.error(answer.status_code, answer.text)
+        return answer.content
 
-    def _classified(self, status: int | None, text: str) -> Exception:
-        """The exception for an HTTP error: whether to retry, to split the batch, or to wait for a person."""
-        sentence = f"InfluxDB at {self._url} answers {status}: {_short(text)}"
-        if status in _SHUT:
-            return StoreShutError(
-                f"{sentence}. Are the token and the bucket {self._bucket!r} right? `vrijloop store init` sets both up"
-            )
-        if status in _REFUSED:
-            return StoreRefusedError(sentence)
-        return StoreUnavailableError(sentence)
+    def _parameters(self) -> dict[str, str]:
+        return {"db": self._place.bucket, "epoch": "ms"}
+
+
+def _method(statements: Sequence[str]) -> str:
+    return "GET" if sum(map(len, statements)) < _LONG_QUERY else "POST"
+
+
+def _request(method: str, statements: Sequence[str], parameters: dict[str, str]) -> dict[str, Any]:
+    """The arguments of a request to `/query`."""
+    text = "; ".join(statements)
+    if method == "GET":
+        return {"method": "GET", "url": "/query", "params": {**parameters, "q": text}}
+    return {"method": "POST", "url": "/query", "params": parameters, "data": {"q": text}}
 
 
 def quoted(text: str) -> str:
@@ -125,7 +146,3 @@ def escaped(text: str) -> str:
 
 def _body(error: ApiException) -> str:
     return error.body if isinstance(error.body, str) else (error.body or b"").decode("utf-8", "replace")
-
-
-def _short(text: str) -> str:
-    return " ".join(text.split())[:200] or "no reason given"

@@ -8,7 +8,6 @@ from datetime import datetime
 from stores.influxdb_connection import InfluxConnection, and_machine_in, escaped, quoted
 from stores.points import Point
 from stores.report_batch import from_milliseconds, to_epoch_milliseconds
-from stores.state_store import StoreRefusedError, StoreUnavailableError
 
 _LINES_PER_REQUEST = 10_000
 
@@ -50,7 +49,7 @@ class InfluxPoints:
         }
 
     def forget(self, measurements: Sequence[str], factory: str) -> None:
-        self._delete([f"DELETE FROM {name} WHERE factory = {quoted(factory)}" for name in measurements])
+        self._connection.change([f"DELETE FROM {name} WHERE factory = {quoted(factory)}" for name in measurements])
 
     def move(self, measurement: str, factory: str, machine: str, group: str) -> None:
         where = f'factory = {quoted(factory)} AND machine = {quoted(machine)} AND "group" != {quoted(group)}'
@@ -59,7 +58,7 @@ class InfluxPoints:
         if not names:
             return
         # Delete first: if the server does not support it, nothing has been written yet.
-        self._delete([f"DELETE FROM {measurement} WHERE factory = {quoted(factory)} AND machine = ''"])
+        self._connection.change([f"DELETE FROM {measurement} WHERE factory = {quoted(factory)} AND machine = ''"])
         tags = {"factory": factory, "group": group, "machine": machine}
         found = self._connection.ask(f'SELECT {", ".join(names)} FROM {measurement} WHERE {where} GROUP BY "group"')
         for series in found:
@@ -71,15 +70,7 @@ class InfluxPoints:
                 for values in series.values
             ]  # fmt: skip
             self.write_points(rows)
-            self._delete([f"DELETE FROM {measurement} WHERE {where}"])
-
-    def _delete(self, statements: list[str]) -> None:
-        try:
-            self._connection.change(statements)
-        except StoreUnavailableError as error:
-            if "refused a query" in str(error):  # InfluxDB 3 has no DELETE: a retry would not help
-                raise StoreRefusedError(str(error)) from error
-            raise
+            self._connection.change([f"DELETE FROM {measurement} WHERE {where}"])
 
     def close(self) -> None:
         self._connection.close()

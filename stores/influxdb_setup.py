@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from influxdb_client import Authorization, BucketRetentionRules, InfluxDBClient,
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
+from stores.influxdb_connection import InfluxConnection
+from stores.state_store import StoreShutError, StoreUnavailableError
 from telemetry import UnavailableError, UserError
+from telemetry.broker import read_secret_file
 
 _TIMEOUT_S = 20.0
 SHARD = timedelta(weeks=12)
@@ -43,8 +47,11 @@ def set_up(
     reader_file: Path | None = None,
 ) -> list[str]:
     """Create what is missing; returns a message for each step done. Raises UserError or UnavailableError."""
-    if server_version(url).lstrip("v").startswith("1."):
-        return _set_up_1x(url, bucket, keep, token_file)
+    version = server_version(url).lstrip("v")
+    if version.startswith("1."):
+        return _set_up_1x(url, org, bucket, keep, token_file)
+    if version.startswith("3."):
+        return _set_up_3(url, org, bucket, keep, token_file)
     return _set_up_2x(url, org, bucket, keep, token_file, admin_token, reader_file)
 
 
@@ -57,7 +64,7 @@ def write_token(token_file: Path, token: str, mode: int = 0o600) -> None:
     token_file.chmod(mode)
 
 
-def _set_up_1x(url: str, bucket: str, keep: timedelta | None, token_file: Path) -> list[str]:
+def _set_up_1x(url: str, org: str, bucket: str, keep: timedelta | None, token_file: Path) -> list[str]:
     """Create a database on a 1.x server, which has no buckets and no tokens. For tests."""
     hours = max(1, round(keep.total_seconds() / 3600)) if keep else 0
     shard = round(shard_duration(keep).total_seconds() / 3600)
@@ -67,9 +74,24 @@ def _set_up_1x(url: str, bucket: str, keep: timedelta | None, token_file: Path) 
     )
     if answer.status_code >= 400:
         raise UserError(f"InfluxDB at {url} refuses to create the database: {answer.text[:200]}")
-    if not token_file.exists():
+    if token_file.exists():
+        _check_token(url, org, bucket, token_file, writes=True)
+    else:
         write_token(token_file, secrets.token_urlsafe(32))
     return [f"database {bucket!r} is ready (a 1.x server: for tests; use 2.7 or newer in production)"]
+
+
+def _set_up_3(url: str, org: str, bucket: str, keep: timedelta | None, token_file: Path) -> list[str]:
+    """Check what its own command line has made: InfluxDB 3 has no organisations and no interface for buckets, and keeps points as long as the
+    database was made for."""
+    if not token_file.exists():
+        kept = f"--retention-period {keep.days}d " if keep is not None else ""
+        raise UserError(
+            f"InfluxDB 3 is set up by its own command line: `influxdb3 create database {kept}{bucket}`, `influxdb3 create token`, and write "
+            f"the token to {token_file}. Then run this command again."
+        )
+    _check_token(url, org, bucket, token_file, writes=True)
+    return [f"database {bucket!r} is there, and the token may use it (InfluxDB 3, which cannot delete machines)"]
 
 
 def _set_up_2x(
@@ -83,7 +105,7 @@ def _set_up_2x(
 ) -> list[str]:
     if admin_token is None:
         raise UserError(
-            "a 2.x or 3 server needs a token that may create buckets: set the variable INFLUXDB_ADMIN_TOKEN "
+            "InfluxDB 2 needs a token that may create buckets: set the variable INFLUXDB_ADMIN_TOKEN "
             "(shown by `influx auth list`, or on its web page under API tokens). It is used once and not stored."
         )
     done = []
@@ -100,16 +122,20 @@ def _set_up_2x(
             existing = client.buckets_api().find_bucket_by_name(bucket)
             if existing is None:
                 existing = client.buckets_api().create_bucket(
-                    bucket_name=bucket, org_id=found[0].id, retention_rules=rules
+                    bucket_name=bucket, org=found[0].id, retention_rules=rules
                 )
                 done.append(f"bucket {bucket!r} created")
             else:
                 existing.retention_rules = [rules]
                 client.buckets_api().update_bucket(existing)
                 done.append(f"bucket {bucket!r} exists; its retention is set")
+            _map_database(url, admin_token, found[0].id, existing.id, bucket)
             resource = PermissionResource(type="buckets", id=existing.id, org_id=found[0].id)
             for file, actions, mode in ((token_file, ("read", "write"), 0o600), (reader_file, ("read",), 0o644)):
-                if file is None or file.exists():
+                if file is None:
+                    continue
+                if file.exists():
+                    _check_token(url, org, bucket, file, writes="write" in actions)
                     continue
                 rights = [Permission(action=action, resource=resource) for action in actions]
                 made = client.authorizations_api().create_authorization(
@@ -119,6 +145,47 @@ def _set_up_2x(
                 done.append(f"{file} has a token that may only {' and '.join(actions)} this bucket")
     except ApiException as error:
         raise UserError(f"InfluxDB at {url} refuses ({error.status}): {error.reason}.") from error
-    except (HTTPError, OSError) as error:
+    except (HTTPError, httpx2.HTTPError, OSError) as error:
         raise UnavailableError(f"InfluxDB at {url} does not answer ({error}).") from error
     return done
+
+
+def _check_token(url: str, org: str, bucket: str, file: Path, *, writes: bool) -> None:
+    """A token of an InfluxDB that was set up anew, or of another one, would be found out only when a report is to be written."""
+    token = read_secret_file(file, "InfluxDB token")
+    try:
+        with closing(InfluxConnection(url, bucket, token, org)) as connection:
+            connection.check(writes=writes)
+    except StoreShutError as error:
+        raise UserError(
+            f"{file}: {error}. If this token is an old one, remove the file: this command then makes a new one."
+        ) from error
+    except StoreUnavailableError as error:
+        raise UnavailableError(f"{error}.") from error
+
+
+def _map_database(url: str, admin_token: str, org_id: str, bucket_id: str, bucket: str) -> None:
+    """See to it that InfluxQL finds the bucket, which it knows as a database. From 2.7 on a bucket is found by its name, unless somebody has
+    mapped a database of that name. InfluxDB 3 has no mappings."""
+    headers = {"Authorization": f"Token {admin_token}"}
+    with httpx2.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S) as http:
+        answer = http.get("/api/v2/dbrps", params={"orgID": org_id, "db": bucket})
+        if answer.status_code == httpx2.codes.NOT_FOUND:
+            return
+        if answer.is_error:
+            raise UserError(f"InfluxDB at {url} does not tell its DBRP mappings ({answer.status_code}).")
+        standard = [one for one in answer.json()["content"] if one["default"]]
+        if any(one["bucketID"] != bucket_id for one in standard):
+            raise UserError(
+                f"InfluxDB at {url} maps the database {bucket!r} to another bucket ({standard[0]['bucketID']}): remove that mapping with "
+                f"`influx v1 dbrp delete --id {standard[0]['id']}`, or choose another `bucket` under [store]."
+            )
+        if not standard:
+            body = {
+                "orgID": org_id,
+                "bucketID": bucket_id,
+                "database": bucket,
+                "retention_policy": "autogen",
+                "default": True,
+            }
+            http.post("/api/v2/dbrps", json=body).raise_for_status()

@@ -15,24 +15,21 @@ in it. Analytics uses it to find the hours to read again.
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from threading import Lock
 
 import numpy as np
 import pandas as pd
 
-from stores.influxdb_connection import InfluxConnection, Series, and_machine_in, escaped, quoted
-from stores.influxdb_rows import frame, newest_per_key, newest_per_machine
+from stores.influxdb_answers import PointsTooOldError, Series
+from stores.influxdb_connection import InfluxConnection, and_machine_in, escaped, quoted
+from stores.influxdb_rows import Columns, is_hidden, newest_per_machine
 from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with_ledger, ranges_held
 from stores.report_batch import MODES, STATES, ReportBatch, from_milliseconds, interval_of, to_epoch_milliseconds
 from stores.sequences import MAX_RANGES, SequenceRanges
-from stores.state_store import (
-    INTERVAL_COLUMNS,
-    RECORD_COLUMNS,
-    GatewayLedger,
-    LatestState,
-)
+from stores.state_store import GatewayLedger, LatestState
 from telemetry import Clock, SystemClock
 from telemetry.measurements import STATE
 from telemetry.ranges import Range
@@ -42,6 +39,8 @@ WRITTEN = "state_written"
 
 _REMEMBERED_KEYS = 100_000
 _LINES_PER_REQUEST = 25_000
+_NEWEST_LIMITS = (2, 100, 5_000)
+"""Rows asked for to find the newest that is whole: at first one that is being written may hide it, then a batch of them."""
 _STATEMENTS_PER_REQUEST = 100
 _MERGE_EVERY = timedelta(seconds=15)
 _MERGE_AFTER_RANGES = MAX_RANGES // 4
@@ -53,6 +52,8 @@ Machine = tuple[str, str]
 Key = tuple[str, str, int]
 Version = tuple[int, int]
 
+_INTERVAL = "until_ms, state, mode, power_w, seq"
+"""The fields of a row, in the order in which `influxdb_rows` expects them."""
 _STATE_WORDS = [item.value for item in STATES]
 _MODE_WORDS = [*(item.value for item in MODES), ""]  # NO_MODE is -1, the last item
 
@@ -88,31 +89,29 @@ class InfluxDBStateStore:
             # After the intervals: a process killed in between leaves no number in the ledger whose report is not stored.
             self._record(entries_with_batch(self._held_sequences(), batch.seqs_per_gateway()))
 
-    def restore(self, records: pd.DataFrame) -> None:
-        if not records.empty:
-            with self._lock:
-                self._put(ReportBatch.from_records(records))
+    def restore(self, records: pd.DataFrame) -> int:
+        if records.empty:
+            return 0
+        with self._lock:
+            return self._put(ReportBatch.from_records(records), leave_out_old=True)
 
     def intervals(
         self, factory: str, start: datetime, end: datetime, machines: Sequence[str] | None = None
     ) -> pd.DataFrame:
         if machines is not None and not machines:
-            return frame([], INTERVAL_COLUMNS)
+            return Columns().intervals()
         where = f"factory = {quoted(factory)}{and_machine_in(machines)}"
         first, last = to_epoch_milliseconds(start), to_epoch_milliseconds(end)
-        columns = "until_ms, state, mode, power_w, seq"
-        inside = self._connection.ask(
-            f"SELECT {columns} FROM {STATE} WHERE {where} AND time >= {first}ms AND time < {last}ms "
-            "GROUP BY machine, worker"
+        found = Columns.of(
+            self._connection.stream(
+                f"SELECT {_INTERVAL} FROM {STATE} WHERE {where} AND time >= {first}ms AND time < {last}ms "
+                "GROUP BY machine, worker"
+            )
         )
-        before = self._connection.ask(
-            f"SELECT {columns} FROM {STATE} WHERE {where} AND time < {first}ms GROUP BY machine, worker "
-            "ORDER BY time DESC LIMIT 1"
-        )
-        earlier = newest_per_machine(before)
-        rows = [row for row in earlier if row[2] >= first]
-        rows += [(series.tags["machine"], *values) for series in inside for values in series.values]
-        return frame(newest_per_key(rows), INTERVAL_COLUMNS)
+        for machine, *row in newest_per_machine(self._newest_rows(_INTERVAL, f"{where} AND time < {first}ms")):
+            if row[1] >= first:
+                found.add(machine, [row])
+        return found.intervals()
 
     def cursor(self) -> str:
         return str(round(self._clock.now().timestamp() * 1e9))
@@ -124,34 +123,25 @@ class InfluxDBStateStore:
             f"SELECT min(since_ms) FROM {WRITTEN} WHERE factory = {quoted(factory)} AND time > {since} GROUP BY machine"
         )
         statements = [
-            f"SELECT until_ms, state, mode, power_w, seq FROM {STATE} WHERE factory = {quoted(factory)} "
+            f"SELECT {_INTERVAL} FROM {STATE} WHERE factory = {quoted(factory)} "
             f"AND machine = {quoted(series.tags['machine'])} AND time >= {int(series.values[0][1])}ms GROUP BY machine, worker"
             for series in touched
         ]
-        rows = [
-            (series.tags["machine"], *values)
-            for answer in self._in_requests(statements)
-            for series in answer
-            for values in series.values
-        ]
-        return frame(newest_per_key(rows), INTERVAL_COLUMNS), following
+        answers = (self._connection.stream(*some) for some in _portions(statements))
+        return Columns.of(chain.from_iterable(answers)).intervals(), following
 
     def records(self, factory: str, start: datetime, end: datetime, machines: Sequence[str]) -> pd.DataFrame:
         if not machines:
-            return frame([], RECORD_COLUMNS)
-        found = self._connection.ask(
-            f"SELECT until_ms, state, mode, power_w, seq, reason, gateway FROM {STATE} "
+            return Columns().records(factory)
+        found = self._connection.stream(
+            f"SELECT {_INTERVAL}, reason, gateway FROM {STATE} "
             f"WHERE factory = {quoted(factory)}{and_machine_in(machines)} AND time >= {to_epoch_milliseconds(start)}ms "
             f"AND time < {to_epoch_milliseconds(end)}ms GROUP BY machine, worker"
         )
-        rows = newest_per_key([(series.tags["machine"], *values) for series in found for values in series.values])
-        return frame(rows, RECORD_COLUMNS, factory)
+        return Columns.of(found).records(factory)
 
     def latest(self, factory: str) -> list[LatestState]:
-        found = self._connection.ask(
-            f"SELECT until_ms, state, mode, power_w, seq, reason FROM {STATE} WHERE factory = {quoted(factory)} "
-            "GROUP BY machine, worker ORDER BY time DESC LIMIT 1"
-        )
+        found = self._newest_rows(f"{_INTERVAL}, reason", f"factory = {quoted(factory)}")
         return [
             LatestState(factory, machine, interval_of(since, until, state, mode, power_w, reason))
             for machine, since, until, state, mode, power_w, _, reason in newest_per_machine(found)
@@ -196,10 +186,7 @@ class InfluxDBStateStore:
         statements = []
         for factory in self.factories():
             newest = {latest.machine: to_epoch_milliseconds(latest.interval.since) for latest in self.latest(factory)}
-            before = self._connection.ask(
-                f"SELECT until_ms, state, mode, power_w, seq FROM {STATE} WHERE factory = {quoted(factory)} "
-                f"AND time < {limit}ms GROUP BY machine, worker ORDER BY time DESC LIMIT 1"
-            )
+            before = self._newest_rows(_INTERVAL, f"factory = {quoted(factory)} AND time < {limit}ms")
             for machine, since, until, *_ in newest_per_machine(before):
                 kept = until >= limit or newest.get(machine) == since
                 statements.append(
@@ -207,18 +194,30 @@ class InfluxDBStateStore:
                     f"AND time < {since if kept else since + 1}ms"
                 )
         with self._lock:
-            for first in range(0, len(statements), _STATEMENTS_PER_REQUEST):
-                self._connection.change(statements[first : first + _STATEMENTS_PER_REQUEST])
+            for some in _portions(statements):
+                self._connection.change(some)
 
     def close(self) -> None:
         self._connection.close()
 
     def _in_requests(self, statements: list[str]) -> Iterable[list[Series]]:
-        for first in range(0, len(statements), _STATEMENTS_PER_REQUEST):
-            yield from self._connection.query(statements[first : first + _STATEMENTS_PER_REQUEST])
+        for some in _portions(statements):
+            yield from self._connection.query(some)
 
-    def _put(self, batch: ReportBatch) -> None:
-        """Write the reports that are newer than those in this worker's series."""
+    def _newest_rows(self, fields: str, where: str) -> list[Series]:
+        """The newest rows of each machine and worker, of which one is whole, if there is any."""
+        found: list[Series] = []
+        for limit in _NEWEST_LIMITS:
+            found = self._connection.ask(
+                f"SELECT {fields} FROM {STATE} WHERE {where} GROUP BY machine, worker ORDER BY time DESC LIMIT {limit}"
+            )
+            if not any(is_hidden(series, limit) for series in found):
+                break
+        return found
+
+    def _put(self, batch: ReportBatch, leave_out_old: bool = False) -> int:
+        """Write the reports that are newer than those in this worker's series. `leave_out_old`: returns how many are older than the bucket
+        keeps them, instead of raising StoreRefusedError."""
         places = batch.newest_per_key()
         sources = [batch.sources[index] for index in batch.source[places].tolist()]
         since = batch.since_ms[places].tolist()
@@ -232,10 +231,17 @@ class InfluxDBStateStore:
         chosen = [n for n, key in enumerate(keys) if versions[n] > held.get(key, (-1, -1))]
         lines = self._lines(batch, places[chosen], [sources[n] for n in chosen])
         lines += self._written_lines([keys[n] for n in chosen])
+        left_out = 0
         for first in range(0, len(lines), _LINES_PER_REQUEST):
-            self._connection.write(lines[first : first + _LINES_PER_REQUEST])
+            try:
+                self._connection.write(lines[first : first + _LINES_PER_REQUEST])
+            except PointsTooOldError as error:
+                if not leave_out_old:
+                    raise
+                left_out += error.count
         for n in chosen:
             self._remember(keys[n], versions[n])
+        return left_out
 
     def _lines(self, batch: ReportBatch, places: np.ndarray, sources: list[tuple[str, str, str]]) -> list[str]:
         worker = self._worker
@@ -278,9 +284,7 @@ class InfluxDBStateStore:
         ]
         for machine, answer in zip(fresh, self._in_requests(statements), strict=True):
             self._newest[machine] = -(2**62)
-            for series in answer:
-                for since, until, seq in series.values:
-                    self._remember((*machine, since), (until, seq))
+            self._remember_all(machine, answer)
 
     def _load_versions(self, keys: Iterable[Key]) -> None:
         """Read the versions in this worker's series of keys that are not in memory."""
@@ -293,12 +297,19 @@ class InfluxDBStateStore:
             for machine, times in wanted.items()
         ]
         for looked_up, answer in zip(wanted, self._in_requests(statements), strict=True):
-            for series in answer:
-                for since, until, seq in series.values:
-                    self._remember((*looked_up, since), (until, seq))
+            self._remember_all(looked_up, answer)
 
     def _own_series(self, machine: Machine) -> str:
         return f"factory = {quoted(machine[0])} AND machine = {quoted(machine[1])} AND worker = {quoted(self._worker)}"
+
+    def _remember_all(self, machine: Machine, answer: list[Series]) -> None:
+        for series in answer:
+            for since, until, seq in series.values:
+                if until is None or seq is None:
+                    # A request of this worker's former process is still being written: it is looked up again when its key comes.
+                    self._newest[machine] = max(since, self._newest.get(machine, since))
+                else:
+                    self._remember((*machine, since), (until, seq))
 
     def _remember(self, key: Key, version: Version) -> None:
         self._versions[key] = version
@@ -313,10 +324,12 @@ class InfluxDBStateStore:
         found: dict[Gateway, dict[str, LedgerEntry]] = defaultdict(dict)
         answer = self._connection.ask(
             f"SELECT ranges, given_up, repeated FROM {LEDGER} GROUP BY factory, gateway, worker "
-            "ORDER BY time DESC LIMIT 1"
+            "ORDER BY time DESC LIMIT 2"
         )
         for series in answer:
-            for _, ranges, given_up, repeated in series.values:
+            # Of the first point of a day, some fields may not be there yet; that of the day before is.
+            whole = [row for row in series.values if None not in row]
+            for _, ranges, given_up, repeated in whole[:1]:
                 found[series.tags["factory"], series.tags["gateway"]][series.tags["worker"]] = (
                     SequenceRanges.from_json(ranges, int(given_up)),
                     int(repeated),
@@ -354,3 +367,9 @@ class InfluxDBStateStore:
             f"{LEDGER},factory={key[0]},gateway={key[1]},worker={self._worker} "
             f'ranges="{ranges.to_json()}",given_up={ranges.given_up}i,repeated={repeated}i {to_epoch_milliseconds(day)}'
         )
+
+
+def _portions(statements: list[str]) -> Iterator[list[str]]:
+    """The statements of one request each."""
+    for first in range(0, len(statements), _STATEMENTS_PER_REQUEST):
+        yield statements[first : first + _STATEMENTS_PER_REQUEST]

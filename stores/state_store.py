@@ -99,8 +99,9 @@ class StateStore(Protocol):
         """All records of these machines with `since` in [start, end), ordered by machine and since; `RECORD_COLUMNS`."""
         ...
 
-    def restore(self, records: pd.DataFrame) -> None:
-        """Write records (`RECORD_COLUMNS`) as `write` does, without recording sequence numbers in the ledger."""
+    def restore(self, records: pd.DataFrame) -> int:
+        """Write records (`RECORD_COLUMNS`) as `write` does, without recording sequence numbers in the ledger. Returns how many were left out
+        because they are older than the store keeps them."""
         ...
 
     def latest(self, factory: str) -> list[LatestState]:

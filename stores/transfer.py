@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -36,6 +37,22 @@ SCHEMA = pa.schema(
         ("seq", pa.int64()),
     ]
 )
+
+
+class Copied(NamedTuple):
+    """How many records are in the store, and how many were left out because they are older than it keeps them."""
+
+    records: int
+    too_old: int
+
+    @property
+    def sentences(self) -> list[str]:
+        """What to say about those that were left out; empty where there are none."""
+        return (
+            [f"{self.too_old} records were left out, as they are older than the store keeps them"]
+            if self.too_old
+            else []
+        )
 
 
 def portions(
@@ -83,9 +100,9 @@ def export_records(portions: Iterator[pd.DataFrame], path: Path) -> int:
     return count
 
 
-def import_records(store: StateStore, path: Path, progress: Progress) -> int:
-    """Import a file written by `export_records`; returns the number of records. Idempotent. Raises UserError."""
-    count = 0
+def import_records(store: StateStore, path: Path, progress: Progress) -> Copied:
+    """Import a file written by `export_records`. Idempotent. Raises UserError."""
+    count = left_out = 0
     try:
         size = path.stat().st_size
         for batch in _batches(path):
@@ -93,23 +110,23 @@ def import_records(store: StateStore, path: Path, progress: Progress) -> int:
             _check(records, path)
             records["state"] = records["state"].astype(STATE_TYPE)
             records["mode"] = records["mode"].astype(MODE_TYPE)
-            store.restore(records)
+            left_out += store.restore(records)
             count += len(records)
             progress(min(count * 40, size), size)
         progress(size, size)
     except (OSError, pa.ArrowException, KeyError) as error:
         raise UserError(f"{path}: is not an export of Vrijloop ({error}).") from error
-    return count
+    return Copied(count - left_out, left_out)
 
 
-def copy_store(source: StateStore, target: StateStore, progress: Progress) -> int:
-    """Copy all records, then the ledger; returns the number of records. Idempotent: an interrupted copy is repeated."""
-    count = 0
+def copy_store(source: StateStore, target: StateStore, progress: Progress) -> Copied:
+    """Copy all records, then the ledger. Idempotent: an interrupted copy is repeated."""
+    count = left_out = 0
     for records in portions(source, None, [], EARLIEST, datetime.max.replace(tzinfo=UTC), progress):
-        target.restore(records)
+        left_out += target.restore(records)
         count += len(records)
     target.restore_ledger(source.ledger())
-    return count
+    return Copied(count - left_out, left_out)
 
 
 def _writer(path: Path, unfinished: Path) -> pq.ParquetWriter | pa_csv.CSVWriter:

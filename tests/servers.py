@@ -15,19 +15,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPException
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.error import HTTPError
-from urllib.parse import parse_qs, urlencode, urlsplit
-from urllib.request import Request, urlopen
 
 import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from tests import influx_proxy, influxdb2
 from tests.ports import free_port as free_port
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -164,7 +160,7 @@ class Mosquitto(Broker):
 
 @dataclass
 class InfluxServer:
-    """Debian's InfluxDB 1.x behind a proxy that gives it the v2 write endpoint; can be killed and started again."""
+    """Debian's InfluxDB 1.x behind a proxy that makes it answer as 2.7; can be killed and started again."""
 
     folder: Path
     port: int = field(default_factory=free_port)
@@ -172,7 +168,7 @@ class InfluxServer:
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
-        self._proxy = _path_proxy(self.proxy_port, self.port)
+        self._proxy = influx_proxy.serve(self.proxy_port, self.port)
         threading.Thread(target=self._proxy.serve_forever, daemon=True).start()
         folder = self.folder
         (folder / "influxdb.conf").write_text(
@@ -204,11 +200,18 @@ class InfluxServer:
         self._proxy.server_close()
 
 
+def influx_server(folder: Path) -> InfluxServer | influxdb2.InfluxServer2:
+    """Debian's, or with `make test-influxdb` a real InfluxDB 2."""
+    if influxdb2.CHOSEN:
+        return influxdb2.InfluxServer2(folder, INFLUX_TOKEN, INFLUX_ORG)
+    require("influxdb")
+    return InfluxServer(folder)
+
+
 @contextmanager
 def influxdb(folder: Path) -> Iterator[str]:
     """A server for a while; yields the URL that takes v2 writes."""
-    require("influxdb")
-    server = InfluxServer(folder)
+    server = influx_server(folder)
     try:
         server.start()
         yield server.url
@@ -277,49 +280,33 @@ def missing(sentence: str) -> NoReturn:
     pytest.skip(sentence)
 
 
-def create_influx_database(url: str, name: str) -> None:
-    query = urlencode({"q": f"CREATE DATABASE {name}"}).encode()
-    urlopen(Request(f"{url}/query", data=query, method="POST"), timeout=20).read()
+INFLUX_TOKEN = os.environ.get("VRIJLOOP_TEST_INFLUXDB_TOKEN") or "a-token-that-1.x-ignores"
+INFLUX_ORG = os.environ.get("VRIJLOOP_TEST_INFLUXDB_ORG") or influx_proxy.ORGANISATION
 
 
-def _path_proxy(port: int, target: int) -> ThreadingHTTPServer:  # noqa: C901 - one small handler
-    """`/api/v2/write?bucket=B&precision=P` becomes `/write?db=B&precision=P`; the rest passes."""
+def create_influx_database(url: str, name: str, hours: int = 0) -> None:
+    """An empty one, also where a given server has had it before. `hours`: how long it keeps points; 0 for ever."""
+    if influxdb2.CHOSEN:
+        influxdb2.create_bucket(url, name, INFLUX_TOKEN, INFLUX_ORG, hours)
+        return
+    kept = f" WITH DURATION {hours}h SHARD DURATION 1h" if hours else ""
+    httpx2.post(f"{url}/query", data={"q": f"CREATE DATABASE {name}{kept}"}, timeout=20).raise_for_status()
 
-    class Proxy(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
 
-        def _forward(self) -> None:
-            parts = urlsplit(self.path)
-            path = self.path
-            if parts.path == "/api/v2/write":
-                asked = parse_qs(parts.query)
-                path = "/write?" + urlencode({"db": asked["bucket"][0], "precision": asked["precision"][0]})
-            length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(length) if length else None
-            kept = {k: v for k, v in self.headers.items() if k.lower() in ("content-type", "content-encoding")}
-            request = Request(f"http://127.0.0.1:{target}{path}", data=body, method=self.command, headers=kept)
-            try:
-                with urlopen(request, timeout=30) as answer:
-                    self._answer(answer.status, answer.read(), answer.headers)
-            except HTTPError as error:
-                self._answer(error.code, error.read(), error.headers)
-            except (OSError, HTTPException):
-                self._answer(503, b"no server behind the proxy", {})
+def drop_influx_database(url: str, name: str) -> None:
+    """Also where it is not there."""
+    if influxdb2.CHOSEN:
+        influxdb2.delete_bucket(url, name, INFLUX_TOKEN, INFLUX_ORG)
+    else:
+        httpx2.post(f"{url}/query", data={"q": f'DROP DATABASE "{name}"'}, timeout=20).raise_for_status()
 
-        def _answer(self, status: int, body: bytes, headers: Any) -> None:
-            self.send_response(status)
-            for name in ("Content-Type", "X-Influxdb-Version"):
-                if headers.get(name):
-                    self.send_header(name, headers[name])
-            if status != 204:
-                self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if status != 204:
-                self.wfile.write(body)
 
-        do_GET = do_POST = _forward
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    return ThreadingHTTPServer(("127.0.0.1", port), Proxy)
+def shard_hours(url: str, name: str) -> int:
+    """The length of a database's shards, which 2.7 does not tell by InfluxQL."""
+    if influxdb2.CHOSEN:
+        return influxdb2.shard_hours(url, name, INFLUX_TOKEN, INFLUX_ORG)
+    answer = httpx2.get(
+        f"{url}/query", params={"q": f'SHOW SHARD GROUPS; SHOW RETENTION POLICIES ON "{name}"'}, timeout=20
+    )
+    (policy,) = answer.json()["results"][1]["series"][0]["values"]
+    return int(policy[2].partition("h")[0])

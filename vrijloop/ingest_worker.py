@@ -77,6 +77,7 @@ def _serve_metrics(settings: WorkerSettings, service: IngestService) -> None:
         return
     registry = CollectorRegistry()
     registry.register(service.collector())
+    registry.register(service.tasks)
     try:
         start_http_server(settings.metrics_port, settings.metrics_host, registry)
     except OSError as error:

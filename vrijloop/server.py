@@ -7,7 +7,8 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,8 +39,9 @@ from ingest.quarantine import Quarantine
 from ingest.service import IngestService
 from sign_in.passkeys import relying_party
 from stores import Point, StateStore, StoreRefusedError, StoreUnavailableError
-from stores.configuration import StoreTable, open_points, open_store, read_secret
+from stores.configuration import open_points, open_store, read_secret
 from telemetry import Clock, ShiftedClock, SystemClock, UserError, rfc3339
+from telemetry.background import BackgroundTasks
 from vrijloop.http_server import listen_on, serve
 from vrijloop.operations.backup import back_up
 from vrijloop.server_settings import QUARANTINE_FILE, ServerSettings, open_provider
@@ -47,6 +49,8 @@ from vrijloop.server_settings import QUARANTINE_FILE, ServerSettings, open_provi
 _log = logging.getLogger(__name__)
 
 _LOOK_AT_POLICY_S = 1.0
+_DAY_S = 24 * 3600.0
+_POLICY_TASK, _EXPIRY_TASK = "following the policy file", "deleting states older than `keep`"
 
 
 class SupportsClose(Protocol):
@@ -79,7 +83,8 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
     alerts = settings.alerts
     notify = alert_webhook(alerts.url_file, alerts.secret_file, clock) if alerts is not None else _ignore_alert
     hook = settings.platform.webhook_secret_file if settings.platform is not None else None
-    ingest = IngestService(settings.mqtt, store, quarantine, clock) if settings.ingest else None
+    tasks = BackgroundTasks(clock)
+    ingest = IngestService(settings.mqtt, store, quarantine, clock, tasks=tasks) if settings.ingest else None
     watch = GatewayWatch(settings.mqtt, policy.factory, clock)
     health = IngestHealth(ingest, quarantine, "server", clock) if ingest is not None else None
 
@@ -90,8 +95,9 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
     summaries = (
         SummaryWriter(store, points, state, publications, policy, clock, ingest_points) if points is not None else None
     )
-    service = AnalyticsService(analytics, store, publisher, policy, clock, settings.cycle, notify, summaries)
+    service = AnalyticsService(analytics, store, publisher, policy, clock, settings.cycle, notify, summaries, tasks)
     registry = CollectorRegistry()
+    registry.register(tasks)
     registry.register(AnalyticsCollector(state, lambda: service.result))
     if ingest is not None:
         registry.register(ingest.collector())
@@ -106,9 +112,11 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        expiry = _delete_expired(store, settings.store, clock)
-        follow = _follow_policy(policy_file, context, service)
-        running = [asyncio.create_task(step) for step in (service.run(), expiry, follow)]
+        steps = [service.run(), tasks.repeat(_POLICY_TASK, follow, _LOOK_AT_POLICY_S)]
+        if settings.store.keep is not None:
+            expire = partial(_delete_expired, store, settings.store.keep, clock)
+            steps.append(tasks.repeat(_EXPIRY_TASK, expire, _DAY_S, StoreUnavailableError, StoreRefusedError))
+        running = [asyncio.create_task(step) for step in steps]
         try:
             yield
         finally:
@@ -117,13 +125,17 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
     people = People(settings.data_dir / PEOPLE_FILE)
     parts.append(people)
     policy_file = PolicyFile(settings.policy, policy)
+
+    async def follow() -> None:
+        await _follow_policy(policy_file, context, service)
+
     context = AnalyticsContext(
         store,
         service,
         policy,
         clock,
         tokens,
-        lambda: _status(quarantine, ingest, watch),
+        lambda: _status(quarantine, ingest, watch, tasks),
         lambda: generate_latest(registry).decode("utf-8"),
         state,
         read_secret(hook, "webhook secret") if hook is not None else None,
@@ -189,9 +201,12 @@ def _write_backup(store: StateStore, data_dir: Path, clock: Clock) -> dict[str, 
     return {"file": str(file.resolve()), "states": back_up(file, clock.now(), store, data_dir, None)}
 
 
-def _status(quarantine: Quarantine, ingest: IngestService | None, watch: GatewayWatch) -> dict[str, Any]:
+def _status(
+    quarantine: Quarantine, ingest: IngestService | None, watch: GatewayWatch, tasks: BackgroundTasks
+) -> dict[str, Any]:
     gateways = [{**asdict(gateway), "at": rfc3339(gateway.at)} for gateway in watch.gateways()]
-    status = {"quarantined": quarantine.count(), "gateways_now": gateways}
+    failing = [{"task": one.task, "why": one.why, "since": rfc3339(one.since)} for one in tasks.failing()]
+    status = {"quarantined": quarantine.count(), "gateways_now": gateways, "failing_tasks": failing}
     if ingest is None:
         return status
     return status | {
@@ -203,29 +218,21 @@ def _status(quarantine: Quarantine, ingest: IngestService | None, watch: Gateway
 
 async def _follow_policy(file: PolicyFile, context: AnalyticsContext, service: AnalyticsService) -> None:
     """Take over what changes in the policy file. Where it cannot be used, the former policy goes on, and log and control room say why."""
-    while True:
-        await asyncio.sleep(_LOOK_AT_POLICY_S)
-        if not await asyncio.to_thread(file.look):
-            continue
+    if await asyncio.to_thread(file.look):
         context.policy_problem = file.problem
         if file.problem is not None:
             _log.error("The changed policy cannot be used, and the former one goes on:\n%s", file.problem)
-            continue
-        if file.policy is not context.policy:
-            await service.use_policy(file.policy)
-            context.policy = file.policy
+            return
         _log.info("The policy file has changed and is used from now on.")
+    # Not only when it has just changed: what failed here is tried again.
+    if file.problem is None and file.policy is not context.policy:
+        await service.use_policy(file.policy)
+        context.policy = file.policy
 
 
 def _ignore_alert(_: Alert, __: str) -> None:
     """Without a webhook, alerts are only in the log and at `/api/v1/alerts`."""
 
 
-async def _delete_expired(store: StateStore, table: StoreTable, clock: Clock) -> None:
-    """Delete states older than `keep`, once a day."""
-    while table.keep is not None:
-        try:
-            await asyncio.to_thread(store.delete_before, clock.now() - table.keep)
-        except (StoreUnavailableError, StoreRefusedError) as error:
-            _log.warning("States older than `keep` could not be deleted: %s. Retrying tomorrow.", error)
-        await clock.sleep(24 * 3600)
+async def _delete_expired(store: StateStore, keep: timedelta, clock: Clock) -> None:
+    await asyncio.to_thread(store.delete_before, clock.now() - keep)

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ from telemetry import MachineState, OperationMode, StateInterval, SystemClock
 from telemetry.broker import BrokerSettings
 from telemetry.measurements import INGEST
 from tests.dashboards.test_dashboards import BOARDS
-from tests.servers import create_influx_database
+from tests.servers import INFLUX_ORG, INFLUX_TOKEN, create_influx_database
 
 NOW = datetime(2026, 4, 2, 13, 10, tzinfo=UTC)
 """A Thursday, 15:10 in Brussels, four days after the clocks were set forward."""
@@ -46,7 +46,6 @@ POLICY = Policy.model_validate(
         "machine": {"m1": {"group": "mills", "price": {"per_hour": 50}}, "m2": {"group": "mills"}, "l1": {"group": "lathes"}},
     }
 )  # fmt: skip
-TOKEN = "token-of-sixteen"
 
 
 class Standing(SystemClock):
@@ -101,7 +100,9 @@ class Filled:
             .replace("$__interval", "1h")
             .replace("now()", f"'{NOW:%Y-%m-%dT%H:%M:%SZ}'")
         )
-        with urlopen(f"{self.url}/query?{urlencode({'q': query, 'db': DATABASE, 'epoch': 's'})}", timeout=20) as answer:
+        asked = Request(f"{self.url}/query?{urlencode({'q': query, 'db': DATABASE, 'epoch': 's'})}")
+        asked.add_header("Authorization", f"Token {INFLUX_TOKEN}")
+        with urlopen(asked, timeout=20) as answer:
             said = json.load(answer)["results"][0]
         assert "error" not in said, f"{query}\n{said}"
         return [
@@ -118,8 +119,8 @@ class Filled:
 def fill(influx_url: str, folder: Path) -> Iterator[Filled]:
     create_influx_database(influx_url, DATABASE)
     clock = Standing()
-    store = InfluxDBStateStore(influx_url, DATABASE, TOKEN, "vrijloop", clock=clock)
-    points = InfluxPoints(influx_url, DATABASE, TOKEN, "vrijloop")
+    store = InfluxDBStateStore(influx_url, DATABASE, INFLUX_TOKEN, INFLUX_ORG, clock=clock)
+    points = InfluxPoints(influx_url, DATABASE, INFLUX_TOKEN, INFLUX_ORG)
     state, publications = PublisherState(folder / "publisher.sqlite"), Publications(folder / "publications.sqlite")
     everything = list(reports())
     store.write(ReportBatch.of(everything))

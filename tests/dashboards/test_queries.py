@@ -20,9 +20,9 @@ from dashboards.alert_rules import RULES
 from stores import ReportBatch
 from stores.influxdb_points import InfluxPoints
 from stores.influxdb_store import InfluxDBStateStore
-from tests.dashboards.known_data import FIRST, NOW, POLICY, TOKEN, Filled, Standing, fill, reports
+from tests.dashboards.known_data import FIRST, NOW, POLICY, Filled, Standing, fill, reports
 from tests.dashboards.test_dashboards import BOARDS, queries
-from tests.servers import create_influx_database
+from tests.servers import INFLUX_ORG, INFLUX_TOKEN, create_influx_database
 
 pytestmark = pytest.mark.servers
 
@@ -218,8 +218,8 @@ def test_points_are_rewritten_for_other_groups_and_shifts(influx_url: str, tmp_p
     database = "other_rules"
     create_influx_database(influx_url, database)
     clock = Standing()
-    store = InfluxDBStateStore(influx_url, database, TOKEN, "vrijloop", clock=clock)
-    points = InfluxPoints(influx_url, database, TOKEN, "vrijloop")
+    store = InfluxDBStateStore(influx_url, database, INFLUX_TOKEN, INFLUX_ORG, clock=clock)
+    points = InfluxPoints(influx_url, database, INFLUX_TOKEN, INFLUX_ORG)
     store.write(ReportBatch.of([one for one in reports() if one.interval.since > NOW - timedelta(days=4)]))
     state, publications = PublisherState(tmp_path / "p.sqlite"), Publications(tmp_path / "q.sqlite")
     other = POLICY.model_copy(update={"machine": {"m1": replace_group(POLICY, "m1", "lathes")}})

@@ -16,6 +16,7 @@ from edge_agent.check import check_broker
 from edge_agent.configuration import AgentSettings
 from ingest.subscription import Subscription
 from telemetry import SystemClock, UnavailableError, UserError
+from telemetry.background import BackgroundTasks
 from telemetry.broker import BrokerSettings
 from tests.certificates import ask_for_certificate, make_certificates
 from tests.ingest.test_subscription import Nobody
@@ -95,7 +96,7 @@ def test_advice_fits_the_refusal(tmp_path: Path, code: int, said: str, unsaid: s
         broker = BrokerSettings(url=f"mqtt://127.0.0.1:{port}")
         told = [asyncio.run(check_broker(settings(tmp_path, 1, url=broker.url, ca_file=None))) or ""]
         with pytest.raises(UnavailableError) as refused:
-            Subscription(broker, "server", Nobody(), shared=False).start()
+            Subscription(broker, "server", Nobody(), shared=False, tasks=BackgroundTasks(SystemClock())).start()
         told.append(str(refused.value))
         told += [f"{one.said} {one.mend}" for one in doctor.broker(broker, SystemClock())]
     for text in told:

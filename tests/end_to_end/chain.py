@@ -23,7 +23,18 @@ from stores.influxdb_store import InfluxDBStateStore
 from telemetry import MachineState, StateInterval
 from telemetry.broker import BrokerSettings
 from telemetry.ranges import difference
-from tests.servers import NO_AUTHORITIES, Broker, InfluxServer, Mosquitto, create_influx_database, free_port
+from tests.influxdb2 import InfluxServer2
+from tests.servers import (
+    INFLUX_ORG,
+    INFLUX_TOKEN,
+    NO_AUTHORITIES,
+    Broker,
+    InfluxServer,
+    Mosquitto,
+    create_influx_database,
+    free_port,
+    influx_server,
+)
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 MACHINES = 5
@@ -92,7 +103,7 @@ class Chain:
     kind: str
     protocol: str = "5"
     broker: Broker = field(init=False)
-    influx: InfluxServer | None = None
+    influx: InfluxServer | InfluxServer2 | None = None
     workers: list[Worker] = field(default_factory=list)
 
     def start(self, workers: int = 1, broker: Broker | None = None) -> None:
@@ -101,11 +112,11 @@ class Chain:
         store = 'kind = "duckdb"\nmemory = "256MB"\n'
         if self.kind == "influxdb":
             (self.folder / "influxdb").mkdir()
-            self.influx = InfluxServer(self.folder / "influxdb")
+            self.influx = influx_server(self.folder / "influxdb")
             self.influx.start()
             create_influx_database(self.influx.url, "vrijloop")
-            (self.folder / "token").write_text("a-token-that-1.x-ignores")
-            store = f'kind = "influxdb"\nurl = "{self.influx.url}"\ntoken_file = "{self.folder}/token"\n'
+            (self.folder / "token").write_text(INFLUX_TOKEN)
+            store = f'kind = "influxdb"\nurl = "{self.influx.url}"\norg = "{INFLUX_ORG}"\ntoken_file = "{self.folder}/token"\n'
         for number in range(1, workers + 1):
             port = free_port()
             config = self.folder / f"worker-{number}.toml"
@@ -122,7 +133,7 @@ class Chain:
 
     def opened(self) -> StateStore:
         if self.influx is not None:
-            return InfluxDBStateStore(self.influx.url, "vrijloop", "token", worker="reader")
+            return InfluxDBStateStore(self.influx.url, "vrijloop", INFLUX_TOKEN, INFLUX_ORG, "reader")
         return DuckDBStateStore(self.folder / "data" / "states.duckdb")
 
     def kill_and_start(self, victim: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ingest.subscription import RECEIVE_MAXIMUM
+from tests import influxdb2
 from tests.end_to_end.chain import nothing_missing_nothing_twice, running, until
 
 ROUNDS = int(os.environ.get("VRIJLOOP_KILL_ROUNDS", "5"))
@@ -57,6 +58,7 @@ async def test_workers_share_one_subscription(tmp_path: Path, workers: int) -> N
 
 @pytest.mark.long
 @pytest.mark.servers
+@pytest.mark.skipif(influxdb2.GIVEN, reason="a server that is given is not killed")
 async def test_a_store_that_is_down_for_long_costs_no_memory(tmp_path: Path) -> None:
     async with running(tmp_path, "influxdb") as (chain, load):
         (worker,) = chain.workers

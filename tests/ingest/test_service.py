@@ -7,7 +7,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from ingest.quarantine import MAX_MESSAGES, Quarantine
 from ingest.service import IngestService
 from ingest.subscription import Subscription
-from stores import ReportBatch, StoreUnavailableError
+from stores import GatewayLedger, ReportBatch, StoreUnavailableError
 from stores.duckdb_store import DuckDBStateStore
 from telemetry import MachineState, StateInterval, StateReport, SystemClock, UnavailableError, encode, state_topic
 from telemetry.broker import BrokerSettings
@@ -140,6 +140,41 @@ def test_nothing_is_acknowledged_while_the_store_is_unavailable(
     again.stop()
 
 
+class StoreWithADefect:
+    """The first question for the ledger ends in an error that nobody expects."""
+
+    def __init__(self, store: DuckDBStateStore) -> None:
+        self._store = store
+        self.asked = 0
+
+    def ledger(self) -> list[GatewayLedger]:
+        self.asked += 1
+        if self.asked == 1:
+            raise KeyError("results")
+        return self._store.ledger()
+
+    def stored_ranges(self, gateways: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[tuple[int, int]]]:
+        self.ledger()
+        return self._store.stored_ranges(gateways)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+
+def test_an_error_in_what_is_told_to_gateways_does_not_end_the_writing(
+    broker: Mosquitto, sender: Sender, store: DuckDBStateStore, quarantine: Quarantine
+) -> None:
+    defect = StoreWithADefect(store)
+    service = IngestService(BrokerSettings(url=broker.url), defect, quarantine, SystemClock())  # type: ignore[arg-type]
+    service.start()
+    sender.reports(1, 10)
+    wait_for(lambda: [one.why for one in service.tasks.failing()] == ["'results'"], "the failure to be seen")
+    sender.reports(11, 10)
+    wait_for(lambda: stored(store) == 20, "the reports after it")
+    wait_for(lambda: service.tasks.failing() == [], "it to work again")
+    service.stop()
+
+
 def test_a_store_that_is_available_again_gets_everything(
     broker: Mosquitto, sender: Sender, store: DuckDBStateStore, quarantine: Quarantine
 ) -> None:
@@ -204,7 +239,7 @@ def test_an_unexpected_error_at_the_connection_leads_to_a_reconnection(
     wait_for(lambda: stored(store) == 10, "the reports")
     service.stop()
     assert not failures
-    assert "reconnecting" in caplog.text
+    assert "an unexpected packet. It is tried again." in caplog.text
 
 
 @pytest.mark.servers

@@ -8,6 +8,8 @@ import threading
 import pytest
 
 from ingest.subscription import Received, Subscription
+from telemetry import SystemClock
+from telemetry.background import BackgroundTasks
 from telemetry.broker import BrokerSettings
 from tests.servers import wait_for
 
@@ -63,7 +65,7 @@ class Nobody:
 
 def subscribed(broker: BrokenSession) -> Subscription:
     settings = BrokerSettings.model_validate({"url": f"mqtt://127.0.0.1:{broker.port}", "protocol": "3.1.1"})
-    subscription = Subscription(settings, "1", Nobody(), shared=False)
+    subscription = Subscription(settings, "1", Nobody(), shared=False, tasks=BackgroundTasks(SystemClock()))
     subscription.start()
     return subscription
 

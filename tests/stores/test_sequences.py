@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stores import SequenceRanges
-from stores.influxdb_rows import newest_per_key
 from stores.sequences import MAX_RANGES
 
 
@@ -50,14 +49,3 @@ def test_too_many_gaps_are_given_up_from_the_oldest_on() -> None:
     ranges.add(range(1, 2 * MAX_RANGES + 3, 2))
     assert len(ranges.ranges) == MAX_RANGES
     assert (ranges.missing, ranges.given_up) == (MAX_RANGES, 1)
-
-
-def test_the_newest_row_of_a_key_is_the_one_that_reaches_furthest() -> None:
-    """The latest `until` wins, whatever the order of arrival; `seq` decides between rows that reach equally far."""
-    rows = [
-        ("m1", 1, 30, "executing", None, None, 2),
-        ("m1", 1, 20, "executing", None, None, 9),
-        ("m1", 2, 40, "executing", None, None, 3),
-        ("m1", 2, 40, "not_executing", None, None, 4),
-    ]
-    assert [row[6] for row in newest_per_key(rows)] == [2, 4]

@@ -18,7 +18,7 @@ from stores.duckdb_store import DuckDBStateStore
 from stores.influxdb_store import InfluxDBStateStore
 from stores.sequences import MAX_RANGES
 from telemetry import MachineState, OperationMode, StateInterval, UserError
-from tests.servers import create_influx_database
+from tests.servers import INFLUX_ORG, INFLUX_TOKEN, create_influx_database
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 COLUMNS = ["machine", "since", "until", "state", "mode", "power_w"]
@@ -44,7 +44,7 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenS
             rows = 1 if request.param == "duckdb-always-merging" else 1000
             opened.append(DuckDBStateStore(tmp_path / "states.duckdb", compact_rows=rows))
         else:
-            opened.append(InfluxDBStateStore(url, name, "a-token-that-1.x-ignores"))
+            opened.append(InfluxDBStateStore(url, name, INFLUX_TOKEN, INFLUX_ORG))
         return opened[0]
 
     yield open_it
@@ -320,7 +320,7 @@ def test_two_workers_that_take_turns_within_a_minute_miss_nothing(influx_url: st
     """Each of them has every other number alone: far more gaps than a ledger keeps, which the other one fills."""
     name = f"contract_{next(_numbers)}"
     create_influx_database(influx_url, name)
-    workers = [InfluxDBStateStore(influx_url, name, "a-token-that-1.x-ignores", worker=worker) for worker in "12"]
+    workers = [InfluxDBStateStore(influx_url, name, INFLUX_TOKEN, INFLUX_ORG, worker) for worker in "12"]
     numbers = range(1, 3 * MAX_RANGES + 1)
     for first in range(0, len(numbers), 200):
         for offset, worker in enumerate(workers):

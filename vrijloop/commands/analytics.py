@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from telemetry import SystemClock, UserError, load_settings, parse_duration, rfc3339
+from vrijloop.commands.opened_store import opened_store
 from vrijloop.commands.options import JsonOption, parse_moment, progress_bar
 
 if TYPE_CHECKING:
@@ -241,13 +241,12 @@ def _policy(path: Path | None, horizon: str | None) -> Policy:
 def _history(source: Path, rules: Policy, start: datetime, end: datetime) -> pd.DataFrame:
     """The whole history of a CSV file, or of a store what overlaps [start, end)."""
     from analytics.history.csv_file import read_history
-    from stores.configuration import open_store
     from vrijloop.server_settings import ServerSettings
 
     if source.suffix != ".toml":
         return read_history(source)
     settings = load_settings(source, ServerSettings)
-    with closing(open_store(settings.store, settings.data_dir, SystemClock())) as store:
+    with opened_store(settings) as store:
         return store.intervals(rules.factory, start, end)
 
 

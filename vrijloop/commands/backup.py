@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from telemetry import SystemClock, UserError, load_settings
+from vrijloop.commands.opened_store import opened_store
 from vrijloop.commands.options import progress_bar
 
 ConfigOption = Annotated[
@@ -29,8 +29,6 @@ def backup(
     database: DatabaseOption = None,
 ) -> None:
     """Back up a server, a platform or both into one file, while they run."""
-    from stores import StoreUnavailableError
-    from stores.configuration import open_store
     from vrijloop.operations.backup import back_up
     from vrijloop.server_client import request_json
     from vrijloop.server_settings import ServerSettings
@@ -47,14 +45,8 @@ def backup(
                 raise UserError("while the server runs, back up the platform with a separate command, without -c.")
             shutil.move(made["file"], file)
         else:
-            with (
-                closing(open_store(settings.store, settings.data_dir, clock)) as store,
-                progress_bar("machines") as report,
-            ):
-                try:
-                    back_up(file, clock.now(), store, settings.data_dir, database, report)
-                except StoreUnavailableError as error:
-                    raise UserError(str(error)) from error
+            with opened_store(settings) as store, progress_bar("machines") as report:
+                back_up(file, clock.now(), store, settings.data_dir, database, report)
     print(
         f"{file}: {file.stat().st_size / 1e6:.1f} MB. Keep it on another machine; try `vrijloop restore` once a year."
     )
@@ -67,7 +59,6 @@ def restore(
     over: Annotated[bool, typer.Option("--over", help="Restore even where data exists already.")] = False,
 ) -> None:
     """Restore a backup. The server and the platform must not run meanwhile. The command can be repeated."""
-    from stores.configuration import open_store
     from vrijloop.operations.backup import restore as restore_backup
     from vrijloop.server_client import request_json
     from vrijloop.server_settings import ServerSettings
@@ -80,10 +71,7 @@ def restore(
     settings = load_settings(config, ServerSettings)
     if request_json(settings, "GET", "/api/v1/status") is not None:
         raise UserError(f"the server at {settings.host}:{settings.port} is running; stop it first.")
-    with (
-        closing(open_store(settings.store, settings.data_dir, SystemClock())) as store,
-        progress_bar("bytes") as report,
-    ):
+    with opened_store(settings) as store, progress_bar("bytes") as report:
         if store.factories() and not over:
             raise UserError(
                 "the store is not empty: --over adds the backup to its contents; where reports conflict, the newer one is kept."

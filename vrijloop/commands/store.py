@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from telemetry import SystemClock, UserError, load_settings
+from telemetry import UserError, load_settings
+from vrijloop.commands.opened_store import opened_store
 from vrijloop.commands.options import SERVER_CONFIG, JsonOption, ServerConfigOption, parse_moment, progress_bar
 
 if TYPE_CHECKING:
-    from stores import StateStore
     from vrijloop.server_settings import ServerSettings
 
 app = typer.Typer(help="Set up the store; export, import and move its data; delete machines.", no_args_is_help=True)
@@ -35,7 +33,7 @@ def init(
     ] = None,
 ) -> None:
     """Set up the store: DuckDB's file, or InfluxDB's bucket with its retention and a token."""
-    from stores.configuration import open_store, read_secret
+    from stores.configuration import read_secret
     from stores.influxdb_setup import set_up
 
     settings = _settings(config)
@@ -48,7 +46,7 @@ def init(
             table.url, table.org, table.bucket, table.keep, table.token_file, admin_token, reader_token
         ):
             print(f"{sentence}.")
-    with closing(open_store(table, settings.data_dir, SystemClock())) as store:
+    with opened_store(settings) as store:
         factories = store.factories()
     print(f"The store is ready; it contains {', '.join(factories) or 'nothing yet'}.")
 
@@ -66,7 +64,7 @@ def export_(
     """Export states to a Parquet or CSV file."""
     from stores.transfer import export_records, portions
 
-    with _opened(config) as store, progress_bar("machines") as report:
+    with opened_store(_settings(config)) as store, progress_bar("machines") as report:
         chosen = portions(
             store, factory, machine or [], parse_moment(start, zone=UTC), parse_moment(end, zone=UTC), report
         )
@@ -83,9 +81,13 @@ def import_(
     """Import states from a Parquet or CSV file. States that are already stored are not duplicated."""
     from stores.transfer import import_records
 
-    with _opened(config) as store, progress_bar("bytes") as report:
-        count = import_records(store, file, report)
-    print(json.dumps({"file": str(file), "records": count}) if as_json else f"{count} records were imported.")
+    with opened_store(_settings(config)) as store, progress_bar("bytes") as report:
+        done = import_records(store, file, report)
+    if as_json:
+        print(json.dumps({"file": str(file), **done._asdict()}))
+        return
+    for sentence in (f"{done.records} records were imported", *done.sentences):
+        print(f"{sentence}.")
 
 
 @app.command()
@@ -97,11 +99,17 @@ def move(
     """Copy everything from one store to another, for instance from DuckDB to InfluxDB. The source is not changed."""
     from stores.transfer import copy_store
 
-    with _opened(source) as old, _opened(target) as new, progress_bar("machines") as report:
-        count = copy_store(old, new, report)
-    print(
-        json.dumps({"records": count}) if as_json else f"{count} records and the ledger were copied to the new store."
-    )
+    with (
+        opened_store(_settings(source)) as old,
+        opened_store(_settings(target)) as new,
+        progress_bar("machines") as report,
+    ):
+        done = copy_store(old, new, report)
+    if as_json:
+        print(json.dumps(done._asdict()))
+        return
+    for sentence in (f"{done.records} records and the ledger were copied to the new store", *done.sentences):
+        print(f"{sentence}.")
 
 
 @app.command()
@@ -112,7 +120,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Delete everything stored about a machine."""
-    with _opened(config) as store:
+    with opened_store(_settings(config)) as store:
         if machine not in {state.machine for state in store.latest(factory)}:
             raise UserError(f"nothing is stored about {factory}/{machine}.")
         if not yes:
@@ -125,16 +133,3 @@ def _settings(config: Path) -> ServerSettings:
     from vrijloop.server_settings import ServerSettings
 
     return load_settings(config, ServerSettings)
-
-
-@contextmanager
-def _opened(config: Path) -> Iterator[StateStore]:
-    from stores import StoreUnavailableError
-    from stores.configuration import open_store
-
-    settings = _settings(config)
-    with closing(open_store(settings.store, settings.data_dir, SystemClock())) as store:
-        try:
-            yield store
-        except StoreUnavailableError as error:
-            raise UserError(str(error)) from error

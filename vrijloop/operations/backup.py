@@ -119,14 +119,15 @@ def restore(
                     yield f"{file_name} is restored"
         if store is not None and (folder / STATES).exists():
             try:
-                count = import_records(store, folder / STATES, progress)
+                done = import_records(store, folder / STATES, progress)
                 rows = json.loads((folder / LEDGER).read_text())
                 store.restore_ledger([_ledger_of(row) for row in rows])
             except StoreUnavailableError as error:
                 raise UserError(f"{error}. Repeat the command; it continues safely.") from error
             for path in data_dir.iterdir() if data_dir is not None else ():
                 _match_owner_of_folder(path)
-            yield f"{count} states and the ledger of {len(rows)} gateways are restored"
+            yield f"{done.records} states and the ledger of {len(rows)} gateways are restored"
+            yield from done.sentences
 
 
 def _ledger_of(row: dict[str, Any]) -> GatewayLedger:

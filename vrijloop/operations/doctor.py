@@ -20,7 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from analytics.policy.calendar_feeds import skipped_text
 from analytics.policy.policy import Policy
 from stores import StoreUnavailableError
-from stores.configuration import DUCKDB_FILE, StoreTable, open_store, read_secret
+from stores.configuration import DUCKDB_FILE, StoreTable, check_access, open_store, read_secret
 from telemetry import Clock, SystemClock, UserError, load_settings
 from telemetry.broker import BrokerSettings, read_secret_file
 from telemetry.broker_client import build_client, refusal_of
@@ -192,17 +192,25 @@ def store(table: StoreTable, data_dir: Path) -> Iterator[Finding]:
 
 
 def _bucket(table: StoreTable, data_dir: Path) -> Iterator[Finding]:
-    """Check that the token can read the bucket."""
+    """Check that the token can read and write the bucket."""
     try:
+        check_access(table)
         with closing(open_store(table, data_dir, SystemClock())) as opened:
             factories = opened.factories()
     except UserError:
         return  # reported by `secrets`
     except StoreUnavailableError as error:
-        yield Finding("store", "wrong", f"{error}.", "`vrijloop store init` creates the bucket and a token for it.")
+        yield Finding(
+            "store",
+            "wrong",
+            f"{error}.",
+            "`vrijloop store init` creates what is missing: the bucket, and a token for it.",
+        )
         return
     yield Finding(
-        "store", "ok", f"The bucket {table.bucket} can be read; it contains {', '.join(factories) or 'nothing yet'}."
+        "store",
+        "ok",
+        f"The bucket {table.bucket} can be read and written; it contains {', '.join(factories) or 'nothing yet'}.",
     )
 
 
@@ -320,6 +328,14 @@ def server(settings: ServerSettings) -> Iterator[Finding]:
     except httpx2.HTTPError:
         yield Finding("server", "warning", f"{address}: the server is not running.", "vrijloop server --config …")
         return
+    if answer.status_code == httpx2.codes.SERVICE_UNAVAILABLE and (why := _detail(answer)) is not None:
+        yield Finding(
+            "server",
+            "wrong",
+            f"{address} is running, but cannot reach its store: {why}.",
+            "Look at what is said about the store.",
+        )
+        return
     if answer.is_error:
         yield Finding(
             "server",
@@ -330,6 +346,13 @@ def server(settings: ServerSettings) -> Iterator[Finding]:
         return
     status = answer.json()
     yield Finding("server", "ok", f"{address} is running; {status.get('stored', 0)} reports are stored.")
+    for task in status.get("failing_tasks", []):
+        yield Finding(
+            "server",
+            "warning",
+            f"{task['task'].capitalize()} fails since {task['since']}: {task['why'].rstrip('.')}.",
+            "It is tried again by itself; where the sentence names no cause that you can mend, look into the server's log.",
+        )
     if status.get("missing"):
         yield Finding(
             "server",
@@ -337,6 +360,15 @@ def server(settings: ServerSettings) -> Iterator[Finding]:
             f"{status['missing']} reports are missing.",
             "`vrijloop ingest gaps` shows which gateway they are from.",
         )
+
+
+def _detail(answer: httpx2.Response) -> str | None:
+    """The sentence in an error of our server; None where the answer is not one of those."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return None
+    return str(body["detail"]).rstrip(".") if isinstance(body, dict) and "detail" in body else None
 
 
 def disk(folder: Path, usage: tuple[int, int, int]) -> Finding:

@@ -14,9 +14,16 @@ import pytest
 
 from stores import ReportBatch, StateStore, StoredReport
 from stores.configuration import open_store
-from stores.influxdb_store import InfluxDBStateStore
-from telemetry import MachineState, OperationMode, StateInterval, SystemClock, UserError, load_settings
-from tests.servers import InfluxServer
+from telemetry import (
+    MachineState,
+    OperationMode,
+    StateInterval,
+    SystemClock,
+    UnavailableError,
+    UserError,
+    load_settings,
+)
+from tests.servers import INFLUX_ORG, INFLUX_TOKEN, drop_influx_database, influxdb, shard_hours
 from tests.vrijloop.command_line import invoke
 from vrijloop.server_settings import ServerSettings
 
@@ -129,15 +136,31 @@ def test_a_machine_is_deleted_after_confirmation(duckdb_config: Path) -> None:
         invoke("store", "forget", "genk", "m1", "-c", duckdb_config, "--yes")
 
 
-@pytest.fixture
-def influx_config(tmp_path: Path) -> Iterator[Path]:
-    (tmp_path / "influxdb").mkdir()
-    server = InfluxServer(tmp_path / "influxdb")
-    server.start()
-    yield config(
-        tmp_path, "influxdb", f'kind = "influxdb"\nurl = "{server.url}"\ntoken_file = "{tmp_path}/secret/influx-token"'
+@pytest.mark.parametrize(
+    "command", ["kpis {0}", "spare {0}", "backtest {0}", "store init -c {0}", "store forget genk m1 --yes -c {0}", "store export {1}/a.csv -c {0}", "backup {1}/a.tar -c {0}", "restore {1}/a.tar -c {0}"]
+)  # fmt: skip
+def test_a_store_that_is_away_is_said_in_a_sentence(command: str, tmp_path: Path) -> None:
+    (tmp_path / "influx-token").write_text("0123456789abcdef0123")
+    away = config(
+        tmp_path, "away", f'kind = "influxdb"\nurl = "http://127.0.0.1:9"\ntoken_file = "{tmp_path}/influx-token"'
     )
-    server.close()
+    with pytest.raises(UnavailableError, match="InfluxDB at http://127.0.0.1:9 does not answer"):
+        invoke(*command.format(away, tmp_path).split())
+
+
+@pytest.fixture
+def influx_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    (tmp_path / "influxdb").mkdir()
+    monkeypatch.setenv("INFLUXDB_ADMIN_TOKEN", INFLUX_TOKEN)
+    with influxdb(tmp_path / "influxdb") as url:
+        bucket = f"moved-{os.getpid()}"
+        drop_influx_database(url, bucket)
+        yield config(
+            tmp_path,
+            "influxdb",
+            f'kind = "influxdb"\nurl = "{url}"\nbucket = "{bucket}"\norg = "{INFLUX_ORG}"\ntoken_file = "{tmp_path}/secret/influx-token"',
+        )
+        drop_influx_database(url, bucket)
 
 
 @pytest.mark.servers
@@ -145,12 +168,8 @@ def test_moving_from_duckdb_to_influxdb_is_one_command(duckdb_config: Path, infl
     assert "The store is ready" in invoke("store", "init", "-c", influx_config)
     token = influx_config.parent / "secret" / "influx-token"
     assert token.stat().st_mode & 0o077 == 0
-    with opened(influx_config) as fresh:
-        assert isinstance(fresh, InfluxDBStateStore)
-        (policy,) = fresh._connection.ask("SHOW RETENTION POLICIES")
-        assert "2016h0m0s" in policy.values[0], (
-            "shards of twelve weeks: a year's panel looks into five of them, not fifty"
-        )
+    table = load_settings(influx_config, ServerSettings).store
+    assert shard_hours(str(table.url), table.bucket) == 2016, "a year's panel looks into five shards, not fifty"
     assert json.loads(invoke("store", "move", duckdb_config, influx_config, "--json"))["records"] == 1198
     invoke("store", "move", duckdb_config, influx_config)  # again, as after an interrupted move
     pd.testing.assert_frame_equal(everything(influx_config), everything(duckdb_config), check_dtype=False)
@@ -159,28 +178,3 @@ def test_moving_from_duckdb_to_influxdb_is_one_command(duckdb_config: Path, infl
             (one.stored, one.missing, one.gaps) for one in old.ledger()
         ]
         assert new.latest("genk") == old.latest("genk")
-
-
-def test_a_real_influxdb_2_or_3(tmp_path: Path) -> None:
-    """Set VRIJLOOP_TEST_INFLUXDB_URL and INFLUXDB_ADMIN_TOKEN (organisation `vrijloop`) to run this on a server of
-    your own."""
-    url = os.environ.get("VRIJLOOP_TEST_INFLUXDB_URL")
-    if url is None:
-        pytest.skip("VRIJLOOP_TEST_INFLUXDB_URL is not set: this test needs InfluxDB 2.7 or newer.")
-    bucket = f"vrijloop-test-{os.getpid()}"
-    path = config(
-        tmp_path,
-        "real",
-        f'kind = "influxdb"\nurl = "{url}"\nbucket = "{bucket}"\ntoken_file = "{tmp_path}/influx-token"',
-    )
-    invoke("store", "init", "-c", path)
-    with opened(path) as store:
-        assert isinstance(store, InfluxDBStateStore)
-        since = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
-        for minutes in (5, 9, 2):
-            interval = StateInterval(MachineState.EXECUTING, since, since + timedelta(minutes=minutes))
-            store.write(ReportBatch.of([StoredReport("genk", "m1", "gw-1", minutes, interval)]))
-        frame = store.intervals("genk", since - timedelta(days=1), since + timedelta(days=1))
-        assert len(frame) == 1
-        assert frame["until"].iloc[0] == since + timedelta(minutes=9)
-        assert store.ledger()[0].stored == 3

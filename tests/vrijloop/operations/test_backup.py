@@ -25,7 +25,7 @@ from stores import ReportBatch, StateStore, StoredReport
 from stores.configuration import open_store
 from telemetry import MachineState, StateInterval, SystemClock, UserError, load_settings
 from tests.postgres import fresh_database
-from tests.servers import answers, create_influx_database, free_port, wait_for
+from tests.servers import INFLUX_ORG, INFLUX_TOKEN, answers, create_influx_database, free_port, wait_for
 from tests.vrijloop.command_line import invoke
 from vrijloop.server_settings import ServerSettings
 
@@ -34,8 +34,8 @@ TOKEN = "token-of-sixteen-or-more"
 
 
 def configuration(folder: Path, store: str = "", platform: str = "http://127.0.0.1:9") -> Path:
-    for name in ("token", "platform-token", "influx-token"):
-        (folder / name).write_text(TOKEN)
+    for name, token in (("token", TOKEN), ("platform-token", TOKEN), ("influx-token", INFLUX_TOKEN)):
+        (folder / name).write_text(token)
     (folder / "policy.toml").write_text('factory = "genk"\n')
     path = folder / "server.toml"
     path.write_text(
@@ -96,9 +96,7 @@ def lost(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path,
     url = request.getfixturevalue("influx_url")
     database = f"backup_{os.getpid()}"
     create_influx_database(url, database)
-    store = (
-        f'[store]\nkind = "influxdb"\nurl = "{url}"\nbucket = "{database}"\ntoken_file = "{tmp_path}/influx-token"\n'
-    )
+    store = f'[store]\nkind = "influxdb"\nurl = "{url}"\nbucket = "{database}"\norg = "{INFLUX_ORG}"\ntoken_file = "{tmp_path}/influx-token"\n'
     config = configuration(tmp_path, store)
 
     def lose() -> None:

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi import FastAPI, Response
+from fastapi.responses import HTMLResponse, JSONResponse
 from sqlalchemy import create_engine, update
 
 from sharing_platform.app import PlatformSettings, create_app
@@ -200,6 +203,30 @@ def test_a_missing_bucket(installation: Installation, influx_url: str) -> None:
     found = installation.doctor(code=1)["store"]
     assert [level for level, _ in found] == ["ok", "wrong"]
     assert "nowhere" in found[1][1]
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "level", "expected"),
+    [
+        (503, {"detail": "InfluxDB at http://influx:8086 does not answer: refused"}, "wrong", "is running, but cannot reach its store: InfluxDB at http://influx:8086 does not answer: refused."),
+        (503, "<html>Service unavailable</html>", "wrong", "another program may be listening"),
+        (200, {"stored": 1, "failing_tasks": [{"task": "deleting states older than `keep`", "why": "'results'", "since": "2026-11-27T08:00:00Z"}]},
+         "warning", "Deleting states older than `keep` fails since 2026-11-27T08:00:00Z: 'results'."),
+    ],
+)  # fmt: skip
+def test_what_the_running_server_says(
+    installation: Installation, status: int, answer: dict[str, Any] | str, level: str, expected: str
+) -> None:
+    app = FastAPI()
+
+    @app.get("/api/v1/status")
+    def say() -> Response:
+        return JSONResponse(answer, status) if isinstance(answer, dict) else HTMLResponse(answer, status)
+
+    port = int(installation.config.read_text().partition("port = ")[2].partition("\n")[0])
+    with serving(app, port):
+        found = installation.doctor(code=1 if level == "wrong" else 0)["server"]
+    assert any(one == level and expected in sentence for one, sentence in found), found
 
 
 def test_clocks_and_disks() -> None:

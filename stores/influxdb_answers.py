@@ -1,0 +1,175 @@
+"""What InfluxDB answers, and what its errors mean. Pure: no function here asks a server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from stores.state_store import StoreRefusedError, StoreShutError, StoreUnavailableError
+
+_REFUSED = {400, 405, 413, 422, 501}
+_SHUT = {401, 403, 404}
+_NO_SUCH_STATEMENT = re.compile(r"not implemented|not supported", re.IGNORECASE)
+_TOO_OLD = re.compile(r"retention policy.*dropped=(\d+)", re.DOTALL)
+_NO_ORGANISATION = re.compile(r"organi[sz]ation\b.*not found")
+_NO_BUCKET = re.compile(r"bucket\b.*not found")
+_NO_DATABASE = re.compile(r"database not found|no dbrp mapping|retention policy (not set|not found)", re.IGNORECASE)
+"""InfluxQL knows a bucket as a database, through a DBRP mapping: which of them is missing, it does not say."""
+
+
+class PointsTooOldError(StoreRefusedError):
+    """Some points are older than the bucket keeps them, and were left out; the others of the request are written."""
+
+    def __init__(self, message: str, count: int) -> None:
+        super().__init__(message)
+        self.count = count
+
+
+class DatabaseUnknownError(StoreShutError):
+    """InfluxQL finds no bucket by this name."""
+
+
+class Series(msgspec.Struct, gc=False):
+    """One series of a result, or a part of it: its tags, and rows whose first value is the time in milliseconds."""
+
+    values: list[list[Any]] = msgspec.field(default_factory=list)
+    tags: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class _Result(msgspec.Struct, gc=False):
+    """`partial`: more follows, in a further result."""
+
+    statement_id: int = 0
+    series: list[Series] = msgspec.field(default_factory=list)
+    error: str | None = None
+    partial: bool = False
+
+
+class _Answer(msgspec.Struct, gc=False):
+    """To a DELETE, InfluxDB 1 answers a result without series, and 2 an object without results."""
+
+    results: list[_Result] = msgspec.field(default_factory=list)
+    error: str | None = None
+
+
+_decoder = msgspec.json.Decoder(_Answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the data is: what the sentences of errors name."""
+
+    url: str
+    org: str
+    bucket: str
+
+    def results(self, content: bytes) -> list[_Result]:
+        """The results of a whole answer: one document, or one for each portion. Raises what the first error in it means."""
+        return [result for line in _lines([content]) for result in self._document(line)]
+
+    def _document(self, content: bytes) -> list[_Result]:
+        try:
+            answer = _decoder.decode(content)
+        except msgspec.MsgspecError as error:
+            raise StoreUnavailableError(f"what answers at {self.url} is not InfluxDB ({error})") from error
+        for text in (answer.error, *(result.error for result in answer.results)):
+            if text is not None:
+                raise self._query_error(text)
+        return answer.results
+
+    def streamed(self, parts: Iterable[bytes]) -> Iterator[Series]:
+        """The series of an answer in portions: documents with a line end after each. Raises what the errors in it mean."""
+        unfinished = False
+        for line in _lines(parts):
+            for result in self._document(line):
+                unfinished = result.partial
+                yield from result.series
+        if unfinished:
+            raise StoreUnavailableError(f"InfluxDB at {self.url} ended an answer in the middle")
+
+    def error(self, status: int | None, text: str) -> Exception:
+        """What an HTTP error means: to retry, to split the batch, or to wait for a person."""
+        said = _message(text)
+        if old := _TOO_OLD.search(said):
+            count = int(old.group(1))
+            return PointsTooOldError(f"{count} points are older than the bucket {self.bucket!r} keeps them", count)
+        if _NO_SUCH_STATEMENT.search(said):
+            return StoreRefusedError(f"InfluxDB at {self.url} cannot do that: {_short(said)}")
+        if status in _SHUT:
+            return self._missing(said) or StoreShutError(
+                f"InfluxDB at {self.url} does not let the token use the bucket {self.bucket!r} ({status}: {_short(said)})"
+            )
+        sentence = f"InfluxDB at {self.url} answers {status}: {_short(said)}"
+        return StoreRefusedError(sentence) if status in _REFUSED else StoreUnavailableError(sentence)
+
+    def unanswered(self, error: Exception) -> StoreUnavailableError:
+        return StoreUnavailableError(f"InfluxDB at {self.url} does not answer: {_short(str(error))}")
+
+    def unmapped(self) -> StoreShutError:
+        """Where the bucket is there and takes points, but InfluxQL does not find it."""
+        return StoreShutError(
+            f"InfluxDB at {self.url} has no DBRP mapping to the bucket {self.bucket!r}, or the token may write and not read it: "
+            "`vrijloop store init` makes the mapping"
+        )
+
+    def _query_error(self, text: str) -> Exception:
+        """What an error in a result means, which comes with the status 200."""
+        if _NO_SUCH_STATEMENT.search(text):
+            return StoreRefusedError(f"InfluxDB at {self.url} cannot do that: {_short(text)}")
+        return self._missing(text) or StoreUnavailableError(f"InfluxDB at {self.url} refused a query: {_short(text)}")
+
+    def _missing(self, text: str) -> StoreShutError | None:
+        """What is not there. InfluxDB does not tell what is missing from what the token may not see."""
+        if _NO_ORGANISATION.search(text):
+            return StoreShutError(
+                f"InfluxDB at {self.url} has no organisation {self.org!r}, or the token is not of it: correct `org` under [store]"
+            )
+        if _NO_BUCKET.search(text):
+            return StoreShutError(
+                f"InfluxDB at {self.url} has no bucket {self.bucket!r}, or the token may not use it: correct `bucket` under [store], or "
+                "run `vrijloop store init`, which sets up bucket and token"
+            )
+        if _NO_DATABASE.search(text):
+            return DatabaseUnknownError(
+                f"InfluxDB at {self.url} has no bucket {self.bucket!r}, or no DBRP mapping to it, or the token may not use it: "
+                "`vrijloop store init` sets up all three"
+            )
+        return None
+
+
+def _lines(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """What stands between line ends, without what is blank. No JSON text has a line end within a string."""
+    begun: list[bytes] = []
+    for part in parts:
+        *whole, rest = part.split(b"\n")
+        for line in whole:
+            begun.append(line)
+            joined = b"".join(begun)
+            begun.clear()
+            if joined.strip():
+                yield joined
+        begun.append(rest)
+    joined = b"".join(begun)
+    if joined.strip():
+        yield joined
+
+
+def _message(text: str) -> str:
+    """The sentence in an error's body, which InfluxDB 2 calls `message` and InfluxDB 1 and 3 `error`."""
+    try:
+        body = msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        return text
+    if isinstance(body, dict):
+        for name in ("message", "error"):
+            if isinstance(body.get(name), str):
+                return str(body[name])
+    return text
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:200] or "no reason given"

@@ -1,0 +1,150 @@
+"""What InfluxDB's answers and errors mean, as 1.6.7 and 2.7.12 give them, and 3 by its documentation."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stores import StoreRefusedError, StoreShutError, StoreUnavailableError
+from stores.influxdb_answers import DatabaseUnknownError, Place, PointsTooOldError, Series
+from stores.influxdb_rows import Columns, newest_per_machine
+
+PLACE = Place("http://influx:8086", "factory-org", "vrijloop")
+NOT_FOUND = '{"code":"not found","message":%s}'
+TOO_OLD = (
+    '{"code":"unprocessable entity","message":"failure writing points to database: partial write: dropped 7 points outside retention policy '
+    'of duration 1h0m0s - oldest point machine_state at 1970-01-01T00:00:00Z dropped because it violates a Retention Policy dropped=7"}'
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind", "said"),
+    [
+        (401, '{"code":"unauthorized","message":"unauthorized access"}', StoreShutError, "does not let the token use the bucket 'vrijloop' (401: unauthorized access)"),
+        (404, NOT_FOUND % '"organization name \\"factory-org\\" not found"', StoreShutError, "has no organisation 'factory-org'"),
+        (404, NOT_FOUND % '"bucket \\"vrijloop\\" not found"', StoreShutError, "has no bucket 'vrijloop'"),
+        (404, NOT_FOUND % '"no dbrp mapping found"', DatabaseUnknownError, "no DBRP mapping"),
+        (404, '{"error":"database not found: \\"vrijloop\\""}', DatabaseUnknownError, "has no bucket 'vrijloop'"),
+        (422, TOO_OLD, PointsTooOldError, "7 points are older than the bucket 'vrijloop' keeps them"),
+        (400, '{"error":"partial write: points beyond retention policy dropped=7"}', PointsTooOldError, "7 points are older"),
+        (422, '{"code":"unprocessable entity","message":"field type conflict"}', StoreRefusedError, "field type conflict"),
+        (413, "too large", StoreRefusedError, "413: too large"),
+        (503, "", StoreUnavailableError, "answers 503: no reason given"),
+        (500, '{"error":"write failed: no space left on device"}', StoreUnavailableError, "no space left on device"),
+        # InfluxDB 3 has no DELETE and keeps no retention by InfluxQL: a retry would not help.
+        (400, '{"error":"This feature is not implemented: DELETE"}', StoreRefusedError, "cannot do that: This feature is not implemented: DELETE"),
+        (500, "query error: error in InfluxQL statement: DELETE is not supported", StoreRefusedError, "DELETE is not supported"),
+        (501, "not implemented", StoreRefusedError, "cannot do that"),
+    ],
+)  # fmt: skip
+def test_errors_are_told_apart(status: int, text: str, kind: type[Exception], said: str) -> None:
+    error = PLACE.error(status, text)
+    assert type(error) is kind
+    assert said in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "said"),
+    [
+        ("database not found: vrijloop", DatabaseUnknownError, "has no bucket 'vrijloop'"),
+        ("default retention policy not set for: vrijloop", DatabaseUnknownError, "no DBRP mapping"),
+        ("retention policy not found: autogen", DatabaseUnknownError, "no DBRP mapping"),
+        ("not implemented: CREATE RETENTION POLICY", StoreRefusedError, "cannot do that"),
+        ("insufficient permissions", StoreUnavailableError, "refused a query: insufficient permissions"),
+    ],
+)
+def test_errors_in_results_are_told_apart(text: str, kind: type[Exception], said: str) -> None:
+    with pytest.raises(kind, match="InfluxDB at http://influx:8086") as refused:
+        PLACE.results(json.dumps({"results": [{"statement_id": 0, "error": text}]}).encode())
+    assert said in str(refused.value)
+
+
+def test_of_several_statements_the_first_error_is_said() -> None:
+    answer = b'{"results":[{"statement_id":0,"error":"database not found: vrijloop"}]}\n{"results":[{"statement_id":0,"error":"not executed"}]}\n'
+    with pytest.raises(DatabaseUnknownError):
+        PLACE.results(answer)
+
+
+@pytest.mark.parametrize("answer", [b"", b"{}", b'{"results":[{"statement_id":0}]}', b'{"results":[{"series":[]}]}'])
+def test_a_delete_is_answered_with_nothing(answer: bytes) -> None:
+    """By 2.7 in portions and whole, by 1.6.7, and by whoever writes out what is empty."""
+    assert [result.series for result in PLACE.results(answer)] in ([], [[]])
+
+
+@pytest.mark.parametrize("content", [b"<html>Welcome</html>", b"[1]"])
+def test_what_is_not_influxdb_is_said(content: bytes) -> None:
+    with pytest.raises(StoreUnavailableError, match="what answers at http://influx:8086 is not InfluxDB"):
+        PLACE.results(content)
+
+
+def document(machine: str, values: list[list[Any]], *, partial: bool) -> bytes:
+    series = {"name": "machine_state", "tags": {"machine": machine, "worker": "1"}, "columns": [], "values": values}
+    return json.dumps({"results": [{"statement_id": 0, "series": [series], "partial": partial}]}).encode()
+
+
+@given(st.lists(st.integers(0, 400), max_size=12), st.sampled_from([b"\n", b"\r\n"]))
+def test_an_answer_is_read_however_it_is_cut(cuts: list[int], end: bytes) -> None:
+    stream = document("m1", [[1, 2]], partial=True) + end + document("m2", [[3, 4]], partial=False) + end
+    places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    parts = [stream[first:last] for first, last in itertools.pairwise(places)]
+    found = [(series.tags["machine"], series.values) for series in PLACE.streamed(parts)]
+    assert found == [("m1", [[1, 2]]), ("m2", [[3, 4]])]
+
+
+def test_an_answer_that_ends_in_the_middle_is_not_taken_for_whole() -> None:
+    with pytest.raises(StoreUnavailableError, match="in the middle"):
+        list(PLACE.streamed([document("m1", [[1, 2]], partial=True), b"\n"]))
+    with pytest.raises(StoreUnavailableError, match="query-timeout"):
+        list(
+            PLACE.streamed(
+                [document("m1", [[1, 2]], partial=True), b'\n{"results":[{"error":"query-timeout limit exceeded"}]}\n']
+            )
+        )
+
+
+def row(
+    since: int, until: int | None, seq: int | None, state: str | None = "executing", mode: str | None = ""
+) -> list[Any]:
+    return [since, until, state, mode, None, seq]
+
+
+def kept(*series: tuple[str, list[list[Any]]]) -> list[tuple[str, int, int, str]]:
+    frame = Columns.of(Series(rows, {"machine": machine}) for machine, rows in series).intervals()
+    moments = [frame[name].dt.as_unit("ms").astype("int64") for name in ("since", "until")]
+    return list(zip(frame["machine"], *moments, frame["state"], strict=True))
+
+
+def test_the_newest_row_of_a_key_is_the_one_that_reaches_furthest() -> None:
+    """The latest `until` wins, whatever the order of arrival; `seq` decides between rows that reach equally far."""
+    first = [row(1, 30, 2), row(2, 40, 3)]
+    second = [row(1, 20, 9), row(2, 40, 4, "not_executing")]
+    expected = [("m0", 5, 6, "executing"), ("m1", 1, 30, "executing"), ("m1", 2, 40, "not_executing")]
+    for one, other in ((first, second), (second, first)):
+        assert kept(("m1", one), ("m0", [row(5, 6, 1)]), ("m1", other)) == expected
+
+
+TORN = [
+    row(3, None, 5),
+    row(3, 4, None),
+    row(3, 4, 5, None),
+    row(3, 4, 5, mode=None),
+    row(3, 4, 5, "of_a_newer_version"),
+]
+
+
+@pytest.mark.parametrize("torn", TORN)
+def test_a_row_that_is_not_whole_is_not_there_yet(torn: list[Any]) -> None:
+    assert kept(("m1", [row(1, 2, 1), torn]), ("m2", [torn])) == [("m1", 1, 2, "executing")]
+    newest = newest_per_machine([Series([torn, row(1, 2, 1)], {"machine": "m1"}), Series([torn], {"machine": "m2"})])
+    assert newest == [("m1", *row(1, 2, 1))]
+
+
+def test_nothing_has_the_types_of_something() -> None:
+    some, none = Columns.of([Series([row(1, 2, 1)], {"machine": "m1"})]).intervals(), Columns().intervals()
+    assert list(none.dtypes) == list(some.dtypes)
+    assert Columns().records("genk").empty
