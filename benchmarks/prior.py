@@ -109,7 +109,8 @@ def learnt(recordings: list[list[Young]]) -> Prior:
     rows = []
     for known, unseen in parts:
         some = [windows(young, chance) for young in known]
-        model = WindowModel.fit(*(np.concatenate(columns) for columns in zip(*some, strict=True)))
+        features, free = (np.concatenate(columns) for columns in zip(*some, strict=True))
+        model = WindowModel.fit(features, free, young=True)
         if model is None:
             raise ValueError("the recordings are too short to learn from")
         rows += [row for young in unseen for row in forecasts(young, model)]

@@ -30,18 +30,21 @@ _LEAST_SHARE = 0.004
 """Shares are cut off here before the logit is taken: the most that a year of days can tell."""
 _HOPELESS = 0.05
 """What the logistic model gives less is left at that: nobody will be promised it, and the trees are what takes time."""
+_WHOLE_RECORD = SHARES.index("like days, 60 days")
+"""From tomorrow on a young record is believed no further: in some weeks a standstill, or a free Sunday, looks like a habit (decision 23)."""
+_AHEAD, _TOMORROW = FEATURES.index("days ahead"), float(np.log1p(0.99))
 _SMALLEST_LEAF = 0.006
 """Share of all rows: windows that overlap are no independent evidence."""
 
 
 class WindowModel:
-    """Fitted to windows of all machines of a factory."""
+    """Fitted to windows of all machines of a factory. `young`: the factory's record is short, and the model knows others as well."""
 
-    def __init__(self, linear: LogisticRegression, trees: HistGradientBoostingClassifier) -> None:
-        self._linear, self._trees = linear, trees
+    def __init__(self, linear: LogisticRegression, trees: HistGradientBoostingClassifier, young: bool) -> None:
+        self._linear, self._trees, self.young = linear, trees, young
 
     @classmethod
-    def fit(cls, features: np.ndarray, free: np.ndarray) -> WindowModel | None:
+    def fit(cls, features: np.ndarray, free: np.ndarray, young: bool = False) -> WindowModel | None:
         """`features`: shape (windows, len(FEATURES)); `free`: which of them were free throughout. None where there is too little to learn
         from."""
         if len(free) < MIN_ROWS or len(np.unique(free)) < 2:
@@ -60,6 +63,7 @@ class WindowModel:
             return cls(
                 linear.fit(_linear_features(features), free),
                 trees.fit(features, free),
+                young,
             )
 
     def of_day(self, past: PastWindows, origin: Origin, day: int, features: np.ndarray) -> np.ndarray:
@@ -74,6 +78,8 @@ class WindowModel:
             likely = np.flatnonzero(found >= _HOPELESS)
             if len(likely):
                 found[likely] = (found[likely] + self._trees.predict_proba(rows[likely])[:, 1]) / 2
+        if self.young:
+            found = np.where(rows[:, _AHEAD] >= _TOMORROW, np.minimum(found, rows[:, _WHOLE_RECORD]), found)
         return np.asarray(found).reshape(features.shape[:-1])
 
 

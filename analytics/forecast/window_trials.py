@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,6 +45,14 @@ _REACH = max(LENGTHS) // QUARTERS_PER_DAY + 1
 """Days that the longest window reaches into."""
 
 
+class _ToFit(NamedTuple):
+    """What a model is fitted to. `young`: some of it is of other factories' recordings."""
+
+    features: np.ndarray
+    free: np.ndarray
+    young: bool
+
+
 @dataclass
 class _Rows:
     """Windows to learn from, of so many machines."""
@@ -60,12 +69,10 @@ class _Rows:
         self.begun_on.append(begun_on)
         self.ended.append(ended)
 
-    def ended_by(
-        self, place: int, chance: np.random.Generator, prior: Prior | None
-    ) -> tuple[np.ndarray, np.ndarray] | None:
-        """(features, free) of windows that had ended, older ones more rarely: at most `MAX_ROWS` of them, and what is left of the prior."""
+    def ended_by(self, place: int, chance: np.random.Generator, prior: Prior | None) -> _ToFit | None:
+        """Windows that had ended, older ones more rarely: at most `MAX_ROWS` of them, and what is left of the prior."""
         if not self.free:
-            return prior.windows(0.0, chance) if prior is not None else None
+            return _ToFit(*prior.windows(0.0, chance), young=True) if prior is not None else None
         known = np.flatnonzero(np.concatenate(self.ended) <= place)
         # Drawn by weight instead of weighted in the fit: scikit-learn's trees take four times as long with weights.
         weights = np.exp2(-(place // QUARTERS_PER_DAY - np.concatenate(self.begun_on)[known]) / FADING_DAYS)
@@ -74,9 +81,9 @@ class _Rows:
         features, free = np.concatenate(self.features)[known], np.concatenate(self.free)[known]
         own_days = self.machines * len(np.unique(np.concatenate(self.begun_on)[known]))
         if prior is None or not left(own_days):
-            return features, free
+            return _ToFit(features, free, young=False)
         of_others, free_there = prior.windows(own_days, chance)
-        return np.concatenate([features, of_others]), np.concatenate([free, free_there])
+        return _ToFit(np.concatenate([features, of_others]), np.concatenate([free, free_there]), young=True)
 
 
 @dataclass
@@ -168,7 +175,7 @@ def _joined(said: Sequence[np.ndarray]) -> np.ndarray:
 
 
 _NOTHING = np.empty((0, STARTS_PER_DAY, len(LENGTHS)), dtype=np.float32)
-_Piece = tuple[tuple[np.ndarray, np.ndarray] | None, np.ndarray]
+_Piece = tuple[_ToFit | None, np.ndarray]
 
 
 def _pieces(
@@ -219,9 +226,7 @@ def _pieces(
     yield rows.ended_by(origin, chance, prior), np.empty((0, 0))
 
 
-def _fit_and_forecast(
-    fitted_to: tuple[np.ndarray, np.ndarray] | None, features: np.ndarray
-) -> tuple[WindowModel | None, np.ndarray]:
+def _fit_and_forecast(fitted_to: _ToFit | None, features: np.ndarray) -> tuple[WindowModel | None, np.ndarray]:
     model = WindowModel.fit(*fitted_to) if fitted_to is not None else None
     if not len(features):
         return model, _NOTHING

@@ -22,10 +22,10 @@ def fitted_once() -> Iterator[None]:
     fit = WindowModel.fit
     known: dict[tuple[object, ...], WindowModel | None] = {}
 
-    def remembered(features: np.ndarray, free: np.ndarray) -> WindowModel | None:
-        key = (features.shape, hash(features.tobytes()), hash(free.tobytes()))
+    def remembered(features: np.ndarray, free: np.ndarray, young: bool = False) -> WindowModel | None:
+        key = (features.shape, hash(features.tobytes()), hash(free.tobytes()), young)
         if key not in known:
-            known[key] = fit(features, free)
+            known[key] = fit(features, free, young)
         return known[key]
 
     with pytest.MonkeyPatch.context() as patch:

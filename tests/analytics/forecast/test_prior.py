@@ -11,6 +11,7 @@ import pytest
 from analytics.executors import InlineExecutor
 from analytics.forecast.prior import FADED_AFTER, WEIGHT_DAYS, Prior, left, load, save, shipped
 from analytics.forecast.spare_capacity import MIN_KNOWN
+from analytics.forecast.window_model import WindowModel
 from analytics.forecast.window_shares import FEATURES, LENGTHS, STARTS_PER_DAY
 from analytics.forecast.window_trials import Teachers, learnt
 from analytics.history.quarter_grid import FREE, NOT_FREE, QUARTERS_PER_DAY, QuarterGrid
@@ -74,7 +75,9 @@ def test_it_fades_as_the_factory_s_own_record_grows() -> None:
 def test_it_counts_as_days_that_become_fewer(days: int, machines: int, horizon: int, own_days: int | None) -> None:
     policy = POLICY.model_copy(update={"horizon": timedelta(days=horizon)})
     known = teachers(days, machines)
-    _, trials = learnt(known, days * QUARTERS_PER_DAY, policy, NEED, InlineExecutor(), (0,), prior=shipped())
+    model, trials = learnt(known, days * QUARTERS_PER_DAY, policy, NEED, InlineExecutor(), (0,), prior=shipped())
+    assert isinstance(model, WindowModel)
+    assert model.young == (own_days is not None)
     if own_days is None:
         assert trials.borrowed == 0
         return

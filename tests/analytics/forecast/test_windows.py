@@ -149,3 +149,18 @@ def test_too_little_to_learn_from(rows: int, share: float) -> None:
     chance = np.random.default_rng(0)
     free = chance.random(rows) < share
     assert WindowModel.fit(chance.random((rows, len(FEATURES))), free) is None
+
+
+def test_a_young_record_is_believed_no_further_than_the_whole_of_it() -> None:
+    """From tomorrow on, what was free lately alone, such as in a standstill, is no surer than on all the days that are known."""
+    chance = np.random.default_rng(3)
+    features = chance.random((4 * MIN_ROWS, len(FEATURES))).astype(np.float32)
+    free = chance.random(len(features)) < features[:, 0]
+    grown, young = WindowModel.fit(features, free), WindowModel.fit(features, free, young=True)
+    assert grown is not None
+    assert young is not None
+    whole = features[:, SHARES.index("like days, 60 days")]
+    assert (grown.probabilities(features) > whole).any()
+    soon = features[:, FEATURES.index("days ahead")] < np.log1p(0.99)
+    believed = np.where(soon, grown.probabilities(features), np.minimum(grown.probabilities(features), whole))
+    np.testing.assert_allclose(young.probabilities(features), believed)
