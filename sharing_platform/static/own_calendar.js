@@ -22,7 +22,8 @@
   function content({ event, timeText, view }) {
     if (event.display === "background") return event.title;
     const link = Object.assign(document.createElement("a"), { className: "said-of", href: event.extendedProps.url });
-    const said = view.type.startsWith("resource") ? [event.title] : [timeText, `${names[event.extendedProps.machine] ?? ""}: ${event.title}`];
+    const colon = document.documentElement.lang === "fr" ? "\u00a0: " : ": ";
+    const said = view.type.startsWith("resource") ? [event.title] : [timeText, `${names[event.extendedProps.machine] ?? ""}${colon}${event.title}`];
     for (const one of said) link.append(Object.assign(document.createElement("span"), { textContent: one }));
     return { domNodes: [link] };
   }
