@@ -41,7 +41,7 @@ test-peers: $(INSTALLED)
 	@scripts/peers --more
 	@$(BIN)/pytest $(PARALLEL) tests/edge_agent/test_modbus_peer.py tests/edge_agent/test_opcua_peer.py tests/edge_agent/test_opcua_more_peers.py tests/edge_agent/test_sparkplug_node.py tests/edge_agent/test_sparkplug_input.py $(PYTEST)
 
-# Stores, panels, backup and kills on InfluxDB 2: on a given server (its buckets of the tests' names are deleted), or on the one that is built here.
+# Stores, panels, backup and kills on InfluxDB 2: on a given server (the tests make buckets of their own and delete them), or on the one that is built here.
 #   make test-influxdb [URL=http://… ORG=… TOKEN=…]      TOKEN: one that may create buckets and tokens; also from the environment
 test-influxdb: export VRIJLOOP_TEST_INFLUXDB = $(or $(URL),built)
 test-influxdb: export VRIJLOOP_TEST_INFLUXDB_TOKEN = $(TOKEN)

@@ -16,6 +16,8 @@ CHOSEN = os.environ.get("VRIJLOOP_TEST_INFLUXDB", "")
 """The URL of a server, or `built`; empty where the tests run on 1.6.7."""
 BUILT = Path(__file__).parent / "peers" / "build" / "influxd2"
 GIVEN = CHOSEN not in ("", "built")
+_made: set[str] = set()
+"""Names of buckets."""
 
 
 class InfluxServer2:
@@ -62,6 +64,9 @@ class InfluxServer2:
             self._process = None
 
     def close(self) -> None:
+        """A given server is left without what the tests have made."""
+        for name in sorted(_made) if GIVEN else ():
+            delete_bucket(self.url, name, self._setup["token"], self._setup["org"])
         self.kill()
 
     @property
@@ -72,6 +77,7 @@ class InfluxServer2:
 def create_bucket(url: str, name: str, token: str, org: str, hours: int) -> None:
     """An empty one."""
     delete_bucket(url, name, token, org)
+    _made.add(name)
     with _client(url, token) as http:
         (organisation,) = http.get("/api/v2/orgs", params={"org": org}).raise_for_status().json()["orgs"]
         kept = {
