@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import described
-from tests.ports import free_port
 from tests.processes import cpu_s, memory_mb
+from vrijloop.demo.workplace import free_ports
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "demo.json"
@@ -37,7 +37,7 @@ def start(folder: Path) -> dict[str, Any]:
             "--data-dir",
             str(folder / "data"),
             "--port",
-            str(free_port()),
+            str(free_ports(1)[0]),
         ]
         process = subprocess.Popen(command, stdout=sink, stderr=sink, env=os.environ | {"COLUMNS": "200"})
     while "Live now" not in log.read_text():
