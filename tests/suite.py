@@ -45,6 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     _keep_what_was_collected()
     _refuse_torn_groups(session)
+    _refuse_names_that_change(session)
 
 
 def _keep_what_was_collected() -> None:
@@ -62,6 +63,13 @@ def _refuse_torn_groups(session: pytest.Session) -> None:
     torn = [one.nodeid for one in session.items if one.get_closest_marker("xdist_group") and "@" not in one.nodeid]
     if torn:
         raise pytest.UsageError(f"pytest-xdist does not keep groups of tests together here, for example {torn[0]}.")
+
+
+def _refuse_names_that_change(session: pytest.Session) -> None:
+    """An address in a test's name is another one in each worker, and xdist then runs nothing at all."""
+    changing = [one.nodeid for one in session.items if " at 0x" in one.nodeid]
+    if changing:
+        raise pytest.UsageError(f"{changing[0]}: give this parameter an id that is the same in every run.")
 
 
 def _mark(item: pytest.Function) -> None:

@@ -63,7 +63,7 @@ def table(folder: Path, issuer: str, mode: int = 0o640) -> str:
         (None, "ok", "The identity provider Hal 2 answers, and shows its keys."), (another_issuer, "wrong", "Write `issuer` exactly"),
         (pages_elsewhere, "wrong", "is not one of this provider's hosts"), (keys_elsewhere, "wrong", "is not one of this provider's hosts"),
     ],
-    ids=str,
+    ids=lambda one: getattr(one, "__name__", str(one)),
 )  # fmt: skip
 def test_an_identity_provider(tmp_path: Path, provider: Provider, happens: Any, level: str, said: str) -> None:
     if happens is not None:
