@@ -207,6 +207,6 @@ steadily(decisions, 2);
 steadily(today, 30);
 steadily(forecast, 20);
 steadily(() => drawUsed(clockApart), 300);
-if (facts.hasPlatform) steadily(drawCosts, 60);
+if (facts.hasPlatform) steadily(drawCosts, 20);
 steadily(drawCalendars, 20);
 setInterval(() => { if (!paused) showMachines(); }, 10000);

@@ -96,7 +96,7 @@ def test_an_added_shift_breaks_fewer_promises(monkeypatch: pytest.MonkeyPatch) -
     history.loc[evening, "state"] = RUN
     policy = Policy(zone="UTC", holidays="", notice=timedelta(0), minimum_slot=timedelta(hours=2))
     first = START + timedelta(weeks=10, days=2)
-    plan = Plan(first, first + timedelta(days=4), timedelta(days=2), timedelta(days=3), refit=timedelta(days=2))
+    plan = Plan(first, first + timedelta(days=7), timedelta(days=2), timedelta(days=3), refit=timedelta(days=2))
 
     def broken() -> int:
         return int(run_backtest(history, policy, plan, ("vrijloop",))["results"]["vrijloop"]["broken"])
