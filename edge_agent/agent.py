@@ -180,8 +180,8 @@ class Agent:
         # Imported here: protobuf takes some megabytes, which no other agent needs.
         from edge_agent.sources.sparkplug import SparkplugSource
 
-        names = (self.settings.agent.factory, self.settings.agent.gateway)
-        return SparkplugSource(device, self.settings.broker_of(device), names, self.writer, self._clock)
+        broker, client_id = self.settings.broker_of(device), self.settings.host_client_id()
+        return SparkplugSource(device, broker, client_id, self.writer, self._clock)
 
     async def _end(self, devices: Sequence[Device]) -> None:
         ending = [self._running.pop(device) for device in devices]

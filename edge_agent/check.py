@@ -133,14 +133,13 @@ async def _check_device(device: ModbusDevice, line: ModbusLine, clock: Clock) ->
 async def _check_nodes(table: SparkplugInput, settings: AgentSettings, clock: Clock) -> list[CheckResult]:
     # Imported here: protobuf takes some megabytes, which no other agent needs.
     from edge_agent.sparkplug_check import check_input, problem_of
+    from telemetry.sparkplug import Address
 
     broker = settings.broker_of(table)
-    client_id = f"vrijloop-sparkplug-host-{settings.agent.factory}-{settings.agent.gateway}-check"
-    found = await check_input(table, broker, client_id, clock)
+    found = await check_input(table, broker, settings.host_client_id("check"), clock)
     results = []
     for machine in table.machine:
-        names = [machine.group, machine.node, *([machine.device] if machine.device is not None else [])]
-        address = f"{broker.address} {'/'.join(names)}"
+        address = f"{broker.address} {Address(machine.group, machine.node, machine.device)}"
         if isinstance(found, str):
             results.append(CheckResult(machine.id, address, None, f"MQTT broker {broker.address}: {found}"))
             continue

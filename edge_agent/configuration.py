@@ -16,10 +16,10 @@ from pydantic import AfterValidator, BaseModel, Field, field_validator, model_va
 from edge_agent.device_templates import DeviceTemplate, Lamp, get_template
 from edge_agent.node_names import parse_node_name
 from edge_agent.power_state import PowerThresholds
-from edge_agent.settings_table import SettingsTable
+from edge_agent.settings_table import SettingsTable, TagTable
 from edge_agent.sources.source_time import TOLERANCE
 from edge_agent.sparkplug_settings import SparkplugInput, SparkplugTable
-from telemetry import Duration, MachineState, Name, OperationMode, UserError
+from telemetry import Duration, MachineState, Name, UserError
 from telemetry.broker import BrokerSettings, read_secret_file
 
 _log = logging.getLogger(__name__)
@@ -67,12 +67,10 @@ def _node(text: str) -> str:
 NodeText = Annotated[str, AfterValidator(_node)]
 
 
-class OpcUaTag(SettingsTable):
-    """A node and the states and modes that its values stand for. For a value in neither table the next tag decides."""
+class OpcUaTag(TagTable):
+    """A node and what its values stand for."""
 
     node: NodeText
-    states: dict[str, MachineState] = Field(default_factory=dict)
-    modes: dict[str, OperationMode] = Field(default_factory=dict)
 
 
 class OpcUaMachine(SettingsTable):
@@ -280,6 +278,11 @@ class AgentSettings(SettingsTable):
     def broker_of(self, table: SparkplugInput) -> BrokerSettings:
         """The broker that the table's edge nodes publish on."""
         return table.mqtt or self.mqtt
+
+    def host_client_id(self, purpose: str = "") -> str:
+        """The MQTT client id of this gateway where it hears edge nodes of Sparkplug B. `purpose`: of a command that does so beside the running agent."""
+        names = ("vrijloop-sparkplug-host", self.agent.factory, self.agent.gateway)
+        return "-".join([*names, purpose] if purpose else names)
 
     @property
     def devices(self) -> Sequence[OpcUaServer | ModbusDevice | SparkplugInput]:

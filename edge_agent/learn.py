@@ -83,8 +83,7 @@ def _sparkplug_power(
     # Imported here: protobuf takes some megabytes, which no other agent needs.
     from edge_agent.sparkplug_learn import sparkplug_power
 
-    client_id = f"vrijloop-sparkplug-host-{settings.agent.factory}-{settings.agent.gateway}-learn"
-    return sparkplug_power(table, machine, settings.broker_of(table), client_id, clock)
+    return sparkplug_power(table, machine, settings.broker_of(table), settings.host_client_id("learn"), clock)
 
 
 def read_power_csv(path: Path, interval: timedelta) -> list[float]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from telemetry import MachineState, OperationMode
 
 
 class SettingsTable(BaseModel):
@@ -13,3 +15,10 @@ class SettingsTable(BaseModel):
     def __hash__(self) -> int:
         # Nested tables hold dicts, which cannot be hashed; their JSON text can, and is the same for equal tables.
         return hash(self.model_dump_json())
+
+
+class TagTable(SettingsTable):
+    """The states and modes that the values of a tag stand for. For a value in neither table the next tag decides."""
+
+    states: dict[str, MachineState] = Field(default_factory=dict)
+    modes: dict[str, OperationMode] = Field(default_factory=dict)

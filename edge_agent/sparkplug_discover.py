@@ -17,7 +17,7 @@ from edge_agent.discover import machine_id
 from edge_agent.mqtt_client import MqttClient, MqttError
 from edge_agent.opcua_profiles import packml_state, value_text
 from edge_agent.sources.sparkplug_connection import MAX_PAYLOAD_BYTES, NodeName, birth_request, topics_of
-from edge_agent.sparkplug_settings import SparkplugId
+from edge_agent.sparkplug_settings import ID_RULE, SparkplugId
 from telemetry import MachineState, UnavailableError, UserError
 from telemetry.broker import BrokerSettings
 from telemetry.sparkplug import BD_SEQ, Address, DataType, Metric, decode, parse_topic, topic
@@ -120,7 +120,7 @@ def _filters(group: str | None) -> list[str]:
         try:
             _NAME.validate_python(group)
         except ValidationError:
-            raise UserError(f"--group {group!r}: write 1 to 200 signs, without `/`, `+` and `#`.") from None
+            raise UserError(f"--group {group!r}: {ID_RULE}.") from None
     return topics_of((group or "+", "+"))
 
 

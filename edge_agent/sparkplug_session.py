@@ -8,17 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from telemetry import MachineState, StateInterval
-from telemetry.sparkplug import BD_SEQ, REBIRTH, DataType, Metric, Payload, Quality, decode, encode, next_number, topic
+from telemetry.sparkplug import (
+    BD_SEQ,
+    REBIRTH,
+    DataType,
+    Metric,
+    Payload,
+    Quality,
+    decode,
+    encode,
+    milliseconds_of,
+    next_number,
+    topic,
+)
 from telemetry.version import __version__
 
 STATE, MODE, SINCE, POWER = "State", "Mode", "Since", "Power"
 VERSION, WAITING = "Properties/Vrijloop Version", "Outbox/Waiting"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Outgoing = tuple[str, bytes]
 """Topic and payload."""
@@ -55,13 +66,13 @@ class SparkplugSession:
 
     def death(self, now: datetime) -> Outgoing:
         """The NDEATH: the will of the connection, and the last message before it is closed on purpose."""
-        at_ms = _milliseconds(now)
+        at_ms = milliseconds_of(now)
         metric = Metric(BD_SEQ, self._bd_seq, at_ms, DataType.INT64)
         return topic(self._group, "NDEATH", self._node), encode(Payload(at_ms, (metric,)))
 
     def birth(self, devices: Iterable[Device], waiting: int, now: datetime) -> list[Outgoing]:
         """The NBIRTH and a DBIRTH for each device: at first, and whenever a host asks for a rebirth."""
-        at_ms = _milliseconds(now)
+        at_ms = milliseconds_of(now)
         metrics = (
             Metric(BD_SEQ, self._bd_seq, at_ms, DataType.INT64),
             Metric(REBIRTH, False, at_ms, DataType.BOOLEAN),
@@ -75,7 +86,7 @@ class SparkplugSession:
 
     def changes(self, devices: Iterable[Device], now: datetime) -> list[Outgoing]:
         """What is different from what was published: devices that died, those born, and the metrics that changed."""
-        at_ms = _milliseconds(now)
+        at_ms = milliseconds_of(now)
         present = {device.machine: metrics_of(device, at_ms) for device in devices}
         out = [self._message("DDEATH", machine, (), at_ms) for machine in self._born if machine not in present]
         for machine, metrics in present.items():
@@ -94,7 +105,7 @@ class SparkplugSession:
         if waiting == self._waiting:
             return []
         self._waiting = waiting
-        at_ms = _milliseconds(now)
+        at_ms = milliseconds_of(now)
         return [self._message("NDATA", None, (Metric(WAITING, waiting, at_ms, DataType.INT64),), at_ms)]
 
     def _message(self, kind: str, device: str | None, metrics: Sequence[Metric], at_ms: int) -> Outgoing:
@@ -108,7 +119,7 @@ def metrics_of(device: Device, now_ms: int) -> tuple[Metric, ...]:
     interval = device.interval
     known = interval is not None and interval.state is not MachineState.UNKNOWN
     quality = Quality.GOOD if known else Quality.STALE
-    since_ms = _milliseconds(interval.since) if interval is not None else None
+    since_ms = milliseconds_of(interval.since) if interval is not None else None
     at_ms = since_ms if since_ms is not None else now_ms
     state = interval.state if interval is not None else MachineState.UNKNOWN
     mode = interval.mode.value if interval is not None and known and interval.mode is not None else None
@@ -119,7 +130,7 @@ def metrics_of(device: Device, now_ms: int) -> tuple[Metric, ...]:
     ]
     if device.has_power:
         power_w = interval.power_w if interval is not None and known else None
-        read_ms = _milliseconds(interval.until) if interval is not None else now_ms
+        read_ms = milliseconds_of(interval.until) if interval is not None else now_ms
         metrics.append(Metric(POWER, power_w, read_ms, DataType.DOUBLE, quality))
     return tuple(metrics)
 
@@ -167,7 +178,3 @@ class PrimaryHost:
             ) from error
         if said.timestamp >= self._latest:
             self.online, self._latest = said.online, said.timestamp
-
-
-def _milliseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -8,15 +8,17 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from edge_agent.power_state import PowerThresholds
-from edge_agent.settings_table import SettingsTable
+from edge_agent.settings_table import SettingsTable, TagTable
 from edge_agent.sources.source_time import TOLERANCE
-from telemetry import Duration, MachineState, Name, OperationMode
+from telemetry import Duration, MachineState, Name
 from telemetry.broker import BrokerSettings
+
+ID_RULE = "write 1 to 200 signs, without `/`, `+` and `#`"
 
 
 def _sparkplug_id(name: str) -> str:
     if not name or len(name) > 200 or any(sign in "/+#" or not sign.isprintable() for sign in name):
-        raise ValueError("write 1 to 200 signs, without `/`, `+` and `#`")
+        raise ValueError(ID_RULE)
     return name
 
 
@@ -47,12 +49,10 @@ class SparkplugTable(SettingsTable):
         return self
 
 
-class SparkplugTag(SettingsTable):
-    """A metric and the states and modes that its values stand for. For a value in neither table the next tag decides."""
+class SparkplugTag(TagTable):
+    """A metric and what its values stand for."""
 
     metric: MetricName
-    states: dict[str, MachineState] = Field(default_factory=dict)
-    modes: dict[str, OperationMode] = Field(default_factory=dict)
 
 
 class SparkplugMachine(SettingsTable):

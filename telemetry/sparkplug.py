@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import Any
 
@@ -18,6 +19,7 @@ BD_SEQ, REBIRTH = "bdSeq", "Node Control/Rebirth"
 MAX_PAYLOAD_BYTES = 256 * 1024
 _QUALITY = "Quality"
 _SEQ_LIMIT = 256
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DataType(IntEnum):
@@ -123,6 +125,19 @@ def parse_topic(name: str) -> tuple[str, Address]:
         case [space, group, kind, node, device] if space == NAMESPACE and kind in _KINDS_OF_DEVICES:
             return kind, Address(group, node, device)
     raise ValueError(f"{name!r} is not a topic of an edge node or device")
+
+
+def milliseconds_of(moment: datetime) -> int:
+    """A time stamp as payloads have it."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def moment_of(at_ms: int | None) -> datetime | None:
+    """What a time stamp says; None for none, or one that no calendar has."""
+    try:
+        return None if at_ms is None else _EPOCH + timedelta(milliseconds=at_ms)
+    except OverflowError:
+        return None
 
 
 def state_topic(host: str) -> str:

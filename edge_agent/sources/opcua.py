@@ -17,7 +17,7 @@ from edge_agent.sources.opcua_errors import sentence
 from edge_agent.sources.opcua_security import Pki
 from edge_agent.sources.opcua_session import OpcUaSession
 from edge_agent.sources.opcua_values import Observed
-from edge_agent.sources.source_time import SourceClock, wrong_clocks
+from edge_agent.sources.source_time import ClockLog, SourceClock, wrong_clocks
 from telemetry import Clock, UserError
 
 _log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class OpcUaSource:
         self._first_of: set[str] = set()
         self._confirmed_all: datetime | None = None
         self._said_problems: set[str] = set()
-        self._said_of_clock: dict[str | None, str] = {}
+        self._clock_log = ClockLog(server.endpoint, "the server")
         self.server_clock = SourceClock(server.clock_tolerance)
         self.contact = Contact(f"OPC UA {server.endpoint}", [machine.id for machine in server.machine], writer, clock)
 
@@ -93,7 +93,7 @@ class OpcUaSource:
         while True:
             self._observe(await session.changes())
             self._confirm_if_due(session)
-            self._say_clock()
+            self._clock_log.say(wrong_clocks(self.server_clock))
             self.contact.mark_answering()
             backoff.reset()
             await self._writer.room()
@@ -127,15 +127,6 @@ class OpcUaSource:
         """From now on nothing is confirmed any more."""
         self.confirm()
         self._followed = None
-
-    def _say_clock(self) -> None:
-        """Log once what is wrong with the clocks of server and machines, and once that it no longer is."""
-        wrong = wrong_clocks(self.server_clock)
-        for whose in wrong.keys() - self._said_of_clock.keys():
-            _log.warning("%s: %s. Set its clock, best by NTP.", self.server.endpoint, wrong[whose])
-        for whose in self._said_of_clock.keys() - wrong.keys():
-            _log.info("%s: the clock of %s is right again.", self.server.endpoint, whose or "the server")
-        self._said_of_clock = wrong
 
     async def _wait_to_retry(self, seconds: float) -> None:
         """Wait for the back-off, or, if the server refuses TCP connections, only until it accepts them again.

@@ -6,11 +6,14 @@ wrong and does not run evenly no time stamp is used.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from telemetry.message import EARLIEST
+
+_log = logging.getLogger(__name__)
 
 TOLERANCE = timedelta(seconds=30)
 """A source's clock may differ from the gateway's by this much before it is considered wrong."""
@@ -141,6 +144,23 @@ def wrong_clocks(clock: SourceClock) -> dict[str | None, str]:
     if said is not None:
         wrong[None] = said
     return wrong
+
+
+class ClockLog:
+    """Logs once what is wrong with the clocks of a source, and once that it no longer is. `own`: what the source's own clock is that of."""
+
+    def __init__(self, source: str, own: str) -> None:
+        self._source = source
+        self._own = own
+        self._said: dict[str | None, str] = {}
+
+    def say(self, wrong: dict[str | None, str]) -> None:
+        """`wrong`: as `wrong_clocks` gives it."""
+        for whose in wrong.keys() - self._said.keys():
+            _log.warning("%s: %s. Set its clock, best by NTP.", self._source, wrong[whose])
+        for whose in self._said.keys() - wrong.keys():
+            _log.info("%s: the clock of %s is right again.", self._source, whose or self._own)
+        self._said = wrong
 
 
 def in_words(length: timedelta) -> str:

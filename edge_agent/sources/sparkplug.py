@@ -20,7 +20,7 @@ from edge_agent.mqtt_client import MqttError
 from edge_agent.report_writer import ReportWriter
 from edge_agent.sources import sparkplug_follower
 from edge_agent.sources.contact import Contact
-from edge_agent.sources.source_time import ClockJudgement, SourceClock, wrong_clocks
+from edge_agent.sources.source_time import ClockJudgement, ClockLog, SourceClock, wrong_clocks
 from edge_agent.sources.sparkplug_connection import NodeName, SparkplugConnection
 from edge_agent.sources.sparkplug_follower import (
     Born,
@@ -88,7 +88,7 @@ class FollowedNode:
         self.born_at: float | None = None
         self.counted: Counter[str] = Counter()
         self.said: dict[str, tuple[int, float]] = {}
-        self.said_clocks: dict[str | None, str] = {}
+        self.clock_log = ClockLog(self.label, "the node")
         self.refused: str | None = None
         self.begin()
 
@@ -132,14 +132,13 @@ class SparkplugSource:
         self,
         table: SparkplugInput,
         settings: BrokerSettings,
-        names: tuple[str, str],
+        client_id: str,
         writer: ReportWriter,
         clock: Clock,
     ) -> None:
-        """`names`: factory and gateway."""
         self.table = table
         self.settings = settings
-        self._client_id = f"vrijloop-sparkplug-host-{names[0]}-{names[1]}"
+        self._client_id = client_id
         self._writer = writer
         self._clock = clock
         self.nodes = {
@@ -352,11 +351,7 @@ class SparkplugSource:
         wrong = wrong_clocks(node.source_clock)
         if node.source_clock.judgement is ClockJudgement.UNUSABLE and now - (node.born_at or now) < _STABLE_S:
             wrong.pop(None, None)  # whether it runs evenly shows with the next messages
-        for whose in wrong.keys() - node.said_clocks.keys():
-            _log.warning("%s: %s. Set its clock, best by NTP.", node.label, wrong[whose])
-        for whose in node.said_clocks.keys() - wrong.keys():
-            _log.info("%s: the clock of %s is right again.", node.label, whose or "the node")
-        node.said_clocks = wrong
+        node.clock_log.say(wrong)
 
     def _observe(self, observed: Observed) -> None:
         for machine, seen in observed:

@@ -9,21 +9,31 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from edge_agent.mqtt_client import MqttClient, MqttError, Will
 from edge_agent.sources.sparkplug_follower import Message
 from edge_agent.sparkplug_session import PrimaryHost
 from telemetry import Clock
 from telemetry.broker import BrokerSettings
-from telemetry.sparkplug import REBIRTH, DataType, Metric, Payload, decode, encode, parse_topic, state_topic, topic
+from telemetry.sparkplug import (
+    REBIRTH,
+    DataType,
+    Metric,
+    Payload,
+    decode,
+    encode,
+    milliseconds_of,
+    parse_topic,
+    state_topic,
+    topic,
+)
 
 MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
 """A birth of a node with ten thousand metrics has about a megabyte."""
 _MAX_WAITING, _MAX_WAITING_BYTES = 10_000, 32 * 1024 * 1024
 _ANSWERED_WITHIN_S = 5.0
 _STATE_AGAIN_S = 5.0
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 NodeName = tuple[str, str]
 """Group and node."""
@@ -46,7 +56,7 @@ class SparkplugConnection:
         self._nodes = nodes
         self._clock = clock
         self._host = host
-        self._since_ms = _milliseconds(clock.now())
+        self._since_ms = milliseconds_of(clock.now())
         self.arrived = asyncio.Event()
         """Set when messages have come, or the connection is lost."""
         will = Will(state_topic(host), _state(False, self._since_ms)) if host is not None else None
@@ -67,7 +77,7 @@ class SparkplugConnection:
         if self._host is not None:
             with suppress(MqttError):
                 self._client.publish(
-                    state_topic(self._host), _state(False, _milliseconds(self._clock.now())), retain=True
+                    state_topic(self._host), _state(False, milliseconds_of(self._clock.now())), retain=True
                 )
         await self._client.__aexit__(None, None, None)
 
@@ -133,7 +143,7 @@ class SparkplugConnection:
     async def keep_online(self) -> None:
         """Contradict who says that this host is gone, such as an earlier connection whose end the broker has told late."""
         if self._host is not None and self._said_offline and time.monotonic() > self._state_due:
-            await self._publish_online(self._host, _milliseconds(self._clock.now()))
+            await self._publish_online(self._host, milliseconds_of(self._clock.now()))
 
     async def _say_online(self, host: str) -> None:
         reason = await self._client.subscribe(state_topic(host), self._hear_state)
@@ -179,13 +189,9 @@ def topics_of(name: NodeName) -> list[str]:
 
 def birth_request(now: datetime) -> bytes:
     """The command with which a host asks an edge node for its births."""
-    now_ms = _milliseconds(now)
+    now_ms = milliseconds_of(now)
     return encode(Payload(now_ms, (Metric(REBIRTH, True, now_ms, DataType.BOOLEAN),)))
 
 
 def _state(online: bool, since_ms: int) -> bytes:
     return json.dumps({"online": online, "timestamp": since_ms}).encode()
-
-
-def _milliseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from edge_agent.sources.source_time import SourceClock
-from telemetry.sparkplug import BD_SEQ, DataType, Metric, Payload, Quality, Value, next_number, signed
+from telemetry.sparkplug import BD_SEQ, DataType, Metric, Payload, Quality, Value, moment_of, next_number, signed
 
 MAX_WAITING = 32
 """Messages that may wait for those that they have overtaken."""
@@ -26,7 +26,6 @@ _REMEMBERED, _REMEMBERED_S = 64, 60.0
 """The last messages, of which a repetition is told by its bytes. Not for long: a node whose clock stands still repeats its birth, too."""
 _MAX_DEVICES = 500
 """Of more devices the names are not kept."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 GONE = "it has left the broker"
 INCOMPLETE = "messages of it are missing, and nothing is known until its next birth"
@@ -350,11 +349,3 @@ def _has_overtaken(message: Message, birth: Message) -> bool:
     if sent is None or born is None or birth.received - message.received > timedelta(seconds=_LATEST_S):
         return False
     return sent >= born
-
-
-def moment_of(at_ms: int | None) -> datetime | None:
-    """A time stamp; None for none, or one that no calendar has."""
-    try:
-        return None if at_ms is None else _EPOCH + timedelta(milliseconds=at_ms)
-    except OverflowError:
-        return None

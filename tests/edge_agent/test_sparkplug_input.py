@@ -48,7 +48,7 @@ def machine(name: str, **more: Any) -> dict[str, Any]:
 
 def source(broker: Mosquitto, writer: ReportWriter, *machines: dict[str, Any], **more: Any) -> SparkplugSource:
     table = SparkplugInput.model_validate({"machine": machines, "keep_alive": "5s"} | more)
-    return SparkplugSource(table, BrokerSettings(url=broker.url), ("genk", "gw-9"), writer, CLOCK)
+    return SparkplugSource(table, BrokerSettings(url=broker.url), "host-genk-gw-9", writer, CLOCK)
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])

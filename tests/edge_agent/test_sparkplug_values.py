@@ -214,7 +214,7 @@ class Edge:
         self.writer = writer
         self.now = SystemClock().now()
         table = SparkplugInput(machine=(machine(tag=[TAGS[1]]),), keep_alive=30 * SECOND)
-        self.source = SparkplugSource(table, BrokerSettings(), ("f", "gw"), writer, SystemClock())
+        self.source = SparkplugSource(table, BrokerSettings(), "host-f-gw", writer, SystemClock())
         self.source.connected = True
         self.node = self.source.nodes["g", "n"]
         self._numbers = iter(range(1000))
