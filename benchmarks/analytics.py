@@ -31,6 +31,7 @@ from benchmarks.machine import described
 from stores.duckdb_store import DuckDBStateStore
 from stores.state_store import MODE_TYPE, RECORD_COLUMNS, STATE_TYPE
 from telemetry import MachineState
+from tests.processes import memory_kib
 from tests.servers import free_port
 
 RESULT = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "analytics.json"
@@ -149,29 +150,8 @@ class PeakMemory(threading.Thread):
 
     def run(self) -> None:
         while True:
-            self.peak_mb = max(self.peak_mb, _resident_mb())
+            self.peak_mb = max(self.peak_mb, memory_kib(os.getpid()) / 1024)
             time.sleep(0.2)
-
-
-def _resident_mb() -> float:
-    """Proportional set size of the process tree: shared pages count once."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            except (OSError, IndexError):
-                continue
-    ours = {os.getpid()}
-    while more := {pid for pid, parent in parents.items() if parent in ours and pid not in ours}:
-        ours |= more
-    total = 0
-    for pid in ours:
-        try:
-            total += int(Path(f"/proc/{pid}/smaps_rollup").read_text().split("Pss:")[1].split()[0])
-        except (OSError, IndexError):
-            continue
-    return total / 1024
 
 
 def main() -> None:

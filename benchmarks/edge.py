@@ -7,7 +7,6 @@ beside it. Latency: from the change at the source, as its own time stamp says, t
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from benchmarks.machine import described, percentile
 from edge_agent.outbox import Outbox
 from stores.sequences import SequenceRanges
 from telemetry import MachineState, StateInterval, decode
+from tests.processes import cpu_s
 from tests.servers import Mosquitto, free_port, wait_for
 
 MACHINES = METERS = 100
@@ -84,11 +84,6 @@ def configuration(folder: Path, broker: str, opcua: int, modbus: int) -> Path:
     return path
 
 
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def rss_mb(pid: int) -> float:
     line = next(one for one in Path(f"/proc/{pid}/status").read_text().splitlines() if one.startswith("VmRSS"))
     return int(line.split()[1]) / 1000
@@ -112,9 +107,9 @@ def under_load() -> dict[str, Any]:
         first_value_s = (subscriber.first or 0.0) - began
         time.sleep(WARM_UP_S)
         subscriber.latencies.clear()
-        cpu, begin = cpu_seconds(agent.pid), time.monotonic()
+        cpu, begin = cpu_s(agent.pid), time.monotonic()
         time.sleep(MEASURED_S)
-        used, length = cpu_seconds(agent.pid) - cpu, time.monotonic() - begin
+        used, length = cpu_s(agent.pid) - cpu, time.monotonic() - begin
         latencies, memory = list(subscriber.latencies), rss_mb(agent.pid)
         factory.kill()
         factory.wait()

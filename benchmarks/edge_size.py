@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.edge import Subscriber, cpu_seconds, rss_mb, start_agent, start_factory
+from benchmarks.edge import Subscriber, rss_mb, start_agent, start_factory
 from benchmarks.edge_factory import machine_names
 from benchmarks.machine import described
+from tests.processes import cpu_s
 from tests.servers import Mosquitto, free_port, wait_for
 
 SIZES = ((1, 10), (1, 100), (1, 500), (1, 2000), (100, 4), (500, 4))
@@ -59,13 +60,13 @@ def measured(servers: int, each: int) -> dict[str, Any]:
         subscriber = Subscriber(broker.port)
         ending.callback(subscriber.close)
         simulator = start_factory(port, 21_000, machines, 0, MEAN_S)
-        served = cpu_seconds(simulator.pid)
+        served = cpu_s(simulator.pid)
         started = datetime.now(UTC)
         agent = start_agent(folder, configuration(folder, broker.url, port, servers, each), ending)
         heard_s = until_heard(subscriber, machines, started)
-        served, used = cpu_seconds(simulator.pid) - served, cpu_seconds(agent.pid)
+        served, used = cpu_s(simulator.pid) - served, cpu_s(agent.pid)
         time.sleep(IDLE_S)
-        idle = (cpu_seconds(agent.pid) - used) / IDLE_S
+        idle = (cpu_s(agent.pid) - used) / IDLE_S
         simulator.kill()
         simulator.wait()
         away = datetime.now(UTC)

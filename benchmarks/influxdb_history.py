@@ -25,6 +25,7 @@ from stores import StateStore
 from stores.duckdb_store import DuckDBStateStore
 from stores.influxdb_store import InfluxDBStateStore
 from tests.influxdb2 import InfluxServer2
+from tests.processes import cpu_s
 from tests.servers import INFLUX_ORG, INFLUX_TOKEN, create_influx_database
 
 RESULT = Path(__file__).resolve().parent / "results" / "influxdb.json"
@@ -82,9 +83,8 @@ def apart(function: Callable[..., Any], *arguments: Any) -> Any:
 def cost(pid: int) -> dict[str, Any]:
     """What a process has used so far: seconds of processor time, and its greatest memory."""
     line = next(one for one in Path(f"/proc/{pid}/status").read_text().splitlines() if one.startswith("VmHWM"))
-    times = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     return {
-        "server_cpu_s": (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK"),
+        "server_cpu_s": cpu_s(pid),
         "server_memory_mb": int(line.split()[1]) // 1024,
     }
 

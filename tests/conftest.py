@@ -18,7 +18,7 @@ from tests.servers import Mosquitto
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytest_plugins = ["tests.suite"]
+pytest_plugins = ["tests.suite", "tests.sign_in.openid_provider"]
 
 settings.register_profile("vrijloop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("vrijloop")

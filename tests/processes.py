@@ -20,14 +20,19 @@ def tree(root: int) -> set[int]:
     return found
 
 
-def memory_mb(root: int) -> float:
+def memory_kib(root: int) -> int:
     """Of all of them; what several share is counted once (the proportional set size)."""
     total = 0
     for process in tree(root):
         with suppress(OSError):  # it has ended
             rollup = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii")
             total += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
-    return total / 1000
+    return total
+
+
+def memory_mb(root: int) -> float:
+    """As `memory_kib`."""
+    return memory_kib(root) / 1000
 
 
 def cpu_s(root: int) -> float:

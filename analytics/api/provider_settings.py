@@ -15,7 +15,7 @@ from telemetry import Duration
 _MAX_EMAIL = 254
 
 Email = Annotated[
-    str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)
+    str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[^@\s]+@[^@\s]+$", max_length=_MAX_EMAIL)
 ]
 Given = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 

@@ -15,7 +15,7 @@
   let asked = 0; // how many choices the server was asked about
 
   const clock = (text) => new Date(`${text}Z`).getTime();
-  const { wall, text, day, items: fetched } = window.calendarFrame;
+  const { wall, text, day, items: fetched, lines } = window.calendarFrame;
   const holding = (start, end) => free.find((one) => one.start <= start && end <= one.end);
 
   async function items({ start, end }) {
@@ -96,14 +96,12 @@
     const { url, offer } = event.extendedProps;
     if (event.display === "background") return event.title;
     const inner = document.createElement(url ? "a" : offer ? "button" : "span");
-    inner.className = "said-of";
-    for (const said of [timeText, event.title]) inner.append(Object.assign(document.createElement("span"), { textContent: said }));
     if (url) inner.href = url;
     else if (offer) {
       inner.type = "button";
       inner.addEventListener("click", () => chooseSpan(offer, wall(event.start), Math.min(wall(event.end), wall(event.start) + AT_FIRST)));
     }
-    return { domNodes: [inner] };
+    return lines(inner, [timeText, event.title]);
   }
 
   const KEYS = {

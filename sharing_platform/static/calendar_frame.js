@@ -16,6 +16,12 @@ window.calendarFrame = (() => {
     wall: (date) => date.getTime() - date.getTimezoneOffset() * 60_000,
     text: (moment) => new Date(moment).toISOString().slice(0, 16),
     day: (moment) => new Date(moment).toISOString().slice(0, 10),
+    // What an event says, below each other, in an element of ours.
+    lines(element, texts) {
+      element.className = "said-of";
+      for (const textContent of texts) element.append(Object.assign(document.createElement("span"), { textContent }));
+      return { domNodes: [element] };
+    },
     async items(address) {
       const answer = await fetch(address, { headers: { Accept: "application/json" } });
       if (!answer.ok) throw new Error(String(answer.status));

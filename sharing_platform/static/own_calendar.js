@@ -6,7 +6,7 @@
   const machines = [...place.querySelectorAll("[data-id]")].map((one) => ({ id: one.dataset.id, title: one.textContent }));
   const names = Object.fromEntries(machines.map((one) => [one.id, one.title]));
   const grid = place.querySelector(".calendar");
-  const { wall, day, items: fetched } = window.calendarFrame;
+  const { wall, day, items: fetched, lines } = window.calendarFrame;
 
   async function items({ start, end }) {
     const asked = new URLSearchParams({ start: day(wall(start)), end: day(wall(end)) });
@@ -21,11 +21,9 @@
   // In a row of its own machine an event need not say which; elsewhere it does.
   function content({ event, timeText, view }) {
     if (event.display === "background") return event.title;
-    const link = Object.assign(document.createElement("a"), { className: "said-of", href: event.extendedProps.url });
+    const link = Object.assign(document.createElement("a"), { href: event.extendedProps.url });
     const colon = document.documentElement.lang === "fr" ? "\u00a0: " : ": ";
-    const said = view.type.startsWith("resource") ? [event.title] : [timeText, `${names[event.extendedProps.machine] ?? ""}${colon}${event.title}`];
-    for (const one of said) link.append(Object.assign(document.createElement("span"), { textContent: one }));
-    return { domNodes: [link] };
+    return lines(link, view.type.startsWith("resource") ? [event.title] : [timeText, `${names[event.extendedProps.machine] ?? ""}${colon}${event.title}`]);
   }
 
   place.hidden = false;

@@ -5,16 +5,11 @@
   if (!place) return;
   const events = [...place.querySelectorAll("[data-start]")].map(({ dataset, textContent }) => ({ start: dataset.start, end: dataset.end, title: textContent, classNames: [dataset.kind], display: dataset.kind === "free" ? "background" : "auto" }));
 
-  // As the calendars of pages draw it.
-  function content({ event, timeText }) {
-    if (event.display === "background") return event.title;
-    const inner = Object.assign(document.createElement("span"), { className: "said-of" });
-    for (const said of [timeText, event.title]) inner.append(Object.assign(document.createElement("span"), { textContent: said }));
-    return { domNodes: [inner] };
-  }
+  const { open, lines } = window.calendarFrame;
+  const content = ({ event, timeText }) => (event.display === "background" ? event.title : lines(document.createElement("span"), [timeText, event.title]));
 
   place.hidden = false;
-  window.calendarFrame.open(place.querySelector(".calendar"), place.dataset, {
+  open(place.querySelector(".calendar"), place.dataset, {
     view: matchMedia("(max-width: 48rem)").matches ? "timeGridDay" : "timeGridWeek",
     views: { timeGridDay: { duration: { days: 3 }, dateIncrement: { days: 3 } } },
     headerToolbar: { start: "prev,next today", center: "title", end: "timeGridWeek,dayGridMonth" },

@@ -14,14 +14,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
+import pytest
 from fastapi import FastAPI, Form, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, RSAKey
 
+from tests.analytics.tables import utc
 from tests.servers import free_port, serving
 
 CLIENT, SECRET = "vrijloop", "known to both alone"
+NOON = utc(2, 12, month=3)
 
 
 @dataclass
@@ -77,6 +80,19 @@ def as_it_should_be(provider: Provider) -> Iterator[Provider]:
     right = dict(provider.__dict__)
     yield provider
     provider.__dict__.update({**right, "codes": {}, "asked": [], "read": []})
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Provider]:
+    """A provider of the module's own, whose clock stands at `NOON` until a test gives it another."""
+    with served_provider(lambda: NOON) as provider:
+        yield provider
+
+
+@pytest.fixture
+def provider(served: Provider) -> Iterator[Provider]:
+    with as_it_should_be(served):
+        yield served
 
 
 def provider_app(provider: Provider) -> FastAPI:

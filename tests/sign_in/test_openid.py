@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from joserfc.jwk import KeySet, RSAKey
 from sign_in import openid
 from sign_in.openid import Exchange, KeptDocuments, OpenIdClient, OpenIdError, ProviderAwayError
 from sign_in.settings import ProviderSettings
-from tests.analytics.tables import utc
 from tests.sign_in.openid_faults import (
     another_issuer,
     compressed,
@@ -36,23 +34,10 @@ from tests.sign_in.openid_faults import (
     tokens_elsewhere,
     too_long,
 )
-from tests.sign_in.openid_provider import CLIENT, SECRET, Provider, as_it_should_be, served_provider
+from tests.sign_in.openid_provider import CLIENT, NOON, SECRET, Provider
 
-NOON = utc(2, 12, month=3)
 NOON_S = int(NOON.timestamp())
 BACK = "http://127.0.0.1/back"
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Provider]:
-    with served_provider(lambda: NOON) as provider:
-        yield provider
-
-
-@pytest.fixture
-def provider(served: Provider) -> Iterator[Provider]:
-    with as_it_should_be(served):
-        yield served
 
 
 def asked(provider: Provider, documents: KeptDocuments | None = None, now: Any = lambda: NOON) -> str:

@@ -36,7 +36,7 @@ class Region:
         steps = [step for step in self._steps if not step.is_last]
         begin = begin_of_script(now)
         # Where hours begin and end, and twice a day for what else is due.
-        said = [*(step.body for step in steps), *told("region.toml")["listing"].values()]
+        said = [*(step.body for step in steps), *self._cast.told["listing"].values()]
         due = {one for body in said for one in moments_in(body, now) if begin < one < now} | {now}
         due |= {begin + EVERY * count for count in range((now - begin) // EVERY + 1)}
         for present in sorted(due | {moment(step.at, now) for step in steps}):

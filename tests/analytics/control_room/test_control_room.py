@@ -147,7 +147,7 @@ def test_people_see_why_hours_are_on_offer_or_not(room: Room, page: Page) -> Non
     expect(page.locator("#why-machine option")).to_have_count(2)
     assert _why(page, "lathe-2", "2026-03-04T00:00", "4") == []
     expect(page.locator("#why-said")).to_have_text("Deze uren worden aangeboden.")
-    expect(page.locator("#why-conditions")).to_contain_text(re.compile(r"Getoetst: \d+ van de \d+"))
+    expect(page.locator("#why-conditions")).to_contain_text("Getoetst: 1 van de")
     unmet = _why(page, "lathe-2", "2026-03-04T21:00", "4")
     expect(page.locator("#why-said")).to_have_text("Deze uren worden niet aangeboden, en wel hierom:")
     assert len(unmet) == 1

@@ -27,22 +27,10 @@ from tests.sign_in.openid_faults import (
     signed_by_the_client_secret,
     tokens_elsewhere,
 )
-from tests.sign_in.openid_provider import CLIENT, SECRET, Provider, as_it_should_be, served_provider
+from tests.sign_in.openid_provider import CLIENT, SECRET, Provider
 
 NOON_S = int(NOON.timestamp())
 EVA = "An Peeters (an@hal2.be)"
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Provider]:
-    with served_provider(lambda: NOON) as provider:
-        yield provider
-
-
-@pytest.fixture
-def provider(served: Provider) -> Iterator[Provider]:
-    with as_it_should_be(served):
-        yield served
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from tests import axe
 from tests.analytics.control_room.signing_in import NOON, PASSKEYS, Door, open_door
 from tests.analytics.control_room.test_provider import EVA, configure
+from tests.sign_in.authenticator import add_virtual_authenticator
 from tests.sign_in.openid_provider import served_provider
 
 if TYPE_CHECKING:
@@ -43,11 +44,7 @@ def test_in_a_browser(door: Door, browser: Browser) -> None:
     refused: list[str] = []
     page.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
     page.add_init_script("PublicKeyCredential.isConditionalMediationAvailable = async () => false")
-    devtools = context.new_cdp_session(page)
-    devtools.send("WebAuthn.enable")
-    kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
-    kind |= {"isUserVerified": True, "automaticPresenceSimulation": True}
-    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": kind})
+    add_virtual_authenticator(page)
 
     page.goto(PASSKEYS)
     check(page)

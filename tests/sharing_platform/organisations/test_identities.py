@@ -22,7 +22,7 @@ from sharing_platform.organisations.rate_limits import IDENTITY_BY_SENDER, count
 from tests.platform_databases import reset_postgresql, reset_sqlite, sqlite_copy
 from tests.servers import free_port
 from tests.sharing_platform.conftest import NOON, ONE_DATABASE, TOKENS, Platform, client, platform_over
-from tests.sign_in.openid_provider import CLIENT, SECRET, Provider, as_it_should_be, served_provider
+from tests.sign_in.openid_provider import CLIENT, SECRET, Provider
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -35,19 +35,6 @@ def settings_of(issuer: str) -> ProviderSettings:
         name="hal-2", label="Hal 2", issuer=issuer, client_id=CLIENT, client_secret_file=Path("x"), organisation="hal-2",
         email_domains=("hal2.be",),
     )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Provider]:
-    """The provider of the factory hal-2, whose people have addresses at hal2.be."""
-    with served_provider(lambda: NOON) as provider:
-        yield provider
-
-
-@pytest.fixture
-def provider(served: Provider) -> Iterator[Provider]:
-    with as_it_should_be(served):
-        yield served
 
 
 @pytest.fixture(params=ONE_DATABASE)

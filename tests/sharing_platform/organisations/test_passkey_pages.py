@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from tests.sharing_platform.conftest import Platform
 from tests.sharing_platform.organisations.test_passkeys import PASSWORD
+from tests.sign_in.authenticator import add_virtual_authenticator
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -31,11 +32,7 @@ def opened(browser: Browser, platform: Platform) -> Callable[[str], Page]:
         page = context.new_page()
         if not suggests:
             page.add_init_script("PublicKeyCredential.isConditionalMediationAvailable = async () => false")
-        devtools = context.new_cdp_session(page)
-        devtools.send("WebAuthn.enable")
-        kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
-        kind |= {"isUserVerified": True, "automaticPresenceSimulation": True}
-        devtools.send("WebAuthn.addVirtualAuthenticator", {"options": kind})
+        add_virtual_authenticator(page)
         page.goto(path)
         return page
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,9 @@ import pytest
 from telemetry import SystemClock, load_settings
 from tests.servers import free_port
 from tests.sign_in.openid_faults import another_issuer, keys_elsewhere, pages_elsewhere
-from tests.sign_in.openid_provider import CLIENT, SECRET, Provider, as_it_should_be, served_provider
+from tests.sign_in.openid_provider import CLIENT, SECRET, Provider
 from vrijloop.operations.sign_in_doctor import sign_in
 from vrijloop.server_settings import ServerSettings
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Provider]:
-    with served_provider(SystemClock().now) as provider:
-        yield provider
-
-
-@pytest.fixture
-def provider(served: Provider) -> Iterator[Provider]:
-    with as_it_should_be(served):
-        yield served
 
 
 def found(folder: Path, more: str = "") -> list[tuple[str, str]]:
