@@ -17,7 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import TextIO
 
-FIRST, LAST = 10_000, 32_000
+FIRST, LAST = 10_200, 32_000
+"""Above 10,080, which browsers refuse (`ERR_UNSAFE_PORT`), as they do other ports, all of them lower: https://fetch.spec.whatwg.org/#port-blocking"""
 BLOCK = 200
 """Ports in a block: they are used in turn, so that one that a server has just left is not the next one given."""
 
