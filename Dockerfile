@@ -3,7 +3,8 @@
 #   docker run --read-only --cap-drop ALL --security-opt no-new-privileges -v agent:/data -v ./agent.toml:/etc/vrijloop/agent.toml:ro vrijloop-agent
 FROM python:3.13.9-slim-bookworm AS source
 WORKDIR /source
-COPY pyproject.toml README.md constraints.txt ./
+COPY pyproject.toml README.md ./
+COPY locks locks
 COPY telemetry telemetry
 COPY sign_in sign_in
 COPY stores stores
@@ -14,15 +15,21 @@ COPY sharing_platform sharing_platform
 COPY dashboards dashboards
 COPY simulators simulators
 COPY vrijloop vrijloop
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ONLY_BINARY=:all:
+# Every package is one that stands in locks/ with its hash, also those that build the wheel, which stay behind.
+RUN python -m venv /opt/build \
+ && /opt/build/bin/pip install --require-hashes -r locks/build.txt \
+ && /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheel .
 
 FROM source AS build-agent
 RUN python -m venv /opt/vrijloop \
- && /opt/vrijloop/bin/pip install --constraint constraints.txt '.[edge]'
+ && /opt/vrijloop/bin/pip install --require-hashes -r locks/agent.txt \
+ && /opt/vrijloop/bin/pip install --no-deps /wheel/*.whl
 
 FROM source AS build-server
 RUN python -m venv /opt/vrijloop \
- && /opt/vrijloop/bin/pip install --constraint constraints.txt '.[edge,server]'
+ && /opt/vrijloop/bin/pip install --require-hashes -r locks/server.txt \
+ && /opt/vrijloop/bin/pip install --no-deps /wheel/*.whl
 
 FROM python:3.13.9-slim-bookworm AS bare
 RUN groupadd --system --gid 10001 vrijloop \

@@ -11,7 +11,7 @@ PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-fast test-peers test-influxdb lint install clean docs-pictures bench-chain bench-demo bench-edge bench-edge-size bench-ingest bench-influxdb bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills campaign-brokers
+.PHONY: wheel licences sbom update demo test test-fast test-peers test-influxdb lint install clean docs-pictures bench-chain bench-demo bench-edge bench-edge-size bench-ingest bench-influxdb bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills campaign-brokers
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -143,9 +143,26 @@ campaign-brokers: $(INSTALLED)
 	@scripts/brokers
 	@VRIJLOOP_OTHER_BROKERS=1 $(BIN)/pytest -s --timeout 600 tests/end_to_end/test_other_brokers.py $(PYTEST)
 
-$(INSTALLED): pyproject.toml constraints.txt scripts/venv
+$(INSTALLED): pyproject.toml locks/develop.txt scripts/venv
 	@scripts/venv "$(PYTHON)"
 	@touch $@
+
+# The wheel, which is the same byte for byte wherever it is built, and beside it what pip needs to install it on a gateway or server.
+wheel: $(INSTALLED)
+	@$(BIN)/python -m supply.wheel
+
+# docs/licences.md anew. Fails if a package has a licence that nobody has allowed.
+licences: $(INSTALLED)
+	@$(BIN)/python -m supply.licences
+
+# Bills of materials (CycloneDX, JSON) of the wheel and of both images, into dist/.
+sbom: wheel
+	@$(BIN)/python -m supply.sbom
+
+# The newest packages that pyproject.toml allows, or one alone (ONLY=cryptography): locks them, installs them, and runs `make test`. What was locked before comes
+# back, and is installed again, if a test fails.
+update: $(INSTALLED)
+	@$(BIN)/python -m supply.update $(ONLY)
 
 clean:
 	rm -rf .venv vrijloop-demo

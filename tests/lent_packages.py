@@ -5,23 +5,25 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
-from packaging.requirements import Requirement
+from supply.installed import required
 
 EVERYTHING_ANEW = bool(os.environ.get("VRIJLOOP_INSTALL_ALL"))
 """In `make campaign`: pip downloads and installs every package, as it does for a user."""
 
 
-def lend_packages(environment: Path, *extras: str) -> None:
-    """Make a virtual environment in which stands what `vrijloop[extras]` requires and no more: a package that the extras forget is not there."""
+def lend_packages(environment: Path, *extras: str, builds: bool = False) -> None:
+    """Make a virtual environment in which stands what `vrijloop[extras]` requires and no more: a package that the extras forget is not there.
+
+    `builds`: and what builds Vrijloop.
+    """
     if EVERYTHING_ANEW or not _same_python():
         return
     subprocess.run(["python3", "-m", "venv", "--without-pip", environment], check=True, timeout=120)
     (packages,) = environment.glob("lib/python*/site-packages")
-    for one in _required("vrijloop", extras):
+    lent = [one for one, _ in required("vrijloop", extras) if one.name != "vrijloop"]
+    for one in [*lent, *([one for one, _ in required("hatchling")] if builds else ())]:
         for file in one.files or ():
             top = file.parts[0]
             source = Path(str(one.locate_file(top)))
@@ -34,22 +36,3 @@ def _same_python() -> bool:
     tag = "import sys; print(sys.implementation.cache_tag)"
     done = subprocess.run(["python3", "-c", tag], capture_output=True, text=True, timeout=60)
     return done.stdout.strip() == sys.implementation.cache_tag
-
-
-def _required(name: str, extras: tuple[str, ...]) -> Iterator[Distribution]:
-    """What it requires, and what that requires in turn; not itself."""
-    waiting, seen = [(name, extra) for extra in ("", *extras)], set[tuple[str, str]]()
-    yielded = {name}
-    while waiting:
-        now = waiting.pop()
-        if now in seen:
-            continue
-        seen.add(now)
-        found = distribution(now[0])
-        if now[0] not in yielded:
-            yielded.add(now[0])
-            yield found
-        for text in found.requires or ():
-            wanted = Requirement(text)
-            if wanted.marker is None or wanted.marker.evaluate({"extra": now[1]}):
-                waiting += [(wanted.name, extra) for extra in ("", *wanted.extras)]

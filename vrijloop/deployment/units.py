@@ -44,9 +44,7 @@ def own_program(path: str) -> str:
     """The absolute path of the running program, for `ExecStart`. Raises UserError."""
     found = shutil.which(path)
     if found is None:
-        raise UserError(
-            "`vrijloop` is not on the PATH: install it for all users first, for instance with pipx install --global."
-        )
+        raise UserError("`vrijloop` is not on the PATH: link it to /usr/local/bin first, so that all users have it.")
     return str(Path(found).resolve()) if not Path(found).is_symlink() else found
 
 

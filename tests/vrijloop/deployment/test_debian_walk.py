@@ -49,7 +49,7 @@ def test_one_debian_server_runs_everything(tmp_path: Path) -> None:
     nginx, mosquitto = require("nginx-light"), require("mosquitto")
     root = tmp_path / "root"
     root.mkdir()
-    lend_packages(root / "opt" / "vrijloop", "edge", "server")
+    lend_packages(root / "opt" / "vrijloop", "edge", "server", builds=True)
     mqtt, platform, server, https, opcua, modbus = (free_port() for _ in range(6))
     environment = {"WALK_ROOT": str(root), "WALK_PORTS": f"{mqtt} {platform} {server} {https}"}
     environment["PIP_NO_COMPILE"] = (
@@ -133,8 +133,8 @@ def test_one_debian_server_runs_everything(tmp_path: Path) -> None:
 
 def test_the_page_and_the_script_have_the_same_steps() -> None:
     script = (ROOT / "scripts" / "debian-walk").read_text()
-    walked = re.sub(r'"?\$(etc|lib|opt|name|factory|owner)\b"?', lambda match: {
-        "etc": "/etc/vrijloop", "lib": "/var/lib", "opt": "/opt/vrijloop", "name": "NAME", "factory": "FACTORY", "owner": "OWNER"}[match[1]], script).replace('"', "")  # fmt: skip
+    walked = re.sub(r'"?\$(etc|lib|opt|pip|name|factory|owner)\b"?', lambda match: {
+        "etc": "/etc/vrijloop", "lib": "/var/lib", "opt": "/opt/vrijloop", "pip": "/opt/vrijloop/bin/pip", "name": "NAME", "factory": "FACTORY", "owner": "OWNER"}[match[1]], script).replace('"', "")  # fmt: skip
     commands = [
         line.strip().removeprefix("sudo ")
         for block in re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from supply.wheel import write_release
 from telemetry import UserError
 from tests.lent_packages import lend_packages
 from tests.vrijloop.command_line import invoke
@@ -102,20 +103,20 @@ def test_units_are_installed_and_name_the_program(tmp_path: Path, monkeypatch: p
 @pytest.mark.servers
 @pytest.mark.timeout(600)
 def test_the_wheel_installs_the_agent_without_a_servers_packages(tmp_path: Path) -> None:
-    """As pipx does it: a separate environment, installed from the wheel."""
-    quiet = ["--quiet", "--disable-pip-version-check"]
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", *quiet, "--no-deps", "-w", tmp_path, ROOT], check=True, timeout=300
-    )
-    wheel = next(tmp_path.glob("vrijloop-*.whl"))
+    """As the technician's page says: from what `make wheel` writes, into a separate environment. A wheel that was changed is refused."""
+    folder = tmp_path / "dist"
+    wheel = write_release(folder)
     lend_packages(tmp_path / "venv", "edge")
     subprocess.run(["python3", "-m", "venv", tmp_path / "venv"], check=True, timeout=120)
     python = tmp_path / "venv" / "bin" / "python"
-    subprocess.run(
-        [python, "-m", "pip", "install", "--no-compile", *quiet, "-c", ROOT / "constraints.txt", f"{wheel}[edge]"],
-        check=True,
-        timeout=400,
-    )
+    install = [str(python), "-m", "pip", "install", "--no-compile", "--quiet", "--disable-pip-version-check"]
+    locked = [*install, "--require-hashes", "--only-binary", ":all:", "-r", "agent.txt"]
+    whole = wheel.read_bytes()
+    wheel.write_bytes(whole + b"!")
+    refused = subprocess.run(locked, cwd=folder, capture_output=True, text=True, timeout=400)
+    assert "DO NOT MATCH THE HASHES" in refused.stderr
+    wheel.write_bytes(whole)
+    subprocess.run(locked, cwd=folder, check=True, timeout=400)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         [tmp_path / "venv" / "bin" / "vrijloop", "agent", "templates", "--json"],
