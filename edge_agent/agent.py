@@ -16,15 +16,12 @@ from edge_agent.outbox_file import Bounds
 from edge_agent.publisher import Publisher
 from edge_agent.report_writer import ReportWriter
 from edge_agent.sources.contact import Contact
-from edge_agent.sources.modbus import ModbusSource
-from edge_agent.sources.modbus_line import ModbusLines
-from edge_agent.sources.opcua import OPENING, OpcUaSource
-from edge_agent.sources.opcua_security import Pki
 from edge_agent.sources.source_time import SourceClock
 from edge_agent.sparkplug_settings import SparkplugInput, SparkplugTable
 from telemetry import Clock
 
 if TYPE_CHECKING:
+    from edge_agent.sources.modbus_line import ModbusLines
     from edge_agent.sparkplug_node import SparkplugNode
 
 _log = logging.getLogger(__name__)
@@ -32,6 +29,8 @@ _log = logging.getLogger(__name__)
 OUTBOX_FILE, PKI_FOLDER = "outbox.sqlite", "pki"
 _DRAIN_ON_STOP_S = 5.0
 _CANCEL_AGAIN_S = 1.0
+_OPENING = 100
+"""OPC UA servers that are connected to at the same time. With hundreds at once, answers take longer than `timeout`, and all of them start over."""
 
 Device = OpcUaServer | ModbusDevice | SparkplugInput
 
@@ -84,8 +83,8 @@ class Agent:
             self.writer.committed,
         )
         self.sparkplug = self._sparkplug_node(settings.sparkplug) if settings.sparkplug is not None else None
-        self._lines, self._pki = ModbusLines(), Pki(settings.agent.data_dir / PKI_FOLDER)
-        self._opening = asyncio.Semaphore(OPENING)
+        self._lines: ModbusLines | None = None
+        self._opening = asyncio.Semaphore(_OPENING)
         self._running: dict[Device, _Running] = {}
         self._started = asyncio.Event()
 
@@ -173,11 +172,19 @@ class Agent:
         self._running[device] = _Running(source, asyncio.create_task(_run_forever(source)))
 
     def _source_of(self, device: Device) -> Source:
+        # Imported here: what each kind of device is read with takes megabytes (OPC UA 25, Modbus 5), which an agent without one does not need.
         if isinstance(device, OpcUaServer):
-            return OpcUaSource(device, self._pki, self.writer, self._clock, self._opening)
+            from edge_agent.sources.opcua import OpcUaSource
+            from edge_agent.sources.opcua_security import Pki
+
+            pki = Pki(self.settings.agent.data_dir / PKI_FOLDER)
+            return OpcUaSource(device, pki, self.writer, self._clock, self._opening)
         if isinstance(device, ModbusDevice):
+            from edge_agent.sources.modbus import ModbusSource
+            from edge_agent.sources.modbus_line import ModbusLines
+
+            self._lines = self._lines or ModbusLines()
             return ModbusSource(device, self._lines.for_device(device), self.writer, self._clock)
-        # Imported here: protobuf takes some megabytes, which no other agent needs.
         from edge_agent.sources.sparkplug import SparkplugSource
 
         broker, client_id = self.settings.broker_of(device), self.settings.host_client_id()

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-import signal
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +20,6 @@ from rich.table import Table
 
 from telemetry import SystemClock, UnavailableError, UserError, load_settings
 from telemetry.duration import parse_duration
-from telemetry.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from edge_agent.check import CheckResult
@@ -45,19 +42,18 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts
 @app.command()
 def run(config: ConfigOption = Path("agent.toml")) -> None:
     """Run the agent until it receives SIGTERM or SIGINT."""
-    settings = _settings(config)
-    log_to_stderr()
-    for noisy in ("asyncua", "pymodbus"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    asyncio.run(_run(settings, config))
+    from edge_agent.runner import run_agent
+
+    run_agent(config)
 
 
 @app.command()
 def check(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = False) -> None:
     """Connect to every machine and the broker once and print each machine's state. Fails if one cannot be reached."""
+    from edge_agent.runner import quiet_libraries
+
     settings = _settings(config)
-    for noisy in ("asyncua", "pymodbus"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    quiet_libraries()
     results, broker_problem, sparkplug_problem = asyncio.run(_check(settings))
     if as_json:
         machines = [_as_row(result) for result in results]
@@ -178,12 +174,13 @@ def discover(
 
 
 def _discover_sparkplug(settings: BrokerSettings, group: str | None, listen: timedelta, rebirth: bool) -> None:
+    from edge_agent.runner import stop_on_signals
     from edge_agent.sparkplug_discover import discover_sparkplug
 
     async def listened() -> str:
         with Console(stderr=True).status("Listening …") as progress:
             return await discover_sparkplug(
-                settings, group, listen.total_seconds(), SystemClock().now, rebirth=rebirth, stop=_stop_on_signals(),
+                settings, group, listen.total_seconds(), SystemClock().now, rebirth=rebirth, stop=stop_on_signals(),
                 on_heard=lambda heard: progress.update(f"Listening … {len(heard.nodes)} edge nodes heard"),
             )  # fmt: skip
 
@@ -308,8 +305,9 @@ def learn(
 
 async def _watch(machine: str, meter: Meter, length: timedelta, quiet: bool) -> list[float]:
     from edge_agent import learn as learning
+    from edge_agent.runner import stop_on_signals
 
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         task = progress.add_task(f"Watching {machine}", total=1.0)
@@ -337,27 +335,6 @@ def _duration(text: str, option: str) -> timedelta:
         return parse_duration(text)
     except ValueError as error:
         raise UserError(f"{option}: {error}.") from None
-
-
-def _stop_on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
-
-
-async def _run(settings: AgentSettings, config: Path) -> None:
-    from edge_agent.agent import Agent
-    from edge_agent.supervision import supervise
-
-    stop, clock = _stop_on_signals(), SystemClock()
-    agent = Agent(settings, clock)
-    running = asyncio.create_task(agent.run(stop))
-    try:
-        await supervise(agent, config, clock, stop)
-    finally:
-        stop.set()
-        await running
 
 
 def _as_row(result: CheckResult) -> dict[str, str | None]:

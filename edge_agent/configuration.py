@@ -8,19 +8,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
-from edge_agent.device_templates import DeviceTemplate, Lamp, get_template
 from edge_agent.node_names import parse_node_name
 from edge_agent.power_state import PowerThresholds
 from edge_agent.settings_table import SettingsTable, TagTable
 from edge_agent.sources.source_time import TOLERANCE
 from edge_agent.sparkplug_settings import SparkplugInput, SparkplugTable
+from edge_agent.stack_light import Lamp
 from telemetry import Duration, MachineState, Name, UserError
 from telemetry.broker import BrokerSettings, read_secret_file
+
+if TYPE_CHECKING:
+    from edge_agent.device_templates import DeviceTemplate
 
 _log = logging.getLogger(__name__)
 
@@ -158,6 +161,9 @@ class ModbusDevice(SettingsTable):
     @field_validator("template")
     @classmethod
     def _known_template(cls, name: str) -> str:
+        # Imported here: YAML and Modbus take some megabytes, which an agent without Modbus devices does not need.
+        from edge_agent.device_templates import get_template
+
         try:
             get_template(name)
         except UserError as error:
@@ -189,6 +195,8 @@ class ModbusDevice(SettingsTable):
 
     @property
     def device(self) -> DeviceTemplate:
+        from edge_agent.device_templates import get_template
+
         return get_template(self.template)
 
     @property

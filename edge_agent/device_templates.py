@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pymodbus.client.mixin import ModbusClientMixin
 
+from edge_agent.stack_light import Lamp
 from telemetry import MachineState, OperationMode, UserError
 
 Address = Annotated[int, Field(ge=0, le=0xFFFF)]
@@ -21,8 +22,6 @@ Function = Literal["holding", "input", "coil", "discrete"]
 """Function codes 03, 04, 01 and 02."""
 
 BIT_FUNCTIONS = ("coil", "discrete")
-
-Lamp = Literal["green", "yellow", "red"]
 
 _LARGEST_FILE = 100_000
 
@@ -137,15 +136,6 @@ class DeviceTemplate(_Facts):
             if word & rule.mask == rule.equals:
                 return rule.state, rule.mode
         return MachineState.UNKNOWN, None
-
-
-def state_of_lamps(lit: Mapping[Lamp, bool]) -> MachineState:
-    """The state shown by a stack light. Red has priority over green, green over yellow; all dark means switched off."""
-    if lit.get("red"):
-        return MachineState.OUT_OF_SERVICE
-    if lit.get("green"):
-        return MachineState.EXECUTING
-    return MachineState.NOT_EXECUTING if lit.get("yellow") else MachineState.NOT_AVAILABLE
 
 
 @cache

@@ -12,12 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
-
 from edge_agent.agent import Agent
 from edge_agent.configuration import AgentSettings
 from edge_agent.sources.contact import Contact
-from edge_agent.sources.modbus import ModbusSource
 from edge_agent.sources.source_time import describe_clock
 from telemetry import Clock, UserError, load_settings, rfc3339
 
@@ -103,7 +100,7 @@ def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
     for one in (contact for source in agent.sources for contact in source.contacts):
         # Of several, one that is lost says why the machine does not answer.
         contact |= {machine: one for machine in one.machines if machine not in contact or not contact[machine].lost}
-    values = {source.device.id: source.reader.values for source in agent.sources if isinstance(source, ModbusSource)}
+    values = _modbus_values(agent)
     machines = []
     for view in agent.writer.views():
         interval = view.interval
@@ -156,6 +153,16 @@ def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
     }
 
 
+def _modbus_values(agent: Agent) -> dict[str, dict[str, float | None]]:
+    """The additional values of each machine with a meter."""
+    if not agent.settings.modbus:
+        return {}
+    # Imported here: it takes some megabytes, which no other agent needs.
+    from edge_agent.sources.modbus import ModbusSource
+
+    return {source.device.id: source.reader.values for source in agent.sources if isinstance(source, ModbusSource)}
+
+
 def _sparkplug_status(agent: Agent) -> dict[str, Any] | None:
     """None where Sparkplug is not configured."""
     node = agent.sparkplug
@@ -196,6 +203,9 @@ def _sparkplug_inputs(agent: Agent) -> list[dict[str, Any]]:
 
 def metrics_of(agent: Agent, clock: Clock) -> bytes:
     """The status in the Prometheus text format."""
+    # Imported here: most agents are not asked for metrics.
+    from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
     status = status_of(agent, clock)
     registry = CollectorRegistry()
     gauges: dict[str, Gauge] = {}

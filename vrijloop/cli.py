@@ -5,13 +5,9 @@ Command modules import rooms inside their functions, because on a gateway only t
 
 from __future__ import annotations
 
-import gc
-import sys
-
 import typer
 
 from edge_agent import commands as agent
-from telemetry import UserError
 from vrijloop.commands import (
     analytics,
     backup,
@@ -27,8 +23,7 @@ from vrijloop.commands import (
     setup,
     store,
 )
-
-ROOMS = {"telemetry", "stores", "edge_agent", "ingest", "analytics", "sharing_platform", "dashboards", "simulators"}
+from vrijloop.program import run_program
 
 app = typer.Typer(
     help="Vrijloop: finds the hours in which machines stand idle, and offers them.",
@@ -64,20 +59,5 @@ app.command()(server.schema)
 
 
 def main() -> None:
-    """Entry point. Errors that the user can correct are printed as one sentence, without a traceback."""
-    # While it imports, a program makes half a million objects that stay. At Python's own threshold, a fifth of the start goes into looking for
-    # garbage among them.
-    gc.set_threshold(50_000, 20, 20)
-    try:
-        app()
-    except UserError as error:
-        print(f"vrijloop: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ROOMS:
-            raise
-        print(
-            f"vrijloop: this command needs {error.name}, which is not installed here. Install `vrijloop[all]`.",
-            file=sys.stderr,
-        )
-        sys.exit(2)
+    """Run the command that the arguments name."""
+    run_program(app)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from edge_agent.backoff import Backoff
 from edge_agent.configuration import ModbusDevice
-from edge_agent.device_templates import BIT_FUNCTIONS, state_of_lamps
+from edge_agent.device_templates import BIT_FUNCTIONS
 from edge_agent.dwell import DwellFilter
 from edge_agent.interval_tracker import Observation
 from edge_agent.power_state import NO_THRESHOLDS, state_from_power
@@ -21,6 +21,7 @@ from edge_agent.report_writer import ReportWriter
 from edge_agent.sources.contact import Contact, SourceLostError
 from edge_agent.sources.modbus_line import LineDownError, ModbusLine, NoAnswerError, RefusedError
 from edge_agent.sources.source_time import SourceClock
+from edge_agent.stack_light import state_of_lamps
 from telemetry import Clock, MachineState, OperationMode
 
 _log = logging.getLogger(__name__)

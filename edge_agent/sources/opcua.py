@@ -24,9 +24,6 @@ _log = logging.getLogger(__name__)
 
 _PROBE_EVERY_S = 1.0
 _PROBE_TIMEOUT_S = 2.0
-OPENING = 100
-"""Servers that are connected to at the same time. With hundreds at once, answers take longer than `timeout`, and all of them start over."""
-
 _CONFIRMATIONS_PER_HEARTBEAT = 4
 """How often machines that do not change are confirmed while the server answers; besides, when contact is lost or somebody asks."""
 
@@ -47,7 +44,7 @@ class OpcUaSource:
         self._pki = pki
         self._writer = writer
         self._clock = clock
-        self._opening = opening or asyncio.Semaphore(OPENING)
+        self._opening = opening or asyncio.Semaphore()
         self._session: OpcUaSession | None = None
         self._followed: OpcUaSession | None = None
         self._first_of: set[str] = set()

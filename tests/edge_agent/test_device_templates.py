@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.configuration import ModbusDevice
-from edge_agent.device_templates import DeviceTemplate, Function, Lamp, Register, get_template, templates
+from edge_agent.device_templates import DeviceTemplate, Function, Register, get_template, templates
 from edge_agent.discover import find_unit
 from edge_agent.power_state import PowerThresholds
 from edge_agent.register_plan import Block, plan_reads
 from edge_agent.sources.modbus import ModbusReader
 from edge_agent.sources.modbus_line import ModbusLine, RefusedError
+from edge_agent.stack_light import Lamp
 from edge_agent.templates_page import templates_page
 from simulators.modbus_server import MeterServer, SimulatedDevice
 from telemetry import MachineState, UserError

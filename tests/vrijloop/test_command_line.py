@@ -37,6 +37,7 @@ SERVER = (
         pytest.param({"a.toml": AGENT + MODBUS.replace("plc-status-word", "plc")}, ["agent", "run", "-c", "a.toml"], ["a.toml:", "plc"], id="unknown template"),
         pytest.param({"a.toml": "[agent\n"}, ["agent", "run", "-c", "a.toml"], ["a.toml:1"], id="no TOML"),
         pytest.param({}, ["agent", "run", "-c", "none.toml"], ["none.toml", "no such file"], id="no file"),
+        pytest.param({}, ["agent", "run", "--config=none.toml"], ["none.toml", "no such file"], id="no file, by the command line"),
         pytest.param({"m.csv": "date,usage_kwh\n01-01-2018 00:15,1\n01-01-2018 00:30,much\n"}, ["demo", "--headless", "--replay", "m.csv"], ["m.csv:3", "not a number", "--skip-broken-rows"], id="broken row"),
         pytest.param({}, ["demo", "--headless", "--replay", "m.csv", "--timezone", "Mars"], ["Mars", "Europe/Brussels"], id="no time zone"),
         pytest.param({"token": "x" * 32, "policy.toml": 'required_probability = 2\n', "s.toml": SERVER}, ["server", "-c", "s.toml"], ["policy.toml:1", "required_probability"], id="wrong policy"),

@@ -65,8 +65,20 @@ def test_a_gateway_needs_no_server_packages(room: str) -> None:
     """The agent is installed with `vrijloop[edge]`, so it must not import what only a server has installed."""
     forbidden = ["pandas", "duckdb", "fastapi", "sqlalchemy", "influxdb_client", "numpy"]
     code = (
-        f"import sys; import {room}.commands, {room}.agent, vrijloop.cli; "
+        f"import sys; import {room}.commands, {room}.runner, vrijloop.cli; "
+        f"import {room}.sources.opcua, {room}.sources.modbus, {room}.sources.sparkplug, {room}.sparkplug_node; "
         f"print([name for name in {forbidden} if name in sys.modules])"
+    )
+    done = subprocess.run([".venv/bin/python", "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+@pytest.mark.servers
+def test_a_running_agent_holds_only_what_it_uses() -> None:
+    """Libraries of the command line, and of devices and services that are not configured, are a third of the agent's memory."""
+    needless = ["typer", "rich", "asyncua", "pymodbus", "yaml", "google.protobuf", "prometheus_client"]
+    code = (
+        f"import sys, vrijloop.__main__, edge_agent.runner; print([name for name in {needless} if name in sys.modules])"
     )
     done = subprocess.run([".venv/bin/python", "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
