@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboards.influxql import DATASOURCE_UID, InfluxQL
 from dashboards.texts import Language, text
-from telemetry.measurements import GATEWAY, PUBLISHER
+from telemetry.measurements import CERTIFICATE, GATEWAY, PUBLISHER
 
 GROUP = "vrijloop"
 FOLDER = "Vrijloop"
@@ -39,6 +39,8 @@ RULES = (
         f"SELECT last(broken) / last(checked) - last(broken_bound) FROM {PUBLISHER} WHERE time > now() - 20m GROUP BY factory",
         "gt", 0, "30m",
     ),
+    AlertRule("alert_certificate", f"SELECT last(days_left) FROM {CERTIFICATE} WHERE time > now() - 1h GROUP BY factory, certificate", "lt", 30, "10m"),
+    AlertRule("alert_gateway_certificate", f"SELECT last(certificate_days) FROM {GATEWAY} WHERE time > now() - 1h GROUP BY factory, gateway", "lt", 30, "10m"),
     AlertRule("alert_booking", f"SELECT last(alerts) FROM {PUBLISHER} WHERE time > now() - 20m GROUP BY factory", "gt", 0, "0s"),
     AlertRule("alert_approval", f"SELECT last(approvals) FROM {PUBLISHER} WHERE time > now() - 20m GROUP BY factory", "gt", 0, "1h"),
 )  # fmt: skip

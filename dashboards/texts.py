@@ -110,6 +110,19 @@ _TEXTS: dict[str, tuple[str, str]] = {name: (names["nl"], names["en"]) for name,
         "Van gateway {{ $labels.gateway }} zijn in de laatste 24 uur meldingen niet aangekomen. `vrijloop ingest gaps` toont welke.",
         "Reports from gateway {{ $labels.gateway }} went missing in the last 24 hours. `vrijloop ingest gaps` shows which.",
     ),
+    "alert_certificate": ("Een certificaat vervalt binnen 30 dagen", "A certificate expires within 30 days"),
+    "alert_certificate_do": (
+        "Fabriek {{ $labels.factory }}: {{ $labels.certificate }}. Vernieuw het op tijd: `vrijloop secrets rotate`, of waar het vandaan komt.",
+        "Factory {{ $labels.factory }}: {{ $labels.certificate }}. Renew it in time: `vrijloop secrets rotate`, or where it comes from.",
+    ),
+    "alert_gateway_certificate": (
+        "Een certificaat van een gateway vervalt binnen 30 dagen",
+        "A certificate of a gateway expires within 30 days",
+    ),
+    "alert_gateway_certificate_do": (
+        "Gateway {{ $labels.gateway }} van {{ $labels.factory }}: `vrijloop agent status` op de gateway zegt welk certificaat.",
+        "Gateway {{ $labels.gateway }} of {{ $labels.factory }}: `vrijloop agent status` on the gateway says which certificate.",
+    ),
     "alert_promises": ("Te veel niet-nagekomen beloften", "Too many broken promises"),
     "alert_promises_do": (
         "Er zijn meer beloften niet nagekomen dan het beleid toestaat. Zie het dashboard “Vrije capaciteit”.",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from edge_agent.certificate_watch import certificates_of
 from edge_agent.clock_watch import watch_clock
 from edge_agent.configuration import AgentSettings, ModbusDevice, OpcUaServer
 from edge_agent.outbox import Outbox
@@ -19,6 +20,7 @@ from edge_agent.sources.contact import Contact
 from edge_agent.sources.source_time import SourceClock
 from edge_agent.sparkplug_settings import SparkplugInput, SparkplugTable
 from telemetry import Clock
+from telemetry.certificates import Certificate, fewest_days
 
 if TYPE_CHECKING:
     from edge_agent.sources.modbus_line import ModbusLines
@@ -81,6 +83,7 @@ class Agent:
             settings.agent.gateway,
             self.outbox,
             self.writer.committed,
+            lambda: fewest_days(self.certificates(), clock.now()),
         )
         self.sparkplug = self._sparkplug_node(settings.sparkplug) if settings.sparkplug is not None else None
         self._lines: ModbusLines | None = None
@@ -91,6 +94,10 @@ class Agent:
     @property
     def sources(self) -> Sequence[Source]:
         return [running.source for running in self._running.values()]
+
+    def certificates(self) -> list[Certificate]:
+        """Those that the gateway depends on, read anew; the first to expire comes first."""
+        return certificates_of(self.settings, self.settings.agent.data_dir / PKI_FOLDER, self._clock.now())
 
     async def reached(self) -> None:
         """Return when every device has been tried once, whether it answered or not."""

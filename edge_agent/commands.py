@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,25 +17,23 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
+from edge_agent.certificate_commands import certificates
+from edge_agent.command_options import ConfigOption, identity, pki_of
 from telemetry import SystemClock, UnavailableError, UserError, load_settings
 from telemetry.duration import parse_duration
 
 if TYPE_CHECKING:
     from edge_agent.check import CheckResult
-    from edge_agent.configuration import AgentSettings, AgentTable
+    from edge_agent.configuration import AgentSettings
     from edge_agent.learn import Meter
-    from edge_agent.sources.opcua_security import Pki
     from telemetry.broker import BrokerSettings
 
 app = typer.Typer(help="The edge agent that reads machines and publishes their states.", no_args_is_help=True)
 
-certificates = typer.Typer(
-    help="The agent's own certificate and the server certificates it trusts.", no_args_is_help=True
-)
 app.add_typer(certificates, name="certificate")
 
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The agent's TOML configuration.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
@@ -55,14 +53,17 @@ def check(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = False
     settings = _settings(config)
     quiet_libraries()
     results, broker_problem, sparkplug_problem = asyncio.run(_check(settings))
+    expiring = _expiring(settings)
     if as_json:
         machines = [_as_row(result) for result in results]
         found: dict[str, object] = {"machines": machines, "broker": {"problem": broker_problem}}
+        found["certificates"] = [{"problem": problem} for problem in expiring]
         if settings.sparkplug is not None:
             found["sparkplug"] = {"problem": sparkplug_problem}
         print(json.dumps(found, indent=2))
     else:
         _print_table(results)
+        _print_certificates(expiring)
     problems = [
         f"{result.machine} at {result.address}: {result.problem}" for result in results if result.problem is not None
     ]
@@ -72,6 +73,15 @@ def check(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = False
         raise UnavailableError(
             f"{len(problems)} of {checks} checks failed (machines and broker):\n" + "\n".join(problems)
         )
+
+
+def _expiring(settings: AgentSettings) -> list[str]:
+    """What is said of certificates that expire soon, or have expired."""
+    from edge_agent.certificate_watch import certificates_of
+
+    now = SystemClock().now()
+    found = certificates_of(settings, pki_of(settings.agent.data_dir).folder, now)
+    return [said for one in found if (said := one.warning(now)) is not None]
 
 
 async def _check(settings: AgentSettings) -> tuple[list[CheckResult], str | None, str | None]:
@@ -148,7 +158,7 @@ def discover(
             target, {name: value for name, value in options.items() if value is not None}
         )
         # The agent's own certificate, and whom it trusts, matter with security alone: before that there may be no file.
-        pki = _pki(_identity(config).data_dir if security_policy else Path())
+        pki = pki_of(identity(config).data_dir if security_policy else Path())
         print(asyncio.run(finding.discover_opcua(server, pki, SystemClock().now())), end="")
         return
     if target.startswith(("mqtt://", "mqtts://")):
@@ -185,40 +195,6 @@ def _discover_sparkplug(settings: BrokerSettings, group: str | None, listen: tim
             )  # fmt: skip
 
     print(asyncio.run(listened()), end="")
-
-
-@certificates.command("create")
-def create_certificate(
-    config: ConfigOption = Path("agent.toml"),
-    application_uri: Annotated[str | None, typer.Option(help="Default: built from the host and gateway names.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing certificate.")] = False,
-) -> None:
-    """Create the agent's own key and certificate for OPC UA."""
-    from edge_agent.sources.opcua_security import default_application_uri
-
-    table = _identity(config)
-    pki = _pki(table.data_dir)
-    uri = application_uri or default_application_uri(table.gateway)
-    print(pki.create_own(uri, SystemClock().now(), replace))
-    print(f"Add this certificate to the trust list of each machine's server: {pki.certificate}")
-
-
-@certificates.command("trust")
-def trust_certificate(
-    thumbprint: Annotated[
-        str, typer.Argument(help="The first characters of the SHA-256 thumbprint printed by `check`.")
-    ],
-    config: ConfigOption = Path("agent.toml"),
-) -> None:
-    """Trust the certificate of an OPC UA server that was rejected."""
-    print("Trusted: " + _pki(_identity(config).data_dir).trust(thumbprint))
-
-
-def _pki(data_dir: Path) -> Pki:
-    from edge_agent.agent import PKI_FOLDER
-    from edge_agent.sources.opcua_security import Pki
-
-    return Pki(data_dir / PKI_FOLDER)
 
 
 @app.command()
@@ -259,6 +235,7 @@ def status(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = Fals
         f"{outbox['dropped_oldest']} dropped because it was full."
     )
     _print_clocks({row["address"]: row["problem"] for row in answer["clocks"] if row["problem"] is not None})
+    _print_certificates(row["problem"] for row in answer["certificates"] if row["problem"] is not None)
     if outbox["in_memory"]:
         console.print(f"[red]Reports cannot be written to disk: {outbox['in_memory']} wait in memory.[/red]")
 
@@ -318,12 +295,6 @@ async def _watch(machine: str, meter: Meter, length: timedelta, quiet: bool) -> 
         return await learning.watch_power(meter, SystemClock(), length, stop, on_reading)
 
 
-def _identity(config: Path) -> AgentTable:
-    from edge_agent.configuration import AgentIdentity
-
-    return load_settings(config, AgentIdentity).agent
-
-
 def _settings(config: Path) -> AgentSettings:
     from edge_agent.configuration import AgentSettings
 
@@ -361,3 +332,8 @@ def _print_clocks(wrong: Mapping[str, str]) -> None:
     """`wrong`: address to what is wrong with the clock there."""
     for address, what in wrong.items():
         Console().print(f"[red]{address}: {what}. Set it, best by NTP.[/red]", soft_wrap=True)
+
+
+def _print_certificates(problems: Iterable[str]) -> None:
+    for problem in problems:
+        Console().print(Text(f"{problem} Replace it before that day.", style="red"), soft_wrap=True)

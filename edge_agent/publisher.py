@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from paho.mqtt.reasoncodes import ReasonCode
@@ -68,9 +68,11 @@ class Publisher:
     """Keeps one connection to the broker and empties the outbox into it."""
 
     def __init__(
-        self, settings: BrokerSettings, factory: str, gateway: str, outbox: Outbox, committed: asyncio.Event
-    ) -> None:
-        """`committed` is set by the writer after each commit to the outbox."""
+        self, settings: BrokerSettings, factory: str, gateway: str, outbox: Outbox, committed: asyncio.Event,
+        certificate_days: Callable[[], int | None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """`committed` is set by the writer after each commit to the outbox. `certificate_days`: for the gateway's health."""
+        self._certificate_days = certificate_days
         self._settings = settings
         self._factory = factory
         self._gateway = gateway
@@ -140,11 +142,11 @@ class Publisher:
         if isinstance(error, TooLargeError):
             return _SMALLER_PAUSE_S
         # Two agents of one name would otherwise throw each other out every second.
-        return _TAKEN_OVER_PAUSE_S if _code(error) == SESSION_TAKEN_OVER else self._backoff.next_delay()
+        return _TAKEN_OVER_PAUSE_S if getattr(error, "code", None) == SESSION_TAKEN_OVER else self._backoff.next_delay()
 
     def _sentence(self, error: Exception) -> str:
         names = "Give each gateway a name of its own (`gateway` under [agent])"
-        if _code(error) == SESSION_TAKEN_OVER:
+        if getattr(error, "code", None) == SESSION_TAKEN_OVER:
             return f"another agent with the name {self._gateway!r} is connected, and the broker lets one of them in. {names}"
         if self._short >= _SHORT_CONNECTIONS:
             return f"the connection ends soon after each start. Is another agent with the name {self._gateway!r} connected? {names}"
@@ -354,6 +356,8 @@ class Publisher:
 
     @property
     def _user(self) -> str:
+        if self._settings.credentials_file is not None:
+            return f"the user in {self._settings.credentials_file}"
         return f"the user {self._settings.username!r}" if self._settings.username else "a user without a name"
 
     def _refused(self, reason: ReasonCode) -> str:
@@ -366,7 +370,8 @@ class Publisher:
         """Publish the gateway's health if it is due. Reports do not depend on it."""
         if time.monotonic() < self._health_due:
             return
-        health = GatewayHealth(await asyncio.to_thread(self._outbox.depth), __version__)
+        days = await asyncio.to_thread(self._certificate_days)
+        health = GatewayHealth(await asyncio.to_thread(self._outbox.depth), __version__, days)
         topic = health_topic(self._factory, self._gateway)
         # Set before the attempt: a broker that closes the connection because of it is not asked again at once.
         self._health_due = time.monotonic() + _HEALTH_REFUSED_S
@@ -392,7 +397,3 @@ class Publisher:
                 await self._stopping.wait()
         except TimeoutError:
             return
-
-
-def _code(error: Exception) -> int | None:
-    return error.code if isinstance(error, MqttError) else None

@@ -135,6 +135,15 @@ def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
         "gateway": agent.settings.agent.gateway,
         "machines": machines,
         "clocks": clocks,
+        "certificates": [
+            {
+                "what": one.what.rstrip(","),
+                "expires": rfc3339(one.until),
+                "days_left": one.days_left(now),
+                "problem": one.warning(now),
+            }
+            for one in agent.certificates()
+        ],
         "outbox": {
             "waiting": outbox.depth(),
             "unconfirmed": outbox.unconfirmed(),
@@ -238,6 +247,9 @@ def metrics_of(agent: Agent, clock: Clock) -> bytes:
     for row in status["clocks"]:
         ahead = row["seconds_ahead"]
         put("source_clock_seconds_ahead", "How far the source's clock is ahead", ahead, source=row["address"])
+    for row in status["certificates"]:
+        days = row["days_left"]
+        put("certificate_days_left", "Days until the certificate expires", days, certificate=row["what"])
     return generate_latest(registry)
 
 

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -29,7 +29,7 @@ MAX_GATEWAYS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class GatewayStatus:
-    """`online`: from the last status or will message. `outbox` and `version`: from the last health message, None before the first."""
+    """`online`: from the last status or will message. The others: from the last health message, None before the first."""
 
     factory: str
     gateway: str
@@ -37,6 +37,11 @@ class GatewayStatus:
     at: datetime
     outbox: int | None = None
     version: str | None = None
+    certificate_days: int | None = None
+
+
+_SILENT_AFTER = timedelta(minutes=5)
+"""A gateway publishes its health twice a minute. A broker that was killed or shuts a gateway out publishes no will message, and the retained `online` stays."""
 
 
 class GatewayWatch:
@@ -62,9 +67,11 @@ class GatewayWatch:
         self._client.loop_stop()
 
     def gateways(self) -> list[GatewayStatus]:
-        """All known gateways, ordered by factory and gateway."""
+        """All known gateways, ordered by factory and gateway. One that has said nothing for long is offline, whatever it said last."""
+        heard_since = self._clock.now() - _SILENT_AFTER
         with self._lock:
-            return [self._gateways[key] for key in sorted(self._gateways)]
+            known = [self._gateways[key] for key in sorted(self._gateways)]
+        return [replace(one, online=one.online and one.at >= heard_since) for one in known]
 
     def points(self, ledger: Sequence[GatewayLedger]) -> list[Point]:
         """A point of the measurement `GATEWAY` for each gateway that was heard or is in the ledger."""
@@ -77,6 +84,8 @@ class GatewayWatch:
             fields: dict[str, float | int | str] = {"online": int(live is not None and live.online)}
             if live is not None and live.outbox is not None:
                 fields |= {"outbox": live.outbox, "version": live.version or ""}
+            if live is not None and live.certificate_days is not None:
+                fields["certificate_days"] = live.certificate_days
             if held is not None:
                 fields |= {"stored": held.stored, "missing": held.missing}
             points.append(Point(GATEWAY, {"factory": factory, "gateway": gateway}, health_time(now), fields))
@@ -112,4 +121,6 @@ class GatewayWatch:
                 raise ValueError(f"a status is `online` or `offline`, not {payload[:40]!r}")
             return replace(held, online=payload == b"online", at=now)
         health = decode_health(payload)
-        return replace(held, outbox=health.outbox, version=health.version[:40], at=now)
+        return replace(
+            held, outbox=health.outbox, version=health.version[:40], certificate_days=health.certificate_days, at=now
+        )

@@ -211,6 +211,7 @@ class PlatformSettings:
     `mailer` None: e-mails wait. `private_webhooks`: organisations may name addresses of private networks (demo and tests).
     `webhook_ports`: those that webhooks of organisations may name.
     `scanner`: for files that people attach, None: they are not scanned; `attachment_days`: how long those are kept after their booking has ended.
+    `security_contact`: the URI at which vulnerabilities are reported, beside the contact page.
     `scheduler_interval_s`: seconds between two runs of the background threads."""
 
     database_url: str
@@ -229,6 +230,7 @@ class PlatformSettings:
     identity_providers: tuple[IdentityProvider, ...] = ()
     scanner: VirusScanner | None = None
     attachment_days: int = 90
+    security_contact: str = ""
 
 
 def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
@@ -269,6 +271,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         sender=settings.sender,
         scanner=settings.scanner,
         attachment_days=settings.attachment_days,
+        security_contact=settings.security_contact,
     )
 
     @asynccontextmanager

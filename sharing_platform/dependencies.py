@@ -50,6 +50,8 @@ class PlatformContext:
     """None: files are not scanned."""
     attachment_days: int = 90
     """How long files are kept after their booking has ended."""
+    security_contact: str = ""
+    """Where vulnerabilities are reported, as a URI; empty for the contact page alone."""
 
     @property
     def secure(self) -> bool:

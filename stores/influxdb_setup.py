@@ -6,6 +6,7 @@ import secrets
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import httpx2
 from influxdb_client import Authorization, BucketRetentionRules, InfluxDBClient, Permission, PermissionResource
@@ -18,6 +19,10 @@ from telemetry import UnavailableError, UserError
 from telemetry.broker import read_secret_file
 
 _TIMEOUT_S = 20.0
+_OURS = "vrijloop"
+"""Description of the tokens that are made here."""
+Tokens = Literal["keep", "new", "end-old"]
+"""`new`: make new ones, beside which the old ones remain valid; `end-old`: leave those valid alone that are in the files."""
 SHARD = timedelta(weeks=12)
 """Time span of one shard. The cost of a query grows with the shards, series and fields it reads: with InfluxDB's default of seven days a year
 would cost fifty times as much as a week."""
@@ -45,14 +50,19 @@ def set_up(
     token_file: Path,
     admin_token: str | None,
     reader_file: Path | None = None,
+    tokens: Tokens = "keep",
 ) -> list[str]:
     """Create what is missing; returns a message for each step done. Raises UserError or UnavailableError."""
     version = server_version(url).lstrip("v")
+    if tokens != "keep" and not version.startswith("2."):
+        raise UserError(
+            f"InfluxDB {version} at {url}: tokens are replaced where they are made, by its own command line."
+        )
     if version.startswith("1."):
         return _set_up_1x(url, org, bucket, keep, token_file)
     if version.startswith("3."):
         return _set_up_3(url, org, bucket, keep, token_file)
-    return _set_up_2x(url, org, bucket, keep, token_file, admin_token, reader_file)
+    return _set_up_2x(url, org, bucket, keep, token_file, admin_token, reader_file, tokens)
 
 
 def write_token(token_file: Path, token: str, mode: int = 0o600) -> None:
@@ -102,6 +112,7 @@ def _set_up_2x(
     token_file: Path,
     admin_token: str | None,
     reader_file: Path | None,
+    tokens: Tokens,
 ) -> list[str]:
     if admin_token is None:
         raise UserError(
@@ -134,20 +145,41 @@ def _set_up_2x(
             for file, actions, mode in ((token_file, ("read", "write"), 0o600), (reader_file, ("read",), 0o644)):
                 if file is None:
                     continue
-                if file.exists():
+                if file.exists() and tokens != "new":
                     _check_token(url, org, bucket, file, writes="write" in actions)
                     continue
                 rights = [Permission(action=action, resource=resource) for action in actions]
                 made = client.authorizations_api().create_authorization(
-                    authorization=Authorization(org_id=found[0].id, permissions=rights, description="vrijloop")
+                    authorization=Authorization(org_id=found[0].id, permissions=rights, description=_OURS)
                 )
                 write_token(file, made.token, mode)
                 done.append(f"{file} has a token that may only {' and '.join(actions)} this bucket")
+            if tokens == "end-old":
+                done.append(
+                    _end_old(client, existing.id, [one for one in (token_file, reader_file) if one is not None])
+                )
     except ApiException as error:
         raise UserError(f"InfluxDB at {url} refuses ({error.status}): {error.reason}.") from error
     except (HTTPError, httpx2.HTTPError, OSError) as error:
         raise UnavailableError(f"InfluxDB at {url} does not answer ({error}).") from error
     return done
+
+
+def _end_old(client: InfluxDBClient, bucket_id: str, files: list[Path]) -> str:
+    """Delete the tokens that were made here for this bucket, but those that are in the files."""
+    kept = {read_secret_file(file, "InfluxDB token") for file in files}
+    ended = 0
+    for one in client.authorizations_api().find_authorizations():
+        if one.description == _OURS and {right.resource.id for right in one.permissions} == {bucket_id}:
+            if not one.token:
+                raise UserError(
+                    "this InfluxDB keeps hashes of its tokens alone, and does not tell which ones are in use: delete the old ones with "
+                    "`influx auth list` and `influx auth delete --id ID`."
+                )
+            if one.token not in kept:
+                client.authorizations_api().delete_authorization(one)
+                ended += 1
+    return f"{ended} old tokens are no longer valid"
 
 
 def _check_token(url: str, org: str, bucket: str, file: Path, *, writes: bool) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import ssl
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from telemetry.errors import UserError
 
@@ -24,6 +24,18 @@ def read_secret_file(path: Path, what: str) -> str:
             f"{path}: the {what} cannot be read ({error}). Write it as the file's first line, "
             "readable by this service alone."
         ) from error
+
+
+def _read_credentials(path: Path) -> tuple[str, str]:
+    try:
+        user, password = (line.strip() for line in path.read_text(encoding="utf-8").splitlines()[:2])
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it needs two lines"
+        raise UserError(
+            f"{path}: user name and password for the MQTT broker cannot be read ({why}). Write the name as the file's first line and "
+            "the password as its second, readable by this service alone."
+        ) from None
+    return user, password
 
 
 def _broker_url(url: str) -> str:
@@ -48,10 +60,17 @@ class BrokerSettings(BaseModel):
     protocol: Literal["5", "3.1.1"] = "5"
     username: str | None = None
     password_file: Path | None = None
+    credentials_file: Path | None = None
     ca_file: Path | None = None
     client_certificate: Path | None = None
     client_key: Path | None = None
     keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 15
+
+    @model_validator(mode="after")
+    def _one_log_in(self) -> Self:
+        if self.credentials_file is not None and (self.username is not None or self.password_file is not None):
+            raise ValueError("give either `credentials_file` or `username` with `password_file`")
+        return self
 
     @property
     def host(self) -> str:
@@ -77,7 +96,13 @@ class BrokerSettings(BaseModel):
             expected = "another certificate than `client_certificate`"
         return f"it ends the connection without an answer; it may expect {expected}"
 
-    def password(self) -> str | None:
+    def login(self) -> tuple[str, str | None] | None:
+        """User name and password, read anew for each connection, so that they can be replaced while a service runs. None: nobody logs in. Raises UserError."""
+        if self.credentials_file is not None:
+            return _read_credentials(self.credentials_file)
+        return (self.username, self._password()) if self.username is not None else None
+
+    def _password(self) -> str | None:
         """The first line of `password_file`, or else the environment variable `PASSWORD_VARIABLE`. Raises UserError if the file cannot be read."""
         if self.password_file is not None:
             return read_secret_file(self.password_file, "password of the MQTT broker")

@@ -48,8 +48,8 @@ def build_client(
         manual_ack=manual_ack,
         reconnect_on_failure=reconnect_on_failure,
     )
-    if settings.username is not None:
-        client.username_pw_set(settings.username, settings.password())
+    if (login := settings.login()) is not None:
+        client.username_pw_set(*login)
     context = settings.tls_context()
     if context is not None:
         client.tls_set_context(context)
@@ -96,7 +96,8 @@ def end_session(settings: BrokerSettings, client_id: str) -> None:
 
 def publish_messages(settings: BrokerSettings, client_id: str, messages: Iterable[tuple[str, bytes]]) -> None:
     """Publish pairs of topic and payload with QoS 1, not retained, on a connection of their own. Raises OSError, and UserError as `build_client`."""
-    auth: Any = {"username": settings.username, "password": settings.password()} if settings.username else None
+    login = settings.login()
+    auth: Any = {"username": login[0], "password": login[1]} if login is not None else None
     context: Any = settings.tls_context()
     mqtt_publish.multiple(
         [(topic, payload, 1, False) for topic, payload in messages],

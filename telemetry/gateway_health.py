@@ -15,6 +15,8 @@ class GatewayHealth(msgspec.Struct, frozen=True):
     """Number of reports waiting to be sent."""
     version: str = ""
     """Version of the agent."""
+    certificate_days: int | None = None
+    """Days until the first of the certificates expires that the gateway depends on; None without any."""
     v: int = HEALTH_VERSION
 
 

@@ -46,7 +46,11 @@ APPROVAL = "approval"
 """A point at the start of the slot: `end_ms`, `probability`, `status`, `answer_by_ms`."""
 
 GATEWAY = "gateway_health"
-"""Tag `gateway`; one point per five minutes, overwritten every minute: `online` (0 or 1), `outbox` (waiting reports), `stored`, `missing`."""
+"""Tag `gateway`; one point per five minutes, overwritten every minute: `online` (0 or 1), `outbox` (waiting reports), `stored`, `missing`, and
+`certificate_days`, until the first of the certificates expires that it depends on."""
+
+CERTIFICATE = "certificate_health"
+"""Tag `certificate`, those that the factory's server depends on; one point per five minutes, overwritten every minute: `days_left`."""
 
 INGEST = "ingest_health"
 """Tag `worker`; one point per five minutes, overwritten every minute: `connected`, `failing` (0 or 1), `waiting`, `lag_s`, `reports`, `latency_s` (mean since the last

@@ -1,7 +1,12 @@
-"""Certificates of a day, and a Mosquitto that asks for one."""
+"""Certificates of a day, a Mosquitto that asks for one, and a server that does nothing but show its own."""
 
 from __future__ import annotations
 
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -43,3 +48,22 @@ def ask_for_certificate(folder: Path) -> str:
         f"cafile {folder}/ca.pem\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key\n"
         "require_certificate true\nuse_identity_as_username true\nallow_anonymous false\n"
     )
+
+
+@contextmanager
+def showing(folder: Path) -> Iterator[int]:
+    """The port of a server that shows its certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem", folder / "server.key")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection, context.wrap_socket(connection, server_side=True):
+                        pass
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)

@@ -16,9 +16,11 @@ from vrijloop.commands import (
     dashboards,
     demo,
     doctor,
+    gateway,
     ingest,
     platform,
     publishing,
+    secrets,
     server,
     setup,
     store,
@@ -37,6 +39,8 @@ app.add_typer(store.app, name="store")
 app.add_typer(dashboards.app, name="dashboards")
 app.add_typer(setup.setup_app, name="setup")
 app.add_typer(setup.service_app, name="service")
+app.add_typer(gateway.app, name="gateway")
+app.add_typer(secrets.app, name="secrets")
 app.command()(analytics.spare)
 app.command()(analytics.backtest)
 app.command()(analytics.kpis)
@@ -49,6 +53,7 @@ app.command()(platform.platform)
 app.command()(platform.platform_admin)
 app.command()(platform.platform_invite)
 app.command()(platform.platform_migrate)
+app.command()(platform.platform_signing_key)
 app.add_typer(publishing.approvals_app, name="approvals")
 app.add_typer(control_room.app, name="control-room")
 app.add_typer(calendars.app, name="calendars")

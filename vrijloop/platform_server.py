@@ -24,6 +24,7 @@ from sharing_platform.dependencies import ZONE
 from sharing_platform.errors import ConflictError, NotFoundError
 from sharing_platform.identity_providers import IdentityProvider, ProvidersFile
 from sharing_platform.notifications.mail import FolderMailer, Mailer, SmtpMailer
+from sharing_platform.notifications.signed_links import begin_new_key
 from sharing_platform.notifications.webhooks import HTTPS
 from sharing_platform.organisations.administrator import make_administrator
 from sharing_platform.organisations.directory import all_organisations
@@ -75,6 +76,7 @@ class PlatformOptions:
     identity_providers_file: Path | None = None
     clamd: str | None = None
     attachment_days: int = 90
+    security_contact: str = ""
 
     @property
     def public_url(self) -> str:
@@ -108,6 +110,7 @@ def run_platform(
         identity_providers=read_identity_providers(options.identity_providers_file),
         scanner=read_scanner(options.clamd) if options.clamd else None,
         attachment_days=options.attachment_days,
+        security_contact=options.security_contact,
     )
     try:
         app = create_app(settings, clock.now)
@@ -146,6 +149,18 @@ def read_scanner(given: str) -> ClamdScanner:
             f"--clamd: {given!r} is neither the path of a socket, such as /run/clamav/clamd.ctl, nor HOST:PORT."
         )
     return ClamdScanner((host.strip("[]"), int(port)))
+
+
+def read_security_contact(given: str) -> str:
+    """An e-mail address or an https URL, as a URI; empty for none. Raises UserError."""
+    if not given or (given.startswith("https://") and not given.split("//", 1)[1].startswith("/") and " " not in given):
+        return given
+    try:
+        return f"mailto:{_EMAIL.validate_python(given.removeprefix('mailto:'))}"
+    except ValidationError:
+        raise UserError(
+            f"--security-contact: {given!r} is neither an e-mail address nor a page such as https://vrijloop.example/security."
+        ) from None
 
 
 def read_owners(given: str) -> dict[str, str]:
@@ -247,6 +262,12 @@ def invite_to(
         raise UserError(
             f"{wanted.email} is a member of {organisation} already. Who has lost the password chooses another at {options.public_url}/forgotten."
         ) from None
+
+
+def renew_signing_key(database: str) -> None:
+    """Have the platform sign links in e-mails with a new key. It may run meanwhile. Raises UserError."""
+    with _open(database).begin() as session:
+        begin_new_key(session)
 
 
 def migrate_platform(database: str) -> tuple[str | None, str | None]:

@@ -44,6 +44,7 @@ from telemetry import Clock, ShiftedClock, SystemClock, UserError, rfc3339
 from telemetry.background import BackgroundTasks
 from vrijloop.http_server import listen_on, serve
 from vrijloop.operations.backup import back_up
+from vrijloop.operations.certificate_watch import LOOK_EVERY_S, CertificateWatch
 from vrijloop.server_settings import QUARANTINE_FILE, ServerSettings, open_provider
 
 _log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ _log = logging.getLogger(__name__)
 _LOOK_AT_POLICY_S = 1.0
 _DAY_S = 24 * 3600.0
 _POLICY_TASK, _EXPIRY_TASK = "following the policy file", "deleting states older than `keep`"
+_CERTIFICATE_TASK = "looking when certificates expire"
 
 
 class SupportsClose(Protocol):
@@ -86,10 +88,12 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
     tasks = BackgroundTasks(clock)
     ingest = IngestService(settings.mqtt, store, quarantine, clock, tasks=tasks) if settings.ingest else None
     watch = GatewayWatch(settings.mqtt, policy.factory, clock)
+    certificates = CertificateWatch(settings, policy.factory, clock)
     health = IngestHealth(ingest, quarantine, "server", clock) if ingest is not None else None
 
     def ingest_points() -> list[Point]:
-        return [*watch.points(store.ledger()), *([health.point()] if health is not None else [])]
+        own = [health.point()] if health is not None else []
+        return [*watch.points(store.ledger()), *own, *certificates.points()]
 
     points = open_points(settings.store)
     summaries = (
@@ -98,6 +102,7 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
     service = AnalyticsService(analytics, store, publisher, policy, clock, settings.cycle, notify, summaries, tasks)
     registry = CollectorRegistry()
     registry.register(tasks)
+    registry.register(certificates)
     registry.register(AnalyticsCollector(state, lambda: service.result))
     if ingest is not None:
         registry.register(ingest.collector())
@@ -112,7 +117,11 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        steps = [service.run(), tasks.repeat(_POLICY_TASK, follow, _LOOK_AT_POLICY_S)]
+        steps = [
+            service.run(),
+            tasks.repeat(_POLICY_TASK, follow, _LOOK_AT_POLICY_S),
+            tasks.repeat(_CERTIFICATE_TASK, partial(asyncio.to_thread, certificates.look), LOOK_EVERY_S),
+        ]
         if settings.store.keep is not None:
             expire = partial(_delete_expired, store, settings.store.keep, clock)
             steps.append(tasks.repeat(_EXPIRY_TASK, expire, _DAY_S, StoreUnavailableError, StoreRefusedError))
@@ -135,7 +144,7 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
         policy,
         clock,
         tokens,
-        lambda: _status(quarantine, ingest, watch, tasks),
+        lambda: _status(quarantine, ingest, watch, tasks) | {"certificates": certificates.status()},
         lambda: generate_latest(registry).decode("utf-8"),
         state,
         read_secret(hook, "webhook secret") if hook is not None else None,

@@ -1,6 +1,7 @@
 """The agent's OPC UA certificate and the server certificates it trusts.
 
 <data_dir>/pki/own/certificate.der, private_key.pem     created by `vrijloop agent certificate create`
+<data_dir>/pki/own/next/                                the same two, created by `certificate renew`, until `certificate activate`
 <data_dir>/pki/trusted/<thumbprint>.der                 the only servers that are trusted
 <data_dir>/pki/rejected/<thumbprint>.der                rejected servers; `certificate trust` moves them to trusted
 """
@@ -25,6 +26,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from edge_agent.certificate_watch import OWN_CERTIFICATE
 from edge_agent.configuration import OpcUaServer
 from edge_agent.sources.contact import SourceLostError
 from edge_agent.sources.opcua_errors import refusal, sentence
@@ -49,7 +51,7 @@ class Pki:
 
     @property
     def certificate(self) -> Path:
-        return self.folder / "own" / "certificate.der"
+        return self.folder / OWN_CERTIFICATE
 
     @property
     def private_key(self) -> Path:
@@ -83,17 +85,50 @@ class Pki:
         """Create a key and a self-signed certificate; returns its description. Raises UserError if there is one already."""
         if self.certificate.exists() and not replace:
             raise UserError(f"{self.certificate}: there is a certificate already. Use --replace to replace it.")
+        return self._create(self.folder / "own", application_uri, now)
+
+    def renew_own(self, now: datetime) -> str:
+        """Create the key and certificate that are to follow, with the same application URI; returns the description. The agent goes on with the present one,
+        so that servers can be told first. Raises UserError if there is none."""
+        return self._create(self.next.parent, self._own_uri(), now)
+
+    def activate_next(self) -> str:
+        """Use what `renew_own` has made, from the next connection on. Raises UserError if it has made nothing."""
+        if not self.next.exists():
+            raise UserError(
+                f"{self.next}: there is no such certificate. `vrijloop agent certificate renew` creates it."
+            )
+        (self.next.parent / self.private_key.name).replace(self.private_key)
+        self.next.replace(self.certificate)
+        return described(self.certificate.read_bytes())
+
+    @property
+    def next(self) -> Path:
+        return self.folder / "own" / "next" / self.certificate.name
+
+    def _own_uri(self) -> str:
+        try:
+            uri = application_uri_of(self.certificate.read_bytes())
+        except OSError:
+            uri = None
+        if uri is None:
+            raise UserError(
+                f"{self.certificate}: there is no certificate yet that could be renewed. `vrijloop agent certificate create` creates one."
+            )
+        return uri
+
+    def _create(self, folder: Path, application_uri: str, now: datetime) -> str:
         key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
         certificate = _self_signed(key, application_uri, now).public_bytes(serialization.Encoding.DER)
         pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         try:
-            self.certificate.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.private_key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder / self.private_key.name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(pem)
-            self.certificate.write_bytes(certificate)
+            (folder / self.certificate.name).write_bytes(certificate)
         except OSError as error:
             raise UserError(f"{self.folder}: cannot be written ({error.strerror}).") from error
         return described(certificate)

@@ -58,7 +58,8 @@ class DigestItem(Base):
 
 
 class SigningKey(Base):
-    """The key with which the platform signs links in e-mails. One row, made with the table; it is restored with the back-up."""
+    """The key with which the platform signs links in e-mails: the newest row, the first of which is made with the table. The one before it is kept for
+    links that are under way. They are restored with the back-up."""
 
     __tablename__ = "signing_key"
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from sharing_platform.database import read_session
 from sharing_platform.errors import NotFoundError
@@ -26,6 +26,8 @@ router = APIRouter(include_in_schema=False)
 
 NOTICE = timedelta(days=15)
 """How long before they apply new terms are announced (Regulation 2019/1150, article 3)."""
+_SECURITY_TEXT_LASTS = timedelta(days=90)
+"""After this whoever has a copy asks for another."""
 
 
 @router.get("/about")
@@ -50,6 +52,20 @@ def get_site_page(page: Page) -> HTMLResponse:
                 shown.text(page.language), site_service.facts(session, page.context, page.translator), page.language
             ),
         )
+
+
+@router.get("/.well-known/security.txt", response_class=PlainTextResponse)
+def get_security_text(page: Page) -> str:
+    """Where to report a vulnerability (RFC 9116)."""
+    url, day = page.context.url, page.now.replace(hour=0, minute=0, second=0, microsecond=0)
+    contacts = [*([page.context.security_contact] if page.context.security_contact else []), f"{url}/contact"]
+    lines = [
+        *(f"Contact: {contact}" for contact in contacts),
+        f"Expires: {day + _SECURITY_TEXT_LASTS:%Y-%m-%dT%H:%M:%SZ}",
+        f"Preferred-Languages: {', '.join(LANGUAGES)}",
+        f"Canonical: {url}/.well-known/security.txt",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 @router.post("/terms/accepted")

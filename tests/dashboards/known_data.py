@@ -32,7 +32,7 @@ from stores.influxdb_store import InfluxDBStateStore
 from stores.points import health_time
 from telemetry import MachineState, OperationMode, StateInterval, SystemClock
 from telemetry.broker import BrokerSettings
-from telemetry.measurements import INGEST
+from telemetry.measurements import CERTIFICATE, INGEST
 from tests.dashboards.test_dashboards import BOARDS
 from tests.servers import INFLUX_ORG, INFLUX_TOKEN, create_influx_database
 
@@ -148,7 +148,7 @@ def fill(influx_url: str, folder: Path) -> Iterator[Filled]:
 
     class Heard(GatewayWatch):
         def gateways(self) -> list[GatewayStatus]:
-            return [GatewayStatus("genk", "gw-1", False, NOW, 17, "0.1.0")]
+            return [GatewayStatus("genk", "gw-1", False, NOW, 17, "0.1.0", 12)]
 
     watch = Heard(BrokerSettings(), "test", clock)
     ledger = [GatewayLedger("genk", "gw-1", len(everything), 4, 0, ((1, 4),))]
@@ -157,8 +157,15 @@ def fill(influx_url: str, folder: Path) -> Iterator[Filled]:
         {"connected": 1, "failing": 0, "waiting": 2, "lag_s": 0.5, "latency_s": 1.5, "reports": 9, "quarantine": 3},
     )  # fmt: skip
 
+    certificate = Point(
+        CERTIFICATE, {"factory": "genk", "certificate": "The certificate of the platform"}, health_time(NOW), {"days_left": 29}
+    )  # fmt: skip
+
     def writer() -> SummaryWriter:
-        return SummaryWriter(store, points, state, publications, POLICY, clock, lambda: [*watch.points(ledger), worker])
+        health = [worker, certificate]
+        return SummaryWriter(
+            store, points, state, publications, POLICY, clock, lambda: [*watch.points(ledger), *health]
+        )
 
     # A late backlog and a restart change nothing but what they bring.
     first = writer()

@@ -116,8 +116,8 @@ def test_alert_rules_say_what_to_do_in_both_languages() -> None:
     for language in LANGUAGES:
         text = build.documents()[f"provisioning-{language}/alerting/vrijloop.yaml"]
         rules = json.loads(text)["groups"][0]["rules"]
-        assert len(rules) == len(RULES) == 5
-        assert len({one["uid"] for one in rules}) == 5
+        assert len(rules) == len(RULES) == 7
+        assert len({one["uid"] for one in rules}) == 7
         for rule in rules:
             assert len(rule["annotations"]["summary"]) > 40
             assert {one["refId"] for one in rule["data"]} == {"A", "B", "C"}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
 from pathlib import Path
 
+import paho.mqtt.client as mqtt
 import paho.mqtt.publish as mqtt_publish
 import pytest
 
@@ -77,3 +79,20 @@ def test_a_gateway_that_was_stored_and_never_heard_is_offline() -> None:
     watch = GatewayWatch(BrokerSettings(), "test", CLOCK)
     points = watch.points([GatewayLedger("genk", "gw-9", 100, 3, 0, ((1, 3),))])
     assert [dict(one.fields) for one in points] == [{"online": 0, "stored": 100, "missing": 3}]
+
+
+@pytest.mark.parametrize(
+    ("silent", "online"), [(timedelta(minutes=4), True), (timedelta(minutes=6), False), (timedelta(days=30), False)]
+)
+def test_a_gateway_that_was_cut_off_without_a_last_word_is_offline(silent: timedelta, online: bool) -> None:
+    """A broker that was killed, or that has shut the gateway out, publishes no will message: what stays is the retained `online`."""
+    present = [CLOCK.now()]
+    clock = SystemClock()
+    clock.now = lambda: present[0]  # type: ignore[method-assign]
+    watch = GatewayWatch(BrokerSettings(), "test", clock)
+    message = mqtt.MQTTMessage(topic=b"vrijloop/v1/genk/gw-1/status")
+    message.payload = b"online"
+    watch._on_message(watch._client, None, message)
+    present[0] += silent
+    (status,), (point,) = watch.gateways(), watch.points([])
+    assert (status.online, point.fields["online"]) == (online, int(online))

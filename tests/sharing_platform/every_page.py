@@ -18,6 +18,7 @@ from tests.sharing_platform.organisations.test_passkeys import authenticator
 
 NO_PAGES = {
     "/parts/": "is a part of a page, or what a script reads",
+    "/.well-known/security.txt": "is read by who looks for a vulnerability's address",
     "/live": "is a stream of events",
     "/calendar/{secret}.ics": "is read by calendar programs",
     "/offers/{offer_id}/choice": "is a part of a page",

@@ -17,11 +17,11 @@ from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 
 from analytics.history.timeline import timeline
-from stores import ReportBatch, StoredReport, StoreRefusedError, StoreShutError
+from stores import ReportBatch, StoredReport, StoreRefusedError, StoreShutError, StoreUnavailableError
 from stores.configuration import StoreTable, check_access
 from stores.duckdb_store import DuckDBStateStore
 from stores.influxdb_points import InfluxPoints
-from stores.influxdb_setup import set_up
+from stores.influxdb_setup import Tokens, set_up
 from stores.influxdb_store import InfluxDBStateStore
 from stores.transfer import copy_store
 from telemetry import MachineState, StateInterval, UserError
@@ -208,6 +208,31 @@ def test_setting_up_says_that_a_token_is_an_old_one(influx_url: str, tmp_path: P
         interval = StateInterval(MachineState.EXECUTING, since, since + timedelta(hours=1))
         store.write(ReportBatch.of([StoredReport("genk", "m1", "gw-1", 1, interval)]))
         assert store.factories() == ["genk"]
+    drop_influx_database(influx_url, name)
+
+
+@pytest.mark.skipif(not influxdb2.CHOSEN, reason="1.6.7 has no tokens: make test-influxdb")
+def test_tokens_are_replaced_and_the_old_ones_hold_until_they_are_ended(influx_url: str, tmp_path: Path) -> None:
+    name, token, reader = f"influx_{next(_numbers)}", tmp_path / "token", tmp_path / "reader"
+
+    def init(tokens: Tokens) -> list[str]:
+        return set_up(influx_url, INFLUX_ORG, name, None, token, INFLUX_TOKEN, reader, tokens)
+
+    def works(secret: str) -> bool:
+        try:
+            check_access(table(influx_url, tmp_path, name, secret))
+        except StoreUnavailableError:
+            return False
+        return True
+
+    init("keep")
+    old, old_reader = token.read_text().strip(), reader.read_text()
+    init("new")
+    new = token.read_text().strip()
+    assert (old != new, old_reader != reader.read_text(), works(old), works(new)) == (True, True, True, True)
+    assert "2 old tokens are no longer valid" in init("end-old")
+    assert (works(old), works(new)) == (False, True)
+    assert "0 old tokens are no longer valid" in init("end-old")
     drop_influx_database(influx_url, name)
 
 

@@ -18,6 +18,17 @@ from telemetry import UserError
 ServerConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The server's TOML configuration.")]
 SERVER_CONFIG = Path("server.toml")
 """Default of `ServerConfigOption`."""
+InstallationOption = Annotated[
+    Path,
+    typer.Option(
+        "--folder",
+        "-f",
+        envvar="VRIJLOOP_INSTALLATION",
+        help="Folder of the installation, as `vrijloop setup` made it.",
+    ),
+]
+INSTALLATION = Path("/etc/vrijloop")
+"""Default of `InstallationOption`."""
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 AsOfOption = Annotated[
     str | None,

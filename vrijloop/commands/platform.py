@@ -117,10 +117,24 @@ def platform(
             help="How long attached files are kept after their booking has ended.",
         ),
     ] = 90,
+    security_contact: Annotated[
+        str,
+        typer.Option(
+            envvar="VRIJLOOP_PLATFORM_SECURITY_CONTACT",
+            help="E-mail address or page for who has found a vulnerability, in /.well-known/security.txt.",
+        ),
+    ] = "",
     as_of: AsOfOption = None,
 ) -> None:
     """Run the sharing platform."""
-    from vrijloop.platform_server import PlatformOptions, read_owners, read_ports, read_proxies, run_platform
+    from vrijloop.platform_server import (
+        PlatformOptions,
+        read_owners,
+        read_ports,
+        read_proxies,
+        read_security_contact,
+        run_platform,
+    )
 
     log_to_stderr()
     if mail is None:
@@ -130,6 +144,7 @@ def platform(
         database, tokens_file, webhooks_file, host, port, url, mail, mail_from, mail_password_file, private_webhooks,
         bounds_file, read_ports(webhook_ports), read_proxies(trusted_proxy), read_owners(owners),
         identity_providers_file, clamd or None, attachment_days,
+        read_security_contact(security_contact),
     )  # fmt: skip
     run_platform(options, ShiftedClock(moment) if moment else None)
 
@@ -192,3 +207,11 @@ def platform_migrate(database: DatabaseOption = _DATABASE) -> None:
         if before == after
         else f"The tables were migrated from {before or 'none'} to {after}."
     )
+
+
+def platform_signing_key(database: DatabaseOption = _DATABASE) -> None:
+    """Sign the links in e-mails with a new key from now on. Links of the key before still work, and older ones no longer. The platform may run meanwhile."""
+    from vrijloop.platform_server import renew_signing_key
+
+    renew_signing_key(database)
+    print("Links in e-mails are signed with a new key. Run it once more to end those of the key before, too.")

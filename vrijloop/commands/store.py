@@ -15,6 +15,7 @@ from vrijloop.commands.opened_store import opened_store
 from vrijloop.commands.options import SERVER_CONFIG, JsonOption, ServerConfigOption, parse_moment, progress_bar
 
 if TYPE_CHECKING:
+    from stores.influxdb_setup import Tokens
     from vrijloop.server_settings import ServerSettings
 
 app = typer.Typer(help="Set up the store; export, import and move its data; delete machines.", no_args_is_help=True)
@@ -31,19 +32,25 @@ def init(
             help="Also write a read-only token for Grafana to this file, which every user of the machine can read."
         ),
     ] = None,
+    new_tokens: Annotated[
+        bool, typer.Option("--new-tokens", help="Replace the tokens in the files; the old ones remain valid.")
+    ] = False,
+    end_old_tokens: Annotated[
+        bool, typer.Option("--end-old-tokens", help="End all tokens for the bucket but those in the files.")
+    ] = False,
 ) -> None:
     """Set up the store: DuckDB's file, or InfluxDB's bucket with its retention and a token."""
     from stores.configuration import read_secret
     from stores.influxdb_setup import set_up
 
     settings = _settings(config)
-    table = settings.store
+    table, tokens = settings.store, _tokens(new_tokens, end_old_tokens)
     if table.kind == "influxdb" and table.url is not None and table.token_file is not None:
         admin_token = os.environ.get("INFLUXDB_ADMIN_TOKEN")
         if admin_token is None and "INFLUXDB_ADMIN_TOKEN_FILE" in os.environ:
             admin_token = read_secret(Path(os.environ["INFLUXDB_ADMIN_TOKEN_FILE"]), "InfluxDB admin token")
         for sentence in set_up(
-            table.url, table.org, table.bucket, table.keep, table.token_file, admin_token, reader_token
+            table.url, table.org, table.bucket, table.keep, table.token_file, admin_token, reader_token, tokens
         ):
             print(f"{sentence}.")
     with opened_store(settings) as store:
@@ -127,6 +134,12 @@ def forget(
             typer.confirm(f"Delete everything stored about {factory}/{machine}? This cannot be undone", abort=True)
         store.delete_machine(factory, machine)
     print(f"Everything stored about {factory}/{machine} was deleted.")
+
+
+def _tokens(new: bool, end_old: bool) -> Tokens:
+    if new and end_old:
+        raise UserError("--new-tokens comes first, and --end-old-tokens once all services use the new ones.")
+    return "new" if new else "end-old" if end_old else "keep"
 
 
 def _settings(config: Path) -> ServerSettings:

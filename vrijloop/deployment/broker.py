@@ -40,8 +40,8 @@ connection_messages true
 """
 
 
-def access_list(factory: str, gateways: Sequence[str]) -> str:
-    """The topics that each user may read and write."""
+def access_list(factory: str, users: Sequence[str]) -> str:
+    """The topics that each user may read and write. `users`: those of gateways, whose names may end in a number after a full stop."""
     lines = [
         "# ingest: takes what machines say; `vrijloop ingest quarantine retry` sends it again as it came",
         "user ingest",
@@ -51,10 +51,11 @@ def access_list(factory: str, gateways: Sequence[str]) -> str:
         "# and tells gateways what is stored",
         "topic write vrijloop/v1/+/+/stored",
     ]
-    for gateway in gateways:
+    for user in users:
+        gateway = user.partition(".")[0]
         lines += [
             "",
-            f"user {gateway}",
+            f"user {user}",
             f"topic write vrijloop/v1/{factory}/+/state",
             f"topic write vrijloop/v1/{factory}/{gateway}/status",
             f"topic write vrijloop/v1/{factory}/{gateway}/health",

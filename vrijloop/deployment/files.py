@@ -1,4 +1,4 @@
-"""Writes files once and never overwrites them."""
+"""Writes an installation's files: once, never overwriting what stands there, or anew in its place."""
 
 from __future__ import annotations
 
@@ -23,7 +23,21 @@ def write_once(path: Path, text: str, mode: int = 0o644) -> bool:
     return True
 
 
+def rewrite(path: Path, text: str) -> None:
+    """Write other contents into the file, which keeps its owner and mode. No other file takes its place: containers in which it is mounted would
+    go on reading the old one. A file that does not exist is made, readable by its owner alone."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def new_secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
 def secret(path: Path) -> str:
     """Read the secret in a file, which is created with a random secret if it does not exist."""
-    write_once(path, secrets.token_urlsafe(32) + "\n", 0o600)
+    write_once(path, new_secret() + "\n", 0o600)
     return path.read_text(encoding="utf-8").strip()

@@ -12,9 +12,12 @@ from datetime import datetime
 from pathlib import Path
 
 from telemetry import UserError
-from vrijloop.deployment.broker import access_list, mosquitto_conf, password_lines
+from vrijloop.deployment.broker import mosquitto_conf, password_lines
+from vrijloop.deployment.broker_users import INSIDE, gateways_in, users_in
 from vrijloop.deployment.certificates import make_certificates
-from vrijloop.deployment.files import PLATFORM_FILE, secret, write_once
+from vrijloop.deployment.files import PLATFORM_FILE, rewrite, secret, write_once
+from vrijloop.deployment.gateways import CREDENTIALS, agent_toml, let_in, write_access
+from vrijloop.deployment.installed import ACCESS, PASSWORDS
 from vrijloop.deployment.proxy import nginx_conf
 
 _HTTPS = 443
@@ -96,9 +99,9 @@ def set_up(target: Path, plan: Installation, gateways: Sequence[str], now: datet
                 yield name
         for gateway in gateways:
             name = f"gateways/{gateway}/agent.toml"
-            if write_once(target / name, _agent(plan, gateway)):
+            if write_once(target / name, agent_toml(gateway, plan.factory, plan.name, plan.mqtt_port)):
                 shutil.copy(target / "certificates" / "ca.pem", target / "gateways" / gateway / "ca.pem")
-                yield f"{name}, with its password and ca.pem, to copy to the gateway"
+                yield f"{name}, with its {CREDENTIALS} and ca.pem, to copy to the gateway"
     except OSError as error:
         raise UserError(f"{target}: cannot be written ({error}).") from error
     if compose and os.getuid() == 0:
@@ -117,18 +120,18 @@ def _secrets(target: Path, plan: Installation, gateways: Sequence[str], compose:
     write_once(
         folder / "platform-webhooks.json", json.dumps({plan.factory: {"url": target_url, "secret": hook}}), 0o600
     )
-    inside = ("ingest", SIMULATOR) if compose else ("ingest",)
-    for user in (*inside, *gateways):
-        place = folder / f"mqtt-{user}" if user in inside else target / "gateways" / user / "mqtt-password"
-        known = (target / "mosquitto.passwords").read_text() if (target / "mosquitto.passwords").exists() else ""
-        if f"{user}:" not in [f"{line.partition(':')[0]}:" for line in known.splitlines()]:
-            (target / "mosquitto.passwords").write_text(known + password_lines({user: secret(place)}))
-            (target / "mosquitto.passwords").chmod(0o600)
+    passwords = target / PASSWORDS
+    known = passwords.read_text(encoding="utf-8") if passwords.exists() else ""
+    for user in INSIDE if compose else INSIDE[:1]:
+        if user not in users_in(known):
+            known += password_lines({user: secret(folder / f"mqtt-{user}")})
             yield f"user {user} of the broker"
-    # Always written anew, because it is derived from the users.
-    users = [line.partition(":")[0] for line in (target / "mosquitto.passwords").read_text().splitlines()]
-    (target / "mosquitto.acl").write_text(access_list(plan.factory, [user for user in users if user != "ingest"]))
-    (target / "mosquitto.acl").chmod(0o600)
+    rewrite(passwords, known)
+    for gateway in gateways:
+        if gateway not in gateways_in(known):
+            let_in(target, plan.factory, gateway)
+            yield f"user {gateway} of the broker"
+    write_access(target, plan.factory)
     if compose:
         for name in ("influxdb-password", "influxdb-admin-token", "postgres-password", "grafana-password"):
             secret(folder / name)
@@ -223,17 +226,8 @@ def _simulator(plan: Installation) -> str:
     )
 
 
-def _agent(plan: Installation, gateway: str) -> str:
-    return (
-        f"# For the gateway {gateway}: copy this folder there as /etc/vrijloop, then add machines (`vrijloop agent discover`).\n"
-        f'[agent]\nfactory = "{plan.factory}"\ngateway = "{gateway}"\ndata_dir = "/var/lib/vrijloop-agent"\n\n'
-        f'[mqtt]\nurl = "mqtts://{plan.name}:{plan.mqtt_port}"\nusername = "{gateway}"\n'
-        'password_file = "/etc/vrijloop/mqtt-password"\nca_file = "/etc/vrijloop/ca.pem"\n'
-    )
-
-
 _USERS = {
-    "mosquitto.conf": MOSQUITTO_UID, "mosquitto.passwords": MOSQUITTO_UID, "mosquitto.acl": MOSQUITTO_UID,
+    "mosquitto.conf": MOSQUITTO_UID, PASSWORDS: MOSQUITTO_UID, ACCESS: MOSQUITTO_UID,
     "certificates/broker-key.pem": MOSQUITTO_UID, "certificates/proxy-key.pem": NGINX_UID, "secrets/influxdb-password": INFLUXDB_UID,
     "secrets/influxdb-user": INFLUXDB_UID, "secrets/postgres-password": POSTGRES_UID, "secrets/grafana-password": GRAFANA_UID,
 }  # fmt: skip

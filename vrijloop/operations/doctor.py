@@ -24,14 +24,15 @@ from stores.configuration import DUCKDB_FILE, StoreTable, check_access, open_sto
 from telemetry import Clock, SystemClock, UserError, load_settings
 from telemetry.broker import BrokerSettings, read_secret_file
 from telemetry.broker_client import build_client, refusal_of
+from telemetry.certificates import EXPIRES_SOON
 from vrijloop.operations.calendars import look_at_calendars
+from vrijloop.operations.certificate_watch import certificate_findings
 from vrijloop.operations.finding import Finding, Level
 from vrijloop.operations.sign_in_doctor import sign_in
 from vrijloop.server_client import address_of, request
 from vrijloop.server_settings import ServerSettings
 
 _TIMEOUT_S = 5.0
-_EXPIRES_SOON = timedelta(days=30)
 _CLOCK_APART = timedelta(seconds=5)
 _LEAST_FREE = 1_000_000_000
 _LEAST_FREE_SHARE = 0.05
@@ -53,6 +54,7 @@ def examine(config: Path, clock: Clock) -> Iterator[Finding]:
     yield Finding("configuration", "ok", f"{config} and {settings.policy} are valid; factory {policy.factory}.")
     yield from secrets(settings, policy)
     yield from sign_in(settings, clock)
+    yield from certificate_findings(settings, clock)
     yield from broker(settings.mqtt, clock)
     yield from store(settings.store, settings.data_dir)
     yield from platform(settings, clock)
@@ -144,7 +146,7 @@ def certificate(area: str, host: str, port: int, context: ssl.SSLContext, now: d
             "Renew it, or set `ca_file` to the certificate of its issuer.",
         )
     ends = datetime.fromtimestamp(ends_at, UTC)
-    if ends - now < _EXPIRES_SOON:
+    if ends - now < EXPIRES_SOON:
         return Finding(
             area, "warning", f"{host}:{port}: its certificate expires on {ends:%d/%m/%Y}.", "Renew it before that day."
         )

@@ -8,9 +8,11 @@ from html import unescape
 
 import httpx2
 import pytest
+from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sharing_platform.app import PlatformSettings, create_app
 from sharing_platform.i18n import LANGUAGES, Translator
 from sharing_platform.organisations.permissions import Kind, Role
 from sharing_platform.region import site_service
@@ -18,8 +20,10 @@ from sharing_platform.site_pages import versions
 from sharing_platform.site_pages.models import TermsAcceptance
 from sharing_platform.site_pages.rendering import gaps, rendered
 from sharing_platform.site_pages.versions import PAGES, differences
+from telemetry import UserError
 from tests.servers import wait_for
 from tests.sharing_platform.conftest import NOON, Platform, client
+from vrijloop.platform_server import read_security_contact
 
 TEXTS = {"nl": "## Wie\n\nWij.", "fr": "## Qui\n\nNous.", "en": "## Who\n\nWe."}
 
@@ -218,3 +222,29 @@ def test_what_is_to_be_filled_in_is_said(platform: Platform) -> None:
     assert "Nog in te vullen: 9" in region.get("/region/pages/contact").text
     publish(region, "contact")
     assert "Nog in te vullen" not in region.get("/region/pages/contact").text
+
+
+@pytest.mark.parametrize(
+    ("given", "first"),
+    [("", "Contact: https://vrijloop.example/contact"), ("cert@limburg.example", "Contact: mailto:cert@limburg.example"), ("https://limburg.example/security", "Contact: https://limburg.example/security")],
+)  # fmt: skip
+def test_whoever_finds_a_vulnerability_is_told_where_to_report_it(given: str, first: str) -> None:
+    """As RFC 9116 wants it: contact and expiry, which is less than a year away, and the address of the file itself."""
+    settings = PlatformSettings(
+        "sqlite://", {}, url="https://vrijloop.example", security_contact=read_security_contact(given)
+    )
+    answer = TestClient(create_app(settings, lambda: NOON), base_url="https://vrijloop.example").get(
+        "/.well-known/security.txt"
+    )
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    lines = answer.text.splitlines()
+    assert lines[0] == first
+    assert "Contact: https://vrijloop.example/contact" in lines
+    assert f"Expires: {NOON + timedelta(days=90):%Y-%m-%d}T00:00:00Z" in lines
+    assert lines[-1] == "Canonical: https://vrijloop.example/.well-known/security.txt"
+
+
+@pytest.mark.parametrize("given", ["cert", "http://limburg.example", "https:///x", "https://x y", "mailto:"])
+def test_a_contact_that_cannot_be_used_is_refused_at_the_start(given: str) -> None:
+    with pytest.raises(UserError, match="--security-contact"):
+        read_security_contact(given)

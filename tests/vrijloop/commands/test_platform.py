@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from sharing_platform.database import open_database
+from sharing_platform.errors import NotFoundError
+from sharing_platform.notifications.signed_links import LinkTo, signed, value_of
 from sharing_platform.organisations import invitations
 from sharing_platform.organisations.directory import ensure_configured
 from telemetry import SystemClock, UserError
@@ -55,3 +57,25 @@ def test_owners_as_they_are_configured() -> None:
     for wrong in ("genk", "genk=eva", "Genk 2=eva@genk.example", "=eva@genk.example"):
         with pytest.raises(UserError, match="--owners"):
             read_owners(wrong)
+
+
+def test_links_in_e_mails_outlive_one_change_of_the_key(platform: str) -> None:
+    sessions = open_database(platform)
+
+    def works(link: str) -> bool:
+        with sessions() as session:
+            try:
+                return value_of(session, LinkTo.REPORT, link) == "r-1"
+            except NotFoundError:
+                return False
+
+    with sessions() as session:
+        first = signed(session, LinkTo.REPORT, "r-1")
+    assert "Run it once more" in invoke("platform-signing-key", "--database", platform)
+    with sessions() as session:
+        second = signed(session, LinkTo.REPORT, "r-1")
+        with pytest.raises(NotFoundError):
+            value_of(session, LinkTo.MAILS, second)
+    assert (first != second, works(first), works(second), works(f"{second}x")) == (True, True, True, False)
+    invoke("platform-signing-key", "--database", platform)
+    assert (works(first), works(second)) == (False, True)

@@ -36,7 +36,8 @@ from vrijloop.server_settings import ServerSettings
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OWN = sorted(name for name, one in SERVICES.items() if one["image"].startswith("vrijloop:"))
-RUNNING = sorted(set(SERVICES) - {"setup", "store-init"})
+ONCE = {"setup", "manage", "store-init"}
+RUNNING = sorted(set(SERVICES) - ONCE)
 GATEWAYS = ("--gateway", "gw-1", "--gateway", "gw-2")
 
 
@@ -84,7 +85,7 @@ def test_a_service_is_pinned_bounded_and_unprivileged(name: str) -> None:
         assert limits["cpus"]
         assert one["restart"] == "unless-stopped"
     # InfluxDB's image changes the owner of its volume and then drops root; the set-up gives secrets to their users.
-    if name not in ("influxdb", "setup"):
+    if name not in ("influxdb", "setup", "manage"):
         assert not one["user"].startswith("0")
         assert one.get("read_only") is True or name == "grafana"
 
@@ -345,7 +346,7 @@ def test_a_real_broker_restricts_a_gateway_to_its_own_topics(tmp_path: Path) -> 
         wait_for(lambda: listens(port) or process.poll() is not None, "the broker to listen")
         assert process.poll() is None, "the broker refuses its configuration"
         passwords = {
-            name: (folder / "gateways" / name / "mqtt-password").read_text().strip() for name in ("gw-1", "gw-2")
+            name: (folder / "gateways" / name / "mqtt-credentials").read_text().split()[1] for name in ("gw-1", "gw-2")
         }
         ingest = BrokerClient(folder, port, "ingest", (folder / "secrets" / "mqtt-ingest").read_text().strip())
         ingest.client.subscribe(

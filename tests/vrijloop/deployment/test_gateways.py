@@ -1,0 +1,173 @@
+"""Gateways are added, get a new password and are shut out, at a real Mosquitto with a real publisher: what an agent reports is never lost by it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from edge_agent.outbox import Outbox
+from edge_agent.publisher import Publisher
+from telemetry import UserError
+from tests.edge_agent.test_publishing import commit, until
+from tests.vrijloop.command_line import invoke
+from tests.vrijloop.deployment.installed_broker import Ingest, InstalledBroker, installed_broker
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[InstalledBroker]:
+    with installed_broker(tmp_path) as one:
+        yield one
+
+
+@dataclass
+class Gateway:
+    """A publisher as on a gateway, which has its own copy of the credentials."""
+
+    broker: InstalledBroker
+    credentials: Path
+    outbox: Outbox
+    committed: asyncio.Event
+    publisher: Publisher
+
+    def report(self, count: int) -> None:
+        commit(self.outbox, self.committed, count)
+
+    def bring(self) -> None:
+        """A technician brings what the last command has made."""
+        shutil.copy(self.broker.folder / "gateways" / "gw-1" / "mqtt-credentials", self.credentials)
+
+
+@asynccontextmanager
+async def publishing(broker: InstalledBroker, folder: Path) -> AsyncIterator[Gateway]:
+    credentials = folder / "credentials"
+    outbox, committed = Outbox(folder / "outbox.sqlite"), asyncio.Event()
+    gateway = Gateway(
+        broker,
+        credentials,
+        outbox,
+        committed,
+        Publisher(broker.settings(credentials), "genk", "gw-1", outbox, committed),
+    )
+    gateway.bring()
+    running = asyncio.create_task(gateway.publisher.run())
+    try:
+        yield gateway
+    finally:
+        gateway.publisher.stop()
+        await running
+        outbox.close()
+
+
+def manage(broker: InstalledBroker, *arguments: str) -> str:
+    said = invoke("gateway", *arguments, "--folder", broker.folder)
+    broker.reload()
+    return said
+
+
+@pytest.mark.long
+@pytest.mark.servers
+async def test_an_agent_goes_on_while_its_password_is_replaced(broker: InstalledBroker, tmp_path: Path) -> None:
+    ingest = Ingest(broker)
+    first = (broker.folder / "gateways" / "gw-1" / "mqtt-credentials").read_text().split()
+    async with publishing(broker, tmp_path) as gateway:
+        gateway.report(50)
+        await until(lambda: ingest.seen.count == 50)
+        said = await asyncio.to_thread(manage, broker, "rotate", "gw-1")
+        assert "systemctl reload mosquitto" in said
+        assert "gateway rotate gw-1 --finish" in said
+        assert "credentials_file" not in said, "its configuration names the file already"
+        second = (broker.folder / "gateways" / "gw-1" / "mqtt-credentials").read_text().split()
+        assert second[0] == "gw-1.2"
+        assert second[1] not in said
+        with pytest.raises(UserError, match="is not finished"):
+            invoke("gateway", "rotate", "gw-1", "--folder", broker.folder)
+        gateway.report(50)
+        await until(lambda: ingest.seen.count == 100)
+        assert broker.connections_of("gw-1") == 1, "it was not cut off"
+        gateway.bring()
+        await asyncio.to_thread(manage, broker, "rotate", "gw-1", "--finish")
+        gateway.report(50)
+        await until(lambda: ingest.seen.count == 150)
+        assert broker.connections_of("gw-1.2") >= 1
+    assert ingest.seen.gaps == []
+    assert not await asyncio.to_thread(broker.lets_in, *first)
+    with pytest.raises(UserError, match="nothing to finish"):
+        invoke("gateway", "rotate", "gw-1", "--finish", "--folder", broker.folder)
+    ingest.close()
+
+
+@pytest.mark.long
+@pytest.mark.servers
+async def test_a_revoked_gateway_is_cut_off_and_its_reports_wait_for_a_new_password(
+    broker: InstalledBroker, tmp_path: Path
+) -> None:
+    ingest = Ingest(broker)
+    held = (broker.folder / "gateways" / "gw-1" / "mqtt-credentials").read_text().split()
+    async with publishing(broker, tmp_path) as gateway:
+        gateway.report(20)
+        await until(lambda: ingest.seen.count == 20)
+        await asyncio.to_thread(manage, broker, "revoke", "gw-1", "--yes")
+        await until(lambda: not gateway.publisher.connected)
+        gateway.report(20)
+        assert not await asyncio.to_thread(broker.lets_in, *held)
+        assert await asyncio.to_thread(gateway.outbox.depth) == 20
+        assert ingest.seen.count == 20
+        assert not (broker.folder / "gateways" / "gw-1" / "mqtt-credentials").exists()
+        assert "gw-1" not in invoke("gateway", "list", "--json", "--folder", broker.folder)
+    await asyncio.to_thread(manage, broker, "add", "gw-1")
+    async with publishing(broker, tmp_path):
+        await until(lambda: ingest.seen.count == 40)
+    assert ingest.seen.gaps == []
+    ingest.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("add", "gw-1"), "there is a gateway 'gw-1' already"),
+        (("add", "Gw"), "not a valid name"),
+        (("add", "ingest"), "reserved"),
+        (("rotate", "gw-9"), "there is no gateway 'gw-9'. The broker lets in: gw-1"),
+        (("revoke", "gw-9", "--yes"), "there is no gateway"),
+        (("revoke", "ingest", "--yes"), "there is no gateway"),
+    ],
+)
+def test_what_cannot_be_done_changes_nothing(tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    folder = tmp_path / "etc"
+    invoke("setup", "debian", folder, "--factory", "genk", "--gateway", "gw-1")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match=sentence):
+        invoke("gateway", *arguments, "--folder", folder)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_what_a_new_gateway_is_given_and_one_of_an_earlier_version_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "deployed"
+    invoke("setup", "compose", folder, "--name", "vrijloop.example", "--factory", "genk", "--gateway", "gw-1")
+    said = invoke("gateway", "add", "gw-2", "--folder", folder)
+    assert "docker compose kill -s HUP mosquitto" in said
+    made, kept = folder / "gateways" / "gw-2", folder / "gateways" / "gw-1"
+    assert sorted(one.name for one in made.iterdir()) == ["agent.toml", "ca.pem", "mqtt-credentials"]
+    assert (made / "mqtt-credentials").stat().st_mode & 0o077 == 0
+    assert "mqtts://vrijloop.example:8883" in (made / "agent.toml").read_text()
+    access = (folder / "mosquitto.acl").read_text()
+    assert "user gw-2\ntopic write vrijloop/v1/genk/+/state\ntopic write vrijloop/v1/genk/gw-2/status" in access
+    (kept / "agent.toml").write_text('username = "gw-1"\npassword_file = "/etc/vrijloop/mqtt-password"\n')
+    assert "instead of `username` and `password_file`" in invoke("gateway", "rotate", "gw-1", "--folder", folder)
+    assert (
+        "user gw-1.2\ntopic write vrijloop/v1/genk/+/state\ntopic write vrijloop/v1/genk/gw-1/status"
+        in (folder / "mosquitto.acl").read_text()
+    )
+    invoke("setup", "compose", folder, "--name", "vrijloop.example", "--factory", "genk", "--gateway", "gw-1")
+    assert "gw-1, gw-1.2" in invoke("gateway", "list", "--folder", folder), "setting up again changes no gateway"
+
+
+def test_a_folder_that_is_no_installation(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="which `vrijloop setup` has made"):
+        invoke("gateway", "list", "--folder", tmp_path)

@@ -1,0 +1,86 @@
+"""`vrijloop secrets …`: secrets and certificates of an installation."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from telemetry import SystemClock, UserError, rfc3339
+from vrijloop.commands.gateway import print_steps
+from vrijloop.commands.options import INSTALLATION, InstallationOption, JsonOption
+
+app = typer.Typer(help="Secrets and certificates of an installation: list them, replace them.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_secrets(folder: InstallationOption = INSTALLATION, as_json: JsonOption = False) -> None:
+    """List every secret and certificate: what it is for, when it was last replaced, when it expires. Prints no secret."""
+    from vrijloop.deployment.installed import read_installation
+    from vrijloop.deployment.secret_table import expiry_of, secrets_of
+
+    installed, now, rows = read_installation(folder), SystemClock().now(), []
+    for one in secrets_of(installed):
+        file = installed.folder / one.file
+        is_there, until = file.exists(), expiry_of(installed, one)
+        rows.append(
+            {
+                "name": one.name,
+                "what": one.what,
+                "file": str(file) if is_there else None,
+                "replaced": rfc3339(datetime.fromtimestamp(int(file.stat().st_mtime), UTC)) if is_there else None,
+                "expires": rfc3339(until) if until is not None else None,
+                "days_left": (until - now).days if until is not None else None,
+            }
+        )
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table("Name", "What it is", "File", "Replaced", "Expires")
+    for row in rows:
+        expires = f"{str(row['expires'])[:10]} ({row['days_left']} days)" if row["expires"] is not None else ""
+        table.add_row(
+            str(row["name"]),
+            str(row["what"]),
+            Text(str(row["file"] or "not in this folder")),
+            str(row["replaced"] or "")[:10],
+            expires,
+        )
+    Console().print(table)
+
+
+@app.command("rotate")
+def rotate_secret(
+    name: Annotated[str, typer.Argument(help="As `vrijloop secrets list` calls it.")],
+    finish: Annotated[bool, typer.Option("--finish", help="authority: trust the new one alone.")] = False,
+    folder: InstallationOption = INSTALLATION,
+) -> None:
+    """Replace a secret or certificate, and print what takes it over and in which order. One that is made elsewhere is not changed; then the steps say where."""
+    from vrijloop.deployment.certificates import finish_authority
+    from vrijloop.deployment.installed import INGEST, SERVER, read_installation
+    from vrijloop.deployment.secret_table import SERVERS, copy_authority, secrets_of, steps_after
+
+    installed = read_installation(folder)
+    known = {one.name: one for one in secrets_of(installed)}
+    if name not in known:
+        raise UserError(
+            f"there is no {name!r} here. There are: {', '.join(known)}. Gateways: `vrijloop gateway rotate`."
+        )
+    if finish and name != "authority":
+        raise UserError("--finish belongs to `authority` alone: of the others only one is valid at a time.")
+    if finish:
+        finish_authority(installed.folder / "certificates", SERVERS)
+        copy_authority(installed)
+        print_steps(*installed.take_over(INGEST, SERVER))
+        return
+    secret = known[name]
+    if secret.renew is not None:
+        secret.renew(installed, SystemClock().now())
+        print(f"{Path(installed.folder, secret.file)} is new.")
+    print_steps(*steps_after(installed, secret))
