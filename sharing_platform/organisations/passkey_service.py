@@ -41,6 +41,11 @@ def begin_sign_in(context: PlatformContext, visitor: Visitor) -> tuple[dict[str,
 
 def sign_in(context: PlatformContext, credential: Credential, visitor: Visitor) -> tuple[NewSession, Account]:
     """Raises InvalidError, the same for whatever is wrong; TooManyError as for passwords; ConflictError."""
+    with rate_limits.failures_logged(visitor.address):
+        return _sign_in(context, credential, visitor)
+
+
+def _sign_in(context: PlatformContext, credential: Credential, visitor: Visitor) -> tuple[NewSession, Account]:
     party, now = _party(context), context.now()
     answer = passkeys.parse_answer(credential)
     with read_session(context.sessions) as session:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,8 +14,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from sharing_platform.bounds import Bounds
-from sharing_platform.errors import TooManyError
+from sharing_platform.errors import InvalidError, TooManyError
 from sharing_platform.organisations.models import RateWindow
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,19 @@ def count_sign_in(
     for bound, whose in counted:
         count_attempt(sessions, bound, whose, now)
     return counted
+
+
+@contextmanager
+def failures_logged(address: str) -> Iterator[None]:
+    """Log that somebody could not sign in: from where, for whoever watches the log, and not as whom."""
+    try:
+        yield
+    except InvalidError:
+        _log.warning("Signing in failed from %s.", address)
+        raise
+    except TooManyError:
+        _log.warning("Too many attempts to sign in from %s.", address)
+        raise
 
 
 def _of_sign_in(email: str | None, address: str, device: str | None) -> list[Counted]:

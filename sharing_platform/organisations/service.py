@@ -192,6 +192,11 @@ def _registered(session: Session, link: MailedLink, now: datetime) -> Account:
 def sign_in(context: PlatformContext, wanted: SignInIn, address: str, device: str) -> tuple[NewSession, Account]:
     """`device`: the secret that the browser presented. Wrong passwords from elsewhere do not keep a known device out. Raises InvalidError,
     TooManyError."""
+    with rate_limits.failures_logged(address):
+        return _sign_in(context, wanted, address, device)
+
+
+def _sign_in(context: PlatformContext, wanted: SignInIn, address: str, device: str) -> tuple[NewSession, Account]:
     now = context.now()
     with read_session(context.sessions) as session:
         account = accounts.find_account(session, wanted.email)

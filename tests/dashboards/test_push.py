@@ -110,7 +110,7 @@ def test_dashboards_are_created_and_updated_in_grafana(grafana: Grafana, secrets
         assert said.count("up to date") == 8
         assert "token-that-may-only-read" not in said
     assert len(grafana.boards) == 10
-    assert len(grafana.groups["vrijloop"]["rules"]) == 5
+    assert len(grafana.groups["vrijloop"]["rules"]) == 7
     assert {one["folderUID"] for one in grafana.groups["vrijloop"]["rules"]} == {"vrijloop"}
     held = grafana.sources["vrijloop-influxdb"]
     assert (held["url"], held["jsonData"]["dbName"]) == ("http://influx:8086", "vrijloop")

@@ -104,7 +104,16 @@ def test_samples_list_every_option(name: str, model: type) -> None:
     options = set(re.findall(r"^\s*(?:# )?([a-z_]+) = ", text, re.MULTILINE)) | set(re.findall(r"\[+([a-z_.]+)", text))
     known = {part for option in options for part in option.split(".")} | {"mqtt"}
     shared = (
-        {"protocol", "username", "password_file", "ca_file", "keepalive_s", "client_certificate", "client_key"}
+        {
+            "protocol",
+            "username",
+            "password_file",
+            "credentials_file",
+            "ca_file",
+            "keepalive_s",
+            "client_certificate",
+            "client_key",
+        }
         if name != "agent.sample.toml"
         else set()
     )

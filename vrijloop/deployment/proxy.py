@@ -26,6 +26,10 @@ http {{
   scgi_temp_path {temporary}/scgi;
   ssl_protocols TLSv1.2 TLSv1.3;
   ssl_session_cache shared:tls:1m;
+  # Of one address. A page of dashboards asks for some hundred things at once; a person does not go on like that.
+  limit_req_zone $binary_remote_addr zone=visitors:10m rate=100r/s;
+  limit_req zone=visitors burst=500 nodelay;
+  limit_req_status 429;
   proxy_http_version 1.1;
   # Live pages are streams that say little for long.
   proxy_buffering off;

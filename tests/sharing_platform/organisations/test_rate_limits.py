@@ -102,11 +102,16 @@ def sign_in(client_: httpx2.Client, password: str = PASSWORD, email: str = "an@s
     return client_.post("/api/v1/session", json={"email": email, "password": password}).status_code
 
 
-def test_wrong_passwords_close_an_account_to_nobody_else(platform: Platform) -> None:
-    """A stranger in another place is slowed down; the owner gets in, also in a new browser."""
+def test_wrong_passwords_close_an_account_to_nobody_else(platform: Platform, caplog: pytest.LogCaptureFixture) -> None:
+    """A stranger in another place is slowed down, and the log says from where; the owner gets in, also in a new browser."""
     platform.somebody("an@startup.be", "startup", password=PASSWORD)
     stranger = platform.elsewhere()
     assert [sign_in(stranger, "x") for _ in range(12)] == [422] * 10 + [429] * 2
+    failed = [one.getMessage() for one in caplog.records if "sign in" in one.getMessage().replace("Signing", "sign")]
+    assert [one.partition(" from ")[0] for one in failed] == ["Signing in failed"] * 10 + [
+        "Too many attempts to sign in"
+    ] * 2
+    assert "an@startup.be" not in caplog.text
     assert sign_in(platform.anyone) == 204
     assert sign_in(stranger) == 429, "the right one does not help there: it may have been guessed"
 

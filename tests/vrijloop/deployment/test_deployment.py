@@ -87,6 +87,17 @@ def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path, tmp_path: Path) -
     assert complaints == []
 
 
+@pytest.mark.servers
+@pytest.mark.parametrize("unit", [UNIT, *SERVERS], ids=lambda path: path.stem)
+def test_systemd_finds_the_unit_little_exposed(unit: Path) -> None:
+    """By systemd's own measure: 0 is nothing at all, 10 is everything. What may be more exposed says so here, by a larger number."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed: `apt-get install systemd` makes this test real.")
+    command = ["systemd-analyze", "security", "--offline=yes", "--threshold=20", "--no-pager", str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+
+
 def test_units_are_installed_and_name_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", [str(Path(sys.executable).with_name("vrijloop"))])
     output = invoke("service", "install", "agent", "ingest", "--root", tmp_path)

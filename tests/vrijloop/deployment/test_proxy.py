@@ -74,3 +74,26 @@ def test_a_visitor_cannot_choose_the_address_that_bounds_count(installed: tuple[
         )
         assert [forgotten(one, number) for number in range(21)] == [202] * 20 + [429]
         assert forgotten(other, 30) == 202, "nginx tells the platform who is who"
+
+
+def test_one_address_does_not_take_all(tmp_path: Path) -> None:
+    """Whatever is asked for: here of services that are not there, which nginx says at once."""
+    nginx, https = require("nginx-light"), free_port()
+    etc = tmp_path / "etc"
+    plan = for_debian("genk", "localhost", etc, (free_port(), free_port(), free_port(), https), tmp_path)
+    list(set_up(etc, plan, [], SystemClock().now(), compose=False))
+    (tmp_path / "vrijloop-proxy").mkdir()
+    proxy = subprocess.Popen([nginx, "-c", str(etc / "nginx.conf"), "-g", "daemon off;"], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: listens(https), "nginx to answer")
+        context = ssl.create_default_context(cafile=str(etc / "certificates" / "ca.pem"))
+        with httpx2.Client(base_url=f"https://localhost:{https}", verify=context) as visitor:
+            assert visitor.get("/").status_code == 502
+            asked = 0
+            while visitor.get("/").status_code != 429:
+                asked += 1
+                assert asked < 20_000
+        assert asked > 400, "and a page of dashboards is no flood"
+    finally:
+        proxy.terminate()
+        proxy.wait(30)
