@@ -54,7 +54,7 @@ def set_up(
 ) -> list[str]:
     """Create what is missing; returns a message for each step done. Raises UserError or UnavailableError."""
     version = server_version(url).lstrip("v")
-    if tokens != "keep" and not version.startswith("2."):
+    if tokens != "keep" and version.startswith(("1.", "3.")):
         raise UserError(
             f"InfluxDB {version} at {url}: tokens are replaced where they are made, by its own command line."
         )

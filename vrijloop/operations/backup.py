@@ -1,6 +1,6 @@
 """Backs up everything that a server or a platform must not lose into one file, and restores it.
 
-backup.tar: manifest.json, states.parquet, ledger.json, publications.sqlite, publisher.sqlite, quarantine.sqlite,
+backup.tar: manifest.json, states.parquet, ledger.json, publications.sqlite, publisher.sqlite, quarantine.sqlite, people.sqlite,
             platform.sqlite or platform.pgdump
 """
 
@@ -24,6 +24,7 @@ from typing import Any
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from analytics.api.people import PEOPLE_FILE
 from stores import GatewayLedger, StateStore, StoreUnavailableError
 from stores.transfer import export_records, import_records, portions
 from telemetry import UserError, rfc3339
@@ -31,7 +32,7 @@ from telemetry.message import EARLIEST
 from telemetry.version import __version__
 
 MANIFEST, STATES, LEDGER = "manifest.json", "states.parquet", "ledger.json"
-SQLITE_FILES = ("publications.sqlite", "publisher.sqlite", "quarantine.sqlite")
+SQLITE_FILES = ("publications.sqlite", "publisher.sqlite", "quarantine.sqlite", PEOPLE_FILE)
 PLATFORM_SQLITE, PLATFORM_DUMP = "platform.sqlite", "platform.pgdump"
 LAYOUT = 1
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine
 
+from analytics.api.people import PEOPLE_FILE, People
 from analytics.policy.slot import Slot
 from analytics.publishing.publications import KEPT, Publications
 from analytics.publishing.reconcile import Offer
@@ -67,13 +68,18 @@ def fill(config: Path) -> None:
     state = PublisherState(data_dir / "publisher.sqlite")
     state.set_kill_switch(True, None, T0)
     state.close()
+    people = People(data_dir / PEOPLE_FILE)
+    people.add("Eva", T0)
+    people.close()
 
 
 def held(config: Path) -> dict[str, Any]:
     store = opened(config)
     data_dir = load_settings(config, ServerSettings).data_dir
     publications, state = Publications(data_dir / "publications.sqlite"), PublisherState(data_dir / "publisher.sqlite")
+    people = People(data_dir / PEOPLE_FILE)
     found = {
+        "people": [one.name for one in people.all()],
         "records": store.records("genk", T0, T0 + timedelta(days=30), ["m0", "m1", "m2"])
         .fillna({"power_w": -1.0})
         .to_dict("records"),
@@ -81,7 +87,7 @@ def held(config: Path) -> dict[str, Any]:
         "tally": publications.tally(),
         "kill_switch": state.kill_switch,
     }
-    for part in (store, publications, state):
+    for part in (store, publications, state, people):
         part.close()
     return found
 
@@ -115,7 +121,7 @@ def test_a_lost_store_is_restored_completely(lost: tuple[Path, Any], tmp_path: P
     config, lose = lost
     fill(config)
     before = held(config)
-    assert len(before["records"]) == 100
+    assert (len(before["records"]), before["people"]) == (100, ["Eva"])
     assert before["ledger"] == [("gw-1", 100, 1, ((52, 52),))]
     assert "MB" in invoke("backup", tmp_path / "b.tar", "-c", config)
     assert (tmp_path / "b.tar").stat().st_mode & 0o077 == 0
