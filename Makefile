@@ -11,7 +11,7 @@ PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: wheel licences sbom update demo test test-fast test-peers test-influxdb lint install clean docs-pictures bench-chain bench-demo bench-edge bench-edge-size bench-ingest bench-influxdb bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills campaign-brokers
+.PHONY: wheel licences sbom update demo test test-fast test-peers test-influxdb lint install clean docs-pictures bench-chain bench-demo bench-edge bench-edge-size bench-ingest bench-influxdb bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills campaign-brokers campaign-faults campaign-faults-table
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -120,11 +120,22 @@ bench-panels: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.panels
 
 # The long forms of what the suite has in a short form: every test of the platform on both databases, made-up requests, laws of bookings, faults
-# and kills.
-campaign: $(INSTALLED) campaign-kills
+# and kills. SEEDS: how many schedules of faults are played.
+campaign: SEEDS ?= 100
+campaign: $(INSTALLED) campaign-kills campaign-faults
 	@scripts/servers postgresql
 	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_API_EXAMPLES=200 VRIJLOOP_API_EDGES=1 VRIJLOOP_EVERY_CALLER=1 VRIJLOOP_TEST_DATABASES="sqlite postgresql" \
 		$(BIN)/pytest --timeout 7200 tests/sharing_platform
+
+# A region in miniature under seeded faults (docs/faults.md): SEEDS=1000 of them, 20 seconds each, or one that did not hold again with SEED=417. HOURS=8 ends it then.
+# BEFORE=…: the source tree of the version before, from which one process of each region is upgraded.
+campaign-faults: $(INSTALLED)
+	@scripts/servers mosquitto influxdb postgresql
+	@$(BIN)/python -m tests.faults.campaign --seeds $(or $(SEEDS),1000) $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS)) $(if $(BEFORE),--before $(BEFORE))
+
+# The table of faults and outcomes in docs/faults.md, from the results of the campaign.
+campaign-faults-table: $(INSTALLED)
+	@$(BIN)/python -m tests.faults.table vrijloop-faults.jsonl --into docs/faults.md
 
 # Fifty kills of agent and worker at random moments under load, a broker that is away for two minutes, a store for three, a year through
 # either of the demo's brokers, ten thousand arbitrary payloads, and installations that are lent no packages.

@@ -10,18 +10,28 @@ from pathlib import Path
 import pytest
 
 
+def mount(size: str, folder: Path) -> bool:
+    """A file system of `size` on `folder`; False without the right to mount."""
+    return not subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True
+    ).returncode
+
+
+def unmount(folder: Path) -> None:
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
 @contextmanager
 def disk_of(size: str, folder: Path) -> Iterator[Path]:
     """A file system of `size` (as `mount` writes it: "1m") below `folder`. Without the right to mount, the test is skipped."""
     disk = folder / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], capture_output=True)
-    if mounted.returncode != 0:
+    if not mount(size, disk):
         pytest.skip("a small file system cannot be mounted here: this test needs root.")
     try:
         yield disk
     finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
+        unmount(disk)
 
 
 def fill(disk: Path) -> Path:

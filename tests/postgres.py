@@ -30,18 +30,23 @@ def postgresql() -> Iterator[str]:
         yield from _serving(Path(folder))
 
 
-def _serving(folder: Path) -> Iterator[str]:
+def initialise(data: Path) -> list[str]:
+    """Make a server's folder; the command that starts the server, as the user `postgres` where this one is root."""
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    data, port = folder / "data", free_port()
     if os.getuid() == 0:
-        shutil.chown(folder, "postgres")
+        shutil.chown(data.parent, "postgres")
     subprocess.run(
         _as_its_user([f"{programs}/initdb", "-A", "trust", "-U", "vrijloop", "-E", "UTF8", "-N", "-D", str(data)]),
-        cwd=folder, check=True, capture_output=True, timeout=120,
+        cwd=data.parent, check=True, capture_output=True, timeout=120,
     )  # fmt: skip
     options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "max_connections": "300"}
-    command = [f"{programs}/postgres", "-D", str(data), "-p", str(port)]
-    command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+    command = [f"{programs}/postgres", "-D", str(data)]
+    return command + [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+
+
+def _serving(folder: Path) -> Iterator[str]:
+    port = free_port()
+    command = [*initialise(folder / "data"), "-p", str(port)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(_as_its_user(command), cwd=folder, stdout=log, stderr=log)
     try:

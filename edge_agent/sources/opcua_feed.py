@@ -9,10 +9,11 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from asyncua import Client, ua
 from asyncua.common.subscription import DataChangeEvent, StatusChangeEvent, Subscription
+from asyncua.observer import Observer, SubscriptionEvent
 
 from edge_agent.configuration import OpcUaServer
 from edge_agent.sources.opcua_errors import sentence
@@ -49,6 +50,18 @@ _SIGNS_PER_SILENCE = 4
 _LIFETIME_PER_KEEP_ALIVE = 40
 
 
+class _Continuity(Observer):  # type: ignore[misc]
+    """asyncua replaces a subscription that it has not heard of for a while, because server, network or this gateway stood still. What the server still had for it
+    is lost then, and the first values of the new one do not tell what was in between."""
+
+    def __init__(self, lose: Callable[[Exception], None]) -> None:
+        self._lose = lose
+
+    def on_subscription_event(self, subscription_id: int | None, event: SubscriptionEvent) -> None:
+        if event is SubscriptionEvent.RECREATED:
+            self._lose(ConnectionError("nothing was heard for too long, and changes may be missing"))
+
+
 class Feed:
     """The values of one connection's nodes. `start` it once; then wait for `arrived`, and `take`."""
 
@@ -65,6 +78,7 @@ class Feed:
 
     async def start(self, nodes: Sequence[ua.NodeId]) -> dict[ua.NodeId, str]:
         """Begin to follow the nodes and CurrentTime. Returns the nodes that the server refuses, and why."""
+        self._client.uaclient.observer = _Continuity(self.lose)
         left, refused = list(nodes), dict[ua.NodeId, str]()
         try:
             left = await self._subscribe(left, refused)

@@ -26,10 +26,10 @@ from edge_agent.configuration import AgentSettings
 from simulators.opcua_server import MachineryServer
 from stores.sequences import SequenceRanges
 from telemetry import MachineState, SystemClock, decode, to_milliseconds
-from tests.edge_agent.tcp_proxy import TcpProxy
 from tests.peer_servers import NodePeer
 from tests.plans import ScriptedPlan, alternating, character
 from tests.servers import Mosquitto, free_port, wait_for
+from tests.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.servers
 CLOCK = SystemClock()
@@ -167,6 +167,37 @@ def test_a_black_hole_between_agent_and_broker_loses_nothing(tmp_path: Path, bro
     wait_for(lambda: listener.sequences.missing == 0, "no number to be missing")
     listener.close()
     proxy.close()
+
+
+def test_a_gateway_that_stood_still_says_nothing_of_what_it_missed(tmp_path: Path, broker: Mosquitto) -> None:
+    """Suspended, or too busy for a while: the library then takes a new subscription, and what the server had kept for the old one is gone."""
+    opcua, listener = free_port(), Listener(broker.port)
+    config = tmp_path / "agent.toml"
+    config.write_text(
+        f'[agent]\nfactory = "hal-2"\ngateway = "gw-1"\ndata_dir = "{tmp_path}/agent"\n[mqtt]\nurl = "{broker.url}"\n'
+        f'[[opcua]]\nendpoint = "opc.tcp://127.0.0.1:{opcua}/vrijloop/simulator"\npublishing_interval = "50ms"\nsilence = "4s"\n'
+        '[[opcua.machine]]\nid = "m1"\nbrowse_name = "M1"\n'
+    )
+    command = [sys.executable, "-m", "vrijloop", "agent", "run", "-c", str(config)]
+    with restless_machine(opcua) as script:
+        agent = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        try:
+            wait_for(lambda: len(listener.intervals) > 10, "the first changes")
+            os.kill(agent.pid, signal.SIGSTOP)
+            pause(2.5)
+            before = len(listener.intervals)
+            os.kill(agent.pid, signal.SIGCONT)
+            wait_for(lambda: len(listener.intervals) > before + 10, "changes after it")
+        finally:
+            agent.terminate()
+            agent.wait()
+    changes = [since for since, _ in script]
+    told = sorted((since, until, state) for (_, since), (state, until) in list(listener.intervals.items()))
+    for (since, until, state), following in itertools.pairwise(told):
+        end = min(until, following[0])  # a later report says it better
+        missed = [change for change in changes if since < change < end]
+        assert state is MachineState.UNKNOWN or not missed, f"{state} from {since} to {end} although it changed"
+    listener.close()
 
 
 def test_a_black_hole_between_agent_and_machine_leaves_no_wrong_state(tmp_path: Path, broker: Mosquitto) -> None:

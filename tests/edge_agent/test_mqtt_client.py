@@ -20,8 +20,8 @@ from edge_agent.mqtt_client import MqttClient, MqttError, Will
 from telemetry import UserError
 from telemetry.broker import BrokerSettings
 from telemetry.broker_client import build_client, connect_durable
-from tests.edge_agent.tcp_proxy import TcpProxy
 from tests.servers import Mosquitto, free_port
+from tests.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.servers
 
