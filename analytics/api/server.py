@@ -21,7 +21,7 @@ metrics_router = APIRouter(tags=["server"])
 
 @router.get("/status")
 def get_status(context: Context, factory: OwnFactory, language: ReaderLanguage) -> dict[str, Any]:
-    """Status of the server: reports stored and missing, in total and per gateway, the status of ingest, tasks that fail at present (`failing_tasks`), and why a changed policy file cannot be used
+    """Status of the server: reports stored and missing, in total and per gateway, the status of ingest, tasks that fail at present (`failing_tasks`), when certificates expire (`certificates`), and why a changed policy file cannot be used
     (`policy.problem`, in English for scripts, `policy.problem_text` in the reader's language). Without a sharing platform (`has_platform`) nothing is offered."""
     problem = context.policy_problem
     ledger = context.store.ledger()

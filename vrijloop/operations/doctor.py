@@ -22,12 +22,13 @@ from analytics.policy.policy import Policy
 from stores import StoreUnavailableError
 from stores.configuration import DUCKDB_FILE, StoreTable, check_access, open_store, read_secret
 from telemetry import Clock, SystemClock, UserError, load_settings
-from telemetry.broker import BrokerSettings, read_secret_file
+from telemetry.broker import BrokerSettings
 from telemetry.broker_client import build_client, refusal_of
 from telemetry.certificates import EXPIRES_SOON
 from vrijloop.operations.calendars import look_at_calendars
 from vrijloop.operations.certificate_watch import certificate_findings
 from vrijloop.operations.finding import Finding, Level
+from vrijloop.operations.secrets_doctor import secrets
 from vrijloop.operations.sign_in_doctor import sign_in
 from vrijloop.server_client import address_of, request
 from vrijloop.server_settings import ServerSettings
@@ -61,30 +62,6 @@ def examine(config: Path, clock: Clock) -> Iterator[Finding]:
     yield from calendars(settings, policy, clock)
     yield from server(settings)
     yield disk(settings.data_dir, shutil.disk_usage(_existing(settings.data_dir)))
-
-
-def secrets(settings: ServerSettings, policy: Policy) -> Iterator[Finding]:
-    """Check that secrets can be read, are long enough (passwords of calendars are as others chose them), and are not readable by others."""
-    tokens = [("server token", settings.token_file)]
-    if settings.platform is not None:
-        tokens.append(("platform token", settings.platform.token_file))
-    if settings.store.token_file is not None:
-        tokens.append(("token of the store", settings.store.token_file))
-    tokens += [(f"token of {factory}", path) for factory, path in settings.tokens.items()]
-    passwords = [
-        (f"password of {feed.user}", feed.password_file) for feed in policy.feed if feed.password_file is not None
-    ]
-    files = [(read_secret, *one) for one in tokens] + [(read_secret_file, *one) for one in passwords]
-    for read, what, path in dict.fromkeys(files):
-        try:
-            read(path, what)
-        except UserError as error:
-            yield Finding("secrets", "wrong", str(error), "")
-            continue
-        if path.stat().st_mode & 0o077:
-            yield Finding("secrets", "warning", f"{path}: the {what} is readable by others.", f"chmod 600 {path}")
-        else:
-            yield Finding("secrets", "ok", f"The {what} is readable by its owner only.")
 
 
 def broker(settings: BrokerSettings, clock: Clock) -> Iterator[Finding]:

@@ -105,6 +105,18 @@ def _readable(one: Installation) -> None:
     (one.folder / "server-token").chmod(0o644)
 
 
+def _readable_webhook_secret(one: Installation) -> None:
+    (one.folder / "hook").write_text("x" * 40)
+    (one.folder / "hook").chmod(0o644)
+    one.change("[platform]\n", f'[platform]\nwebhook_secret_file = "{one.folder}/hook"\n')
+
+
+def _readable_log_in(one: Installation) -> None:
+    (one.folder / "log-in").write_text("ingest\nx\n")
+    (one.folder / "log-in").chmod(0o640)
+    one.change("[mqtt]\n", f'[mqtt]\ncredentials_file = "{one.folder}/log-in"\n')
+
+
 def _no_platform(one: Installation) -> None:
     one.change("[platform]\nurl = ", f'[platform]\nurl = "http://127.0.0.1:{free_port()}" #')
 
@@ -126,7 +138,8 @@ def _no_tls(one: Installation) -> None:
     ("break_it", "area", "level", "expected"),
     [
         (_no_broker, "broker", "wrong", "no answer"), (_no_such_port, "configuration", "wrong", "mqtt://HOST:PORT"), (_wrong_token, "platform", "wrong", "does not accept this factory's token"),
-        (_short_token, "secrets", "wrong", "shorter than 16"), (_readable, "secrets", "warning", "chmod 600"),
+        (_short_token, "secrets", "wrong", "shorter than 16"), (_readable, "secrets", "warning", "chmod 600"), (_readable_webhook_secret, "secrets", "warning", "the webhook secret is readable by others"),
+        (_readable_log_in, "secrets", "warning", "the log-in for the MQTT broker is readable by others"),
         (_no_platform, "platform", "wrong", "does not answer"), (_no_influxdb, "store", "wrong", "InfluxDB does not answer"),
         (_bad_policy, "configuration", "wrong", "minimum_slot"), (_no_tls, "broker", "wrong", "certificate is not valid"),
     ],
