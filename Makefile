@@ -11,7 +11,7 @@ PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: wheel licences sbom update demo test test-fast test-peers test-influxdb lint install clean docs-pictures bench-chain bench-demo bench-edge bench-edge-size bench-ingest bench-influxdb bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills campaign-brokers campaign-faults campaign-faults-table
+.PHONY: wheel licences sbom update demo test test-fast test-peers test-influxdb lint install clean docs-pictures bench-chain bench-demo bench-edge bench-edge-size bench-ingest bench-influxdb bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills campaign-brokers campaign-faults campaign-faults-table bench-load fuzz
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -114,6 +114,11 @@ bench-platform: $(INSTALLED)
 	@scripts/servers postgresql
 	@$(BIN)/python -m benchmarks.platform
 
+# Everything at once for ten minutes: 2,000 machines, 50 seekers and 300 open pages on 100,000 offers, as JSON; a minute with BENCH_QUICK=1.
+bench-load: $(INSTALLED)
+	@scripts/servers postgresql mosquitto
+	@$(BIN)/python -m benchmarks.load
+
 # Every query of every Grafana panel over a day and over a year of fifty machines, as JSON.
 bench-panels: $(INSTALLED)
 	@scripts/servers influxdb
@@ -146,6 +151,13 @@ campaign-kills: $(INSTALLED)
 		VRIJLOOP_INSTALL_ALL=1 VRIJLOOP_WORKER_COUNTS="2 4" VRIJLOOP_METER_DAYS=365 VRIJLOOP_AMQTT_DAYS=365 VRIJLOOP_PAYLOADS=10000 \
 		$(BIN)/pytest --timeout 900 tests/end_to_end/test_kills.py tests/edge_agent/test_faults.py tests/end_to_end/test_demo.py \
 			tests/ingest/test_pipeline.py tests/vrijloop/deployment/test_debian_walk.py tests/vrijloop/deployment/test_deployment.py
+
+# Hostile input: each target (all where none is named) for so long with atheris, in a process of its own. What is found lies in .fuzz/ afterwards.
+#   make fuzz [TARGET=calendar] [SECONDS=3600] [KEEP=yes]     KEEP: inputs that reach more join the corpus
+fuzz: SECONDS = 3600
+fuzz: $(INSTALLED)
+	@$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r locks/fuzz.txt
+	@$(BIN)/python -m tests.fuzz.campaign --seconds $(SECONDS) $(if $(KEEP),--keep) $(TARGET)
 
 # The chain through MQTT brokers of other makers, as far as this machine can build them (Go, Rust, Maven, npm): a line for each. Half an hour.
 campaign-brokers: $(INSTALLED)

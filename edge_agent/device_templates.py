@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -70,8 +71,8 @@ class Register(_Facts):
         value = ModbusClientMixin.convert_from_registers(words, _DATATYPES[self.encoding], self.word_order)
         if not isinstance(value, int | float):
             raise TypeError(f"encoding {self.encoding} gave {value!r}")
-        finite = value == value and value not in (float("inf"), float("-inf"))
-        return value * self.scale if finite else None
+        scaled = value * self.scale
+        return scaled if math.isfinite(scaled) else None
 
     def encode(self, value: float) -> list[int]:
         """The words with which a device would answer; used by simulated devices."""
@@ -176,7 +177,11 @@ def _own_template(name: str, below: frozenset[str] = frozenset()) -> DeviceTempl
         facts = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as a device template ({error})") from error
-    except yaml.YAMLError as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ) as error:  # the last two: of a 13th month, of a thousand brackets
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(facts, dict):
         raise UserError(f"{path} holds no device template")

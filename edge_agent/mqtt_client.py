@@ -26,7 +26,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from telemetry.broker import BrokerSettings
-from telemetry.broker_client import build_client, refusal_of
+from telemetry.broker_client import build_client, refusal_of, topic_of
 
 _log = logging.getLogger(__name__)
 
@@ -199,7 +199,7 @@ class MqttClient:
 
         def hear(_: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
             if retained or not message.retain:
-                on_heard(message.topic, bytes(message.payload))
+                on_heard(topic_of(message), bytes(message.payload))
 
         self._client.message_callback_add(topic, hear)
         result, mid = self._client.subscribe(topic, qos=1)

@@ -16,7 +16,7 @@ from stores import GatewayLedger, Point
 from stores.points import health_time
 from telemetry import Clock
 from telemetry.broker import BrokerSettings
-from telemetry.broker_client import build_client, refusal_of
+from telemetry.broker_client import build_client, refusal_of, topic_of
 from telemetry.gateway_health import decode_health
 from telemetry.measurements import GATEWAY
 from telemetry.topics import HEALTH_FILTER, STATUS_FILTER, parse_gateway_topic
@@ -101,7 +101,7 @@ class GatewayWatch:
 
     def _on_message(self, _: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
         try:
-            factory, gateway, kind = parse_gateway_topic(message.topic)
+            factory, gateway, kind = parse_gateway_topic(topic_of(message))
             with self._lock:
                 held = self._gateways.get((factory, gateway))
                 if held is None and len(self._gateways) >= MAX_GATEWAYS:
@@ -109,7 +109,7 @@ class GatewayWatch:
                 self._gateways[factory, gateway] = self._updated(held, factory, gateway, kind, bytes(message.payload))
         except Exception as error:  # noqa: BLE001 - otherwise paho's thread would end, and no gateway be seen any more
             unexpected = None if isinstance(error, ValueError) else error
-            _log.warning("Invalid gateway message on %s: %s.", message.topic[:200], error, exc_info=unexpected)
+            _log.warning("Invalid gateway message on %s: %s.", topic_of(message)[:200], error, exc_info=unexpected)
 
     def _updated(
         self, held: GatewayStatus | None, factory: str, gateway: str, kind: str, payload: bytes

@@ -16,6 +16,10 @@ MAX_KEPT_BYTES = 64 * 1024
 """A longer payload is truncated to this length, which is enough to recognise it."""
 
 
+MAX_KEPT_CHARACTERS = 1000
+"""Of a topic and of a reason. A topic with reports has 150 at most; others may have 65,000."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuarantinedMessage:
     """One message as it was received."""
@@ -47,7 +51,15 @@ class Quarantine:
         with self._lock, transaction(self._connection):
             self._connection.executemany(
                 "INSERT INTO quarantine (topic, payload, reason, received) VALUES (?, ?, ?, ?)",
-                [(topic, payload[:MAX_KEPT_BYTES], reason, rfc3339(received)) for topic, payload, reason in refused],
+                [
+                    (
+                        topic[:MAX_KEPT_CHARACTERS],
+                        payload[:MAX_KEPT_BYTES],
+                        reason[:MAX_KEPT_CHARACTERS],
+                        rfc3339(received),
+                    )
+                    for topic, payload, reason in refused
+                ],
             )
             self._connection.execute(
                 "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (MAX_MESSAGES,)

@@ -28,6 +28,7 @@ from stores import ReportBatchBuilder, StateStore, StoreRefusedError, StoreShutE
 from telemetry import Clock, decode, parse_state_topic
 from telemetry.background import BackgroundTasks
 from telemetry.broker import BrokerSettings
+from telemetry.broker_client import topic_of
 from telemetry.message import EARLIEST
 
 _log = logging.getLogger(__name__)
@@ -159,12 +160,12 @@ class IngestService:
         if not batch.began:
             batch.began, batch.now = time.monotonic(), self._clock.now()
         try:
-            message = accept(received.message.topic, bytes(received.message.payload), batch.now)
+            message = accept(topic_of(received.message), bytes(received.message.payload), batch.now)
         except ValueError as error:
             batch.refused.append((received, str(error)))
             return
         except Exception as error:  # noqa: BLE001 - one message must not stop the others
-            _log.exception("A message on %s could not be processed.", received.message.topic)
+            _log.exception("A message on %s could not be processed.", topic_of(received.message))
             batch.refused.append((received, f"an error in ingest: {error!r}"))
             return
         batch.accepted.append((received, message))
@@ -275,10 +276,10 @@ class IngestService:
         if not refused:
             return
         for received, reason in refused[:3]:
-            _log.warning("A message on %s goes to quarantine: %s", received.message.topic[:200], reason)
+            _log.warning("A message on %s goes to quarantine: %s", topic_of(received.message)[:200], reason)
         if len(refused) > 3:
             _log.warning("%d more messages go to quarantine.", len(refused) - 3)
-        rows = [(received.message.topic, bytes(received.message.payload), reason) for received, reason in refused]
+        rows = [(topic_of(received.message), bytes(received.message.payload), reason) for received, reason in refused]
         attempts = 0
         while True:
             try:
@@ -295,7 +296,7 @@ class IngestService:
     def _note_quarantined(self, received: Received) -> None:
         """The numbers of a message that was refused, if it has any: its gateway need not send them again."""
         try:
-            factory, _ = parse_state_topic(received.message.topic)
+            factory, _ = parse_state_topic(topic_of(received.message))
             message = decode(bytes(received.message.payload))
         except ValueError:
             return

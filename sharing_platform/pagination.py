@@ -54,6 +54,9 @@ def to_cursor(*place: object) -> str:
 def from_cursor(cursor: str, kind: TypeAdapter[_T]) -> _T:
     """Raises InvalidError for one that was not given out."""
     try:
-        return kind.validate_python(json.loads(base64.urlsafe_b64decode(cursor.encode())))
+        place = base64.urlsafe_b64decode(cursor.encode())
+        if b"\\u" in place or b"\0" in place:
+            raise ValueError("characters that no identifier has")  # noqa: TRY301 - as any other cursor that was not given out
+        return kind.validate_python(json.loads(place))
     except (ValueError, RecursionError):
         raise InvalidError("cursor", "cursor") from None

@@ -74,7 +74,7 @@ class Place:
     def _document(self, content: bytes) -> list[_Result]:
         try:
             answer = _decoder.decode(content)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise StoreUnavailableError(f"what answers at {self.url} is not InfluxDB ({error})") from error
         for text in (answer.error, *(result.error for result in answer.results)):
             if text is not None:
@@ -162,7 +162,7 @@ def _message(text: str) -> str:
     """The sentence in an error's body, which InfluxDB 2 calls `message` and InfluxDB 1 and 3 `error`."""
     try:
         body = msgspec.json.decode(text)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return text
     if isinstance(body, dict):
         for name in ("message", "error"):

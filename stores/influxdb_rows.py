@@ -38,7 +38,9 @@ def newest_per_machine(answer: Iterable[Series]) -> list[tuple[Any, ...]]:
     """The newest point of each machine among all workers: (machine, *row), ordered by machine."""
     newest: dict[str, Row] = {}
     for series in answer:
-        machine = series.tags["machine"]
+        machine = series.tags.get("machine")
+        if not machine:
+            continue  # a point that somebody else has written
         for row in filter(is_whole, series.values):
             held = newest.get(machine)
             if held is None or _rank(row) > _rank(held):
@@ -64,7 +66,8 @@ class Columns:
     def of(cls, answer: Iterable[Series]) -> Columns:
         columns = cls()
         for series in answer:
-            columns.add(series.tags["machine"], series.values)
+            if machine := series.tags.get("machine"):  # without one, somebody else has written it
+                columns.add(machine, series.values)
         return columns
 
     def add(self, machine: str, rows: list[list[Any]]) -> None:

@@ -114,7 +114,7 @@ def import_records(store: StateStore, path: Path, progress: Progress) -> Copied:
             count += len(records)
             progress(min(count * 40, size), size)
         progress(size, size)
-    except (OSError, pa.ArrowException, KeyError) as error:
+    except (OSError, pa.ArrowException, KeyError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: is not an export of Vrijloop ({error}).") from error
     return Copied(count - left_out, left_out)
 

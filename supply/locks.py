@@ -1,6 +1,6 @@
 """The files in `locks/`: the packages of each installation, with their versions and the hashes of their files, for every platform and Python version.
 
-They are files of requirements as pip reads them, compiled by uv: `make update` compiles them anew. `develop.txt` comes first, and the others are parts of it.
+They are files of requirements as pip reads them, compiled by uv: `make update` compiles them anew. `develop.txt` comes first, and the others but those of `APART` are parts of it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,12 @@ WANTED: Mapping[str, Sequence[str]] = {
     "server": ("pyproject.toml", "--extra", "edge", "--extra", "server"),
     "build": ("--group", "build"),
     "tools": ("--group", "tools"),
+    "fuzz": ("--group", "fuzz"),
 }
 """Each lock, and what of `pyproject.toml` it locks."""
+
+APART = frozenset({"tools", "fuzz"})
+"""Locks of what is installed apart, or on one platform alone: no part of that of everything."""
 
 _COMPILE = (
     "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes", "--only-binary", ":all:",
@@ -85,7 +89,7 @@ def compile_locks(uv: Path, folder: Path, options: Sequence[str] = ()) -> None:
         if name == OF_EVERYTHING:
             chosen = list(options)
         else:
-            chosen = ["--constraints", str(everything), *(options if name == "tools" else ())]
+            chosen = ["--constraints", str(everything), *(options if name in APART else ())]
         command = [str(uv), *_COMPILE, *wanted, *chosen, "--output-file", str(folder / f"{name}.txt")]
         subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 

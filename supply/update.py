@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from supply.licences import PAGE
-from supply.locks import FOLDER, OF_EVERYTHING, ROOT, changes, compile_locks, read_lock
+from supply.locks import APART, FOLDER, OF_EVERYTHING, ROOT, changes, compile_locks, read_lock
 
 Step = Callable[[], bool]
 """Does something, and says whether it went well."""
@@ -43,7 +43,7 @@ def update(kept: Sequence[Path], compile_anew: Callable[[], None], install: Step
 
 
 def _changes(path: Path, before: bytes) -> list[str]:
-    if path.stem not in (OF_EVERYTHING, "tools"):
+    if path.stem not in (OF_EVERYTHING, *APART):
         return []  # what is different there is so in the lock of everything, too
     return changes(read_lock(before.decode()), read_lock(path.read_text(encoding="utf-8")))
 

@@ -56,6 +56,14 @@ def build_client(
     return client
 
 
+def topic_of(message: mqtt.MQTTMessage) -> str:
+    """The topic of a message; empty where it is no UTF-8, of which not every broker takes care. paho raises an error each time that it is asked for such a one."""
+    try:
+        return str(message.topic)
+    except UnicodeDecodeError:
+        return ""
+
+
 def refusal_of(reason: ReasonCode) -> str:
     """Why a broker refuses the connection, from its CONNACK, as the end of a sentence about it."""
     if reason.value in _OTHER_PROTOCOL:

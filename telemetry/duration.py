@@ -6,10 +6,13 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 from pydantic_core import PydanticCustomError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+LONGEST = timedelta(days=36_525)
+"""A hundred years. What is added to a moment of our time must give a moment that there is."""
+_TOO_LONG_S = LONGEST.total_seconds() + 1
 _PATTERN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|w)\s*$")
 
 
@@ -19,7 +22,13 @@ def parse_duration(text: str) -> timedelta:
     if match is None:
         said = '{text} is not a duration; write a number and a unit, such as "90s", "15min", "2h" or "7d"'
         raise PydanticCustomError("not_a_duration", said, {"text": repr(text)})
-    return timedelta(seconds=float(match.group(1)) * _UNITS[match.group(2)])
+    return timedelta(seconds=min(float(match.group(1)) * _UNITS[match.group(2)], _TOO_LONG_S))
+
+
+def _bounded(length: timedelta) -> timedelta:
+    if abs(length) > LONGEST:
+        raise PydanticCustomError("longer_than_a_century", "it cannot be longer than a hundred years")
+    return length
 
 
 def format_duration(length: timedelta) -> str:
@@ -37,5 +46,8 @@ def _parse(value: Any) -> Any:
 
 
 Duration = Annotated[
-    timedelta, BeforeValidator(_parse), PlainSerializer(format_duration, return_type=str, when_used="json")
+    timedelta,
+    BeforeValidator(_parse),
+    AfterValidator(_bounded),
+    PlainSerializer(format_duration, return_type=str, when_used="json"),
 ]

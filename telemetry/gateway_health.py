@@ -26,7 +26,7 @@ def decode_health(payload: bytes) -> GatewayHealth:
         raise ValueError(f"longer than {MAX_BYTES} bytes")
     try:
         health = msgspec.json.decode(payload, type=GatewayHealth)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"not a health message ({error})") from error
     if health.v != HEALTH_VERSION or health.outbox < 0:
         raise ValueError(f"version {health.v} is not {HEALTH_VERSION}, or the outbox of {health.outbox} is negative")

@@ -22,6 +22,8 @@ MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_SEQ = 2**63 - 1
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """An earlier report comes from a clock that was never set (gateways boot in 1970, PLCs in 1984)."""
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+"""A later time has no counterpart in UTC: 9999-12-31T23:59:59-01:00 lies in the year 10000."""
 
 _PATH = re.compile(r"^(?P<what>.*) - at `\$(?P<path>[^`]*)`$", re.DOTALL)
 
@@ -93,7 +95,9 @@ def encode(gateway: str, reports: Sequence[StateReport]) -> bytes:
 def report_body(interval: StateInterval) -> str:
     """A report as JSON without the opening brace and the sequence number, which are added by `encode_bodies`."""
     mode = f'"{interval.mode.value}"' if interval.mode is not None else "null"
-    power_w = json.dumps(interval.power_w) if interval.power_w is not None else "null"
+    # JSON has no infinite numbers: ingest would reject the message with all its reports.
+    is_number = interval.power_w is not None and math.isfinite(interval.power_w)
+    power_w = json.dumps(interval.power_w) if is_number else "null"
     reason = json.dumps(interval.reason) if interval.reason is not None else "null"
     return (
         f'"state":"{interval.state.value}","mode":{mode},"since":"{rfc3339(interval.since)}",'
@@ -152,6 +156,8 @@ def _check(message: StateMessage) -> None:
             raise ValueError(
                 f"reports.{place}.since: the time lies before 2000-01-01: the source's clock was never set"
             )
+        if max(report.since, report.until) > LATEST:
+            raise ValueError(f"reports.{place}: a time lies after {LATEST.year}")
         if report.until < report.since:
             raise ValueError(f"reports.{place}: `until` lies before `since`")
         if report.seq <= before:

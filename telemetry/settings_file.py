@@ -54,7 +54,10 @@ def load_settings(path: Path, model: type[Settings]) -> Settings:
         raise SettingsError([SettingsProblem("unreadable", values, f"{path}: cannot be read ({error}).")]) from error
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # besides TOMLDecodeError: of numbers with 5,000 digits, of a thousand brackets
         line = re.search(r"at line (\d+)", str(error))
         place = f"{path}{f':{line[1]}' if line else ''}"
         values = {"place": place, "detail": str(error)}

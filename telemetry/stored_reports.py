@@ -48,7 +48,7 @@ def decode_stored(payload: bytes) -> StoredReports:
         raise ValueError(f"longer than {MAX_BYTES} bytes")
     try:
         stored = msgspec.json.decode(payload, type=StoredReports)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"not a message about stored reports ({error})") from error
     if stored.v != STORED_VERSION:
         raise ValueError(f"version {stored.v} is not {STORED_VERSION}")

@@ -52,5 +52,5 @@ def parse_state_topic(topic: str) -> tuple[str, str]:
     """(factory, machine) of a state topic. Raises ValueError if the topic has another form."""
     match = _STATE_TOPIC.fullmatch(topic)
     if match is None:
-        raise ValueError(f"topic {topic!r} is not of the form {PREFIX}/<factory>/<machine>/state")
+        raise ValueError(f"topic {topic[:200]!r} is not of the form {PREFIX}/<factory>/<machine>/state")
     return match.group(1), match.group(2)

@@ -12,16 +12,21 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import icalendar
 import recurring_ical_events
 
+from analytics.policy.calendar_rules import (
+    MOST_OF_FEED,
+    MOST_OF_SERIES,
+    expansion_cost,
+    is_frequent,
+    is_possible,
+    listed,
+)
 from analytics.policy.planned_work import Entry, Plan, PlanError, SkipReason, end_of_day, to_aware
+from analytics.policy.policy import LATEST_PLAN
 
 _T = TypeVar("_T")
 _C = TypeVar("_C", bound=icalendar.Component)
-_OFTEN = 24
-"""A rule that repeats an event more often than so many times a day is taken for a mistake: expanding it could take hours."""
-
-_MOST = {"INTERVAL": 1000, "BYMONTH": 12, "BYMONTHDAY": 31, "BYYEARDAY": 366, "BYWEEKNO": 53}
-
-_BAD = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError)
+_BAD = (ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, RecursionError)
+_DAY = timedelta(days=1)
 _NAMING = ("SUMMARY", "LOCATION", "DESCRIPTION", "RESOURCES", "CATEGORIES", "COMMENT", "ORGANIZER", "ATTENDEE")
 _REPEATING = ("RRULE", "RDATE", "EXDATE")
 _UNPARSED_LINE = re.compile(r"'(DTSTART|DTEND|DURATION|RRULE|RDATE|EXDATE)\b")
@@ -56,6 +61,8 @@ class _Reader:
     def __init__(self, plan: Plan, zone: ZoneInfo) -> None:
         self._plan = plan
         self._zone = zone
+        self._cost = 0
+        """Of the series so far."""
 
     def read(self, calendar: icalendar.Calendar) -> None:
         _drop_unknown_zone(calendar)
@@ -91,22 +98,35 @@ class _Reader:
             if not _has_status(event, "CANCELLED"):
                 self._plan.skip_unclear(_entry(event), "bad_start", None)
             return False
-        rules = _listed(event.get("RRULE"))
+        if start >= LATEST_PLAN:
+            return False
+        rules = listed(event.get("RRULE"))
         if rules or self._plan.start <= start < self._plan.end:
             if bad & {"DTEND", "DURATION"}:
                 self._plan.skip(_entry(event), "bad_end", start)
             if "EXDATE" in bad:
                 self._plan.skip(_entry(event), "bad_exception", start)
         why: SkipReason | None = None
-        if bad & {"RRULE", "RDATE"} or any(not _is_possible(rule) for rule in rules):
+        if bad & {"RRULE", "RDATE"} or any(not is_possible(rule) for rule in rules):
             why = "bad_rule"
-        elif any(_is_frequent(rule) for rule in rules):
+        elif any(is_frequent(rule) for rule in rules) or self._is_costly(event, rules, start):
             why = "too_often"
         if why is not None:
             self._plan.skip_unclear(_entry(event), why, start)
             event.pop("RRULE", None)
         _give_end(event, self._zone)
+        _bound_end(event, start, self._zone)
         return True
+
+    def _is_costly(self, event: icalendar.Event, rules: list[icalendar.vRecur], start: datetime) -> bool:
+        """Whether a series costs too much to expand, by itself or after all before it."""
+        stop = _moment_of(event, "DTEND", self._zone)
+        length = max(stop - start if stop is not None else getattr(event.get("DURATION"), "dt", _DAY), _DAY)
+        cost = sum(expansion_cost(rule, start, length, self._plan.start, self._plan.end) for rule in rules)
+        if cost > MOST_OF_SERIES or self._cost + cost > MOST_OF_FEED:
+            return True
+        self._cost += cost
+        return False
 
     def _occurrences(self, calendar: icalendar.Calendar, events: list[icalendar.Event]) -> Iterator[icalendar.Event]:
         """A series is expanded on its own, so that one that cannot be expanded does not cost the others."""
@@ -131,7 +151,7 @@ class _Reader:
             self._plan.add(_entry(event), begin, stop)
 
     def _count_busy_times(self, answer: icalendar.FreeBusy) -> None:
-        for period in _listed(answer.get("FREEBUSY")):
+        for period in listed(answer.get("FREEBUSY")):
             if str(period.params.get("FBTYPE", "BUSY")).upper() == "FREE":
                 continue
             begin, stop = (to_aware(moment, self._zone) for moment in (period.start, period.end))
@@ -160,7 +180,7 @@ def _drop_broken(event: icalendar.Event) -> set[str]:
     """Remove the values that cannot be read; returns the names of their properties, and of lines that say when and cannot be read at all."""
     bad = {name.upper() for name, _ in event.errors if name is not None}
     for name in bad:
-        if good := [value for value in _listed(event.get(name)) if not isinstance(value, icalendar.vBroken)]:
+        if good := [value for value in listed(event.get(name)) if not isinstance(value, icalendar.vBroken)]:
             event[name] = good if len(good) > 1 else good[0]
         else:
             event.pop(name, None)
@@ -185,23 +205,22 @@ def _give_end(event: icalendar.Event, zone: ZoneInfo) -> None:
     event["DTEND"] = icalendar.vDDDTypes(last)
 
 
+def _bound_end(event: icalendar.Event, start: datetime, zone: ZoneInfo) -> None:
+    """No event lasts longer than can be reckoned with: somebody who means "for ever" writes the year 9999."""
+    stop, length = _moment_of(event, "DTEND", zone), getattr(event.get("DURATION"), "dt", _DAY)
+    if (stop is None or stop <= LATEST_PLAN) and length <= LATEST_PLAN - start:
+        return
+    begin: date = getattr(event["DTSTART"], "dt", start)
+    last: date = LATEST_PLAN.date()
+    if isinstance(begin, datetime):
+        last = LATEST_PLAN.astimezone(begin.tzinfo) if begin.tzinfo is not None else LATEST_PLAN.replace(tzinfo=None)
+    event.pop("DURATION", None)
+    event["DTEND"] = icalendar.vDDDTypes(last)
+
+
 def _moment_of(component: icalendar.Component, name: str, zone: ZoneInfo) -> datetime | None:
     moment = getattr(component.get(name), "dt", None)
     return to_aware(moment, zone) if isinstance(moment, date) else None
-
-
-def _is_possible(rule: icalendar.vRecur) -> bool:
-    """Whether a rule says how often, and only what there is: looking for the 32nd of a month until the year 9999 takes ten seconds."""
-    return "FREQ" in rule and all(
-        1 <= abs(int(value)) <= most for part, most in _MOST.items() for value in _listed(rule.get(part))
-    )
-
-
-def _is_frequent(rule: icalendar.vRecur) -> bool:
-    times = 1
-    for part in ("BYHOUR", "BYMINUTE", "BYSECOND"):
-        times *= max(1, len(_listed(rule.get(part))))
-    return times > _OFTEN or str(_listed(rule["FREQ"])[0]).upper() in ("SECONDLY", "MINUTELY")
 
 
 def _has_status(component: icalendar.Component, *wanted: str) -> bool:
@@ -218,13 +237,7 @@ def _entry(component: icalendar.Component) -> Entry:
     """A machine that is invited as a resource stands among the attendees."""
     texts: list[str] = []
     for name in _NAMING:
-        for value in _listed(component.get(name)):
+        for value in listed(component.get(name)):
             texts += [str(one) for one in getattr(value, "cats", [value])]
             texts.append(str(getattr(value, "params", {}).get("CN", "")))
     return Entry(str(component.get("SUMMARY", "")), " | ".join(texts))
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]

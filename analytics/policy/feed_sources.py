@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ import httpx2
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from analytics.http_answers import AnswerTooLargeError, asked, read_answer
 from analytics.i18n import texts
 from analytics.policy.policy import CalendarFeed
 from telemetry import UserError
@@ -94,7 +94,7 @@ def _is_calendar(feed: CalendarFeed) -> bool:
 def _multistatus(content: bytes) -> Element:
     try:
         found: Element = fromstring(content)
-    except (ParseError, DefusedXmlException) as error:
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:  # the last two: of encodings
         raise FeedError("not_a_caldav_calendar") from error
     if found.tag != f"{_DAV}multistatus":
         raise FeedError("not_a_caldav_calendar")
@@ -103,18 +103,15 @@ def _multistatus(content: bytes) -> Element:
 
 def _send(feed: CalendarFeed, method: str, body: str | None = None, depth: int | None = None) -> bytes:
     headers = {"Content-Type": "application/xml; charset=utf-8", "Depth": str(depth)} if body is not None else {}
-    deadline = time.monotonic() + _MOST_S
-    with httpx2.stream(
-        method, feed.source, content=body, headers=headers, auth=_auth(feed), timeout=_TIMEOUT_S, follow_redirects=True
-    ) as answer:
+    with (
+        httpx2.Client(timeout=_TIMEOUT_S, follow_redirects=True) as client,
+        asked(client, method, feed.source, _MOST_S, headers, content=body, auth=_auth(feed)) as answer,
+    ):
         answer.raise_for_status()
-        content = b""
-        for chunk in answer.iter_bytes():
-            content += chunk
-            _check_size(len(content))
-            if time.monotonic() > deadline:
-                raise httpx2.ReadTimeout("the answer takes too long", request=answer.request)
-        return content
+        try:
+            return read_answer(answer, MAX_FEED_BYTES)
+        except AnswerTooLargeError:
+            raise _too_large() from None
 
 
 def _auth(feed: CalendarFeed) -> httpx2.Auth | None:
@@ -142,4 +139,8 @@ class _PasswordAuth(httpx2.Auth):
 
 def _check_size(size: int) -> None:
     if size > MAX_FEED_BYTES:
-        raise FeedError("too_large", most=MAX_FEED_BYTES // 2**20)
+        raise _too_large()
+
+
+def _too_large() -> FeedError:
+    return FeedError("too_large", most=MAX_FEED_BYTES // 2**20)

@@ -9,7 +9,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from analytics.policy.machine_names import MachineNames
-from analytics.policy.policy import CalendarFeed, PlannedPeriod
+from analytics.policy.policy import EARLIEST_PLAN, LATEST_PLAN, CalendarFeed, PlannedPeriod
 
 MAX_PERIODS = 20_000
 """Of one feed, in the planning period."""
@@ -101,7 +101,9 @@ class Plan:
 
     def _take(self, machines: Iterable[str], begin: datetime, stop: datetime) -> None:
         what = self.feed.what
-        self._periods += (PlannedPeriod(machine=machine, start=begin, end=stop, what=what) for machine in machines)
+        begin, stop = max(begin, EARLIEST_PLAN), min(stop, LATEST_PLAN)
+        if begin < stop:
+            self._periods += (PlannedPeriod(machine=machine, start=begin, end=stop, what=what) for machine in machines)
         if len(self._periods) > MAX_PERIODS:
             raise PlanError("too_many", most=MAX_PERIODS)
 
@@ -114,5 +116,8 @@ def to_aware(value: date, zone: ZoneInfo) -> datetime:
 
 
 def end_of_day(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The midnight after a moment."""
-    return datetime.combine(moment.astimezone(zone).date() + timedelta(days=1), time(0), zone)
+    """The midnight after a moment; on the last day that there is, its end."""
+    try:
+        return datetime.combine(moment.astimezone(zone).date() + timedelta(days=1), time(0), zone)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=zone)

@@ -4,7 +4,7 @@ machine."""
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -21,6 +21,8 @@ from telemetry import Duration, Name
 QUARTER = timedelta(minutes=15)
 """Unit of history grids, prices and slots."""
 
+EARLIEST_PLAN, LATEST_PLAN = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""What lies between them can be reckoned with in any time zone."""
 NOT_NAMED = "planned"
 """What planned hours are called where the policy names nothing."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -199,6 +201,8 @@ class PlannedPeriod(BaseModel):
     def _ordered(self) -> Self:
         if self.end <= self.start:
             raise PydanticCustomError("end_before_start", "`end` must lie after `start`")
+        if self.start < EARLIEST_PLAN or self.end > LATEST_PLAN:
+            raise PydanticCustomError("not_of_our_time", "it must lie between the years 2000 and 2200")
         return self
 
 

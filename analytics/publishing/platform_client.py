@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol, TypeVar
 
 import httpx2
+import msgspec
 
+from analytics.http_answers import AnswerTooLargeError, asked, read_answer
 from analytics.policy.prices import TimedPrice
 from analytics.policy.slot import Slot, Window
 from analytics.publishing.reconcile import Offer
@@ -20,7 +22,13 @@ from telemetry import rfc3339
 
 _log = logging.getLogger(__name__)
 
-_TIMEOUT_S = 5.0
+_TIMEOUT_S, _WHOLE_S = 5.0, 60.0
+_MOST_BYTES, _MOST_PAGES = 20_000_000, 500
+"""Of one page, and of an answer in pages: half a million offers of one factory."""
+_OF_OUR_TIME = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+_Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class PlatformUnavailableError(Exception):
@@ -109,18 +117,82 @@ class SharingPlatform(Protocol):
         ...
 
 
+class _WindowRow(msgspec.Struct):
+    """Of an offer."""
+
+    start: _Moment
+    end: _Moment
+    probability: _Probability
+
+
+class _OfferRow(_WindowRow, kw_only=True):
+    """Of the answer, what is read of an offer."""
+
+    id: str
+    machine: str
+    checked: _Count
+    broken: _Count
+    windows: list[_WindowRow]
+    by_hand: bool = False
+
+
+class _BookingRow(msgspec.Struct):
+    """Of the answer, what is read of a booking or of kept hours."""
+
+    id: str
+    machine: str | None
+    start: _Moment
+    end: _Moment
+    state: str = ""
+
+
+_Row = TypeVar("_Row", _OfferRow, _BookingRow)
+
+
+class _Page(Protocol[_Row]):
+    """What is read of an answer. `next`: where it goes on."""
+
+    rows: list[_Row]
+    next: str | None
+
+
+class _Offers(msgspec.Struct):
+    """Of a factory."""
+
+    rows: list[_OfferRow] = msgspec.field(name="offers")
+    next: str | None = None
+
+
+class _Bookings(msgspec.Struct):
+    """Of a factory."""
+
+    rows: list[_BookingRow] = msgspec.field(name="bookings")
+    next: str | None = None
+
+
+class _Kept(msgspec.Struct):
+    """Hours that a factory keeps for itself."""
+
+    rows: list[_BookingRow] = msgspec.field(name="kept")
+    next: str | None = None
+
+
 class HttpSharingPlatform:
     """Vrijloop's own platform over `/api/v1`. `tests/analytics/publishing/test_platform_contract.py` holds it to the
     protocol."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url
-        self._http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT_S)
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._http = self._client()
+
+    def _client(self) -> httpx2.Client:
+        return httpx2.Client(base_url=self._url, headers=self._headers, timeout=_TIMEOUT_S)
 
     def offers(self, factory: str) -> list[Offer]:
-        rows = self._pages("/api/v1/offers", "offers", {"factory": factory, "limit": 1000})
+        rows = self._pages("/api/v1/offers", _Offers, {"factory": factory, "limit": 1000})
         # What people offer by hand is theirs.
-        return [Offer(row["id"], _slot(row)) for row in rows if not row.get("by_hand")]
+        return [Offer(row.id, _slot(row)) for row in rows if not row.by_hand]
 
     def bookings(self, factory: str) -> list[Booking]:
         return self._booked(factory) + self._kept()
@@ -128,23 +200,15 @@ class HttpSharingPlatform:
     def _kept(self) -> list[Booking]:
         """Hours that people keep on the platform itself, of which platforms of before know nothing."""
         answer = self._send("GET", "/api/v1/kept-hours", absent_is_fine=True)
-        rows = answer.json()["kept"] if answer.status_code != 404 else []
-        times = datetime.fromisoformat
-        return [Booking(row["id"], row["machine"], times(row["start"]), times(row["end"]), False, True) for row in rows]
+        rows = self._understood(answer, _Kept).rows if answer.status_code != 404 else []
+        return [Booking(row.id, row.machine, row.start, row.end, False, True) for row in rows if row.machine]
 
     def _booked(self, factory: str) -> list[Booking]:
-        rows = self._pages("/api/v1/bookings", "bookings", {"factory": factory, "kept": True, "limit": 1000})
+        rows = self._pages("/api/v1/bookings", _Bookings, {"factory": factory, "kept": True, "limit": 1000})
         return [
-            Booking(
-                row["id"],
-                row["machine"],
-                datetime.fromisoformat(row["start"]),
-                datetime.fromisoformat(row["end"]),
-                row["state"] == "held",
-                row["state"] == "declined",
-            )
+            Booking(row.id, row.machine, row.start, row.end, row.state == "held", row.state == "declined")
             for row in rows
-            if row["machine"] is not None  # bookings of other things that the factory shares
+            if row.machine is not None  # bookings of other things that the factory shares
         ]
 
     def put_offer(self, factory: str, offer: Offer, terms: Terms) -> None:
@@ -193,14 +257,29 @@ class HttpSharingPlatform:
     def close(self) -> None:
         self._http.close()
 
-    def _pages(self, path: str, key: str, query: dict[str, Any]) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
-        while True:
-            page = self._send("GET", path, params=query).json()
-            rows += page[key]
-            if page["next"] is None:
+    def _pages(self, path: str, kind: type[_Page[_Row]], query: dict[str, Any]) -> list[_Row]:
+        rows: list[_Row] = []
+        for _ in range(_MOST_PAGES):
+            page = self._understood(self._send("GET", path, params=query), kind)
+            rows += page.rows
+            if page.next is None:
                 return rows
-            query = {**query, "cursor": page["next"]}
+            query = {**query, "cursor": page.next}
+        raise PlatformUnavailableError(f"Sharing platform {self._url}: its answer to {path} has no end.")
+
+    def _understood(self, answer: httpx2.Response, kind: type[_Page[_Row]]) -> _Page[_Row]:
+        """Platforms of later versions may say more. Raises PlatformUnavailableError for anything else than what was asked for."""
+        try:
+            page = msgspec.json.decode(answer.content, type=kind)
+        except (ValueError, RecursionError) as error:
+            raise self._unreadable(answer, str(error)) from error
+        if not all(_OF_OUR_TIME[0] <= one.start < one.end <= _OF_OUR_TIME[1] for one in _spans(page.rows)):
+            raise self._unreadable(answer, "times that no offer or booking has")
+        return page
+
+    def _unreadable(self, answer: httpx2.Response, why: str) -> PlatformUnavailableError:
+        said = f"what it answers to {answer.request.url.path} cannot be read ({why[:200]})"
+        return PlatformUnavailableError(f"Sharing platform {self._url}: {said}.")
 
     def _send(
         self, method: str, path: str, taken: str | None = None, absent_is_fine: bool = False, **request: Any
@@ -208,8 +287,16 @@ class HttpSharingPlatform:
         # The id is logged on both sides, so that a decision of analytics can be found in the platform's log.
         number = uuid.uuid4().hex
         try:
-            answer = self._http.request(method, path, headers={"X-Request-ID": number}, **request)
+            with asked(self._http, method, path, _WHOLE_S, {"X-Request-ID": number}, **request) as streamed:
+                content = read_answer(streamed, _MOST_BYTES)
+            answer = httpx2.Response(streamed.status_code, content=content, request=streamed.request)
+        except AnswerTooLargeError:
+            raise PlatformUnavailableError(
+                f"Sharing platform {self._url}: {path} is answered at too great a length."
+            ) from None
         except httpx2.HTTPError as error:
+            if self._http.is_closed:  # as the answer took too long
+                self._http = self._client()
             raise PlatformUnavailableError(f"Sharing platform {self._url}: no answer ({error}).") from error
         if method != "GET":
             _log.debug("%s %s: %d", method, path, answer.status_code, extra={"request": number})
@@ -224,16 +311,18 @@ class HttpSharingPlatform:
         return answer
 
 
-def _slot(row: dict[str, Any]) -> Slot:
-    times = datetime.fromisoformat
-    start, end = times(row["start"]), times(row["end"])
-    windows = tuple(
-        Window(times(window["start"]), times(window["end"]), window["probability"]) for window in row["windows"]
-    )
-    if len(windows) == 1 and (windows[0].start, windows[0].end) == (start, end):
+def _spans(rows: Sequence[_OfferRow | _BookingRow]) -> Iterator[_WindowRow | _BookingRow]:
+    for row in rows:
+        yield row
+        yield from getattr(row, "windows", ())
+
+
+def _slot(row: _OfferRow) -> Slot:
+    windows = tuple(Window(one.start, one.end, one.probability) for one in row.windows)
+    if len(windows) == 1 and (windows[0].start, windows[0].end) == (row.start, row.end):
         # A booking may have left one window of a stretch, whose probability is its own.
-        return Slot(row["machine"], start, end, windows[0].probability, row["checked"], row["broken"])
-    return Slot(row["machine"], start, end, row["probability"], row["checked"], row["broken"], windows)
+        return Slot(row.machine, row.start, row.end, windows[0].probability, row.checked, row.broken)
+    return Slot(row.machine, row.start, row.end, row.probability, row.checked, row.broken, windows)
 
 
 def _span(span: Slot | Window | TimedPrice) -> dict[str, str]:

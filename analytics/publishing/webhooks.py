@@ -16,13 +16,14 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 
+from analytics.http_answers import asked
 from telemetry import rfc3339
 
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # at INFO it logs whole URLs, which may contain secrets
 
 TOLERANCE = timedelta(minutes=5)
 """A message with a timestamp further from now is refused: it may be a replay."""
-_TIMEOUT_S = 5.0
+_TIMEOUT_S, _WHOLE_S = 5.0, 15.0
 
 
 class InvalidSignatureError(Exception):
@@ -58,14 +59,18 @@ def verify(headers: Mapping[str, str], body: bytes, secret: str, now: datetime) 
 def post_signed(
     url: str, secret: str, message_id: str, kind: str, data: Mapping[str, object], now: datetime
 ) -> str | None:
-    """Post one signed message. Returns None once it is delivered, else the reason, which does not contain the URL."""
+    """Post one signed message. Returns None once it is delivered, else the reason, which does not contain the URL. Whoever receives it says so by the status: what
+    else they answer is not read, as it may have no end."""
     body = json.dumps({"type": kind, "timestamp": rfc3339(now), "data": data}).encode()
     headers = {"content-type": "application/json", **sign(message_id, now, body, secret)}
     try:
-        answer = httpx2.post(url, content=body, headers=headers, timeout=_TIMEOUT_S)
+        with (
+            httpx2.Client(timeout=_TIMEOUT_S) as client,
+            asked(client, "POST", url, _WHOLE_S, headers, content=body) as answer,
+        ):
+            return None if answer.is_success else f"answered {answer.status_code}"
     except httpx2.HTTPError as error:
         return type(error).__name__
-    return None if answer.is_success else f"answered {answer.status_code}"
 
 
 def _signature(message_id: str, timestamp: str, body: bytes, secret: str) -> str:

@@ -75,9 +75,10 @@ class MachineValues:
     def power_w(self, values: Values | None = None) -> float | None:
         """In watts; None if there is none, or what there is is no number."""
         value = (self.values if values is None else values).get(self.settings.power or "")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        return value * _WATTS[self.settings.power_unit]
+        power_w = value * _WATTS[self.settings.power_unit]
+        return power_w if math.isfinite(power_w) else None
 
 
 class NodeValues:

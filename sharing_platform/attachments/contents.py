@@ -10,9 +10,10 @@ from enum import StrEnum
 from PIL import Image, ImageOps
 
 from sharing_platform.errors import InvalidError
+from sharing_platform.pictures.contents import ONE_AT_A_TIME, UNREADABLE, can_be_decoded
 
 MOST_BYTES = 10_000_000
-_MOST_PIXELS = 50_000_000
+_WHOLE_PIXELS = 16_000_000
 _NAME = 100
 _FIELD = "files"
 
@@ -84,21 +85,23 @@ def kind_of(content: bytes) -> Kind | None:
 
 
 def without_metadata(content: bytes, kind: Kind) -> bytes:
-    """The picture alone, turned as it is meant to be seen: cameras write where and with what it was taken. Raises InvalidError for what is no picture, or so
-    large that reading it would take the memory of others."""
+    """The picture alone, turned as it is meant to be seen: cameras write where and with what it was taken. A photo of more than sixteen megapixels is kept at
+    half its width. Raises InvalidError for what is no picture, or so large that reading it would take the memory of others."""
     wanted = "PNG" if kind is Kind.PNG else "JPEG"
+    kept = io.BytesIO()
     try:
-        with Image.open(io.BytesIO(content), formats=(wanted,)) as picture:
-            if picture.width * picture.height > _MOST_PIXELS:
+        with Image.open(io.BytesIO(content), formats=(wanted,)) as picture, ONE_AT_A_TIME:
+            least = picture.size if picture.width * picture.height <= _WHOLE_PIXELS else (picture.width // 2, 1)
+            if not can_be_decoded(picture, least):
                 raise InvalidError("file_size", _FIELD)
-            seen = ImageOps.exif_transpose(picture)
+            ImageOps.exif_transpose(picture, in_place=True)
             modes = ("RGB", "RGBA", "L", "1") if kind is Kind.PNG else ("RGB", "L")
+            seen: Image.Image = picture
             if seen.mode not in modes:
                 seen = seen.convert("RGBA" if kind is Kind.PNG else "RGB")
             seen.info.clear()
-            kept = io.BytesIO()
             seen.save(kept, wanted, **({"quality": 92} if kind is Kind.JPEG else {}))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise InvalidError("file_kind", _FIELD) from error
     if kept.tell() > MOST_BYTES:
         raise InvalidError("file_size", _FIELD)

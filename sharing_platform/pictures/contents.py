@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from dataclasses import dataclass
+from threading import Lock
 
 from PIL import Image, ImageOps
 
@@ -11,6 +14,10 @@ from sharing_platform.errors import InvalidError
 
 MOST_BYTES = 10_000_000
 _MOST_PIXELS = 50_000_000
+_MOST_DECODED = 16_000_000
+"""Pixels: a file of a few kilobytes can have as many as it likes. Of a JPEG, no more is decoded than is needed."""
+ONE_AT_A_TIME = Lock()
+"""Of pictures that are decoded: the memory that one takes is not taken by twenty at once."""
 _LEAST_SIDE = 200
 _FIELD = "files"
 WIDTHS = {"small": 400, "medium": 800, "large": 1600}
@@ -18,6 +25,10 @@ WIDTHS = {"small": 400, "medium": 800, "large": 1600}
 _HIGHEST = 3
 """Times the width: how high a picture may be at most, so that one that is long and narrow does not stay large."""
 _PREVIEW = 1200
+UNREADABLE = (
+    OSError, SyntaxError, ValueError, LookupError, TypeError, struct.error, zlib.error, Image.DecompressionBombError
+)  # fmt: skip
+"""What Pillow raises for what is no picture, or half of one."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +46,27 @@ def picture_sizes(content: bytes) -> PictureSizes:
     if len(content) > MOST_BYTES:
         raise InvalidError("picture_size", _FIELD)
     try:
-        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as found:
-            if found.width * found.height > _MOST_PIXELS:
-                raise InvalidError("picture_size", _FIELD)
+        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as found, ONE_AT_A_TIME:
             if min(found.size) < _LEAST_SIDE:
                 raise InvalidError("picture_small", _FIELD)
-            found.draft("RGB", (WIDTHS["large"], WIDTHS["large"]))  # of a JPEG, no more is decoded than is needed
-            picture = _opaque(ImageOps.exif_transpose(found))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            if not can_be_decoded(found, (WIDTHS["large"], WIDTHS["large"])):
+                raise InvalidError("picture_size", _FIELD)
+            ImageOps.exif_transpose(found, in_place=True)
+            picture = _fitted(_opaque(found), WIDTHS["large"])
+    except UNREADABLE as error:
         raise InvalidError("picture_kind", _FIELD) from error
     webp = {name: _written(_fitted(picture, width), "WEBP", quality=80, method=4) for name, width in WIDTHS.items()}
     preview = _written(_fitted(picture, _PREVIEW), "JPEG", quality=82, optimize=True)
     return PictureSizes(webp["small"], webp["medium"], webp["large"], preview)
+
+
+def can_be_decoded(found: Image.Image, least: tuple[int, int]) -> bool:
+    """Whether that does not take the memory of others. `found`: opened, and not yet read. Of a JPEG no more than a size from `least` on is decoded then."""
+    pixels = found.width * found.height
+    progressive = "progressive" in found.info  # it is decoded as a whole even where less is wanted
+    found.draft(None, least)
+    decoded = pixels if progressive else found.width * found.height
+    return pixels <= _MOST_PIXELS and decoded <= _MOST_DECODED
 
 
 def _opaque(picture: Image.Image) -> Image.Image:

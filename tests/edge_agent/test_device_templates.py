@@ -254,6 +254,10 @@ def test_encodings(register: Register, words: list[int], value: float) -> None:
     assert register.encode(value) == words
 
 
+def test_a_value_that_its_scale_makes_infinite_is_none() -> None:
+    assert Register(address=0, encoding="float64", scale=1000).decode([0x7FE0, 0, 0, 0]) is None
+
+
 _sizes = {"uint16": 1, "float32": 2, "int64": 4}
 
 
@@ -351,6 +355,8 @@ def test_a_template_of_ones_own_may_have_the_registers_of_another(tmp_path: Path
     [
         (None, "cannot be read as a device template"),
         ("values: [", "is not valid YAML"),
+        ("values: " + "[" * 1000, "is not valid YAML"),
+        ("title: 2026-13-45", "is not valid YAML"),
         ("a sentence", "holds no device template"),
         (OWN.replace("int16", "int17"), "`values.active_power.encoding`"),
         (OWN.replace("active_power:", "voltage:"), "exactly one of: values.active_power"),

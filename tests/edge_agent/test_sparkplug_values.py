@@ -107,6 +107,7 @@ def test_values_that_change_together_are_one_change() -> None:
         ([0.05, 1.0, 2.0, 3.0, 2.0, 1.0], [OFF, WAIT, WAIT, RUN, RUN, WAIT]),
         ([3.0, None, 2.0], [RUN, UNKNOWN, WAIT]),
         ([3.0, float("nan"), "x", True], [RUN, UNKNOWN, UNKNOWN, UNKNOWN]),
+        ([3.0, 1e306, 3.0], [RUN, UNKNOWN, RUN]),
     ],
 )
 def test_power_in_kilowatts_with_hysteresis(power: list[Any], states: list[MachineState]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import paho.mqtt.publish as mqtt_publish
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from edge_agent.outbox import Outbox
 from edge_agent.publisher import Publisher
@@ -24,6 +25,24 @@ CLOCK = SystemClock()
 
 def heard(watch: GatewayWatch, gateway: str) -> GatewayStatus | None:
     return next((one for one in watch.gateways() if one.gateway == gateway), None)
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        (b"vrijloop/v1/genk/\xff/health", b"{}"),
+        (b"vrijloop/v1/genk/gw-1/health", b'{"outbox": 1, "x": ' + b"[" * 3000),
+        (b"vrijloop/v1/genk/gw-1/health", b"\xff"),
+    ],
+)
+def test_a_message_that_cannot_be_read_costs_no_other(topic: bytes, payload: bytes) -> None:
+    """The thread that hears it hears all others, too."""
+    watch = GatewayWatch(BrokerSettings(url="mqtt://127.0.0.1:1"), "test", CLOCK)
+    for name, content in ((topic, payload), (b"vrijloop/v1/genk/gw-2/status", b"online")):
+        message = mqtt.MQTTMessage(1, name)
+        message.payload = content
+        watch._on_message(mqtt.Client(CallbackAPIVersion.VERSION2), None, message)
+    assert [one.gateway for one in watch.gateways()] == ["gw-2"]
 
 
 async def test_an_agents_outbox_and_its_end_are_shown(broker: Mosquitto, tmp_path: Path) -> None:

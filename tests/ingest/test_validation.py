@@ -41,6 +41,12 @@ def test_a_report_knows_where_it_came_from() -> None:
         (state_topic("genk", "m1"), payload().replace(b'"seq":5,', b""), "seq"),
         (state_topic("genk", "m1"), payload().replace(b'"since":"2026', b'"since":"1998'), "before 2000"),
         (state_topic("genk", "m1"), payload() + b" " * 300_000, "the limit is"),
+        (
+            state_topic("genk", "m1"),
+            payload().replace(b"2026-11-20T12:00:00.000Z", b"9999-12-31T23:59:59-14:00"),
+            "lies after 9999",
+        ),
+        ("x" * 60_000, payload(), r"^topic '.{200}' is not"),
     ],
 )
 def test_the_reason_is_given(topic: str, body: bytes, said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
@@ -246,8 +247,12 @@ def test_offers_come_in_pages_that_miss_nothing(platform: Platform) -> None:
         assert len(page["offers"]) == 3
         cursor = {"cursor": page["next"]}
     assert found == [f"o{number}" for number in range(7)]
-    for wrong in ("nonsense", "W10=", "WyJ4IiwieSJd"):
-        assert platform.anyone.get("/api/v1/offers", params={"cursor": wrong}).status_code == 422
+    made_up = [
+        base64.urlsafe_b64encode(f'["2026-03-09T00:00:00Z", "{text}"]'.encode()).decode()
+        for text in ("\\u0000", "\\ud800")
+    ]
+    for wrong in ("nonsense", "W10=", "WyJ4IiwieSJd", *made_up):
+        assert platform.anyone.get("/api/v1/offers", params={"cursor": wrong}).status_code == 422, wrong
 
 
 def test_an_older_database_is_brought_up_to_date_with_what_it_holds(database_url: str) -> None:

@@ -64,9 +64,10 @@ def _bomb() -> bytes:
     [
         (b"", "picture_kind"), (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "picture_kind"), (drawn()[:3000], "picture_kind"),
         (drawn("PNG", size=(300, 100)), "picture_small"), (_bomb(), "picture_size"), (b"\xff\xd8\xff" + bytes(10_000_001), "picture_size"),
-        (drawn("GIF"), "picture_kind"),
+        (drawn("GIF"), "picture_kind"), (drawn("WEBP", size=(4200, 4200), lossless=True), "picture_size"),
+        (drawn("JPEG", size=(4200, 4200), progressive=True), "picture_size"),
     ],
-    ids=["empty", "svg", "cut", "small", "bomb", "long", "gif"],
+    ids=["empty", "svg", "cut", "small", "bomb", "long", "gif", "webp_bomb", "progressive_bomb"],
 )  # fmt: skip
 def test_what_is_no_picture_is_refused(content: bytes, code: str) -> None:
     with pytest.raises(InvalidError, match=code):

@@ -148,3 +148,17 @@ def test_nothing_has_the_types_of_something() -> None:
     some, none = Columns.of([Series([row(1, 2, 1)], {"machine": "m1"})]).intervals(), Columns().intervals()
     assert list(none.dtypes) == list(some.dtypes)
     assert Columns().records("genk").empty
+
+
+def test_what_others_write_into_the_bucket_is_none_of_ours() -> None:
+    """A point without a machine ended every answer."""
+    row = [1000, 2000, "executing", "setup", 1.5, 1, "", "gw-1"]
+    answer = [Series([row], {"machine": "m1"}), Series([row], {"machine": ""}), Series([row])]
+    assert [one[0] for one in newest_per_machine(answer)] == ["m1"]
+    assert list(Columns.of(answer).records("hal-2")["machine"]) == ["m1"]
+
+
+@pytest.mark.parametrize("content", [b'{"results": ' + b"[" * 5000, b"\xff\xfe"])
+def test_what_no_influxdb_answers(content: bytes) -> None:
+    with pytest.raises(StoreUnavailableError, match="is not InfluxDB"):
+        PLACE.results(content)

@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from supply.locks import FOLDER, OF_EVERYTHING, ROOT, WANTED, Pin, changes, lock, read_lock
+from supply.locks import APART, FOLDER, OF_EVERYTHING, ROOT, WANTED, Pin, changes, lock, read_lock
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -42,7 +42,7 @@ def test_a_lock_has_what_the_project_asks_for(name: str) -> None:
 
 def test_the_locks_are_parts_of_one() -> None:
     everything = {pin.name: pin for pin in lock(OF_EVERYTHING)}
-    for name in WANTED.keys() - {OF_EVERYTHING, "tools"}:
+    for name in WANTED.keys() - {OF_EVERYTHING, *APART}:
         for pin in lock(name):
             assert (pin.version, pin.sha256) == (everything[pin.name].version, everything[pin.name].sha256), name
 

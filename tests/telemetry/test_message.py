@@ -122,6 +122,12 @@ def test_any_payload_is_decoded_or_refused_with_a_message(payload: bytes) -> Non
         assert str(error)
 
 
+@pytest.mark.parametrize("power_w", [float("inf"), float("-inf"), float("nan")])
+def test_a_number_that_json_has_not_costs_no_report(power_w: float) -> None:
+    interval = StateInterval(MachineState.EXECUTING, SINCE, SINCE, None, power_w)
+    assert decode(encode("gw-1", [StateReport.of(1, interval)])).reports[0].power_w is None
+
+
 def test_topics() -> None:
     assert parse_state_topic(state_topic("genk", "frees-5as")) == ("genk", "frees-5as")
     for wrong in ("vrijloop/v2/a/b/state", "vrijloop/v1/a/state", "vrijloop/v1/A/b/state", "vrijloop/v1/a/b/state\n"):

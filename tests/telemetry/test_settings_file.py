@@ -77,6 +77,21 @@ def test_invalid_toml_and_a_missing_file(tmp_path: Path) -> None:
         load_settings(tmp_path / "nowhere.toml", AgentSettings)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[agent]", "x = " + "[" * 5000 + "\n[agent]", "not valid TOML"),
+        ("[agent]", "x = 1" + "0" * 5000 + "\n[agent]", "not valid TOML"),
+        ("[agent]", '[agent]\nheartbeat = "99999999999999w"', "cannot be longer than a hundred years"),
+        ("[agent]", "[agent]\nheartbeat = 99999999999", "cannot be longer than a hundred years"),
+        ("[agent]", "[agent]\nheartbeat = 1e999", "`agent.heartbeat`"),
+    ],
+    ids=["brackets", "digits", "weeks", "seconds", "infinite"],
+)
+def test_what_no_program_can_hold_is_said(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert said in error_for(tmp_path, GOOD.replace(old, new))
+
+
 @given(st.integers(1, 10**9))
 def test_a_formatted_duration_is_parsed_to_the_same_value(milliseconds: int) -> None:
     length = timedelta(milliseconds=milliseconds)

@@ -34,6 +34,7 @@ from telemetry.version import __version__
 MANIFEST, STATES, LEDGER = "manifest.json", "states.parquet", "ledger.json"
 SQLITE_FILES = ("publications.sqlite", "publisher.sqlite", "quarantine.sqlite", PEOPLE_FILE)
 PLATFORM_SQLITE, PLATFORM_DUMP = "platform.sqlite", "platform.pgdump"
+_FILES = frozenset({MANIFEST, STATES, LEDGER, *SQLITE_FILES, PLATFORM_SQLITE, PLATFORM_DUMP})
 LAYOUT = 1
 
 Progress = Callable[[int, int], None]
@@ -101,7 +102,7 @@ def restore(
     kept under another name. If the backup is damaged, raises UserError before anything is changed."""
     with tempfile.TemporaryDirectory(prefix="vrijloop-restore-") as name:
         folder = Path(name)
-        manifest = _unpack(source, folder)
+        manifest, ledger = _unpack(source, folder)
         yield f"the backup of {manifest['made']} (version {manifest['version']}) is complete"
         if database is not None:
             yield _restore_platform(_platform_url(database), folder, over)
@@ -121,37 +122,53 @@ def restore(
         if store is not None and (folder / STATES).exists():
             try:
                 done = import_records(store, folder / STATES, progress)
-                rows = json.loads((folder / LEDGER).read_text())
-                store.restore_ledger([_ledger_of(row) for row in rows])
+                store.restore_ledger(ledger)
             except StoreUnavailableError as error:
                 raise UserError(f"{error}. Repeat the command; it continues safely.") from error
             for path in data_dir.iterdir() if data_dir is not None else ():
                 _match_owner_of_folder(path)
-            yield f"{done.records} states and the ledger of {len(rows)} gateways are restored"
+            yield f"{done.records} states and the ledger of {len(ledger)} gateways are restored"
             yield from done.sentences
 
 
 def _ledger_of(row: dict[str, Any]) -> GatewayLedger:
-    pairs = {name: tuple((int(first), int(last)) for first, last in row[name]) for name in ("gaps", "ranges")}
-    return GatewayLedger(**{**row, **pairs})
+    given: dict[str, Any] = {
+        name: tuple((int(first), int(last)) for first, last in value)
+        if name in ("gaps", "ranges")
+        else (str if name in ("factory", "gateway") else int)(value)
+        for name, value in row.items()
+    }
+    return GatewayLedger(**given)
 
 
-def _unpack(source: Path, folder: Path) -> dict[str, Any]:
-    """Unpack the backup and return its manifest. Raises UserError if a file is missing or damaged."""
+def _unpack(source: Path, folder: Path) -> tuple[dict[str, str], list[GatewayLedger]]:
+    """Unpack the backup; returns when and by which version it was made, and its ledger. Raises UserError if a file is missing, damaged, or none of a backup."""
     try:
-        with tarfile.open(source) as tar:
-            tar.extractall(folder, filter="data")
+        with tarfile.open(source, "r:") as tar:  # never packed: a packed one could be of any size
+            _extract(tar, folder)
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
-        for name, known in manifest["files"].items():
-            if Path(name).name != name or _digest(folder / name) != known["sha256"]:
+        present = {file.name for file in folder.iterdir()} - {MANIFEST}
+        for name in sorted(present | manifest["files"].keys()):
+            if name not in present or _digest(folder / name) != manifest["files"].get(name, {}).get("sha256"):
                 raise UserError(f"{source}: {name} has changed since the backup was made. Use another backup.")
         if manifest["layout"] > LAYOUT:
             raise UserError(
                 f"{source}: made by version {manifest['version']}, which this version cannot read; install that version first."
             )
-    except (OSError, tarfile.TarError, ValueError, KeyError, TypeError, AttributeError) as error:
+        said = {name: str(manifest[name]) for name in ("made", "version")}
+        ledger = [_ledger_of(row) for row in json.loads((folder / LEDGER).read_text())] if LEDGER in present else []
+    except (OSError, tarfile.TarError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{source}: is not a Vrijloop backup, or is incomplete ({error}).") from error
-    return manifest
+    return said, ledger
+
+
+def _extract(tar: tarfile.TarFile, folder: Path) -> None:
+    """Unpack the files that a backup has, and nothing else: no folders, no links, none with holes, which could be of any size. Raises ValueError."""
+    for member in tar:
+        plain = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
+        if member.name not in _FILES or not plain:
+            raise ValueError(f"{member.name!r:.100} does not belong in it")
+        tar.extract(member, folder, filter="data")
 
 
 def _match_owner_of_folder(path: Path) -> None:

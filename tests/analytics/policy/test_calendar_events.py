@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,47 @@ def test_a_rule_that_cannot_be_followed_counts_once_and_is_said(rule: str) -> No
     found = read(calendar(f"{ORDER}\r\nRRULE:{rule}"), machine=FREES)
     assert periods(found) == [f"{FREES} 06 08:00 - 06 10:00"]
     assert [(one.reason, one.start) for one in found.skipped] == [("bad_rule", utc(6, 8))]
+
+
+@pytest.mark.parametrize(
+    ("start", "rule"),
+    [
+        ("20260106T080000Z", "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"), ("20260106T080000Z", "FREQ=HOURLY;BYMONTH=6;BYMONTHDAY=31"),
+        ("20260106T080000Z", "FREQ=WEEKLY;BYDAY=MO;BYSETPOS=300"), ("20260106T080000Z", "FREQ=DAILY;INTERVAL=7;BYDAY=SU"),
+        ("00010101T080000Z", "FREQ=HOURLY"), ("00010101T080000Z", "FREQ=DAILY"), ("19000101T080000Z", "FREQ=DAILY;BYHOUR=1,2,3,4,5,6,7,8,9"),
+    ],
+)  # fmt: skip
+def test_no_rule_takes_longer_to_follow_than_it_is_worth(start: str, rule: str) -> None:
+    """The 30th of February would be looked for until the year 9999."""
+    began = time.process_time()
+    found = read(calendar(ORDER, f"DTSTART:{start}\r\nDURATION:PT2H\r\nRRULE:{rule}"), machine=FREES)
+    assert f"{FREES} 06 08:00 - 06 10:00" in periods(found), "the others count"
+    assert [one.reason for one in found.skipped] == ["too_often"]
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["FREQ=MONTHLY;BYDAY=TU;BYSETPOS=1", "FREQ=MONTHLY;BYDAY=TU;BYSETPOS=1,2", "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU", "FREQ=DAILY;INTERVAL=2;BYDAY=TU,TH", "FREQ=HOURLY;INTERVAL=168",
+     "FREQ=YEARLY;BYWEEKNO=2;BYDAY=TU", "FREQ=MONTHLY;INTERVAL=3;BYMONTHDAY=6", "FREQ=DAILY;BYMONTH=1;BYMONTHDAY=6", "FREQ=YEARLY;BYYEARDAY=6"],
+)  # fmt: skip
+def test_rules_as_people_have_them_are_followed(rule: str) -> None:
+    found = read(calendar(f"{ORDER}\r\nRRULE:{rule}"), machine=FREES)
+    assert f"{FREES} 06 08:00 - 06 10:00" in periods(found)
+    assert found.skipped == ()
+
+
+def test_a_feed_of_costly_rules_is_read_as_far_as_it_may_cost() -> None:
+    costly = "DTSTART:20260106T080000Z\r\nDURATION:PT2H\r\nRRULE:FREQ=YEARLY;BYWEEKNO=53;BYMONTH=6"
+    reasons = [one.reason for one in read(calendar(*[costly] * 30), machine=FREES).skipped]
+    assert 0 < reasons.count("too_often") == len(reasons) < 30
+
+
+def test_what_lasts_until_the_end_of_the_calendar_can_be_reckoned_with() -> None:
+    found = read(
+        calendar("DTSTART:20260106T080000Z\r\nDTEND:99991231T235959Z", "DTSTART;VALUE=DATE:99991231"), machine=FREES
+    )
+    assert [(one.start, one.end.year) for one in found.periods] == [(utc(6, 8), 2200)]
 
 
 @pytest.mark.parametrize(

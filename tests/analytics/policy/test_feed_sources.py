@@ -137,6 +137,9 @@ def test_digest_where_the_server_asks_for_it(password: Path) -> None:
     [
         ("<html>Please log in</html>", "not_a_caldav_calendar"),
         ("no XML", "not_a_caldav_calendar"),
+        ('<?xml version="1.0" encoding="shift_jis"?><a/>', "not_a_caldav_calendar"),
+        ('<?xml version="1.0" encoding="x-unknown"?><a/>', "not_a_caldav_calendar"),
+        ("<a>" * 100_000, "not_a_caldav_calendar"),
         ('<!DOCTYPE x [<!ENTITY a "aaaa">]><multistatus xmlns="DAV:">&a;</multistatus>', "not_a_caldav_calendar"),
         ('<multistatus xmlns="DAV:"><response><href>/1.ics</href><status>HTTP/1.1 404 Not Found</status></response></multistatus>', None),
     ],

@@ -95,6 +95,16 @@ def test_what_is_no_table_is_refused(kind: str, content: str, code: str) -> None
     assert raised.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "years"),
+    [("2026-01-06 08:00", "9999-12-31", [2200]), ("9999-12-31", "", []), ("0001-01-01T00:00:00+10:00", "2026-01-06 08:00", [2026])],
+)  # fmt: skip
+def test_days_at_the_ends_of_the_calendar(start: str, end: str, years: list[int]) -> None:
+    found = read(f"machine,start,end\nfrees-1,{start},{end}\n")
+    assert [one.end.year for one in found.periods] == years
+    assert found.skipped == ()
+
+
 def test_a_row_outside_the_planning_period_is_no_concern() -> None:
     assert read("machine,start,end\nFrees 7,2026-03-06 08:00,\n").skipped == ()
     assert utc(13) == new_plan().end

@@ -65,6 +65,11 @@ WRONG = {
         "overlappen",
         "se chevauchent",
     ),
+    'notice = "99999w"': ("langer dan honderd jaar kan niet", "ne peut pas dépasser cent ans"),
+    '[[planned]]\nmachine = "m"\nstart = 2026-12-24T09:00:00Z\nend = 9999-12-24T08:00:00Z': (
+        "tussen de jaren 2000 en 2200",
+        "entre les années",
+    ),
     "factory = ": ("dit is geen geldige TOML: deze waarde is niet goed geschreven", "cette valeur est mal écrite"),
     'title = "a': ("een tekst is niet goed geschreven of niet afgesloten", "n’est pas fermé"),
     'offered = ["mon 08:00-09:00"': ("er ontbreekt een haakje", "il manque un crochet"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
 import os
 import shutil
 import subprocess
@@ -10,7 +13,7 @@ import tarfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from sqlalchemy import create_engine
@@ -28,6 +31,7 @@ from telemetry import MachineState, StateInterval, SystemClock, UserError, load_
 from tests.postgres import fresh_database
 from tests.servers import INFLUX_ORG, INFLUX_TOKEN, answers, create_influx_database, free_port, wait_for
 from tests.vrijloop.command_line import invoke
+from vrijloop.operations.backup import restore
 from vrijloop.server_settings import ServerSettings
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -174,6 +178,52 @@ def test_a_damaged_backup_changes_nothing(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=sentence):
             invoke("restore", tmp_path / f"{name}.tar", "-c", config)
     assert not list((tmp_path / "server").glob("publi*"))
+
+
+def _as_tar(path: Path, contents: dict[str, bytes], mode: Literal["w", "w:gz"] = "w", **manifest: Any) -> Path:
+    known = {name: {"sha256": hashlib.sha256(content).hexdigest()} for name, content in contents.items()}
+    said = {"layout": 1, "version": "1", "made": "2026-03-02T06:00:00Z", "files": known} | manifest
+    with tarfile.open(path, mode) as tar:
+        for name, content in {"manifest.json": json.dumps(said).encode(), **contents}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind", ["packed", "link", "device", "folder", "foreign", "unlisted", "ledger", "deep", "holes"]
+)
+def test_a_backup_that_somebody_made_up_changes_nothing(kind: str, tmp_path: Path) -> None:
+    """It may come from a disk that others have written to."""
+    path, good = tmp_path / "b.tar", {"quarantine.sqlite": b"x"}
+    if kind == "packed":
+        _as_tar(path, good, "w:gz")
+    elif kind in ("foreign", "unlisted", "ledger"):
+        more = {
+            "foreign": {"../outside": b"x"},
+            "unlisted": {"states.parquet": b"x"},
+            "ledger": {"ledger.json": b'[{"gaps": 1}]'},
+        }
+        changed: dict[str, Any] = {"files": {}} if kind == "unlisted" else {}
+        _as_tar(path, good | more[kind], **changed)
+    elif kind == "deep":
+        _as_tar(path, good, files=json.loads("[" * 900 + "]" * 900))
+    else:
+        _as_tar(path, good)
+        member = tarfile.TarInfo("platform.sqlite")
+        types = {
+            "link": tarfile.SYMTYPE,
+            "device": tarfile.CHRTYPE,
+            "folder": tarfile.DIRTYPE,
+            "holes": tarfile.GNUTYPE_SPARSE,
+        }
+        member.type, member.linkname = types[kind], "/etc/passwd"
+        with tarfile.open(path, "a") as tar:
+            tar.addfile(member)
+    with pytest.raises(UserError, match="not a Vrijloop backup|has changed since"):
+        list(restore(path, None, tmp_path / "data", None, over=False))
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.servers
