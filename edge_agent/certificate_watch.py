@@ -10,7 +10,7 @@ from edge_agent.configuration import AgentSettings
 from telemetry.broker import BrokerSettings
 from telemetry.certificates import Certificate, files_for_broker, in_file
 
-OWN_CERTIFICATE = Path("own", "certificate.der")
+OWN_CERTIFICATE, OWN_KEY = Path("own", "certificate.der"), Path("own", "private_key.pem")
 """In the folder with keys and certificates."""
 
 
@@ -21,7 +21,7 @@ def certificates_of(settings: AgentSettings, pki: Path, now: datetime) -> list[C
 
 
 def _certificates(settings: AgentSettings, pki: Path, now: datetime) -> Iterator[Certificate]:
-    for broker in _brokers(settings):
+    for broker in brokers_of(settings):
         yield from files_for_broker(broker)
     secured = [server for server in settings.opcua if server.security_policy != "None"]
     if secured and (own := in_file("The agent's own certificate for OPC UA", pki / OWN_CERTIFICATE)) is not None:
@@ -40,7 +40,8 @@ def _certificates(settings: AgentSettings, pki: Path, now: datetime) -> Iterator
             yield trusted
 
 
-def _brokers(settings: AgentSettings) -> Iterator[BrokerSettings]:
+def brokers_of(settings: AgentSettings) -> Iterator[BrokerSettings]:
+    """All that the agent connects to."""
     yield settings.mqtt
     if settings.sparkplug is not None and settings.sparkplug.mqtt is not None:
         yield settings.sparkplug.mqtt

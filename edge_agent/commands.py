@@ -53,17 +53,20 @@ def check(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = False
     settings = _settings(config)
     quiet_libraries()
     results, broker_problem, sparkplug_problem = asyncio.run(_check(settings))
-    expiring = _expiring(settings)
+    expiring, exposed = _expiring(settings), _exposed(settings)
     if as_json:
         machines = [_as_row(result) for result in results]
         found: dict[str, object] = {"machines": machines, "broker": {"problem": broker_problem}}
         found["certificates"] = [{"problem": problem} for problem in expiring]
+        found["secrets"] = [{"problem": problem} for problem in exposed]
         if settings.sparkplug is not None:
             found["sparkplug"] = {"problem": sparkplug_problem}
         print(json.dumps(found, indent=2))
     else:
         _print_table(results)
         _print_certificates(expiring)
+        for problem in exposed:
+            Console().print(Text(problem, style="red"), soft_wrap=True)
     problems = [
         f"{result.machine} at {result.address}: {result.problem}" for result in results if result.problem is not None
     ]
@@ -82,6 +85,13 @@ def _expiring(settings: AgentSettings) -> list[str]:
     now = SystemClock().now()
     found = certificates_of(settings, pki_of(settings.agent.data_dir).folder, now)
     return [said for one in found if (said := one.warning(now)) is not None]
+
+
+def _exposed(settings: AgentSettings) -> list[str]:
+    """What is said of files with secrets that others can read."""
+    from edge_agent.secret_files import readable_by_others
+
+    return readable_by_others(settings, pki_of(settings.agent.data_dir).folder)
 
 
 async def _check(settings: AgentSettings) -> tuple[list[CheckResult], str | None, str | None]:

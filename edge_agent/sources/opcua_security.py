@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from edge_agent.certificate_watch import OWN_CERTIFICATE
+from edge_agent.certificate_watch import OWN_CERTIFICATE, OWN_KEY
 from edge_agent.configuration import OpcUaServer
 from edge_agent.sources.contact import SourceLostError
 from edge_agent.sources.opcua_errors import refusal, sentence
@@ -55,7 +55,7 @@ class Pki:
 
     @property
     def private_key(self) -> Path:
-        return self.folder / "own" / "private_key.pem"
+        return self.folder / OWN_KEY
 
     def is_trusted(self, certificate: bytes) -> bool:
         path = self.folder / "trusted" / f"{thumbprint(certificate)}.der"

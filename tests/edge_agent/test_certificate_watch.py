@@ -15,6 +15,7 @@ from edge_agent.agent import Agent
 from edge_agent.certificate_watch import certificates_of
 from edge_agent.commands import app
 from edge_agent.configuration import AgentSettings
+from edge_agent.secret_files import readable_by_others
 from edge_agent.sources.opcua_security import VALID_FOR, Pki, application_uri_of
 from edge_agent.supervision import metrics_of, status_of
 from ingest.gateways import GatewayWatch
@@ -91,6 +92,21 @@ def test_the_check_says_it(tmp_path: Path) -> None:
     said = CliRunner().invoke(app, ["check", "--config", str(config), "--json"]).stdout
     assert "ca.pem, expires on" in json.loads(said)["certificates"][0]["problem"]
     assert "Replace it before that day." in CliRunner().invoke(app, ["check", "--config", str(config)]).stdout
+
+
+def test_secrets_that_others_can_read(tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "pki")
+    pki.create_own("urn:own", CLOCK.now())
+    log_in = tmp_path / "credentials"
+    log_in.write_text("gw-1\nx\n")
+    one = settings(tmp_path, mqtt={"credentials_file": log_in, "client_key": tmp_path / "away.pem"})
+    found = {}
+    for mode in (0o600, 0o640, 0o604):
+        log_in.chmod(mode)
+        pki.private_key.chmod(mode)
+        found[mode] = readable_by_others(one, pki.folder)
+    said = [f"{path} holds a secret and is readable by others: chmod 600 {path}" for path in (log_in, pki.private_key)]
+    assert found == {0o600: [], 0o640: [], 0o604: said}
 
 
 def test_the_server_hears_it(tmp_path: Path) -> None:
