@@ -40,7 +40,7 @@ def add_gateway(name: NameArgument, folder: InstallationOption = INSTALLATION) -
     made = add(installed, name)
     print_steps(
         _reload(installed),
-        f"Copy the folder {made} to the gateway as /etc/vrijloop, in a way that nobody else can read: it holds the password.",
+        f"Copy the folder {installed.shown(made)} to the gateway as /etc/vrijloop, in a way that nobody else can read: it holds the password.",
     )
 
 
@@ -64,7 +64,7 @@ def rotate_gateway(
     file = gateways.rotate(installed, name)
     steps = [
         _reload(installed),
-        f"Replace /etc/vrijloop/{file.name} on the gateway by {file}, readable by its user vrijloop alone.",
+        f"Replace /etc/vrijloop/{file.name} on the gateway by {installed.shown(file)}, readable by its user vrijloop alone.",
     ]
     if not gateways.reads_credentials(installed, name):
         steps.append(

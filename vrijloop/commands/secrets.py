@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from telemetry import SystemClock, UserError, rfc3339
 from vrijloop.commands.gateway import print_steps
@@ -33,7 +31,7 @@ def list_secrets(folder: InstallationOption = INSTALLATION, as_json: JsonOption 
             {
                 "name": one.name,
                 "what": one.what,
-                "file": str(file) if is_there else None,
+                "file": installed.shown(file) if is_there else None,
                 "replaced": rfc3339(datetime.fromtimestamp(int(file.stat().st_mtime), UTC)) if is_there else None,
                 "expires": rfc3339(until) if until is not None else None,
                 "days_left": (until - now).days if until is not None else None,
@@ -42,16 +40,14 @@ def list_secrets(folder: InstallationOption = INSTALLATION, as_json: JsonOption 
     if as_json:
         print(json.dumps(rows, indent=2))
         return
-    table = Table("Name", "What it is", "File", "Replaced", "Expires")
+    table = Table()
+    table.add_column("Name", no_wrap=True)
+    for title in ("What it is", "Replaced", "Expires"):
+        table.add_column(title)
     for row in rows:
-        expires = f"{str(row['expires'])[:10]} ({row['days_left']} days)" if row["expires"] is not None else ""
-        table.add_row(
-            str(row["name"]),
-            str(row["what"]),
-            Text(str(row["file"] or "not in this folder")),
-            str(row["replaced"] or "")[:10],
-            expires,
-        )
+        expires = f"{str(row['expires'])[:10]}, in {row['days_left']} days" if row["expires"] is not None else ""
+        replaced = str(row["replaced"])[:10] if row["replaced"] is not None else "not in this folder"
+        table.add_row(str(row["name"]), str(row["what"]), replaced, expires)
     Console().print(table)
 
 
@@ -82,5 +78,5 @@ def rotate_secret(
     secret = known[name]
     if secret.renew is not None:
         secret.renew(installed, SystemClock().now())
-        print(f"{Path(installed.folder, secret.file)} is new.")
+        print(f"{installed.shown(installed.folder / secret.file)} is new.")
     print_steps(*steps_after(installed, secret))

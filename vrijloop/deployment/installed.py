@@ -43,6 +43,10 @@ class Installed:
         """How its commands begin."""
         return "docker compose run --rm manage" if self.compose else "vrijloop"
 
+    def shown(self, path: Path) -> str:
+        """Where a file of the installation is for whoever reads it: commands of Docker Compose see the folder under another name."""
+        return f"deployed/{path.relative_to(self.folder)}" if self.compose else str(path)
+
     def take_over(self, *services: str) -> list[str]:
         """The commands with which services take over what has changed. Those of Docker Compose alone are left out on Debian."""
         if self.compose:
