@@ -4,7 +4,7 @@ import { drawCalendars } from "./calendars.js";
 import { drawForecast, drawToday, drawUsed } from "./charts.js";
 import { drawCosts, explain, proposeStart } from "./explanations.js";
 import { SignedOut, ask, button, byId, draw, element, onClick } from "./page.js";
-import { clock, facts, language, localDay, moment, percent, probability, span, text, words } from "./words.js";
+import { clock, dayName, facts, language, localDay, moment, percent, probability, span, text, words } from "./words.js";
 
 // ---- decisions -------------------------------------------------------------------------------------------------------------------
 
@@ -63,8 +63,16 @@ async function decisions() {
   draw("gateways", (status.gateways_now || []).filter((one) => one.factory === facts.factory).map((one) => ({ ...one, at: null, missing: missing[one.gateway] || 0 })),
     (one) => one.gateway,
     (one) => element("li", {}, element("b", {}, one.gateway), ` ${one.online ? words.online : words.offline}`,
-      one.outbox === null ? "" : ` · ${text("queued", { count: one.outbox })}`, ` · ${text("missing", { count: one.missing })}`), words.no_gateways);
+      one.outbox === null ? "" : ` · ${text("queued", { count: one.outbox })}`, ` · ${text("missing", { count: one.missing })}`, expiring(one.certificate_days)), words.no_gateways);
+  const first = (status.certificates || []).find((one) => one.problem);
+  byId("certificate").hidden = !first;
+  byId("certificate").textContent = first ? text("server_certificate_expires", { day: dayName(Date.parse(first.expires)) }) : "";
 }
+
+const soonDays = 30;
+
+// Of the first certificate that a gateway depends on; it tells whole days.
+const expiring = (days) => (days == null || days >= soonDays ? "" : ` · ${text("certificate_expires", { day: dayName(Date.now() + clockApart + days * 864e5) })}`);
 
 function showPolicy(policy) {
   byId("policy").hidden = !policy.problem;

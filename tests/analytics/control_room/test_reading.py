@@ -16,7 +16,7 @@ from tests.servers import wait_for
 from tests.vrijloop.command_line import invoke
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 pytestmark = pytest.mark.servers
 
@@ -182,3 +182,33 @@ def test_a_form_does_not_leave_the_page_while_the_server_is_slow(room: Room, pag
     assert page.evaluate(submitted) is False, "the script has taken it"
     expect(page.locator("#why-said")).not_to_be_empty()  # no machine was chosen
     room.heard.clear()
+
+
+def test_certificates_that_expire_are_said(room: Room, page: Page) -> None:
+    """Where whoever looks after the factory's machines sees it; one that is good for longer is not worth a word."""
+
+    def answer(route: Route) -> None:
+        status = route.fetch().json()
+        gateway = {"factory": "hal-2", "online": True, "at": "2026-03-02T12:00:00Z", "outbox": 0, "version": "1"}
+        status["gateways_now"] = [
+            gateway | {"gateway": "gw-1", "certificate_days": 12}, gateway | {"gateway": "gw-2", "certificate_days": 90},
+        ]  # fmt: skip
+        status["certificates"] = [
+            {
+                "what": "The certificate of the platform",
+                "expires": "2026-03-20T12:00:00Z",
+                "days_left": 18,
+                "problem": "It expires.",
+            }
+        ]
+        route.fulfill(json=status)
+
+    page.route("**/api/v1/status?*", answer)
+    sign_in(page)
+    page.goto("/control?lang=en")
+    rows = page.locator("#gateways li")
+    expect(rows.nth(0)).to_have_text("gw-1 online · reports queued: 0 · missing: 0 · certificate expires on Sat 14 Mar")
+    expect(rows.nth(1)).to_have_text("gw-2 online · reports queued: 0 · missing: 0")
+    said = page.locator("#certificate")
+    expect(said).to_contain_text("A certificate that this server depends on expires on Fri 20 Mar.")
+    page.unroute_all(behavior="ignoreErrors")
