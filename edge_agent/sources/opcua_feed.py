@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from asyncua import Client, ua
@@ -48,18 +49,26 @@ _SIGNS_PER_SILENCE = 4
 """How often CurrentTime and keep-alives come within `silence`: hundreds of servers that send them more often keep a gateway busy."""
 
 _LIFETIME_PER_KEEP_ALIVE = 40
+_PUBLISHES = 100
+"""That are remembered: more than a session has subscriptions."""
 
 
-class _Continuity(Observer):  # type: ignore[misc]
-    """asyncua replaces a subscription that it has not heard of for a while, because server, network or this gateway stood still. What the server still had for it
-    is lost then, and the first values of the new one do not tell what was in between."""
+class _Ear(Observer):  # type: ignore[misc]
+    """Hears from asyncua what it does not tell otherwise."""
 
-    def __init__(self, lose: Callable[[Exception], None]) -> None:
+    def __init__(self, lose: Callable[[Exception], None], published: Callable[[float], None]) -> None:
         self._lose = lose
+        self._published = published
 
     def on_subscription_event(self, subscription_id: int | None, event: SubscriptionEvent) -> None:
+        """asyncua replaces a subscription that it has not heard of for a while, because server, network or this gateway stood still. What the server still had for
+        it is lost then, and the first values of the new one do not tell what was in between."""
         if event is SubscriptionEvent.RECREATED:
             self._lose(ConnectionError("nothing was heard for too long, and changes may be missing"))
+
+    def on_request(self, request_type: str, duration: float, error: BaseException | None) -> None:
+        if request_type == "PublishRequest":
+            self._published(duration)
 
 
 class Feed:
@@ -72,13 +81,15 @@ class Feed:
         self._changes: list[Change] = []
         self._lost: Exception | None = None
         self._subscriptions: list[tuple[Subscription, float]] = []
+        self._publishes: deque[tuple[float, float]] = deque(maxlen=_PUBLISHES)
+        """The latest: when they were read, and how long after they had been asked for."""
         self._polled_at: float | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.arrived = asyncio.Event()
 
     async def start(self, nodes: Sequence[ua.NodeId]) -> dict[ua.NodeId, str]:
         """Begin to follow the nodes and CurrentTime. Returns the nodes that the server refuses, and why."""
-        self._client.uaclient.observer = _Continuity(self.lose)
+        self._client.uaclient.observer = _Ear(self.lose, self._heard)
         left, refused = list(nodes), dict[ua.NodeId, str]()
         try:
             left = await self._subscribe(left, refused)
@@ -105,10 +116,19 @@ class Feed:
 
     def age_s(self) -> float:
         """Everything that happened this many seconds ago or earlier has been sent."""
+        now = time.monotonic()
         heard = [subscription.last_publish_at or created for subscription, created in self._subscriptions]
+        # When it was read is not when it was sent: while this gateway stood still, it lay here. Sent it was after it had been asked for.
+        while len(self._publishes) > 1 and self._publishes[0][0] < min(heard, default=now):
+            self._publishes.popleft()
+        heard = [min(heard) - max((took for _, took in self._publishes), default=0.0)] if heard else []
         if self._polled_at is not None:
             heard.append(self._polled_at)
-        return time.monotonic() - min(heard, default=time.monotonic())
+        return now - min(heard, default=now)
+
+    def _heard(self, took: float) -> None:
+        """The server has sent what it had, so many seconds after it was asked."""
+        self._publishes.append((time.monotonic(), took))
 
     def lose(self, error: Exception) -> None:
         """The connection is lost; `take` will raise this error."""

@@ -22,10 +22,11 @@ from stores.configuration import DUCKDB_FILE
 from stores.duckdb_store import DuckDBStateStore
 from stores.influxdb_store import InfluxDBStateStore
 from telemetry import MachineState, StateInterval, SystemClock, UserError
+from telemetry.duration import format_duration
 from tests import influx_proxy
 from tests.disks import mount, unmount
 from tests.faults.schedule import Setup
-from tests.faults.shop_floor import MACHINES, Script, job_of, script_of
+from tests.faults.shop_floor import MACHINES, POLL, TIMEOUT, Script, job_of, script_of
 from tests.faults.supervisor import Service, Supervisor
 from tests.postgres import initialise
 from tests.servers import (
@@ -334,7 +335,7 @@ class Region:
             ]
         else:
             lines = [
-                f'[[modbus]]\nid = "{one.name}"\nhost = "127.0.0.1"\nport = {port}\nunit = {one.unit}\npoll_interval = "250ms"\nlongest_pause = "4s"\n'
+                f'[[modbus]]\nid = "{one.name}"\nhost = "127.0.0.1"\nport = {port}\nunit = {one.unit}\npoll_interval = "{format_duration(POLL)}"\ntimeout = "{format_duration(TIMEOUT)}"\nlongest_pause = "4s"\n'
                 + (
                     'template = "plc-status-word"\n'
                     if one.read == "plc"

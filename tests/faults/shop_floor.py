@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from edge_agent.sources.modbus import MISSED_POLLS
 from simulators.modbus_server import MeterServer, metered_machine, plc_machine
 from simulators.opcua_server import MachineryServer
 from telemetry import MachineState, SystemClock, to_milliseconds
@@ -24,6 +25,8 @@ from tests.plans import ScriptedPlan, character
 
 SCRIPT_LENGTH = timedelta(hours=2)
 """Longer than ten schedules take."""
+POLL, TIMEOUT = timedelta(milliseconds=250), timedelta(seconds=1)
+"""How often machines are polled, and how long is waited for an answer."""
 Script = list[tuple[datetime, MachineState]]
 
 
@@ -48,8 +51,8 @@ class Machine:
 
     @property
     def tolerance(self) -> timedelta:
-        """OPC UA tells when something changed; a poll tells that it has."""
-        return timedelta(seconds=1.0 if self.read == "opcua" else 2.0)
+        """OPC UA tells when something changed; a poll tells that it has, and only after so many missed ones the agent says that it does not know."""
+        return timedelta(seconds=1.0) if self.read == "opcua" else MISSED_POLLS * TIMEOUT + POLL
 
 
 MACHINES = (
