@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,7 +38,7 @@ def add_gateway(name: NameArgument, folder: InstallationOption = INSTALLATION) -
     installed = _installed(folder)
     made = add(installed, name)
     print_steps(
-        _reload(installed),
+        *_reload(installed),
         f"Copy the folder {installed.shown(made)} to the gateway as /etc/vrijloop, in a way that nobody else can read: it holds the password.",
     )
 
@@ -57,13 +56,11 @@ def rotate_gateway(
     if finish:
         ended = gateways.finish(installed, name)
         print(f"The broker no longer lets in {' and '.join(ended)}.")
-        print_steps(
-            f"{_reload(installed)}   (the gateway is cut off, and comes back with its new password within seconds)"
-        )
+        print_steps(*_reload(installed, "the gateway is cut off, and comes back with its new password within seconds"))
         return
     file = gateways.rotate(installed, name)
     steps = [
-        _reload(installed),
+        *_reload(installed),
         f"Replace /etc/vrijloop/{file.name} on the gateway by {installed.shown(file)}, readable by its user vrijloop alone.",
     ]
     if not gateways.reads_credentials(installed, name):
@@ -91,7 +88,7 @@ def revoke_gateway(
     if not yes:
         typer.confirm(f"Shut out {name}? Its reports are no longer taken", abort=True)
     revoke(installed, name)
-    print_steps(f"{_reload(installed)}   (until then the broker still lets it in)")
+    print_steps(*_reload(installed, "until then the broker still lets it in"))
 
 
 @app.command("list")
@@ -111,6 +108,8 @@ def list_gateways(folder: InstallationOption = INSTALLATION, as_json: JsonOption
 
 def print_steps(*steps: str) -> None:
     """What is left to do."""
+    if not steps:
+        return
     print("Now:" if len(steps) == 1 else "Now, in this order:")
     for step in steps:
         print(f"- {step}")
@@ -122,8 +121,13 @@ def _installed(folder: Path) -> Installed:
     return read_installation(folder)
 
 
-def _reload(installed: Installed) -> str:
+def _reload(installed: Installed, why: str = "") -> list[str]:
+    """Have the broker take over its users; where that is not possible from here, the step that is left."""
     from vrijloop.deployment.installed import BROKER
+    from vrijloop.deployment.units import reload_broker
 
-    commands: Sequence[str] = installed.take_over(BROKER)
-    return commands[0]
+    if not installed.compose and reload_broker(installed.passwords):
+        print("The broker has taken it over.")
+        return []
+    (command,) = installed.take_over(BROKER)
+    return [f"{command}   ({why})" if why else command]

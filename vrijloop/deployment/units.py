@@ -15,6 +15,7 @@ USER = "vrijloop"
 SERVICES = ("agent", "server", "platform", "ingest")
 _FOLDER = Path(__file__).parent / "systemd"
 UNIT_FOLDER = Path("etc/systemd/system")
+MOSQUITTO_CONF, SYSTEMD = Path("/etc/mosquitto/mosquitto.conf"), Path("/run/systemd/system")
 
 
 def unit_file(service: str) -> Path:
@@ -66,6 +67,18 @@ def make_user() -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - Debian's own tool
         if done.returncode:
             raise UserError(f"the user {USER} could not be created: {done.stderr.strip()}. Run it as root.") from None
+
+
+def reload_broker(passwords: Path) -> bool:
+    """Have the running broker read its files again. Returns False where that is for whoever runs it: it reads other files, or there is no systemd."""
+    try:
+        reads = f"password_file {passwords}\n" in MOSQUITTO_CONF.read_text(encoding="utf-8")
+    except OSError:
+        return False
+    if not reads or os.getuid() != 0 or not SYSTEMD.exists():
+        return False
+    done = subprocess.run(["systemctl", "reload", "mosquitto"], capture_output=True, check=False)  # noqa: S607 - systemd's own
+    return done.returncode == 0
 
 
 def change_owners(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from telemetry import UserError
 from tests.edge_agent.test_publishing import commit, until
 from tests.vrijloop.command_line import invoke
 from tests.vrijloop.deployment.installed_broker import Ingest, InstalledBroker, installed_broker
+from vrijloop.deployment import units
 
 
 @pytest.fixture
@@ -167,6 +169,34 @@ def test_what_a_new_gateway_is_given_and_one_of_an_earlier_version_is_told(tmp_p
     )
     invoke("setup", "compose", folder, "--name", "vrijloop.example", "--factory", "genk", "--gateway", "gw-1")
     assert "gw-1, gw-1.2" in invoke("gateway", "list", "--folder", folder), "setting up again changes no gateway"
+
+
+@pytest.mark.parametrize(
+    ("reads", "systemd", "code", "reloaded"),
+    [("etc", True, 0, True), ("etc", True, 1, False), ("etc", False, 0, False), ("elsewhere", True, 0, False), (None, True, 0, False)],
+)  # fmt: skip
+def test_a_broker_that_runs_here_takes_it_over_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: str | None, systemd: bool, code: int, reloaded: bool
+) -> None:
+    """Nobody should have to think of it when a gateway was stolen. Of another broker the command is said."""
+    folder = tmp_path / "etc"
+    invoke("setup", "debian", folder, "--factory", "genk", "--gateway", "gw-1")
+    if reads is not None:
+        (tmp_path / "conf").write_text(f"password_file {tmp_path}/{reads}/mosquitto.passwords\n")
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, code)
+
+    monkeypatch.setattr(units, "MOSQUITTO_CONF", tmp_path / "conf")
+    monkeypatch.setattr(units, "SYSTEMD", tmp_path if systemd else tmp_path / "none")
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    monkeypatch.setattr("subprocess.run", run)
+    said = invoke("gateway", "revoke", "gw-1", "--yes", "--folder", folder)
+    assert ("The broker has taken it over." in said) == reloaded
+    assert ("systemctl reload mosquitto" in said) == (not reloaded)
+    assert asked == ([["systemctl", "reload", "mosquitto"]] if reads == "etc" and systemd else [])
 
 
 def test_a_folder_that_is_no_installation(tmp_path: Path) -> None:

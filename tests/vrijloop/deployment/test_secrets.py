@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import socket
 import ssl
@@ -59,6 +60,8 @@ def test_a_secret_is_replaced_where_it_stands(tmp_path: Path, kind: str, name: s
     secret = next(one for one in SECRETS if one.name == name)
     folder = installed(tmp_path / "deployed", kind)
     before = {path: (path.read_bytes(), path.stat()) for path in folder.rglob("*") if path.is_file()}
+    for number, path in enumerate(before):
+        os.link(path, tmp_path / str(number))  # as long as it is there, its inode is no other file's
     if kind == "debian" and secret.compose_only:
         with pytest.raises(UserError, match="there is no"):
             invoke("secrets", "rotate", name, "--folder", folder)
