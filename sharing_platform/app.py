@@ -277,12 +277,11 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         threads = start_background_threads(context, index, channels, timedelta(seconds=settings.scheduler_interval_s))
-        wakers.extend(thread.wake for thread in threads)
+        wakers.append(threads.wake)
         try:
             yield
         finally:
-            for thread in threads:
-                thread.stop()
+            threads.stop()
 
     app = FastAPI(
         title="Vrijloop sharing platform",

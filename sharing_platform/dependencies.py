@@ -1,5 +1,8 @@
 """The context that every route needs, built once per application, and the FastAPI dependencies for it. Dependencies for the caller are in
-`organisations.dependencies`."""
+`organisations.dependencies`.
+
+A dependency that only looks something up is asynchronous: FastAPI sends every other one to a thread, and the way there and back takes longer than the look.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ class PlatformContext:
     private_webhooks: bool
     webhook_ports: frozenset[int]
     wake_workers: Callable[[], None]
-    """Called after a commit that left something to deliver or to match. Returns at once."""
+    """Called after a commit that left something to deliver. Returns at once. What it left to match is found within seconds."""
     bounds: Bounds
     visitor: Callable[[Request], Mapping[str, object]]
     """Who is signed in, as values for the layout of pages: error pages have no dependencies that tell."""
@@ -83,7 +86,11 @@ def get_context(request: Request) -> PlatformContext:
     return cast("PlatformContext", request.app.state.context)
 
 
-Context = Annotated[PlatformContext, Depends(get_context)]
+async def _context(request: Request) -> PlatformContext:
+    return get_context(request)
+
+
+Context = Annotated[PlatformContext, Depends(_context)]
 
 
 def get_read_session(context: Context) -> Iterator[Session]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -49,12 +50,13 @@ _FORGET_EVERY = timedelta(hours=1)
 
 
 class PeriodicThread:
-    """Calls a function periodically in a thread until it is stopped. A failure is logged once and the call is
+    """Calls a function periodically in a thread until it is stopped, `at_once` or after the first interval. A failure is logged once and the call is
     tried again."""
 
-    def __init__(self, name: str, step: Callable[[], None], every_s: float) -> None:
+    def __init__(self, name: str, step: Callable[[], None], every_s: float, at_once: bool) -> None:
         self._step = step
         self._every_s = every_s
+        self._at_once = at_once
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -73,6 +75,8 @@ class PeriodicThread:
 
     def _run(self) -> None:
         failed = False
+        if not self._at_once:
+            self._woken.wait(self._every_s)
         while not self._stopping.is_set():
             self._woken.clear()
             try:
@@ -199,16 +203,31 @@ class ScheduledJobs:
             forget_reporters(session, now)
 
 
+@dataclass(frozen=True)
+class BackgroundThreads:
+    """One thread for jobs and one for deliveries, so that a slow mail server delays no booking."""
+
+    jobs: PeriodicThread
+    deliveries: PeriodicThread
+
+    def wake(self) -> None:
+        """Deliver now. Jobs go by the time, whatever has just been written: a dozen queries after every change would find nothing to do."""
+        self.deliveries.wake()
+
+    def stop(self) -> None:
+        self.jobs.stop()
+        self.deliveries.stop()
+
+
 def start_background_threads(
     context: PlatformContext, index: MachineIndex, channels: Channels, every: timedelta
-) -> list[PeriodicThread]:
-    """Start two threads, one for jobs and one for deliveries, so that a slow mail server delays no booking."""
-    jobs = ScheduledJobs(context, index)
-    worker = DeliveryWorker(context.sessions, context.now, channels)
-    running = [
-        PeriodicThread("platform-scheduler", jobs.tick, every.total_seconds()),
-        PeriodicThread("platform-delivery", worker.deliver_due, every.total_seconds()),
-    ]
-    for thread in running:
-        thread.start()
+) -> BackgroundThreads:
+    jobs, worker = ScheduledJobs(context, index), DeliveryWorker(context.sessions, context.now, channels)
+    seconds = every.total_seconds()
+    running = BackgroundThreads(
+        PeriodicThread("platform-scheduler", jobs.tick, seconds, at_once=False),
+        PeriodicThread("platform-delivery", worker.deliver_due, seconds, at_once=True),
+    )
+    running.jobs.start()
+    running.deliveries.start()
     return running

@@ -1,4 +1,7 @@
-"""Dependencies of the routes: the running service, and the factory of the caller."""
+"""Dependencies of the routes: the running service, and the factory of the caller.
+
+Those that only look something up are asynchronous: FastAPI sends every other one to a thread, and the way there and back takes longer than the look.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,7 @@ class AnalyticsContext:
         self.newest = NewestStates(self.store)
 
 
-def context_of(request: Request) -> AnalyticsContext:
+async def context_of(request: Request) -> AnalyticsContext:
     return cast("AnalyticsContext", request.app.state.analytics)
 
 
@@ -119,7 +122,7 @@ def caller_of_request(
 AnyCaller = Annotated[Caller, Depends(caller_of_request)]
 
 
-def factory_of(caller: AnyCaller) -> str:
+async def factory_of(caller: AnyCaller) -> str:
     """The factory whose machines the caller may see."""
     return caller.factory
 
@@ -127,7 +130,7 @@ def factory_of(caller: AnyCaller) -> str:
 Factory = Annotated[str, Depends(factory_of)]
 
 
-def own_caller(context: Context, caller: AnyCaller) -> Caller:
+async def own_caller(context: Context, caller: AnyCaller) -> Caller:
     """A caller of the factory whose analytics run here. Raises HTTPException with 404 for any other."""
     if caller.factory != context.policy.factory:
         raise HTTPException(404, "Not found.")
@@ -137,7 +140,7 @@ def own_caller(context: Context, caller: AnyCaller) -> Caller:
 OwnCaller = Annotated[Caller, Depends(own_caller)]
 
 
-def own_factory(caller: OwnCaller) -> str:
+async def own_factory(caller: OwnCaller) -> str:
     """The factory whose analytics run here, for its own callers."""
     return caller.factory
 
@@ -145,7 +148,7 @@ def own_factory(caller: OwnCaller) -> str:
 OwnFactory = Annotated[str, Depends(own_factory)]
 
 
-def own_server(caller: OwnCaller) -> str:
+async def own_server(caller: OwnCaller) -> str:
     """As `own_factory`, but for the server's token alone. Raises HTTPException with 403 for persons."""
     if caller.person is not None:
         raise HTTPException(403, "Only the server's token may do this.")
@@ -155,14 +158,18 @@ def own_server(caller: OwnCaller) -> str:
 OwnServer = Annotated[str, Depends(own_server)]
 
 
-def reader_language(
+def reader_language(request: Request, lang: str | None) -> str:
+    """The language of texts in the answer. `lang`: what the address asks for."""
+    return choose_language(lang, request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+
+
+async def _reader_language(
     request: Request,
     lang: Annotated[
         str | None, Query(max_length=5, description="nl, fr or en; else as `Accept-Language` says.")
     ] = None,
 ) -> str:
-    """The language of texts in the answer."""
-    return choose_language(lang, request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+    return reader_language(request, lang)
 
 
-ReaderLanguage = Annotated[str, Depends(reader_language)]
+ReaderLanguage = Annotated[str, Depends(_reader_language)]

@@ -52,7 +52,7 @@ def _knows(details: OperatorDetails, control: str) -> bool:
     return all(word & stems for word in query_stems(control))
 
 
-def filter_of(
+async def filter_of(
     control: Annotated[str, Query(max_length=60, description="Of people: a control they know.")] = "",
     use: Annotated[Use | None, Query(description="Of equipment.")] = None,
     condition: Annotated[Condition | None, Query(description="Of equipment.")] = None,

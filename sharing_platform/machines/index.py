@@ -72,7 +72,11 @@ def get_machine_index(request: Request) -> MachineIndex:
     return cast("MachineIndex", request.app.state.machine_index)
 
 
-Index = Annotated[MachineIndex, Depends(get_machine_index)]
+async def _index(request: Request) -> MachineIndex:
+    return get_machine_index(request)
+
+
+Index = Annotated[MachineIndex, Depends(_index)]
 
 
 def entry_of(offer: Offer, entries: Mapping[tuple[str, str], IndexedMachine], viewer: str | None) -> IndexEntry:

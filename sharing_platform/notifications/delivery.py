@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from sharing_platform.database import Now, read_session
@@ -56,20 +56,23 @@ class DeliveryWorker:
 
     def deliver_due(self) -> None:
         """Everything that is due now, once."""
-        while (delivery := self._claim(Delivery)) is not None:
+        with read_session(self._sessions) as session:
+            # One look for both, which blocks no writer, because usually nothing is due.
+            hook_due = session.scalars(self._next(Delivery)).first() is not None
+            mail_due = session.scalars(self._next(Mail)).first() is not None
+        while hook_due and (delivery := self._claim(Delivery)) is not None:
             self._deliver(delivery)
-        while self._channels.mailer is not None and (mail := self._claim(Mail)) is not None:
-            self._send(self._channels.mailer, mail)
+        mailer = self._channels.mailer
+        while mailer is not None and mail_due and (mail := self._claim(Mail)) is not None:
+            self._send(mailer, mail)
+
+    def _next(self, table: type[_Due]) -> Select[_Due]:
+        return select(table).where(table.next_attempt <= self._now()).order_by(table.next_attempt).limit(1)
 
     def _claim(self, table: type[_Due]) -> _Due | None:
         """Claim the next due message, so that no other process takes it for a while; None if there is none."""
-        due = select(table).where(table.next_attempt <= self._now()).order_by(table.next_attempt).limit(1)
-        with read_session(self._sessions) as session:
-            # Checked in a read transaction first, because usually nothing is due.
-            if session.scalars(due).first() is None:
-                return None
         with self._sessions.begin() as session:
-            found = session.scalars(due.with_for_update(skip_locked=True)).first()
+            found = session.scalars(self._next(table).with_for_update(skip_locked=True)).first()
             if found is not None:
                 found.next_attempt = self._now() + _CLAIM
                 found.attempts += 1

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -58,13 +59,18 @@ _Bearer = Annotated[
 ]
 
 
-def signed_in_person(request: Request, context: Context) -> SignedIn | None:
-    """Who is signed in with a browser."""
-    secret = request.cookies.get(context.cookie)
+def _person_of(context: PlatformContext, secret: str | None) -> SignedIn | None:
+    """Whose browser session it is."""
     if not secret:
         return None
     with read_session(context.sessions) as session:
         return user_of_session(session, secret, context.now())
+
+
+async def signed_in_person(request: Request, context: Context) -> SignedIn | None:
+    """Who is signed in with a browser."""
+    secret = request.cookies.get(context.cookie)
+    return await run_in_threadpool(_person_of, context, secret) if secret else None
 
 
 MaybePerson = Annotated[SignedIn | None, Depends(signed_in_person)]
@@ -77,14 +83,24 @@ def require_person(person: MaybePerson) -> SignedIn:
     return person
 
 
-Person = Annotated[SignedIn, Depends(require_person)]
+async def required_person(person: MaybePerson) -> SignedIn:
+    """As `require_person`."""
+    return require_person(person)
 
 
-def current_actor(context: Context, given: _Bearer, person: MaybePerson) -> Actor | None:
+Person = Annotated[SignedIn, Depends(required_person)]
+
+
+async def current_actor(context: Context, given: _Bearer, person: MaybePerson) -> Actor | None:
     """Who makes the request; None for anybody. A wrong token is refused, not ignored. Raises NotSignedInError."""
-    if given is None:
-        return person.actor() if person is not None else None
-    offered = given.credentials.encode()
+    if given is not None:
+        return await run_in_threadpool(_actor_of_token, context, given.credentials)
+    return person.actor() if person is not None else None
+
+
+def _actor_of_token(context: PlatformContext, given: str) -> Actor:
+    """Raises NotSignedInError."""
+    offered = given.encode()
     for factory, configured in context.tokens.items():
         if secrets.compare_digest(offered, configured.encode()):
             with read_session(context.sessions) as session:
@@ -95,7 +111,7 @@ def current_actor(context: Context, given: _Bearer, person: MaybePerson) -> Acto
             rights = scopes_of(TOKEN_SCOPES, status)
             return Actor(factory, Kind.FACTORY, status, rights, token=CONFIGURED_TOKEN)
     with read_session(context.sessions) as session:
-        found = api_tokens.find_token(session, given.credentials)
+        found = api_tokens.find_token(session, given)
     if found is None:
         raise NotSignedInError("token")
     token, organisation = found
@@ -116,7 +132,8 @@ def layout_values(actor: Actor | None, person: SignedIn | None) -> dict[str, obj
 
 def visitor(request: Request) -> dict[str, object]:
     """`layout_values` of whoever is signed in with a browser."""
-    person = signed_in_person(request, get_context(request))
+    context = get_context(request)
+    person = _person_of(context, request.cookies.get(context.cookie))
     return layout_values(person.actor() if person is not None else None, person)
 
 
@@ -141,7 +158,7 @@ class RequireRight:
         self.right = right
         self._writes = writes
 
-    def __call__(self, actor: MaybeActor) -> Actor:
+    async def __call__(self, actor: MaybeActor) -> Actor:
         return require_to_write(actor) if self._writes else require(actor, self.right)
 
 
@@ -159,7 +176,7 @@ Regional = Annotated[Actor, Depends(RequireRight(Right.REGION))]
 
 def security_of(calls: Collection[Any]) -> list[dict[str, list[str]]] | None:
     """OpenAPI's `security` of a route that depends on these callables; None where it is open to anybody."""
-    if require_person in calls:
+    if required_person in calls:
         return [{_SESSION: []}]
     if current_actor in calls:
         required = any(isinstance(call, RequireRight) for call in calls)
@@ -167,12 +184,16 @@ def security_of(calls: Collection[Any]) -> list[dict[str, list[str]]] | None:
     return None
 
 
-def presented_device(request: Request, context: Context) -> str:
+def presented_device(request: Request, context: PlatformContext) -> str:
     """The secret by which the browser may be known; empty if it presents none."""
     return request.cookies.get(context.device_cookie, "")[:100]
 
 
-Device = Annotated[str, Depends(presented_device)]
+async def _device(request: Request, context: Context) -> str:
+    return presented_device(request, context)
+
+
+Device = Annotated[str, Depends(_device)]
 
 
 @dataclass(frozen=True)
@@ -261,8 +282,8 @@ class PageRequest:
         return redirect(path, done)
 
 
-def page_request(request: Request, context: Context, actor: MaybeActor, person: MaybePerson) -> PageRequest:
+async def _page(request: Request, context: Context, actor: MaybeActor, person: MaybePerson) -> PageRequest:
     return PageRequest(request, context, actor, person)
 
 
-Page = Annotated[PageRequest, Depends(page_request)]
+Page = Annotated[PageRequest, Depends(_page)]

@@ -14,7 +14,7 @@ from sharing_platform.search.criteria import Wish
 from sharing_platform.search.relaxation import FILTERS
 
 
-def wish_of(
+async def wish_of(
     q: Annotated[str, Query(max_length=200, description="Words, in Dutch, French or English; synonyms count.")] = "",
     factory: Name | None = None,
     machine: Name | None = None,

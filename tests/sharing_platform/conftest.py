@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.contentmanager import raw_data_manager
 from email.message import EmailMessage
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 from unittest.mock import patch
@@ -87,10 +88,14 @@ class Platform:
         assert self.app is not None
         return cast("PlatformContext", self.app.state.context)
 
+    @cached_property
+    def _jobs(self) -> ScheduledJobs:
+        assert self.app is not None
+        return ScheduledJobs(self.context, self.app.state.machine_index, timedelta(0))
+
     def tick(self) -> None:
         """What the platform does by itself, now."""
-        assert self.app is not None
-        ScheduledJobs(self.context, self.app.state.machine_index, timedelta(0)).tick()
+        self._jobs.tick()
 
     def later(self, hours: float) -> None:
         """Time passes, and the platform does what that brings."""

@@ -10,7 +10,7 @@ import pytest
 
 from sharing_platform.app import ROUTERS
 from sharing_platform.openapi import dependants_of, routes_of
-from sharing_platform.organisations.dependencies import RequireRight, require_person
+from sharing_platform.organisations.dependencies import RequireRight, required_person
 from sharing_platform.organisations.permissions import (
     APPROVED,
     ASKED,
@@ -85,7 +85,7 @@ def routes() -> dict[str, Right | str]:
             rights = [call.right for call in calls if isinstance(call, RequireRight)]
             if rights:
                 found[name] = rights[0]
-            elif require_person in calls or name in PAGES_FOR_PEOPLE:
+            elif required_person in calls or name in PAGES_FOR_PEOPLE:
                 found[name] = "person"
             elif name in ASK_API:
                 found[name] = "asker"
