@@ -88,16 +88,19 @@ def run_platform(
     options: PlatformOptions, clock: Clock | None = None, extend: Callable[[FastAPI], None] | None = None
 ) -> None:
     """Serve until SIGINT or SIGTERM. `extend` adds what is no part of the platform. Raises UserError."""
-    from sharing_platform.app import PlatformSettings, create_app
     from vrijloop.http_server import listen_on, serve
 
     clock = clock or SystemClock()
     listener = listen_on(options.host, options.port)
     port = listener.getsockname()[1]
     targets = read_targets(options.webhooks_file) if options.webhooks_file is not None else {}
+    tokens = read_tokens(options.tokens_file) if options.tokens_file is not None else {}
+    # What is wrong in address and files is said at once: the application takes a second to load.
+    from sharing_platform.app import PlatformSettings, create_app
+
     settings = PlatformSettings(
         options.database,
-        read_tokens(options.tokens_file) if options.tokens_file is not None else {},
+        tokens,
         url=options.url or f"http://{options.host}:{port}",
         webhooks={factory: (target.url, target.secret) for factory, target in targets.items()},
         owners=options.owners,

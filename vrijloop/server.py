@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from socket import socket
 from typing import Any, Protocol
 
 from fastapi import FastAPI
@@ -42,8 +43,7 @@ from stores import Point, StateStore, StoreRefusedError, StoreUnavailableError
 from stores.configuration import open_points, open_store, read_secret
 from telemetry import Clock, ShiftedClock, SystemClock, UserError, rfc3339
 from telemetry.background import BackgroundTasks
-from vrijloop.http_server import listen_on, serve
-from vrijloop.operations.backup import back_up
+from vrijloop.http_server import serve
 from vrijloop.operations.certificate_watch import LOOK_EVERY_S, CertificateWatch
 from vrijloop.server_settings import QUARANTINE_FILE, ServerSettings, open_provider
 
@@ -61,11 +61,9 @@ class SupportsClose(Protocol):
     def close(self) -> None: ...
 
 
-def run_server(settings: ServerSettings, policy: Policy, as_of: datetime | None = None) -> None:
+def run_server(settings: ServerSettings, policy: Policy, listener: socket, as_of: datetime | None = None) -> None:
     """Serve until SIGINT or SIGTERM. `as_of`: start the clock at this time, to replay a recording. Raises UserError."""
     clock = ShiftedClock(as_of) if as_of is not None else SystemClock()
-    # Listen first: a second server must not open the store of the first.
-    listener = listen_on(settings.host, settings.port)
     with open_executor(settings.forecast.scheduler, settings.forecast.processes) as executor:
         serve(_build(settings, policy, clock, executor), listener)
 
@@ -206,6 +204,9 @@ async def _stop(
 
 
 def _write_backup(store: StateStore, data_dir: Path, clock: Clock) -> dict[str, Any]:
+    # It knows the platform's database, too, whose libraries the server does without.
+    from vrijloop.operations.backup import back_up
+
     file = data_dir / "backup.tar"
     return {"file": str(file.resolve()), "states": back_up(file, clock.now(), store, data_dir, None)}
 

@@ -82,3 +82,12 @@ def test_a_running_agent_holds_only_what_it_uses() -> None:
     )
     done = subprocess.run([".venv/bin/python", "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+@pytest.mark.servers
+def test_a_server_begins_without_what_it_needs_later_or_never() -> None:
+    """They would take longer to load than everything else."""
+    needless = ["sqlalchemy", "alembic", "sklearn", "scipy", "matplotlib", "dask", "typer", "asyncua"]
+    code = f"import sys, vrijloop.server; print([name for name in {needless} if name in sys.modules])"
+    done = subprocess.run([".venv/bin/python", "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr

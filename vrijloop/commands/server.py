@@ -20,11 +20,15 @@ def server(config: ServerConfigOption, as_of: AsOfOption = None) -> None:
     start = parse_as_of(as_of)
     settings = load_settings(config, ServerSettings)
     policy = load_settings(settings.policy, Policy)
-    # What is wrong in the files is said at once: the server's libraries take seconds to load.
+    # What is wrong in the files, and an address that is taken, are said at once: the server's libraries take seconds to load. A second server
+    # must not open the store of the first.
+    from vrijloop.http_server import listen_on
+
+    listener = listen_on(settings.host, settings.port)
     from vrijloop.server import run_server
 
     log_to_stderr()
-    run_server(settings, policy, start)
+    run_server(settings, policy, listener, start)
 
 
 def schema(

@@ -24,8 +24,9 @@ from edge_agent.configuration import AgentSettings
 from simulators.limburg import PLANTS
 from simulators.modbus_server import MeterServer, sdm630
 from simulators.recorded_meter import read_recorded_meter
-from telemetry import SteppedClock, SystemClock, UserError, load_settings
+from telemetry import SteppedClock, SystemClock, load_settings
 from telemetry.logs import log_to_stderr
+from vrijloop.program import run_program
 from vrijloop.simulated_factory import SimulatedFactory
 
 DEFAULT_STEP = timedelta(minutes=5)
@@ -114,7 +115,4 @@ if __name__ == "__main__":
     log_to_stderr()
     for noisy in ("asyncua", "pymodbus"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    try:
-        asyncio.run(_main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
-    except UserError as error:
-        sys.exit(str(error))
+    run_program(lambda: asyncio.run(_main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))))
