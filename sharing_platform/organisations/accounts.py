@@ -23,6 +23,8 @@ from sharing_platform.organisations.models import Account, Identity, Membership,
 from sharing_platform.organisations.permissions import Actor, Kind, Role, rights_of
 
 SESSION_LIFE = timedelta(days=14)
+MAX_SESSIONS = 50
+"""Of one person at a time."""
 _RECENT = timedelta(minutes=10)
 """For so long after signing in, nobody else is thought to have sat down at the same browser."""
 
@@ -135,8 +137,11 @@ def start_session(session: Session, account: Account, device: str, now: datetime
 
 
 def open_session(session: Session, account: Account, now: datetime) -> str:
-    """Speaks for the organisation that the account has been in longest."""
+    """Speaks for the organisation that the account has been in longest. At the bound the oldest sessions end."""
     secret, kept = new_secret()
+    own = select(WebSession.hash).where(WebSession.account_id == account.id)
+    too_many = own.order_by(WebSession.created.desc(), WebSession.hash).offset(MAX_SESSIONS - 1)
+    session.execute(delete(WebSession).where(WebSession.hash.in_(too_many)))
     session.add(
         WebSession(
             hash=kept,

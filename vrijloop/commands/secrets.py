@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -14,12 +14,15 @@ from telemetry import SystemClock, UserError, rfc3339
 from vrijloop.commands.gateway import print_steps
 from vrijloop.commands.options import INSTALLATION, InstallationOption, JsonOption
 
+_YEAR = timedelta(days=366)
+"""Secrets are replaced once a year at least."""
+
 app = typer.Typer(help="Secrets and certificates of an installation: list them, replace them.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_secrets(folder: InstallationOption = INSTALLATION, as_json: JsonOption = False) -> None:
-    """List every secret and certificate: what it is for, when it was last replaced, when it expires. Prints no secret."""
+    """List every secret and certificate: what it is for, when it was last replaced, when it expires. What is older than a year is marked. Prints no secret."""
     from vrijloop.deployment.installed import read_installation
     from vrijloop.deployment.secret_table import expiry_of, secrets_of
 
@@ -27,12 +30,14 @@ def list_secrets(folder: InstallationOption = INSTALLATION, as_json: JsonOption 
     for one in secrets_of(installed):
         file = installed.folder / one.file
         is_there, until = file.exists(), expiry_of(installed, one)
+        replaced = datetime.fromtimestamp(int(file.stat().st_mtime), UTC) if is_there else None
         rows.append(
             {
                 "name": one.name,
                 "what": one.what,
                 "file": installed.shown(file) if is_there else None,
-                "replaced": rfc3339(datetime.fromtimestamp(int(file.stat().st_mtime), UTC)) if is_there else None,
+                "replaced": rfc3339(replaced) if replaced is not None else None,
+                "is_old": replaced is not None and not one.is_certificate and now - replaced > _YEAR,
                 "expires": rfc3339(until) if until is not None else None,
                 "days_left": (until - now).days if until is not None else None,
             }
@@ -46,8 +51,10 @@ def list_secrets(folder: InstallationOption = INSTALLATION, as_json: JsonOption 
         table.add_column(title)
     for row in rows:
         expires = f"{str(row['expires'])[:10]}, in {row['days_left']} days" if row["expires"] is not None else ""
-        replaced = str(row["replaced"])[:10] if row["replaced"] is not None else "not in this folder"
-        table.add_row(str(row["name"]), str(row["what"]), replaced, expires)
+        shown = str(row["replaced"])[:10] if row["replaced"] is not None else "not in this folder"
+        table.add_row(
+            str(row["name"]), str(row["what"]), f"{shown}, over a year ago" if row["is_old"] else shown, expires
+        )
     Console().print(table)
 
 

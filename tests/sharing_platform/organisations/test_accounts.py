@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from sharing_platform.organisations import accounts
 from sharing_platform.organisations.administrator import make_administrator
 from sharing_platform.organisations.permissions import Kind, Right, Role
 from sharing_platform.pages import safe_next_path
@@ -272,6 +273,22 @@ def test_a_session_ends(platform: Platform) -> None:
     assert other.get("/api/v1/account").status_code == 401
     with platform.context.sessions() as session:
         assert session.execute(text("SELECT count(*) FROM web_session")).scalar() == 0, "forgotten"
+
+
+def test_a_person_has_so_many_sessions(platform: Platform) -> None:
+    """The oldest ends; of others none does."""
+    own, other = platform.somebody("o@hal.be", "hal-2"), platform.somebody("p@hal.be", "hal-2")
+    with platform.context.sessions.begin() as session:
+        account = accounts.find_account(session, "o@hal.be")
+        assert account is not None
+        made = [
+            accounts.open_session(session, account, NOON + timedelta(seconds=1 + number))
+            for number in range(accounts.MAX_SESSIONS + 1)
+        ]
+    with platform.context.sessions() as session:
+        valid = [accounts.user_of_session(session, secret, NOON + timedelta(hours=1)) is not None for secret in made]
+    assert valid == [False] + [True] * accounts.MAX_SESSIONS
+    assert [one.get("/api/v1/account").status_code for one in (own, other)] == [401, 200]
 
 
 def test_a_token_cannot_do_more_than_it_says(platform: Platform) -> None:

@@ -93,12 +93,16 @@ def test_both_sides_have_the_same_secret_afterwards(tmp_path: Path) -> None:
 
 def test_the_list_has_names_and_days_and_no_secret(tmp_path: Path) -> None:
     folder = installed(tmp_path / "deployed", "compose")
+    for name in ("secrets/server-token", "certificates/proxy.pem"):
+        os.utime(folder / name, (1_700_000_000, 1_700_000_000))
+    assert invoke("secrets", "list", "--folder", folder).count("2023-11-14, over") == 1, "not a certificate"
     said = invoke("secrets", "list", "--json", "--folder", folder)
     rows = {one["name"]: one for one in json.loads(said)}
     assert set(rows) == set(PAIRS)
     assert rows["authority"]["days_left"] in (3649, 3650)
     assert rows["broker"]["days_left"] in (819, 820)
     assert rows["server-token"]["replaced"].startswith("20")
+    assert [name for name, row in rows.items() if row["is_old"]] == ["server-token"]
     assert rows["mail-password"]["file"] is None
     for path in (folder / "secrets").iterdir():
         assert not path.read_text().strip() or path.read_text().strip() not in said or path.name == "influxdb-user"
