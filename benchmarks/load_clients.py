@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 import sys
 import threading
 import time
@@ -87,9 +88,15 @@ async def keep_open(host: str, port: int, told: Told, until: float, number: int)
     await asyncio.sleep(random.Random(number).random() * 20)
     address = f"127.0.0.{2 + number // _PAGES_OF_AN_ADDRESS}"
     query = urlencode(random.Random(number).choice(searches()))
+    async with httpx2.AsyncClient(base_url=f"http://{host}:{port}", timeout=120, verify=False) as client:
+        began = time.perf_counter()
+        answer = await client.get(f"/?{query}", headers={"Accept": "text/html"})
+        told.note("page", began, answer.status_code)
+        found = re.search(r'data-live="([^"]+)"', answer.text)
+    live = found[1] if found is not None else "/live"
     try:
         reader, writer = await asyncio.open_connection(host, port, local_addr=(address, 0))
-        writer.write(f"GET /live HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: text/event-stream\r\n\r\n".encode())
+        writer.write(f"GET {live} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: text/event-stream\r\n\r\n".encode())
         async with httpx2.AsyncClient(base_url=f"http://{host}:{port}", timeout=120, verify=False) as client:
             while (left := until - time.monotonic()) > 0:
                 try:

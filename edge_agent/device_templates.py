@@ -25,6 +25,8 @@ Function = Literal["holding", "input", "coil", "discrete"]
 BIT_FUNCTIONS = ("coil", "discrete")
 
 _LARGEST_FILE = 100_000
+_MOST_BRACKETS = 500
+"""The largest of ours has fewer than a hundred. A thousand that are never closed take seconds to read."""
 
 _DATATYPES = {
     "uint16": ModbusClientMixin.DATATYPE.UINT16,
@@ -174,7 +176,10 @@ def _own_template(name: str, below: frozenset[str] = frozenset()) -> DeviceTempl
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise UserError(f"{path} is too large for a device template")
-        facts = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if sum(map(text.count, "[{")) > _MOST_BRACKETS:
+            raise UserError(f"{path} has more brackets than a device template")
+        facts = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as a device template ({error})") from error
     except (

@@ -90,11 +90,24 @@ class Translator:
         self.language = language
         self._texts = texts(language)
         self._sentences = _Sentences(language)
+        self._weekdays = self._texts["weekdays"].split()
         self._zone = ZoneInfo(zone)
+        self._said: dict[object, str] = {}
+        """What was said already: a page says the same many times, and a translator lives as long as a page."""
 
     def __call__(self, key: str, **values: object) -> str:
         text = self._texts[key]
-        return self._sentences.format(text, **values) if values else text
+        if not values:
+            return text
+        # 1, 1.0 and True are equal, and not written alike.
+        known = (key, *((name, type(value), value) for name, value in values.items()))
+        try:
+            said = self._said.get(known)
+        except TypeError:  # a value that may change
+            return self._sentences.format(text, **values)
+        if said is None:
+            said = self._said[known] = self._sentences.format(text, **values)
+        return said
 
     @property
     def colon(self) -> str:
@@ -107,7 +120,11 @@ class Translator:
 
     def hour(self, moment: datetime) -> str:
         """`08:00`."""
-        return f"{moment.astimezone(self._zone):%H:%M}"
+        said = self._said.get(moment)
+        if said is None:
+            local = moment.astimezone(self._zone)
+            said = self._said[moment] = f"{local.hour:02}:{local.minute:02}"
+        return said
 
     def end_hour(self, start: datetime, end: datetime) -> str:
         """`22:00`, or `06:00 (zo 22/11/2026)` where it ends on another day."""
@@ -178,7 +195,7 @@ class Translator:
 
     def date(self, day: date) -> str:
         """`za 21/11/2026`, of a day that has no zone."""
-        return f"{self._texts['weekdays'].split()[day.weekday()]} {day:%d/%m/%Y}"
+        return f"{self._weekdays[day.weekday()]} {day.day:02}/{day.month:02}/{day.year}"
 
     def written_day(self, moment: datetime) -> str:
         """`zaterdag 21 november 2026`: as people read a date in a text."""

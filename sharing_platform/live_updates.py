@@ -7,6 +7,7 @@ hour, whether anything has changed or not.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from sharing_platform.errors import TooManyError
 
 TOPICS = ("machines", "offers")
 _AGAIN_S = 60
+_A_PAGE_S, _MOST_S = 0.5, 180.0
+"""All pages are told of a quarter of an hour within so many seconds for each of them, and at most."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,9 @@ class LiveUpdates:
     """`publish` may be called from any thread. A page that reads slowly gets a topic once, however often it was published meanwhile."""
 
     def __init__(self, quarter: datetime, bounds: Bounds) -> None:
-        """`quarter`: when the present quarter of an hour began."""
+        """`quarter`: when the present quarter of an hour began, of which all pages have been told."""
         self._pages: set[LivePage] = set()
-        self._quarter = quarter
+        self.quarter = quarter
         self._bounds = bounds
 
     def publish(self, topic: str, *organisations: str | None) -> None:
@@ -66,12 +69,15 @@ class LiveUpdates:
                 page.loop.call_soon_threadsafe(page.wake, topic)
 
     def publish_quarter(self, quarter: datetime) -> None:
-        """Tell every page every topic if this quarter of an hour is another one than the last time."""
-        if quarter == self._quarter:
+        """Tell every page every topic if this quarter of an hour is another one than the last time. Each asks for what is new as soon as it is told, so they are told
+        one after the other: hundreds at once would keep everybody else waiting."""
+        if quarter == self.quarter:
             return
-        self._quarter = quarter
-        for page in list(self._pages):
-            page.loop.call_soon_threadsafe(page.wake, *TOPICS)
+        self.quarter = quarter
+        pages = list(self._pages)
+        within_s = min(len(pages) * _A_PAGE_S, _MOST_S)
+        for page in pages:
+            page.loop.call_soon_threadsafe(page.loop.call_later, random.random() * within_s, page.wake, *TOPICS)
 
     @contextmanager
     def opened(self, listener: Listener) -> Iterator[LivePage]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -46,15 +46,18 @@ class MachineResult:
         return price_of(self.best.offer, window.start, window.start + timedelta(hours=hours)) if hours else None
 
 
-def machines_in_order(read: Read, skip: int, limit: int = MAX_SHOWN) -> tuple[list[RankedOffer], bool]:
-    """The best offer of each machine, machines in the order of their best offers, without the first `skip`; and whether more machines follow."""
+def machines_in_order(
+    read: Read, skip: int, limit: int = MAX_SHOWN, possible: Collection[Key] | None = None
+) -> tuple[list[RankedOffer], bool]:
+    """The best offer of each machine, machines in the order of their best offers, without the first `skip`; and whether more machines follow. `possible`: no other
+    machines can be found, so that nothing more is read once all of them are."""
     best: dict[Key, RankedOffer] = {}
     cursor = None
     for _ in range(_PAGES):
         page = read(cursor)
         for result in page.found:
             best.setdefault(key_of(result), result)
-        cursor = page.next
+        cursor = page.next if possible is None or len(best) < len(possible) else None
         if cursor is None or len(best) > skip + limit:
             break
     chosen = list(best.values())[skip : skip + limit]

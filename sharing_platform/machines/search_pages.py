@@ -14,7 +14,8 @@ from fastapi.responses import HTMLResponse
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError
 from sharing_platform.machines.comparison import MAX_COMPARED
-from sharing_platform.machines.index import get_machine_index
+from sharing_platform.machines.index import IndexEntry, get_machine_index
+from sharing_platform.machines.live_pages import quarter_number
 from sharing_platform.machines.machine_results import (
     MAX_OFFERS,
     MAX_SHOWN,
@@ -26,12 +27,15 @@ from sharing_platform.machines.machine_results import (
 from sharing_platform.machines.no_results import filters_set, suggestions
 from sharing_platform.machines.offer_order import OfferResults, RankedOffer, Sort
 from sharing_platform.machines.offer_search import (
+    VisibleMachine,
     find_offers,
+    machines_of,
     offers_by_day,
     visible_machines,
 )
 from sharing_platform.machines.region_map import map_of, region_map
-from sharing_platform.machines.service import state_shown
+from sharing_platform.machines.service import StateShown, state_shown
+from sharing_platform.machines.windows import quarter_of
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.ranking import prepare_criteria
@@ -39,7 +43,8 @@ from sharing_platform.search.vocabulary import known_process
 
 router = APIRouter(include_in_schema=False)
 
-_BATCH = 250
+_FIRST_BATCH, _BATCH = 60, 250
+"""Offers that are looked through for machines. In order of their start, the first are mostly of different machines."""
 _WEEK_SHOWN = 300
 _MOST_SKIPPED = 10_000
 _IN_SIGHT = frozenset({"words", "process", "day", "hours"})
@@ -53,7 +58,9 @@ def get_offers(page: Page) -> HTMLResponse:
 
 @router.get("/parts/machines")
 def get_machines_part(page: Page) -> HTMLResponse:
-    return listing_page(page, "machines_part.html")
+    with read_session(page.context.sessions) as session:
+        machines = visible_machines(session, get_machine_index(page.request), page.now, page.viewer)
+    return page.render("machines_part.html", machines=_with_states(page, machines))
 
 
 @router.get("/parts/offers")
@@ -99,7 +106,11 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
             if week:
                 found, machine_rows, further = read(_WEEK_SHOWN, "start").found, [], False
             else:
-                best, further = machines_in_order(lambda cursor: read(_BATCH, sort, cursor), skip, MAX_SHOWN)
+                possible = machines_of(session, wish.factory, page.now, page.viewer) if wish.factory else None
+                first = _FIRST_BATCH if sort == "start" and not skip else _BATCH
+                best, further = machines_in_order(
+                    lambda cursor: read(_BATCH if cursor else first, sort, cursor), skip, MAX_SHOWN, possible
+                )
                 keys = {key_of(one) for one in best}
                 found = read(MAX_OFFERS, "start", of=keys).found if keys else []
                 machine_rows = machine_results(best, found, wish.first_day or first_day, page.context.zone)
@@ -114,7 +125,8 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
     return page.render(
         template,
         status,
-        machines=[(entry, state_shown(machine, page.viewer, page.now)) for machine, entry in machines],
+        machines=_with_states(page, machines),
+        quarter=quarter_number(quarter_of(page.now)),
         map=map_of((entry.document for _, entry in machines), region_map()) if shows_region else None,
         found=found,
         results=machine_rows,
@@ -144,6 +156,12 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         notice=notice,
         other_processes=sorted(_unlisted({entry.document.process for _, entry in machines})),
     )
+
+
+def _with_states(
+    page: PageRequest, machines: list[tuple[VisibleMachine, IndexEntry]]
+) -> list[tuple[IndexEntry, StateShown]]:
+    return [(entry, state_shown(machine, page.viewer, page.now)) for machine, entry in machines]
 
 
 def _skip_of(asked: str | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -18,7 +19,7 @@ from sharing_platform.machines.index import IndexEntry, MachineIndex
 from sharing_platform.machines.models import OPEN, Machine, Offer
 from sharing_platform.machines.offer_order import RankedOffer
 from sharing_platform.machines.offer_search import machine_visible
-from sharing_platform.machines.public_state import PublicState, public_state
+from sharing_platform.machines.public_state import PublicState, ReportedState, public_state
 from sharing_platform.machines.relaxed_search import Relaxed
 from sharing_platform.machines.schemas import (
     DescribedOffer,
@@ -154,6 +155,22 @@ def machine_shown(
     )
 
 
+class Stateful(Protocol):
+    """A machine, or what is read of one."""
+
+    @property
+    def factory(self) -> str: ...
+
+    @property
+    def now(self) -> str: ...
+
+    @property
+    def since(self) -> datetime | None: ...
+
+    @property
+    def reported(self) -> ReportedState: ...
+
+
 @dataclass(frozen=True)
 class StateShown:
     """`since` and `as_of` as in `MachineOut`."""
@@ -163,7 +180,7 @@ class StateShown:
     as_of: datetime | None
 
 
-def state_shown(machine: Machine, viewer: str | None, now: datetime) -> StateShown:
+def state_shown(machine: Stateful, viewer: str | None, now: datetime) -> StateShown:
     """The live state for the factory's own people, for everybody else what they may know of it."""
     if viewer == machine.factory:
         live: LiveState = machine.now  # type: ignore[assignment]  # what was put was one

@@ -11,6 +11,7 @@
   const pause = document.getElementById("pause");
   const PAUSED = "vrijloop-live-paused";
   let source = null;
+  let address = live.dataset.live; // says in which quarter of an hour the page was made, as long as it is that page
   let waiting = null; // a newer list, until somebody asks to see it
 
   const ids = (root) => [...new Set([...root.querySelectorAll("[data-offer]")].map((one) => one.dataset.offer))];
@@ -112,7 +113,7 @@
   const onMachines = inTurn(refreshMachines);
 
   function open() {
-    source = new EventSource(live.dataset.live);
+    source = new EventSource(address);
     source.addEventListener("offers", onOffers);
     source.addEventListener("machines", onMachines);
   }
@@ -120,6 +121,7 @@
   function close() {
     if (source) source.close();
     source = null;
+    address = live.dataset.live.split("?")[0]; // what changes until it is open again is not known
   }
 
   function setPaused(paused) {

@@ -355,7 +355,8 @@ def test_a_template_of_ones_own_may_have_the_registers_of_another(tmp_path: Path
     [
         (None, "cannot be read as a device template"),
         ("values: [", "is not valid YAML"),
-        ("values: " + "[" * 1000, "is not valid YAML"),
+        ("values: " + "[" * 400, "is not valid YAML"),
+        ("values: " + "[{" * 1000, "has more brackets than a device template"),
         ("title: 2026-13-45", "is not valid YAML"),
         ("a sentence", "holds no device template"),
         (OWN.replace("int16", "int17"), "`values.active_power.encoding`"),

@@ -54,9 +54,9 @@ def settings_file(data: bytes) -> None:
     load_settings(_file("settings.toml", parts.rest()), model)
 
 
-@target(UserError, most_s=3)
+@target(UserError)
 def device_template(data: bytes) -> None:
-    """A device template, which the technician writes, so that it may take three seconds. Raises UserError."""
+    """A device template of one's own. Raises UserError."""
     _own_template.cache_clear()
     template = _own_template(str(_file("own.yaml", data)))
     for register in template.values.values():

@@ -138,10 +138,15 @@ def provider_answers(data: bytes) -> None:
         client.claims(Exchange.of("secret"), "code")
 
 
+@cache
+def _sharing_platform() -> HttpSharingPlatform:
+    return HttpSharingPlatform("https://platform.example", "token")
+
+
 @target(PlatformUnavailableError)
 def platform_answers(data: bytes) -> None:
     """What a sharing platform answers to a factory. Raises PlatformUnavailableError."""
-    platform = HttpSharingPlatform("https://platform.example", "token")
+    platform = _sharing_platform()
     platform._http._transport = _Answers(Parts(data))
     platform.offers("hal-2")
     platform.bookings("hal-2")

@@ -11,7 +11,7 @@ from tests.fuzz.mutation import mutated
 from tests.fuzz.target import CORPUS, Limits, Target
 from tests.fuzz.targets import TARGETS
 
-FRESH, FRESH_OF_SLOW = 200, 15
+FRESH, FRESH_OF_SLOW = 200, 10
 SLOW = {"page_query", "picture", "attachment", "search_words", "calendar", "platform_answers", "device_template", "exported_records"}  # fmt: skip
 """An input of them takes milliseconds."""
 PATIENCE = 3.0

@@ -144,7 +144,7 @@ def test_updates_can_be_paused(opened: Callable[[str], Page], platform: Platform
     page.reload()
     assert ids(page) == ["o1", "o2", "o3"]
     platform.offer("o4", 75, 4)
-    assert not any(url.endswith("/live") for url in asked), "the choice holds for the next page"
+    assert not any(url.partition("?")[0].endswith("/live") for url in asked), "the choice holds for the next page"
     with page.expect_response(_is_refresh):
         page.get_by_role("button", name="Updates hervatten").click()
     expect(page.locator(NEWS)).to_have_text("Toon 1 nieuw tijdslot")

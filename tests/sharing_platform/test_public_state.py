@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from contextlib import ExitStack
 from datetime import timedelta
 
 import httpx2
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sharing_platform import live_updates
 from sharing_platform.bounds import Bounds
 from sharing_platform.live_updates import TOPICS, Listener, LiveUpdates
 from sharing_platform.machines.public_state import ReportedState, public_state, report
@@ -124,6 +127,42 @@ def test_each_quarter_is_told_whether_anything_has_happened_or_not(platform: Pla
         assert [next(lines) for _ in TOPICS] == ["event: machines", "event: offers"], (
             "and not for what happened meanwhile"
         )
+
+
+def test_a_page_that_has_just_been_made_is_not_told_to_ask_again(platform: Platform) -> None:
+    """It would ask for all that it shows a second time. Of a member's page nobody knows what it was not told."""
+    found = re.search(r'data-live="([^"]+)"', platform.anyone.get("/").text)
+    assert found is not None
+    with (
+        platform.anyone.stream("GET", found[1]) as stream,
+        platform.somebody("an@hal-2.be", "hal-2").stream("GET", found[1]) as own,
+    ):
+        lines, told = ((line for line in one.iter_lines() if line.startswith("event:")) for one in (stream, own))
+        assert next(told) == "event: machines"
+        platform.later(0.25)
+        assert [next(lines) for _ in TOPICS] == ["event: machines", "event: offers"]
+        assert [next(told) for _ in range(3)] == ["event: offers", "event: machines", "event: offers"]
+    with platform.anyone.stream("GET", found[1]) as late:
+        assert next(line for line in late.iter_lines() if line.startswith("event:")) == "event: machines"
+
+
+def test_pages_are_told_of_a_quarter_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_updates, "_A_PAGE_S", 0.001)
+
+    async def told() -> tuple[int, int]:
+        live = LiveUpdates(NOON, Bounds())
+        with ExitStack() as opened:
+            pages = [opened.enter_context(live.opened(Listener(f"192.0.2.{number // 40}"))) for number in range(200)]
+            live.publish_quarter(NOON + timedelta(minutes=15))
+            await asyncio.sleep(0.02)
+            first = sum(bool(page.topics) for page in pages)
+            async with asyncio.timeout(30):
+                while not all(page.topics for page in pages):
+                    await asyncio.sleep(0.01)
+            return first, len(pages)
+
+    first, every = asyncio.run(told())
+    assert first < every == 200, "not all at once"
 
 
 def test_json_ld_says_only_what_is_free(platform: Platform) -> None:

@@ -46,6 +46,18 @@ def test_pages_of_machines_are_all_machines_once_in_the_order_of_their_best_offe
     assert [one.offer.id for one in found] == sorted(best.values())
 
 
+def test_nothing_is_read_once_all_machines_that_there_are_are_found() -> None:
+    read: list[str | None] = []
+    offers = _Found([0, 1] * 50, 10)
+
+    def page(cursor: str | None) -> OfferResults:
+        read.append(cursor)
+        return offers(cursor)
+
+    found, more = machines_in_order(page, 0, 24, [("hal-2", "m0"), ("hal-2", "m1")])
+    assert ([one.offer.machine for one in found], more, read) == (["m0", "m1"], False, [None])
+
+
 def shown(page: str) -> list[tuple[str, list[str]]]:
     """Titles of machines, with the offers listed beneath."""
     results = page.partition('<ul class="results">')[2].split('<li class="result">')[1:]
