@@ -11,7 +11,7 @@ PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: wheel licences sbom update demo test test-fast test-peers test-influxdb lint install clean docs-pictures bench-chain bench-demo bench-edge bench-edge-size bench-ingest bench-influxdb bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills campaign-brokers campaign-faults campaign-faults-table bench-load fuzz
+.PHONY: wheel licences sbom update demo test test-fast test-peers test-influxdb test-containers lint install clean docs-pictures bench-chain bench-demo bench-edge bench-edge-size bench-ingest bench-influxdb bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills campaign-brokers campaign-faults campaign-faults-table bench-load fuzz
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -51,6 +51,14 @@ test-influxdb: $(INSTALLED)
 	@scripts/servers mosquitto
 	@$(if $(URL),,scripts/influxdb2)
 	@$(BIN)/pytest -n 0 tests/stores tests/dashboards/test_queries.py tests/vrijloop/operations/test_backup.py tests/vrijloop/commands/test_store.py tests/vrijloop/operations/test_doctor.py tests/end_to_end/test_kills.py $(PYTEST)
+
+# docker-compose.yml on a real Docker: the images and their size, an upgrade, a second gateway, a booking through the proxy, every container killed,
+# backup and restore. In the place of other makers' images stand stand-ins of Debian's packages; with IMAGES=pulled, the images themselves. An hour.
+test-containers: export VRIJLOOP_TEST_CONTAINERS = 1
+test-containers: export VRIJLOOP_TEST_IMAGES = $(IMAGES)
+test-containers: $(INSTALLED)
+	@scripts/containers
+	@$(BIN)/pytest -n 0 -x -s --timeout 7200 tests/containers $(PYTEST)
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check --quiet .

@@ -17,7 +17,6 @@ from typing import Any
 
 import duckdb
 import pandas as pd
-import pyarrow as pa
 
 from stores import duckdb_queries as sql
 from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with_ledger, ranges_held
@@ -58,7 +57,10 @@ class DuckDBStateStore:
         """
         self._path = path
         self._compact_rows = self._compact_from = compact_rows
-        self._settings = [] if memory_limit is None else [f"SET memory_limit = '{_checked_size(memory_limit)}'"]
+        # Otherwise DuckDB takes the type of a column of text from its first values, which may all be missing.
+        self._settings = ["SET pandas_analyze_sample = 0"]
+        if memory_limit is not None:
+            self._settings.append(f"SET memory_limit = '{_checked_size(memory_limit)}'")
         if threads is not None:
             self._settings.append(f"SET threads = {threads:d}")
         self._lock = threading.Lock()
@@ -206,7 +208,7 @@ class DuckDBStateStore:
             self._compact_or_later()
 
     def _append(self, cursor: duckdb.DuckDBPyConnection, batch: ReportBatch) -> None:
-        cursor.register("batch", batch.arrow(self._written + 1))
+        cursor.register("batch", batch.columns(self._written + 1))
         cursor.execute(f"INSERT INTO {sql.RECENT_TABLE} SELECT * FROM batch")
 
     def _appended(self, batch: ReportBatch) -> None:
@@ -295,9 +297,8 @@ class DuckDBStateStore:
         rows = [
             (*key, ranges.to_json(), ranges.given_up, repeated, written) for key, (ranges, repeated) in held.items()
         ]
-        columns = zip(*rows, strict=True)
         # Appended, not replaced, in one statement: an index for finding the old row would cost more than everything else.
-        cursor.register("ledger", pa.table([pa.array(column) for column in columns], names=sql.LEDGER_COLUMNS))
+        cursor.register("ledger", pd.DataFrame(rows, columns=sql.LEDGER_COLUMNS))
         cursor.execute(sql.PUT_LEDGER)
 
 
@@ -327,4 +328,7 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         frame[column] = pd.to_datetime(frame[column]).astype("datetime64[us]").dt.tz_localize("UTC")
     frame["state"] = frame["state"].astype(STATE_TYPE)
     frame["mode"] = frame["mode"].astype(MODE_TYPE)
+    # DuckDB makes a string for each row; one for each machine takes a sixth of the memory.
+    places, names = pd.factorize(frame["machine"])
+    frame["machine"] = names.take(places)
     return frame

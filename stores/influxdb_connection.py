@@ -6,10 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx2
-from influxdb_client import InfluxDBClient, WritePrecision
-from influxdb_client.client.write_api import SYNCHRONOUS
-from influxdb_client.rest import ApiException
-from urllib3.exceptions import HTTPError
 
 from stores.influxdb_answers import DatabaseUnknownError, Place, Series
 from telemetry.measurements import STATE
@@ -27,24 +23,16 @@ class InfluxConnection:
 
     def __init__(self, url: str, bucket: str, token: str, org: str) -> None:
         self._place = Place(url.rstrip("/"), org, bucket)
-        self._client = InfluxDBClient(url=self._place.url, token=token, org=org, timeout=int(TIMEOUT_S * 1000))
-        self._writer = self._client.write_api(write_options=SYNCHRONOUS)
         self._http = httpx2.Client(
             base_url=self._place.url, headers={"Authorization": f"Token {token}"}, timeout=TIMEOUT_S
         )
 
     def write(self, lines: list[str]) -> None:
         """Write lines of line protocol, times in milliseconds; durable on return. Raises as `StateStore.write`."""
-        if not lines:
-            return
-        body = "\n".join(lines).encode()
-        place = self._place
-        try:
-            self._writer.write(bucket=place.bucket, org=place.org, record=body, write_precision=WritePrecision.MS)
-        except ApiException as error:
-            raise place.error(error.status, _body(error) or str(error.reason)) from error
-        except (HTTPError, OSError) as error:
-            raise place.unanswered(error) from error
+        if lines:
+            answer = self._post_points("\n".join(lines).encode())
+            if answer.is_error:
+                raise self._place.error(answer.status_code, answer.text or answer.reason_phrase)
 
     def query(self, statements: list[str]) -> list[list[Series]]:
         """Run InfluxQL statements with small answers; returns the series of each."""
@@ -77,11 +65,7 @@ class InfluxConnection:
         place = self._place
         if writes:
             # A request without points: of organisation, bucket and permission InfluxDB says more when it is to write than when it is asked.
-            parameters = {"org": place.org, "bucket": place.bucket, "precision": "ms"}
-            try:
-                answer = self._http.post("/api/v2/write", params=parameters, content=b"")
-            except httpx2.HTTPError as error:
-                raise place.unanswered(error) from error
+            answer = self._post_points(b"")
             if answer.status_code >= 400 and answer.status_code != _NO_POINTS:
                 raise place.error(answer.status_code, answer.text)
         try:
@@ -95,9 +79,14 @@ class InfluxConnection:
             self._place.results(self._answer("POST", statements))
 
     def close(self) -> None:
-        self._writer.close()
-        self._client.close()
         self._http.close()
+
+    def _post_points(self, body: bytes) -> httpx2.Response:
+        parameters = {"org": self._place.org, "bucket": self._place.bucket, "precision": "ms"}
+        try:
+            return self._http.post("/api/v2/write", params=parameters, content=body)
+        except httpx2.HTTPError as error:
+            raise self._place.unanswered(error) from error
 
     def _answer(self, method: str, statements: list[str]) -> bytes:
         try:
@@ -142,7 +131,3 @@ def and_machine_in(machines: Sequence[str] | None) -> str:
 def escaped(text: str) -> str:
     """The text of a string field in line protocol, without its quotes."""
     return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _body(error: ApiException) -> str:
-    return error.body if isinstance(error.body, str) else (error.body or b"").decode("utf-8", "replace")

@@ -6,12 +6,9 @@ import secrets
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import httpx2
-from influxdb_client import Authorization, BucketRetentionRules, InfluxDBClient, Permission, PermissionResource
-from influxdb_client.rest import ApiException
-from urllib3.exceptions import HTTPError
 
 from stores.influxdb_connection import InfluxConnection
 from stores.state_store import StoreShutError, StoreUnavailableError
@@ -120,64 +117,83 @@ def _set_up_2x(
             "(shown by `influx auth list`, or on its web page under API tokens). It is used once and not stored."
         )
     done = []
+    headers = {"Authorization": f"Token {admin_token}"}
     try:
-        with InfluxDBClient(url=url, token=admin_token, org=org, timeout=int(_TIMEOUT_S * 1000)) as client:
-            found = client.organizations_api().find_organizations(org=org)
-            if not found:
-                raise UserError(f"InfluxDB at {url} has no organisation {org!r}: set `org` under [store].")
-            rules = BucketRetentionRules(
-                type="expire",
-                every_seconds=int(keep.total_seconds()) if keep else 0,
-                shard_group_duration_seconds=int(shard_duration(keep).total_seconds()),
-            )
-            existing = client.buckets_api().find_bucket_by_name(bucket)
-            if existing is None:
-                existing = client.buckets_api().create_bucket(
-                    bucket_name=bucket, org=found[0].id, retention_rules=rules
-                )
-                done.append(f"bucket {bucket!r} created")
-            else:
-                existing.retention_rules = [rules]
-                client.buckets_api().update_bucket(existing)
-                done.append(f"bucket {bucket!r} exists; its retention is set")
-            _map_database(url, admin_token, found[0].id, existing.id, bucket)
-            resource = PermissionResource(type="buckets", id=existing.id, org_id=found[0].id)
+        with httpx2.Client(base_url=url.rstrip("/"), headers=headers, timeout=_TIMEOUT_S) as http:
+            org_id = _organisation(http, url, org)
+            bucket_id, said = _make_bucket(http, org_id, bucket, keep)
+            done.append(said)
+            _map_database(http, url, org_id, bucket_id, bucket)
             for file, actions, mode in ((token_file, ("read", "write"), 0o600), (reader_file, ("read",), 0o644)):
                 if file is None:
                     continue
                 if file.exists() and tokens != "new":
                     _check_token(url, org, bucket, file, writes="write" in actions)
                     continue
-                rights = [Permission(action=action, resource=resource) for action in actions]
-                made = client.authorizations_api().create_authorization(
-                    authorization=Authorization(org_id=found[0].id, permissions=rights, description=_OURS)
-                )
-                write_token(file, made.token, mode)
+                resource = {"type": "buckets", "id": bucket_id, "orgID": org_id}
+                rights = [{"action": action, "resource": resource} for action in actions]
+                body = {"orgID": org_id, "permissions": rights, "description": _OURS}
+                made = http.post("/api/v2/authorizations", json=body).raise_for_status().json()
+                write_token(file, made["token"], mode)
                 done.append(f"{file} has a token that may only {' and '.join(actions)} this bucket")
             if tokens == "end-old":
-                done.append(
-                    _end_old(client, existing.id, [one for one in (token_file, reader_file) if one is not None])
-                )
-    except ApiException as error:
-        raise UserError(f"InfluxDB at {url} refuses ({error.status}): {error.reason}.") from error
-    except (HTTPError, httpx2.HTTPError, OSError) as error:
+                files = [one for one in (token_file, reader_file) if one is not None]
+                done.append(_end_old(http, org_id, bucket_id, files))
+    except httpx2.HTTPStatusError as error:
+        answer = error.response
+        raise UserError(f"InfluxDB at {url} refuses ({answer.status_code}): {answer.reason_phrase}.") from error
+    except (httpx2.HTTPError, OSError) as error:
         raise UnavailableError(f"InfluxDB at {url} does not answer ({error}).") from error
     return done
 
 
-def _end_old(client: InfluxDBClient, bucket_id: str, files: list[Path]) -> str:
+def _organisation(http: httpx2.Client, url: str, org: str) -> str:
+    """Its id. Raises UserError if there is none of this name."""
+    found = _named(http, "orgs", {"org": org})
+    if not found:
+        raise UserError(f"InfluxDB at {url} has no organisation {org!r}: set `org` under [store].")
+    return str(found[0]["id"])
+
+
+def _named(http: httpx2.Client, kind: str, wanted: dict[str, str]) -> list[dict[str, Any]]:
+    """The organisations, buckets or tokens that fit. Where there are none, some versions answer with an empty list and others with 404."""
+    answer = http.get(f"/api/v2/{kind}", params=wanted)
+    if answer.status_code == httpx2.codes.NOT_FOUND:
+        return []
+    return list(answer.raise_for_status().json().get(kind, []))
+
+
+def _make_bucket(http: httpx2.Client, org_id: str, bucket: str, keep: timedelta | None) -> tuple[str, str]:
+    """Its id, and what was done: it is created, or its retention set."""
+    rule = {
+        "type": "expire",
+        "everySeconds": int(keep.total_seconds()) if keep else 0,
+        "shardGroupDurationSeconds": int(shard_duration(keep).total_seconds()),
+    }
+    existing = _named(http, "buckets", {"orgID": org_id, "name": bucket})
+    if not existing:
+        body = {"orgID": org_id, "name": bucket, "retentionRules": [rule]}
+        made = http.post("/api/v2/buckets", json=body).raise_for_status().json()
+        return str(made["id"]), f"bucket {bucket!r} created"
+    bucket_id = str(existing[0]["id"])
+    http.patch(f"/api/v2/buckets/{bucket_id}", json={"retentionRules": [rule]}).raise_for_status()
+    return bucket_id, f"bucket {bucket!r} exists; its retention is set"
+
+
+def _end_old(http: httpx2.Client, org_id: str, bucket_id: str, files: list[Path]) -> str:
     """Delete the tokens that were made here for this bucket, but those that are in the files."""
     kept = {read_secret_file(file, "InfluxDB token") for file in files}
     ended = 0
-    for one in client.authorizations_api().find_authorizations():
-        if one.description == _OURS and {right.resource.id for right in one.permissions} == {bucket_id}:
-            if not one.token:
+    for one in _named(http, "authorizations", {"orgID": org_id}):
+        buckets = {right["resource"].get("id") for right in one["permissions"]}
+        if one.get("description") == _OURS and buckets == {bucket_id}:
+            if not one.get("token"):
                 raise UserError(
                     "this InfluxDB keeps hashes of its tokens alone, and does not tell which ones are in use: delete the old ones with "
                     "`influx auth list` and `influx auth delete --id ID`."
                 )
-            if one.token not in kept:
-                client.authorizations_api().delete_authorization(one)
+            if one["token"] not in kept:
+                http.delete(f"/api/v2/authorizations/{one['id']}").raise_for_status()
                 ended += 1
     return f"{ended} old tokens are no longer valid"
 
@@ -196,28 +212,26 @@ def _check_token(url: str, org: str, bucket: str, file: Path, *, writes: bool) -
         raise UnavailableError(f"{error}.") from error
 
 
-def _map_database(url: str, admin_token: str, org_id: str, bucket_id: str, bucket: str) -> None:
+def _map_database(http: httpx2.Client, url: str, org_id: str, bucket_id: str, bucket: str) -> None:
     """See to it that InfluxQL finds the bucket, which it knows as a database. From 2.7 on a bucket is found by its name, unless somebody has
     mapped a database of that name. InfluxDB 3 has no mappings."""
-    headers = {"Authorization": f"Token {admin_token}"}
-    with httpx2.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S) as http:
-        answer = http.get("/api/v2/dbrps", params={"orgID": org_id, "db": bucket})
-        if answer.status_code == httpx2.codes.NOT_FOUND:
-            return
-        if answer.is_error:
-            raise UserError(f"InfluxDB at {url} does not tell its DBRP mappings ({answer.status_code}).")
-        standard = [one for one in answer.json()["content"] if one["default"]]
-        if any(one["bucketID"] != bucket_id for one in standard):
-            raise UserError(
-                f"InfluxDB at {url} maps the database {bucket!r} to another bucket ({standard[0]['bucketID']}): remove that mapping with "
-                f"`influx v1 dbrp delete --id {standard[0]['id']}`, or choose another `bucket` under [store]."
-            )
-        if not standard:
-            body = {
-                "orgID": org_id,
-                "bucketID": bucket_id,
-                "database": bucket,
-                "retention_policy": "autogen",
-                "default": True,
-            }
-            http.post("/api/v2/dbrps", json=body).raise_for_status()
+    answer = http.get("/api/v2/dbrps", params={"orgID": org_id, "db": bucket})
+    if answer.status_code == httpx2.codes.NOT_FOUND:
+        return
+    if answer.is_error:
+        raise UserError(f"InfluxDB at {url} does not tell its DBRP mappings ({answer.status_code}).")
+    standard = [one for one in answer.json()["content"] if one["default"]]
+    if any(one["bucketID"] != bucket_id for one in standard):
+        raise UserError(
+            f"InfluxDB at {url} maps the database {bucket!r} to another bucket ({standard[0]['bucketID']}): remove that mapping with "
+            f"`influx v1 dbrp delete --id {standard[0]['id']}`, or choose another `bucket` under [store]."
+        )
+    if not standard:
+        body = {
+            "orgID": org_id,
+            "bucketID": bucket_id,
+            "database": bucket,
+            "retention_policy": "autogen",
+            "default": True,
+        }
+        http.post("/api/v2/dbrps", json=body).raise_for_status()

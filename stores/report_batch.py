@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from telemetry import MachineState, OperationMode, StateInterval, StateReport
 
@@ -19,6 +18,9 @@ NO_MODE = -1
 
 _STATE_CODE = {state: code for code, state in enumerate(STATES)}
 _MODE_CODE: dict[OperationMode | None, int] = {mode: code for code, mode in enumerate(MODES)} | {None: NO_MODE}
+_STATE_NAMES = np.array([state.value for state in STATES], dtype=object)
+_MODE_NAMES = np.array([*(mode.value for mode in MODES), None], dtype=object)
+"""None stands last, where `NO_MODE` finds it."""
 _NO_POWER = float("nan")
 
 Source = tuple[str, str, str]
@@ -117,32 +119,23 @@ class ReportBatch:
             self.reason[place],
         )
 
-    def arrow(self, written: int) -> pa.Table:
-        """The batch as a table with the columns of the DuckDB store; `written` is the number of the batch."""
+    def columns(self, written: int) -> dict[str, np.ndarray]:
+        """The columns of the DuckDB store; `written` is the number of the batch."""
         names = list(zip(*self.sources, strict=True)) if self.sources else [(), (), ()]
-        factory, machine, gateway = (
-            pa.DictionaryArray.from_arrays(pa.array(self.source, pa.int32()), pa.array(list(column), pa.string()))
-            for column in names
-        )
-        return pa.table(
-            {
-                "factory": factory,
-                "machine": machine,
-                "since": pa.array(self.since_ms, pa.int64()).cast(pa.timestamp("ms")),
-                "until": pa.array(self.until_ms, pa.int64()).cast(pa.timestamp("ms")),
-                "state": pa.DictionaryArray.from_arrays(
-                    pa.array(self.state, pa.int8()), pa.array([item.value for item in STATES])
-                ),
-                "mode": pa.DictionaryArray.from_arrays(
-                    pa.array(self.mode, pa.int8(), mask=self.mode == NO_MODE), pa.array([item.value for item in MODES])
-                ),
-                "power_w": pa.array(self.power_w, pa.float64(), from_pandas=True),
-                "reason": pa.array(self.reason, pa.string()),
-                "gateway": gateway,
-                "seq": pa.array(self.seq, pa.int64()),
-                "written": pa.array(np.full(len(self), written), pa.int64()),
-            }
-        )
+        factory, machine, gateway = (np.array(column, dtype=object)[self.source] for column in names)
+        return {
+            "factory": factory,
+            "machine": machine,
+            "since": self.since_ms.astype("datetime64[ms]"),
+            "until": self.until_ms.astype("datetime64[ms]"),
+            "state": _STATE_NAMES[self.state],
+            "mode": _MODE_NAMES[self.mode],
+            "power_w": self.power_w,
+            "reason": np.array(self.reason, dtype=object),
+            "gateway": gateway,
+            "seq": self.seq,
+            "written": np.full(len(self), written),
+        }
 
     def _last_of_each(self, machine: np.ndarray, *further: np.ndarray) -> np.ndarray:
         """Indices of the last report of each group of equal keys, in the order of (machine, since, until, seq)."""

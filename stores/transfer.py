@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import glob
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+import duckdb
 import pandas as pd
-import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
 from stores.report_batch import MODES, STATES
-from stores.state_store import MODE_TYPE, RECORD_COLUMNS, STATE_TYPE, StateStore
+from stores.state_store import MODE_TYPE, STATE_TYPE, StateStore
 from telemetry import UserError
 from telemetry.message import EARLIEST
 
@@ -21,22 +22,25 @@ Progress = Callable[[int, int], None]
 """Called with the amount done and the total."""
 
 _PORTION = timedelta(days=92)
-_BATCH_ROWS = 100_000
-_TIME = pa.timestamp("ms", tz="UTC")
-SCHEMA = pa.schema(
-    [
-        ("factory", pa.string()),
-        ("machine", pa.string()),
-        ("since", _TIME),
-        ("until", _TIME),
-        ("state", pa.string()),
-        ("mode", pa.string()),
-        ("power_w", pa.float64()),
-        ("reason", pa.string()),
-        ("gateway", pa.string()),
-        ("seq", pa.int64()),
-    ]
-)
+_BATCH_VECTORS = 50
+"""DuckDB's vectors, of 2,048 rows each, that are imported at a time."""
+_MEMORY = "256MB"
+_COLUMNS = {
+    "factory": "VARCHAR",
+    "machine": "VARCHAR",
+    "since": "TIMESTAMPTZ",
+    "until": "TIMESTAMPTZ",
+    "state": "VARCHAR",
+    "mode": "VARCHAR",
+    "power_w": "DOUBLE",
+    "reason": "VARCHAR",
+    "gateway": "VARCHAR",
+    "seq": "BIGINT",
+}
+_LISTED = ", ".join(_COLUMNS)
+_WRITTEN_AS = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER"}
+_CSV = "read_csv(?, header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '', types = ?)"
+_READ_BY = {".parquet": "read_parquet(?)", ".csv": _CSV}
 
 
 class Copied(NamedTuple):
@@ -84,18 +88,25 @@ def portions(
 def export_records(portions: Iterator[pd.DataFrame], path: Path) -> int:
     """Write to `path`, as Parquet or CSV depending on its suffix; returns the number of records. Raises UserError.
 
-    The file gets its final name when it is complete.
+    The file gets its final name when it is complete. DuckDB gathers the records beside it, on disk, as it writes a file in one statement.
     """
-    unfinished = path.with_name(path.name + ".unfinished")
+    form = _WRITTEN_AS[_suffix(path)]
     count = 0
     try:
-        with _writer(path, unfinished) as writer:
+        with (
+            tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as name,
+            _duckdb(f"{name}/records.duckdb") as connection,
+        ):
+            columns = ", ".join(f"{column} {kind}" for column, kind in _COLUMNS.items())
+            connection.execute(f"CREATE TABLE record ({columns})")
             for records in portions:
-                writer.write_table(pa.Table.from_pandas(records[RECORD_COLUMNS], SCHEMA, preserve_index=False))
+                connection.register("portion", records)
+                connection.execute(f"INSERT INTO record SELECT {_LISTED} FROM portion")
                 count += len(records)
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
+            unfinished = Path(name) / path.name
+            connection.execute(f"COPY record TO ? ({form})", [str(unfinished)])
+            unfinished.replace(path)
+    except (OSError, duckdb.Error) as error:
         raise UserError(f"{path}: cannot be written ({error}).") from error
     return count
 
@@ -105,8 +116,7 @@ def import_records(store: StateStore, path: Path, progress: Progress) -> Copied:
     count = left_out = 0
     try:
         size = path.stat().st_size
-        for batch in _batches(path):
-            records = batch.to_pandas()
+        for records in _batches(path):
             _check(records, path)
             records["state"] = records["state"].astype(STATE_TYPE)
             records["mode"] = records["mode"].astype(MODE_TYPE)
@@ -114,7 +124,7 @@ def import_records(store: StateStore, path: Path, progress: Progress) -> Copied:
             count += len(records)
             progress(min(count * 40, size), size)
         progress(size, size)
-    except (OSError, pa.ArrowException, KeyError, UnicodeDecodeError) as error:
+    except (OSError, duckdb.Error, UnicodeDecodeError) as error:
         raise UserError(f"{path}: is not an export of Vrijloop ({error}).") from error
     return Copied(count - left_out, left_out)
 
@@ -129,23 +139,33 @@ def copy_store(source: StateStore, target: StateStore, progress: Progress) -> Co
     return Copied(count - left_out, left_out)
 
 
-def _writer(path: Path, unfinished: Path) -> pq.ParquetWriter | pa_csv.CSVWriter:
-    if path.suffix == ".parquet":
-        return pq.ParquetWriter(unfinished, SCHEMA, compression="zstd")
-    if path.suffix == ".csv":
-        return pa_csv.CSVWriter(unfinished, SCHEMA)
-    raise UserError(f"{path}: the file name must end in .parquet or .csv.")
-
-
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    if path.suffix == ".parquet":
-        yield from pq.ParquetFile(path).iter_batches(_BATCH_ROWS, columns=RECORD_COLUMNS)
-        return
-    if path.suffix != ".csv":
+def _suffix(path: Path) -> str:
+    if path.suffix not in _WRITTEN_AS:
         raise UserError(f"{path}: the file name must end in .parquet or .csv.")
-    types = {field.name: field.type for field in SCHEMA}
-    options = pa_csv.ConvertOptions(column_types=types, include_columns=RECORD_COLUMNS, strings_can_be_null=True)
-    yield from pa_csv.open_csv(path, convert_options=options)
+    return path.suffix
+
+
+def _batches(path: Path) -> Iterator[pd.DataFrame]:
+    """The records of a file, `RECORD_COLUMNS`. DuckDB takes a name for a pattern, which is why it is escaped."""
+    query = f"SELECT {_LISTED} FROM {_READ_BY[_suffix(path)]}"
+    with _duckdb(":memory:") as connection:
+        name = glob.escape(str(path))
+        connection.execute(query, [name] if path.suffix == ".parquet" else [name, _COLUMNS])
+        while len(records := connection.fetch_df_chunk(_BATCH_VECTORS)):
+            yield records
+
+
+@contextmanager
+def _duckdb(database: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database that is not the store's: it keeps little in memory, loads nothing from outside, and reckons in UTC."""
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": _MEMORY,
+        "threads": 1,
+        "autoinstall_known_extensions": False,
+        "TimeZone": "UTC",
+    }
+    with duckdb.connect(database, config=settings) as connection:
+        yield connection
 
 
 def _check(records: pd.DataFrame, path: Path) -> None:

@@ -100,7 +100,9 @@ def restore(
 ) -> Iterator[str]:
     """Restore the requested parts; yields what was done. Idempotent. `over`: replace what exists; existing files are
     kept under another name. If the backup is damaged, raises UserError before anything is changed."""
-    with tempfile.TemporaryDirectory(prefix="vrijloop-restore-") as name:
+    # Beside the backup, where there is room for it: a container's /tmp is in memory.
+    beside = source.parent if os.access(source.parent, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix=".vrijloop-restore-", dir=beside) as name:
         folder = Path(name)
         manifest, ledger = _unpack(source, folder)
         yield f"the backup of {manifest['made']} (version {manifest['version']}) is complete"
