@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 HEALTH_VERSION = 1
@@ -11,11 +13,11 @@ MAX_BYTES = 4096
 class GatewayHealth(msgspec.Struct, frozen=True):
     """Retained, QoS 1. Readers ignore unknown fields."""
 
-    outbox: int
+    outbox: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
     """Number of reports waiting to be sent."""
     version: str = ""
     """Version of the agent."""
-    certificate_days: int | None = None
+    certificate_days: Annotated[int, msgspec.Meta(ge=-100_000, le=100_000)] | None = None
     """Days until the first of the certificates expires that the gateway depends on; None without any."""
     v: int = HEALTH_VERSION
 
@@ -28,8 +30,8 @@ def decode_health(payload: bytes) -> GatewayHealth:
         health = msgspec.json.decode(payload, type=GatewayHealth)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"not a health message ({error})") from error
-    if health.v != HEALTH_VERSION or health.outbox < 0:
-        raise ValueError(f"version {health.v} is not {HEALTH_VERSION}, or the outbox of {health.outbox} is negative")
+    if health.v != HEALTH_VERSION:
+        raise ValueError(f"version {health.v} is not {HEALTH_VERSION}")
     return health
 
 

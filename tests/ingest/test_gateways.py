@@ -18,6 +18,7 @@ from ingest.gateways import GatewayStatus, GatewayWatch
 from stores import GatewayLedger
 from telemetry import MachineState, StateInterval, SystemClock
 from telemetry.broker import BrokerSettings
+from telemetry.gateway_health import decode_health
 from tests.servers import Mosquitto, wait_for
 
 CLOCK = SystemClock()
@@ -82,6 +83,8 @@ def test_invalid_messages_are_logged_and_ignored(broker: Mosquitto, caplog: pyte
         ("vrijloop/v1/genk/gw-2/status", b"perhaps"),
         ("vrijloop/v1/genk/gw-2/health", b"{"),
         ("vrijloop/v1/genk/gw-2/health", b'{"outbox": -1}'),
+        ("vrijloop/v1/genk/gw-2/health", b'{"outbox": 1e30}'),
+        ("vrijloop/v1/genk/gw-2/health", b'{"outbox": 1, "certificate_days": 9223372036854775807}'),
         ("vrijloop/v1/genk/gw-2/health", b'{"outbox": 1, "v": 2}'),
         ("vrijloop/v1/genk/gw-2/health", b" " * 5000),
         ("vrijloop/v1/Genk/gw-2/status", b"online"),
@@ -115,3 +118,13 @@ def test_a_gateway_that_was_cut_off_without_a_last_word_is_offline(silent: timed
     present[0] += silent
     (status,), (point,) = watch.gateways(), watch.points([])
     assert (status.online, point.fields["online"]) == (online, int(online))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b'{"outbox": -1}', b'{"outbox": 9223372036854775807}', b'{"outbox": 1e30}', b'{"outbox": 1, "certificate_days": 100001}', b'{"outbox": 1, "certificate_days": 1e30}'],
+)  # fmt: skip
+def test_numbers_that_no_store_takes_are_refused(payload: bytes) -> None:
+    """One gateway's nonsense would keep the health of all others from being written."""
+    with pytest.raises(ValueError, match="not a health message"):
+        decode_health(payload)
