@@ -141,10 +141,10 @@ campaign: $(INSTALLED) campaign-kills campaign-faults
 		$(BIN)/pytest --timeout 7200 tests/sharing_platform
 
 # A region in miniature under seeded faults (docs/faults.md): SEEDS=1000 of them, 20 seconds each, or one that did not hold again with SEED=417. HOURS=8 ends it then.
-# BEFORE=…: the source tree of the version before, from which one process of each region is upgraded.
+# UPGRADE=1: one process of each region begins as the version before and is upgraded under way; UPGRADE=COMMIT says which version.
 campaign-faults: $(INSTALLED)
 	@scripts/servers mosquitto influxdb postgresql
-	@$(BIN)/python -m tests.faults.campaign --seeds $(or $(SEEDS),1000) $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS)) $(if $(BEFORE),--before $(BEFORE))
+	@$(BIN)/python -m tests.faults.campaign --seeds $(or $(SEEDS),1000) $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS)) $(if $(UPGRADE),--before $$(scripts/version-before $(filter-out 1,$(UPGRADE))))
 
 # The table of faults and outcomes in docs/faults.md, from the results of the campaign.
 campaign-faults-table: $(INSTALLED)

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from telemetry import MachineState, SystemClock
+from tests.faults.factory import FACTORY, NOTICE, SHORTEST, SUREST, offered_hours
 from tests.faults.player import Player
-from tests.faults.region import FACTORY, NOTICE, SHORTEST, SUREST, Region, offered_hours
+from tests.faults.region import Region
 from tests.faults.seekers import Seekers
 from tests.faults.shop_floor import MACHINES, spells_of
 from tests.faults.truth import Spell, differences

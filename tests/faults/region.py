@@ -6,25 +6,26 @@ import asyncio
 import json
 import os
 import shutil
+import subprocess
 import sys
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
 from edge_agent.supervision import ask_status
-from stores import ReportBatch, StateStore, StoredReport
+from stores import ReportBatch, StateStore
 from stores.configuration import DUCKDB_FILE
 from stores.duckdb_store import DuckDBStateStore
 from stores.influxdb_store import InfluxDBStateStore
-from telemetry import MachineState, StateInterval, SystemClock, UserError
+from telemetry import SystemClock, UserError
 from telemetry.duration import format_duration
 from tests import influx_proxy
 from tests.disks import mount, unmount
+from tests.faults.factory import FACTORY, history, policy_of
 from tests.faults.schedule import Setup
 from tests.faults.shop_floor import MACHINES, POLL, TIMEOUT, Script, job_of, script_of
 from tests.faults.supervisor import Service, Supervisor
@@ -42,8 +43,7 @@ from tests.servers import (
 )
 from tests.tcp_proxy import TcpProxy
 
-FACTORY, SEEKERS = "hal-2", ("zoeker-1", "zoeker-2")
-HISTORY = timedelta(weeks=8)
+SEEKERS = ("zoeker-1", "zoeker-2")
 HEARTBEAT_S = 2.0
 _DISK = "48m"
 _READ_BY = {"agent-1": ("opcua",), "agent-2": ("meter", "plc")}
@@ -51,26 +51,6 @@ _THRESHOLDS = "thresholds = { off_below_w = 100.0, idle_below_w = 1500.0, workin
 
 
 PUBLIC_URL = "http://platform.example"
-NOTICE, SHORTEST, SUREST = timedelta(hours=1), timedelta(hours=1), 0.6
-"""What the policy says."""
-
-
-def busy_hours(now: datetime) -> set[int]:
-    """In which hours of each day (UTC) the machines have always been busy: around the present, so that it does not matter at what time of day this runs."""
-    return {(now.hour + ahead) % 24 for ahead in range(-6, 2)}
-
-
-def offered_hours(now: datetime) -> set[int]:
-    """In which hours the policy lets be offered: fewer than are free."""
-    return {(now.hour + ahead) % 24 for ahead in range(3, 14)}
-
-
-def policy_of(now: datetime) -> str:
-    offered = ", ".join(f'"mon-sun {hour:02}:00-{hour + 1:02}:00"' for hour in sorted(offered_hours(now)))
-    return (
-        f'factory = "{FACTORY}"\nzone = "UTC"\nholidays = ""\noffered = [{offered}]\nminimum_slot = "{SHORTEST.seconds // 3600}h"\nmaximum_slot = "8h"\n'
-        f'notice = "{NOTICE.seconds // 3600}h"\nrequired_probability = {SUREST}\nshare_live_state = true\n'
-    )
 
 
 def machines_of(agent: str) -> list[str]:
@@ -184,7 +164,7 @@ class Region:
             )
         if name == "server":
             status = self.server_status()
-            return status is not None and status.get("broker_connected", True) and not status["failing_tasks"]
+            return status is not None and status.get("broker_connected", True) and not status.get("failing_tasks")
         if name == "platform":
             return self._get(f"http://127.0.0.1:{self.ports[name]}/api/v1/offers?limit=1") is not None
         return listens(self.ports[name])
@@ -373,39 +353,20 @@ class Region:
             store = InfluxDBStateStore(
                 f"http://127.0.0.1:{self._influx_port}", "vrijloop", INFLUX_TOKEN, INFLUX_ORG, "history"
             )
-        store.write(ReportBatch.of(_history(self.began)))
+        store.write(ReportBatch.of(history(self.began)))
         store.close()
 
     def _put_people(self) -> None:
-        from sharing_platform.database import open_database
-        from sharing_platform.organisations import accounts, directory
-        from sharing_platform.organisations.permissions import Role
-
-        now = SystemClock().now()
-        sessions = open_database(self._database_url(self.ports.get("postgresql")))
-        with sessions.begin() as session:
-            for name in (FACTORY, *SEEKERS):
-                account, _ = accounts.get_or_create_account(session, self.address_of(name), name, "en", now)
-                account.confirmed = now
-                directory.put_member(session, name, account.id, Role.OWNER, now)
-                session.flush()
-                if name in SEEKERS:
-                    self._sessions[name] = accounts.open_session(session, account, now)
-        sessions.kw["bind"].dispose()
-
-
-def _history(now: datetime) -> list[StoredReport]:
-    found: list[StoredReport] = []
-    begin, busy = (now - HISTORY).replace(hour=0, minute=0, second=0, microsecond=0), busy_hours(now)
-    for machine in MACHINES:
-        at = begin
-        while at < (last := now - timedelta(seconds=1)):
-            end = at + timedelta(hours=1)
-            while end < last and (end.hour in busy) == (at.hour in busy):
-                end += timedelta(hours=1)
-            state = MachineState.EXECUTING if at.hour in busy else MachineState.NOT_EXECUTING
-            found.append(
-                StoredReport(FACTORY, machine.name, "history", len(found) + 1, StateInterval(state, at, min(end, last)))
-            )
-            at = end
-    return found
+        """Not here: the database belongs to the platform's version."""
+        command = [
+            sys.executable,
+            "-m",
+            "tests.faults.people",
+            self._database_url(self.ports.get("postgresql")),
+            ",".join(SEEKERS),
+        ]
+        command += [f"{name}={self.address_of(name)}" for name in (FACTORY, *SEEKERS)]
+        environment = {**os.environ, **self.supervisor.services["platform"].environment}
+        done = subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        self._sessions = json.loads(done.stdout)

@@ -153,7 +153,9 @@ def setup_of(seed: int, *, disks: bool = True, upgrade: bool = False) -> Setup:
     # Workers share a subscription, which MQTT 5 alone has.
     protocol = "3.1.1" if store == "duckdb" and region // 4 % 2 else "5"
     plain = Setup(store, database, protocol, disks)
-    before = plain.ours[region // 2 % len(plain.ours)] if upgrade else None
+    # Not the platform: it is upgraded before the servers that write to it, never after them.
+    upgraded = [name for name in plain.ours if name != "platform"]
+    before = upgraded[region // 2 % len(upgraded)] if upgrade else None
     return Setup(store, database, protocol, disks, before)
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import httpx2
 
-from tests.faults.region import FACTORY, PUBLIC_URL, SEEKERS, Region
+from tests.faults.factory import FACTORY
+from tests.faults.region import PUBLIC_URL, SEEKERS, Region
 from tests.servers import NO_AUTHORITIES
 
 _PATIENCE_S = 90.0

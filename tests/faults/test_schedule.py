@@ -50,7 +50,9 @@ def test_one_process_begins_as_the_version_before_and_is_upgraded_once() -> None
         if event.fault is Fault.UPGRADE
     ]
     assert len(upgrades) == 1
-    assert {setup_of(seed, upgrade=True).before for seed in range(1, 1001)} == {*Setup("influxdb", "sqlite", "5").ours}
+    assert {setup_of(seed, upgrade=True).before for seed in range(1, 1001)} == {
+        *Setup("influxdb", "sqlite", "5").ours
+    } - {"platform"}
 
 
 def test_without_mounting_no_disk_is_filled() -> None:
