@@ -11,7 +11,7 @@ PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: wheel licences sbom update demo test test-fast test-peers test-influxdb test-containers lint install clean docs-pictures bench-chain bench-demo bench-edge bench-edge-size bench-ingest bench-influxdb bench-analytics bench-windows bench-time-of-day bench-platform bench-panels prior campaign campaign-kills campaign-brokers campaign-faults campaign-faults-table bench-load fuzz
+.PHONY: wheel licences sbom update demo test test-fast test-peers test-influxdb test-containers lint install clean docs-pictures bench-chain bench-demo bench-edge bench-edge-size bench-ingest bench-influxdb bench-analytics bench-windows bench-time-of-day bench-platform bench-region bench-panels prior campaign campaign-kills campaign-brokers campaign-faults campaign-faults-table bench-load fuzz
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -127,6 +127,11 @@ bench-load: $(INSTALLED)
 	@scripts/servers postgresql mosquitto
 	@$(BIN)/python -m benchmarks.load
 
+# The region's figures with three hundred factories and two years: summaries, publication, and its page, as JSON.
+bench-region: $(INSTALLED)
+	@scripts/servers postgresql
+	@$(BIN)/python -m benchmarks.region
+
 # Every query of every Grafana panel over a day and over a year of fifty machines, as JSON.
 bench-panels: $(INSTALLED)
 	@scripts/servers influxdb
@@ -137,7 +142,7 @@ bench-panels: $(INSTALLED)
 campaign: SEEDS ?= 100
 campaign: $(INSTALLED) campaign-kills campaign-faults
 	@scripts/servers postgresql
-	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_API_EXAMPLES=200 VRIJLOOP_API_EDGES=1 VRIJLOOP_EVERY_CALLER=1 VRIJLOOP_TEST_DATABASES="sqlite postgresql" \
+	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_REGION_YEAR=1 VRIJLOOP_API_EXAMPLES=200 VRIJLOOP_API_EDGES=1 VRIJLOOP_EVERY_CALLER=1 VRIJLOOP_TEST_DATABASES="sqlite postgresql" \
 		$(BIN)/pytest --timeout 7200 tests/sharing_platform
 
 # A region in miniature under seeded faults (docs/faults.md): SEEDS=1000 of them, 20 seconds each, or one that did not hold again with SEED=417. HOURS=8 ends it then.

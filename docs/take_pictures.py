@@ -27,7 +27,10 @@ VIEWS = {
     "platform": ("/?lang=en&view=week", 1280, 1000),
     "shared": ("/listings?lang=en", 1280, 900),
 }
-OWN_VIEWS = {"desk": ("Eva Peeters", "/desk", 1280, 1000), "region": ("Lies Jans", "/region", 1280, 1000)}
+OWN_VIEWS = {
+    "desk": ("Eva Peeters", "/desk", 1280, 1000),
+    "region": ("Lies Jans", "/region/administration", 1280, 1000),
+}
 """What people see who are signed in."""
 GALLERY_INTRODUCTION = [
     "Taken by `make docs-pictures` on the way of eight people through the running demo (`make demo`, then the page `/demo`); tests walk the same ways",

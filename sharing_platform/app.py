@@ -56,7 +56,7 @@ from sharing_platform.machines import (
 )
 from sharing_platform.machines import pages as machine_pages
 from sharing_platform.machines import pictures_api as machine_pictures_api
-from sharing_platform.machines.events import OfferWithdrawn
+from sharing_platform.machines.events import OfferWithdrawn, SearchFoundNothing
 from sharing_platform.machines.index import machine_index
 from sharing_platform.machines.offers import withdraw_all
 from sharing_platform.machines.windows import quarter_of
@@ -101,6 +101,10 @@ from sharing_platform.process_plans import pages as process_plans_pages
 from sharing_platform.region import api as region_api
 from sharing_platform.region import export_pages, report_api, report_pages, site_api, site_pages
 from sharing_platform.region import pages as region_pages
+from sharing_platform.regional_statistics import api as figures_api
+from sharing_platform.regional_statistics import pages as figures_pages
+from sharing_platform.regional_statistics.searches import SearchCounter
+from sharing_platform.regional_statistics.view import ViewCache
 from sharing_platform.scheduler import start_background_threads
 from sharing_platform.search.index import mark_index_changed
 from sharing_platform.search.vocabulary import PROCESSES, material_name, picture_of, process_name
@@ -136,6 +140,7 @@ ROUTERS = (
     identities_api.router,
     organisations_api.router,
     region_api.router,
+    figures_api.router,
     moderation_api.router,
     report_api.router,
     site_api.router,
@@ -169,6 +174,7 @@ ROUTERS = (
     confirmation_pages.router,
     organisation_pages.router,
     application_pages.router,
+    figures_pages.router,
     region_pages.router,
     export_pages.router,
     moderation_pages.router,
@@ -265,7 +271,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         wake_workers=wake_workers,
         bounds=settings.bounds,
         visitor=visitor,
-        events=_events(BookingNotifier(url, settings.zone, settings.sender)),
+        events=_events(BookingNotifier(url, settings.zone, settings.sender), SearchCounter(sessions, settings.zone)),
         occupancy=BookedHours(),
         identity_providers=settings.identity_providers,
         sender=settings.sender,
@@ -294,6 +300,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
     )
     app.state.context = context
     app.state.machine_index = index
+    app.state.region_views = ViewCache()
     # Of pages and API answers nothing is compressed: their length could tell a stranger on the line what stands in them (BREACH).
     app.mount(
         "/static",
@@ -314,7 +321,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
     return app
 
 
-def _events(notify: BookingNotifier) -> Events:
+def _events(notify: BookingNotifier, searches: SearchCounter) -> Events:
     """The subscriptions of each domain to events of the domains below it."""
     events = Events()
     bookings = booking_handlers.BookingHandlers(notify)
@@ -323,6 +330,7 @@ def _events(notify: BookingNotifier) -> Events:
         withdraw_all(event.session, event.organisation.id, BookedHours(), events, event.now)
 
     events.subscribe(OfferWithdrawn, bookings.withdraw_requests)
+    events.subscribe(SearchFoundNothing, searches.count)
     events.subscribe(OrganisationRefused, withdraw_offers)
     events.subscribe(OrganisationRefused, bookings.end_requests)
     events.subscribe(OrganisationChanged, lambda event: mark_index_changed(event.session))

@@ -185,9 +185,17 @@ class Translator:
             return f"€{written}"
         return f"{written}\N{NO-BREAK SPACE}€" if self.language == "fr" else f"€\N{NO-BREAK SPACE}{written}"
 
+    def whole(self, number: int) -> str:
+        """`12.340` in Dutch, `12 340` in French, `12,340` in English."""
+        return f"{number:,}".replace(",", _SEPARATORS[self.language][0])
+
     def month(self, month: date) -> str:
         """`november 2026`."""
         return f"{self._texts['months'].split()[month.month - 1]} {month.year}"
+
+    def short_month(self, day: date) -> str:
+        """`nov`, for an axis."""
+        return self._texts["months_short"].split()[day.month - 1]
 
     def column(self, day: date) -> str:
         """`za 21`, for a column of a week."""

@@ -28,6 +28,15 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             {"start": "2026-12-07T09:00:00Z", "end": _END, "probability": 0.97},
         ],
     },
+    "FiguresOut": {
+        "weeks": ["2026-11-02", "2026-11-09"],
+        "figures": [
+            {"week": "2026-11-09", "subject": "machine", "measure": "free", "kind": "milling", "area": "haspengouw", "municipality": "Sint-Truiden", "size": 140, "unit": "hours"},
+            {"week": "2026-11-09", "subject": "machine", "measure": "free", "kind": "milling", "area": "haspengouw", "municipality": "", "size": 90, "unit": "hours"},
+        ],
+        "flows": [{"quarter": "2026-06-29", "kind": "milling", "area": "haspengouw", "towards": "hasselt_genk", "hours": 120}],
+        "next": None,
+    },
     "AskIn": {
         "message": "40 brackets, drawing follows",
         "guest": {"organisation": "Start-up BV", "name": "An Peeters", "email": "an@startup.example", "language": "nl"},

@@ -38,6 +38,8 @@ from sharing_platform.organisations.models import (
 )
 from sharing_platform.organisations.rate_limits import forget_old
 from sharing_platform.organisations.sign_up import SignUp
+from sharing_platform.regional_statistics import service as summaries
+from sharing_platform.regional_statistics.publication import publish_due
 from sharing_platform.wanted import matching
 from sharing_platform.wanted.models import Search
 
@@ -47,6 +49,9 @@ _log = logging.getLogger(__name__)
 _PORTION = 500
 MATCH_EVERY = timedelta(seconds=30)
 _FORGET_EVERY = timedelta(hours=1)
+_SUMMARISE_EVERY = timedelta(minutes=10)
+_MOST_WEEKS = 4
+"""That are published at a time, after the platform was away or is new."""
 
 
 class PeriodicThread:
@@ -105,6 +110,7 @@ class ScheduledJobs:
         self._match_every = match_every
         self._matched: datetime | None = None
         self._forgot: datetime | None = None
+        self._summarised: datetime | None = None
         self._ticking = threading.Lock()
 
     def tick(self) -> None:
@@ -121,6 +127,9 @@ class ScheduledJobs:
             if self._forgot is None or now - self._forgot >= _FORGET_EVERY:
                 self._forgot = now
                 self._forget(now)
+            if self._summarised is None or now - self._summarised >= _SUMMARISE_EVERY:
+                self._summarised = now
+                self._summarise(now)
 
     def _advance(self, now: datetime) -> None:
         due = select(Booking.id).where(Booking.due <= now).order_by(Booking.due).limit(_PORTION)
@@ -191,6 +200,15 @@ class ScheduledJobs:
             except Exception:  # noqa: BLE001 - identifier bad row must not stop what all others wait for
                 _log.exception("%s could not be brought forward.", identifier)
         return done
+
+    def _summarise(self, now: datetime) -> None:
+        sessions, zone = self._context.sessions, self._context.zone
+        with sessions.begin() as session:
+            summaries.update(session, now, zone)
+        for _ in range(_MOST_WEEKS):
+            with sessions.begin() as session:
+                if not publish_due(session, now, zone):
+                    return
 
     def _forget(self, now: datetime) -> None:
         with self._context.sessions.begin() as session:

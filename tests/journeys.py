@@ -110,7 +110,7 @@ def administrator(page: Page, look: Look) -> None:
         "Het ondernemingsnummer is van een ander bedrijf. Geef het juiste nummer door, dan kijken we opnieuw."
     )
     page.locator("button[name=approved][value=no]").click()
-    page.goto("/region")
+    page.goto("/region/administration")
     expect(applications).to_have_count(before - 1)
     page.goto("/region/log")
     expect(page.get_by_text(re.compile(f"Lies Jans .*heeft {re.escape(applicant)} geweigerd"))).to_be_visible()

@@ -283,6 +283,30 @@ def migrate_platform(database: str) -> tuple[str | None, str | None]:
         raise UserError(str(error)) from error
 
 
+def write_region_report(options: PlatformOptions, year: int, language: str, output: Path) -> None:
+    """Raises UserError."""
+    from sharing_platform.i18n import Translator
+    from sharing_platform.regional_statistics.report_pdf import report_pdf
+
+    try:
+        with _open(options.database)() as session:
+            content = report_pdf(session, year, Translator(language, ZONE), SystemClock().now(), options.public_url)
+    except NotFoundError as error:
+        raise UserError(f"Nothing of {year} is published: a week is, seven days after its end.") from error
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise UserError(f"{output} cannot be written: {error.strerror}.") from error
+
+
+def rebuild_region(database: str) -> None:
+    """Raises UserError."""
+    from sharing_platform.regional_statistics.service import rebuild
+
+    with _open(database).begin() as session:
+        rebuild(session, SystemClock().now(), ZONE)
+
+
 def _open(database: str) -> sessionmaker[Session]:
     try:
         return open_database(database)

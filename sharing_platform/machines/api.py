@@ -6,10 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from sharing_platform.dependencies import Context, ReadSession
+from sharing_platform.dependencies import Context, ReadSession, client_address
 from sharing_platform.errors import NotFoundError
 from sharing_platform.etags import set_etag
 from sharing_platform.machines import kept_hours, service
+from sharing_platform.machines.events import SearchFoundNothing
 from sharing_platform.machines.index import Index
 from sharing_platform.machines.models import Machine
 from sharing_platform.machines.offer_order import Sort
@@ -55,14 +56,16 @@ def get_offers(
 ) -> OfferPage:
     """Open offers that match, in order of their start or, with another `sort`, of their score, price, distance (which needs a place) or certainty, the best
     first and what is not known last. With `max_price`, those whose price is to be agreed come after all others."""
-    viewer = viewer_of(actor)
-    results = find_offers(
-        session, index, prepare_criteria(wish), context.now(), context.zone, viewer, limit, sort, cursor
-    )
+    viewer, criteria = viewer_of(actor), prepare_criteria(wish)
+    results = find_offers(session, index, criteria, context.now(), context.zone, viewer, limit, sort, cursor)
     suggestions = []
     if suggest and cursor is None and not results.found:
         found = relaxed_searches(session, index, wish, context.now(), context.zone, viewer)
         suggestions = [service.suggestion_out(one, request.query_params) for one in found]
+    if cursor is None and not results.found:
+        session.close()  # what is counted needs a connection of its own, and no request waits for a second one
+        visitor = organisation_of(actor) or client_address(request)
+        context.events.publish(SearchFoundNothing(criteria, visitor, context.now()))
     return OfferPage(
         offers=[service.found_out(ranked, viewer) for ranked in results.found],
         next=results.next,

@@ -12,8 +12,10 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from sharing_platform.database import read_session
+from sharing_platform.dependencies import client_address
 from sharing_platform.errors import InvalidError
 from sharing_platform.machines.comparison import MAX_COMPARED
+from sharing_platform.machines.events import SearchFoundNothing
 from sharing_platform.machines.index import IndexEntry, get_machine_index
 from sharing_platform.machines.live_pages import quarter_number
 from sharing_platform.machines.machine_results import (
@@ -115,9 +117,13 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
                 found = read(MAX_OFFERS, "start", of=keys).found if keys else []
                 machine_rows = machine_results(best, found, wish.first_day or first_day, page.context.zone)
             relaxed = [] if found else suggestions(page, session, asked, wish, week)
+            nothing = criteria if not found and not skip else None
         except InvalidError as error:
             problems[error.field] = error.code
-            found, machine_rows, further, relaxed = [], [], False, []
+            found, machine_rows, further, relaxed, nothing = [], [], False, [], None
+    if nothing is not None:
+        visitor = page.person.account.id if page.person is not None else client_address(page.request)
+        page.context.events.publish(SearchFoundNothing(nothing, visitor, page.now))
     kept = [(key, value) for key, value in asked.multi_items() if key not in ("skip", "lang", "week", "done") and value]
     used = [key for key, _ in kept if key not in ("view", "sort", "with")]
     compared, shown = asked.getlist("with")[:MAX_COMPARED], {one.entry.key for one in machine_rows}

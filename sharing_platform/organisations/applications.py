@@ -50,6 +50,6 @@ def announce(session: Session, sign_up: SignUp, now: datetime) -> int:
             f"{one.name} ({t(f'org_{one.kind}')}{f', {one.place}' if one.place else ''}){t.colon}{sign_up.url}/region/organisations/{one.id}"
             for one in found[:_NAMED]
         )
-        link = f"{sign_up.url}/region"
+        link = f"{sign_up.url}/region/administration"
         sign_up.write(session, account, "applications", now, count=len(found), organisations=lines, link=link)
     return len(found)

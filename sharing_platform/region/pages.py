@@ -35,7 +35,7 @@ _SHOWN = 50
 _NEWEST = 20
 
 
-@router.get("/region")
+@router.get("/region/administration")
 def get_region(page: Page) -> HTMLResponse:
     require(page.actor, Right.REGION)
     with read_session(page.context.sessions) as session:

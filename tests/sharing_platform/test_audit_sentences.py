@@ -65,7 +65,7 @@ def test_the_log_in_sentences(platform: Platform) -> None:
     listing = {"kind": "equipment", "title": "Rolbank", "start": "2026-03-01T00:00:00Z", "end": "2026-12-31T00:00:00Z", "details": {"use": "loan"}}  # fmt: skip
     assert erp.post("/api/v1/listings", json=listing).status_code == 201
     region.put("/api/v1/region/organisations/hal-3/approval", json={"approved": False, "reason": "Onbekend."})
-    page = region.get("/region").text
+    page = region.get("/region/administration").text
     assert log_of(page)[:6] == [
         "R (limburg) heeft hal-3 geweigerd.",
         "Het programma “test” (hal-2) heeft “Rolbank” aangeboden of gewijzigd.",
@@ -77,7 +77,9 @@ def test_the_log_in_sentences(platform: Platform) -> None:
     assert "ma 02/03/2026 12:00" in page, "noon in Brussels, not in Greenwich"
     assert "/secret" not in page
     assert "Eva heeft een webhook naar 127.0.0.1 toegevoegd." in log_of(eva.get("/organisation").text)
-    french, english = (log_of(region.get(f"/region?lang={language}").text)[0] for language in ("fr", "en"))
+    french, english = (
+        log_of(region.get(f"/region/administration?lang={language}").text)[0] for language in ("fr", "en")
+    )
     assert (french, english) == ("R (limburg) a refusé hal-3.", "R (limburg) refused hal-3.")
 
 
@@ -85,8 +87,10 @@ def test_who_is_erased_has_no_name_in_the_log(platform: Platform) -> None:
     region = platform.somebody("r@limburg.be", "limburg", kind=Kind.REGION)
     an = platform.somebody("an@startup.be", "start-up", Role.OWNER)
     an.post("/api/v1/wanted", json={"title": "Draaiwerk", "wish": {"process": "turning"}})
-    assert "An (start-up) heeft het zoekertje “Draaiwerk” geplaatst." in log_of(region.get("/region").text)
+    assert "An (start-up) heeft het zoekertje “Draaiwerk” geplaatst." in log_of(
+        region.get("/region/administration").text
+    )
     assert an.request("DELETE", "/api/v1/account").status_code == 204
-    told = log_of(region.get("/region").text)
+    told = log_of(region.get("/region/administration").text)
     assert "Iemand met een gewist account (start-up) heeft het zoekertje “–” geplaatst." in told
     assert not [one for one in told if one.startswith("An ")]

@@ -279,7 +279,7 @@ def test_an_administrator_approves_and_a_factory_shares(browser: Browser, platfo
     factory.get_by_label("Nieuw wachtwoord").fill("een zin die lang genoeg is")
     factory.get_by_role("button", name="Account aanmaken").click()
     expect(factory.get_by_text("De regio moet uw organisatie nog goedkeuren.")).to_be_visible()
-    region.goto("/region")
+    region.goto("/region/administration")
     region.get_by_role("link", name="Bekijken: Maes Metaal").click()
     expect(region.get_by_text("0123.456.749")).to_be_visible()
     region.get_by_role("button", name="Goedkeuren").click()

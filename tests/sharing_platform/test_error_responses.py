@@ -29,7 +29,7 @@ ERRORS: dict[int, Exception] = {
     403: NotAllowedError(), 404: NotFoundError(), 409: ConflictError("step"), 412: ChangedError(), 422: InvalidError("field", "name"),
     429: TooManyError(9), 500: ZeroDivisionError("a defect"),
 }  # fmt: skip
-VISITORS = {"": "Se connecter", "an@startup.be": ">an<", "r@limburg.be": 'href="/region"'}
+VISITORS = {"": "Se connecter", "an@startup.be": ">an<", "r@limburg.be": 'href="/region/administration"'}
 """By e-mail address, what the header shows them alone."""
 
 

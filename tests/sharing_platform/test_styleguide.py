@@ -35,6 +35,10 @@ NOT_SHOWN = {
     "about": "is read by programs that show links",
     "own": "is part of the menu of whoever is signed in",
     "_for_you.html": "is made of rows and notices",
+    **dict.fromkeys(
+        ("_figures.html", "amount", "flows", "legend", "place", "share_bar", "shaded", "weeks"),
+        "draws the region's figures, which `test_figures.py` looks at",
+    ),
 }
 """Macros and partial templates that the styleguide leaves out, each with the reason."""
 UNSEEN = {
@@ -44,6 +48,36 @@ UNSEEN = {
     "of-1": "another number of machines side by side",
     "of-2": "another number of machines side by side",
     "of-4": "another number of machines side by side",
+    **dict.fromkeys(
+        (
+            "balance",
+            "dictionary",
+            "end",
+            "flows",
+            "lack",
+            "lacks",
+            "layers",
+            "lost",
+            "maps",
+            "missed",
+            "s0",
+            "s1",
+            "s2",
+            "s3",
+            "s4",
+            "s5",
+            "scale",
+            "shaded",
+            "share",
+            "sideways",
+            "stack",
+            "supply",
+            "totals",
+            "trend",
+            "within",
+        ),
+        "draws the region's figures, which `test_figures.py` looks at",
+    ),
 }
 """Classes of the style sheets that no element of the styleguide has, each with the reason; those that begin with `ec` are the calendar's own."""
 

@@ -1,4 +1,4 @@
-"""`vrijloop platform` and its one-off commands: `platform-admin`, `platform-invite`, `platform-migrate`."""
+"""`vrijloop platform` and its one-off commands: `platform-admin`, `platform-invite`, `platform-migrate`, `region-report`, `region-rebuild`."""
 
 from __future__ import annotations
 
@@ -215,3 +215,25 @@ def platform_signing_key(database: DatabaseOption = _DATABASE) -> None:
 
     renew_signing_key(database)
     print("Links in e-mails are signed with a new key. Run it once more to end those of the key before, too.")
+
+
+def region_report(
+    year: Annotated[int, typer.Option(min=2000, max=2200, help="Of which year.")],
+    output: Annotated[Path, typer.Option(help="The PDF file to write.")],
+    language: Annotated[MailLanguage, typer.Option(help="Language of the report.")] = MailLanguage.NL,
+    database: DatabaseOption = _DATABASE,
+    url: UrlOption = None,
+) -> None:
+    """Write the report of a year in the region, as PDF, of what is published of its weeks."""
+    from vrijloop.platform_server import PlatformOptions, write_region_report
+
+    write_region_report(PlatformOptions(database, url=url), year, language.value, output)
+    print(f"{output} is written.")
+
+
+def region_rebuild(database: DatabaseOption = _DATABASE) -> None:
+    """Compute the summaries of the region anew, for weeks that are not published yet. The platform does that by itself for what changes."""
+    from vrijloop.platform_server import rebuild_region
+
+    rebuild_region(database)
+    print("The summaries of the region are computed anew.")

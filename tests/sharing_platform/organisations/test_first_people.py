@@ -135,7 +135,7 @@ def test_registering_under_the_name_of_a_factory_is_seen_by_the_region_alone(pla
             == 200
         )
     region = platform.somebody("r@limburg.be", "region", kind=Kind.REGION)
-    assert "lijkt op: hal-2" in region.get("/region").text, "the region sees it before it approves"
+    assert "lijkt op: hal-2" in region.get("/region/administration").text, "the region sees it before it approves"
 
 
 def test_the_name_of_who_has_not_confirmed_is_nobodys(platform: Platform) -> None:

@@ -46,7 +46,7 @@ def confirm(platform: Platform, email: str) -> str:
 def listed(platform: Platform) -> list[str]:
     region = platform.somebody("r@limburg.be", "limburg", kind=Kind.REGION)
     found = region.get("/api/v1/region/organisations", params={"status": "asked"}).json()["organisations"]
-    page = region.get("/region").text
+    page = region.get("/region/administration").text
     assert all(f'data-organisation="{one["id"]}"' in page for one in found)
     return [one["id"] for one in found]
 
@@ -148,7 +148,7 @@ def test_who_registers_does_not_learn_who_is_there(platform: Platform) -> None:
     eve = platform.somebody("eve@evil.be").get("/api/v1/organisation").json()["id"]
     shown = unescape(region.get(f"/region/organisations/{eve}").text)
     assert "Dit ondernemingsnummer is al van Hal 2 BV." in shown
-    assert "nummer van een ander" in region.get("/region").text
+    assert "nummer van een ander" in region.get("/region/administration").text
     both = region.put(approval.format(eve), json={"approved": True})
     assert (both.status_code, both.json()["code"]) == (409, "number_of_another")
     region.put(approval.format(hal), json={"approved": False, "reason": "Gestopt."})

@@ -33,13 +33,13 @@ PUBLIC_API = {
     "GET /api/v1/offers", "GET /api/v1/offers/{offer_id}", "GET /api/v1/machines/{factory}/{machine}", "GET /api/v1/machines/{alias}", "GET /api/v1/listings",
     "GET /api/v1/listings/{listing_id}", "GET /api/v1/wanted", "GET /api/v1/search", "GET /api/v1/certificates/{number}", "POST /api/v1/process-plans", "GET /api/v1/wanted/{search_id}", "POST /api/v1/accounts",
     "POST /api/v1/accounts/welcome", "POST /api/v1/accounts/link", "POST /api/v1/accounts/decline", "POST /api/v1/requests/link", "POST /api/v1/requests/confirmation", "POST /api/v1/accounts/forgotten", "POST /api/v1/session", "DELETE /api/v1/session",
-    "POST /api/v1/session/passkey/options", "POST /api/v1/session/passkey", "POST /api/v1/reports", "GET /api/v1/pages/{name}", "POST /api/v1/accounts/address", "GET /api/v1/transparency",
+    "POST /api/v1/session/passkey/options", "POST /api/v1/session/passkey", "POST /api/v1/reports", "GET /api/v1/pages/{name}", "POST /api/v1/accounts/address", "GET /api/v1/transparency", "GET /api/v1/region/figures",
 }  # fmt: skip
 ASK_API = {"POST /api/v1/offers/{offer_id}/booking", "POST /api/v1/listings/{listing_id}/booking"}
 """For guests too, who have to say who they are."""
 
 PUBLIC_PAGES = {
-    "GET /", "GET /compare", "GET /pictures/{picture_id}/{size}", "GET /listings/{listing_id}/pictures/{picture_id}/{size}", "GET /factories/{factory}", "GET /parts/calendar", "GET /parts/machines", "GET /parts/offers", "GET /offers/{offer_id}", "GET /offers/{offer_id}/choice", "POST /offers/{offer_id}", "GET /live",
+    "GET /", "GET /region", "GET /region/dictionary", "GET /region/figures.csv", "GET /region/embed/{figure}.svg", "GET /compare", "GET /pictures/{picture_id}/{size}", "GET /listings/{listing_id}/pictures/{picture_id}/{size}", "GET /factories/{factory}", "GET /parts/calendar", "GET /parts/machines", "GET /parts/offers", "GET /offers/{offer_id}", "GET /offers/{offer_id}/choice", "POST /offers/{offer_id}", "GET /live",
     "GET /machines/{factory}/{machine}", "GET /machines/{alias}", "GET /listings", "GET /listings/{listing_id}", "POST /listings/{listing_id}",
     "GET /wanted", "GET /search", "GET /certificates", "GET /certificates/{number}", "GET /certificates/{number}/document", "GET /make", "GET /wanted/{search_id}", "GET /register", "POST /register", "GET /sign-in", "POST /sign-in", "POST /sign-in/passkey", "GET /sign-in/with/{provider}", "GET /sign-in/with/{provider}/back", "POST /sign-out",
     "GET /styleguide", "GET /styleguide/pictures/{number}/{size}", "GET /report", "GET /.well-known/security.txt", "GET /about", "GET /contact", "GET /privacy", "GET /terms", "GET /unsubscribe/{token}", "POST /unsubscribe/{token}", "GET /account/address/{secret}", "GET /account/new-address", "POST /account/new-address", "POST /report", "GET /reports/{token}", "GET /report/status", "POST /report/status", "GET /transparency", "GET /forgotten", "POST /forgotten", "GET /welcome/{secret}", "GET /welcome", "POST /welcome", "GET /confirm/{secret}", "GET /confirm", "POST /confirm", "GET /calendar/{secret}.ics",
@@ -66,7 +66,7 @@ PAGES = {
     "POST /organisation/tokens/{token_id}/revoke": Right.GOVERN, "POST /organisation/feeds": Right.INTEGRATE,
     "POST /organisation/feeds/{feed_id}": Right.INTEGRATE, "POST /organisation/webhooks": Right.INTEGRATE,
     "POST /organisation/webhooks/{webhook_id}/remove": Right.INTEGRATE, "GET /organisation/webhooks/{webhook_id}": Right.INTEGRATE,
-    "GET /region": Right.REGION, "GET /region/organisations": Right.REGION, "GET /region/organisations/{organisation_id}": Right.REGION,
+    "GET /region/administration": Right.REGION, "GET /region/report-{year}.pdf": Right.REGION, "GET /region/organisations": Right.REGION, "GET /region/organisations/{organisation_id}": Right.REGION,
     "POST /region/organisations/{organisation_id}": Right.REGION, "GET /region/log": Right.REGION, "GET /region/exports/{name}.{kind}": Right.REGION,
     "GET /region/pages": Right.REGION, "GET /region/pages/{name}": Right.REGION, "POST /region/pages/{name}": Right.REGION, "GET /region/pages/{name}/{number}": Right.REGION,
     "GET /region/reports": Right.REGION, "GET /region/reports/{report_id}": Right.REGION, "POST /region/reports/{report_id}": Right.REGION, "GET /region/reported/{kind}/{subject}": Right.REGION,
@@ -106,6 +106,7 @@ def ask(client: httpx2.Client, name: str) -> httpx2.Response:
         "organisation_id": "hal-3",
         "name": "organisations",
         "kind": "csv",
+        "year": "2026",
         "offer_id": "none",
         "alias": "machine-00000000",
     }.items():

@@ -124,7 +124,7 @@ def test_who_was_refused_applies_again(platform: Platform) -> None:
     assert (own["status"], own["applications"], own["refusal"], own["place"]) == ("asked", 2, why, "Genk")
     platform.later(1)
     assert "Maes Metaal" in announced(platform, RINA, 2)[1], "they are told as of the first"
-    assert "Aanvraag nummer 2" in region.get("/region").text
+    assert "Aanvraag nummer 2" in region.get("/region/administration").text
     page = unescape(region.get("/region/organisations/maes").text)
     assert all(one in page for one in ("Aanvraag nummer 2", why, AGAIN["text"], "vorige keer niet goedkeurde"))
     assert (

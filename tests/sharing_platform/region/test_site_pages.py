@@ -142,7 +142,7 @@ def test_the_region_edits_a_page(platform: Platform) -> None:
     again = region.get("/region/pages/about?from=1").text
     assert "Fabrieken hebben machines" in again, "restored by publishing it again"
     assert "Rina (limburg) heeft een nieuwe versie gepubliceerd van: Over dit platform." in unescape(
-        region.get("/region").text
+        region.get("/region/administration").text
     )
     assert region.get("/region/pages/nothing").status_code == 404
     assert region.get("/region/pages/about/9").status_code == 404

@@ -1,0 +1,1 @@
+"""The region's figures: summaries of what was offered, had and missed, and what of them may be published."""

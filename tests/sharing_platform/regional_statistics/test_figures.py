@@ -1,0 +1,158 @@
+"""What anybody sees of the region's figures: page, files, API and pictures for other sites say the same, and nothing of an organisation."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import httpx2
+import pytest
+from playwright.sync_api import expect
+
+from sharing_platform.regional_statistics import service
+from sharing_platform.regional_statistics.charts import SHADES, bands, nice_ceiling, shade_of, stacked
+from sharing_platform.regional_statistics.publication import publish_due
+from sharing_platform.regional_statistics.reading import Balance, Flow, trend_of
+from sharing_platform.regional_statistics.summary import Measure
+from tests.platform_databases import reset_postgresql
+from tests.sharing_platform.conftest import Platform, platform_over
+from tests.sharing_platform.regional_statistics.seeded import SeededRegion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+
+WEEKS = 3
+
+
+@pytest.fixture(scope="module")
+def region(postgres: str) -> Iterator[Platform]:
+    """Thirty factories whose three weeks are published."""
+    with platform_over(reset_postgresql(postgres)) as platform:
+        with platform.context.sessions.begin() as session:
+            SeededRegion(session, date(2026, 1, 5), 30).fill(WEEKS)
+        platform.present[0] = datetime(2026, 2, 5, tzinfo=UTC)
+        with platform.context.sessions.begin() as session:
+            service.rebuild(session, platform.present[0], "Europe/Brussels")
+        for _ in range(WEEKS):
+            with platform.context.sessions.begin() as session:
+                assert publish_due(session, platform.present[0], "Europe/Brussels")
+        yield platform
+
+
+def read_csv(answer: httpx2.Response) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(answer.text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")), delimiter=";"))
+
+
+def read_api(client: httpx2.Client, **asked: Any) -> list[dict[str, Any]]:
+    found, cursor = [], None
+    while True:
+        page = client.get("/api/v1/region/figures", params=asked | ({"cursor": cursor} if cursor else {})).json()
+        found += page["figures"]
+        cursor = page["next"]
+        if cursor is None:
+            return found
+
+
+def test_page_file_and_api_say_the_same(region: Platform) -> None:
+    rows, figures = read_csv(region.anyone.get("/region/figures.csv")), read_api(region.anyone, limit=7)
+    assert [{key: str(value) for key, value in one.items()} for one in figures] == rows
+    assert {one["week"] for one in figures} == {"2026-01-05", "2026-01-12", "2026-01-19"}
+    page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", region.anyone.get("/region").text))
+    hours = Counter[str]()
+    for one in figures:
+        if one["subject"] == "machine":
+            hours[one["measure"]] += one["size"]
+    offered = sum(hours[one] for one in ("free", "kept", "broken", "cancelled"))
+    assert f"Aangeboden {offered:,} uur".replace(",", ".") in page
+    assert f"niet gekregen {hours['declined'] + hours['expired']:,} uur".replace(",", ".") in page
+    one_week = read_csv(region.anyone.get("/region/figures.csv?first_week=2026-01-12&last_week=2026-01-12"))
+    assert one_week == [one for one in rows if one["week"] == "2026-01-12"]
+    milling = read_api(region.anyone, process="milling", first_week="2026-01-01")
+    assert milling == [one for one in figures if one["kind"] == "milling"]
+    assert region.anyone.get("/api/v1/region/figures?cursor=x").status_code == 422
+    again = region.anyone.get("/region/figures.csv")
+    assert read_csv(again) == rows, "asking twice tells nothing more"
+
+
+def test_nothing_tells_of_an_organisation(region: Platform) -> None:
+    for path in ("/region", "/region?process=turning", "/region/figures.csv", "/api/v1/region/figures?limit=5000", "/region/embed/offered.svg"):  # fmt: skip
+        text = region.anyone.get(path).text
+        assert "org-" not in text
+        assert "Organisation " not in text
+    sizes = [one["size"] for one in read_api(region.anyone)]
+    assert all(size % 5 == 0 for size in sizes)
+
+
+def test_pictures_for_other_sites(region: Platform) -> None:
+    for figure in ("offered", "missed", "weeks"):
+        answer = region.anyone.get(f"/region/embed/{figure}.svg?lang=fr&process=turning")
+        assert answer.headers["content-type"] == "image/svg+xml"
+        assert (answer.headers["access-control-allow-origin"], answer.headers["cache-control"]) == ("*", "public, max-age=86400")  # fmt: skip
+        assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors *"
+        assert "tournage" in "".join(ElementTree.fromstring(answer.text).itertext())
+        assert "style" not in answer.text
+        assert "set-cookie" not in answer.headers
+    assert region.anyone.get("/region/embed/other.svg").status_code == 422
+    assert region.anyone.get("/region/embed/weeks.svg?process=none").status_code == 404
+    page = region.anyone.get("/region")
+    assert "access-control-allow-origin" not in page.headers
+    assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+
+
+def test_the_page_reads_well_without_its_pictures(region: Platform, browser: Browser) -> None:
+    """On a phone, in French, without a script: a process is chosen, and the tables behind the pictures open."""
+    context = browser.new_context(
+        base_url=region.url, locale="fr-BE", viewport={"width": 390, "height": 900}, java_script_enabled=False
+    )
+    page = context.new_page()
+    page.goto("/region")
+    page.get_by_label("Procédé").select_option("tournage")
+    page.get_by_role("button", name="Afficher").click()
+    expect(page.get_by_role("heading", name="Les treize dernières semaines : tournage")).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("Carte de la région, Proposées.*Hasselt et Genk"))).to_be_visible()
+    page.get_by_text("En tableau").first.click()
+    expect(page.get_by_role("columnheader", name="Demandées, non obtenues").first).to_be_visible()
+    context.close()
+
+
+def test_before_anything_is_published(platform: Platform) -> None:
+    assert "nog geen cijfers" in platform.anyone.get("/region").text
+    assert platform.anyone.get("/region/embed/offered.svg").status_code == 404
+    assert platform.anyone.get("/api/v1/region/figures").json() == {"weeks": [], "figures": [], "flows": [], "next": None}  # fmt: skip
+    for language, word in (("nl", "Streken"), ("fr", "Zones"), ("en", "Areas")):
+        text = platform.anyone.get(f"/region/dictionary?lang={language}").text
+        assert word in text
+        assert all(one.value in text for one in Measure)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "lacks"),
+    [
+        ({"kept": 60, "free": 100, "declined": 20}, False),
+        ({"kept": 40, "free": 100, "declined": 20}, True),  # a third of what was asked for
+        ({"kept": 5, "declined": 5}, False),  # too little to say
+        ({"searched": 10}, True),  # nobody offers it
+        ({"searched": 10, "free": 10}, False),
+    ],
+)
+def test_what_the_region_lacks(sizes: dict[str, int], lacks: bool) -> None:
+    assert Balance("milling", sizes).lacks is lacks
+
+
+def test_shapes_of_pictures() -> None:
+    assert [shade_of(size, 100) for size in (0, 1, 20, 21, 99, 100)] == [0, 1, 1, 2, SHADES, SHADES]
+    assert [nice_ceiling(value) for value in (0, 7, 11, 130, 3800)] == [4, 8, 12, 160, 4000]
+    assert trend_of([3, 3, 6], over=2) == [None, 3, 4.5]
+    stack = stacked([date(2026, 1, 26), date(2026, 2, 2)], {"kept": [4, 2], "free": [4, 0]}, [None, 2.0], 100, 80)
+    assert [(bar.name, round(bar.y), round(bar.height)) for bar in stack.bars] == [("kept", 40, 40), ("free", 0, 40), ("kept", 60, 20)]  # fmt: skip
+    drawn = bands([Flow("milling", "north", "west", 30), Flow("turning", "north", "", 10), Flow("milling", "west", "west", 40)])  # fmt: skip
+    assert [(name, size) for name, _, _, size in drawn.left] == [("north", 40), ("west", 40)]
+    assert [(name, size) for name, _, _, size in drawn.right] == [("west", 70), ("", 10)]
+    assert bands([]).bands == []

@@ -1,0 +1,262 @@
+"""Summaries that are brought up to date by what changed are those that come from reading everything, and what is published is made of them."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sharing_platform.bookings.models import Booking, BookingEvent
+from sharing_platform.machines.models import Machine, Offer
+from sharing_platform.machines.region_map import region_map
+from sharing_platform.organisations.models import Organisation
+from sharing_platform.regional_statistics import service
+from sharing_platform.regional_statistics.areas import area_of, areas, municipality_at
+from sharing_platform.regional_statistics.models import PublishedFigure, PublishedFlow, SearchCount, SummaryRow
+from sharing_platform.regional_statistics.publication import publish_due
+from sharing_platform.regional_statistics.summary import Event, Key, Measure, Subject, fold, free_minutes, union
+from tests.sharing_platform.conftest import NOON, Platform
+from tests.sharing_platform.regional_statistics.seeded import SeededRegion
+
+ZONE = "Europe/Brussels"
+FACTORIES, WEEKS = (60, 53) if os.environ.get("VRIJLOOP_REGION_YEAR") else (20, 3)
+"""The region of `make campaign`, and of the suite."""
+
+keys = st.builds(
+    Key, st.just(date(2026, 3, 2)), st.just(Subject.MACHINE), st.sampled_from(list(Measure)), st.sampled_from(["milling", "turning"]),
+    st.sampled_from(["Genk", ""]), provider=st.sampled_from(["a", "b"]),
+)  # fmt: skip
+events = st.lists(st.builds(Event, keys, st.integers(0, 500)), max_size=20)
+
+
+@given(events, st.randoms(use_true_random=False), st.integers(0, 20))
+def test_sums_do_not_depend_on_order_and_portions(told: list[Event], chance: random.Random, cut: int) -> None:
+    whole = fold(told)
+    chance.shuffle(told)
+    first, second = fold(told[:cut]), fold(told[cut:])
+    assert Counter(first) + Counter(second) == whole
+
+
+minutes = st.tuples(st.integers(0, 300), st.integers(0, 60)).map(
+    lambda two: (NOON + timedelta(minutes=two[0]), NOON + timedelta(minutes=sum(two)))
+)
+
+
+@given(st.lists(minutes, max_size=6), st.lists(minutes, max_size=6))
+def test_free_minutes_are_those_that_are_offered_and_not_taken(
+    offered: list[tuple[datetime, datetime]], taken: list[tuple[datetime, datetime]]
+) -> None:
+    within = (NOON, NOON + timedelta(minutes=200))
+    slow = sum(
+        any(a <= moment < b for a, b in offered) and not any(a <= moment < b for a, b in taken)
+        for moment in (NOON + timedelta(minutes=number) for number in range(200))
+    )
+    assert free_minutes(offered, taken, within) == slow
+    assert union(union(offered)) == union(offered)
+
+
+def test_every_municipality_is_in_one_area() -> None:
+    assert {area_of(one.name) for one in region_map().municipalities} == set(areas())
+
+
+def summaries(session: Session) -> dict[tuple[object, ...], int]:
+    columns = ("week", "source", "subject", "measure", "kind", "municipality", "towards", "provider", "seeker")
+    return {tuple(getattr(row, name) for name in columns): row.size for row in session.scalars(select(SummaryRow))}
+
+
+def test_what_changed_is_enough(platform: Platform) -> None:
+    """Offers come, are changed and withdrawn, requests are answered; after each round the summaries are those of everything."""
+    chance = random.Random(7)
+    made: list[str] = []
+    seen: set[object] = set()
+    platform.machine(process="milling")
+    platform.machine("lathe", process="turning")
+    planner = platform.somebody("p@hal.be", "hal-2")
+    for number in range(6):
+        start, hours = chance.randrange(2, 400), chance.randrange(2, 40)
+        name = chance.choice([f"o{number}", *made[-3:]])
+        body = {
+            "factory": "hal-2",
+            "machine": chance.choice(("mill-1", "lathe")),
+            "probability": 0.9,
+            "checked": 9,
+            "broken": 0,
+        }
+        body |= {"start": (NOON + timedelta(hours=start)).isoformat(), "end": (NOON + timedelta(hours=start + hours)).isoformat()}  # fmt: skip
+        body |= {"booking": "on_request", "minimum_hours": 1}
+        if platform.hal_2.put(f"/api/v1/offers/{name}", json=body).is_success:
+            made.append(name)
+        asked = platform.startup.post(f"/api/v1/offers/{chance.choice(made)}/booking", json={})
+        if asked.is_success:
+            state = {"state": "declined" if "kept" in seen else "accepted"}
+            planner.post(f"/api/v1/bookings/{asked.json()['id']}/state", json=state)
+        elif number % 2:
+            platform.hal_2.delete(f"/api/v1/offers/{chance.choice(made)}")
+        with platform.context.sessions.begin() as session:
+            service.update(session, platform.present[0], ZONE)
+            known = summaries(session)
+            service.rebuild(session, platform.present[0], ZONE)
+            assert summaries(session) == known
+        seen |= {key[3] for key in known}
+        platform.later(chance.choice((5, 40, 90)))
+    assert seen >= {"free", "kept"}, "something has happened"
+
+
+def test_what_nobody_may_place_counts_for_the_region_alone(platform: Platform) -> None:
+    for name in ("named", "hidden", "partly"):
+        platform.machine(name, process="milling", anonymous=name == "hidden")
+    with platform.context.sessions.begin() as session:
+        session.get_one(Organisation, "hal-2").latitude, session.get_one(Organisation, "hal-2").longitude = 50.93, 5.34
+    platform.offer("a", 3, 4, machine="named")
+    platform.offer("b", 3, 5, machine="hidden", anonymous=True)
+    platform.offer("c", 3, 6, machine="partly", visibility="members")
+    platform.tick()
+    with platform.context.sessions() as session:
+        rows = list(session.scalars(select(SummaryRow)))
+    assert sorted((row.municipality, row.size) for row in rows) == [("", 660), ("Hasselt", 240)]
+
+
+def test_searches_that_find_nothing_are_counted_without_who_searched(platform: Platform) -> None:
+    for _ in range(3):
+        platform.anyone.get("/?process=milling&near=Genk&within_km=20")
+    platform.anyone.get("/api/v1/offers?process=turning")
+    platform.elsewhere(3).get("/api/v1/offers?process=milling&near=Genk&within_km=20")
+    platform.anyone.get("/?q=iets+heel+anders")
+    with platform.context.sessions() as session:
+        counted = {(row.kind, row.area): row.count for row in session.scalars(select(SearchCount))}
+    assert counted == {("milling", "hasselt_genk"): 2, ("turning", ""): 1}, "each visitor once a day"
+    for number in range(20):
+        place = list(region_map().municipalities)[number].near
+        platform.anyone.get("/api/v1/offers", params={"process": "sawing" if number % 2 else "welding", "near": place})
+    with platform.context.sessions() as session:
+        assert sum(row.count for row in session.scalars(select(SearchCount))) <= 11, "nobody makes a demand alone"
+
+
+def test_figures_are_those_of_the_events(platform: Platform) -> None:
+    """By a slow way that shares nothing with the summaries; in `make campaign` of sixty factories in a year."""
+    first = date(2026, 1, 5)
+    with platform.context.sessions.begin() as session:
+        SeededRegion(session, first, FACTORIES).fill(WEEKS)
+    end = datetime.combine(first, datetime.min.time(), UTC) + timedelta(days=7 * (WEEKS + 1))
+    platform.present[0] = end + timedelta(days=1)
+    with platform.context.sessions.begin() as session:
+        service.rebuild(session, platform.present[0], ZONE)
+    published = publish_all(platform)
+    assert published == WEEKS
+    with platform.context.sessions() as session:
+        figures = list(session.scalars(select(PublishedFigure)))
+        slow = by_hand(session)
+        flows = list(session.scalars(select(PublishedFlow)))
+    shown: defaultdict[tuple[date, str, str], int] = defaultdict(int)
+    atoms = Counter((one.week, one.measure) for one in figures if one.subject == "machine")
+    for one in figures:
+        if one.subject == "machine":
+            shown[one.week, one.measure, one.kind] += one.size
+    checked = 0
+    for (week, measure, kind), hours in shown.items():
+        if kind and measure != "searched":
+            checked += 1
+            within = 5 * atoms[week, measure]  # half a base for each atom
+            assert abs(hours - slow[week, measure, kind] / 60) <= within, (week, measure, kind)
+    for week in {one.week for one in figures}:
+        total = sum(hours for (of, measure, _), hours in shown.items() if (of, measure) == (week, "free"))
+        true = sum(size for (of, measure, _), size in slow.items() if (of, measure) == (week, "free")) / 60
+        assert total == 0 or abs(total - true) <= 5 * atoms[week, "free"], "all of a week, or nothing"
+    assert checked > 3 * WEEKS
+    assert any(one.area for one in figures)
+    if WEEKS > 13:
+        assert flows
+        weeks_with_hours = {one.week for one in figures if one.measure == "free"}
+        assert len(weeks_with_hours) > 0.9 * WEEKS
+
+
+def publish_all(platform: Platform) -> int:
+    weeks = 0
+    while True:
+        with platform.context.sessions.begin() as session:
+            if not publish_due(session, platform.present[0], ZONE):
+                return weeks
+            weeks += 1
+
+
+def by_hand(session: Session) -> Mapping[tuple[date, str, str], int]:
+    """Minutes by week, measure and process: minute by minute from the rows of offers and bookings."""
+    found: Counter[tuple[date, str, str]] = Counter()
+    process = {(one.factory, one.machine): one.process for one in session.scalars(select(Machine))}
+    steps: defaultdict[str, list[BookingEvent]] = defaultdict(list)
+    for step in session.scalars(select(BookingEvent).order_by(BookingEvent.id)):
+        steps[step.booking_id].append(step)
+    taken: defaultdict[tuple[str, str], set[datetime]] = defaultdict(set)
+    for one in session.scalars(select(Booking)):
+        assert one.machine is not None
+        last = steps[one.id][-1]
+        measure = {"completed": "kept", "declined": "declined", "withdrawn": "declined", "expired": "expired"}.get(
+            last.state, "broken" if last.party == "provider" else "cancelled"
+        )
+        moments = _minutes(one.start, one.end)
+        for moment in moments:
+            found[_monday(moment), measure, process[one.provider, one.machine]] += 1
+        if measure == "kept":
+            taken[one.provider, one.machine].update(moments)
+    offered: defaultdict[tuple[str, str], set[datetime]] = defaultdict(set)
+    for offer in session.scalars(select(Offer)):
+        offered[offer.factory, offer.machine].update(_minutes(offer.offered_start, offer.offered_end))
+    for machine, free in offered.items():
+        for moment in free - taken[machine]:
+            found[_monday(moment), "free", process[machine]] += 1
+    return found
+
+
+def _minutes(start: datetime, end: datetime) -> Sequence[datetime]:
+    return [start + timedelta(minutes=number) for number in range(int((end - start).total_seconds() // 60))]
+
+
+def _monday(moment: datetime) -> date:
+    return _monday_of_hour(moment.replace(minute=0))
+
+
+@cache
+def _monday_of_hour(moment: datetime) -> date:
+    day = moment.astimezone(ZoneInfo(ZONE)).date()
+    return day - timedelta(days=day.weekday())
+
+
+def test_what_is_published_stays(platform: Platform) -> None:
+    first = date(2026, 1, 5)
+    with platform.context.sessions.begin() as session:
+        SeededRegion(session, first, 25).fill(2)
+    platform.present[0] = datetime(2026, 2, 1, tzinfo=UTC)
+    with platform.context.sessions.begin() as session:
+        service.rebuild(session, platform.present[0], ZONE)
+    assert publish_all(platform) == 2
+
+    def figures() -> list[tuple[object, ...]]:
+        with platform.context.sessions() as session:
+            return sorted((one.week, one.measure, one.kind, one.area, one.municipality, one.size) for one in session.scalars(select(PublishedFigure)))  # fmt: skip
+
+    before = figures()
+    assert before
+    with platform.context.sessions.begin() as session:
+        for offer in session.scalars(select(Offer)).all():
+            offer.offered_end -= timedelta(hours=2)
+            offer.changed = platform.present[0]
+    platform.later(1)
+    with platform.context.sessions.begin() as session:
+        service.rebuild(session, platform.present[0], ZONE)
+    assert publish_all(platform) == 0
+    assert figures() == before
+
+
+@pytest.mark.parametrize(("place", "municipality"), [((50.93, 5.34), "Hasselt"), ((51.22, 4.40), ""), (None, "")])
+def test_the_municipality_of_a_place(place: tuple[float, float] | None, municipality: str) -> None:
+    assert municipality_at(place) == municipality
