@@ -151,6 +151,7 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
         people=people,
         has_platform=platform is not None,
         party=relying_party(settings.public_url),
+        notice=settings.notice,
         provider=provider,
     )
     return build_app(context, lifespan)

@@ -59,12 +59,13 @@ def _public(url: str) -> str:
 
 
 class ServerSettings(_Table):
-    """Configuration of `vrijloop server`. `url`: where people open the control room."""
+    """Configuration of `vrijloop server`. `url`: where people open the control room; `notice`: what they read there before they sign in."""
 
     data_dir: Path = Path("vrijloop-server")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8341
     url: Annotated[str | None, AfterValidator(lambda url: _public(url) if url is not None else None)] = None
+    notice: Annotated[str, Field(max_length=1000)] = ""
     token_file: Path
     tokens: dict[Name, Path] = {}
     policy: Path

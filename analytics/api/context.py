@@ -34,6 +34,7 @@ from telemetry import Clock
 class AnalyticsContext:
     """`tokens`: bearer token by factory. `status`: returns the status of other parts of the server. `policy_problem`: why the policy file as it is now
     cannot be used. `has_platform`: whether hours can be offered at all. `party`: the site to which passkeys belong; None where there can be none.
+    `notice`: what is said before somebody signs in.
     `provider`: where people sign in with the account they have at work."""
 
     store: StateStore
@@ -51,6 +52,7 @@ class AnalyticsContext:
     people: People | None = None
     has_platform: bool = True
     party: RelyingParty | None = None
+    notice: str = ""
     provider: FactoryProvider | None = None
     streams: int = 0
     attempts: Attempts = field(default_factory=Attempts)

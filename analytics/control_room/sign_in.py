@@ -52,7 +52,7 @@ def show_sign_in(
     return render(
         request, "sign_in.html", lang, status,
         problem=wrong or known, then=_place(then), party=party_here(request, context.party), elsewhere=elsewhere(request, context.party),
-        provider=context.provider,
+        provider=context.provider, notice=context.notice,
     )  # fmt: skip
 
 

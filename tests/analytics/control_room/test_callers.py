@@ -94,3 +94,17 @@ def told(answer: httpx2.Response) -> str:
 
 def test_another_factory_has_no_control_room_here(callers: tuple[Door, dict[str, httpx2.Client]]) -> None:
     assert callers[0].browser().post(SIGN_IN, data={"token": OTHER}).status_code == 401
+
+
+def test_what_is_said_before_somebody_signs_in(callers: tuple[Door, dict[str, httpx2.Client]]) -> None:
+    """As the factory has written it, and as text."""
+    door, browsers = callers
+    context = door.api.context
+    assert 'class="notice"' not in browsers["nobody"].get("/control").text
+    context.notice = "For people of Hal 2 alone. <b>What you do</b> is logged."
+    try:
+        said = '<p class="notice">For people of Hal 2 alone. &lt;b&gt;What you do&lt;/b&gt; is logged.</p>'
+        assert said in browsers["nobody"].get("/control").text
+        assert said not in browsers["server"].get("/control").text, "who has signed in has read it"
+    finally:
+        context.notice = ""
