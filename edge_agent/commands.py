@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -100,6 +101,16 @@ async def _check(settings: AgentSettings) -> tuple[list[CheckResult], str | None
     return await asyncio.gather(
         check_machines(settings, SystemClock()), check_broker(settings), check_sparkplug(settings)
     )
+
+
+@app.command()
+def egress(config: ConfigOption = Path("agent.toml"), as_json: JsonOption = False) -> None:
+    """List what leaves the factory with this configuration: to whom, which fields, how often; and what never does. Connects to nothing."""
+    from edge_agent.egress import egress_of
+    from edge_agent.egress_page import egress_page
+
+    found = egress_of(_settings(config))
+    print(json.dumps(asdict(found), indent=2) if as_json else egress_page(found), end="\n" if as_json else "")
 
 
 @app.command("templates")

@@ -39,7 +39,7 @@ _UNDER_WAY = 20
 _PACKET_OVERHEAD = 64
 """Bytes of a PUBLISH packet beside topic and payload, at most."""
 _SMALLEST_PAYLOAD = 1024
-_IDLE_CHECK_S = 5.0
+IDLE_CHECK_S = 5.0
 _SUBSCRIBED_WITHIN_S = 5.0
 _FIRST_WORD_S = 2.0
 """A gateway that never heard what is stored waits so long before it sends: its numbers may have been used before its disk was lost."""
@@ -51,7 +51,7 @@ _REFUSED_AGAIN_S = 3600.0
 _TAKEN_OVER_PAUSE_S = 30.0
 _SMALLER_PAUSE_S = 0.2
 _STABLE_S, _SHORT_CONNECTIONS = 20.0, 3
-_HEALTH_EVERY_S = 30.0
+HEALTH_EVERY_S = 30.0
 _HEALTH_REFUSED_S = 3600.0
 """Pause after the broker refused a health message: some brokers (Mosquitto 2.0.11) then close the connection, and reports come first."""
 
@@ -381,11 +381,11 @@ class Publisher:
         if reason is not None and reason.is_failure:
             _log.warning("MQTT broker %s refuses messages on %s; reports go on.", self._settings.address, topic)
         else:
-            self._health_due = time.monotonic() + _HEALTH_EVERY_S
+            self._health_due = time.monotonic() + HEALTH_EVERY_S
 
     async def _wait_for_commit(self, client: MqttClient) -> None:
         try:
-            async with asyncio.timeout(_IDLE_CHECK_S):
+            async with asyncio.timeout(IDLE_CHECK_S):
                 await self._committed.wait()
         except TimeoutError:
             # A message on an idle connection shows at once whether it still works.

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 5.0
 """Machines are compared with what was published at least this often."""
-_NODE_DATA_EVERY_S = 30.0
+NODE_DATA_EVERY_S = 30.0
 _BIRTHS_EVERY_S = 1.0
 """Rebirths that are asked for more often are answered together."""
 _CONNECT_ANEW_S = 1.0
@@ -134,7 +134,7 @@ class SparkplugNode:
                 out = session.birth(self._devices(), await self._depth(), self._clock.now())
             else:
                 out = session.changes(self._devices(), self._clock.now())
-                if now - node_data_at > _NODE_DATA_EVERY_S:
+                if now - node_data_at > NODE_DATA_EVERY_S:
                     node_data_at = now
                     out += session.node_changes(await self._depth(), self._clock.now())
             await self._send(client, out)

@@ -34,9 +34,9 @@ APART = frozenset({"tools", "fuzz"})
 
 _COMPILE = (
     "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes", "--only-binary", ":all:",
-    "--no-emit-index-url", "--no-annotate", "--custom-compile-command", "make update",
+    "--fork-strategy", "fewest", "--no-emit-index-url", "--no-annotate", "--custom-compile-command", "make update",
 )  # fmt: skip
-"""`--only-binary`: a package that has no wheel would be built while it is installed, with programs of its own that nothing locks."""
+"""`--fork-strategy`: a package has one version for all Pythons where there is one. `--only-binary`: a package that has no wheel would be built while it is installed, with programs of its own that nothing locks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def compile_locks(uv: Path, folder: Path, options: Sequence[str] = ()) -> None:
 
 def changes(before: Sequence[Pin], after: Sequence[Pin]) -> list[str]:
     """What is different, a line for each package."""
-    old, new = ({one.name: one.version for one in pins} for pins in (before, after))
+    old, new = _versions(before), _versions(after)
     lines = []
     for name in sorted(old | new):
         was, now = old.get(name), new.get(name)
@@ -107,3 +107,11 @@ def changes(before: Sequence[Pin], after: Sequence[Pin]) -> list[str]:
         elif was != now:
             lines.append(f"  {name} {was} -> {now}")
     return lines
+
+
+def _versions(pins: Sequence[Pin]) -> dict[str, str]:
+    """Of each package; several where no version is for all Pythons."""
+    found: dict[str, list[str]] = {}
+    for one in pins:
+        found.setdefault(one.name, []).append(one.version)
+    return {name: ", ".join(versions) for name, versions in found.items()}

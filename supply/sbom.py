@@ -61,7 +61,7 @@ def python_of_the_image() -> dict[str, str]:
 def bill(name: str, wheel: Path, *, image: bool) -> Bom:
     """Of the wheel with everything that its extras ask for (`develop`), or of an image (`agent`, `server`)."""
     environment = python_of_the_image() if image else HERE
-    pins = {pin.name: pin for pin in lock(name)}
+    pins = {pin.name: pin for pin in lock(name) if pin.needed(environment)}
     packages: dict[str, tuple[Distribution, frozenset[str]]] = {
         canonicalize_name(one.name): (one, needs) for one, needs in required("vrijloop", EXTRAS[name], environment)
     }

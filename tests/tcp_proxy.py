@@ -27,6 +27,8 @@ class TcpProxy:
         self.port = int(self._listener.getsockname()[1])
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
         self._budget: int | None = None
+        self.sent: list[bytearray] = []
+        """What clients have sent, by connection."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
@@ -43,6 +45,11 @@ class TcpProxy:
         self._budget, self.delay_s = None, 0.0
         self.black_hole.clear()
         self.lost_answers.clear()
+
+    @property
+    def idle(self) -> bool:
+        """Whether every connection is closed, so that all that clients have sent is in `sent`."""
+        return not self._pairs
 
     def close(self) -> None:
         self._listener.close()
@@ -67,15 +74,25 @@ class TcpProxy:
         self._pairs.add(pair)
         answers = threading.Thread(target=self._carry, args=(pair, server, client), daemon=True)
         answers.start()
-        self._carry(pair, client, server)
+        record = bytearray()
+        self.sent.append(record)
+        self._carry(pair, client, server, record)
         answers.join()
         self._pairs.discard(pair)
         for one in pair:
             one.close()
 
-    def _carry(self, pair: tuple[socket.socket, socket.socket], source: socket.socket, sink: socket.socket) -> None:
+    def _carry(
+        self,
+        pair: tuple[socket.socket, socket.socket],
+        source: socket.socket,
+        sink: socket.socket,
+        record: bytearray | None = None,
+    ) -> None:
         with suppress(OSError):
             while chunk := source.recv(65536):
+                if record is not None:
+                    record += chunk
                 if self.black_hole.is_set() or (self.lost_answers.is_set() and source is pair[1]):
                     continue  # packets vanish, and nobody is told
                 if self.delay_s:

@@ -96,8 +96,8 @@ async def test_rtu_over_tcp() -> None:
 
 
 @contextlib.contextmanager
-def serial_cable() -> Iterator[tuple[str, str]]:
-    """Two connected pseudo-terminals, as a serial line; yields the names of both ends."""
+def serial_cable(sent: bytearray | None = None) -> Iterator[tuple[str, str]]:
+    """Two connected pseudo-terminals, as a serial line; yields the names of both ends. What the first end sends is added to `sent`."""
     ends = [pty.openpty() for _ in range(2)]
     for _, near in ends:
         tty.setraw(near)
@@ -105,6 +105,8 @@ def serial_cable() -> Iterator[tuple[str, str]]:
     def carry(source: int, target: int) -> None:
         with contextlib.suppress(OSError):
             while chunk := os.read(source, 1024):
+                if sent is not None and source == ends[0][0]:
+                    sent.extend(chunk)
                 os.write(target, chunk)
 
     for source, target in ((ends[0][0], ends[1][0]), (ends[1][0], ends[0][0])):
