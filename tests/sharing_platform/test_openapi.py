@@ -39,6 +39,8 @@ WRITTEN = Path(__file__).resolve().parents[2] / "docs" / "schema" / "platform.op
 DESCRIPTION: dict[str, Any] = json.loads(WRITTEN.read_text())
 ENDS_THE_SESSION = r"^/api/v1/(session|account)$"
 EXAMPLES = int(os.environ.get("VRIJLOOP_API_EXAMPLES", "8"))
+SEQUENCES = int(os.environ.get("VRIJLOOP_API_SEQUENCES", "0"))
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EVERY_EDGE = bool(os.environ.get("VRIJLOOP_API_EDGES"))
 """Some four thousand requests more: each bound of each field, alone. In `make campaign`."""
 SCHEMA = schemathesis.openapi.from_dict(
@@ -86,10 +88,29 @@ def test_every_operation_keeps_to_the_description(
     address, headers = described
     case.headers.pop("Authorization", None)
     answer = case.call(base_url=address, headers=headers, session=connection)
-    checks = [
-        not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
-    ]  # fmt: skip
-    case.validate_response(answer, checks=checks)
+    case.validate_response(answer, checks=CHECKS)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not SEQUENCES, reason="in `make campaign`")
+def test_any_sequence_of_requests_keeps_to_the_description(described: tuple[str, dict[str, str]]) -> None:
+    """What one request answers is asked for in the next."""
+    address, headers = described
+    machine = SCHEMA.as_state_machine()
+
+    class Sequence(machine):  # type: ignore[misc, valid-type]
+        def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+            case.headers.pop("Authorization", None)
+            return {"base_url": address, "headers": headers}
+
+        def validate_response(self, response: Any, case: Any, **_: Any) -> None:
+            case.validate_response(response, checks=CHECKS)
+
+    Sequence.run(
+        settings=settings(
+            max_examples=SEQUENCES, deadline=None, stateful_step_count=15, suppress_health_check=list(HealthCheck)
+        )
+    )
 
 
 def test_the_written_description_is_what_the_platform_serves() -> None:
