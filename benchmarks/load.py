@@ -17,6 +17,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from benchmarks import platform
 from benchmarks.load_clients import spread
 from benchmarks.machine import described
 from tests.postgres import fresh_database, postgresql
-from tests.processes import cpu_s
+from tests.processes import cpu_s, memory_mb
 from tests.servers import Mosquitto, answers, free_port, wait_for
 
 RESULT = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "load.json"
@@ -38,20 +39,19 @@ ALONE = 30 if QUICK else 150
 SAMPLE_S = 2 if QUICK else 5
 
 
+@dataclass(frozen=True)
 class Process:
     """A running process and what it has used."""
 
-    def __init__(self, number: int) -> None:
-        self._number = number
+    number: int
 
     @property
     def cpu_s(self) -> float:
-        return cpu_s(self._number)
+        return cpu_s(self.number)
 
     @property
     def memory_mb(self) -> float:
-        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self._number}/status").read_text())
-        return int(found[1]) / 1024 if found is not None else 0.0
+        return memory_mb(self.number)
 
 
 @contextmanager

@@ -10,10 +10,10 @@ import re
 import sys
 import threading
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 import httpx2
 import paho.mqtt.client as mqtt
@@ -85,36 +85,41 @@ async def seek(url: str, told: Told, until: float, number: int) -> None:
 
 async def keep_open(host: str, port: int, told: Told, until: float, number: int) -> None:
     """A page that hears of changes, and asks for what changed as `live.js` does."""
-    await asyncio.sleep(random.Random(number).random() * 20)
-    address = f"127.0.0.{2 + number // _PAGES_OF_AN_ADDRESS}"
-    query = urlencode(random.Random(number).choice(searches()))
-    async with httpx2.AsyncClient(base_url=f"http://{host}:{port}", timeout=120, verify=False) as client:
-        began = time.perf_counter()
-        answer = await client.get(f"/?{query}", headers={"Accept": "text/html"})
-        told.note("page", began, answer.status_code)
-        found = re.search(r'data-live="([^"]+)"', answer.text)
-    live = found[1] if found is not None else "/live"
+    chance = random.Random(number)
+    await asyncio.sleep(chance.random() * 20)
+    query = chance.choice(searches())
+    source = f"127.0.0.{2 + number // _PAGES_OF_AN_ADDRESS}"
     try:
-        reader, writer = await asyncio.open_connection(host, port, local_addr=(address, 0))
-        writer.write(f"GET {live} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: text/event-stream\r\n\r\n".encode())
         async with httpx2.AsyncClient(base_url=f"http://{host}:{port}", timeout=120, verify=False) as client:
-            while (left := until - time.monotonic()) > 0:
-                try:
-                    async with asyncio.timeout(left):
-                        line = await reader.readline()
-                except TimeoutError:
-                    break
-                if not line:
-                    told.errors.append("live: closed")
-                    break
+            began = time.perf_counter()
+            answer = await client.get("/", params=query, headers={"Accept": "text/html"})
+            told.note("page", began, answer.status_code)
+            found = re.search(r'data-live="([^"]+)"', answer.text)
+            reader, writer = await asyncio.open_connection(host, port, local_addr=(source, 0))
+            path = found[1] if found is not None else "/live"
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: text/event-stream\r\n\r\n".encode())
+            async for line in _lines(reader, until):
                 if line.startswith(b"HTTP/1.1") and b" 200 " not in line:
                     told.errors.append(f"live: {line.decode().strip()}")
                 if line.startswith(b"event: "):
                     told.events += 1
-                    await ask(client, told, "part", f"/parts/{line[7:].decode().strip()}?{query}")
-        writer.close()
-    except OSError as error:
-        told.errors.append(f"live: {type(error).__name__}")
+                    await ask(client, told, "part", f"/parts/{line[7:].decode().strip()}", **query)
+            writer.close()
+    except (OSError, httpx2.HTTPError) as error:
+        told.errors.append(f"open page: {type(error).__name__}")
+
+
+async def _lines(reader: asyncio.StreamReader, until: float) -> AsyncIterator[bytes]:
+    """Until that moment. Raises OSError if the stream ends before."""
+    while (left := until - time.monotonic()) > 0:
+        try:
+            async with asyncio.timeout(left):
+                line = await reader.readline()
+        except TimeoutError:
+            return
+        if not line:
+            raise ConnectionResetError
+        yield line
 
 
 def report(port: int, told: Told, until: float) -> None:
