@@ -137,13 +137,14 @@ bench-panels: $(INSTALLED)
 	@scripts/servers influxdb
 	@$(BIN)/python -m benchmarks.panels
 
-# The long forms of what the suite has in a short form: every test of the platform on both databases, made-up requests, laws of bookings, faults
-# and kills. SEEDS: how many schedules of faults are played.
+# The long forms of what the suite has in a short form: every test of the platform on both databases, made-up requests, laws of bookings and
+# of everything else, faults and kills. SEEDS: how many schedules of faults are played.
 campaign: SEEDS ?= 100
 campaign: $(INSTALLED) campaign-kills campaign-faults
 	@scripts/servers postgresql
 	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_REGION_YEAR=1 VRIJLOOP_API_SEQUENCES=300 VRIJLOOP_API_EXAMPLES=200 VRIJLOOP_API_EDGES=1 VRIJLOOP_EVERY_CALLER=1 VRIJLOOP_TEST_DATABASES="sqlite postgresql" \
-		$(BIN)/pytest --timeout 7200 tests/sharing_platform tests/analytics/control_room/test_made_up_requests.py
+		VRIJLOOP_EXAMPLES=1000 $(BIN)/pytest --timeout 7200 tests/sharing_platform tests/analytics/control_room/test_made_up_requests.py
+	@VRIJLOOP_EXAMPLES=1000 $(BIN)/pytest --timeout 7200 -m "not servers" tests/analytics tests/edge_agent tests/telemetry tests/simulators tests/sign_in
 
 # A region in miniature under seeded faults (docs/faults.md): SEEDS=1000 of them, 20 seconds each, or one that did not hold again with SEED=417. HOURS=8 ends it then.
 # UPGRADE=1: one process of each region begins as the version before and is upgraded under way; UPGRADE=COMMIT says which version.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.suite", "tests.sign_in.openid_provider"]
 
-settings.register_profile("vrijloop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = int(os.environ.get("VRIJLOOP_EXAMPLES", "40"))
+"""Of each law that does not say how many it needs; `make campaign` tries more."""
+settings.register_profile(
+    "vrijloop", max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("vrijloop")
 expect.set_options(timeout=30_000)
 

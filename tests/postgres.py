@@ -39,7 +39,8 @@ def initialise(data: Path) -> list[str]:
         _as_its_user([f"{programs}/initdb", "-A", "trust", "-U", "vrijloop", "-E", "UTF8", "-N", "-D", str(data)]),
         cwd=data.parent, check=True, capture_output=True, timeout=120,
     )  # fmt: skip
-    options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "max_connections": "300"}
+    options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "300"}
+    options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "jit": "off"}
     command = [f"{programs}/postgres", "-D", str(data)]
     return command + [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
 

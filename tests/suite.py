@@ -3,6 +3,7 @@ lines that say which servers were real. Written down in docs/decisions/0019-suit
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from collections.abc import Generator
@@ -56,6 +57,14 @@ def _keep_what_was_collected() -> None:
     gc.enable()
 
 
+def _look_for_garbage_once() -> None:
+    """Pytest looks ten times more, through a heap in which a look takes a second: what is left by then is out of its sight. At the very end it is let go, as
+    libraries complain about what is not."""
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)
+
+
 def _refuse_torn_groups(session: pytest.Session) -> None:
     """In a worker: xdist hands tests out by what stands behind the @ of their names. Without it, it would tear groups apart and say nothing."""
     if not getattr(session.config.option, "loadgroup", False):
@@ -77,20 +86,23 @@ def _mark(item: pytest.Function) -> None:
     named = {one for one in parameters if isinstance(one, str)}
     if SERVER_FIXTURES & set(item.fixturenames) or SERVER_PARAMETERS & named:
         item.add_marker(pytest.mark.servers)
-    shared = _shared_fixtures(item)
-    if shared:
-        item.add_marker(pytest.mark.xdist_group("-".join((item.path.stem, *shared))))
+    # xdist joins the names of several groups to that of another one.
+    if item.get_closest_marker("xdist_group") is None and (group := _group_of(item)):
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
-def _shared_fixtures(item: pytest.Function) -> list[str]:
-    """The fixtures that are made once per module, with their parameters: tests with the same ones go to the same worker."""
+def _group_of(item: pytest.Function) -> str:
+    """Tests with the same fixtures that are made once per module or package, with the same parameters, go to the same worker."""
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    found = []
-    for name, definitions in sorted(item._fixtureinfo.name2fixturedefs.items()):
-        if definitions and definitions[-1].scope in ("module", "package", "class"):
-            found.append(f"{name}-{parameters[name]}" if name in parameters else name)
+    found = {
+        f"{name}-{parameters[name]}" if name in parameters else name: definitions[-1].scope
+        for name, definitions in sorted(item._fixtureinfo.name2fixturedefs.items())
+        if definitions and definitions[-1].scope in ("module", "package", "class")
+    }
     # A browser is cheap beside the factory of the end-to-end tests, which must not be built once more for the tests that look at its pages.
-    return [name for name in found if name != "browser"] or found
+    shared = {name: scope for name, scope in found.items() if name != "browser"} or found
+    whole_package = "package" in shared.values()
+    return "-".join((item.path.parent.name if whole_package else item.path.stem, *shared)) if shared else ""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -103,8 +115,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """What was kept is let go, as libraries complain about what is not; a worker hands over what it used."""
-    gc.unfreeze()
+    """A worker hands over what it used."""
+    _look_for_garbage_once()
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["servers"] = servers.used
 

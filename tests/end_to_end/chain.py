@@ -41,10 +41,13 @@ MACHINES = 5
 
 
 async def until(condition: Callable[[], bool], what: str, seconds: float = 400) -> None:
+    """Less and less often, as looking takes from what is waited for."""
+    pause = 0.05
     try:
         async with asyncio.timeout(seconds):
             while not await asyncio.to_thread(condition):
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.2, 0.25)
     except TimeoutError:
         raise AssertionError(f"waited {seconds:g} s for {what}") from None
 

@@ -33,7 +33,7 @@ _QUERIES = {
     "/api/v1/bookings": ("side=seeker&state=requested&state=held&state=accepted&state=declined&state=expired",),
 }
 _ROUNDS = 3
-_QUERIES_OF_A_PAGE = 12
+_QUERIES_OF_A_PAGE = 8
 """Of one page's links to itself: weeks go on for years."""
 _IDS = frozenset({
     "id", "offer_id", "listing_id", "booking", "request", "machine", "factory", "organisation", "search", "subject", "matches",

@@ -59,8 +59,8 @@ def spans(
 
 @pytest.mark.long
 def test_changing_the_future_does_not_change_the_slots() -> None:
-    history = factory(1, 14, 0.2)
-    now = START + timedelta(weeks=12, hours=3)
+    history = factory(1, 10, 0.2)
+    now = START + timedelta(weeks=8, hours=3)
     before = spans(history, now)
     changed = history.copy()
     later = changed["since"] >= pd.Timestamp(now)
@@ -155,10 +155,10 @@ def test_booked_vetoed_and_closed_hours_are_not_offered() -> None:
 
 @pytest.mark.long
 def test_promises_hold_for_a_simulated_factory() -> None:
-    """Sixteen weeks in which a fifth of the evenings are worked; the weeks after the eighth are the test."""
-    history = factory(8, 16, 0.2, machines=2)
+    """Twelve weeks in which a fifth of the evenings are worked; the weeks after the eighth are the test."""
+    history = factory(8, 12, 0.2, machines=2)
     policy = POLICY.model_copy(update={"max_broken_promises": 0.1})
-    plan = Plan(START + timedelta(weeks=8), START + timedelta(weeks=16), refit=timedelta(weeks=4))
+    plan = Plan(START + timedelta(weeks=8), START + timedelta(weeks=12), refit=timedelta(weeks=4))
     result = run_backtest(history, policy, plan, ("vrijloop",))["results"]["vrijloop"]
     for length in ("2h", "4h", "8h"):
         assert result["windows"][length]["kept_interval_95"][1] >= 0.9

@@ -8,7 +8,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.forecast.counting import CountedWeekdays
@@ -75,7 +75,6 @@ def slots_of(seed: int, policy: Policy, booked: list[tuple[datetime, datetime]])
     return propose(FITTED, snapshot(seed), policy, {"m": booked}).slots
 
 
-@settings(max_examples=200)
 @given(st.integers(0, 500), policies, bookings)
 def test_every_slot_keeps_every_rule(seed: int, policy: Policy, booked: list[tuple[datetime, datetime]]) -> None:
     slots = slots_of(seed, policy, booked)
@@ -109,14 +108,12 @@ def hours(found: tuple[Slot, ...]) -> timedelta:
     return covered
 
 
-@settings(max_examples=50)
 @given(st.integers(0, 500), policies)
 def test_no_more_than_the_share_is_offered(seed: int, policy: Policy) -> None:
     days = policy.horizon / timedelta(days=1)
     assert hours(slots_of(seed, policy, [])) <= policy.largest_share * timedelta(days=days)
 
 
-@settings(max_examples=150)
 @given(
     st.integers(0, 500),
     policies,

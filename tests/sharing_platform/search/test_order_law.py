@@ -93,7 +93,8 @@ def test_pages_in_every_order_are_all_that_match_sorted(platform: Platform) -> N
                     return unpriced, of(one), one.offer.start, one.offer.public_id
 
                 expected = [one.offer.id for one in sorted(everything, key=place)]
-                for limit in (37, 251):
+                # Many small pages take long: of one wish they are enough.
+                for limit in (37, 251) if wanted is WISHES["priced"] else (251,):
                     assert pages(platform, session, wish, sort, limit) == expected, (wanted, sort, limit)
 
 
