@@ -19,6 +19,7 @@ import duckdb
 import pandas as pd
 
 from stores import duckdb_queries as sql
+from stores.duckdb_wal import connect
 from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with_ledger, ranges_held
 from stores.report_batch import ReportBatch, interval_of
 from stores.sequences import SequenceRanges
@@ -71,7 +72,7 @@ class DuckDBStateStore:
             raise UserError(_open_failed(path, error)) from error
 
     def _open(self) -> None:
-        self._connection = duckdb.connect(str(self._path))
+        self._connection = connect(self._path)
         for statement in (*self._settings, *sql.SCHEMA):
             self._connection.execute(statement)
         self._sequences = self._load_sequences()
