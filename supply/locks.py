@@ -5,10 +5,12 @@ They are files of requirements as pip reads them, compiled by uv: `make update` 
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -28,6 +30,10 @@ WANTED: Mapping[str, Sequence[str]] = {
     "fuzz": ("--group", "fuzz"),
 }
 """Each lock, and what of `pyproject.toml` it locks."""
+
+PYTHONS = ("3.11", "3.12", "3.13")
+PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28")
+"""Those of gateways, servers and images. Debian 12 and the images' base are newer than what such wheels need."""
 
 APART = frozenset({"tools", "fuzz"})
 """Locks of what is installed apart, or on one platform alone: no part of that of everything."""
@@ -92,6 +98,18 @@ def compile_locks(uv: Path, folder: Path, options: Sequence[str] = ()) -> None:
             chosen = ["--constraints", str(everything), *(options if name in APART else ())]
         command = [str(uv), *_COMPILE, *wanted, *chosen, "--output-file", str(folder / f"{name}.txt")]
         subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def check_wheels(uv: Path, folder: Path) -> None:
+    """Raises CalledProcessError, after uv has said which package it is, if one of a lock has no wheel for an image's platform or a supported Python."""
+    with TemporaryDirectory() as elsewhere:
+        for name, python, platform in itertools.product(("agent", "server", OF_EVERYTHING), PYTHONS, PLATFORMS):
+            command = [
+                str(uv), "pip", "compile", "--quiet", "--no-deps", "--only-binary", ":all:", "--python-version", python, "--python-platform", platform,
+                str(folder / f"{name}.txt"), "--output-file", str(Path(elsewhere, "found.txt")),
+            ]  # fmt: skip
+            subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+            Path(elsewhere, "found.txt").unlink(missing_ok=True)
 
 
 def changes(before: Sequence[Pin], after: Sequence[Pin]) -> list[str]:

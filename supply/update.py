@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from supply.licences import PAGE
-from supply.locks import APART, FOLDER, OF_EVERYTHING, ROOT, changes, compile_locks, read_lock
+from supply.locks import APART, FOLDER, OF_EVERYTHING, ROOT, changes, check_wheels, compile_locks, read_lock
 
 Step = Callable[[], bool]
 """Does something, and says whether it went well."""
@@ -70,13 +70,19 @@ def main(packages: Sequence[str]) -> int:
     options = [f"--upgrade-package={one}" for one in packages] or ["--upgrade"]
 
     def compile_anew() -> None:
-        compile_locks(Path(sys.executable).with_name("uv"), FOLDER, options)
+        uv = Path(sys.executable).with_name("uv")
+        compile_locks(uv, FOLDER, options)
+        check_wheels(uv, FOLDER)
 
     def test() -> bool:
         return _run("make", "licences") and _run("make", "test")
 
     kept = [*sorted(FOLDER.glob("*.txt")), PAGE]
-    if not update(kept, compile_anew, lambda: _run("make", "install"), test):
+    try:
+        if not update(kept, compile_anew, lambda: _run("make", "install"), test):
+            return 1
+    except subprocess.CalledProcessError:
+        print("uv cannot lock that; what was locked before is there again.")
         return 1
     print("Everything works with these. Commit locks/ and docs/licences.md.")
     return 0

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import re
+import subprocess
 import tomllib
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from supply.locks import APART, FOLDER, OF_EVERYTHING, ROOT, WANTED, Pin, changes, lock, read_lock
+from supply.locks import APART, FOLDER, OF_EVERYTHING, ROOT, WANTED, Pin, changes, check_wheels, lock, read_lock
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -116,3 +119,14 @@ def test_changes_are_told_by_name_and_version() -> None:
 
     before, after = pins("a==1", "b==1", "c==1", "e==1"), pins("a==1", "b==2", "d==4", "e==1", "e==2")
     assert changes(before, after) == ["  b 1 -> 2", "- c 1", "+ d 4", "  e 1 -> 1, 2"]
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("lacks", ["nothing", "aarch64", "3.13"])
+def test_a_package_without_a_wheel_for_some_platform_is_not_locked(tmp_path: Path, lacks: str) -> None:
+    """uv, which asks the index, is a stand-in here."""
+    uv = tmp_path / "uv"
+    uv.write_text(f'#!/bin/sh\ncase "$*" in *{lacks}*) exit 1;; esac\n')
+    uv.chmod(0o755)
+    with nullcontext() if lacks == "nothing" else pytest.raises(subprocess.CalledProcessError):
+        check_wheels(uv, FOLDER)
