@@ -38,6 +38,13 @@ def quarter_of_week(week: date) -> tuple[int, int]:
     return thursday.year, (thursday.month + 2) // 3
 
 
+def quarter_begin(week: date) -> date:
+    """The first week of its quarter."""
+    while quarter_of_week(week - _WEEK) == quarter_of_week(week):
+        week -= _WEEK
+    return week
+
+
 def publish_due(session: Session, now: datetime, zone: str) -> bool:
     """Publish the next week that is over and settled. Returns whether there was one."""
     lock_progress(session)
@@ -100,9 +107,10 @@ def _earlier(session: Session, week: date) -> Mapping[Table, list[Week]]:
 
 def published_atoms(session: Session, first: date, last: date) -> Mapping[tuple[date, Table], set[Path]]:
     found: defaultdict[tuple[date, Table], set[Path]] = defaultdict(set)
-    for one in session.scalars(select(PublishedFigure).where(PublishedFigure.week.between(first, last))):
-        table = Subject(one.subject), Measure(one.measure)
-        found[one.week, table].add((one.kind, one.area, one.municipality))
+    row = PublishedFigure
+    columns = (row.week, row.subject, row.measure, row.kind, row.area, row.municipality)
+    for week, subject, measure, *path in session.execute(select(*columns).where(row.week.between(first, last))):
+        found[week, (Subject(subject), Measure(measure))].add(tuple(path))
     return found
 
 
@@ -119,10 +127,8 @@ def _publish_flows(session: Session, last: date) -> None:
 
 
 def _weeks_of_quarter(last: date) -> list[date]:
-    found = [last]
-    while quarter_of_week(found[0] - _WEEK) == quarter_of_week(last):
-        found.insert(0, found[0] - _WEEK)
-    return found
+    first = quarter_begin(last)
+    return [first + number * _WEEK for number in range((last - first) // _WEEK + 1)]
 
 
 def _flows(session: Session, weeks: Sequence[date]) -> list[Amount]:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.regional_statistics.models import PublishedFigure, PublishedFlow, PublishedWeek
-from sharing_platform.regional_statistics.publication import quarter_of_week
+from sharing_platform.regional_statistics.publication import quarter_begin
 from sharing_platform.regional_statistics.summary import Measure, Subject
 
 SEASON = 13
@@ -171,8 +171,8 @@ def weeks_of_year(year: int) -> tuple[date, date]:
 
 
 def quarters_of(weeks: Sequence[date]) -> list[date]:
-    """The first weeks of the quarters that begin in these weeks."""
-    return [one for one in weeks if quarter_of_week(one) != quarter_of_week(one - _WEEK)]
+    """The first weeks of the quarters in which they lie."""
+    return sorted({quarter_begin(one) for one in weeks})
 
 
 def _sums(columns: tuple[Any, ...], first: date, last: date, subject: Subject, kind: str | None = None) -> Any:

@@ -138,6 +138,7 @@ def _stack(document: Document, t: Translator, stack: Stack, top: float) -> None:
         document.set_x(document.get_x() + 5)
         document.cell(38, 5, t(f"layer_{name}"))
     document.set_font_size(10)
+    document.set_fill_color(255)
     document.set_y(top + _HIGH + 14)
 
 

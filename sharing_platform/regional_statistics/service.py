@@ -73,11 +73,13 @@ def _row(source: str, key: Key, size: int) -> SummaryRow:
 def read_rows(session: Session, week: date) -> Rows:
     """What the summaries say of a week, of all organisations."""
     found: defaultdict[Key, int] = defaultdict(int)
-    for one in session.scalars(select(SummaryRow).where(SummaryRow.week == week)):
-        key = Key(
-            one.week, Subject(one.subject), Measure(one.measure), one.kind, one.municipality, one.towards, one.provider, one.seeker,
-        )  # fmt: skip
-        found[key] += one.size
+    row = SummaryRow
+    columns = (row.subject, row.measure, row.kind, row.municipality, row.towards, row.provider, row.seeker, row.size)
+    for subject, measure, kind, municipality, towards, provider, seeker, size in session.execute(
+        select(*columns).where(row.week == week)
+    ):
+        key = Key(week, Subject(subject), Measure(measure), kind, municipality, towards, provider, seeker)
+        found[key] += size
     return found
 
 
