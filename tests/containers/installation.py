@@ -91,14 +91,15 @@ class Installation:
         return str(self.docker.inspect(container)["State"].get("Health", {}).get("Status")) if container else "absent"
 
     def container(self, name: str) -> str:
-        return self.compose("ps", "--quiet", name).strip()
+        return self.compose("ps", "--all", "--quiet", name).strip()
 
     def kill(self, name: str) -> None:
         """As the kernel kills a process: `docker kill` would count as stopped on purpose, and nothing would start it again."""
-        state = self.docker.inspect(self.container(name))["State"]
+        container = self.container(name)
+        state = self.docker.inspect(container)["State"]
         os.kill(int(state["Pid"]), signal.SIGKILL)
         wait_for(
-            lambda: self.docker.inspect(self.container(name))["State"]["StartedAt"] != state["StartedAt"],
+            lambda: self.docker.inspect(container)["State"]["StartedAt"] != state["StartedAt"],
             f"{name} to be started again",
             120,
         )
