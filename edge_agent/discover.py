@@ -47,7 +47,7 @@ async def discover_opcua(server: OpcUaServer, pki: Pki, now: datetime) -> str:
         raise UnavailableError(f"OPC UA server {server.endpoint}: {why}.") from error
     try:
         requests = Requests(client)
-        namespaces = await requests.learn()
+        namespaces, _ = await requests.learn()
         found = await _identified(Finder(requests, namespaces))
     finally:
         await client.disconnect()

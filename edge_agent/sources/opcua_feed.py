@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import time
 from collections import deque
@@ -14,19 +15,17 @@ from collections.abc import Callable, Sequence
 
 from asyncua import Client, ua
 from asyncua.common.subscription import DataChangeEvent, StatusChangeEvent, Subscription
-from asyncua.observer import Observer, SubscriptionEvent
+from asyncua.observer import Observer
 
 from edge_agent.configuration import OpcUaServer
 from edge_agent.sources.opcua_errors import sentence
-from edge_agent.sources.opcua_requests import NO_SUCH_SERVICE, TOO_MANY, Operation, Requests
+from edge_agent.sources.opcua_requests import CURRENT_TIME, NO_SUCH_SERVICE, TOO_MANY, Operation, Requests
 from edge_agent.sources.opcua_values import Change
 
 _log = logging.getLogger(__name__)
 
 ITEM_QUEUE = 10_000
 """Requested queue length per item; servers reduce it to what they support."""
-
-CURRENT_TIME = ua.NodeId(ua.ObjectIds.Server_ServerStatus_CurrentTime)
 
 _NO_SUBSCRIPTIONS = (*NO_SUCH_SERVICE, ua.StatusCodes.BadTooManySubscriptions)
 _FULL = (
@@ -56,15 +55,8 @@ _PUBLISHES = 100
 class _Ear(Observer):  # type: ignore[misc]
     """Hears from asyncua what it does not tell otherwise."""
 
-    def __init__(self, lose: Callable[[Exception], None], published: Callable[[float], None]) -> None:
-        self._lose = lose
+    def __init__(self, published: Callable[[float], None]) -> None:
         self._published = published
-
-    def on_subscription_event(self, subscription_id: int | None, event: SubscriptionEvent) -> None:
-        """asyncua replaces a subscription that it has not heard of for a while, because server, network or this gateway stood still. What the server still had for
-        it is lost then, and the first values of the new one do not tell what was in between."""
-        if event is SubscriptionEvent.RECREATED:
-            self._lose(ConnectionError("nothing was heard for too long, and changes may be missing"))
 
     def on_request(self, request_type: str, duration: float, error: BaseException | None) -> None:
         if request_type == "PublishRequest":
@@ -81,6 +73,7 @@ class Feed:
         self._changes: list[Change] = []
         self._lost: Exception | None = None
         self._subscriptions: list[tuple[Subscription, float]] = []
+        self._handles = itertools.count(1)
         self._publishes: deque[tuple[float, float]] = deque(maxlen=_PUBLISHES)
         """The latest: when they were read, and how long after they had been asked for."""
         self._polled_at: float | None = None
@@ -89,7 +82,7 @@ class Feed:
 
     async def start(self, nodes: Sequence[ua.NodeId]) -> dict[ua.NodeId, str]:
         """Begin to follow the nodes and CurrentTime. Returns the nodes that the server refuses, and why."""
-        self._client.uaclient.observer = _Ear(self.lose, self._heard)
+        self._client.uaclient.observer = _Ear(self._heard)
         left, refused = list(nodes), dict[ua.NodeId, str]()
         try:
             left = await self._subscribe(left, refused)
@@ -127,8 +120,13 @@ class Feed:
         return now - min(heard, default=now)
 
     def _heard(self, took: float) -> None:
-        """The server has sent what it had, so many seconds after it was asked."""
+        """The server has sent what it had, so many seconds after it was asked.
+
+        If server, network or this gateway stood still for long, servers with short queues have not kept every change.
+        """
         self._publishes.append((time.monotonic(), took))
+        if took > self._server.silence.total_seconds():
+            self.lose(ConnectionError("nothing was heard for too long, and changes may be missing"))
 
     def lose(self, error: Exception) -> None:
         """The connection is lost; `take` will raise this error."""
@@ -149,11 +147,7 @@ class Feed:
                 if not self._subscriptions:
                     raise
                 return left
-            if not self._subscriptions:
-                # First, so that the first values are confirmed at once. A server that does not let it subscribe is asked for it.
-                with contextlib.suppress(ua.UaStatusCodeError):
-                    await self._create_items(subscription, [CURRENT_TIME], self._sign_every_ms)
-            rest = await self._monitor(subscription, left, refused)
+            rest = await self._monitor(subscription, left, refused, with_time=not self._subscriptions)
             if len(rest) == len(left):
                 with contextlib.suppress(ua.UaError):
                     await subscription.delete()
@@ -192,14 +186,18 @@ class Feed:
         return float(self._server.silence.total_seconds() * 1000 / _SIGNS_PER_SILENCE)
 
     async def _monitor(
-        self, subscription: Subscription, nodes: Sequence[ua.NodeId], refused: dict[ua.NodeId, str]
+        self, subscription: Subscription, nodes: Sequence[ua.NodeId], refused: dict[ua.NodeId, str], *, with_time: bool
     ) -> list[ua.NodeId]:
-        """Monitor nodes in requests that are halved when the server refuses one. Returns those for which the subscription has no room."""
+        """Monitor nodes in requests that are halved when the server refuses one. Returns those for which the subscription has no room.
+
+        `with_time`: CurrentTime, too; first, so that the first values are confirmed at once. A server that does not let it subscribe is asked for it.
+        """
+        nodes = [CURRENT_TIME, *nodes] if with_time else nodes
         place, size = 0, self._requests.size(Operation.MONITOR)
         while place < len(nodes):
             part = nodes[place : place + size]
             try:
-                results = await self._create_items(subscription, part, 0.0)
+                results = await subscription.create_monitored_items([self._item(node) for node in part])
             except ua.UaStatusCodeError as error:
                 if error.code in _GONE:
                     raise
@@ -209,8 +207,9 @@ class Feed:
                         self._requests.limit(Operation.MONITOR, size)
                     continue
                 results = [ua.StatusCode(ua.UInt32(error.code))]
-            full = [node for node, result in zip(part, results, strict=True) if _is_full(result)]
-            for node, result in zip(part, results, strict=True):
+            answers = [(node, result) for node, result in zip(part, results, strict=True) if node != CURRENT_TIME]
+            full = [node for node, result in answers if _is_full(result)]
+            for node, result in answers:
                 if isinstance(result, ua.StatusCode) and not _is_full(result):
                     refused[node] = result.name
             place += len(part)
@@ -218,11 +217,20 @@ class Feed:
                 return [*full, *nodes[place:]]
         return []
 
-    async def _create_items(
-        self, subscription: Subscription, nodes: Sequence[ua.NodeId], period_ms: float
-    ) -> list[int | ua.StatusCode]:
-        items = [self._client.get_node(node) for node in nodes]
-        return list(await subscription.subscribe_data_change(items, queuesize=ITEM_QUEUE, sampling_interval=period_ms))
+    def _item(self, node: ua.NodeId) -> ua.MonitoredItemCreateRequest:
+        """Every change of a node; of CurrentTime the newest, now and then."""
+        is_time = node == CURRENT_TIME
+        parameters = ua.MonitoringParameters()
+        parameters.ClientHandle = next(self._handles)
+        parameters.SamplingInterval = self._sign_every_ms if is_time else 0.0
+        parameters.QueueSize = 1 if is_time else ITEM_QUEUE
+        parameters.DiscardOldest = True
+        item = ua.MonitoredItemCreateRequest()
+        item.ItemToMonitor.NodeId = node
+        item.ItemToMonitor.AttributeId = ua.AttributeIds.Value
+        item.MonitoringMode = ua.MonitoringMode.Reporting
+        item.RequestedParameters = parameters
+        return item
 
     async def _read(self, subscription: Subscription) -> None:
         async for event in subscription:

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from asyncua import Client, ua
 
+CURRENT_TIME = ua.NodeId(ua.ObjectIds.Server_ServerStatus_CurrentTime)
+
 BATCH = 100
 """Operations per request where the server names no limit: an S7-1200 accepts no more."""
 
@@ -50,17 +52,15 @@ class Requests:
         self._session = client.uaclient
         self._sizes = dict.fromkeys(Operation, BATCH)
 
-    async def learn(self) -> list[str]:
-        """Read the server's limits (0, or none at all, says nothing), and return its namespaces."""
+    async def learn(self) -> tuple[list[str], ua.DataValue]:
+        """Read the server's limits (0, or none at all, says nothing), and return its namespaces and its CurrentTime."""
         nodes = [ua.ObjectIds.Server_NamespaceArray, *(operation.value for operation in Operation)]
-        namespaces, *limits = [
-            value.Value.Value if value.Value is not None else None
-            for value in await self.read([ua.NodeId(node) for node in nodes])
-        ]
+        time, *learnt = await self.read([CURRENT_TIME, *(ua.NodeId(node) for node in nodes)])
+        namespaces, *limits = [value.Value.Value if value.Value is not None else None for value in learnt]
         for operation, limit in zip(Operation, limits, strict=True):
             if isinstance(limit, int) and limit > 0:
                 self._sizes[operation] = min(limit, LARGEST_BATCH)
-        return [str(uri) for uri in namespaces or ()]
+        return [str(uri) for uri in namespaces or ()], time
 
     def size(self, operation: Operation) -> int:
         """Operations per request."""

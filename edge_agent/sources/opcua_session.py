@@ -16,10 +16,11 @@ from asyncua import Client, ua
 from edge_agent.configuration import OpcUaServer
 from edge_agent.node_names import node_text
 from edge_agent.sources.contact import SourceLostError
+from edge_agent.sources.opcua_connection import OpcUaConnection
 from edge_agent.sources.opcua_errors import sentence
-from edge_agent.sources.opcua_feed import CURRENT_TIME, Feed
+from edge_agent.sources.opcua_feed import Feed
 from edge_agent.sources.opcua_finder import Finder, NotFoundError
-from edge_agent.sources.opcua_requests import Requests
+from edge_agent.sources.opcua_requests import CURRENT_TIME, Requests
 from edge_agent.sources.opcua_security import Pki, secure, why_not_connected
 from edge_agent.sources.opcua_values import Observed, OpcUaValues
 from edge_agent.sources.source_time import STEADY_AFTER, ClockJudgement, SourceClock
@@ -34,6 +35,10 @@ _DOUBT_S = 2.0
 """Times that do not fit what is known of the server's clock must come for this long before the clocks are compared: a queue may be full of them."""
 
 
+_Reading = tuple[datetime | None, datetime, datetime]
+"""The server's time, and the gateway's before and after it was read."""
+
+
 class OpcUaSession:
     """Call `open`, then `changes` repeatedly, then `close`."""
 
@@ -43,13 +48,11 @@ class OpcUaSession:
         self._pki = pki
         self._clock = clock
         self.source_clock = source_clock or SourceClock(server.clock_tolerance)
-        timeout = server.timeout.total_seconds()
-        # The watchdog must wait longer than a slow server takes to answer, or the connection is dropped again and again.
-        self._watchdog_s = timeout * 2.5
-        self._client = Client(server.endpoint, timeout=timeout, watchdog_intervall=self._watchdog_s)
+        self._client = Client(server.endpoint, timeout=server.timeout.total_seconds())
         self._client.name = self._client.description = "Vrijloop edge agent"
         self._requests = Requests(self._client)
         self._feed = Feed(self._client, server, self._requests)
+        self._connection = OpcUaConnection(self._client, server, self._feed.lose)
         self._values: OpcUaValues | None = None
         self._quiet_from = time.monotonic()
         self._doubt_from: float | None = None
@@ -61,18 +64,18 @@ class OpcUaSession:
 
     async def open(self) -> dict[str, str]:
         """Connect and follow. Returns what is wrong with machines that are not found, or not wholly; raises SourceLostError if none is found."""
-        self._client.connection_lost_callback = self._on_lost
         try:
             await secure(self._client, self._server, self._pki, self._clock.now())
-            await self._client.connect()
+            await self._connection.open()
         except (ua.UaError, OSError, TimeoutError) as error:
             raise SourceLostError(await why_not_connected(error, self._server, self._pki)) from error
         try:
-            # Half of it is how long asyncua's watchdog waits for an answer; a server may revise it to 0.
-            self._client.session_timeout = max(self._client.session_timeout, self._watchdog_s * 2000)
-            finder = Finder(self._requests, await self._requests.learn())
-            await self._compare_clocks()
-            problems = await self._follow(finder)
+            before = self._clock.now()
+            namespaces, value = await self._requests.learn()
+            shown, received = await self._compare_clocks((_time_of(value), before, self._clock.now()))
+            problems = await self._follow(
+                Finder(self._requests, namespaces), self.source_clock.gateway_time(shown, received)
+            )
         except (ua.UaError, OSError, TimeoutError) as error:
             raise SourceLostError(sentence(error)) from error
         self._quiet_from = time.monotonic()
@@ -107,12 +110,13 @@ class OpcUaSession:
         self._feed.stop()
         try:
             async with asyncio.timeout(self._server.timeout.total_seconds()):
-                await self._client.disconnect()
+                await self._connection.close()
         except Exception as error:  # noqa: BLE001 - any error is possible here, and the connection is given up anyway
             _log.debug("%s: while disconnecting: %s", self._server.endpoint, error)
 
-    async def _follow(self, finder: Finder) -> dict[str, str]:
-        values = self._values = OpcUaValues(self._server.machine, self.source_clock, finder.name_of)
+    async def _follow(self, finder: Finder, begun: datetime) -> dict[str, str]:
+        """`begun`: values are first asked for after this moment, so what they say holds at least up to then."""
+        values = self._values = OpcUaValues(self._server.machine, self.source_clock, finder.name_of, begun)
         problems: dict[str, str] = {}
         for machine, found in (await finder.nodes_of(self._server.machine)).items():
             if isinstance(found, NotFoundError):
@@ -153,13 +157,13 @@ class OpcUaSession:
             raise SourceLostError(f"silent for {self._server.silence.total_seconds():g} s")
         return self.source_clock.gateway_time(shown, received) - age
 
-    async def _compare_clocks(self) -> tuple[datetime | None, datetime]:
-        """Read the server's time and judge its clock; of one that is wrong, also whether it runs evenly. Returns its time and the gateway's."""
+    async def _compare_clocks(self, read: _Reading | None = None) -> tuple[datetime | None, datetime]:
+        """Read the server's time and judge its clock; of one that is wrong, also whether it runs evenly. Returns its time and the gateway's.
+
+        `read`: what has been read just now.
+        """
         while True:
-            before = self._clock.now()
-            [value] = await self._requests.read([CURRENT_TIME])
-            received = self._clock.now()
-            shown = _time_of(value)
+            shown, before, received = read or await self._read_time()
             if shown is None or self._clock.resolution:
                 return shown, received  # simulated time moves during a request
             known = self.source_clock.judgement
@@ -167,6 +171,12 @@ class OpcUaSession:
             if known is ClockJudgement.UNUSABLE or self.source_clock.judgement is not ClockJudgement.UNUSABLE:
                 return shown, received
             await asyncio.sleep(STEADY_AFTER.total_seconds())  # real time, as the device is real
+            read = None
+
+    async def _read_time(self) -> _Reading:
+        before = self._clock.now()
+        [value] = await self._requests.read([CURRENT_TIME])
+        return _time_of(value), before, self._clock.now()
 
     def _confirmed_by(self, value: ua.DataValue, received: datetime) -> datetime | None:
         """The time up to which a CurrentTime that the server has just sent confirms everything."""
@@ -178,9 +188,6 @@ class OpcUaSession:
         elif self._doubt_from is None:
             self._doubt_from = time.monotonic()
         return self.source_clock.gateway_time(shown, received)
-
-    async def _on_lost(self, error: Exception) -> None:
-        self._feed.lose(error)
 
 
 def _time_of(value: ua.DataValue) -> datetime | None:

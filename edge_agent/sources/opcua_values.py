@@ -54,14 +54,18 @@ class OpcUaValues:
     """The values of one connection."""
 
     def __init__(
-        self, machines: Sequence[OpcUaMachine], clock: SourceClock, name_of: Callable[[ua.NodeId], NodeName]
+        self,
+        machines: Sequence[OpcUaMachine],
+        clock: SourceClock,
+        name_of: Callable[[ua.NodeId], NodeName],
+        confirmed: datetime | None = None,
     ) -> None:
-        """`name_of`: a node by namespace URI, in this connection."""
+        """`name_of`: a node by namespace URI, in this connection. `confirmed`: values that come are from after this moment."""
         self._machines = {machine.id: _Machine(machine) for machine in machines}
         self._clock = clock
         self._name_of = name_of
         self._roles: dict[ua.NodeId, list[tuple[_Machine, str]]] = {}
-        self.confirmed: datetime | None = None
+        self.confirmed = confirmed
         """Everything up to this moment has been observed."""
 
     @property

@@ -170,7 +170,7 @@ def test_a_black_hole_between_agent_and_broker_loses_nothing(tmp_path: Path, bro
 
 
 def test_a_gateway_that_stood_still_says_nothing_of_what_it_missed(tmp_path: Path, broker: Mosquitto) -> None:
-    """Suspended, or too busy for a while: the library then takes a new subscription, and what the server had kept for the old one is gone."""
+    """Suspended, or too busy for a while: what the server has kept meanwhile comes, or nothing is said of that time."""
     opcua, listener = free_port(), Listener(broker.port)
     config = tmp_path / "agent.toml"
     config.write_text(
