@@ -10,10 +10,13 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
+from fastapi import FastAPI
 from sqlalchemy.orm import Session, sessionmaker
 
-from sharing_platform.database import open_database
+from sharing_platform.app import PlatformSettings, create_app
+from sharing_platform.database import Now, open_database
 from tests.postgres import as_remembered, fresh_database, remember_rows
 
 
@@ -54,6 +57,12 @@ def open_kept(url: str) -> sessionmaker[Session]:
     opened = _kept[url] or open_database(url)
     _kept[url] = opened
     return opened
+
+
+def create_kept_app(settings: PlatformSettings, now: Now) -> FastAPI:
+    """The platform over a database that `reset_sqlite` or `reset_postgresql` has just put back."""
+    with patch("sharing_platform.app.open_database", open_kept):
+        return create_app(settings, now)
 
 
 @cache

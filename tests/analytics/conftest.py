@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from analytics.forecast.window_model import WindowModel
-from sharing_platform.app import PlatformSettings, create_app
+from sharing_platform.app import PlatformSettings
 from tests.analytics.publishing.samples import NOW, SECOND
 from tests.analytics.rig import Rig, SetClock
-from tests.platform_databases import sqlite_copy
+from tests.platform_databases import create_kept_app, reset_sqlite
 from tests.servers import serving
 
 
@@ -37,7 +37,7 @@ def fitted_once() -> Iterator[None]:
 def rig(tmp_path: Path) -> Iterator[Rig]:
     clock = SetClock(NOW)
     tokens = {"hal-2": "secret", "genk": SECOND, "start-up": "secret-of-start-up"}
-    app = create_app(PlatformSettings(sqlite_copy(tmp_path / "platform.sqlite"), tokens, "UTC"), clock.now)
+    app = create_kept_app(PlatformSettings(reset_sqlite(), tokens, "UTC"), clock.now)
     with serving(app) as url:
         built = Rig(tmp_path, url, clock)
         built.two_shifts("lathe-2")

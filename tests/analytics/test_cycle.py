@@ -12,10 +12,10 @@ import pytest
 from analytics.forecast.tally import Tally
 from analytics.policy.policy import MachineTable, parse_offered_hours
 from analytics.publishing.platform_client import HttpSharingPlatform, MachineCard, PlatformUnavailableError
-from sharing_platform.app import PlatformSettings, create_app
+from sharing_platform.app import PlatformSettings
 from tests.analytics.rig import POLICY, RUN, STARTUP, TOKENS, WAIT, Rig, SetClock
 from tests.analytics.tables import utc
-from tests.platform_databases import sqlite_copy
+from tests.platform_databases import create_kept_app, reset_sqlite
 from tests.servers import free_port, serving
 from vrijloop.server import still_on_a_platform
 
@@ -23,7 +23,7 @@ from vrijloop.server import still_on_a_platform
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
     clock = SetClock(utc(2, 12, month=3))  # a Monday at noon
-    app = create_app(PlatformSettings(sqlite_copy(tmp_path / "platform.sqlite"), TOKENS, "UTC"), clock.now)
+    app = create_kept_app(PlatformSettings(reset_sqlite(), TOKENS, "UTC"), clock.now)
     with serving(app) as url:
         built = Rig(tmp_path, url, clock)
         yield built

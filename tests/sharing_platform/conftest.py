@@ -13,7 +13,6 @@ from email.message import EmailMessage
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
-from unittest.mock import patch
 
 import httpx2
 import pytest
@@ -21,14 +20,14 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from analytics.publishing.webhooks import post_signed
-from sharing_platform.app import PlatformSettings, create_app
+from sharing_platform.app import PlatformSettings
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.organisations import accounts, api_tokens, credentials, directory
 from sharing_platform.organisations.credentials import hash_password
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import Kind, Right, Role
 from sharing_platform.scheduler import ScheduledJobs
-from tests.platform_databases import open_kept, reset_postgresql, reset_sqlite
+from tests.platform_databases import create_kept_app, reset_postgresql, reset_sqlite
 from tests.servers import free_port, serving, wait_for
 
 TOKENS = {"hal-2": "token-of-hal-2", "hal-3": "token-of-hal-3", "start-up": "token-of-start-up"}
@@ -222,8 +221,7 @@ def platform_over(database_url: str, **more: Any) -> Iterator[Platform]:
         "private_webhooks": True, "scheduler_interval_s": 3600,
     }  # fmt: skip
     settings = PlatformSettings(database_url, **usual | more)
-    with patch("sharing_platform.app.open_database", open_kept):
-        app = create_app(settings, lambda: present[0])
+    app = create_kept_app(settings, lambda: present[0])
     with serving(app, port) as url:
         built = Platform(url, present, app, mails)
         yield built

@@ -189,6 +189,13 @@ def _mailed(platform: Platform, seeker: httpx2.Client) -> dict[str, str]:
     return links | {"unsubscribe": urlsplit(str(told["List-Unsubscribe"]).strip("<>")).path}
 
 
+CUT_OFF = """() => [...document.querySelectorAll('main *, header *, footer *')].filter(one => {
+  if (!one.checkVisibility() || one.closest('.hidden, .clipped, svg, .ec, .compared, select, pre')) return false;
+  const box = one.getBoundingClientRect(), shown = getComputedStyle(one);
+  const clips = shown.overflowX !== 'visible' && one.scrollWidth > one.clientWidth + 1 && !one.matches('input, textarea');
+  return box.width > 1 && (box.right > innerWidth + 1 || box.left < -1 || clips);
+}).map(one => one.outerHTML.slice(0, 100))"""
+"""What a page shows in part."""
 PEOPLE = ("", "an@startup.be", "o@hal.be", "new@new.be", "weg@refused.be", "r@limburg.be")
 """Who looks at pages."""
 
