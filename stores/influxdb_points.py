@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
+from stores.influxdb_answers import PointsTooOldError
 from stores.influxdb_connection import InfluxConnection, and_machine_in, escaped, quoted
 from stores.points import Point
 from stores.report_batch import from_milliseconds, to_epoch_milliseconds
@@ -20,7 +22,9 @@ class InfluxPoints:
 
     def write_points(self, points: Sequence[Point]) -> None:
         for first in range(0, len(points), _LINES_PER_REQUEST):
-            self._connection.write([_line(point) for point in points[first : first + _LINES_PER_REQUEST]])
+            # A day may begin before what the bucket keeps of it; then the others of the request are written.
+            with suppress(PointsTooOldError):
+                self._connection.write([_line(point) for point in points[first : first + _LINES_PER_REQUEST]])
 
     def point_times(
         self, measurement: str, factory: str, machines: Sequence[str], start: datetime, end: datetime

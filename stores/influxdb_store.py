@@ -31,7 +31,7 @@ from stores.report_batch import MODES, STATES, ReportBatch, from_milliseconds, i
 from stores.sequences import MAX_RANGES, SequenceRanges
 from stores.state_store import GatewayLedger, LatestState
 from telemetry import Clock, SystemClock
-from telemetry.measurements import STATE
+from telemetry.measurements import OF_MACHINES, STATE
 from telemetry.ranges import Range
 
 LEDGER = "report_sequence"
@@ -176,7 +176,7 @@ class InfluxDBStateStore:
     def delete_machine(self, factory: str, machine: str) -> None:
         where = f"factory = {quoted(factory)} AND machine = {quoted(machine)}"
         with self._lock:
-            self._connection.change([f"DELETE FROM {name} WHERE {where}" for name in (STATE, WRITTEN)])
+            self._connection.change([f"DELETE FROM {name} WHERE {where}" for name in (*OF_MACHINES, WRITTEN)])
             self._newest.pop((factory, machine), None)
             for key in [key for key in self._versions if key[:2] == (factory, machine)]:
                 del self._versions[key]

@@ -31,7 +31,7 @@ class PointStore(Protocol):
     """Holds points. Thread-safe. Every call may raise StoreUnavailableError."""
 
     def write_points(self, points: Sequence[Point]) -> None:
-        """Write points; durable on return. Idempotent."""
+        """Write points; durable on return. Idempotent. Those older than the store keeps them are left out."""
         ...
 
     def point_times(

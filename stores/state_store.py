@@ -130,7 +130,7 @@ class StateStore(Protocol):
         ...
 
     def delete_machine(self, factory: str, machine: str) -> None:
-        """Delete all data of a machine. The ledger keeps its sequence numbers, since they were received."""
+        """Delete all data of a machine, and what was computed from it. The ledger keeps its sequence numbers, since they were received."""
         ...
 
     def delete_before(self, moment: datetime) -> None:

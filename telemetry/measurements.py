@@ -63,6 +63,9 @@ PUBLISHER = "publisher_health"
 COMPUTED = (TIMELINE, NOW, SHIFT, DAY, CLOCK, WEEK, PROMISES, RELIABILITY, APPROVAL)
 """Measurements that can be recomputed from the store and the publisher's file. The plans in `HOUR` and `CAPACITY` cannot."""
 
+OF_MACHINES = (STATE, TIMELINE, NOW, HOUR, SHIFT, DAY, CLOCK, WEEK, CAPACITY, PROMISES, APPROVAL)
+"""Measurements with the tag `machine`: what there is of a machine."""
+
 HOURS_FIELDS = (
     "calendar_h", "known_h", "apt_h", "aust_h", "adot_h", "adet_h", "aubt_h", "maintenance_h", "idle_h", "off_h", "unknown_h",
 )  # fmt: skip

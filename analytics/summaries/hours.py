@@ -27,19 +27,25 @@ CONTEXT = 2
 
 def hour_points(spells: pd.DataFrame, policy: Policy, first: date, now: datetime, detailed: datetime) -> list[Point]:
     """`DAY`, `CLOCK` and `SHIFT` points from the local day `first` until `now`, and `HOUR` points from `detailed`
-    on. `spells`: a timeline from `CONTEXT` days before `first` to `now`."""
+    on. `spells`: a timeline from `CONTEXT` days before `first` to `now`.
+
+    What was known of the day before `first` is written again as well: a pause before midnight is delay, not free time, if
+    a job begins soon enough after midnight."""
     if spells.empty:
         return []
     zone = ZoneInfo(policy.zone)
     last = now.astimezone(zone).date()
     before = first - _DAY
-    edges, shares = _by_the_hour(spells, policy, first, now)
+    midnight = datetime.combine(first, time(0), zone)
+    edges, shares = _by_the_hour(spells, policy, before, now)
     points = []
-    days = utilisation(spells, policy, first, last, "machine", "day", until=now)
+    days = utilisation(spells, policy, before, last, "machine", "day", until=now)
     by_clock = _free_by_the_clock(edges, shares["free"], zone)
     machines = sorted(pd.unique(spells["machine"]))
     rows = {machine: row for row, machine in enumerate(machines)}
     for day_row in days:
+        if day_row.start < midnight and not day_row.known_h:
+            continue
         day = day_row.start.astimezone(zone).date()
         points.append(Point(DAY, tags_of(day_row.of, policy), day_row.start, _fields(day_row)))
         free = by_clock.get(day, np.zeros((len(machines), 24)))[rows[day_row.of]]
@@ -127,11 +133,12 @@ def _hour_points(
     policy: Policy,
     detailed: datetime,
 ) -> Iterable[Point]:
+    pauses = detailed - policy.changeover_gap
     for row, machine in enumerate(machines):
         tags = lasting_tags_of(machine, policy)
         used, free, known = (shares[name][row].tolist() for name in ("used", "free", "known"))
         for place, hour in enumerate(hours):
-            if hour < detailed:
+            if hour < detailed and (hour + timedelta(hours=1) <= pauses or not known[place]):
                 continue
             fields = {"known": known[place]}
             if known[place] > 0:

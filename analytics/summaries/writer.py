@@ -107,6 +107,8 @@ class SummaryWriter:
         today = now.astimezone(ZoneInfo(self._policy.zone)).date()
         if noted is None or noted["rules"] != self._rules():
             if noted is not None:
+                # If this fails half-way, what is written is by no rules, not even by those before, should they return.
+                self._state.set_note("summaries", noted | {"rules": None})
                 self._leave_other_rules(machines)
             self._state.set_note("promises", None)
             self._shown = {}
@@ -125,7 +127,7 @@ class SummaryWriter:
         for first, some in _together(firsts, today):
             self._write_hours_of(some, first, now)
         if firsts:
-            self._write_weeks(min(firsts.values()), today)
+            self._write_weeks(min(firsts.values()) - _DAY, today)
         self._state.set_note("summaries", {"rules": self._rules(), "cursor": cursor, "day": today.isoformat()})
         # Only now, after everything is written: if a store fails before, the next call must write it again.
         self._newest |= newest

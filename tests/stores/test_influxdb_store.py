@@ -17,7 +17,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 
 from analytics.history.timeline import timeline
-from stores import ReportBatch, StoredReport, StoreRefusedError, StoreShutError, StoreUnavailableError
+from stores import Point, ReportBatch, StoredReport, StoreRefusedError, StoreShutError, StoreUnavailableError
 from stores.configuration import StoreTable, check_access
 from stores.duckdb_store import DuckDBStateStore
 from stores.influxdb_points import InfluxPoints
@@ -25,6 +25,7 @@ from stores.influxdb_setup import Tokens, set_up
 from stores.influxdb_store import InfluxDBStateStore
 from stores.transfer import copy_store
 from telemetry import MachineState, StateInterval, UserError
+from telemetry.measurements import CAPACITY, DAY, HOUR
 from tests import influxdb2
 from tests.influx_proxy import OLD_TOKEN
 from tests.servers import INFLUX_ORG, INFLUX_TOKEN, create_influx_database, drop_influx_database, serving
@@ -161,7 +162,29 @@ def test_records_older_than_the_bucket_keeps_are_left_out_and_counted(influx_url
     with pytest.raises(StoreRefusedError, match="3 points are older than the bucket"):
         opened(influx_url, name, "2").write(ReportBatch.of(old))
     source.close()
+    with closing(InfluxPoints(influx_url, name, INFLUX_TOKEN, INFLUX_ORG)) as points:
+        tags = {"factory": "genk", "machine": "m1"}
+        points.write_points([Point("machine_day", tags, now - age, {"apt_h": 1.0}) for age in ages])
+        assert points.sums("machine_day", "genk", ["apt_h"], now - timedelta(days=9), now) == {"m1": {"apt_h": 2.0}}
     drop_influx_database(influx_url, name)
+
+
+def test_what_was_computed_of_a_machine_is_deleted_with_it(
+    influx_url: str, bucket: str, store: InfluxDBStateStore
+) -> None:
+    store.write(ReportBatch.of([report(1, 0, 10), report(2, 0, 5, machine="m2")]))
+    with closing(InfluxPoints(influx_url, bucket, INFLUX_TOKEN, INFLUX_ORG)) as points:
+        points.write_points(
+            [
+                Point(name, {"factory": "genk", "machine": machine}, T0, {"apt_h": 1.0})
+                for name in (DAY, HOUR, CAPACITY)
+                for machine in ("m1", "m2")
+            ]
+        )
+        store.delete_machine("genk", "m1")
+        for name in (DAY, HOUR, CAPACITY):
+            found = points.sums(name, "genk", ["apt_h"], T0, T0 + timedelta(days=1))
+            assert found == {"m2": {"apt_h": 1.0}}, name
 
 
 def table(url: str, folder: Path, bucket: str, token: str = INFLUX_TOKEN, org: str = INFLUX_ORG) -> StoreTable:

@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from analytics.history.timeline import timeline
+from analytics.kpis.utilisation import utilisation
 from analytics.policy.policy import Policy
 from analytics.publishing.publications import Publications
 from analytics.publishing.state import PublisherState
@@ -17,11 +19,11 @@ from analytics.summaries.writer import SummaryWriter
 from stores import Point, ReportBatch, StoredReport, StoreRefusedError, StoreUnavailableError
 from stores.duckdb_store import DuckDBStateStore
 from telemetry import MachineState, StateInterval, SystemClock
-from telemetry.measurements import DAY, TIMELINE
+from telemetry.measurements import CLOCK, DAY, HOUR, HOURS_FIELDS, TIMELINE
 from tests.analytics.tables import utc
 
 NOW = utc(20, 12, month=3)
-OFF, RUN = MachineState.NOT_AVAILABLE, MachineState.EXECUTING
+OFF, RUN, WAIT = MachineState.NOT_AVAILABLE, MachineState.EXECUTING, MachineState.NOT_EXECUTING
 
 
 class Moving(SystemClock):
@@ -203,3 +205,54 @@ def test_a_restart_continues_and_a_new_machine_is_written_from_its_beginning(rig
     rig.clock.moment += timedelta(minutes=1)
     rig.writer().write_hours()
     assert len(rig.held.of(DAY)) == days + 4
+
+
+def test_a_pause_over_midnight_that_a_job_ends_is_delay_on_the_day_before_too(rig: WriterRig) -> None:
+    """Also where the pause is of several reports, of which that before midnight no longer changes."""
+    midnight, minute = utc(19, 23, month=3), timedelta(minutes=1)
+    rig.report(midnight - 120 * minute, midnight - 10 * minute, RUN)
+    rig.report(midnight - 10 * minute, midnight + 2 * minute, WAIT)
+    rig.clock.moment = midnight + 3 * minute
+    writer = rig.writer()
+    writer.write_hours()
+    day_before = midnight - timedelta(days=1)
+    assert rig.held.of(DAY)[day_before]["idle_h"] == pytest.approx(1 / 6)
+    rig.report(midnight + 2 * minute, midnight + 5 * minute, OFF)
+    rig.report(midnight + 5 * minute, midnight + 10 * minute, RUN)
+    rig.clock.moment = midnight + 10 * minute
+    writer.write_hours()
+    spells = timeline(rig.store.intervals("genk", day_before, rig.clock.moment), day_before, rig.clock.moment)
+    expected = utilisation(
+        spells,
+        rig.policy,
+        day_before.date() + timedelta(days=1),
+        midnight.date() + timedelta(days=1),
+        until=rig.clock.moment,
+    )
+    assert expected[0].adet_h == pytest.approx(1 / 6)
+    days = rig.held.of(DAY)
+    assert sorted(days) == [one.start for one in expected]
+    for one in expected:
+        assert days[one.start] == pytest.approx({name: getattr(one, name) for name in HOURS_FIELDS}), one.period
+    assert rig.held.of(CLOCK)[day_before]["free_23"] == pytest.approx(0)
+    assert rig.held.of(HOUR)[midnight - 60 * minute] == pytest.approx({"known": 1, "used": 5 / 6, "free": 0})
+
+
+def test_rules_that_return_after_others_failed_half_way_are_written_anew(rig: WriterRig) -> None:
+    rig.report(NOW - timedelta(days=5), NOW)
+    before = rig.policy
+    rig.writer().write_hours()
+    days = rig.held.of(DAY)
+    kept = rig.held.write_points
+
+    def away(_: Sequence[Point]) -> None:
+        raise StoreUnavailableError("away")
+
+    rig.held.write_points = away  # type: ignore[method-assign, assignment]
+    rig.policy = before.model_copy(update={"changeover_gap": timedelta(hours=1)})
+    with pytest.raises(StoreUnavailableError):
+        rig.writer().write_hours()
+    rig.held.write_points = kept  # type: ignore[method-assign]
+    rig.policy = before
+    rig.writer().write_hours()
+    assert rig.held.of(DAY) == days
