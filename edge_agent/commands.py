@@ -357,4 +357,4 @@ def _print_clocks(wrong: Mapping[str, str]) -> None:
 
 def _print_certificates(problems: Iterable[str]) -> None:
     for problem in problems:
-        Console().print(Text(f"{problem} Replace it before that day.", style="red"), soft_wrap=True)
+        Console().print(Text(f"{problem} Replace it.", style="red"), soft_wrap=True)

@@ -11,12 +11,17 @@ from edge_agent.configuration import AgentSettings
 
 def readable_by_others(settings: AgentSettings, pki: Path) -> list[str]:
     """A sentence for each, with the command that mends it."""
-    found = dict.fromkeys(path for path in _secret_files(settings, pki) if path is not None and path.exists())
+    found = dict.fromkeys(path for path in _secret_files(settings, pki) if path is not None)
     return [
-        f"{path} holds a secret and is readable by others: chmod 600 {path}"
-        for path in found
-        if path.stat().st_mode & 0o007  # a group of its own may read it, as where root owns the file
+        f"{path} holds a secret and is readable by others: chmod 600 {path}" for path in found if _is_readable(path)
     ]
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & 0o007)  # a group of its own may read it, as where root owns the file
+    except OSError:  # there is no such file, or whoever asks may not look into its folder
+        return False
 
 
 def _secret_files(settings: AgentSettings, pki: Path) -> Iterator[Path | None]:

@@ -135,15 +135,7 @@ def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
         "gateway": agent.settings.agent.gateway,
         "machines": machines,
         "clocks": clocks,
-        "certificates": [
-            {
-                "what": one.what.rstrip(","),
-                "expires": rfc3339(one.until),
-                "days_left": one.days_left(now),
-                "problem": one.warning(now),
-            }
-            for one in agent.certificates()
-        ],
+        "certificates": [one.row(now) for one in agent.certificates()],
         "outbox": {
             "waiting": outbox.depth(),
             "unconfirmed": outbox.unconfirmed(),

@@ -30,9 +30,7 @@ class InfluxConnection:
     def write(self, lines: list[str]) -> None:
         """Write lines of line protocol, times in milliseconds; durable on return. Raises as `StateStore.write`."""
         if lines:
-            answer = self._post_points("\n".join(lines).encode())
-            if answer.is_error:
-                raise self._place.error(answer.status_code, answer.text or answer.reason_phrase)
+            self._require_success(self._post_points("\n".join(lines).encode()))
 
     def query(self, statements: list[str]) -> list[list[Series]]:
         """Run InfluxQL statements with small answers; returns the series of each."""
@@ -54,8 +52,9 @@ class InfluxConnection:
         parameters = {**self._parameters(), "chunked": "true"}
         try:
             with self._http.stream(**_request(_method(statements), statements, parameters)) as answer:
-                if answer.status_code >= 400:
-                    raise self._place.error(answer.status_code, answer.read().decode("utf-8", "replace"))
+                if not answer.is_success:
+                    answer.read()
+                    self._require_success(answer)
                 yield from self._place.streamed(answer.iter_bytes())
         except httpx2.HTTPError as error:
             raise self._place.unanswered(error) from error
@@ -66,8 +65,8 @@ class InfluxConnection:
         if writes:
             # A request without points: of organisation, bucket and permission InfluxDB says more when it is to write than when it is asked.
             answer = self._post_points(b"")
-            if answer.status_code >= 400 and answer.status_code != _NO_POINTS:
-                raise place.error(answer.status_code, answer.text)
+            if answer.status_code != _NO_POINTS:
+                self._require_success(answer)
         try:
             self.ask(f"SHOW TAG VALUES FROM {STATE} WITH KEY = factory")
         except DatabaseUnknownError as error:
@@ -95,9 +94,13 @@ class InfluxConnection:
             answer = self._http.request(**_request(method, statements, {**self._parameters(), **more}))
         except httpx2.HTTPError as error:
             raise self._place.unanswered(error) from error
-        if answer.status_code >= 400:
-            raise self._place.error(answer.status_code, answer.text)
+        self._require_success(answer)
         return answer.content
+
+    def _require_success(self, answer: httpx2.Response) -> None:
+        """Raises what an answer means that is no success. A redirect is none either: whatever sent it has stored nothing, and has no data."""
+        if not answer.is_success:
+            raise self._place.error(answer.status_code, answer.text or answer.reason_phrase)
 
     def _parameters(self) -> dict[str, str]:
         return {"db": self._place.bucket, "epoch": "ms"}

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from telemetry.broker import BrokerSettings
+from telemetry.message import rfc3339
 
 EXPIRES_SOON = timedelta(days=30)
 _PORTS = {"https": 443, "mqtts": 8883}
@@ -21,7 +23,7 @@ _PORTS = {"https": 443, "mqtts": 8883}
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """`what`: whose it is, as the beginning of a sentence. `until`: when the last of those in its file expires, as one of them is enough."""
+    """`what`: whose it is, as the beginning of a sentence. `until`: when it expires; of several authorities in a file the last one, as one of them is enough."""
 
     what: str
     until: datetime
@@ -34,12 +36,27 @@ class Certificate:
         """A sentence from a month before the day on."""
         if self.until - now >= EXPIRES_SOON:
             return None
-        verb = "expires" if self.until > now else "has expired"
+        verb = "expires" if self.until > now else "expired"
         return f"{self.what} {verb} on {self.until:%d/%m/%Y}."
+
+    def row(self, now: datetime) -> dict[str, Any]:
+        """For a status in JSON."""
+        return {
+            "what": self.what.rstrip(","),
+            "expires": rfc3339(self.until),
+            "days_left": self.days_left(now),
+            "problem": self.warning(now),
+        }
 
 
 def in_file(what: str, path: Path) -> Certificate | None:
-    """Of a file in PEM or DER format. None if it cannot be read, which whoever uses it says."""
+    """Of a file in PEM or DER format, where those of its authorities may follow. None if it cannot be read, which whoever uses it says."""
+    ends = _of_any(path)
+    return Certificate(f"{what}, {path},", ends[0]) if ends else None
+
+
+def authorities_in_file(what: str, path: Path) -> Certificate | None:
+    """As `in_file`, of a file with authorities that are trusted."""
     ends = _of_authorities(path) or _of_any(path)
     return Certificate(f"{what}, {path},", max(ends)) if ends else None
 
@@ -92,11 +109,11 @@ def shown_at(what: str, url: str, timeout_s: float) -> Certificate | None:
 
 def files_for_broker(settings: BrokerSettings) -> Iterator[Certificate]:
     """The files with which a client connects to the broker."""
-    for what, path in (
-        ("The authority of the MQTT broker", settings.ca_file),
-        ("The client certificate for the MQTT broker", settings.client_certificate),
+    for read, what, path in (
+        (authorities_in_file, "The authority of the MQTT broker", settings.ca_file),
+        (in_file, "The client certificate for the MQTT broker", settings.client_certificate),
     ):
-        if path is not None and (found := in_file(what, path)) is not None:
+        if path is not None and (found := read(what, path)) is not None:
             yield found
 
 

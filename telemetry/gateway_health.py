@@ -17,8 +17,8 @@ class GatewayHealth(msgspec.Struct, frozen=True):
     """Number of reports waiting to be sent."""
     version: str = ""
     """Version of the agent."""
-    certificate_days: Annotated[int, msgspec.Meta(ge=-100_000, le=100_000)] | None = None
-    """Days until the first of the certificates expires that the gateway depends on; None without any."""
+    certificate_days: Annotated[int, msgspec.Meta(ge=-4_000_000, le=4_000_000)] | None = None
+    """Days until the first of the certificates expires that the gateway depends on; None without any. Devices have some that end in the year 9999."""
     v: int = HEALTH_VERSION
 
 

@@ -33,9 +33,17 @@ def listed(value: Any) -> list[Any]:
 
 def is_possible(rule: icalendar.vRecur) -> bool:
     """Whether a rule says how often, and only what there is."""
-    return "FREQ" in rule and all(
-        1 <= abs(int(value)) <= most for part, most in _MOST.items() for value in listed(rule.get(part))
+    return (
+        "FREQ" in rule
+        and all(1 <= abs(int(value)) <= most for part, most in _MOST.items() for value in listed(rule.get(part)))
+        and _weekdays_exist(rule)
     )
+
+
+def _weekdays_exist(rule: icalendar.vRecur) -> bool:
+    """No month has a sixth Monday, and no year a 54th."""
+    most = 5 if _frequency(rule) == "MONTHLY" or "BYMONTH" in rule else 53
+    return all(abs(getattr(day, "relative", None) or 0) <= most for day in listed(rule.get("BYDAY")))
 
 
 def is_frequent(rule: icalendar.vRecur) -> bool:

@@ -7,7 +7,7 @@ import logging
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Protocol, TypeVar
 
@@ -15,6 +15,7 @@ import httpx2
 import msgspec
 
 from analytics.http_answers import AnswerTooLargeError, asked, read_answer
+from analytics.policy.policy import EARLIEST_PLAN, LATEST_PLAN
 from analytics.policy.prices import TimedPrice
 from analytics.policy.slot import Slot, Window
 from analytics.publishing.reconcile import Offer
@@ -25,7 +26,6 @@ _log = logging.getLogger(__name__)
 _TIMEOUT_S, _WHOLE_S = 5.0, 60.0
 _MOST_BYTES, _MOST_PAGES = 20_000_000, 500
 """Of one page, and of an answer in pages: half a million offers of one factory."""
-_OF_OUR_TIME = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 _Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -273,7 +273,7 @@ class HttpSharingPlatform:
             page = msgspec.json.decode(answer.content, type=kind)
         except (ValueError, RecursionError) as error:
             raise self._unreadable(answer, str(error)) from error
-        if not all(_OF_OUR_TIME[0] <= one.start < one.end <= _OF_OUR_TIME[1] for one in _spans(page.rows)):
+        if not all(EARLIEST_PLAN <= one.start < one.end <= LATEST_PLAN for one in _spans(page.rows)):
             raise self._unreadable(answer, "times that no offer or booking has")
         return page
 
@@ -304,7 +304,7 @@ class HttpSharingPlatform:
             raise OfferTakenError(taken)
         if answer.status_code == 404 and absent_is_fine:
             return answer
-        if answer.is_error:
+        if not answer.is_success:
             raise PlatformUnavailableError(
                 f"Sharing platform {self._url}: {method} {path} was answered {answer.status_code}: {answer.text[:200]}"
             )

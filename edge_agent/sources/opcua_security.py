@@ -98,8 +98,13 @@ class Pki:
             raise UserError(
                 f"{self.next}: there is no such certificate. `vrijloop agent certificate renew` creates it."
             )
-        (self.next.parent / self.private_key.name).replace(self.private_key)
-        self.next.replace(self.certificate)
+        key = self.next.parent / self.private_key.name
+        try:
+            if key.exists():  # else this was cut off after the key
+                key.replace(self.private_key)
+            self.next.replace(self.certificate)
+        except OSError as error:
+            raise UserError(f"{self.folder}: cannot be written ({error.strerror}).") from error
         return described(self.certificate.read_bytes())
 
     @property

@@ -133,8 +133,13 @@ def test_pages_without_end_are_no_answer() -> None:
     assert len(asked_for) == 500
 
 
-def _platform(answer: Callable[[httpx2.Request], bytes]) -> HttpSharingPlatform:
+def test_what_has_moved_was_not_done() -> None:
+    with pytest.raises(PlatformUnavailableError, match="was answered 301"):
+        _platform(lambda _: b"", status=301).withdraw("o1")
+
+
+def _platform(answer: Callable[[httpx2.Request], bytes], status: int = 200) -> HttpSharingPlatform:
     platform = HttpSharingPlatform("https://platform.example", "token")
-    transport = httpx2.MockTransport(lambda request: httpx2.Response(200, content=answer(request)))
+    transport = httpx2.MockTransport(lambda request: httpx2.Response(status, content=answer(request)))
     platform._http = httpx2.Client(base_url="https://platform.example", transport=transport)
     return platform

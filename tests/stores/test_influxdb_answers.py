@@ -6,12 +6,14 @@ import itertools
 import json
 from typing import Any
 
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stores import StoreRefusedError, StoreShutError, StoreUnavailableError
 from stores.influxdb_answers import DatabaseUnknownError, Place, PointsTooOldError, Series
+from stores.influxdb_connection import InfluxConnection
 from stores.influxdb_rows import Columns, newest_per_machine
 
 PLACE = Place("http://influx:8086", "factory-org", "vrijloop")
@@ -162,3 +164,19 @@ def test_what_others_write_into_the_bucket_is_none_of_ours() -> None:
 def test_what_no_influxdb_answers(content: bytes) -> None:
     with pytest.raises(StoreUnavailableError, match="is not InfluxDB"):
         PLACE.results(content)
+
+
+def test_a_redirect_is_not_taken_for_a_success() -> None:
+    """Whatever sends it has stored nothing, and its empty answer does not say that there is no data."""
+    moved = httpx2.MockTransport(lambda _: httpx2.Response(301, headers={"location": "https://influx/"}))
+    connection = InfluxConnection(PLACE.url, PLACE.bucket, "token", PLACE.org)
+    connection._http = httpx2.Client(base_url=PLACE.url, transport=moved)
+    for use in (
+        lambda: connection.write(["machine_state seq=1i 1"]),
+        lambda: connection.query(["SHOW DATABASES"]),
+        lambda: list(connection.stream("SELECT seq FROM machine_state")),
+        lambda: connection.change(["DROP SERIES FROM machine_state"]),
+        connection.check,
+    ):
+        with pytest.raises(StoreUnavailableError, match="answers 301: Moved Permanently"):
+            use()

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from telemetry.broker import BrokerSettings
-from telemetry.certificates import Certificate, fewest_days, files_for_broker, in_file, shown_at
+from telemetry.certificates import Certificate, authorities_in_file, fewest_days, files_for_broker, in_file, shown_at
 from tests.certificates import make_certificates, showing
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
     ("left", "said"),
     [
         (timedelta(days=400), None), (timedelta(days=30), None), (timedelta(days=30, seconds=-1), "It expires on 30/12/2026."),
-        (timedelta(seconds=1), "It expires on 30/11/2026."), (timedelta(0), "It has expired on 30/11/2026."), (timedelta(days=-3), "It has expired on 27/11/2026."),
+        (timedelta(seconds=1), "It expires on 30/11/2026."), (timedelta(0), "It expired on 30/11/2026."), (timedelta(days=-3), "It expired on 27/11/2026."),
     ],
 )  # fmt: skip
 def test_it_is_said_a_month_ahead(left: timedelta, said: str | None) -> None:
@@ -60,8 +60,11 @@ def test_files(tmp_path: Path) -> None:
         return found.days_left(NOW) if found is not None else None
 
     assert {name: days(name) for name in ("short.pem", "short.der", "long.pem", "both.pem", "none.pem", "away.pem")} == {
-        "short.pem": 10, "short.der": 10, "long.pem": 500, "both.pem": 500, "none.pem": None, "away.pem": None,
+        "short.pem": 10, "short.der": 10, "long.pem": 500, "both.pem": 10, "none.pem": None, "away.pem": None,
     }  # fmt: skip
+    both = authorities_in_file("It", tmp_path / "both.pem")
+    assert both is not None
+    assert both.days_left(NOW) == 500, "of authorities one is enough; of a chain the first counts"
     settings = BrokerSettings(url="mqtts://h", ca_file=tmp_path / "long.pem", client_certificate=tmp_path / "short.pem")
     said = [one.warning(NOW) for one in files_for_broker(settings)]
     assert said == [None, f"The client certificate for the MQTT broker, {tmp_path}/short.pem, expires on 10/12/2026."]

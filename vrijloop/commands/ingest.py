@@ -76,17 +76,21 @@ def show(
 @quarantine_app.command()
 def retry(numbers: IdsArgument = None, every: AllOption = False, config: ServerConfigOption = SERVER_CONFIG) -> None:
     """Publish messages again, unchanged. A message that is refused again returns to the quarantine."""
-    from ingest.quarantine import MAX_KEPT_BYTES
+    from ingest.quarantine import MAX_KEPT_BYTES, MAX_KEPT_CHARACTERS
     from telemetry.broker_client import publish_messages
     from vrijloop.server_settings import ServerSettings
 
     settings = load_settings(config, ServerSettings).mqtt
     with _quarantine(config) as quarantine:
         chosen = _select(quarantine.messages(), numbers, every)
-        cut = [message.id for message in chosen if len(message.payload) >= MAX_KEPT_BYTES]
+        cut = [
+            message.id
+            for message in chosen
+            if not 0 < len(message.topic) < MAX_KEPT_CHARACTERS or len(message.payload) >= MAX_KEPT_BYTES
+        ]
         if cut:
             raise UserError(
-                f"messages {', '.join(map(str, cut))} cannot be sent: only their first {MAX_KEPT_BYTES} bytes were stored."
+                f"messages {', '.join(map(str, cut))} cannot be sent: topic or payload is too long and was not stored whole, or the topic is no text."
             )
         try:
             publish_messages(

@@ -36,7 +36,11 @@ def init(
         bool, typer.Option("--new-tokens", help="Replace the tokens in the files; the old ones remain valid.")
     ] = False,
     end_old_tokens: Annotated[
-        bool, typer.Option("--end-old-tokens", help="End all tokens for the bucket but those in the files.")
+        bool,
+        typer.Option(
+            "--end-old-tokens",
+            help="End all tokens for the bucket but those in the files; without --reader-token Grafana's, too.",
+        ),
     ] = False,
 ) -> None:
     """Set up the store: DuckDB's file, or InfluxDB's bucket with its retention and a token."""

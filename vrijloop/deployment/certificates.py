@@ -71,7 +71,7 @@ def renew_authority(folder: Path, now: datetime) -> None:
     if len(held) > 1:
         raise UserError(f"{folder / 'ca.pem'}: the last change of the authority is not finished.")
     made, key = _new_authority(now)
-    _rewrite(folder, "ca", made, key)
+    rewrite(folder / "ca-key.pem", _plain(key))
     rewrite(folder / "ca.pem", "".join(_pem(one) for one in (made, *held)))
 
 

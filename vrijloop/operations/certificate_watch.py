@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from stores import Point
 from stores.points import health_time
-from telemetry import Clock, rfc3339
+from telemetry import Clock
 from telemetry.certificates import Certificate, files_for_broker, shown_at
 from telemetry.measurements import CERTIFICATE
 from vrijloop.operations.finding import Finding
@@ -36,7 +36,7 @@ def certificate_findings(settings: ServerSettings, clock: Clock) -> Iterator[Fin
         if said is None:
             yield Finding("certificates", "ok", f"{one.what} is valid until {one.until:%d/%m/%Y}.")
         else:
-            mend = "Replace it before that day: `vrijloop secrets rotate`, or where it comes from."
+            mend = "Replace it: `vrijloop secrets rotate`, or where it comes from."
             yield Finding("certificates", "warning", said, mend)
 
 
@@ -71,15 +71,7 @@ class CertificateWatch:
     def status(self) -> list[dict[str, Any]]:
         """The first to expire comes first."""
         now = self._clock.now()
-        return [
-            {
-                "what": one.what.rstrip(","),
-                "expires": rfc3339(one.until),
-                "days_left": one.days_left(now),
-                "problem": one.warning(now),
-            }
-            for one in self._found
-        ]
+        return [one.row(now) for one in self._found]
 
     def points(self) -> list[Point]:
         at = health_time(self._clock.now())

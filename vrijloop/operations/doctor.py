@@ -222,8 +222,9 @@ def platform(settings: ServerSettings, clock: Clock) -> Iterator[Finding]:
             f"{url} does not accept this factory's token.",
             "Ask its administrator for a token with the permissions `read` and `offer`.",
         )
-    elif answer.is_error:
-        yield Finding("platform", "wrong", f"{url} answered {answer.status_code}.", "Look into the platform's log.")
+    elif not answer.is_success:
+        mend = "Correct `url` in [platform]." if answer.is_redirect else "Look into the platform's log."
+        yield Finding("platform", "wrong", f"{url} answered {answer.status_code}.", mend)
     else:
         yield Finding("platform", "ok", f"{url} answers and accepts this factory's token.")
         yield from people(url, token)
@@ -239,7 +240,7 @@ def people(url: str, token: str) -> Iterator[Finding]:
         answer = httpx2.get(f"{url}/api/v1/organisation/answering", headers=headers, timeout=_TIMEOUT_S)
     except httpx2.HTTPError:
         return  # `platform` has just got an answer; the next check will
-    if answer.is_error:
+    if not answer.is_success:
         return
     if answer.json()["people"]:
         yield Finding("people", "ok", "Somebody in this factory can answer requests.")

@@ -135,7 +135,8 @@ def test_what_cannot_be_placed_takes_all_the_time_it_may_be_about(event: str, bl
 
 @pytest.mark.parametrize(
     "rule",
-    ["FREQ=DAILY;BYMONTH=13", "FREQ=DAILY;BYMONTHDAY=32", "FREQ=DAILY;BYHOUR=25", "FREQ=WEEKLY;UNTIL=20260110T1000", "FREQ=DAILY;INTERVAL=-1", "BYDAY=MO"],
+    ["FREQ=DAILY;BYMONTH=13", "FREQ=DAILY;BYMONTHDAY=32", "FREQ=DAILY;BYHOUR=25", "FREQ=WEEKLY;UNTIL=20260110T1000", "FREQ=DAILY;INTERVAL=-1", "BYDAY=MO",
+     "FREQ=MONTHLY;BYDAY=6TU", "FREQ=MONTHLY;BYDAY=-6TU", "FREQ=YEARLY;BYMONTH=1;BYDAY=6TU", "FREQ=YEARLY;BYDAY=54TU"],
 )  # fmt: skip
 def test_a_rule_that_cannot_be_followed_counts_once_and_is_said(rule: str) -> None:
     found = read(calendar(f"{ORDER}\r\nRRULE:{rule}"), machine=FREES)
@@ -163,7 +164,7 @@ def test_no_rule_takes_longer_to_follow_than_it_is_worth(start: str, rule: str) 
 @pytest.mark.parametrize(
     "rule",
     ["FREQ=MONTHLY;BYDAY=TU;BYSETPOS=1", "FREQ=MONTHLY;BYDAY=TU;BYSETPOS=1,2", "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU", "FREQ=DAILY;INTERVAL=2;BYDAY=TU,TH", "FREQ=HOURLY;INTERVAL=168",
-     "FREQ=YEARLY;BYWEEKNO=2;BYDAY=TU", "FREQ=MONTHLY;INTERVAL=3;BYMONTHDAY=6", "FREQ=DAILY;BYMONTH=1;BYMONTHDAY=6", "FREQ=YEARLY;BYYEARDAY=6"],
+     "FREQ=YEARLY;BYWEEKNO=2;BYDAY=TU", "FREQ=MONTHLY;INTERVAL=3;BYMONTHDAY=6", "FREQ=DAILY;BYMONTH=1;BYMONTHDAY=6", "FREQ=YEARLY;BYYEARDAY=6", "FREQ=MONTHLY;BYDAY=1TU,-1FR", "FREQ=YEARLY;BYDAY=1TU"],
 )  # fmt: skip
 def test_rules_as_people_have_them_are_followed(rule: str) -> None:
     found = read(calendar(f"{ORDER}\r\nRRULE:{rule}"), machine=FREES)

@@ -15,11 +15,13 @@ import pytest
 from paho.mqtt.client import MQTTv5
 from typer.testing import CliRunner
 
+from ingest.quarantine import MAX_KEPT_BYTES, MAX_KEPT_CHARACTERS, Quarantine
 from telemetry import MachineState, StateInterval, SystemClock, UserError, encode
 from telemetry.message import StateReport
 from tests.servers import Mosquitto, answers, free_port, wait_for
 from tests.vrijloop.command_line import invoke
 from vrijloop.commands.ingest import app
+from vrijloop.server_settings import QUARANTINE_FILE
 
 TOPIC = "vrijloop/v1/hal-2/m1/state"
 
@@ -90,13 +92,29 @@ def test_quarantine_and_gaps(server: tuple[Path, Mosquitto]) -> None:
     )
 
 
-def test_a_server_that_is_not_running_is_an_error(tmp_path: Path) -> None:
+def without_server(tmp_path: Path) -> Path:
     (tmp_path / "token").write_text("0123456789abcdef0123")
     config = tmp_path / "server.toml"
     config.write_text(
         f'data_dir = "{tmp_path}/data"\nport = {free_port()}\ntoken_file = "{tmp_path}/token"\npolicy = "p"\n'
         f'[platform]\nurl = "http://127.0.0.1:1"\ntoken_file = "{tmp_path}/token"\n'
     )
+    return config
+
+
+def test_what_was_not_stored_whole_cannot_be_sent_again(tmp_path: Path) -> None:
+    config = without_server(tmp_path)
+    (tmp_path / "data").mkdir()
+    quarantine = Quarantine(tmp_path / "data" / QUARANTINE_FILE)
+    whole, cut = (TOPIC, b"x", "why"), [("", b"x", "no text"), ("t" * MAX_KEPT_CHARACTERS * 2, b"x", "why")]
+    quarantine.add([whole, *cut, (TOPIC, b"x" * MAX_KEPT_BYTES * 2, "why")], SystemClock().now())
+    quarantine.close()
+    with pytest.raises(UserError, match="messages 2, 3, 4 cannot be sent"):
+        invoke("ingest", "quarantine", "retry", "--all", "-c", config)
+
+
+def test_a_server_that_is_not_running_is_an_error(tmp_path: Path) -> None:
+    config = without_server(tmp_path)
     with pytest.raises(UserError, match="does not answer"):
         invoke("ingest", "gaps", "-c", config)
     with pytest.raises(UserError, match="there is no quarantine"):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from sqlalchemy import create_engine, update
 
 from sharing_platform.app import PlatformSettings, create_app
@@ -240,6 +240,19 @@ def test_what_the_running_server_says(
     with serving(app, port):
         found = installation.doctor(code=1 if level == "wrong" else 0)["server"]
     assert any(one == level and expected in sentence for one, sentence in found), found
+
+
+def test_a_platform_at_another_address(installation: Installation) -> None:
+    app, port = FastAPI(), free_port()
+
+    @app.get("/api/v1/bookings")
+    def moved() -> Response:
+        return RedirectResponse("https://platform.example/api/v1/bookings", 301)
+
+    installation.change("[platform]\nurl = ", f'[platform]\nurl = "http://127.0.0.1:{port}" #')
+    with serving(app, port):
+        found = installation.doctor(code=1)["platform"]
+    assert found == [("wrong", f"http://127.0.0.1:{port} answered 301. Correct `url` in [platform].")]
 
 
 def test_clocks_and_disks() -> None:
