@@ -53,7 +53,7 @@ def measured(url: str) -> dict[str, Any]:
     with sessions.begin() as session:
         for offer in session.scalars(select(Offer).where(Offer.start >= now - timedelta(days=14)).limit(20)).all():
             offer.changed = now
-    updated = seconds(lambda: in_transaction(sessions, lambda session: service.update(session, now, ZONE)))
+    updated = seconds(lambda: service.update(sessions, now, ZONE))
     published = []
     while True:
         began = time.perf_counter()

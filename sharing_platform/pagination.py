@@ -48,7 +48,7 @@ def next_cursor(found: Sequence[_P], limit: int, id_of: Callable[[_P], str]) -> 
 
 
 def to_cursor(*place: object) -> str:
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+    return base64.urlsafe_b64encode(json.dumps(place, ensure_ascii=False).encode()).decode()
 
 
 def from_cursor(cursor: str, kind: TypeAdapter[_T]) -> _T:

@@ -203,8 +203,7 @@ class ScheduledJobs:
 
     def _summarise(self, now: datetime) -> None:
         sessions, zone = self._context.sessions, self._context.zone
-        with sessions.begin() as session:
-            summaries.update(session, now, zone)
+        summaries.update(sessions, now, zone)
         for _ in range(_MOST_WEEKS):
             with sessions.begin() as session:
                 if not publish_due(session, now, zone):

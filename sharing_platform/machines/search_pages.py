@@ -39,6 +39,7 @@ from sharing_platform.machines.region_map import map_of, region_map
 from sharing_platform.machines.service import StateShown, state_shown
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.organisations.dependencies import Page, PageRequest
+from sharing_platform.organisations.permissions import organisation_of
 from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.ranking import prepare_criteria
 from sharing_platform.search.vocabulary import known_process
@@ -122,7 +123,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
             problems[error.field] = error.code
             found, machine_rows, further, relaxed, nothing = [], [], False, [], None
     if nothing is not None:
-        visitor = page.person.account.id if page.person is not None else client_address(page.request)
+        visitor = organisation_of(page.actor) or client_address(page.request)
         page.context.events.publish(SearchFoundNothing(nothing, visitor, page.now))
     kept = [(key, value) for key, value in asked.multi_items() if key not in ("skip", "lang", "week", "done") and value]
     used = [key for key, _ in kept if key not in ("view", "sort", "with")]

@@ -6,9 +6,10 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import TypeAdapter
 
 from sharing_platform.dependencies import ReadSession
-from sharing_platform.errors import InvalidError
+from sharing_platform.pagination import from_cursor, to_cursor
 from sharing_platform.parameters import Cursor
 from sharing_platform.problems import problems
 from sharing_platform.regional_statistics.files import figure_row, place_of, read_figures
@@ -18,7 +19,7 @@ from sharing_platform.schemas import Day
 
 router = APIRouter(prefix="/api/v1", tags=["region"])
 
-_PARTS = 6
+_PLACE = TypeAdapter(tuple[date, str, str, str, str, str])
 
 
 @router.get("/region/figures", responses=problems(422))
@@ -35,26 +36,13 @@ def get_figures(
     """What is published of machine hours and listings by week, process, area and municipality. A week's figures never change. `flows`: of the last quarter."""
     published = published_weeks(session)
     first = first_week or (published.season[0] if published.season else date.max)
-    found = read_figures(session, first, last_week or date.max, _place(cursor), limit + 1, process)
+    after = from_cursor(cursor, _PLACE) if cursor is not None else None
+    found = read_figures(session, first, last_week or date.max, after, limit + 1, process)
     shown = found[:limit]
     quarter, lent = flows(session, kind=process)
     return FiguresOut(
         weeks=list(published.weeks),
         figures=[FigureOut.model_validate(figure_row(one)) for one in shown],
         flows=[FlowOut(quarter=quarter, kind=one.kind, area=one.area, towards=one.towards, hours=one.size) for one in lent if quarter],
-        next="~".join(map(str, place_of(shown[-1]))) if len(found) > limit else None,
+        next=to_cursor(shown[-1].week.isoformat(), *place_of(shown[-1])[1:]) if len(found) > limit else None,
     )  # fmt: skip
-
-
-def _place(cursor: str | None) -> tuple[object, ...] | None:
-    """Where to go on. Raises InvalidError."""
-    if cursor is None:
-        return None
-    parts = cursor.split("~")
-    try:
-        week = date.fromisoformat(parts[0])
-    except ValueError:
-        raise InvalidError("cursor", "cursor") from None
-    if len(parts) != _PARTS:
-        raise InvalidError("cursor", "cursor")
-    return (week, *parts[1:])

@@ -41,22 +41,20 @@ class Dot:
 
 @dataclass(frozen=True)
 class ShadedMap:
-    """`steps`: the least hours of each shade; `beyond`: municipalities in no area."""
+    """`beyond`: municipalities in no area."""
 
     region: RegionMap
     areas: Sequence[AreaShape]
     beyond: Sequence[Municipality]
     dots: Sequence[Dot]
-    steps: Sequence[int]
-    most: int
 
 
-def shaded_map(region: RegionMap, sizes: Mapping[Place, int], most: int | None = None) -> ShadedMap:
-    """`most`: the size of the darkest shade, so that two maps can be compared."""
+def shaded_map(region: RegionMap, sizes: Mapping[Place, int]) -> ShadedMap:
+    """Of the hours of each place."""
     total: Counter[str] = Counter()
     for (area, _), size in sizes.items():
         total[area] += size
-    highest = most if most is not None else max(total.values(), default=0)
+    highest = max(total.values(), default=0)
     by_area: defaultdict[str, list[Municipality]] = defaultdict(list)
     for one in region.municipalities:
         by_area[area_of(one.name)].append(one)
@@ -72,8 +70,7 @@ def shaded_map(region: RegionMap, sizes: Mapping[Place, int], most: int | None =
         for (_, town), size in sorted(sizes.items())
         if town in towns and size > 0
     ]
-    steps = [math.ceil(highest * number / SHADES) for number in range(SHADES)] if highest else []
-    return ShadedMap(region, shapes, by_area[""], dots, steps, highest)
+    return ShadedMap(region, shapes, by_area[""], dots)
 
 
 def shade_of(size: int, most: int) -> int:
@@ -84,14 +81,6 @@ def shade_of(size: int, most: int) -> int:
 def _middle(municipalities: Sequence[Municipality]) -> tuple[float, float]:
     count = len(municipalities)
     return sum(one.x for one in municipalities) / count, sum(one.y for one in municipalities) / count
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One measure of stacked weeks, as the corners of an SVG polygon."""
-
-    name: str
-    points: str
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,7 @@ class _Reader:
         bookings: Iterable[tuple[Booking, Offer | None, Machine | None, frozenset[tuple[str, str]]]],
     ) -> Iterator[tuple[str, Event]]:
         """What became of requests: hours of machines, in the weeks in which they lie; listings by number, in the week in which they begin."""
+        listings = self._booked_listings()
         for booking, offer, machine, steps in bookings:
             measure = outcome_of(booking.state, steps)
             if measure is None:
@@ -142,10 +143,10 @@ class _Reader:
                 size = minutes_within((booking.start, booking.end), self.span)
                 at = places.get(booking.provider, "") if _may_be_placed(offer, machine) else ""
             else:
-                listing = self.session.get(Listing, booking.listing_id) if booking.listing_id else None
-                if listing is None or not self.span[0] <= booking.start < self.span[1]:
+                listed = listings.get(booking.listing_id or "")
+                if listed is None or not self.span[0] <= booking.start < self.span[1]:
                     continue
-                subject, kind, size = Subject.LISTING, listing.kind, 1
+                subject, kind, size = Subject.LISTING, listed, 1
                 at = places.get(booking.provider, "")
             of = places.get(seeker, "")
             match measure:
@@ -156,6 +157,13 @@ class _Reader:
                 case _:
                     key = Key(self.week, subject, measure, kind, at, provider=booking.provider)
             yield booking.provider, Event(key, size)
+
+    def _booked_listings(self) -> Mapping[str, str]:
+        """The kind of each listing of which something was booked in the week."""
+        start, end = self.span
+        booked = select(Booking.listing_id).where(Booking.start >= start, Booking.start < end)
+        rows = self.session.execute(select(Listing.id, Listing.kind).where(Listing.id.in_(booked)))
+        return {one.id: one.kind for one in rows}
 
     def _of_listings(self, places: Mapping[str, str]) -> Iterator[tuple[str, Event]]:
         """Operators, equipment, know-how and training that were on offer."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from sharing_platform.database import read_session
@@ -30,6 +30,7 @@ router = APIRouter(include_in_schema=False)
 _WEEK = timedelta(days=7)
 EMBEDDED_HEADERS = {
     "Cache-Control": "public, max-age=86400",
+    "Vary": "Accept-Language, Cookie",
     "Access-Control-Allow-Origin": "*",
     "Cross-Origin-Resource-Policy": "cross-origin",
     # Browsers that know frame-ancestors do not look at X-Frame-Options.
@@ -107,7 +108,7 @@ def get_figures_csv(page: Page, first_week: Day | None = None, last_week: Day | 
 
 
 @router.get("/region/report-{year}.pdf")
-def get_report(year: int, page: Page) -> Response:
+def get_report(year: Annotated[int, Path(ge=2000, le=2200)], page: Page) -> Response:
     """For the region's administrators, who send it on. What is in it, everybody may know."""
     actor = require(page.actor, Right.REGION)
     with page.context.sessions.begin() as session:

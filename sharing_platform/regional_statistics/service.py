@@ -1,4 +1,4 @@
-"""Keeps the summaries up to date, and publishes the weeks that are over. Each function is called in a transaction of its own."""
+"""Keeps the summaries up to date. Each function is called in a transaction of its own, save `update`, which makes its own."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Select, delete, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from sharing_platform.bookings.models import Booking, BookingEvent, Proposal
+from sharing_platform.database import read_session
 from sharing_platform.listings.models import Listing
 from sharing_platform.machines.models import Offer
 from sharing_platform.regional_statistics.events import rows_of_week
@@ -29,18 +30,25 @@ Units = Mapping[date, set[str]]
 """Organisations by week."""
 
 
-def update(session: Session, now: datetime, zone: str) -> int:
-    """Compute anew what has changed since the last time, up to this week: whole weeks of an organisation, so that reading a change twice changes nothing. Returns how many."""
-    progress, present = lock_progress(session), week_of(now, zone)
-    read_until = progress.read_until
-    units = changed_units(session, read_until - _OVERLAP if read_until else None, zone, present)
-    for week, sources in units.items():
-        recompute(session, week, zone, sources)
-    begun = week_of(read_until, zone) + _WEEK if read_until else None
-    while begun is not None and begun <= present:
-        recompute(session, begun, zone)  # what was known of it while it was to come
-        begun += _WEEK
-    progress.read_until = now
+def update(sessions: sessionmaker[Session], now: datetime, zone: str) -> int:
+    """Compute anew what has changed since the last time, up to this week: whole weeks of an organisation, so that reading a change twice changes nothing. Returns how many.
+
+    A transaction for each week, so that nobody waits long to write; until when it has read is written last, so that whoever is interrupted reads the same again."""
+    present = week_of(now, zone)
+    with read_session(sessions) as session:
+        progress = session.get(SummaryProgress, 1)
+        read_until = progress.read_until if progress is not None else None
+        units = changed_units(session, read_until - _OVERLAP if read_until else None, zone, present)
+    begun = set(weeks_of((read_until, now + _MOMENT), zone)) - {week_of(read_until, zone)} if read_until else set()
+    for week in sorted(units.keys() | begun):
+        with sessions.begin() as session:
+            lock_progress(session)
+            closed = last_published(session)
+            if closed is None or week > closed:  # still, as another process may have published it meanwhile
+                # Of one that has begun, what was known while it was to come is computed anew, too.
+                recompute(session, week, zone, None if week in begun else units[week])
+    with sessions.begin() as session:
+        lock_progress(session).read_until = now
     return sum(len(sources) for sources in units.values())
 
 

@@ -74,10 +74,10 @@ def read_view(session: Session, weeks: Sequence[date], kind: str | None = None) 
     """Maps and tables are of the last season of these weeks, stacked weeks of the last year, months of all."""
     season, shown = weeks[-reading.SEASON :], weeks[-SHOWN_WEEKS:]
     first, last = season[0], season[-1]
-    every = reading.balances(session, Subject.MACHINE, first, last)
     kinds = reading.kinds_of(session, weeks[0], last)
     if kind is not None and kind not in kinds:
         return None
+    every = reading.balances(session, Subject.MACHINE, first, last)
     places = reading.by_place(session, first, last, kind)
     offered, missed = (
         {place: sum(sizes[one] for one in measures) for place, sizes in places.items()} for measures in (SUPPLY, UNMET)

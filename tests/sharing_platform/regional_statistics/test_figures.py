@@ -14,6 +14,8 @@ import httpx2
 import pytest
 from playwright.sync_api import expect
 
+from sharing_platform.organisations.permissions import Kind
+from sharing_platform.pagination import to_cursor
 from sharing_platform.regional_statistics import service
 from sharing_platform.regional_statistics.charts import SHADES, bands, nice_ceiling, shade_of, stacked
 from sharing_platform.regional_statistics.publication import publish_due
@@ -77,7 +79,8 @@ def test_page_file_and_api_say_the_same(region: Platform) -> None:
     assert one_week == [one for one in rows if one["week"] == "2026-01-12"]
     milling = read_api(region.anyone, process="milling", first_week="2026-01-01")
     assert milling == [one for one in figures if one["kind"] == "milling"]
-    assert region.anyone.get("/api/v1/region/figures?cursor=x").status_code == 422
+    for cursor in ("x", to_cursor("2026-01-05", "machine"), to_cursor("2026-01-05", "machine", "free", "\0", "", "")):
+        assert region.anyone.get("/api/v1/region/figures", params={"cursor": cursor}).status_code == 422
     again = region.anyone.get("/region/figures.csv")
     assert read_csv(again) == rows, "asking twice tells nothing more"
 
@@ -98,6 +101,7 @@ def test_pictures_for_other_sites(region: Platform) -> None:
         assert (answer.headers["access-control-allow-origin"], answer.headers["cache-control"]) == ("*", "public, max-age=86400")  # fmt: skip
         assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors *"
         assert "tournage" in "".join(ElementTree.fromstring(answer.text).itertext())
+        assert answer.headers["vary"] == "Accept-Language, Cookie", "caches keep a picture for each language"
         assert "style" not in answer.text
         assert "set-cookie" not in answer.headers
     assert region.anyone.get("/region/embed/other.svg").status_code == 422
@@ -105,6 +109,12 @@ def test_pictures_for_other_sites(region: Platform) -> None:
     page = region.anyone.get("/region")
     assert "access-control-allow-origin" not in page.headers
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+
+
+def test_the_report_of_a_year_is_for_administrators(region: Platform) -> None:
+    administrator = region.somebody("rina@limburg.be", "limburg", kind=Kind.REGION)
+    assert administrator.get("/region/report-2026.pdf").content.startswith(b"%PDF")
+    assert [administrator.get(f"/region/report-{year}.pdf").status_code for year in (2020, 0, 9999)] == [404, 422, 422]
 
 
 def test_the_page_in_a_browser(region: Platform, browser: Browser) -> None:

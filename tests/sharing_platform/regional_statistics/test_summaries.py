@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -102,14 +102,40 @@ def test_what_changed_is_enough(platform: Platform) -> None:
             planner.post(f"/api/v1/bookings/{asked.json()['id']}/state", json=state)
         elif number % 2:
             platform.hal_2.delete(f"/api/v1/offers/{chance.choice(made)}")
+        service.update(platform.context.sessions, platform.present[0], ZONE)
         with platform.context.sessions.begin() as session:
-            service.update(session, platform.present[0], ZONE)
             known = summaries(session)
             service.rebuild(session, platform.present[0], ZONE)
             assert summaries(session) == known
         seen |= {key[3] for key in known}
         platform.later(chance.choice((5, 40, 90)))
     assert seen >= {"free", "kept"}, "something has happened"
+
+
+def test_each_week_is_kept_before_the_next_and_who_is_interrupted_begins_again(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with platform.context.sessions.begin() as session:
+        SeededRegion(session, date(2026, 1, 5), 4).fill(3)
+    now, begun, recompute = datetime(2026, 1, 26, 12, tzinfo=UTC), list[date](), service.recompute
+
+    def interrupted(session: Session, week: date, zone: str, sources: Collection[str] | None = None) -> None:
+        begun.append(week)
+        if len(begun) == 2:
+            raise InterruptedError
+        recompute(session, week, zone, sources)
+
+    monkeypatch.setattr(service, "recompute", interrupted)
+    with pytest.raises(InterruptedError):
+        service.update(platform.context.sessions, now, ZONE)
+    with platform.context.sessions() as session:
+        assert {week for week, *_ in summaries(session)} == {begun[0]}
+    service.update(platform.context.sessions, now, ZONE)
+    with platform.context.sessions.begin() as session:
+        known = summaries(session)
+        assert len({week for week, *_ in known}) >= 3
+        service.rebuild(session, now, ZONE)
+        assert summaries(session) == known
 
 
 def test_what_nobody_may_place_counts_for_the_region_alone(platform: Platform) -> None:
@@ -132,14 +158,18 @@ def test_searches_that_find_nothing_are_counted_without_who_searched(platform: P
     platform.anyone.get("/api/v1/offers?process=turning")
     platform.elsewhere(3).get("/api/v1/offers?process=milling&near=Genk&within_km=20")
     platform.anyone.get("/?q=iets+heel+anders")
+    for colleague in ("els@hal.be", "jan@hal.be"):
+        platform.somebody(colleague, "hal-2").get("/?process=bending")
     with platform.context.sessions() as session:
         counted = {(row.kind, row.area): row.count for row in session.scalars(select(SearchCount))}
-    assert counted == {("milling", "hasselt_genk"): 2, ("turning", ""): 1}, "each visitor once a day"
+    assert counted == {("milling", "hasselt_genk"): 2, ("turning", ""): 1, ("bending", ""): 1}, (
+        "each visitor once a day, an organisation as one"
+    )
     for number in range(20):
         place = list(region_map().municipalities)[number].near
         platform.anyone.get("/api/v1/offers", params={"process": "sawing" if number % 2 else "welding", "near": place})
     with platform.context.sessions() as session:
-        assert sum(row.count for row in session.scalars(select(SearchCount))) <= 11, "nobody makes a demand alone"
+        assert sum(row.count for row in session.scalars(select(SearchCount))) <= 12, "nobody makes a demand alone"
 
 
 def test_figures_are_those_of_the_events(platform: Platform) -> None:
