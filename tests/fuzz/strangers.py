@@ -6,7 +6,8 @@ import asyncio
 import logging
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -91,9 +92,20 @@ _IN_QUERIES = "".join(map(chr, range(0x21, 0x7F)))
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Meanwhile a package logs nothing. Afterwards it does again, as tests of what is logged run in the same process."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 @cache
 def _platform() -> tuple[Any, asyncio.AbstractEventLoop]:
-    logging.getLogger("sharing_platform").setLevel(logging.CRITICAL)
     file = Path(tempfile.mkdtemp(prefix="vrijloop-fuzz-")) / "platform.sqlite"
     return create_app(PlatformSettings(f"sqlite:///{file}", {"hal-2": "token"}), lambda: NOON), asyncio.new_event_loop()
 
@@ -106,7 +118,8 @@ def page_query(data: bytes) -> None:
     headers = [(name, _CONTROL.sub(b"", parts.short())) for name in (b"accept-language", b"cookie")]
     app, loop = _platform()
     sent = _Sent(path, quote_from_bytes(parts.rest(), _IN_QUERIES).encode(), headers)
-    loop.run_until_complete(app(sent.scope, sent.receive, sent.send))
+    with _quiet("sharing_platform"):
+        loop.run_until_complete(app(sent.scope, sent.receive, sent.send))
     assert 200 <= sent.status < 500, f"{path} is answered {sent.status}"
 
 
@@ -131,8 +144,7 @@ class _Answers(httpx2.BaseTransport):
 @target(OpenIdError, ProviderAwayError)
 def provider_answers(data: bytes) -> None:
     """What an identity provider answers: metadata, token, keys. Raises OpenIdError or ProviderAwayError."""
-    logging.getLogger("sign_in").setLevel(logging.CRITICAL)
-    with OpenIdClient("x", _PROVIDER, "secret", "https://here.example/back", lambda: NOON) as client:
+    with _quiet("sign_in"), OpenIdClient("x", _PROVIDER, "secret", "https://here.example/back", lambda: NOON) as client:
         client._client._transport = _Answers(Parts(data))
         client.look()
         client.claims(Exchange.of("secret"), "code")
