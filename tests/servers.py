@@ -127,10 +127,17 @@ class Broker:
             self.process = None
 
     def stop(self) -> None:
-        """SIGTERM: it saves what it has, where it can."""
+        """SIGTERM: it saves what it has, where it can. Said again until it ends, as Mosquitto forgets one that comes just after its ports are open."""
         if self.process is not None:
-            self.process.terminate()
-            self.process.wait(60)
+            for _ in range(12):
+                self.process.terminate()
+                try:
+                    self.process.wait(5)
+                    break
+                except subprocess.TimeoutExpired:
+                    continue
+            else:
+                raise AssertionError(f"{self.process.args!r} does not end")
             self.process = None
 
     def wipe(self) -> None:
