@@ -152,6 +152,28 @@ def test_what_nobody_may_place_counts_for_the_region_alone(platform: Platform) -
     assert sorted((row.municipality, row.size) for row in rows) == [("", 660), ("Hasselt", 240)]
 
 
+def test_a_training_counts_by_number_and_so_do_those_who_booked_it(platform: Platform) -> None:
+    start, end = ((NOON + timedelta(hours=hours)).isoformat() for hours in (2, 6))
+    body = {
+        "kind": "training", "title": "Draaien", "places": 5, "start": start, "end": end,
+        "details": {"attendance_certificate": True, "sessions": [{"start": start, "end": end}]},
+    }  # fmt: skip
+    planner = platform.somebody("els@hal.be", "hal-2")
+    listing = planner.post("/api/v1/listings", json=body).json()["id"]
+    for name, answer in (("one", "accepted"), ("two", "accepted"), ("three", "declined")):
+        seeker = platform.somebody(f"an@{name}.be", name)
+        asked = seeker.post(f"/api/v1/listings/{listing}/booking", json={"places": 1}).json()["id"]
+        assert planner.post(f"/api/v1/bookings/{asked}/state", json={"state": answer}).is_success
+    platform.tick()
+    with platform.context.sessions() as session:
+        rows = list(session.scalars(select(SummaryRow)))
+    counted = sorted((row.subject, row.kind, row.measure, row.seeker, row.size) for row in rows)
+    assert counted == [
+        ("listing", "training", "declined", "three", 1), ("listing", "training", "free", "", 1),
+        ("listing", "training", "kept", "one", 1), ("listing", "training", "kept", "two", 1),
+    ]  # fmt: skip
+
+
 def test_searches_that_find_nothing_are_counted_without_who_searched(platform: Platform) -> None:
     for _ in range(3):
         platform.anyone.get("/?process=milling&near=Genk&within_km=20")
