@@ -1,4 +1,4 @@
-"""The certificates that a server depends on, looked at twice a day, for its status, metrics and dashboards; and for the doctor."""
+"""The certificates that a server depends on, looked at each hour, for its status, metrics and dashboards; and for the doctor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from telemetry.measurements import CERTIFICATE
 from vrijloop.operations.finding import Finding
 from vrijloop.server_settings import ServerSettings
 
-LOOK_EVERY_S = 12 * 3600.0
+LOOK_EVERY_S = 3600.0
+"""A server that begins together with its broker, after a power failure, does not find it there the first time."""
 _TIMEOUT_S = 5.0
 
 
