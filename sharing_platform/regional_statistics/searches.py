@@ -27,7 +27,8 @@ _MOST_REMEMBERED = 50_000
 
 
 class SearchCounter:
-    """Each visitor counts once a day for a process and an area, in each process of the platform."""
+    """Each visitor counts once a day for a manufacturing process, in the area of the first search, in each process of the platform: seven times a week, which is fewer
+    than are shown."""
 
     def __init__(self, sessions: sessionmaker[Session], zone: str) -> None:
         self._sessions = sessions
@@ -44,7 +45,7 @@ class SearchCounter:
         if process is None:
             return
         area = area_of(municipality_at(event.criteria.origin))
-        if not self._is_new(event, process.code, area):
+        if not self._is_new(event, process.code):
             return
         place = (week_of(event.now, self._zone), process.code, area)
         try:
@@ -55,14 +56,14 @@ class SearchCounter:
         except UNAVAILABLE as error:
             _log.warning("A search that found nothing was not counted: %s.", message_of(error))
 
-    def _is_new(self, event: SearchFoundNothing, kind: str, area: str) -> bool:
+    def _is_new(self, event: SearchFoundNothing, kind: str) -> bool:
         with self._lock:
             if self._day != event.now.date():
                 self._day, self._key = event.now.date(), secrets.token_bytes(32)
                 self._counted.clear()
                 self._of_visitor.clear()
             visitor = self._digest(event.visitor)
-            search = self._digest(f"{event.visitor}/{kind}/{area}")
+            search = self._digest(f"{event.visitor}/{kind}")
             if search in self._counted or self._of_visitor[visitor] >= MOST_OF_VISITOR:
                 return False
             if len(self._counted) >= _MOST_REMEMBERED:

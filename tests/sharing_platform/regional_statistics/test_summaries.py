@@ -24,7 +24,9 @@ from sharing_platform.regional_statistics import service
 from sharing_platform.regional_statistics.areas import area_of, areas, municipality_at
 from sharing_platform.regional_statistics.models import PublishedFigure, PublishedFlow, SearchCount, SummaryRow
 from sharing_platform.regional_statistics.publication import publish_due
+from sharing_platform.regional_statistics.searches import MOST_OF_VISITOR
 from sharing_platform.regional_statistics.summary import Event, Key, Measure, Subject, fold, free_minutes, union
+from sharing_platform.search.vocabulary import PROCESSES
 from tests.sharing_platform.conftest import NOON, Platform
 from tests.sharing_platform.regional_statistics.seeded import SeededRegion
 
@@ -187,11 +189,14 @@ def test_searches_that_find_nothing_are_counted_without_who_searched(platform: P
     assert counted == {("milling", "hasselt_genk"): 2, ("turning", ""): 1, ("bending", ""): 1}, (
         "each visitor once a day, an organisation as one"
     )
-    for number in range(20):
-        place = list(region_map().municipalities)[number].near
-        platform.anyone.get("/api/v1/offers", params={"process": "sawing" if number % 2 else "welding", "near": place})
+    for one in list(region_map().municipalities)[:20]:
+        platform.anyone.get("/api/v1/offers", params={"process": "milling", "near": one.near})
+    for process in PROCESSES:
+        platform.anyone.get("/api/v1/offers", params={"process": process.code})
     with platform.context.sessions() as session:
-        assert sum(row.count for row in session.scalars(select(SearchCount))) <= 12, "nobody makes a demand alone"
+        rows = list(session.scalars(select(SearchCount)))
+    assert {row.area for row in rows if row.kind == "milling"} == {"hasselt_genk"}, "nobody makes a demand alone"
+    assert sum(row.count for row in rows) == 4 + MOST_OF_VISITOR - 2
 
 
 def test_figures_are_those_of_the_events(platform: Platform) -> None:
