@@ -40,6 +40,7 @@ def add_gateway(name: NameArgument, folder: InstallationOption = INSTALLATION) -
     print_steps(
         *_reload(installed),
         f"Copy the folder {installed.shown(made)} to the gateway as /etc/vrijloop, in a way that nobody else can read: it holds the password.",
+        *_log_in(installed, name),
     )
 
 
@@ -63,12 +64,8 @@ def rotate_gateway(
         *_reload(installed),
         f"Replace /etc/vrijloop/{file.name} on the gateway by {installed.shown(file)}, readable by its user vrijloop alone.",
     ]
-    if not gateways.reads_credentials(installed, name):
-        steps.append(
-            f'In its agent.toml, under [mqtt], write credentials_file = "/etc/vrijloop/{file.name}" instead of `username` and `password_file`, '
-            "and restart it once: systemctl restart vrijloop-agent"
-        )
     steps += [
+        *_log_in(installed, name),
         "On the gateway, try it: vrijloop agent check --config /etc/vrijloop/agent.toml",
         f"{installed.program} gateway rotate {name} --finish",
     ]
@@ -119,6 +116,16 @@ def _installed(folder: Path) -> Installed:
     from vrijloop.deployment.installed import read_installation
 
     return read_installation(folder)
+
+
+def _log_in(installed: Installed, name: str) -> list[str]:
+    """What is left to do where an earlier version has made the gateway's configuration."""
+    from vrijloop.deployment.gateways import CREDENTIALS, reads_credentials
+
+    if reads_credentials(installed, name):
+        return []
+    step = f'In its agent.toml, under [mqtt], write credentials_file = "/etc/vrijloop/{CREDENTIALS}" instead of `username` and `password_file`, '
+    return [step + "and restart it once: systemctl restart vrijloop-agent"]
 
 
 def _reload(installed: Installed, why: str = "") -> list[str]:

@@ -169,6 +169,9 @@ def test_what_a_new_gateway_is_given_and_one_of_an_earlier_version_is_told(tmp_p
     )
     invoke("setup", "compose", folder, "--name", "vrijloop.example", "--factory", "genk", "--gateway", "gw-1")
     assert "gw-1, gw-1.2" in invoke("gateway", "list", "--folder", folder), "setting up again changes no gateway"
+    invoke("gateway", "revoke", "gw-1", "--yes", "--folder", folder)
+    again = invoke("gateway", "add", "gw-1", "--folder", folder)
+    assert "instead of `username` and `password_file`" in again, "its configuration was kept"
 
 
 @pytest.mark.parametrize(
