@@ -55,13 +55,13 @@ _MOST_WEEKS = 4
 
 
 class PeriodicThread:
-    """Calls a function periodically in a thread until it is stopped, `at_once` or after the first interval. A failure is logged once and the call is
+    """Calls a function periodically in a thread until it is stopped, for the first time after `first_s`. A failure is logged once and the call is
     tried again."""
 
-    def __init__(self, name: str, step: Callable[[], None], every_s: float, at_once: bool) -> None:
+    def __init__(self, name: str, step: Callable[[], None], every_s: float, first_s: float) -> None:
         self._step = step
         self._every_s = every_s
-        self._at_once = at_once
+        self._first_s = first_s
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -80,8 +80,7 @@ class PeriodicThread:
 
     def _run(self) -> None:
         failed = False
-        if not self._at_once:
-            self._woken.wait(self._every_s)
+        self._woken.wait(self._first_s)
         while not self._stopping.is_set():
             self._woken.clear()
             try:
@@ -110,7 +109,6 @@ class ScheduledJobs:
         self._match_every = match_every
         self._matched: datetime | None = None
         self._forgot: datetime | None = None
-        self._summarised: datetime | None = None
         self._ticking = threading.Lock()
 
     def tick(self) -> None:
@@ -127,9 +125,6 @@ class ScheduledJobs:
             if self._forgot is None or now - self._forgot >= _FORGET_EVERY:
                 self._forgot = now
                 self._forget(now)
-            if self._summarised is None or now - self._summarised >= _SUMMARISE_EVERY:
-                self._summarised = now
-                self._summarise(now)
 
     def _advance(self, now: datetime) -> None:
         due = select(Booking.id).where(Booking.due <= now).order_by(Booking.due).limit(_PORTION)
@@ -201,14 +196,6 @@ class ScheduledJobs:
                 _log.exception("%s could not be brought forward.", identifier)
         return done
 
-    def _summarise(self, now: datetime) -> None:
-        sessions, zone = self._context.sessions, self._context.zone
-        summaries.update(sessions, now, zone)
-        for _ in range(_MOST_WEEKS):
-            with sessions.begin() as session:
-                if not publish_due(session, now, zone):
-                    return
-
     def _forget(self, now: datetime) -> None:
         with self._context.sessions.begin() as session:
             session.execute(delete(MailedLink).where(MailedLink.expires <= now - LINKS_KEPT))
@@ -220,31 +207,57 @@ class ScheduledJobs:
             forget_reporters(session, now)
 
 
+class RegionalFigures:
+    """Brings the region's summaries up to date and publishes the weeks that are over. A week can take a second, and the first time there are years of them."""
+
+    def __init__(self, context: PlatformContext, stopping: Callable[[], bool]) -> None:
+        self._context = context
+        self._stopping = stopping
+
+    def run(self) -> None:
+        sessions, now, zone = self._context.sessions, self._context.now(), self._context.zone
+        summaries.update(sessions, now, zone, self._stopping)
+        for _ in range(_MOST_WEEKS):
+            if self._stopping():
+                return
+            with sessions.begin() as session:
+                if not publish_due(session, now, zone):
+                    return
+
+
 @dataclass(frozen=True)
 class BackgroundThreads:
-    """One thread for jobs and one for deliveries, so that a slow mail server delays no booking."""
+    """One thread for jobs, one for deliveries, so that a slow mail server delays no booking, and one for the region's figures, for which nobody waits."""
 
     jobs: PeriodicThread
     deliveries: PeriodicThread
+    figures: PeriodicThread
+    stopping: threading.Event
 
     def wake(self) -> None:
         """Deliver now. Jobs go by the time, whatever has just been written: a dozen queries after every change would find nothing to do."""
         self.deliveries.wake()
 
     def stop(self) -> None:
-        self.jobs.stop()
-        self.deliveries.stop()
+        self.stopping.set()
+        for thread in (self.jobs, self.deliveries, self.figures):
+            thread.stop()
 
 
 def start_background_threads(
     context: PlatformContext, index: MachineIndex, channels: Channels, every: timedelta
 ) -> BackgroundThreads:
+    stopping = threading.Event()
     jobs, worker = ScheduledJobs(context, index), DeliveryWorker(context.sessions, context.now, channels)
+    figures = RegionalFigures(context, stopping.is_set)
     seconds = every.total_seconds()
     running = BackgroundThreads(
-        PeriodicThread("platform-scheduler", jobs.tick, seconds, at_once=False),
-        PeriodicThread("platform-delivery", worker.deliver_due, seconds, at_once=True),
+        PeriodicThread("platform-scheduler", jobs.tick, seconds, first_s=seconds),
+        PeriodicThread("platform-delivery", worker.deliver_due, seconds, first_s=0),
+        PeriodicThread("platform-figures", figures.run, _SUMMARISE_EVERY.total_seconds(), first_s=seconds),
+        stopping,
     )
     running.jobs.start()
     running.deliveries.start()
+    running.figures.start()
     return running

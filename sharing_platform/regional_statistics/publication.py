@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
@@ -25,6 +25,7 @@ _WEEK = timedelta(days=7)
 
 Table = tuple[Subject, Measure]
 Amounts = Mapping[Table, Sequence[Amount]]
+_KEPT: Table = (Subject.MACHINE, Measure.KEPT)
 
 
 def is_in_hours(subject: str, measure: str) -> bool:
@@ -132,16 +133,22 @@ def _weeks_of_quarter(last: date) -> list[date]:
 
 
 def _flows(session: Session, weeks: Sequence[date]) -> list[Amount]:
-    """Hours of a quarter by process, area, and area of those who had them."""
-    table = Subject.MACHINE, Measure.KEPT
     atoms = published_atoms(session, weeks[0], weeks[-1])
-    found: defaultdict[tuple[Path, tuple[str, ...]], int] = defaultdict(int)
-    for week in weeks:
-        paths = atoms.get((week, table), set())
-        for key, size in read_rows(session, week).items():
-            if (key.subject, key.measure) != table:
+    return flow_amounts((read_rows(session, week), atoms.get((week, _KEPT), set())) for week in weeks)
+
+
+def flow_amounts(weeks: Iterable[tuple[Rows, Collection[Path]]]) -> list[Amount]:
+    """Hours by process, area, and area of those who had them, of weeks with their atoms.
+
+    Each week's stay apart: a sum of other hours may be made of the same weeks as an earlier one, more or less often, and would be taken for new."""
+    found: list[Amount] = []
+    for rows, paths in weeks:
+        sizes: defaultdict[tuple[Path, tuple[str, ...]], int] = defaultdict(int)
+        for key, size in rows.items():
+            if (key.subject, key.measure) != _KEPT:
                 continue
             atom = atom_of(key.amount(size).path, paths)
             if atom is not None and atom[1]:
-                found[(atom[0], atom[1], area_of(key.towards)), key.who] += size
-    return [Amount(path, who, size) for (path, who), size in found.items()]
+                sizes[(atom[0], atom[1], area_of(key.towards)), key.who] += size
+        found += (Amount(path, who, size) for (path, who), size in sizes.items())
+    return found

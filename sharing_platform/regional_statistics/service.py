@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Select, delete, func, select
@@ -30,10 +30,13 @@ Units = Mapping[date, set[str]]
 """Organisations by week."""
 
 
-def update(sessions: sessionmaker[Session], now: datetime, zone: str) -> int:
-    """Compute anew what has changed since the last time, up to this week: whole weeks of an organisation, so that reading a change twice changes nothing. Returns how many.
+def update(
+    sessions: sessionmaker[Session], now: datetime, zone: str, stopping: Callable[[], bool] = lambda: False
+) -> None:
+    """Compute anew what has changed since the last time, up to this week: whole weeks of an organisation, so that reading a change twice changes nothing.
 
-    A transaction for each week, so that nobody waits long to write; until when it has read is written last, so that whoever is interrupted reads the same again."""
+    A transaction for each week, so that nobody waits long to write; until when it has read is written last, so that whoever is interrupted reads the same again.
+    `stopping`: asked before each week."""
     present = week_of(now, zone)
     with read_session(sessions) as session:
         progress = session.get(SummaryProgress, 1)
@@ -41,6 +44,8 @@ def update(sessions: sessionmaker[Session], now: datetime, zone: str) -> int:
         units = changed_units(session, read_until - _OVERLAP if read_until else None, zone, present)
     begun = set(weeks_of((read_until, now + _MOMENT), zone)) - {week_of(read_until, zone)} if read_until else set()
     for week in sorted(units.keys() | begun):
+        if stopping():
+            return
         with sessions.begin() as session:
             lock_progress(session)
             closed = last_published(session)
@@ -49,7 +54,6 @@ def update(sessions: sessionmaker[Session], now: datetime, zone: str) -> int:
                 recompute(session, week, zone, None if week in begun else units[week])
     with sessions.begin() as session:
         lock_progress(session).read_until = now
-    return sum(len(sources) for sources in units.values())
 
 
 def rebuild(session: Session, now: datetime, zone: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from sharing_platform.regional_statistics import service
 from tests.platform_databases import reset_sqlite
 from tests.servers import wait_for
 from tests.sharing_platform.conftest import Platform, platform_over
@@ -30,6 +33,24 @@ def test_what_is_due_happens_by_itself() -> None:
         assert state(platform, booking) == "held"
         platform.present[0] += timedelta(hours=49)
         wait_for(lambda: state(platform, booking) == "expired", "the request to run out")
+
+
+def test_no_booking_waits_for_the_regions_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def update(*_: Any) -> None:
+        begun.set()
+        goes_on.wait()
+
+    monkeypatch.setattr(service, "update", update)
+    with platform_over(reset_sqlite(), scheduler_interval_s=0.05) as platform:
+        try:
+            assert begun.wait(30)
+            booking = asked(platform)
+            platform.present[0] += timedelta(hours=49)
+            wait_for(lambda: state(platform, booking) == "expired", "the request to run out")
+        finally:
+            goes_on.set()
 
 
 def test_a_change_makes_no_work_but_to_tell_of_it() -> None:

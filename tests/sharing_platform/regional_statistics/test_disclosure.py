@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 
 import pytest
 from hypothesis import given, settings
@@ -24,6 +25,8 @@ from sharing_platform.regional_statistics.disclosure import (
     publish,
     rounded,
 )
+from sharing_platform.regional_statistics.publication import flow_amounts
+from sharing_platform.regional_statistics.summary import Key, Measure, Subject
 from tests.sharing_platform.regional_statistics.attacker import Elimination, Unknown, bounds, equations, figures
 
 PLACES: list[Path] = [
@@ -179,6 +182,24 @@ def test_a_factory_that_joins_waits_among_others() -> None:
     second = publish([*steady, amount("new", 1440), *moved], [Week(first)])
     assert set(second) == {("milling", "", "")}
     assert set(publish(joined)) == set(first), "long after, nobody knows any more that all others stood still"
+
+
+def test_quarters_of_the_same_weeks_more_or_less_often_tell_nobody() -> None:
+    """Three have the same hours again and again: all twice, then three, three and four times. The second quarter less one and a half times the first would be the third one's week."""
+    hours = {"a": 600, "b": 780, "c": 540}
+    atoms = {("milling", "hasselt_genk", "")}
+
+    def quarter(**times: int) -> list[Amount]:
+        keys = {who: Key(date(2026, 1, 5), Subject.MACHINE, Measure.KEPT, "milling", "Genk", "Bree", who, f"from {who}") for who in hours}  # fmt: skip
+        return flow_amounts(
+            ({keys[who]: hours[who] for who, count in times.items() if number < count}, atoms) for number in range(13)
+        )
+
+    first, second = quarter(a=2, b=2, c=2), quarter(a=3, b=3, c=4)
+    told = publish(first)
+    assert [sum(one.size for one in own) for own in told.values()] == [2 * sum(hours.values())]
+    assert publish(second), "by itself"
+    assert publish(second, [Week.of(first, told.keys())]) == {}
 
 
 def test_weeks_are_compared_from_what_was_kept_of_them() -> None:

@@ -76,6 +76,11 @@ def summaries(session: Session) -> dict[tuple[object, ...], int]:
     return {tuple(getattr(row, name) for name in columns): row.size for row in session.scalars(select(SummaryRow))}
 
 
+def summaries_of(session: Session, first: date, weeks: int) -> dict[tuple[object, ...], int]:
+    kept = {first + timedelta(days=7 * number) for number in range(weeks)}
+    return {key: size for key, size in summaries(session).items() if key[0] in kept}
+
+
 def test_what_changed_is_enough(platform: Platform) -> None:
     """Offers come, are changed and withdrawn, requests are answered; after each round the summaries are those of everything."""
     chance = random.Random(7)
@@ -140,6 +145,32 @@ def test_each_week_is_kept_before_the_next_and_who_is_interrupted_begins_again(
         assert summaries(session) == known
 
 
+def test_what_another_process_publishes_in_the_meantime_stays(platform: Platform) -> None:
+    first, sessions = date(2026, 1, 5), platform.context.sessions
+    with sessions.begin() as session:
+        SeededRegion(session, first, 6).fill(3)
+    platform.present[0] = datetime(2026, 2, 5, tzinfo=UTC)
+    service.update(sessions, platform.present[0], ZONE, lambda: True)
+    with sessions() as session:
+        assert summaries(session) == {}, "the platform stops"
+    published: list[dict[tuple[object, ...], int]] = []
+
+    def another_process() -> bool:
+        if not published:
+            with sessions.begin() as session:
+                service.rebuild(session, platform.present[0], ZONE)
+            assert publish_all(platform) == 3
+            with sessions.begin() as session:
+                published.append(summaries_of(session, first, 3))
+                for offer in session.scalars(select(Offer)).all():
+                    offer.offered_end -= timedelta(hours=2)
+        return False
+
+    service.update(sessions, platform.present[0], ZONE, another_process)
+    with sessions() as session:
+        assert summaries_of(session, first, 3) == published[0]
+
+
 def test_what_nobody_may_place_counts_for_the_region_alone(platform: Platform) -> None:
     for name in ("named", "hidden", "partly"):
         platform.machine(name, process="milling", anonymous=name == "hidden")
@@ -148,7 +179,7 @@ def test_what_nobody_may_place_counts_for_the_region_alone(platform: Platform) -
     platform.offer("a", 3, 4, machine="named")
     platform.offer("b", 3, 5, machine="hidden", anonymous=True)
     platform.offer("c", 3, 6, machine="partly", visibility="members")
-    platform.tick()
+    service.update(platform.context.sessions, platform.present[0], ZONE)
     with platform.context.sessions() as session:
         rows = list(session.scalars(select(SummaryRow)))
     assert sorted((row.municipality, row.size) for row in rows) == [("", 660), ("Hasselt", 240)]
@@ -166,7 +197,7 @@ def test_a_training_counts_by_number_and_so_do_those_who_booked_it(platform: Pla
         seeker = platform.somebody(f"an@{name}.be", name)
         asked = seeker.post(f"/api/v1/listings/{listing}/booking", json={"places": 1}).json()["id"]
         assert planner.post(f"/api/v1/bookings/{asked}/state", json={"state": answer}).is_success
-    platform.tick()
+    service.update(platform.context.sessions, platform.present[0], ZONE)
     with platform.context.sessions() as session:
         rows = list(session.scalars(select(SummaryRow)))
     counted = sorted((row.subject, row.kind, row.measure, row.seeker, row.size) for row in rows)
