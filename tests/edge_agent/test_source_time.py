@@ -191,8 +191,8 @@ class WrongClock(SystemClock):
 @pytest.mark.long
 async def test_a_server_whose_clock_is_a_day_behind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     right, wrong, port = SystemClock(), WrongClock(), free_port()
-    began, change = to_milliseconds(right.now() - timedelta(hours=1)), to_milliseconds(right.now() + 6 * SECOND)
-    plan = ScriptedPlan({"m1": [(began + WRONG, WAIT), (change + WRONG, RUN)]})
+    began = to_milliseconds(right.now() - timedelta(hours=1))
+    plan = ScriptedPlan({"m1": [(began + WRONG, WAIT)]}, changeable=True)
     server = MachineryServer(plan, [character("m1")], wrong, port)
     await server.start()
     moving = asyncio.create_task(server.run())
@@ -215,6 +215,8 @@ async def test_a_server_whose_clock_is_a_day_behind(tmp_path: Path, caplog: pyte
     first = await until_state(agent.writer, "m1", WAIT)
     assert abs(first.since - began) < 2 * SECOND
     assert right.now() - first.until < 3 * SECOND, "confirmed up to the present, not to yesterday"
+    change = to_milliseconds(right.now() + SECOND)
+    plan.change("m1", change + WRONG, RUN)
     changed = await until_state(agent.writer, "m1", RUN)
     assert abs(changed.since - change) < 2 * SECOND
     said = "its clock is 1 day 10 min behind; its times are corrected"
