@@ -46,7 +46,7 @@ def test_what_is_wrong_is_found() -> None:
             raise KeyError(data)
         while data == b"hang":
             pass
-        assert len(bytes(60_000_000 if data == b"memory" else 1)) > 0
+        assert len(bytes(1_000_000_000 if data == b"memory" else 1)) > 0
         raise ValueError
 
     limits = Limits(Target("wrong", wrong, (ValueError,), 0.2, 30))
