@@ -24,7 +24,7 @@ from stores.configuration import DUCKDB_FILE, StoreTable, check_access, open_sto
 from telemetry import Clock, SystemClock, UserError, load_settings
 from telemetry.broker import BrokerSettings
 from telemetry.broker_client import build_client, refusal_of
-from telemetry.certificates import EXPIRES_SOON
+from telemetry.certificates import Certificate
 from vrijloop.operations.calendars import look_at_calendars
 from vrijloop.operations.certificate_watch import certificate_findings
 from vrijloop.operations.finding import Finding, Level
@@ -123,10 +123,9 @@ def certificate(area: str, host: str, port: int, context: ssl.SSLContext, now: d
             "Renew it, or set `ca_file` to the certificate of its issuer.",
         )
     ends = datetime.fromtimestamp(ends_at, UTC)
-    if ends - now < EXPIRES_SOON:
-        return Finding(
-            area, "warning", f"{host}:{port}: its certificate expires on {ends:%d/%m/%Y}.", "Renew it before that day."
-        )
+    said = Certificate(f"{host}:{port}: its certificate", ends).warning(now)
+    if said is not None:
+        return Finding(area, "warning", said, "Renew it before that day.")
     return Finding(area, "ok", f"{host}:{port}: its certificate is valid until {ends:%d/%m/%Y}.")
 
 
