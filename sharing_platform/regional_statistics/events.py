@@ -40,6 +40,8 @@ GUESTS = "guests"
 """All who asked without an organisation, as one: nobody knows how many they are."""
 
 _Machine = tuple[str, str]
+_Booked = tuple[Booking, Offer | None, Machine | None, frozenset[tuple[str, str]]]
+"""A booking, what it is of, and the steps that were made, by whom."""
 _PUBLIC = "public"
 
 
@@ -83,7 +85,7 @@ class _Reader:
             one.id: municipality_at((one.latitude, one.longitude) if one.latitude is not None else None) for one in rows
         }
 
-    def _bookings(self) -> Iterator[tuple[Booking, Offer | None, Machine | None, frozenset[tuple[str, str]]]]:
+    def _bookings(self) -> Iterator[_Booked]:
         """Those of the week, each with what it is of, and the steps that were made, by whom."""
         start, end = self.span
         these = (Booking.start < end, Booking.end > start, self._among(Booking.provider), Booking.state.not_in(PENDING))
@@ -99,7 +101,7 @@ class _Reader:
     def _of_machines(
         self,
         places: Mapping[str, str],
-        bookings: Iterable[tuple[Booking, Offer | None, Machine | None, frozenset[tuple[str, str]]]],
+        bookings: Iterable[_Booked],
     ) -> Iterator[tuple[str, Event]]:
         """Hours that were on offer, and that nobody had."""
         start, end = self.span
@@ -129,7 +131,7 @@ class _Reader:
     def _of_bookings(
         self,
         places: Mapping[str, str],
-        bookings: Iterable[tuple[Booking, Offer | None, Machine | None, frozenset[tuple[str, str]]]],
+        bookings: Iterable[_Booked],
     ) -> Iterator[tuple[str, Event]]:
         """What became of requests: hours of machines, in the weeks in which they lie; listings by number, in the week in which they begin."""
         listings = self._booked_listings()

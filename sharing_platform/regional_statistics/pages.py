@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Request
@@ -22,12 +22,12 @@ from sharing_platform.regional_statistics.areas import areas
 from sharing_platform.regional_statistics.charts import ShadedMap
 from sharing_platform.regional_statistics.files import COLUMNS, csv_rows
 from sharing_platform.regional_statistics.report_pdf import report_pdf
+from sharing_platform.regional_statistics.summary import last_day_of
 from sharing_platform.regional_statistics.view import LAYERS, RegionView, ViewCache
 from sharing_platform.schemas import Day
 
 router = APIRouter(include_in_schema=False)
 
-_WEEK = timedelta(days=7)
 EMBEDDED_HEADERS = {
     "Cache-Control": "public, max-age=86400",
     "Vary": "Accept-Language, Cookie",
@@ -62,7 +62,7 @@ def get_region_figures(page: Page) -> HTMLResponse:
         view=view,
         areas=areas(),
         layers=LAYERS,
-        last_day=view.last + _WEEK - timedelta(days=1),
+        last_day=last_day_of(view.last),
         choices=sorted(((code, kind_name(code)) for code in view.kinds), key=lambda one: one[1].casefold()),
         lacking=", ".join(kind_name(one.kind) for one in view.lacking),
         largest=max((one.flow for one in view.bands.bands), key=lambda flow: flow.size, default=None),
@@ -131,7 +131,7 @@ def get_embedded(
     name = dictionary.kind_name(t, view.kind) if view.kind else None
     drawn = template.render(
         t=t, view=view, figure=figure, areas=areas(), layers=LAYERS, name=name, url=context.url,
-        last_day=view.last + _WEEK - timedelta(days=1), said_of_map=said_of_map,
+        last_day=last_day_of(view.last), said_of_map=said_of_map,
     )  # fmt: skip
     return Response(drawn, media_type="image/svg+xml", headers=EMBEDDED_HEADERS)
 

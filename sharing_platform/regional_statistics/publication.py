@@ -13,7 +13,7 @@ from sharing_platform.regional_statistics.areas import area_of
 from sharing_platform.regional_statistics.disclosure import Amount, Path, Week, atom_of, publish, rounded
 from sharing_platform.regional_statistics.models import PublishedFigure, PublishedFlow, PublishedWeek, SearchCount
 from sharing_platform.regional_statistics.service import due_week, lock_progress, read_rows, recompute
-from sharing_platform.regional_statistics.summary import Measure, Rows, Subject
+from sharing_platform.regional_statistics.summary import WEEK, Measure, Rows, Subject
 
 COMPARED_WEEKS = 13
 """Weeks that are near enough to be compared: after a season nobody can assume that all others did what they did then."""
@@ -21,7 +21,6 @@ HOURS_BASE = 10
 NUMBER_BASE = 5
 """What published hours and numbers are multiples of."""
 _MINUTES = 60
-_WEEK = timedelta(days=7)
 
 Table = tuple[Subject, Measure]
 Amounts = Mapping[Table, Sequence[Amount]]
@@ -41,8 +40,8 @@ def quarter_of_week(week: date) -> tuple[int, int]:
 
 def quarter_begin(week: date) -> date:
     """The first week of its quarter."""
-    while quarter_of_week(week - _WEEK) == quarter_of_week(week):
-        week -= _WEEK
+    while quarter_of_week(week - WEEK) == quarter_of_week(week):
+        week -= WEEK
     return week
 
 
@@ -66,7 +65,7 @@ def publish_week(session: Session, week: date, now: datetime, zone: str) -> None
             session.add(_figure(week, table, path, sum(one.size for one in atom)))
     session.add(PublishedWeek(week=week, at=now))
     session.flush()
-    if quarter_of_week(week) != quarter_of_week(week + _WEEK):
+    if quarter_of_week(week) != quarter_of_week(week + WEEK):
         _publish_flows(session, week)
 
 
@@ -97,8 +96,8 @@ def _searches(session: Session, week: date) -> list[Amount]:
 def _earlier(session: Session, week: date) -> Mapping[Table, list[Week]]:
     """What was published of the weeks before, with what it was made of."""
     found: defaultdict[Table, list[Week]] = defaultdict(list)
-    first = week - COMPARED_WEEKS * _WEEK
-    atoms = published_atoms(session, first, week - _WEEK)
+    first = week - COMPARED_WEEKS * WEEK
+    atoms = published_atoms(session, first, week - WEEK)
     for one in sorted({one for one, _ in atoms}):
         for table, amounts in amounts_of(read_rows(session, one)).items():
             if paths := atoms.get((one, table)):
@@ -118,7 +117,7 @@ def published_atoms(session: Session, first: date, last: date) -> Mapping[tuple[
 def _publish_flows(session: Session, last: date) -> None:
     """Made of exactly what the weeks have published for an area, or comparing the two would tell what the weeks keep back."""
     weeks = _weeks_of_quarter(last)
-    before = _weeks_of_quarter(weeks[0] - _WEEK)
+    before = _weeks_of_quarter(weeks[0] - WEEK)
     rows = session.scalars(select(PublishedFlow).where(PublishedFlow.quarter == before[0]))
     paths = {(one.kind, one.area, one.towards) for one in rows}
     atoms = publish(_flows(session, weeks), [Week.of(_flows(session, before), paths)] if paths else [])
@@ -129,7 +128,7 @@ def _publish_flows(session: Session, last: date) -> None:
 
 def _weeks_of_quarter(last: date) -> list[date]:
     first = quarter_begin(last)
-    return [first + number * _WEEK for number in range((last - first) // _WEEK + 1)]
+    return [first + number * WEEK for number in range((last - first) // WEEK + 1)]
 
 
 def _flows(session: Session, weeks: Sequence[date]) -> list[Amount]:

@@ -13,12 +13,11 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.regional_statistics.models import PublishedFigure, PublishedFlow, PublishedWeek
 from sharing_platform.regional_statistics.publication import quarter_begin
-from sharing_platform.regional_statistics.summary import Measure, Subject
+from sharing_platform.regional_statistics.summary import WEEK, Measure, Subject
 
 SEASON = 13
 """Weeks of which maps and tables are."""
 SHOWN_WEEKS = 53
-_WEEK = timedelta(days=7)
 _FEW_MISSED = 10
 
 Place = tuple[str, str]
@@ -60,19 +59,9 @@ class Balance:
         return self.of(Measure.SEARCHED) >= _FEW_MISSED and self.offered == 0
 
 
-@dataclass(frozen=True)
-class Published:
-    """`weeks`: those of which the figures are, the newest last; `season`: the last of them."""
-
-    weeks: Sequence[date]
-
-    @property
-    def season(self) -> Sequence[date]:
-        return self.weeks[-SEASON:]
-
-
-def published_weeks(session: Session) -> Published:
-    return Published(list(session.scalars(select(PublishedWeek.week).order_by(PublishedWeek.week))))
+def published_weeks(session: Session) -> list[date]:
+    """Those of which the figures are, the newest last."""
+    return list(session.scalars(select(PublishedWeek.week).order_by(PublishedWeek.week)))
 
 
 def balances(session: Session, subject: Subject, first: date, last: date) -> list[Balance]:
@@ -167,7 +156,7 @@ def trend_of(weeks: Sequence[int], over: int = SEASON) -> list[float | None]:
 def weeks_of_year(year: int) -> tuple[date, date]:
     """The first and the last week (ISO 8601)."""
     first = date.fromisocalendar(year, 1, 1)
-    return first, date.fromisocalendar(year + 1, 1, 1) - _WEEK
+    return first, date.fromisocalendar(year + 1, 1, 1) - WEEK
 
 
 def quarters_of(weeks: Sequence[date]) -> list[date]:

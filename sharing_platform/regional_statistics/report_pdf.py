@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
@@ -17,7 +17,7 @@ from sharing_platform.regional_statistics.areas import areas
 from sharing_platform.regional_statistics.charts import ShadedMap, Stack, shaded_map, stacked
 from sharing_platform.regional_statistics.dictionary import kind_name
 from sharing_platform.regional_statistics.reading import Balance, Flow
-from sharing_platform.regional_statistics.summary import SUPPLY, UNMET, Subject
+from sharing_platform.regional_statistics.summary import SUPPLY, UNMET, Subject, last_day_of
 from sharing_platform.regional_statistics.view import LAYERS, layers_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _COLOURS = {"kept": (11, 83, 69), "free": (168, 220, 199), "lost": (125, 143, 133), "missed": (213, 94, 0)}
 _SUPPLY = ("#eaefeb", "#d3ece1", "#a8dcc7", "#6fc3a4", "#2f9e7d", "#0b5345")
 _LACK = ("#eaefeb", "#fde3d3", "#f8bf9a", "#ee965f", "#d55e00", "#8a3a00")
-_WEEK = timedelta(days=7)
 _WIDE, _HIGH = 170.0, 50.0
 _MAP_WIDE = 80.0
 
@@ -36,13 +35,13 @@ def report_pdf(session: Session, year: int, t: Translator, now: datetime, url: s
     from sharing_platform.agreements.pdf import Document  # a sixth of the platform's start, for who asks for a document
 
     first, last = reading.weeks_of_year(year)
-    weeks = [week for week in reading.published_weeks(session).weeks if first <= week <= last]
+    weeks = [week for week in reading.published_weeks(session) if first <= week <= last]
     if not weeks:
         raise NotFoundError
     title = t("yearly_report_title", year=year)
     document = Document(title, t.language, now, t("embedded_source", url=f"{url}/region"))
     document.heading(title, 24)
-    document.paragraph(t("yearly_report_weeks", count=len(weeks), first=t.date(weeks[0]), last=t.date(weeks[-1] + _WEEK - timedelta(days=1))), soft=True)  # fmt: skip
+    document.paragraph(t("yearly_report_weeks", count=len(weeks), first=t.date(weeks[0]), last=t.date(last_day_of(weeks[-1]))), soft=True)  # fmt: skip
     machines = reading.balances(session, Subject.MACHINE, first, last)
     _summary(document, t, machines)
     _maps(document, t, session, first, last)

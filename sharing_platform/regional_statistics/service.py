@@ -15,13 +15,12 @@ from sharing_platform.listings.models import Listing
 from sharing_platform.machines.models import Offer
 from sharing_platform.regional_statistics.events import rows_of_week
 from sharing_platform.regional_statistics.models import PublishedWeek, SummaryProgress, SummaryRow
-from sharing_platform.regional_statistics.summary import Key, Measure, Rows, Subject, span_of, week_of, weeks_of
+from sharing_platform.regional_statistics.summary import WEEK, Key, Measure, Rows, Subject, span_of, week_of, weeks_of
 from sharing_platform.wanted.matching import WANTED
 from sharing_platform.wanted.models import Match, Search
 
 _OVERLAP = timedelta(hours=1)
 """A change is read again for so long: transactions end in another order than their moments."""
-_WEEK = timedelta(days=7)
 _MOMENT = timedelta(seconds=1)
 SETTLED_AFTER = timedelta(days=7)
 """After its end a week waits for what is decided late, and is then published for good."""
@@ -150,5 +149,5 @@ def due_week(session: Session, now: datetime, zone: str) -> date | None:
     """The next week that is to be published: the one after the last, else the first of which there is something."""
     last = last_published(session)
     first = session.scalar(select(func.min(SummaryRow.week)).where(SummaryRow.size > 0))
-    week = last + _WEEK if last is not None else first
+    week = last + WEEK if last is not None else first
     return week if week is not None and span_of(week, zone)[1] + SETTLED_AFTER <= now else None

@@ -13,7 +13,7 @@ from sharing_platform.regional_statistics.areas import area_of
 from sharing_platform.regional_statistics.disclosure import Amount
 
 Span = tuple[datetime, datetime]
-_WEEK = timedelta(days=7)
+WEEK = timedelta(days=7)
 _MINUTE = timedelta(minutes=1)
 
 
@@ -91,10 +91,15 @@ def week_of(moment: datetime, zone: str) -> date:
     return day - timedelta(days=day.weekday())
 
 
+def last_day_of(week: date) -> date:
+    """Its Sunday."""
+    return week + timedelta(days=6)
+
+
 def span_of(week: date, zone: str) -> Span:
     """From midnight to midnight, where the region is."""
     local = ZoneInfo(zone)
-    begin, end = (datetime.combine(day, time(0), local).astimezone(UTC) for day in (week, week + _WEEK))
+    begin, end = (datetime.combine(day, time(0), local).astimezone(UTC) for day in (week, week + WEEK))
     return begin, end
 
 
@@ -103,7 +108,7 @@ def weeks_of(span: Span, zone: str) -> Iterator[date]:
     week = week_of(span[0], zone)
     while span_of(week, zone)[0] < span[1]:
         yield week
-        week += _WEEK
+        week += WEEK
 
 
 def minutes_within(span: Span, within: Span) -> int:

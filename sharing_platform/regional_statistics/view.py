@@ -56,13 +56,13 @@ class ViewCache:
 
     def view(self, session: Session, kind: str | None) -> RegionView | None:
         """None while nothing is published, and for a process of which nothing is."""
-        published = reading.published_weeks(session)
-        if not published.weeks:
+        weeks = reading.published_weeks(session)
+        if not weeks:
             return None
-        newest = published.weeks[-1]
+        newest = weeks[-1]
         views = self._views if self._week == newest else {}
         if kind not in views:
-            found = read_view(session, published.weeks, kind)
+            found = read_view(session, weeks, kind)
             if found is None:
                 return None
             views = {**views, kind: found}
