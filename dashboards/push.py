@@ -98,7 +98,7 @@ class _Grafana:
                 f"Grafana at {self._url} does not allow this token to {method} {path}: it needs the role Admin "
                 "(Administration, Service accounts)."
             )
-        if answer.is_error:
+        if not answer.is_success:
             raise UnavailableError(
                 f"Grafana at {self._url}: {method} {path} was answered {answer.status_code}: {answer.text[:200]}"
             )

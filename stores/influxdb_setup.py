@@ -79,7 +79,7 @@ def _set_up_1x(url: str, org: str, bucket: str, keep: timedelta | None, token_fi
     answer = httpx2.post(
         f"{url.rstrip('/')}/query", data={"q": f'CREATE DATABASE "{bucket}"{duration}'}, timeout=_TIMEOUT_S
     )
-    if answer.status_code >= 400:
+    if not answer.is_success:
         raise UserError(f"InfluxDB at {url} refuses to create the database: {answer.text[:200]}")
     if token_file.exists():
         _check_token(url, org, bucket, token_file, writes=True)
@@ -218,7 +218,7 @@ def _map_database(http: httpx2.Client, url: str, org_id: str, bucket_id: str, bu
     answer = http.get("/api/v2/dbrps", params={"orgID": org_id, "db": bucket})
     if answer.status_code == httpx2.codes.NOT_FOUND:
         return
-    if answer.is_error:
+    if not answer.is_success:
         raise UserError(f"InfluxDB at {url} does not tell its DBRP mappings ({answer.status_code}).")
     standard = [one for one in answer.json()["content"] if one["default"]]
     if any(one["bucketID"] != bucket_id for one in standard):

@@ -36,6 +36,6 @@ def request_json(settings: ServerSettings, method: str, path: str) -> Any:
         answer = request(settings, method, path, _LONG)
     except httpx2.HTTPError:
         return None
-    if answer.is_error:
+    if not answer.is_success:
         raise UserError(f"the server at {address_of(settings)} answered {answer.status_code}: {answer.text[:200]}")
     return answer.json()

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from fastapi import FastAPI, HTTPException, Request
 
+from dashboards.push import _Grafana
 from telemetry import UnavailableError, UserError
 from tests.servers import serving
 from tests.vrijloop.command_line import invoke
@@ -129,3 +131,12 @@ def test_missing_keys_are_named(grafana: Grafana, secrets: Path) -> None:
         push(grafana, secrets)
     with pytest.raises(UnavailableError, match="does not answer"):
         invoke("dashboards", "push", "http://127.0.0.1:9", "--token-file", secrets / "influx")
+
+
+def test_a_redirect_is_not_taken_for_a_success() -> None:
+    """As from http to https: nothing has been pushed."""
+    moved = httpx2.MockTransport(lambda _: httpx2.Response(301, headers={"location": "https://grafana.example/"}))
+    with httpx2.Client(transport=moved, base_url="http://grafana.example") as http:
+        grafana = _Grafana(http, "http://grafana.example")
+        with pytest.raises(UnavailableError, match="POST /api/folders was answered 301"):
+            grafana.ask("POST", "/api/folders", {"uid": "x"})

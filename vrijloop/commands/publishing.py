@@ -124,7 +124,7 @@ def _request(config: Path, method: Literal["GET", "PUT", "POST"], path: str, bod
         answer = request(settings, method, path, _TIMEOUT_S, body)
     except httpx2.HTTPError as error:
         raise UserError(f"no server answers at {address}; is `vrijloop server` running? ({error})") from error
-    if answer.is_error:
+    if not answer.is_success:
         try:
             detail = answer.json()["detail"]
         except (ValueError, KeyError, TypeError):

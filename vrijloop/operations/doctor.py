@@ -315,7 +315,7 @@ def server(settings: ServerSettings) -> Iterator[Finding]:
             "Look at what is said about the store.",
         )
         return
-    if answer.is_error:
+    if not answer.is_success:
         yield Finding(
             "server",
             "wrong",
