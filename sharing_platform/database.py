@@ -162,6 +162,8 @@ def _make_sqlite_strict(engine: Engine) -> None:
         # The driver begins its transactions late, so that two writers could read the same state first.
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
+        # What somebody was told is on the disk, also after a power failure: not every build of SQLite does that by itself.
+        connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute(f"PRAGMA busy_timeout={_WRITER_WAITS_S * 1000}")
 

@@ -27,6 +27,7 @@ def open_sqlite_file(path: Path, schema: str, what: str, reserve_bytes: int = 0)
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # also where SQLite was built for less
         connection.executescript(schema)
     except (OSError, sqlite3.Error) as error:
         raise UserError(f"{path}: {what} cannot be opened: {error}") from error

@@ -30,13 +30,13 @@ def postgresql() -> Iterator[str]:
         yield from _serving(Path(folder))
 
 
-def initialise(data: Path) -> list[str]:
+def initialise(data: Path, *options_of_initdb: str) -> list[str]:
     """Make a server's folder; the command that starts the server, as the user `postgres` where this one is root."""
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     if os.getuid() == 0:
         shutil.chown(data.parent, "postgres")
     subprocess.run(
-        _as_its_user([f"{programs}/initdb", "-A", "trust", "-U", "vrijloop", "-E", "UTF8", "-N", "-D", str(data)]),
+        _as_its_user([f"{programs}/initdb", "-A", "trust", "-U", "vrijloop", "-E", "UTF8", "-N", "-D", str(data), *options_of_initdb]),
         cwd=data.parent, check=True, capture_output=True, timeout=120,
     )  # fmt: skip
     options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "300"}

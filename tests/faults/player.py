@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import signal
 import threading
 import time
@@ -10,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from telemetry import SystemClock
 from tests.disks import fill
 from tests.faults.region import HEARTBEAT_S, Region, machines_of
 from tests.faults.schedule import Event, Fault
+from tests.faults.torn import tear, tear_unfinished
 from tests.faults.truth import Excuse
 
 _CLOCK = SystemClock()
@@ -116,7 +115,8 @@ class Player:
             case Fault.KILL | Fault.RESTART | Fault.TORN_FILE | Fault.UPGRADE:
                 supervisor.hold_down(target, kill=event.fault in (Fault.KILL, Fault.TORN_FILE))
                 if event.fault is Fault.TORN_FILE:
-                    tear(region.data(target), event.by)
+                    # What the platform has said is kept nowhere else, so its disk must have it; what it was about to say need not be whole.
+                    (tear_unfinished if target == "platform" else tear)(region.data(target), event.by)
                 if event.fault is Fault.UPGRADE:
                     region.upgrade(target)
                 return lambda: supervisor.begin(target), 0.0
@@ -154,19 +154,6 @@ class Player:
                 link.cut()  # what has vanished never comes: the kernel gives such a connection up some time
 
         return end
-
-
-def tear(folder: Path, by: float) -> None:
-    """Overwrite the end of a log with garbage, as a disk may have it that had not yet written what it said was written."""
-    logs = sorted(path for path in folder.rglob("*") if path.name.endswith(("-wal", ".wal")) and path.stat().st_size)
-    if not logs:
-        return
-    chosen = logs[min(int(by * len(logs)), len(logs) - 1)]
-    size = chosen.stat().st_size
-    length = min(size, 1 + round(by * 300))
-    with chosen.open("r+b") as file:
-        file.seek(size - length)
-        file.write(random.Random(by).randbytes(length))
 
 
 def _sleep_until(moment: float) -> None:

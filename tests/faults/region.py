@@ -45,7 +45,7 @@ from tests.tcp_proxy import TcpProxy
 
 SEEKERS = ("zoeker-1", "zoeker-2")
 HEARTBEAT_S = 2.0
-_DISK = "48m"
+_DISK, _DATABASES_DISK = "48m", "160m"
 _READ_BY = {"agent-1": ("opcua",), "agent-2": ("meter", "plc")}
 _THRESHOLDS = "thresholds = { off_below_w = 100.0, idle_below_w = 1500.0, working_from_w = 2500.0 }\n"
 
@@ -81,7 +81,8 @@ class Region:
             self.ports[name] = free_port()
             self.data(name).mkdir(parents=True)
             self.clock_file(name).write_text("0")
-            if name in self.setup.fillable and not mount(_DISK, self.data(name)):
+            size = _DATABASES_DISK if name in ("influxdb", "postgresql") else _DISK
+            if name in self.setup.fillable and not mount(size, self.data(name)):
                 raise UserError("small file systems cannot be mounted here")
         for name in self.setup.links:
             server = name.partition(">")[2]
@@ -234,8 +235,10 @@ class Region:
         if name == "influxdb":
             return self._influxdb()
         if name == "postgresql":
-            self._postgres = initialise(data / "data")
-            return [*self._postgres, "-p", str(self.ports[name])]
+            # Files of its log are small, so that it soon needs another one, and a full disk is noticed there, too.
+            self._postgres = initialise(data / "data", "--wal-segsize=1")
+            small = ("-c", "min_wal_size=2MB", "-c", "max_wal_size=8MB", "-c", "synchronous_commit=on")
+            return [*self._postgres, *small, "-p", str(self.ports[name])]
         if name == "platform":
             return [*ours, *self._platform()]
         if name.startswith("agent"):

@@ -100,13 +100,15 @@ class Setup:
     @property
     def fillable(self) -> tuple[str, ...]:
         """Processes whose data have a disk of their own."""
-        own = ("platform",) if self.database == "sqlite" else ()
-        return ("agent-1", "agent-2", *self.workers, "server", "broker", *own) if self.disks else ()
+        store = ("influxdb",) if self.store == "influxdb" else ()
+        database = ("platform",) if self.database == "sqlite" else ("postgresql",)
+        return ("agent-1", "agent-2", *self.workers, "server", "broker", *store, *database) if self.disks else ()
 
     @property
     def torn(self) -> tuple[str, ...]:
-        """Processes that keep something of their own in files, and can have the rest again from somebody else."""
-        return ("agent-1", "agent-2", *self.workers, "server")
+        """Processes that keep something of their own in files. All but the platform can have what is lost again from somebody else."""
+        own = ("platform",) if self.database == "sqlite" else ()
+        return ("agent-1", "agent-2", *self.workers, "server", *own)
 
     def targets(self, fault: Fault) -> tuple[str, ...]:
         if fault in (Fault.KILL, Fault.RESTART, Fault.FREEZE):

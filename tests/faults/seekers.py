@@ -48,11 +48,11 @@ class Seekers:
     asked: list[Answered] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def run(self, seed: int) -> None:
-        """Two ask for the same hour at the same time; then what was booked before is cancelled."""
+    def run(self, seed: int, within_s: float) -> None:
+        """Two ask for the same hour at the same time, within so many seconds; then what was booked before is cancelled."""
         chance = random.Random(f"seekers/{seed}")
         before = [one for one in self.asked if one.booking is not None and not one.cancelled]
-        time.sleep(chance.uniform(0.5, 4.0))
+        time.sleep(chance.uniform(0.5, within_s))
         offer = self._choose(chance)
         if offer is None:
             self.problems.append("no hours were on offer, so nothing could be booked")

@@ -16,7 +16,7 @@ from tests.disks import mount, unmount
 from tests.faults.checks import check
 from tests.faults.player import Player
 from tests.faults.region import Region
-from tests.faults.schedule import Event, Setup
+from tests.faults.schedule import LENGTH_S, Event, Setup
 from tests.faults.seekers import Seekers
 
 _CLOCK = SystemClock()
@@ -48,12 +48,12 @@ class Stage:
         if not keep:
             shutil.rmtree(self.region.folder, ignore_errors=True)
 
-    def play(self, seed: int, events: Sequence[Event]) -> dict[str, Any]:
-        """Returns the line of the results."""
+    def play(self, seed: int, events: Sequence[Event], within_s: float = LENGTH_S / 2) -> dict[str, Any]:
+        """Returns the line of the results. `within_s`: when hours are requested at the latest."""
         region, began, started = self.region, _CLOCK.now(), time.monotonic()
         ended_before = {name: len(service.ended) for name, service in region.supervisor.services.items()}
         with self.player.watching():
-            seeking = threading.Thread(target=self.seekers.run, args=(seed,))
+            seeking = threading.Thread(target=self.seekers.run, args=(seed, within_s))
             seeking.start()
             self.player.play(events)
             seeking.join()

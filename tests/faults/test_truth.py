@@ -40,7 +40,9 @@ def found(stored: Rows, *excuses: Excuse) -> list[tuple[float, float, MachineSta
         pytest.param([(RUN, 0, 10), (UNKNOWN, 10, 14), (WAIT, 14, 20), (RUN, 20, 30)], [Excuse(at(9), at(12))], [(12, 14, WAIT, UNKNOWN)], id="longer than its reason"),
         pytest.param([(RUN, 0, 13), (WAIT, 13, 20), (RUN, 20, 30)], [Excuse(at(9), at(15))], [(10, 13, WAIT, RUN)], id="not known is no excuse for wrong"),
         pytest.param([(RUN, 0, 13), (WAIT, 13, 20), (RUN, 20, 30)], [Excuse(at(9), at(15), wrong=True)], [], id="a wrong clock is"),
-        pytest.param([(UNKNOWN, 0, 30)], [], [(0, 30, RUN, UNKNOWN)], id="nothing is stored"),
+        pytest.param([(UNKNOWN, 0, 30)], [], [(0, 30, RUN, UNKNOWN)], id="Unknown is stored"),
+        pytest.param([], [], [(0, 30, RUN, UNKNOWN)], id="nothing is stored"),
+        pytest.param([(RUN, 4, 10), (WAIT, 10, 20), (RUN, 20, 26)], [], [(0, 4, RUN, UNKNOWN), (26, 30, RUN, UNKNOWN)], id="both ends are missing"),
     ],
 )  # fmt: skip
 def test_what_counts(

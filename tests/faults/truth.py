@@ -52,9 +52,8 @@ class Difference:
 def differences(
     machine: str, truth: Sequence[Spell], stored: Sequence[Spell], excuses: Iterable[Excuse], tolerance: timedelta
 ) -> list[Difference]:
-    """Where the two differ for longer than `tolerance`, without an excuse, within the time of both."""
-    start = max(truth[0].start, stored[0].start)
-    end = min(truth[-1].end, stored[-1].end)
+    """Where the two differ for longer than `tolerance`, without an excuse. Of what is not stored, nothing is known."""
+    start, end = truth[0].start, truth[-1].end
     excused = list(excuses)
     edges = {moment for spells in (truth, stored, excused) for spell in spells for moment in (spell.start, spell.end)}
     moments = sorted({moment for moment in edges if start < moment < end} | {start, end})

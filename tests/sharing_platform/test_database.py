@@ -14,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, create_engine, text
 
-from sharing_platform.database import migrate, newest_revision, revision_in, revision_of
+from sharing_platform.database import migrate, newest_revision, open_database, revision_in, revision_of
 from sharing_platform.organisations.credentials import hash_secret
 from tests.sharing_platform.conftest import NOON, platform_over
 
@@ -170,3 +170,11 @@ def downgrade(connection: Connection, revision: str) -> None:
     config.set_main_option("script_location", str(files("sharing_platform") / "migrations"))
     config.attributes["connection"] = connection
     command.downgrade(config, revision)
+
+
+def test_what_was_committed_outlives_a_power_failure(tmp_path: Path) -> None:
+    """Also with a build of SQLite whose own setting for this is another: it has flushed to the disk before a commit returns (FULL, 2)."""
+    sessions = open_database(f"sqlite:///{tmp_path}/platform.sqlite")
+    with sessions() as session:
+        assert session.connection().exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    sessions.kw["bind"].dispose()
