@@ -11,7 +11,7 @@ PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: wheel licences sbom update demo test test-fast test-peers test-influxdb test-containers lint install clean docs-pictures bench-chain bench-demo bench-edge bench-edge-size bench-ingest bench-influxdb bench-analytics bench-windows bench-time-of-day bench-platform bench-region bench-panels prior campaign campaign-kills campaign-brokers campaign-faults campaign-faults-table bench-load fuzz
+.PHONY: wheel licences sbom signature vulnerabilities update demo test test-fast test-peers test-influxdb test-containers lint install clean docs-pictures bench-chain bench-demo bench-edge bench-edge-size bench-ingest bench-influxdb bench-analytics bench-windows bench-time-of-day bench-platform bench-region bench-panels prior campaign campaign-kills campaign-brokers campaign-faults campaign-faults-table bench-load fuzz
 
 demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
@@ -192,9 +192,18 @@ wheel: $(INSTALLED)
 licences: $(INSTALLED)
 	@$(BIN)/python -m supply.licences
 
+# The hashes of all that `make sbom` has put into dist/, signed by a key that the maintainer keeps: KEY=~/.ssh/vrijloop-release, one on a security key if possible.
+signature: sbom
+	@scripts/sign-release dist "$(KEY)"
+
 # Bills of materials (CycloneDX, JSON) of the wheel and of both images, into dist/.
 sbom: wheel
 	@$(BIN)/python -m supply.sbom
+
+# Known vulnerabilities of the locked packages, looked up in osv.dev. Exit code 2 where that cannot be reached; OSV_URL names a mirror.
+vulnerabilities: $(INSTALLED)
+	@test -x .audit/bin/pip-audit || { $(BIN)/python -m venv .audit && .audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r locks/audit.txt; }
+	@$(BIN)/python -m supply.vulnerabilities .audit/bin/pip-audit $(OSV_URL)
 
 # The newest packages that pyproject.toml allows, or one alone (ONLY=cryptography): locks them, installs them, and runs `make test`. What was locked before comes
 # back, and is installed again, if a test fails.
@@ -202,4 +211,4 @@ update: $(INSTALLED)
 	@$(BIN)/python -m supply.update $(ONLY)
 
 clean:
-	rm -rf .venv vrijloop-demo
+	rm -rf .venv .audit vrijloop-demo

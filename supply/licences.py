@@ -1,6 +1,6 @@
 """`make licences`: the licence of each package that is installed, against what is allowed, as docs/licences.md.
 
-A licence is what the package's own metadata says: an SPDX expression, or the older classifiers.
+A licence is what the package's own metadata says: an SPDX expression, or the older classifiers; where these say nothing, the first line of its licence's text.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ OLDER_NAMES: Mapping[str, str] = {
     "MIT License": "MIT",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "Python Software Foundation License": "PSF-2.0",
+    "The MIT License (MIT)": "MIT",
 }
 """Classifiers and texts from before SPDX expressions. They do not tell apart the variants of the BSD licence, which ask for the same."""
 
@@ -85,6 +86,9 @@ def stated_licence(package: Distribution) -> str:
         one.rpartition(" :: ")[2] for one in metadata.get_all("Classifier", []) if one.startswith("License :: ")
     ]
     named = [one for one in classifiers if one not in ("OSI Approved", "DFSG approved")] or text.splitlines()[:1]
+    if not named:
+        texts = (package.read_text(f"licenses/{one}") or "" for one in metadata.get_all("License-File", []))
+        named = [one.strip().partition("\n")[0] for one in texts]
     # Several classifiers are a choice, as with python-dateutil.
     return " OR ".join(OLDER_NAMES.get(one, one) for one in named)
 

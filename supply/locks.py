@@ -27,6 +27,7 @@ WANTED: Mapping[str, Sequence[str]] = {
     "server": ("pyproject.toml", "--extra", "edge", "--extra", "server"),
     "build": ("--group", "build"),
     "tools": ("--group", "tools"),
+    "audit": ("--group", "audit"),
     "fuzz": ("--group", "fuzz"),
 }
 """Each lock, and what of `pyproject.toml` it locks."""
@@ -35,7 +36,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28")
 """Those of gateways, servers and images. Debian 12 and the images' base are newer than what such wheels need."""
 
-APART = frozenset({"tools", "fuzz"})
+APART = frozenset({"tools", "audit", "fuzz"})
 """Locks of what is installed apart, or on one platform alone: no part of that of everything."""
 
 _COMPILE = (

@@ -58,14 +58,23 @@ def _public(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def _public_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Of all together, so that an error does not show what was pasted: it may be a private one."""
+    if not all(key.startswith("age1") for key in keys):
+        raise ValueError("write public keys, which begin with age1: `vrijloop backup-key FILE` makes one")
+    return keys
+
+
 class ServerSettings(_Table):
-    """Configuration of `vrijloop server`. `url`: where people open the control room; `notice`: what they read there before they sign in."""
+    """Configuration of `vrijloop server`. `url`: where people open the control room; `notice`: what they read there before they sign in. `backup_recipients`: public keys of age for
+    which backups are encrypted."""
 
     data_dir: Path = Path("vrijloop-server")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8341
     url: Annotated[str | None, AfterValidator(lambda url: _public(url) if url is not None else None)] = None
     notice: Annotated[str, Field(max_length=1000)] = ""
+    backup_recipients: Annotated[tuple[str, ...], Field(max_length=20), AfterValidator(_public_keys)] = ()
     token_file: Path
     tokens: dict[Name, Path] = {}
     policy: Path

@@ -208,6 +208,12 @@ def _platform_url(database: str) -> URL:
     return url
 
 
+def folder_of_platform(database: str) -> Path | None:
+    """Where a platform's SQLite file lies; None for PostgreSQL. Raises UserError."""
+    url = _platform_url(database)
+    return Path(str(url.database)).resolve().parent if url.get_backend_name() == "sqlite" else None
+
+
 def _dump_platform(url: URL, folder: Path) -> None:
     if url.get_backend_name() == "sqlite":
         if not Path(str(url.database)).exists():

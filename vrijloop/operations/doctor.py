@@ -6,7 +6,7 @@ import shutil
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -27,6 +27,7 @@ from telemetry.broker_client import build_client, refusal_of
 from telemetry.certificates import Certificate
 from vrijloop.operations.calendars import look_at_calendars
 from vrijloop.operations.certificate_watch import certificate_findings
+from vrijloop.operations.encryption import check_recipient
 from vrijloop.operations.finding import Finding, Level
 from vrijloop.operations.secrets_doctor import secrets
 from vrijloop.operations.sign_in_doctor import sign_in
@@ -60,6 +61,7 @@ def examine(config: Path, clock: Clock) -> Iterator[Finding]:
     yield from store(settings.store, settings.data_dir)
     yield from platform(settings, clock)
     yield from calendars(settings, policy, clock)
+    yield backups(settings.backup_recipients)
     yield from server(settings)
     yield disk(settings.data_dir, shutil.disk_usage(_existing(settings.data_dir)))
 
@@ -348,6 +350,19 @@ def _detail(answer: httpx2.Response) -> str | None:
     except ValueError:
         return None
     return str(body["detail"]).rstrip(".") if isinstance(body, dict) and "detail" in body else None
+
+
+def backups(recipients: Sequence[str]) -> Finding:
+    """Check that backups can be encrypted for the keys that are named."""
+    try:
+        keys = [check_recipient(one) for one in recipients]
+    except ValueError as error:
+        return Finding("backups", "wrong", f"{error}.", "Correct `backup_recipients`; until then no backup is written.")
+    if keys:
+        return Finding("backups", "ok", f"They are encrypted for {len(keys)} keys.")
+    return Finding(
+        "backups", "ok", "They are not encrypted: whoever gets one can read it (`backup_recipients` changes that)."
+    )
 
 
 def disk(folder: Path, usage: tuple[int, int, int]) -> Finding:
