@@ -91,8 +91,9 @@ def _socket_address(data_dir: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
+async def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
     """Status of the machines (state, last contact), their clocks, the outbox and the broker, as JSON values."""
+    certificates = await asyncio.to_thread(agent.certificates)  # files, which may lie on a slow card
     for source in agent.sources:
         source.confirm()
     now = clock.now()
@@ -135,7 +136,7 @@ def status_of(agent: Agent, clock: Clock) -> dict[str, Any]:
         "gateway": agent.settings.agent.gateway,
         "machines": machines,
         "clocks": clocks,
-        "certificates": [one.row(now) for one in agent.certificates()],
+        "certificates": [one.row(now) for one in certificates],
         "outbox": {
             "waiting": outbox.depth(),
             "unconfirmed": outbox.unconfirmed(),
@@ -202,12 +203,12 @@ def _sparkplug_inputs(agent: Agent) -> list[dict[str, Any]]:
     ]
 
 
-def metrics_of(agent: Agent, clock: Clock) -> bytes:
+async def metrics_of(agent: Agent, clock: Clock) -> bytes:
     """The status in the Prometheus text format."""
     # Imported here: most agents are not asked for metrics.
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-    status = status_of(agent, clock)
+    status = await status_of(agent, clock)
     registry = CollectorRegistry()
     gauges: dict[str, Gauge] = {}
 
@@ -305,7 +306,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
 
 def _status_handler(agent: Agent, clock: Clock) -> Handler:
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(json.dumps(status_of(agent, clock)).encode())
+        writer.write(json.dumps(await status_of(agent, clock)).encode())
         await _finished(writer)
 
     return answer
@@ -323,7 +324,7 @@ def _http_handler(agent: Agent, clock: Clock) -> Handler:
         if method != "GET" or path not in ("/metrics", "/healthz"):
             writer.write(_http("404 Not Found", "text/plain", b"Only /metrics and /healthz exist.\n"))
         elif path == "/metrics":
-            writer.write(_http("200 OK", "text/plain; version=0.0.4; charset=utf-8", metrics_of(agent, clock)))
+            writer.write(_http("200 OK", "text/plain; version=0.0.4; charset=utf-8", await metrics_of(agent, clock)))
         else:
             # An unreachable broker or machine is not reported here: a restart of the agent would not help.
             healthy = agent.outbox.in_memory == 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import ssl
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -218,7 +218,8 @@ def vouches_for_address(claims: Mapping[str, Any], provider: ProviderSettings) -
 
 
 class _ProviderTransport(httpx2.BaseTransport):
-    """Reaches one provider's hosts alone, and reads so much and waits so long."""
+    """Reaches one provider's hosts alone, and reads so much and waits so long, however slowly the answer comes. A transport, as the client library makes the
+    requests and reads the answers itself."""
 
     def __init__(self, hosts: set[str]) -> None:
         self._hosts = hosts
@@ -231,22 +232,28 @@ class _ProviderTransport(httpx2.BaseTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         self.require(request.url)
-        until = time.monotonic() + _WHOLE_S
-        answer = _wire().handle_request(request)
-        body = b""
+        wire = httpx2.HTTPTransport(verify=_authorities(), trust_env=False)
+        late = threading.Timer(_WHOLE_S, wire.close)  # also where no header comes to its end
+        late.daemon = True
+        late.start()
         try:
+            answer = wire.handle_request(request)
             if answer.headers.get("content-encoding", "identity") != "identity":
                 raise httpx2.ReadError("a compressed answer, which nobody asked for", request=request)
+            body = b""
             for part in answer.iter_raw():
                 body += part
-                if len(body) > _MAX_ANSWER or time.monotonic() > until:
-                    raise httpx2.ReadError("an answer that is too long, or takes too long", request=request)
+                if len(body) > _MAX_ANSWER:
+                    raise httpx2.ReadError("an answer that is too long", request=request)
+        except (RuntimeError, OSError) as error:  # what a transport says that was closed meanwhile
+            raise httpx2.ReadTimeout("an answer that takes too long", request=request) from error
         finally:
-            answer.close()
+            late.cancel()
+            wire.close()
         return httpx2.Response(answer.status_code, headers=answer.headers, content=body, request=request)
 
 
 @cache
-def _wire() -> httpx2.HTTPTransport:
-    """One for all: reading the world's certificates takes a while."""
-    return httpx2.HTTPTransport(trust_env=False)
+def _authorities() -> ssl.SSLContext:
+    """Once for all: reading the world's certificates takes a while."""
+    return httpx2.create_ssl_context(trust_env=False)

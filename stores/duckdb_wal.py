@@ -5,6 +5,7 @@ Without this, a server would not start again after such a power failure. What th
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import re
@@ -20,7 +21,7 @@ _PLACE = re.compile(r"entry at byte position (\d+)")
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
-    """Raises duckdb.Error. A damaged log is kept beside the file, as `….wal.damaged`."""
+    """Raises duckdb.Error. A damaged log is kept beside the file, as `….wal.damaged`, the next one as `….wal.damaged.2`."""
     try:
         return duckdb.connect(str(path))
     except duckdb.Error as error:
@@ -39,7 +40,8 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _set_aside(log: Path) -> None:
-    kept = log.with_name(f"{log.name}.damaged")
+    names = (f"{log.name}.damaged{f'.{number}' if number > 1 else ''}" for number in itertools.count(1))
+    kept = next(place for name in names if not (place := log.with_name(name)).exists())
     shutil.copyfile(log, kept)
     _log.error(
         "%s: its end is damaged. The store goes on without it, and agents send again what is missing, as far as they still have it (`keep_stored`). What was there is kept as %s.",

@@ -38,6 +38,9 @@ _COLUMNS = {
     "seq": "BIGINT",
 }
 _LISTED = ", ".join(_COLUMNS)
+_TIMES = [name for name, kind in _COLUMNS.items() if kind == "TIMESTAMPTZ"]
+_READ = ", ".join(f"timezone('UTC', {name}) AS {name}" if name in _TIMES else name for name in _COLUMNS)
+"""Times without a zone: those with one, DuckDB converts by functions of pandas that are going away."""
 _WRITTEN_AS = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER"}
 _CSV = "read_csv(?, header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '', types = ?)"
 _READ_BY = {".parquet": "read_parquet(?)", ".csv": _CSV}
@@ -147,11 +150,13 @@ def _suffix(path: Path) -> str:
 
 def _batches(path: Path) -> Iterator[pd.DataFrame]:
     """The records of a file, `RECORD_COLUMNS`. DuckDB takes a name for a pattern, which is why it is escaped."""
-    query = f"SELECT {_LISTED} FROM {_READ_BY[_suffix(path)]}"
+    query = f"SELECT {_READ} FROM {_READ_BY[_suffix(path)]}"
     with _duckdb(":memory:") as connection:
         name = glob.escape(str(path))
         connection.execute(query, [name] if path.suffix == ".parquet" else [name, _COLUMNS])
         while len(records := connection.fetch_df_chunk(_BATCH_VECTORS)):
+            for name in _TIMES:
+                records[name] = records[name].dt.tz_localize(UTC)
             yield records
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from analytics.api.context import Context, OwnFactory
+from analytics.api.invalid import invalid
 from analytics.forecast.explanation import LONGEST
 from telemetry import Name, rfc3339
 
@@ -62,12 +63,12 @@ def get_explanation(
     try:
         first, last = start.astimezone(UTC), end.astimezone(UTC)
     except OverflowError:
-        raise HTTPException(422, "`start` and `end` must be years that people plan for.") from None
+        raise invalid("start", "`start` and `end` must be years that people plan for.") from None
     now = context.clock.now()
     if not first < last <= first + LONGEST:
-        raise HTTPException(422, "`end` must lie after `start`, by at most three days.")
+        raise invalid("end", "`end` must lie after `start`, by at most three days.")
     if not now - LONGEST <= first <= now + 2 * context.policy.horizon:
-        raise HTTPException(422, "`start` must lie in the coming days.")
+        raise invalid("start", "`start` must lie in the coming days.")
     found = context.service.explain(machine, first, last)
     if found is None:
         raise HTTPException(404, "No such machine, or no round yet.")

@@ -22,6 +22,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from analytics.api.context import AnalyticsContext, AnyCaller, Context, Factory, caller_of_session
+from analytics.api.invalid import invalid
 from analytics.api.models import (
     Day,
     Gaps,
@@ -113,7 +114,7 @@ def get_timelines(
 ) -> Timelines:
     """Timelines of several machines, for charts."""
     if not timedelta(0) < end - start <= MAX_TIMELINES_SPAN:
-        raise HTTPException(422, f"`end` must lie after `start`, by at most {MAX_TIMELINES_SPAN.days} days.")
+        raise invalid("end", f"`end` must lie after `start`, by at most {MAX_TIMELINES_SPAN.days} days.")
     spells = timeline(context.store.intervals(factory, start, end, machine), start, end)
     found: dict[str, list[tuple[int, int, MachineState]]] = {}
     for name, own in spells.groupby("machine", observed=True):
@@ -233,7 +234,7 @@ def _from_cursor(cursor: str | None) -> str | None:
     except (ValueError, binascii.Error):
         place = None
     if not isinstance(place, str):
-        raise HTTPException(422, "`cursor` is not one that this API returned.")
+        raise invalid("cursor", "`cursor` is not one that this API returned.", cursor)
     return place
 
 
@@ -241,17 +242,17 @@ def _moment_of(place: str | None) -> datetime:
     try:
         return datetime.fromisoformat(place or "")
     except ValueError:
-        raise HTTPException(422, "`cursor` is not one that this API returned.") from None
+        raise invalid("cursor", "`cursor` is not one that this API returned.") from None
 
 
 def _check_span(start: datetime, end: datetime) -> None:
     if not timedelta(0) < end - start <= timedelta(days=MAX_DAYS):
-        raise HTTPException(422, f"`end` must lie after `start`, by at most {MAX_DAYS} days.")
+        raise invalid("end", f"`end` must lie after `start`, by at most {MAX_DAYS} days.")
 
 
 def _range(first: date, last: date, zone: str) -> tuple[datetime, datetime]:
     if not 0 <= (last - first).days < MAX_DAYS or last.year > 2200:
-        raise HTTPException(422, f"`last` must not lie before `first` and must be less than {MAX_DAYS} days after it.")
+        raise invalid("last", f"`last` must not lie before `first` and must be less than {MAX_DAYS} days after it.")
     local = ZoneInfo(zone)
     return datetime.combine(first, time(0), local), datetime.combine(last + timedelta(days=1), time(0), local)
 

@@ -12,6 +12,7 @@ from fastapi import APIRouter, HTTPException, Path, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from analytics.api.context import AnalyticsContext, Caller, Context, OwnCaller, OwnFactory, ReaderLanguage
+from analytics.api.invalid import invalid
 from analytics.i18n import Translator
 from analytics.policy.approvals import Approval
 from analytics.policy.vetoes import Veto
@@ -174,7 +175,12 @@ def get_vetoes(context: Context, _: OwnFactory) -> VetoPage:
 async def post_veto(wanted: VetoIn, context: Context, caller: OwnCaller) -> VetoOut:
     """Withhold hours: offers of them are withdrawn and requests cancelled at once; bookings stay."""
     if not timedelta(0) < wanted.end - wanted.start <= MAX_VETO or wanted.end <= context.clock.now():
-        raise HTTPException(422, f"`end` must lie after `start` by at most {MAX_VETO.days} days, and in the future.")
+        raise invalid(
+            "end",
+            f"`end` must lie after `start` by at most {MAX_VETO.days} days, and in the future.",
+            wanted.end,
+            "body",
+        )
     veto = Veto.of(wanted.machine, wanted.start.astimezone(UTC), wanted.end.astimezone(UTC), _person(caller))
     _log_hours(veto, "withdrawn", caller)
     found = VetoOut.model_validate(veto)

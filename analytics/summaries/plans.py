@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from zoneinfo import ZoneInfo
@@ -88,9 +88,10 @@ def capacity_points(sums: Mapping[str, Mapping[str, float]], policy: Policy, mid
     ]
 
 
-def promise_points(settled: Iterable[SettledPromise], policy: Policy) -> list[Point]:
+def promise_points(settled: Iterable[SettledPromise], policy: Policy, machines: Collection[str]) -> list[Point]:
     """`PROMISES` and `RELIABILITY` points of every local day on which one of these promises begins. `settled` must
-    contain all promises of such a day. An hour of several broken windows counts once in `broken_h`."""
+    contain all promises of such a day. An hour of several broken windows counts once in `broken_h`. Of a machine that is none of
+    `machines`, which was deleted, nothing is shown; how good the factory's promises were, it still tells."""
     zone = ZoneInfo(policy.zone)
     days: dict[tuple[str, datetime], dict[str, float]] = {}
     bins: dict[tuple[str, datetime], dict[str, float]] = {}
@@ -112,7 +113,9 @@ def promise_points(settled: Iterable[SettledPromise], policy: Policy) -> list[Po
             counted["checked"] += 1
             counted["kept"] += promise.outcome == outcomes.KEPT
             counted["promised_sum"] += promise.probability
-    found = [Point(PROMISES, tags_of(machine, policy), at, own) for (machine, at), own in days.items()]
+    found = [
+        Point(PROMISES, tags_of(machine, policy), at, own) for (machine, at), own in days.items() if machine in machines
+    ]
     return found + [
         Point(RELIABILITY, {"factory": policy.factory, "promised": name}, at, own) for (name, at), own in bins.items()
     ]

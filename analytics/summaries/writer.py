@@ -173,7 +173,7 @@ class SummaryWriter:
         noted = self._state.note("promises")
         back = timedelta(days=30) if noted == self._rules() else HISTORY
         since = self._midnight((now - back).astimezone(zone).date())
-        self._points.write_points(promise_points(self._publications.settled(since), policy))
+        self._points.write_points(promise_points(self._publications.settled(since), policy, machines))
         self._state.set_note("promises", self._rules())
         approvals = self._state.approvals()
         asked = {approval.machine for approval in approvals}

@@ -28,9 +28,10 @@ from sharing_platform.schemas import Day
 
 router = APIRouter(include_in_schema=False)
 
+_KEPT_BY_CACHES = {"Cache-Control": "public, max-age=86400", "Vary": "Accept-Language, Cookie"}
+"""Of what is for everybody, and new once a week; in each language."""
 EMBEDDED_HEADERS = {
-    "Cache-Control": "public, max-age=86400",
-    "Vary": "Accept-Language, Cookie",
+    **_KEPT_BY_CACHES,
     "Access-Control-Allow-Origin": "*",
     "Cross-Origin-Resource-Policy": "cross-origin",
     # Browsers that know frame-ancestors do not look at X-Frame-Options.
@@ -103,7 +104,7 @@ def get_figures_csv(page: Page, first_week: Day | None = None, last_week: Day | 
     return StreamingResponse(
         as_csv(COLUMNS, rows, page.translator.decimals),
         media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="region.csv"'},
+        headers={"Content-Disposition": 'attachment; filename="region.csv"', **_KEPT_BY_CACHES},
     )
 
 

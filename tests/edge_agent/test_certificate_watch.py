@@ -72,12 +72,11 @@ def test_each_certificate_is_found_where_it_is_used(tmp_path: Path) -> None:
 async def test_a_certificate_that_expires_soon_is_said_everywhere(tmp_path: Path) -> None:
     make_certificates(tmp_path)
     agent = Agent(settings(tmp_path, "None", mqtt={"ca_file": tmp_path / "ca.pem"}), CLOCK)
-    (row,) = status_of(agent, CLOCK)["certificates"]
+    (row,) = (await status_of(agent, CLOCK))["certificates"]
     assert row["days_left"] == 0
     assert row["problem"].startswith(f"The authority of the MQTT broker, {tmp_path}/ca.pem, expires on ")
-    assert (
-        f'vrijloop_agent_certificate_days_left{{certificate="{row["what"]}"}} 0.0' in metrics_of(agent, CLOCK).decode()
-    )
+    metrics = (await metrics_of(agent, CLOCK)).decode()
+    assert f'vrijloop_agent_certificate_days_left{{certificate="{row["what"]}"}} 0.0' in metrics
     agent.outbox.close()
 
 

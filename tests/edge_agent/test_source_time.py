@@ -223,9 +223,9 @@ async def test_a_server_whose_clock_is_a_day_behind(tmp_path: Path, caplog: pyte
     assert caplog.text.count(said) == 1
     [result] = await checking
     assert result.clock == said
-    [clock] = status_of(agent, right)["clocks"]
+    [clock] = (await status_of(agent, right))["clocks"]
     assert (clock["problem"], clock["judgement"]) == (said, "corrected")
-    assert f'source_clock_seconds_ahead{{source="{server.endpoint}"}} -8' in metrics_of(agent, right).decode()
+    assert f'source_clock_seconds_ahead{{source="{server.endpoint}"}} -8' in (await metrics_of(agent, right)).decode()
     stop.set()
     await reading
     moving.cancel()

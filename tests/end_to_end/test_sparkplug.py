@@ -56,10 +56,10 @@ async def test_states_of_an_edge_node_are_stored_once(broker: Mosquitto, tmp_pat
         agent = Agent(settings, CLOCK)
         running = asyncio.create_task(agent.run(stop))
         await until_state(agent.writer, "m1", RUN)
-        [read] = status_of(agent, CLOCK)["sparkplug_input"]
+        [read] = (await status_of(agent, CLOCK))["sparkplug_input"]
         assert read | {"nodes": []} == {"address": f"127.0.0.1:{plant.port}", "connected": True, "nodes": []}
         assert (read["nodes"][0]["node"], read["nodes"][0]["is_born"]) == ("hal-2/gw-1", True)
-        assert b'vrijloop_agent_sparkplug_node_born{node="hal-2/gw-1"} 1.0' in metrics_of(agent, CLOCK)
+        assert b'vrijloop_agent_sparkplug_node_born{node="hal-2/gw-1"} 1.0' in await metrics_of(agent, CLOCK)
         stop.set()
         await running
         stop.clear()

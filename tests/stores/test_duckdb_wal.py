@@ -62,6 +62,20 @@ def test_the_end_of_a_log_that_is_garbage_costs_what_it_held_alone(
     again.close()
 
 
+def test_each_damaged_log_is_kept(killed: Path) -> None:
+    contents = []
+    for garbage in (b"\xaa", b"\xbb"):
+        damage(killed, -40, garbage * 40)
+        contents.append(killed.with_name("states.duckdb.wal").read_bytes())
+        store = DuckDBStateStore(killed)
+        write(store, BATCHES)
+        shutil.copytree(killed.parent, again := killed.parents[1] / garbage.hex())
+        store.close()
+        killed = again / killed.name
+    kept = [killed.with_name(f"states.duckdb.wal.damaged{end}").read_bytes() for end in ("", ".2")]
+    assert kept == contents
+
+
 @pytest.mark.parametrize("at", [200, 1000, 3000])
 def test_it_goes_on_wherever_the_damage_begins(killed: Path, at: int) -> None:
     damage(killed, at, b"\xaa" * 100_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,6 +13,9 @@ from rich.table import Table
 from telemetry import SystemClock, UserError, rfc3339
 from vrijloop.commands.gateway import print_steps
 from vrijloop.commands.options import INSTALLATION, InstallationOption, JsonOption
+
+if TYPE_CHECKING:
+    from vrijloop.deployment.installed import Installed
 
 _YEAR = timedelta(days=366)
 """Secrets are replaced once a year at least."""
@@ -50,12 +53,18 @@ def list_secrets(folder: InstallationOption = INSTALLATION, as_json: JsonOption 
     for title in ("What it is", "Replaced", "Expires"):
         table.add_column(title)
     for row in rows:
-        expires = f"{str(row['expires'])[:10]}, in {row['days_left']} days" if row["expires"] is not None else ""
+        expires = _expiry(str(row["expires"])[:10], int(str(row["days_left"]))) if row["expires"] is not None else ""
         shown = str(row["replaced"])[:10] if row["replaced"] is not None else "not in this folder"
         table.add_row(
             str(row["name"]), str(row["what"]), f"{shown}, over a year ago" if row["is_old"] else shown, expires
         )
     Console().print(table)
+
+
+def _expiry(day: str, days_left: int) -> str:
+    if days_left < 0:
+        return f"{day}, expired"
+    return f"{day}, today" if days_left == 0 else f"{day}, in {days_left} day{'s' if days_left > 1 else ''}"
 
 
 @app.command("rotate")
@@ -65,11 +74,21 @@ def rotate_secret(
     folder: InstallationOption = INSTALLATION,
 ) -> None:
     """Replace a secret or certificate, and print what takes it over and in which order. One that is made elsewhere is not changed; then the steps say where."""
-    from vrijloop.deployment.certificates import finish_authority
-    from vrijloop.deployment.installed import INGEST, SERVER, read_installation
-    from vrijloop.deployment.secret_table import SERVERS, copy_authority, secrets_of, steps_after
+    from vrijloop.deployment.files import alone_in
+    from vrijloop.deployment.installed import read_installation
 
     installed = read_installation(folder)
+    with alone_in(installed.folder):
+        steps = _rotate(installed, name, finish)
+    print_steps(*steps)
+
+
+def _rotate(installed: Installed, name: str, finish: bool) -> list[str]:
+    """Returns what is left to do. Raises UserError."""
+    from vrijloop.deployment.certificates import finish_authority
+    from vrijloop.deployment.installed import INGEST, SERVER
+    from vrijloop.deployment.secret_table import SERVERS, copy_authority, secrets_of, steps_after
+
     known = {one.name: one for one in secrets_of(installed)}
     if name not in known:
         raise UserError(
@@ -80,10 +99,9 @@ def rotate_secret(
     if finish:
         finish_authority(installed.folder / "certificates", SERVERS)
         copy_authority(installed)
-        print_steps(*installed.take_over(INGEST, SERVER))
-        return
+        return installed.take_over(INGEST, SERVER)
     secret = known[name]
     if secret.renew is not None:
         secret.renew(installed, SystemClock().now())
         print(f"{installed.shown(installed.folder / secret.file)} is new.")
-    print_steps(*steps_after(installed, secret))
+    return steps_after(installed, secret)

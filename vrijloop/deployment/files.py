@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PLATFORM_FILE = "platform.env"
 """The platform's environment variables."""
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait for other commands that are changing the same installation: of two that read a file and write it back, one would undo what the other did."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_once(path: Path, text: str, mode: int = 0o644) -> bool:

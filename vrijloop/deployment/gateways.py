@@ -22,7 +22,7 @@ from vrijloop.deployment.broker_users import (
     with_password,
     without,
 )
-from vrijloop.deployment.files import new_secret, rewrite, write_once
+from vrijloop.deployment.files import alone_in, new_secret, rewrite, write_once
 from vrijloop.deployment.installed import ACCESS, PASSWORDS, Installed
 
 CREDENTIALS = "mqtt-credentials"
@@ -45,12 +45,13 @@ def gateways(installed: Installed) -> list[Gateway]:
 
 def add(installed: Installed, name: str) -> Path:
     """Returns the folder with what the gateway needs. Raises UserError if there is one of that name."""
-    if any(one.name == name for one in gateways(installed)):
-        raise UserError(
-            f"there is a gateway {name!r} already. `vrijloop gateway rotate {name}` gives it a new password."
-        )
     folder = installed.folder / "gateways" / name
-    let_in(installed.folder, installed.factory, name)
+    with alone_in(installed.folder):
+        if any(one.name == name for one in gateways(installed)):
+            raise UserError(
+                f"there is a gateway {name!r} already. `vrijloop gateway rotate {name}` gives it a new password."
+            )
+        let_in(installed.folder, installed.factory, name)
     write_once(folder / "agent.toml", agent_toml(name, installed.factory, installed.name, installed.mqtt_port))
     shutil.copy(installed.folder / "certificates" / "ca.pem", folder / "ca.pem")
     return folder
@@ -58,33 +59,36 @@ def add(installed: Installed, name: str) -> Path:
 
 def rotate(installed: Installed, name: str) -> Path:
     """Let a second user in for the gateway. Returns the file with its credentials. Raises UserError."""
-    found = _gateway(installed, name)
-    if len(found.users) > 1:
-        raise UserError(
-            f"the last rotation of {name!r} is not finished: its old password is still valid. `vrijloop gateway rotate {name} --finish` ends that."
-        )
-    return let_in(installed.folder, installed.factory, next_user(found.users))
+    with alone_in(installed.folder):
+        found = _gateway(installed, name)
+        if len(found.users) > 1:
+            raise UserError(
+                f"the last rotation of {name!r} is not finished: its old password is still valid. `vrijloop gateway rotate {name} --finish` ends that."
+            )
+        return let_in(installed.folder, installed.factory, next_user(found.users))
 
 
 def finish(installed: Installed, name: str) -> list[str]:
     """Shut out all users of the gateway but the newest; returns them. Raises UserError."""
-    *old, _ = _gateway(installed, name).users
-    if not old:
-        raise UserError(f"{name!r} has one password alone: there is nothing to finish.")
-    _shut_out(installed, old)
+    with alone_in(installed.folder):
+        *old, _ = _gateway(installed, name).users
+        if not old:
+            raise UserError(f"{name!r} has one password alone: there is nothing to finish.")
+        _shut_out(installed, old)
     (installed.folder / "gateways" / name / _EARLIER).unlink(missing_ok=True)
     return old
 
 
 def revoke(installed: Installed, name: str) -> None:
     """Shut the gateway out. Raises UserError."""
-    _shut_out(installed, _gateway(installed, name).users)
+    with alone_in(installed.folder):
+        _shut_out(installed, _gateway(installed, name).users)
     for file in (CREDENTIALS, _EARLIER):
         (installed.folder / "gateways" / name / file).unlink(missing_ok=True)
 
 
 def let_in(target: Path, factory: str, user: str) -> Path:
-    """Add a user of the broker for a gateway, or replace their password. Returns the file with what the gateway logs in with."""
+    """Add a user of the broker for a gateway, or replace their password. Returns the file with what the gateway logs in with. Needs `alone_in` the folder."""
     password, passwords = new_secret(), target / PASSWORDS
     file = target / "gateways" / gateway_of(user) / CREDENTIALS
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from telemetry import UserError
 from vrijloop.deployment.broker import mosquitto_conf, password_lines
 from vrijloop.deployment.broker_users import INSIDE, gateways_in, users_in
 from vrijloop.deployment.certificates import make_certificates
-from vrijloop.deployment.files import PLATFORM_FILE, rewrite, secret, write_once
+from vrijloop.deployment.files import PLATFORM_FILE, alone_in, rewrite, secret, write_once
 from vrijloop.deployment.gateways import CREDENTIALS, agent_toml, let_in, write_access
 from vrijloop.deployment.installed import ACCESS, PASSWORDS
 from vrijloop.deployment.proxy import nginx_conf
@@ -87,7 +87,9 @@ def set_up(target: Path, plan: Installation, gateways: Sequence[str], now: datet
     """Create all missing files; yields what was created. Raises UserError if the folder is not writable."""
     try:
         target.mkdir(parents=True, exist_ok=True)
-        yield from _secrets(target, plan, gateways, compose)
+        with alone_in(target):
+            created = [*_secrets(target, plan, gateways, compose)]
+        yield from created
         servers = {
             "broker": [plan.name, plan.broker, "localhost", "127.0.0.1"],
             "proxy": [plan.name, f"control.{plan.name}", f"grafana.{plan.name}", "localhost"],

@@ -42,10 +42,12 @@ def certificate_findings(settings: ServerSettings, clock: Clock) -> Iterator[Fin
 
 
 def _others(settings: ServerSettings) -> Iterator[Certificate]:
+    provider = settings.identity_provider
     yield from files_for_broker(settings.mqtt)
     yield from _shown(
         ("The certificate of the control room", settings.url or ""),
         ("The certificate of InfluxDB", settings.store.url or ""),
+        ("The certificate of the identity provider", provider.issuer if provider is not None else ""),
     )
 
 

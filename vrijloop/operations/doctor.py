@@ -27,8 +27,8 @@ from telemetry.broker_client import build_client, refusal_of
 from telemetry.certificates import Certificate
 from vrijloop.operations.calendars import look_at_calendars
 from vrijloop.operations.certificate_watch import certificate_findings
-from vrijloop.operations.encryption import check_recipient
 from vrijloop.operations.finding import Finding, Level
+from vrijloop.operations.proxy_doctor import proxy
 from vrijloop.operations.secrets_doctor import secrets
 from vrijloop.operations.sign_in_doctor import sign_in
 from vrijloop.server_client import address_of, request
@@ -57,6 +57,7 @@ def examine(config: Path, clock: Clock) -> Iterator[Finding]:
     yield from secrets(settings, policy)
     yield from sign_in(settings, clock)
     yield from certificate_findings(settings, clock)
+    yield from proxy(config.parent)
     yield from broker(settings.mqtt, clock)
     yield from store(settings.store, settings.data_dir)
     yield from platform(settings, clock)
@@ -354,15 +355,17 @@ def _detail(answer: httpx2.Response) -> str | None:
 
 def backups(recipients: Sequence[str]) -> Finding:
     """Check that backups can be encrypted for the keys that are named."""
+    if not recipients:
+        return Finding(
+            "backups", "ok", "They are not encrypted: whoever gets one can read it (`backup_recipients` changes that)."
+        )
+    from vrijloop.operations.encryption import check_recipient  # loads what only those need who encrypt
+
     try:
         keys = [check_recipient(one) for one in recipients]
     except ValueError as error:
         return Finding("backups", "wrong", f"{error}.", "Correct `backup_recipients`; until then no backup is written.")
-    if keys:
-        return Finding("backups", "ok", f"They are encrypted for {len(keys)} keys.")
-    return Finding(
-        "backups", "ok", "They are not encrypted: whoever gets one can read it (`backup_recipients` changes that)."
-    )
+    return Finding("backups", "ok", f"They are encrypted for {len(keys)} keys.")
 
 
 def disk(folder: Path, usage: tuple[int, int, int]) -> Finding:

@@ -166,6 +166,25 @@ def test_machines_come_in_pages(served: tuple[ServedApi, str]) -> None:
     assert get(url, "/api/v1/machines", limit=0).status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "name"),
+    [
+        ("machines", {"cursor": "nonsense"}, "cursor"),
+        ("intervals", {"machine": "mill-1", "start": SPAN["end"], "end": SPAN["start"]}, "end"),
+        ("timelines", {"machine": "mill-1", "start": SPAN["end"], "end": SPAN["start"]}, "end"),
+        ("kpis", {"first": DAYS["last"], "last": "2001-01-01", "by": "factory", "per": "day"}, "last"),
+        ("machines", {"limit": 0}, "limit"),
+    ],
+)
+def test_what_is_not_valid_is_refused_as_the_description_says(
+    served: tuple[ServedApi, str], path: str, query: dict[str, Any], name: str
+) -> None:
+    answer = get(served[1], f"/api/v1/{path}", **query)
+    (problem,) = answer.json()["detail"]
+    assert (answer.status_code, problem["loc"]) == (422, ["query", name])
+    assert problem["msg"]
+
+
 def test_pages_of_intervals_join_without_gaps(served: tuple[ServedApi, str]) -> None:
     _, url = served
     query: dict[str, Any] = {"machine": "mill-0", **SPAN}

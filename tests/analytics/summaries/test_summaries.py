@@ -13,13 +13,14 @@ import pytest
 from analytics.history.timeline import timeline
 from analytics.kpis.utilisation import utilisation
 from analytics.policy.policy import Policy
-from analytics.publishing.publications import Publications
+from analytics.publishing.publications import KEPT, Publications, SettledPromise
 from analytics.publishing.state import PublisherState
+from analytics.summaries.plans import promise_points
 from analytics.summaries.writer import SummaryWriter
 from stores import Point, ReportBatch, StoredReport, StoreRefusedError, StoreUnavailableError
 from stores.duckdb_store import DuckDBStateStore
 from telemetry import MachineState, StateInterval, SystemClock
-from telemetry.measurements import CLOCK, DAY, HOUR, HOURS_FIELDS, TIMELINE
+from telemetry.measurements import CLOCK, DAY, HOUR, HOURS_FIELDS, PROMISES, RELIABILITY, TIMELINE
 from tests.analytics.tables import utc
 
 NOW = utc(20, 12, month=3)
@@ -256,3 +257,13 @@ def test_rules_that_return_after_others_failed_half_way_are_written_anew(rig: Wr
     rig.policy = before
     rig.writer().write_hours()
     assert rig.held.of(DAY) == days
+
+
+def test_promises_of_a_machine_that_was_deleted_are_not_shown_again() -> None:
+    """How good the factory's promises were, they still tell."""
+    settled = [
+        SettledPromise(machine, NOW, NOW + timedelta(hours=1), 0.9, KEPT) for machine in ("deleted", "m1", "deleted")
+    ]
+    points = promise_points(settled, Policy(factory="genk"), ["m1"])
+    assert [one.tags["machine"] for one in points if one.measurement == PROMISES] == ["m1"]
+    assert [one.fields["checked"] for one in points if one.measurement == RELIABILITY] == [3.0]

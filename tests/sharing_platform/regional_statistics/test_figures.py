@@ -83,6 +83,8 @@ def test_page_file_and_api_say_the_same(region: Platform) -> None:
         assert region.anyone.get("/api/v1/region/figures", params={"cursor": cursor}).status_code == 422
     again = region.anyone.get("/region/figures.csv")
     assert read_csv(again) == rows, "asking twice tells nothing more"
+    kept = (again.headers["cache-control"], again.headers["vary"], "set-cookie" in again.headers)
+    assert kept == ("public, max-age=86400", "Accept-Language, Cookie", False), "caches keep it, in each language"
 
 
 def test_nothing_tells_of_an_organisation(region: Platform) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -78,7 +79,9 @@ def test_exported_states_can_be_imported(duckdb_config: Path, tmp_path: Path, en
     assert json.loads(invoke("store", "export", file, "-c", duckdb_config, "--json"))["records"] == 1198
     other = config(tmp_path, "other", 'kind = "duckdb"')
     for _ in range(2):
-        assert "1198 records were imported" in invoke("store", "import", file, "-c", other)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.Pandas4Warning)
+            assert "1198 records were imported" in invoke("store", "import", file, "-c", other)
     pd.testing.assert_frame_equal(everything(other), everything(duckdb_config))
 
 

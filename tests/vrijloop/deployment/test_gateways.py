@@ -6,8 +6,10 @@ import asyncio
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,8 @@ from tests.edge_agent.test_publishing import commit, until
 from tests.vrijloop.command_line import invoke
 from tests.vrijloop.deployment.installed_broker import Ingest, InstalledBroker, installed_broker
 from vrijloop.deployment import units
+from vrijloop.deployment.gateways import add, gateways, rotate
+from vrijloop.deployment.installed import read_installation
 
 
 @pytest.fixture
@@ -200,6 +204,21 @@ def test_a_broker_that_runs_here_takes_it_over_at_once(
     assert ("The broker has taken it over." in said) == reloaded
     assert ("systemctl reload mosquitto" in said) == (not reloaded)
     assert asked == ([["systemctl", "reload", "mosquitto"]] if reads == "etc" and systemd else [])
+
+
+def test_commands_at_the_same_time_undo_nothing_of_each_other(tmp_path: Path) -> None:
+    """Hashing a password takes a while, between reading the broker's users and writing them back."""
+    folder = tmp_path / "etc"
+    invoke("setup", "debian", folder, "--factory", "genk", "--gateway", "gw-0")
+    installed = read_installation(folder)
+    changes = [partial(add, installed, f"gw-{number}") for number in range(1, 5)] + [partial(rotate, installed, "gw-0")]
+    with ThreadPoolExecutor(len(changes)) as threads:
+        for done in [threads.submit(one) for one in changes]:
+            done.result()
+    found = {one.name: list(one.users) for one in gateways(installed)}
+    assert found == {"gw-0": ["gw-0", "gw-0.2"]} | {f"gw-{number}": [f"gw-{number}"] for number in range(1, 5)}
+    access = (folder / "mosquitto.acl").read_text()
+    assert all(f"user gw-{number}\n" in access for number in range(5))
 
 
 def test_a_folder_that_is_no_installation(tmp_path: Path) -> None:

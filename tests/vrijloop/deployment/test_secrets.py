@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import ssl
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 
 from edge_agent.check import check_broker
 from edge_agent.configuration import AgentSettings
-from telemetry import UserError
+from telemetry import SystemClock, UserError
 from tests.vrijloop.command_line import invoke
 from tests.vrijloop.deployment.installed_broker import InstalledBroker, installed_broker
 from tests.vrijloop.deployment.test_compose import SERVICES
@@ -106,6 +107,22 @@ def test_the_list_has_names_and_days_and_no_secret(tmp_path: Path) -> None:
     assert rows["mail-password"]["file"] is None
     for path in (folder / "secrets").iterdir():
         assert not path.read_text().strip() or path.read_text().strip() not in said or path.name == "influxdb-user"
+
+
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [(timedelta(days=823), "expired"), (timedelta(days=820, hours=-1), "today"), (timedelta(days=819, hours=-1), "in 1 day "), (timedelta(days=700), "in 120 days")],
+)  # fmt: skip
+def test_when_a_certificate_expires_is_said_as_people_say_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: timedelta, said: str
+) -> None:
+    folder = installed(tmp_path / "etc", "debian")
+    until = certificates_in(folder / "certificates" / "broker.pem")[0].not_valid_after_utc
+    monkeypatch.setattr(SystemClock, "now", lambda _: until - timedelta(days=820) + later)
+    monkeypatch.setenv("COLUMNS", "200")
+    lines = [line.replace("│", " ") for line in invoke("secrets", "list", "--folder", folder).splitlines()]
+    (row,) = (line for line in lines if line.split()[:1] == ["broker"])
+    assert f"{until:%Y-%m-%d}, {said}" in row
 
 
 def test_a_public_certificate_is_not_replaced(tmp_path: Path) -> None:
