@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from analytics.capacity.weekly import Capacity, weekly_capacity
 from analytics.executors import Executor, InlineExecutor
 from analytics.forecast.explanation import Condition, TakenHours, explain
 from analytics.forecast.hourly import ForecastHours, hourly
-from analytics.forecast.outlook import Outlook
 from analytics.forecast.promise import parts_kept, was_kept
 from analytics.forecast.promise_cost import PromiseCost, promise_costs
 from analytics.forecast.spare_capacity import Fitted, Proposal, adjusted_rate, fit, propose
@@ -98,7 +98,7 @@ class Analytics:
         self._cursor = ""
         self._fitted: Fitted | None = None
         self._taken: tuple[Alert, ...] = ()
-        self._last: tuple[Snapshot, Fitted | None, tuple[Outlook, ...]] | None = None
+        self._last: tuple[Snapshot, Fitted | None, Proposal] | None = None
         self._costs: tuple[datetime, list[PromiseCost]] | None = None
         self.planned = PlannedPeriods()
 
@@ -115,9 +115,9 @@ class Analytics:
         busy = _busy(bookings, self.planned, self._state.vetoes(now))
         found = Proposal()
         if fitted is not None:
-            outlooks = self._last[2] if self._last is not None else ()
+            outlooks = self._last[2].outlooks if self._last is not None else ()
             found = propose(fitted, snapshot, self._policy, busy, self._executor, outlooks)
-        self._last = (snapshot, fitted, found.outlooks)
+        self._last = (snapshot, fitted, found)
         self._check_promises(snapshot, now, bookings)
         offerable = slots_to_offer(found.slots, self._policy) if self._publisher.has_platform else []
         slots, approvals = apply_approvals(offerable, self._state.approvals(), self._policy, now)
@@ -146,14 +146,14 @@ class Analytics:
         """Why these hours of a machine are on offer, or not, as of the last round. None for a machine that it did not know."""
         if self._last is None or machine not in self._last[0].grids:
             return None
-        snapshot, fitted, outlooks = self._last
+        snapshot, fitted, found = self._last
         now, wanted = self._clock.now(), self._state.wanted()
         taken = [
             *(TakenHours("planned", entry.start, entry.end, entry.what) for entry in self.planned.entries if entry.machine == machine),
             *(TakenHours("vetoed" if b.kept else "booked", b.start, b.end) for b in self._state.bookings() if b.machine == machine),
             *(TakenHours("vetoed", veto.start, veto.end) for veto in self._state.vetoes(now) if veto.machine == machine),
         ]  # fmt: skip
-        conditions = explain(machine, start, end, snapshot, fitted, outlooks, self._policy, taken)
+        conditions = explain(machine, start, end, snapshot, fitted, found.outlooks, self._policy, taken)
         if self._policy.for_machine(machine).approval == "ask":
             conditions.append(_approved(self._state.approvals(), machine, start, end))
         conditions.append(Condition("kill_switch", not self._state.kill_switch))
@@ -162,6 +162,14 @@ class Analytics:
             for slot in (wanted.slots if wanted is not None else ())
         )
         return Explanation(snapshot.now, offered, tuple(conditions))
+
+    def capacity(self) -> Capacity | None:
+        """Open and free hours of the coming weeks, from what the last round knew; None before it."""
+        if self._last is None:
+            return None
+        snapshot, _, found = self._last
+        busy = _busy(self._state.bookings(), self.planned, self._state.vetoes(self._clock.now()))
+        return weekly_capacity(snapshot, found.shares, self._policy, busy)
 
     def promise_costs(self) -> list[PromiseCost]:
         """What stricter and laxer promises cost, in the trials of the last fit; none before it."""

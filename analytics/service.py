@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+from analytics.capacity.weekly import Capacity
 from analytics.cycle import Analytics, CycleResult, Explanation
 from analytics.forecast.promise_cost import PromiseCost
 from analytics.history.newest_states import NewestStates
@@ -106,6 +107,10 @@ class AnalyticsService:
     def explain(self, machine: str, start: datetime, end: datetime) -> Explanation | None:
         """As `Analytics.explain`."""
         return self._analytics.explain(machine, start, end)
+
+    def capacity(self) -> Capacity | None:
+        """As `Analytics.capacity`."""
+        return self._analytics.capacity()
 
     def promise_costs(self) -> list[PromiseCost]:
         """As `Analytics.promise_costs`; takes seconds after each fit."""

@@ -16,6 +16,7 @@ from vrijloop.commands import (
     dashboards,
     demo,
     doctor,
+    export,
     gateway,
     ingest,
     platform,
@@ -60,6 +61,7 @@ app.command()(platform.region_rebuild)
 app.add_typer(publishing.approvals_app, name="approvals")
 app.add_typer(control_room.app, name="control-room")
 app.add_typer(calendars.app, name="calendars")
+app.add_typer(export.app, name="export")
 app.command()(demo.demo)
 app.command()(demo.simulate)
 app.command()(server.server)

@@ -153,6 +153,7 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
         party=relying_party(settings.public_url),
         notice=settings.notice,
         provider=provider,
+        catena_x=settings.catena_x,
     )
     return build_app(context, lifespan)
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from analytics.api.provider_settings import IdentityProviderTable
+from analytics.capacity.settings import CatenaXTable
 from sign_in.settings import SecretError, read_client_secret
 from stores.configuration import StoreTable
 from telemetry import Clock, Duration, Name, UserError
@@ -86,6 +87,7 @@ class ServerSettings(_Table):
     alerts: AlertTable | None = None
     forecast: ForecastTable = ForecastTable()
     identity_provider: IdentityProviderTable | None = None
+    catena_x: CatenaXTable | None = None
 
     @property
     def public_url(self) -> str:

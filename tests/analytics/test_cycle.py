@@ -11,6 +11,7 @@ import pytest
 
 from analytics.forecast.tally import Tally
 from analytics.policy.policy import MachineTable, parse_offered_hours
+from analytics.policy.vetoes import Veto
 from analytics.publishing.platform_client import HttpSharingPlatform, MachineCard, PlatformUnavailableError
 from sharing_platform.app import PlatformSettings
 from tests.analytics.rig import POLICY, RUN, STARTUP, TOKENS, WAIT, Rig, SetClock
@@ -145,3 +146,23 @@ def test_a_port_without_listener_is_an_unavailable_platform(tmp_path: Path) -> N
         probe.bind(("127.0.0.1", 0))
         with pytest.raises(PlatformUnavailableError):
             HttpSharingPlatform(f"http://127.0.0.1:{probe.getsockname()[1]}", "x").bookings("hal-2")
+
+
+def test_weekly_capacity_is_told_from_what_the_last_round_knew(rig: Rig) -> None:
+    rig.policy = POLICY.model_copy(
+        update={"offered": (parse_offered_hours("mon-sat 20:00-24:00"),), "horizon": timedelta(days=14)}
+    )
+    rig.two_shifts("lathe-2")
+    analytics = rig.analytics()
+    assert analytics.capacity() is None
+    analytics.run_cycle()
+    saturday = utc(14, 20, month=3)
+    analytics.veto(Veto.of("lathe-2", saturday, saturday + timedelta(hours=2), None))
+    weeks = analytics.capacity()
+    assert weeks is not None
+    machine = weeks.machines["lathe-2"]
+    assert weeks.mondays[0] == utc(9, month=3).date()
+    assert machine.forecast[:2].tolist() == [1, 0]
+    assert machine.open_h[:2].tolist() == [22, 24]
+    # It works until ten on weekdays, and never on Saturdays.
+    assert machine.expected_h[:2].tolist() == pytest.approx([12, 14], abs=1)

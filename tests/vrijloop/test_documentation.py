@@ -34,7 +34,7 @@ SAMPLES = {
     "identity_providers.sample.toml": ProvidersFile,
 }
 WRITTEN_AS_TEXT = (OfferedHours, Blackout, Shift)
-PORTS = ("1883", "4840", "5020", "8340")
+PORTS = ("1883", "4840", "5020", "8340", "8341")
 
 
 def console_lines(page: Path) -> list[str]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 from urllib.parse import quote
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from telemetry import UserError, load_settings
+from telemetry import UserError
 from vrijloop.commands.options import SERVER_CONFIG, JsonOption, ServerConfigOption
-
-_TIMEOUT_S = 30.0
+from vrijloop.commands.running_server import ask_server
 
 approvals_app = typer.Typer(
     help='Requests to offer slots of machines whose policy has `approval = "ask"`.', no_args_is_help=True
@@ -29,9 +28,9 @@ def kill_switch(
     if state not in ("on", "off", "show"):
         raise UserError(f"{state!r} is neither on, off nor show.")
     if state == "show":
-        answer = _request(config, "GET", "/api/v1/kill-switch")
+        answer = ask_server(config, "GET", "/api/v1/kill-switch")
     else:
-        answer = _request(config, "PUT", "/api/v1/kill-switch", {"on": state == "on"})
+        answer = ask_server(config, "PUT", "/api/v1/kill-switch", {"on": state == "on"})
     print(f"The kill switch is {'on: nothing is offered' if answer['on'] else 'off'}.")
     if answer["at"] is not None:
         by = answer["person"] or "the server's token"
@@ -51,7 +50,7 @@ def follow(
 ) -> None:
     """Trace one report from the machine to the offers: the stored report, the timeline at its time, and the promises
     made from then on."""
-    found = _request(config, "GET", f"/api/v1/reports/{quote(gateway, safe='')}/{seq}?days={days}")
+    found = ask_server(config, "GET", f"/api/v1/reports/{quote(gateway, safe='')}/{seq}?days={days}")
     if as_json:
         print(json.dumps(found, indent=2))
         return
@@ -72,7 +71,7 @@ def follow(
 @approvals_app.command("list")
 def list_approvals(config: ServerConfigOption = SERVER_CONFIG, as_json: JsonOption = False) -> None:
     """List the requests that wait for an answer, and those that were answered."""
-    found = _request(config, "GET", "/api/v1/approvals")["approvals"]
+    found = ask_server(config, "GET", "/api/v1/approvals")["approvals"]
     if as_json:
         print(json.dumps(found, indent=2))
         return
@@ -99,7 +98,7 @@ def refuse(approval: str, config: ServerConfigOption = SERVER_CONFIG) -> None:
 def _answer(approval: str, config: Path, word: str, *, approve: bool) -> None:
     waiting = [
         approval
-        for approval in _request(config, "GET", "/api/v1/approvals")["approvals"]
+        for approval in ask_server(config, "GET", "/api/v1/approvals")["approvals"]
         if approval["status"] == "asked"
     ]
     found = [request for request in waiting if request["id"].startswith(approval)]
@@ -107,27 +106,5 @@ def _answer(approval: str, config: Path, word: str, *, approve: bool) -> None:
         raise UserError(
             f"{len(found)} waiting requests have an id that begins with {approval!r}; there must be exactly one."
         )
-    answered = _request(config, "POST", f"/api/v1/approvals/{found[0]['id']}", {"approve": approve})
+    answered = ask_server(config, "POST", f"/api/v1/approvals/{found[0]['id']}", {"approve": approve})
     print(f"{answered['machine']} from {answered['start']} to {answered['end']}: {word}.")
-
-
-def _request(config: Path, method: Literal["GET", "PUT", "POST"], path: str, body: object = None) -> Any:
-    """Send a request to the running server and return the JSON of its answer. Raises UserError."""
-    import httpx2
-
-    from vrijloop.server_client import address_of, request
-    from vrijloop.server_settings import ServerSettings
-
-    settings = load_settings(config, ServerSettings)
-    address = address_of(settings)
-    try:
-        answer = request(settings, method, path, _TIMEOUT_S, body)
-    except httpx2.HTTPError as error:
-        raise UserError(f"no server answers at {address}; is `vrijloop server` running? ({error})") from error
-    if not answer.is_success:
-        try:
-            detail = answer.json()["detail"]
-        except (ValueError, KeyError, TypeError):
-            detail = answer.text[:200]
-        raise UserError(f"the server at {address} answered {answer.status_code}: {detail}")
-    return answer.json()

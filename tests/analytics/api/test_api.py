@@ -101,6 +101,7 @@ ROUTES: dict[str, tuple[dict[str, str], int]] = {
     "/api/v1/explanation": ({"machine": "mill-1", **SPAN}, 404),
     "/api/v1/promise-costs": ({}, 404),
     "/api/v1/calendars": ({}, 404),
+    "/api/v1/capacity/none": ({}, 404),
     "/api/v1/reports/gw/1": ({}, 404),
     "/api/v1/backup": ({}, 404),
     "/api/v1/timelines": ({"machine": "mill-1", **SPAN}, 200),
@@ -123,6 +124,7 @@ def test_the_table_names_every_route(tmp_path: Path) -> None:
         .replace("{approval_id}", "none")
         .replace("{veto_id}", "none")
         .replace("{gateway}/{seq}", "gw/1")
+        .replace("{customer}", "none")
         for path in served.app.openapi()["paths"]
     }
     served.store.close()
