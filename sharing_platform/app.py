@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import anyio.to_thread
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
@@ -34,7 +35,7 @@ from sharing_platform.bookings.occupancy import BookedHours
 from sharing_platform.bounds import Bounds
 from sharing_platform.certificates import api as certificates_api
 from sharing_platform.certificates import pages as certificates_pages
-from sharing_platform.database import Now, open_database
+from sharing_platform.database import AT_WORK, Now, open_database
 from sharing_platform.dependencies import ZONE, PlatformContext
 from sharing_platform.error_responses import add_error_handlers, internal_error, refusal
 from sharing_platform.events import Events
@@ -282,6 +283,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = AT_WORK
         threads = start_background_threads(context, index, channels, timedelta(seconds=settings.scheduler_interval_s))
         wakers.append(threads.wake)
         try:

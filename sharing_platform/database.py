@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     import psycopg
 
 _WRITER_WAITS_S = 20
+AT_WORK = 24
+"""Requests that are worked on at a time, each in a thread. The cores are the limit long before."""
+READERS = 16
+"""Requests at a time that have a connection before they have a thread. The others wait without either."""
+_CONNECTIONS_KEPT, _CONNECTIONS = 16, 64
+"""More than readers, threads and background jobs can have together: if a thread waited for a connection, those who have one could wait for its thread, and everything would stand
+still. PostgreSQL allows 100 by default."""
 _TURN = "vrijloop_turn"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -84,7 +91,13 @@ def open_database(url: str) -> sessionmaker[Session]:
 
 def _engine(url: str) -> Engine:
     try:
-        engine = create_engine(url, pool_pre_ping=True, json_deserializer=msgspec.json.decode)
+        engine = create_engine(
+            url,
+            pool_pre_ping=True,
+            pool_size=_CONNECTIONS_KEPT,
+            max_overflow=_CONNECTIONS - _CONNECTIONS_KEPT,
+            json_deserializer=msgspec.json.decode,
+        )
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise DatabaseError(
             f'the database cannot be opened: its URL must look like "sqlite:///file.sqlite" or '

@@ -15,7 +15,7 @@ from fastapi import Depends, Request
 from sqlalchemy.orm import Session, sessionmaker
 
 from sharing_platform.bounds import Bounds
-from sharing_platform.database import Now, read_session
+from sharing_platform.database import READERS, Now, read_session
 from sharing_platform.events import Events
 from sharing_platform.identity_providers import IdentityProvider
 from sharing_platform.live_updates import LiveUpdates
@@ -99,7 +99,8 @@ def get_read_session(context: Context) -> Iterator[Session]:
         yield session
 
 
-ReadSession = Annotated[Session, Depends(get_read_session)]
+ReadSession = Annotated[Session, Depends(get_read_session, scope="function", max_concurrency=READERS)]
+"""Given back before the answer is sent: whoever reads slowly keeps no connection."""
 
 
 def client_address(request: Request) -> str:

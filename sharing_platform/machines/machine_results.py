@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
 from sharing_platform.machines.choices import price_of
 from sharing_platform.machines.index import IndexEntry
-from sharing_platform.machines.models import Offer
 from sharing_platform.machines.offer_order import OfferResults, RankedOffer
-from sharing_platform.machines.offer_search import offers_by_day
+from sharing_platform.machines.offer_search import OffersOfMachines, TimeSpan, offers_by_day
 
 MAX_SHOWN = 24
 """Machines on a page."""
 MAX_OFFERS = 600
 """Offers read of the machines on a page."""
-OFFERS_EACH = 12
+OFFERS_EACH = 6
 """Offers listed beneath a machine; its own page has all of them."""
 _PAGES = 40
 """So many pages of offers are looked through for machines. A page of results then says that there are more."""
@@ -65,26 +64,25 @@ def machines_in_order(
 
 
 def machine_results(
-    chosen: Sequence[RankedOffer], offers: Sequence[RankedOffer], first_day: date, zone: str
+    chosen: Sequence[RankedOffer], offers: OffersOfMachines, first_day: date, zone: str
 ) -> list[MachineResult]:
-    """`offers`: those of the chosen machines that match, in order of their start."""
-    own: dict[Key, list[RankedOffer]] = {key_of(best): [] for best in chosen}
-    for offer in offers:
-        own[key_of(offer)].append(offer)
-    return [_result(best, own[key_of(best)] or [best], first_day, zone) for best in chosen]
+    """`offers`: those of the chosen machines that match."""
+    return [_result(best, offers, first_day, zone) for best in chosen]
 
 
-def _result(best: RankedOffer, offers: Sequence[RankedOffer], first_day: date, zone: str) -> MachineResult:
-    days = free_by_day([one.offer for one in offers], first_day, zone)
+def _result(best: RankedOffer, offers: OffersOfMachines, first_day: date, zone: str) -> MachineResult:
+    key = key_of(best)
+    days = free_by_day(offers.spans.get(key, [best.offer]), first_day, zone)
     # What puts the machine at its place comes first, also where it is not the soonest.
-    listed = [best, *(one for one in offers if one.offer.id != best.offer.id)][:OFFERS_EACH]
-    return MachineResult(best.entry, best, listed, len(offers) > len(listed), days)
+    others = [one for one in offers.first.get(key, ()) if one.offer.id != best.offer.id]
+    listed = [best, *others][:OFFERS_EACH]
+    return MachineResult(best.entry, best, listed, len(offers.spans.get(key, ())) > len(listed), days)
 
 
-def free_by_day(offers: Sequence[Offer], first_day: date, zone: str) -> list[Day]:
+def free_by_day(spans: Iterable[TimeSpan], first_day: date, zone: str) -> list[Day]:
     """Seven days from the first on."""
-    days = offers_by_day(offers, first_day, zone)
-    return [(day, [(first, last) for _, first, last in spans]) for day, spans in days]
+    days = offers_by_day(spans, first_day, zone)
+    return [(day, [(first, last) for _, first, last in found]) for day, found in days]
 
 
 def key_of(result: RankedOffer) -> Key:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +20,8 @@ _BATCH = 1000
 _NEAREST, _MOST_NEAREST = 8, 512
 """So many machines are asked for first in order of their distance, and at most at a time."""
 
-_PLACE = (Offer.id, Offer.public_id, Offer.factory, Offer.machine, Offer.start)
-_WINDOWS = (Offer.end, Offer.offered_start, Offer.offered_end, Offer.probability, Offer.windows, Offer.minimum_hours)
+_PLACE = (Offer.id, Offer.public_id, Offer.factory, Offer.machine, Offer.start, Offer.end)
+_WINDOWS = (Offer.offered_start, Offer.offered_end, Offer.probability, Offer.windows, Offer.minimum_hours)
 _SCORED = (*_PLACE, *_WINDOWS, Offer.prices, Offer.price_per_hour)
 
 
@@ -48,6 +49,21 @@ class Matching:
 def page_by_start(matching: Matching, limit: int, cursor: str | None) -> tuple[list[Offer], str | None]:
     """In order of the start, and the cursor of the next page."""
     return _page_by_columns(matching, "start", matching.priced_first, limit, cursor)
+
+
+def first_of_each(matching: Matching, limit: int, each: int) -> tuple[list[Row[Any]], dict[str, Offer]]:
+    """In order of the start: the places of up to `limit` offers, and the first `each` of every machine themselves, by id. Of a page of machines, rows are read in a tenth of
+    the time of objects."""
+    rows: list[Row[Any]] = []
+    for _, part in matching.parts(None, matching.priced_first):
+        rows += _first_that_fit(matching, part, (Offer.start, Offer.public_id), None, limit - len(rows))
+    counted: Counter[tuple[str, str]] = Counter()
+    ids = []
+    for row in rows:
+        counted[row.factory, row.machine] += 1
+        if counted[row.factory, row.machine] <= each:
+            ids.append(row.id)
+    return rows, _whole(matching.session, ids)
 
 
 def page_by_price(matching: Matching, limit: int, cursor: str | None) -> tuple[list[Offer], str | None]:
@@ -192,6 +208,10 @@ def _page(
 ) -> tuple[list[Offer], str | None]:
     """The offers themselves, and the cursor of what follows."""
     shown = found[:limit]
-    whole = {one.id: one for one in session.scalars(select(Offer).where(Offer.id.in_([own_id for _, own_id in shown])))}
+    whole = _whole(session, [own_id for _, own_id in shown])
     following = cursor_of(sort, shown[-1][0]) if len(found) > limit else None
     return [whole[own_id] for _, own_id in shown if own_id in whole], following
+
+
+def _whole(session: Session, ids: Sequence[str]) -> dict[str, Offer]:
+    return {one.id: one for one in session.scalars(select(Offer).where(Offer.id.in_(ids)))}

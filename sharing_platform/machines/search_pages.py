@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import date, timedelta
-from typing import get_args
+from typing import Any, get_args
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -21,7 +20,7 @@ from sharing_platform.machines.live_pages import quarter_number
 from sharing_platform.machines.machine_results import (
     MAX_OFFERS,
     MAX_SHOWN,
-    Key,
+    OFFERS_EACH,
     key_of,
     machine_results,
     machines_in_order,
@@ -33,10 +32,11 @@ from sharing_platform.machines.offer_search import (
     find_offers,
     machines_of,
     offers_by_day,
+    offers_of_machines,
     visible_machines,
 )
 from sharing_platform.machines.region_map import map_of, region_map
-from sharing_platform.machines.service import StateShown, state_shown
+from sharing_platform.machines.service import state_shown
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import organisation_of
@@ -49,6 +49,10 @@ router = APIRouter(include_in_schema=False)
 _FIRST_BATCH, _BATCH = 60, 250
 """Offers that are looked through for machines. In order of their start, the first are mostly of different machines."""
 _WEEK_SHOWN = 300
+_MACHINES, _MACHINES_SHOWN = "machines", 48
+"""The query parameter that asks for the states of all machines, and how many are shown otherwise."""
+_CHOOSABLE = 150
+"""More machines than that nobody looks through to choose one: words find it."""
 _MOST_SKIPPED = 10_000
 _IN_SIGHT = frozenset({"words", "process", "day", "hours"})
 """Filters whose fields wide screens do not fold away."""
@@ -63,7 +67,7 @@ def get_offers(page: Page) -> HTMLResponse:
 def get_machines_part(page: Page) -> HTMLResponse:
     with read_session(page.context.sessions) as session:
         machines = visible_machines(session, get_machine_index(page.request), page.now, page.viewer)
-    return page.render("machines_part.html", machines=_with_states(page, machines))
+    return page.render("machines_part.html", **_machines_now(page, machines))
 
 
 @router.get("/parts/offers")
@@ -93,18 +97,18 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
     with read_session(page.context.sessions) as session:
         index = get_machine_index(page.request)
         filters = filters_set(page, session, asked, wish, week)
-        machines = visible_machines(session, index, page.now, page.viewer)
+        # The list alone says nothing of machines that are not found.
+        whole = template == "offers.html"
+        machines = visible_machines(session, index, page.now, page.viewer) if whole else []
         try:
             criteria = prepare_criteria(wish)
             if sort == "distance" and criteria.origin is None:
                 problems["near"], sort = "near_what", "start"
 
-            def read(
-                limit: int, order: Sort, cursor: str | None = None, of: Collection[Key] | None = None
-            ) -> OfferResults:
-                return find_offers(
-                    session, index, criteria, page.now, page.context.zone, page.viewer, limit, order, cursor, of
-                )
+            asks = (session, index, criteria, page.now, page.context.zone, page.viewer)
+
+            def read(limit: int, order: Sort, cursor: str | None = None) -> OfferResults:
+                return find_offers(*asks, limit, order, cursor)
 
             if week:
                 found, machine_rows, further = read(_WEEK_SHOWN, "start").found, [], False
@@ -114,9 +118,9 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
                 best, further = machines_in_order(
                     lambda cursor: read(_BATCH if cursor else first, sort, cursor), skip, MAX_SHOWN, possible
                 )
-                keys = {key_of(one) for one in best}
-                found = read(MAX_OFFERS, "start", of=keys).found if keys else []
-                machine_rows = machine_results(best, found, wish.first_day or first_day, page.context.zone)
+                offers = offers_of_machines(*asks, {key_of(one) for one in best}, MAX_OFFERS, OFFERS_EACH)
+                machine_rows = machine_results(best, offers, wish.first_day or first_day, page.context.zone)
+                found = best
             relaxed = [] if found else suggestions(page, session, asked, wish, week)
             nothing = criteria if not found and not skip else None
         except InvalidError as error:
@@ -125,14 +129,19 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
     if nothing is not None:
         visitor = organisation_of(page.actor) or client_address(page.request)
         page.context.events.publish(SearchFoundNothing(nothing, visitor, page.now))
-    kept = [(key, value) for key, value in asked.multi_items() if key not in ("skip", "lang", "week", "done") and value]
+    kept = [
+        (key, value)
+        for key, value in asked.multi_items()
+        if key not in ("skip", "lang", "week", "done", _MACHINES) and value
+    ]
     used = [key for key, _ in kept if key not in ("view", "sort", "with")]
     compared, shown = asked.getlist("with")[:MAX_COMPARED], {one.entry.key for one in machine_rows}
-    shows_region = template == "offers.html" and not used and not week
+    shows_region = whole and not used and not week
     return page.render(
         template,
         status,
-        machines=_with_states(page, machines),
+        **_machines_now(page, machines),
+        choosable=[entry for _, entry in machines if len(machines) <= _CHOOSABLE or entry.key == asked.get("machine")],
         quarter=quarter_number(quarter_of(page.now)),
         map=map_of((entry.document for _, entry in machines), region_map()) if shows_region else None,
         found=found,
@@ -165,10 +174,12 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
     )
 
 
-def _with_states(
-    page: PageRequest, machines: list[tuple[VisibleMachine, IndexEntry]]
-) -> list[tuple[IndexEntry, StateShown]]:
-    return [(entry, state_shown(machine, page.viewer, page.now)) for machine, entry in machines]
+def _machines_now(page: PageRequest, machines: list[tuple[VisibleMachine, IndexEntry]]) -> dict[str, Any]:
+    """What the list of machines shows: the first of many, and all of them for who asks."""
+    everything = page.request.query_params.get(_MACHINES) == "all"
+    shown = machines if everything else machines[:_MACHINES_SHOWN]
+    states = [(entry, state_shown(machine, page.viewer, page.now)) for machine, entry in shown]
+    return {"machines": states, "machine_count": len(machines)}
 
 
 def _skip_of(asked: str | None) -> int:

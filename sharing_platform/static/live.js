@@ -48,6 +48,15 @@
     item.append(note);
   }
 
+  // What stands no longer in the list because others came before it is still free.
+  function pushedOut(item, fresh) {
+    const own = item.closest("[data-result]");
+    if (!own) return false;
+    const newer = fresh.querySelector(`[data-result="${CSS.escape(own.dataset.result)}"]`);
+    if (!newer) return fresh.querySelector(".further") !== null;
+    return newer.dataset.until !== undefined && item.dataset.start > newer.dataset.until;
+  }
+
   function tell(count) {
     show.hidden = !count;
     show.textContent = !count ? "" : count === 1 ? show.dataset.one : show.dataset.many.replace("#", count);
@@ -73,7 +82,8 @@
       showNewer();
       return;
     }
-    for (const item of offers.querySelectorAll("[data-offer]")) if (!now.includes(item.dataset.offer)) sayGone(item);
+    for (const item of offers.querySelectorAll("[data-offer]"))
+      if (!now.includes(item.dataset.offer) && !pushedOut(item, fresh)) sayGone(item);
     changeInPlace(offers, fresh, "offer");
     changeInPlace(offers, fresh, "strip");
     waiting = added.length ? fresh : null;

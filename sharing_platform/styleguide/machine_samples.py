@@ -115,7 +115,7 @@ def search_samples() -> dict[str, Any]:
         "earlier": "week=2026-02-23", "later": "week=2026-03-09", "as_list": "", "as_week": "view=week", "saveable": "process=milling", "chosen": "hours=4",
         "compared": [MILL.key], "compared_elsewhere": [], "compare_for": [], "beside_words": 3, "folded_used": 1, "follows": False, "filtered": True,
         "other_processes": [], "map": map_of((one.document for one in (MILL, LATHE, ANONYMOUS)), region_map()),
-        "search_machines": [(MILL, None), (LATHE, None)],
+        "search_machines": [MILL, LATHE],
         "states": [
             (MILL, StateShown("in_use", BEGIN - timedelta(hours=2), None)), (LATHE, StateShown("free", None, BEGIN)),
             (ANONYMOUS, StateShown("not_free", None, BEGIN)), (IndexEntry("hal-2", "Hal 2", "drill-5", document_of("Kolomboor", "drilling", MachineDetails())), StateShown("standing_still", BEGIN - timedelta(hours=1), None)),

@@ -100,6 +100,18 @@ def test_what_changes_or_goes_does_so_in_its_place(opened: Callable[[str], Page]
     expect(page.locator(NEWS)).to_be_hidden()
 
 
+def test_what_others_push_out_of_the_list_is_still_free(opened: Callable[[str], Page], platform: Platform) -> None:
+    for number in range(5):
+        platform.offer(f"later{number}", 51 + 24 * number, 4)
+    page = opened("/")
+    assert ids(page)[-1] == "later3"
+    platform.offer("sooner", 9, 4)
+    expect(page.locator(NEWS)).to_have_text("Toon 1 nieuw tijdslot")
+    expect(page.locator(".gone")).to_have_count(0)
+    platform.hal_2.delete("/api/v1/offers/later1").raise_for_status()
+    expect(page.locator('.gone[data-offer="later1"]')).to_have_count(1)
+
+
 def test_the_week_stays(opened: Callable[[str], Page], platform: Platform) -> None:
     later = (NOON + timedelta(days=7)).date()
     platform.machine()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sharing_platform.machines.machine_results import machines_in_order
+from sharing_platform.machines.models import Machine, Offer
 from sharing_platform.machines.offer_order import OfferResults, RankedOffer
-from tests.sharing_platform.conftest import Platform
+from sharing_platform.search.index import mark_index_changed
+from tests.sharing_platform.conftest import NOON, Platform
 
 
 @dataclass
@@ -60,7 +63,7 @@ def test_nothing_is_read_once_all_machines_that_there_are_are_found() -> None:
 
 def shown(page: str) -> list[tuple[str, list[str]]]:
     """Titles of machines, with the offers listed beneath."""
-    results = page.partition('<ul class="results">')[2].split('<li class="result">')[1:]
+    results = page.partition('<ul class="results">')[2].split('<li class="result"')[1:]
     return [(re.findall(r"<h3><a [^>]*>([^<]*)", one)[0], re.findall(r'data-offer="([^"]*)"', one)) for one in results]
 
 
@@ -71,7 +74,7 @@ def test_a_machine_stands_once_with_its_hours(platform: Platform) -> None:
         platform.offer(f"m{number:02}", 3 + 12 * number, 4, price_per_hour="60")
     platform.offer("l0", 20, 6, machine="lathe-2", price_per_hour="40")
     first = platform.anyone.get("/").text
-    assert shown(first) == [("Freesbank", [f"m{number:02}" for number in range(12)]), ("Draaibank", ["l0"])]
+    assert shown(first) == [("Freesbank", [f"m{number:02}" for number in range(6)]), ("Draaibank", ["l0"])]
     assert "2 machines met vrije uren" in first
     assert 'href="/machines/hal-2/mill-1">Alle vrije uren van deze machine' in first
     cheapest = platform.anyone.get("/", params={"sort": "price"}).text
@@ -79,6 +82,35 @@ def test_a_machine_stands_once_with_its_hours(platform: Platform) -> None:
     longer = platform.anyone.get("/", params={"hours": "5"}).text.replace("\N{NO-BREAK SPACE}", " ")
     assert shown(longer) == [("Draaibank", ["l0"])]
     assert "<strong>€ 200,00</strong>" in longer, "the price of the hours asked for"
+
+
+def test_of_many_machines_the_first_are_listed_and_all_of_them_when_asked_for(platform: Platform) -> None:
+    """A list of a thousand states, and a thousand machines to choose from, make a page of half a megabyte that nobody reads."""
+    with platform.context.sessions.begin() as session:
+        for number in range(160):
+            offered = Machine(
+                factory="hal-2", machine=f"m{number}", title=f"Machine {number:03}", process="", now="idle"
+            )
+            session.add_all([offered, an_offer(f"o{number}", f"m{number}")])
+        mark_index_changed(session)
+    states = re.compile(r'data-machine="m(\d+)"')
+    page = platform.anyone.get("/").text
+    assert states.findall(page) == [str(number) for number in range(48)]
+    assert 'href="/?machines=all#machines-now">Toon alle 160 machines' in page
+    for path in ("/", "/parts/machines"):
+        assert len(states.findall(platform.anyone.get(path, params={"machines": "all"}).text)) == 160
+    assert 'name="machine"' not in page, "nobody chooses from so many"
+    chosen = platform.anyone.get("/", params={"machine": "hal-2/m77"}).text
+    assert '<option value="hal-2/m77" selected>' in chosen
+    assert [title for title, _ in shown(chosen)] == ["Machine 077"]
+
+
+def an_offer(name: str, machine: str) -> Offer:
+    start, end = NOON + timedelta(hours=3), NOON + timedelta(hours=7)
+    return Offer(
+        id=name, own_id=name, public_id=name, factory="hal-2", machine=machine, start=start, end=end, offered_start=start, offered_end=end,
+        length_s=14_400, longest_s=14_400, probability=0.95, checked=40, broken=1, changed=NOON,
+    )  # fmt: skip
 
 
 def test_what_puts_a_machine_at_its_place_is_listed_first(platform: Platform) -> None:
