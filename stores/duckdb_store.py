@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from stores import duckdb_queries as sql
@@ -24,6 +25,7 @@ from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with
 from stores.report_batch import ReportBatch, interval_of
 from stores.sequences import SequenceRanges
 from stores.state_store import (
+    INTERVAL_COLUMNS,
     MODE_TYPE,
     STATE_TYPE,
     GatewayLedger,
@@ -99,13 +101,15 @@ class DuckDBStateStore:
     def intervals(
         self, factory: str, start: datetime, end: datetime, machines: Sequence[str] | None = None
     ) -> pd.DataFrame:
-        wanted: dict[str, Any] = {"factory": factory, "start": _naive(start), "end": _naive(end)}
-        if machines is not None:
-            wanted["machines"] = list(machines)
         with self._lock:
             recent = self._recent
-        frame = self._fetch(sql.intervals(recent > 0, machines is not None), wanted)
-        return _typed(self._without_ended(frame, factory, start))
+            names = sorted({machine for name, machine in self._newest if name == factory})
+        if machines is not None:
+            names = sorted(set(machines).intersection(names))
+        wanted = {"factory": factory, "start": _naive(start), "end": _naive(end), "machines": names}
+        frame = self._without_ended(self._fetch(sql.intervals(recent > 0), wanted), names, factory, start)
+        frame["machine"] = _named(frame["number"].to_numpy(), names)
+        return _typed(frame)[INTERVAL_COLUMNS]
 
     def cursor(self) -> str:
         with self._lock:
@@ -114,7 +118,7 @@ class DuckDBStateStore:
     def changed_since(self, factory: str, cursor: str) -> tuple[pd.DataFrame, str]:
         following = self.cursor()
         frame = self._fetch(sql.CHANGED, {"factory": factory, "written": int(cursor)})
-        return _typed(frame), following
+        return _typed(frame).astype({"machine": "category"}), following
 
     def records(self, factory: str, start: datetime, end: datetime, machines: Sequence[str]) -> pd.DataFrame:
         wanted = {"factory": factory, "start": _naive(start), "end": _naive(end), "machines": list(machines)}
@@ -247,19 +251,21 @@ class DuckDBStateStore:
         self._compact_from = self._compact_rows
         self._connection.execute("CHECKPOINT")
 
-    def _without_ended(self, frame: pd.DataFrame, factory: str, start: datetime) -> pd.DataFrame:
-        """Drop intervals that began before `start` and were followed by another one that began before `start`."""
-        earlier = frame["since"] < pd.Timestamp(_naive(start))
+    def _without_ended(self, frame: pd.DataFrame, names: list[str], factory: str, start: datetime) -> pd.DataFrame:
+        """Drop intervals that began before `start` and were followed by another one that began before `start`. `frame` has the number of
+        the machine's name."""
+        number, since = frame["number"].to_numpy(), frame["since"].to_numpy()
+        earlier = since < np.datetime64(_naive(start))
         if not earlier.any():
             return frame
-        wanted = {
-            "factory": factory,
-            "start": _naive(start),
-            "first": frame.loc[earlier, "since"].min().to_pydatetime(),
-            "machines": frame.loc[earlier, "machine"].unique().tolist(),
-        }
-        newest = self._fetch(sql.NEWEST_BEFORE, wanted).set_index("machine")["since"]
-        return frame[~earlier | (frame["since"] == frame["machine"].map(newest))].reset_index(drop=True)
+        some = [names[place] for place in np.unique(number[earlier])]
+        first = since[earlier].min().astype("datetime64[us]").item()
+        wanted = {"factory": factory, "start": _naive(start), "first": first, "machines": some}
+        found = self._fetch(sql.NEWEST_BEFORE, wanted)
+        newest = np.full(len(names), np.datetime64("NaT"), dtype=since.dtype)
+        newest[[names.index(name) for name in found["machine"]]] = found["since"]
+        left: pd.DataFrame = frame[~earlier | (since == newest[number])].reset_index(drop=True)
+        return left
 
     def _fetch(self, query: str, parameters: dict[str, Any]) -> pd.DataFrame:
         with self._exclusive("answer a query"):
@@ -323,13 +329,17 @@ def _naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
+def _named(number: np.ndarray, names: list[str]) -> pd.Categorical:
+    """The machines of rows, from the places of their names; only names that occur are categories."""
+    occurs = np.bincount(number, minlength=len(names)) > 0
+    codes = (np.cumsum(occurs) - 1)[number]
+    return pd.Categorical.from_codes(codes, categories=pd.Index(names, dtype="str")[occurs])
+
+
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Convert the columns to the dtypes of the `StateStore` protocol."""
     for column in ("since", "until"):
         frame[column] = pd.to_datetime(frame[column]).astype("datetime64[us]").dt.tz_localize("UTC")
     frame["state"] = frame["state"].astype(STATE_TYPE)
     frame["mode"] = frame["mode"].astype(MODE_TYPE)
-    # DuckDB makes a string for each row; one for each machine takes a sixth of the memory.
-    places, names = pd.factorize(frame["machine"])
-    frame["machine"] = names.take(places)
     return frame

@@ -102,7 +102,7 @@ class Columns:
     def records(self, factory: str) -> pd.DataFrame:
         """`RECORD_COLUMNS`, as `intervals`. The rows must have reason and gateway."""
         frame, order = self._frame()
-        frame["factory"] = factory
+        frame["factory"], frame["machine"] = factory, frame["machine"].astype("str")
         frame["reason"] = [self._reasons[place] or None for place in order]
         frame["gateway"] = [self._gateways[place] for place in order]
         return frame[RECORD_COLUMNS]
@@ -119,7 +119,7 @@ class Columns:
         order = _newest_per_key(machine, since, until, seq)
         frame = pd.DataFrame(
             {
-                "machine": pd.Index(names, dtype="str").take(machine[order]),
+                "machine": pd.Categorical.from_codes(machine[order], categories=pd.Index(names, dtype="str")),
                 "since": _times(since[order]),
                 "until": _times(until[order]),
                 "state": pd.Categorical.from_codes(state[order], dtype=STATE_TYPE),

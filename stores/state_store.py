@@ -79,8 +79,8 @@ class StateStore(Protocol):
         """Intervals that touch [start, end), ordered by machine and since; `INTERVAL_COLUMNS`, times as UTC.
 
         `machines` None means all. Of a machine's intervals that began before `start` only the newest is returned, since it ended
-        the others. Intervals are as reported: not cut to the range, overlaps not resolved. `state` and `mode` are
-        categorical (`STATE_TYPE`, `MODE_TYPE`).
+        the others. Intervals are as reported: not cut to the range, overlaps not resolved. `machine`, `state` and `mode` are
+        categorical; the last two are `STATE_TYPE` and `MODE_TYPE`, and the machines are those that occur.
         """
         ...
 

@@ -11,11 +11,13 @@ from the first day of the grids.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from analytics.forecast.one_thread import one_thread
 from analytics.history.day_kinds import KINDS, DayKind
 from analytics.history.quarter_grid import (
     FREE,
@@ -48,6 +50,12 @@ _MOST_UNKNOWN = 0.2
 _REMEMBERED = QUARTERS_PER_WEEK
 _DOUBLINGS = 40
 """Single precision counts days that far apart."""
+_FAR = 28
+"""Days from which on it takes less time to take in all of them at once than one after the other."""
+_TOGETHER = 64
+"""Days that are summed at once: it bounds memory."""
+_DRIFT_DAYS = (3, 7)
+"""Days that are compared with what is usual, as in `STATES`."""
 _GROWN = (0, 4, -2)
 """Quarters by which windows are widened on either side."""
 
@@ -67,17 +75,20 @@ def window_states(values: np.ndarray, lengths: Sequence[int], grow: int = 0) -> 
     days = quarters // QUARTERS_PER_DAY
     left, right = max(0, grow), max(lengths) + max(0, grow)
     padded = np.pad(values, ((0, 0), (left, right)), constant_values=UNKNOWN)
-    busy, unknown = running_counts(padded == NOT_FREE), running_counts(padded == UNKNOWN)
-    starts = days * STARTS_PER_DAY
-    begin = slice(left - grow, left - grow + 2 * starts, 2)
+    # Windows begin and end on half hours.
+    busy, unknown = (np.ascontiguousarray(running_counts(padded == what)[:, ::2]) for what in (NOT_FREE, UNKNOWN))
+    starts, first = days * STARTS_PER_DAY, (left - grow) // 2
+    begin = slice(first, first + starts)
     found = np.empty((days, len(lengths), machines, STARTS_PER_DAY), dtype=np.int8)
     for place, length in enumerate(lengths):
         whole = length + 2 * grow
         if whole <= 0:
             found[:, place] = FREE
             continue
-        end = slice(begin.start + whole, begin.stop + whole, 2)
-        states = np.where(unknown[:, end] - unknown[:, begin] > _MOST_UNKNOWN * whole, UNKNOWN, FREE).astype(np.int8)
+        end = slice(first + whole // 2, first + whole // 2 + starts)
+        states = np.where(
+            unknown[:, end] - unknown[:, begin] > int(_MOST_UNKNOWN * whole), np.int8(UNKNOWN), np.int8(FREE)
+        )
         states[busy[:, end] > busy[:, begin]] = NOT_FREE
         found[:, place] = np.moveaxis(states.reshape(machines, days, STARTS_PER_DAY), 1, 0)
     return found
@@ -88,7 +99,7 @@ class _FadingShare:
     reference, later days weigh more, so that nothing has to be faded when a day is added."""
 
     def __init__(self, groups: int, half_life: float, shape: tuple[int, ...]) -> None:
-        self._half_life = half_life
+        self.groups, self._half_life = groups, half_life
         self._free = np.zeros((groups, *shape), dtype=np.float32)
         self._known = np.zeros((groups, *shape), dtype=np.float32)
         self._reference = 0
@@ -103,6 +114,16 @@ class _FadingShare:
         weight = self._weight(day - self._reference)
         self._free[group, lengths] += weight * free
         self._known[group, lengths] += weight * known
+
+    def weights(self, groups: np.ndarray) -> np.ndarray:
+        """How much each of the first days counts in each group at the midnight after them: shape (groups, days). `groups`: of each day; -1 for none."""
+        weights = np.exp2(np.arange(-len(groups), 0) / self._half_life)
+        weights[weights < 2.0**-_DOUBLINGS] = 0.0
+        return np.where(np.arange(len(self._free))[:, None] == groups, weights, 0.0).astype(np.float32)
+
+    def begin(self, day: int, free: np.ndarray, known: np.ndarray) -> None:
+        """Begin with the sums of all days before `day`, by these weights."""
+        self._reference, self._free, self._known = day, free.reshape(self._free.shape), known.reshape(self._known.shape)
 
     def share(
         self, group: int, day: int, belief: np.ndarray | np.float32, weight: float, machines: np.ndarray | slice
@@ -149,8 +170,20 @@ class PastWindows:
         self._by_weekday = {half_life: _FadingShare(7, half_life, shape) for half_life in (21, 84)}
         self._kind_grown = {grow: _FadingShare(KINDS, 20, shape) for grow in _GROWN if grow}
         self._weekday_grown = {grow: _FadingShare(7, 40, shape) for grow in _GROWN if grow}
+        self._counted = {grow: self._counted_in(grow) for grow in _GROWN}
         self._day = 0
-        self._drift: list[np.ndarray] = []
+        self._drift: deque[np.ndarray] = deque(maxlen=_DRIFT_DAYS[-1])
+
+    def _counted_in(self, grow: int) -> list[tuple[_FadingShare, np.ndarray]]:
+        """The shares in which windows count that are widened so far, and the group of each day there; -1 for none."""
+        by_kind, by_weekday = self._kinds, np.where(self._kinds <= DayKind.SUNDAY, self._weekdays, -1)
+        if grow:
+            return [(self._kind_grown[grow], by_kind), (self._weekday_grown[grow], by_weekday)]
+        return [
+            *((share, by_kind) for share in self._by_kind.values()),
+            *((share, by_weekday) for share in self._by_weekday.values()),
+            *((share, np.zeros_like(by_kind)) for share in self._all.values()),
+        ]
 
     @property
     def quarters(self) -> int:
@@ -163,17 +196,43 @@ class PastWindows:
 
     def advance(self, day: int) -> None:
         """Take in what had ended by the midnight at which `day` begins. Days can only go forward."""
+        if self._day == 0 and day >= _FAR:
+            self._leap(day - _DRIFT_DAYS[-1])
         while self._day < day:
             self._drift.append(surprise(self._states[0][self._day, 0], self._usual(self._day)))
             self._take_in(self._day)
             self._day += 1
 
+    def _leap(self, day: int) -> None:
+        """Take in all that had ended by the midnight at which `day` begins, as if day by day."""
+        for grow, counted in self._counted.items():
+            weights = np.concatenate([share.weights(groups[:day]) for share, groups in counted])
+            free, known = np.zeros((2, len(weights), self._ends[grow].size * len(self._values)), dtype=np.float32)
+            for first in range(0, day, _TOGETHER):
+                some = weights[:, first : first + _TOGETHER]
+                counts = np.flatnonzero(some.any(axis=1))
+                states = self._ended_states(grow, first, min(first + _TOGETHER, day), day).reshape(some.shape[1], -1)
+                with one_thread():
+                    free[counts] += some[counts] @ (states == FREE).astype(np.float32)
+                    known[counts] += some[counts] @ (states != UNKNOWN).astype(np.float32)
+            place = 0
+            for share, _ in counted:
+                rows = slice(place, place + share.groups)
+                share.begin(day, free[rows], known[rows])
+                place = rows.stop
+        self._day = day
+
+    def _ended_states(self, grow: int, first: int, last: int, day: int) -> np.ndarray:
+        """The states of the windows of the days from `first` to before `last`, UNKNOWN where they had not ended when `day` began."""
+        states = self._states[grow][first:last]
+        ended = self._ends[grow] <= (day - np.arange(first, last))[:, None, None] * QUARTERS_PER_DAY
+        return states if ended.all() else np.where(ended[:, :, None], states, np.int8(UNKNOWN))
+
     def _take_in(self, day: int) -> None:
         """Add the windows that ended on a day. Long ones began days before."""
         for began in range(day, max(-1, day - 1 - max(self.lengths) // QUARTERS_PER_DAY - 1), -1):
             passed = (day - began) * QUARTERS_PER_DAY
-            kind, weekday = int(self._kinds[began]), int(self._weekdays[began])
-            for grow in _GROWN:
+            for grow, counted in self._counted.items():
                 ended = (self._ends[grow] > passed) & (self._ends[grow] <= passed + QUARTERS_PER_DAY)
                 some = np.flatnonzero(ended.any(axis=1))
                 if not len(some):
@@ -182,14 +241,9 @@ class PastWindows:
                 states = self._states[grow][began, lengths]
                 known = ((states != UNKNOWN) & ended[lengths, None]).astype(np.float32)
                 free = ((states == FREE) & ended[lengths, None]).astype(np.float32)
-                for share in self._by_kind.values() if grow == 0 else [self._kind_grown[grow]]:
-                    share.add(kind, began, free, known, lengths)
-                if kind <= DayKind.SUNDAY:
-                    for share in self._by_weekday.values() if grow == 0 else [self._weekday_grown[grow]]:
-                        share.add(weekday, began, free, known, lengths)
-                if grow == 0:
-                    for share in self._all.values():
-                        share.add(0, began, free, known, lengths)
+                for share, groups in counted:
+                    if groups[began] >= 0:
+                        share.add(int(groups[began]), began, free, known, lengths)
 
     def shares(self, day: int, machines: np.ndarray | slice = slice(None)) -> Iterator[np.ndarray]:
         """The shares for the windows of a day, in the order of `SHARES`: each of shape (lengths, machines, starts)."""
@@ -250,9 +304,8 @@ class PastWindows:
         """What is known of the coming days at the midnight that was advanced to."""
         shares = {day: np.stack(list(self.shares(day, machines))) for day in days}
         usual = self._usual(self._day)[machines]
-        drift = [
-            np.mean(self._drift[-days:], axis=0) if self._drift else np.zeros(len(self._values)) for days in (3, 7)
-        ]
+        lately = list(self._drift)
+        drift = [np.mean(lately[-days:], axis=0) if lately else np.zeros(len(self._values)) for days in _DRIFT_DAYS]
         return KnownAtMidnight(self._day, self.lengths, shares, usual, np.stack(drift)[:, machines])
 
 

@@ -25,9 +25,9 @@ def timeline(intervals: pd.DataFrame, start: datetime, end: datetime) -> pd.Data
     later `since` overlaps an earlier one, the earlier is cut there: it had asserted more than it could know.
     Adjacent spells of the same state and mode are not joined.
     """
-    left, right = _microseconds(pd.Series([start, end])).tolist()
+    left, right = microseconds(pd.Series([start, end])).tolist()
     machine, names = pd.factorize(intervals["machine"], sort=True)
-    since, until = _microseconds(intervals["since"]), _microseconds(intervals["until"])
+    since, until = microseconds(intervals["since"]), microseconds(intervals["until"])
     state = pd.Categorical(intervals["state"], dtype=STATE_TYPE).codes
     mode = pd.Categorical(intervals["mode"], dtype=MODE_TYPE).codes
     order = _order(machine, since)
@@ -79,7 +79,7 @@ def _holes(known: _Spells, machines: int, left: int, right: int) -> tuple[np.nda
     before = np.full(count, left)
     before[1:][~first[1:]] = known.end[:-1][~first[1:]]
     last = np.append(first[1:], True)[:count]
-    silent = np.setdiff1d(np.arange(machines), known.machine)
+    silent = np.flatnonzero(np.bincount(known.machine, minlength=machines) == 0)
     after, ahead = np.flatnonzero(last & (known.end < right)), np.flatnonzero(before < known.start)
     # At one position: first the end of the machine before, then machines without reports, then what precedes the next
     # spell.
@@ -91,7 +91,8 @@ def _holes(known: _Spells, machines: int, left: int, right: int) -> tuple[np.nda
     return places, _Spells(machine, starts, ends, unknown, no_mode)
 
 
-def _microseconds(times: pd.Series) -> np.ndarray:
+def microseconds(times: pd.Series) -> np.ndarray:
+    """Microseconds since 1970 as int64, whatever the resolution of the column."""
     return pd.DatetimeIndex(pd.to_datetime(times, utc=True)).as_unit("us").asi8
 
 

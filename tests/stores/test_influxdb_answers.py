@@ -148,7 +148,8 @@ def test_a_row_that_is_not_whole_is_not_there_yet(torn: list[Any]) -> None:
 
 def test_nothing_has_the_types_of_something() -> None:
     some, none = Columns.of([Series([row(1, 2, 1)], {"machine": "m1"})]).intervals(), Columns().intervals()
-    assert list(none.dtypes) == list(some.dtypes)
+    assert [kind.name for kind in none.dtypes] == [kind.name for kind in some.dtypes]
+    assert list(none.dtypes)[1:] == list(some.dtypes)[1:]  # of machines the categories are those that occur
     assert Columns().records("genk").empty
 
 

@@ -201,6 +201,18 @@ def test_the_ledger_survives_a_restart_and_shows_what_is_missing(open_store: Ope
     assert store.ledger()[0].missing == 0
 
 
+def test_machines_are_in_order_and_categories_are_those_that_occur(open_store: OpenStore) -> None:
+    store = open_store()
+    for begin, machine in ((20, "m2"), (0, "m3"), (10, "m10"), (0, "m2")):
+        store.write(ReportBatch.of([report(begin + 1, begin, begin + 5, machine=machine)]))
+        if isinstance(store, DuckDBStateStore):
+            store.compact()
+    assert [(machine, since) for machine, since, *_ in rows(store)] == [("m10", 10), ("m2", 0), ("m2", 20), ("m3", 0)]
+    frame = store.intervals("genk", T0 + timedelta(minutes=15), T0 + timedelta(hours=1), ["m2", "m10", "m2", "nobody"])
+    assert list(frame["machine"].cat.categories) == list(frame["machine"]) == ["m10", "m2"]
+    assert store.intervals("genk", T0, T0 + timedelta(hours=1), []).empty
+
+
 def test_an_interval_ended_by_a_newer_one_is_not_in_a_later_range(open_store: OpenStore) -> None:
     store = open_store()
     store.write(ReportBatch.of([report(1, 0, 100), report(2, 10, 20, MachineState.NOT_EXECUTING)]))

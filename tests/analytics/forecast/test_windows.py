@@ -78,6 +78,20 @@ def test_a_window_inside_another_one_was_free_at_least_as_often(seed: int) -> No
             assert (shares[:, : last + 1, place] <= shares[:, offset : last + 1 + offset, place - 1] + 1e-6).all()
 
 
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 2 * DAYS - 1))
+def test_many_days_at_once_tell_the_same_as_one_after_the_other(seed: int, day: int) -> None:
+    quarters = values(seed, 2 * DAYS, machines=1)
+    at_once, one_by_one = (past(quarters, 2 * DAYS + 20) for _ in range(2))
+    for before in range(1, day):
+        one_by_one.advance(before)
+    ahead = [day, day + 1, day + 8]
+    for (_, one), (_, two) in zip(
+        at_once.looking_ahead(Origin(day, 30), ahead), one_by_one.looking_ahead(Origin(day, 30), ahead), strict=True
+    ):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+
+
 def test_shares_follow_a_habit_that_changes() -> None:
     """Evenings were free for five weeks and are worked since six days: the shares that fade fast notice."""
     quarters = np.full((1, DAYS * QUARTERS_PER_DAY), FREE, dtype=np.int8)

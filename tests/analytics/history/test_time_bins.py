@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analytics.history.time_bins import TimeBins
 
@@ -30,3 +33,24 @@ def test_union_and_difference() -> None:
 
 def test_empty_spells_give_zero_hours() -> None:
     assert AXIS.hours(frame([])).tolist() == [[0.0] * 3] * 2
+
+
+MINUTES = st.lists(st.booleans(), min_size=240, max_size=240)
+"""Of four hours from one hour before the bins on: which minutes are covered."""
+
+
+def spells_of(minutes: dict[str, list[bool]]) -> pd.DataFrame:
+    turns = {name: np.flatnonzero(np.diff([0, *map(int, covered), 0])) / 60 - 1 for name, covered in minutes.items()}
+    return frame([(name, *turn) for name, own in turns.items() for turn in zip(own[::2], own[1::2], strict=True)])
+
+
+@given(MINUTES, MINUTES, MINUTES, MINUTES)
+def test_hours_are_those_of_the_minutes(a: list[bool], b: list[bool], c: list[bool], d: list[bool]) -> None:
+    first, second = spells_of({"a": a, "b": b}), spells_of({"a": c, "b": d})
+    one, other = np.array([a, b])[:, 60:], np.array([c, d])[:, 60:]
+    for found, covered in (
+        (AXIS.hours(first), one),
+        (AXIS.hours_of_union(first, second), one | other),
+        (AXIS.hours_outside(first, second), one & ~other),
+    ):
+        assert found == pytest.approx(covered.reshape(2, 3, 60).sum(axis=2) / 60, abs=1e-9)
