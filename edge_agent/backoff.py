@@ -1,4 +1,4 @@
-"""Exponential back-off with jitter, from 1 s to 30 s."""
+"""Exponential back-off with jitter, from 1 s to 30 s; for a device that accepts no connection, to 4 s."""
 
 from __future__ import annotations
 
@@ -25,3 +25,8 @@ class Backoff:
     def reset(self) -> None:
         """Start again from `first_s`; call it after a success."""
         self._failures = 0
+
+
+def knocking() -> Backoff:
+    """For a device that accepts no connection: one that is back is heard within five seconds (decision 6)."""
+    return Backoff(longest_s=4.0)

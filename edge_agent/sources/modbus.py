@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from edge_agent.backoff import Backoff
+from edge_agent.backoff import Backoff, knocking
 from edge_agent.configuration import ModbusDevice
 from edge_agent.device_templates import BIT_FUNCTIONS
 from edge_agent.dwell import DwellFilter
@@ -25,8 +25,6 @@ from edge_agent.stack_light import state_of_lamps
 from telemetry import Clock, MachineState, OperationMode
 
 _log = logging.getLogger(__name__)
-
-_RECONNECT_S = 2.0
 
 _WHOLE_AGAIN = timedelta(minutes=10)
 """After this time requests that were split, and values that were refused, are tried again as planned."""
@@ -144,10 +142,7 @@ class ModbusSource:
 
     async def run(self) -> None:
         """Poll until cancelled. A unit that does not answer is polled less and less often, since others wait for the same line."""
-        backoff, reconnecting = (
-            Backoff(longest_s=self.device.longest_pause.total_seconds()),
-            Backoff(longest_s=_RECONNECT_S),
-        )
+        backoff, reconnecting = Backoff(longest_s=self.device.longest_pause.total_seconds()), knocking()
         self._line.join()
         try:
             while True:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from edge_agent.backoff import Backoff
+from edge_agent.backoff import Backoff, knocking
 from edge_agent.configuration import OpcUaServer
 from edge_agent.interval_tracker import Observation
 from edge_agent.report_writer import ReportWriter
@@ -22,8 +23,9 @@ from telemetry import Clock, UserError
 
 _log = logging.getLogger(__name__)
 
-_PROBE_EVERY_S = 1.0
 _PROBE_TIMEOUT_S = 2.0
+_WAKE_UPS_A_SECOND = 4
+"""Of all that wait for servers that are away."""
 _CONFIRMATIONS_PER_HEARTBEAT = 4
 """How often machines that do not change are confirmed while the server answers; besides, when contact is lost or somebody asks."""
 
@@ -130,10 +132,10 @@ class OpcUaSource:
 
         Opening and closing a TCP connection costs the server no session and may be tried often; a session may not.
         """
-        was_down = False
+        was_down, pauses = False, knocking()
         while not await self._accepts_connections():
             was_down = True
-            await asyncio.sleep(_PROBE_EVERY_S)
+            await _sleep_with_others(pauses.next_delay())
         if not was_down:
             await asyncio.sleep(seconds)
 
@@ -153,6 +155,12 @@ class OpcUaSource:
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
+
+
+async def _sleep_with_others(seconds: float) -> None:
+    """Sleep about so long, until a moment at which others wake up, too: a wake-up for each of hundreds of servers costs more than what follows it."""
+    now = asyncio.get_running_loop().time()
+    await asyncio.sleep(math.ceil((now + seconds) * _WAKE_UPS_A_SECOND) / _WAKE_UPS_A_SECOND - now)
 
 
 def _as_first(seen: Observation) -> Observation:
