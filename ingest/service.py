@@ -37,6 +37,8 @@ BATCH_MESSAGES = 3000
 BATCH_REPORTS = 30_000
 BATCH_WAIT_S = 0.1
 """Longest time for which a batch is gathered while the writer is idle."""
+BACKLOG_MESSAGES, BACKLOG_WAIT_S = 500, 0.3
+"""With so many messages it is a backlog, which goes faster in larger batches: each costs a transaction, and a row of the ledger for each gateway."""
 
 GC_THRESHOLD = 100_000
 """paho creates dozens of containers per message, and thousands of messages are alive at once: with Python's default threshold (700)
@@ -64,8 +66,12 @@ class _Batch:
     """Time of the first message, with which reports from the future are detected."""
 
     @property
+    def messages(self) -> int:
+        return len(self.accepted) + len(self.refused)
+
+    @property
     def full(self) -> bool:
-        return len(self.accepted) + len(self.refused) >= BATCH_MESSAGES or self.reports >= BATCH_REPORTS
+        return self.messages >= BATCH_MESSAGES or self.reports >= BATCH_REPORTS
 
     @property
     def received(self) -> list[Received]:
@@ -175,7 +181,8 @@ class IngestService:
         batch = self._gathering
         if not batch.began or self._batches.unfinished_tasks or self._stopping.is_set():
             return  # while the writer is busy, the batch can grow
-        if quiet or batch.full or time.monotonic() - batch.began > BATCH_WAIT_S:
+        wait_s = BATCH_WAIT_S if batch.messages < BACKLOG_MESSAGES else BACKLOG_WAIT_S
+        if quiet or batch.full or time.monotonic() - batch.began > wait_s:
             self._gathering = _Batch()
             self._batches.put(batch)
 

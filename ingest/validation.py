@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from stores.report_batch import Source
 from telemetry import StateReport, parse_state_topic, rfc3339
@@ -13,8 +13,7 @@ MAX_AHEAD = timedelta(minutes=5)
 """A report may be this far in the future, because the clocks of gateways and server differ."""
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptedMessage:
+class AcceptedMessage(NamedTuple):
     """The content of a valid message."""
 
     source: Source
@@ -26,9 +25,10 @@ def accept(topic: str, payload: bytes, now: datetime) -> AcceptedMessage:
     """Validate a message. Raises ValueError with the reason why it is rejected."""
     factory, machine = parse_state_topic(topic)
     message, unknown_fields = decode_counting(payload)
-    for name, given, known in (("factory", message.factory, factory), ("machine", message.machine, machine)):
-        if given is not None and given != known:
-            raise ValueError(f"{name}: {given!r} is not the {name} of the topic, {known!r}")
+    if message.factory is not None or message.machine is not None:  # senders seldom repeat them
+        for name, given, known in (("factory", message.factory, factory), ("machine", message.machine, machine)):
+            if given is not None and given != known:
+                raise ValueError(f"{name}: {given!r} is not the {name} of the topic, {known!r}")
     latest = now + MAX_AHEAD
     for report in message.reports:
         if report.until > latest:

@@ -39,7 +39,6 @@ _READ = "machine, since, until, state, mode, power_w"
 _ORDER = "ORDER BY machine, since"
 _EVERY = f"(SELECT * FROM {INTERVAL_TABLE} UNION ALL SELECT * FROM {RECENT_TABLE})"
 
-LEDGER_COLUMNS = ["factory", "gateway", "ranges", "given_up", "repeated", "written"]
 PUT_LEDGER = f"INSERT INTO {LEDGER_TABLE} SELECT * FROM ledger"
 _NEWEST_LEDGER = "QUALIFY row_number() OVER (PARTITION BY factory, gateway ORDER BY written DESC) = 1"
 LEDGER = f"SELECT factory, gateway, ranges, given_up, repeated FROM {LEDGER_TABLE} {_NEWEST_LEDGER}"

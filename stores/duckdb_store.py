@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -300,13 +300,23 @@ class DuckDBStateStore:
         return updated
 
     def _store_ledger(self, cursor: duckdb.DuckDBPyConnection, held: dict[Gateway, LedgerEntry]) -> None:
-        written = self._written + 1
-        rows = [
-            (*key, ranges.to_json(), ranges.given_up, repeated, written) for key, (ranges, repeated) in held.items()
-        ]
-        # Appended, not replaced, in one statement: an index for finding the old row would cost more than everything else.
-        cursor.register("ledger", pd.DataFrame(rows, columns=sql.LEDGER_COLUMNS))
+        gateways, entries = list(held), list(held.values())
+        columns = {
+            "factory": _texts(factory for factory, _ in gateways),
+            "gateway": _texts(gateway for _, gateway in gateways),
+            "ranges": _texts(ranges.to_json() for ranges, _ in entries),
+            "given_up": np.array([ranges.given_up for ranges, _ in entries], dtype=np.int64),
+            "repeated": np.array([repeated for _, repeated in entries], dtype=np.int64),
+            "written": np.full(len(held), self._written + 1),
+        }
+        # Appended, not replaced, in one statement: an index for finding the old row would cost more than everything else. A data frame would
+        # cost as much as the statement.
+        cursor.register("ledger", columns)
         cursor.execute(sql.PUT_LEDGER)
+
+
+def _texts(values: Iterable[str]) -> np.ndarray:
+    return np.array(list(values), dtype=object)
 
 
 def _checked_size(text: str) -> str:
