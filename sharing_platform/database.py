@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 _WRITER_WAITS_S = 20
 AT_WORK = 24
 """Requests that are worked on at a time, each in a thread. The cores are the limit long before."""
-READERS = 16
+READERS = 8
 """Requests at a time that have a connection before they have a thread. The others wait without either."""
-_CONNECTIONS_KEPT, _CONNECTIONS = 16, 64
+_CONNECTIONS_KEPT, _CONNECTIONS = 8, 48
 """More than readers, threads and background jobs can have together: if a thread waited for a connection, those who have one could wait for its thread, and everything would stand
-still. PostgreSQL allows 100 by default."""
+still. PostgreSQL allows 100 by default, which is enough for two processes."""
 _TURN = "vrijloop_turn"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
