@@ -17,7 +17,9 @@ demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
 	@$(BIN)/vrijloop demo $(DEMO)
 
+# pytest rewrites the tests' modules as it reads them, and keeps what it has written: here once, else by each of the processes of the first run.
 install: $(INSTALLED)
+	@$(BIN)/pytest --collect-only -q >/dev/null 2>&1 || true
 
 # Everything, or one room's tests with ROOM=edge_agent; options of pytest in PYTEST='...'. Lint runs beside the tests, as most of its time is
 # mypy's, which keeps one core busy; what it says stands at the end.
@@ -142,7 +144,7 @@ bench-panels: $(INSTALLED)
 campaign: SEEDS ?= 100
 campaign: $(INSTALLED) campaign-kills campaign-faults
 	@scripts/servers postgresql
-	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_REGION_YEAR=1 VRIJLOOP_API_SEQUENCES=300 VRIJLOOP_API_EXAMPLES=200 VRIJLOOP_API_EDGES=1 VRIJLOOP_EVERY_CALLER=1 VRIJLOOP_TEST_DATABASES="sqlite postgresql" \
+	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_REGION_YEAR=1 VRIJLOOP_API_SEQUENCES=300 VRIJLOOP_API_EXAMPLES=200 VRIJLOOP_API_EDGES=1 VRIJLOOP_EVERY_CALLER=1 VRIJLOOP_EVERY_WIDTH=1 VRIJLOOP_TEST_DATABASES="sqlite postgresql" \
 		VRIJLOOP_EXAMPLES=1000 $(BIN)/pytest --timeout 7200 tests/sharing_platform tests/analytics/control_room/test_made_up_requests.py
 	@VRIJLOOP_EXAMPLES=1000 $(BIN)/pytest --timeout 7200 -m "not servers" tests/analytics tests/edge_agent tests/telemetry tests/simulators tests/sign_in
 
@@ -162,7 +164,7 @@ campaign-kills: $(INSTALLED)
 	@scripts/servers mosquitto influxdb nodejs npm nginx-light
 	@scripts/peers
 	@VRIJLOOP_KILL_ROUNDS=50 VRIJLOOP_STORE_AWAY_S=180 VRIJLOOP_BROKER_AWAY_S=120 VRIJLOOP_BLACK_HOLE_S=60 VRIJLOOP_AGENT_KILLS=50 \
-		VRIJLOOP_INSTALL_ALL=1 VRIJLOOP_WORKER_COUNTS="2 4" VRIJLOOP_METER_DAYS=365 VRIJLOOP_AMQTT_DAYS=365 VRIJLOOP_PAYLOADS=10000 \
+		VRIJLOOP_INSTALL_ALL=1 VRIJLOOP_WORKER_COUNTS="2 4" VRIJLOOP_METER_DAYS=365 VRIJLOOP_AMQTT_DAYS=365 VRIJLOOP_DEMO_WEEKS=8 VRIJLOOP_PAYLOADS=10000 \
 		$(BIN)/pytest --timeout 900 tests/end_to_end/test_kills.py tests/edge_agent/test_faults.py tests/end_to_end/test_demo.py \
 			tests/ingest/test_pipeline.py tests/vrijloop/deployment/test_debian_walk.py tests/vrijloop/deployment/test_deployment.py
 

@@ -18,6 +18,12 @@ RUN = """([within, tags]) => axe.run(within ?? document, {runOnly: tags, resultT
     found.violations.map(one => `${one.id}: ${one.nodes[0].html.slice(0, 150)} ${one.nodes[0].failureSummary.slice(0, 200)}`))"""
 
 
+def bring_to(page: Page) -> None:
+    """Into every page that is opened from now on: to send it to each of many takes as long as running it."""
+    if SCRIPT.exists():
+        page.add_init_script(path=SCRIPT)
+
+
 def violations(page: Page, within: str | None = None) -> list[str]:
     """WCAG 2.2 AA and good practice, in the whole page or within an element."""
     if not SCRIPT.exists():

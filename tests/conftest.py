@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests import servers
+from tests import chromium, servers
 from tests.postgres import drop_database, fresh_database, postgresql
 from tests.servers import Mosquitto
 
@@ -74,12 +74,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     drop_database(url)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, which asks nothing of the network. It holds an event loop while it is open: one per module."""
-    path = servers.require("chromium-headless-shell")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=[*flags, "--disable-sync"])
-        yield chromium
-        chromium.close()
+    """The same for tests that follow one another; what a test has opened in it is closed."""
+    opened = chromium.opened()
+    yield opened
+    for context in opened.contexts:
+        context.close()

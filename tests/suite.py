@@ -7,18 +7,32 @@ import atexit
 import gc
 import sys
 from collections.abc import Generator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpcore2
 import pytest
 
-from tests import servers
+from tests import chromium, servers
 
 SERVER_FIXTURES = {"broker", "influx_url", "postgres", "browser", "platform", "rig", "served"}
 """The last three serve an application of ours on a socket."""
 SERVER_PARAMETERS = {"postgresql", "influxdb"}
 """Values of a fixture's or test's parameter for which it asks for a server of that name."""
 
+
+LONGEST = (
+    "test_it_gets_ready_ends_cleanly_and_carries_on",
+    "test_every_page_is_fit_for_everybody",
+    "test_nothing_is_missing_and_nothing_doubled",
+    "test_the_page_is_accessible",
+    "test_what_the_machines_did_is_stored_and_nothing_is_booked_twice",
+    "test_every_operation_keeps_to_the_description",
+    "test_a_journey",
+    "test_one_debian_server_runs_everything",
+)
+"""What takes half a minute and more, alone or with its group, is started before everything else; then what is marked `long`."""
 
 HARMLESS_PROGRAMS = {"fc-list", "lscpu"}
 """Matplotlib asks for the system's fonts when it draws for the first time on a machine, scikit-learn for the number of cores."""
@@ -27,6 +41,8 @@ HARMLESS_PROGRAMS = {"fc-list", "lscpu"}
 def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(_refuse_hidden_processes)
     gc.disable()
+    # Each client of HTTP reads the authorities of the whole world, which takes a tenth of a second, and few tests speak TLS.
+    httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
 
 
 def _refuse_hidden_processes(event: str, arguments: tuple[Any, ...]) -> None:
@@ -40,7 +56,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function):
             _mark(item)
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    _put_in_order(items)
+
+
+def _put_in_order(items: list[pytest.Item]) -> None:
+    """The longest first, then those that share a browser, so that it stays open; groups stay together."""
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        groups.setdefault(_unit_of(item), []).append(item)
+
+    def place(unit: str) -> tuple[int, bool]:
+        rank = min(map(_rank, groups[unit]))
+        return rank, not any("browser" in _fixtures_of(item) for item in groups[unit])
+
+    items[:] = [item for unit in sorted(groups, key=place) for item in groups[unit]]
+
+
+def _unit_of(item: pytest.Item) -> str:
+    """What is handed to a worker as one: its group, or the test alone."""
+    marker = item.get_closest_marker("xdist_group")
+    return str(marker.args[0]) if marker is not None else item.nodeid
+
+
+def _rank(item: pytest.Item) -> int:
+    name = item.name.partition("[")[0]
+    if name in LONGEST:
+        return LONGEST.index(name)
+    return len(LONGEST) + (item.get_closest_marker("long") is None)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -91,6 +133,10 @@ def _mark(item: pytest.Function) -> None:
         item.add_marker(pytest.mark.xdist_group(group))
 
 
+def _fixtures_of(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
+
+
 def _group_of(item: pytest.Function) -> str:
     """Tests with the same fixtures that are made once per module or package, with the same parameters, go to the same worker."""
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
@@ -99,10 +145,14 @@ def _group_of(item: pytest.Function) -> str:
         for name, definitions in sorted(item._fixtureinfo.name2fixturedefs.items())
         if definitions and definitions[-1].scope in ("module", "package", "class")
     }
-    # A browser is cheap beside the factory of the end-to-end tests, which must not be built once more for the tests that look at its pages.
-    shared = {name: scope for name, scope in found.items() if name != "browser"} or found
-    whole_package = "package" in shared.values()
-    return "-".join((item.path.parent.name if whole_package else item.path.stem, *shared)) if shared else ""
+    whole_package = "package" in found.values()
+    return "-".join((item.path.parent.name if whole_package else item.path.stem, *found)) if found else ""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if "browser" not in _fixtures_of(item):
+        chromium.close()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -116,6 +166,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker hands over what it used."""
+    chromium.close()
     _look_for_garbage_once()
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["servers"] = servers.used

@@ -33,9 +33,9 @@ from tests.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.servers
 CLOCK = SystemClock()
-BLACK_HOLE_S = float(os.environ.get("VRIJLOOP_BLACK_HOLE_S", "15"))
+BLACK_HOLE_S = float(os.environ.get("VRIJLOOP_BLACK_HOLE_S", "12"))
 """Longer than a client waits for an acknowledgement."""
-BROKER_AWAY_S = float(os.environ.get("VRIJLOOP_BROKER_AWAY_S", "15"))
+BROKER_AWAY_S = float(os.environ.get("VRIJLOOP_BROKER_AWAY_S", "8"))
 AGENT_KILLS = int(os.environ.get("VRIJLOOP_AGENT_KILLS", "5"))
 """The short form of the campaign, which is `make campaign`: two minutes, fifty kills."""
 Script = Sequence[tuple[datetime, MachineState]]

@@ -17,7 +17,7 @@ from ingest.subscription import RECEIVE_MAXIMUM
 from tests import influxdb2
 from tests.end_to_end.chain import nothing_missing_nothing_twice, running, until
 
-ROUNDS = int(os.environ.get("VRIJLOOP_KILL_ROUNDS", "5"))
+ROUNDS = int(os.environ.get("VRIJLOOP_KILL_ROUNDS", "4"))
 WORKER_COUNTS = [int(count) for count in os.environ.get("VRIJLOOP_WORKER_COUNTS", "3").split()]
 AWAY_S = float(os.environ.get("VRIJLOOP_STORE_AWAY_S", "6"))
 

@@ -89,7 +89,8 @@ def test_nothing_that_others_can_reach_leads_to_the_factory(platform: Platform, 
         assert len(answers) > 50, who
         assert any(path.startswith("/api/v1/machines/machine-") for path in answers), "its machine's page is found"
         assert not leaks(answers), who
-    assert {"/api/v1/account/data", "/desk"} <= crawl(seeker).keys()
+        if client is seeker:
+            assert {"/api/v1/account/data", "/desk"} <= answers.keys()
     assert not leaks({str(mail["Subject"]): mail.get_content() for mail in platform.mails_to("an@startup.be")})
 
 

@@ -38,7 +38,7 @@ from tests.sharing_platform.conftest import NOON, ONE_DATABASE, TOKENS, Platform
 WRITTEN = Path(__file__).resolve().parents[2] / "docs" / "schema" / "platform.openapi.json"
 DESCRIPTION: dict[str, Any] = json.loads(WRITTEN.read_text())
 ENDS_THE_SESSION = r"^/api/v1/(session|account)$"
-EXAMPLES = int(os.environ.get("VRIJLOOP_API_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("VRIJLOOP_API_EXAMPLES", "3"))
 SEQUENCES = int(os.environ.get("VRIJLOOP_API_SEQUENCES", "0"))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EVERY_EDGE = bool(os.environ.get("VRIJLOOP_API_EDGES"))

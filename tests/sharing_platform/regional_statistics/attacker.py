@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
-from scipy.optimize import linprog
 
 from sharing_platform.regional_statistics.disclosure import Amount, Path, Published
 
@@ -75,6 +74,8 @@ def bounds(told: Equations, wanted: Iterable[Unknown], known: Mapping[Unknown, i
     aim = np.zeros(len(unknowns))
     for one in wanted:
         aim[column[one]] = 1
+    from scipy.optimize import linprog  # two hundred modules, which other tests need not load
+
     least, most = (linprog(sign * aim, A_eq=matrix, b_eq=right, bounds=limits, method="highs") for sign in (1, -1))
     assert least.success, least.message
     assert most.success, most.message
