@@ -21,13 +21,13 @@ demo: $(INSTALLED)
 install: $(INSTALLED)
 	@$(BIN)/pytest --collect-only -q >/dev/null 2>&1 || true
 
-# Everything, or one room's tests with ROOM=edge_agent; options of pytest in PYTEST='...'. Lint runs beside the tests, as most of its time is
-# mypy's, which keeps one core busy; what it says stands at the end.
+# Everything, or one room's tests with ROOM=edge_agent; options of pytest in PYTEST='...'. Lint runs beside the tests, in what they leave of the
+# processor while they wait, as most of its time is mypy's; what it says stands at the end.
 test: $(INSTALLED)
 	@scripts/servers $(SERVERS)
 	@scripts/peers
 	@said=$$(mktemp); trap 'kill $$lint; rm -f $$said; exit 130' INT TERM; \
-	$(MAKE) --no-print-directory lint >$$said 2>&1 & lint=$$!; \
+	nice $(MAKE) --no-print-directory lint >$$said 2>&1 & lint=$$!; \
 	$(BIN)/pytest $(PARALLEL) $(if $(ROOM),tests/$(ROOM)) $(PYTEST); tested=$$?; \
 	wait $$lint; linted=$$?; cat $$said; rm -f $$said; \
 	[ $$linted = 0 ] || echo "lint: errors above"; [ $$tested = 0 ] && [ $$linted = 0 ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.suite", "tests.sign_in.openid_provider"]
 
-EXAMPLES = int(os.environ.get("VRIJLOOP_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("VRIJLOOP_EXAMPLES", "30"))
 """Of each law that does not say how many it needs; `make campaign` tries more."""
 settings.register_profile(
     "vrijloop", max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow]
