@@ -164,7 +164,7 @@ campaign-kills: $(INSTALLED)
 	@scripts/servers mosquitto influxdb nodejs npm nginx-light
 	@scripts/peers
 	@VRIJLOOP_KILL_ROUNDS=50 VRIJLOOP_STORE_AWAY_S=180 VRIJLOOP_BROKER_AWAY_S=120 VRIJLOOP_BLACK_HOLE_S=60 VRIJLOOP_AGENT_KILLS=50 \
-		VRIJLOOP_INSTALL_ALL=1 VRIJLOOP_WORKER_COUNTS="2 4" VRIJLOOP_METER_DAYS=365 VRIJLOOP_AMQTT_DAYS=365 VRIJLOOP_DEMO_WEEKS=8 VRIJLOOP_PAYLOADS=10000 \
+		VRIJLOOP_INSTALL_ALL=1 VRIJLOOP_WORKER_COUNTS="2 4" VRIJLOOP_METER_DAYS=365 VRIJLOOP_AMQTT_DAYS=365 VRIJLOOP_PAYLOADS=10000 \
 		$(BIN)/pytest --timeout 900 tests/end_to_end/test_kills.py tests/edge_agent/test_faults.py tests/end_to_end/test_demo.py \
 			tests/ingest/test_pipeline.py tests/vrijloop/deployment/test_debian_walk.py tests/vrijloop/deployment/test_deployment.py
 

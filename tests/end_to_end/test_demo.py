@@ -26,7 +26,6 @@ ENVIRONMENT = os.environ | {"COLUMNS": "200"}
 METER_DAYS = int(os.environ.get("VRIJLOOP_METER_DAYS", "70"))
 AMQTT_DAYS = int(os.environ.get("VRIJLOOP_AMQTT_DAYS", "0"))
 """How much of the recorded year goes through the demo's own broker too. None in the suite, where two other days do."""
-WEEKS = int(os.environ.get("VRIJLOOP_DEMO_WEEKS", "1"))
 MOST_MB = 2000
 """Of a newcomer's laptop."""
 
@@ -62,7 +61,7 @@ def run_until_ready(tmp_path: Path, port: int) -> str:
     log = tmp_path / "said.txt"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            demo("--weeks", WEEKS, "--data-dir", tmp_path / "data", "--port", port),
+            demo("--weeks", "2", "--data-dir", tmp_path / "data", "--port", port),
             stdout=sink, stderr=sink, env=ENVIRONMENT, start_new_session=True,
         )  # fmt: skip
     try:
