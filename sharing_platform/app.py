@@ -41,6 +41,7 @@ from sharing_platform.error_responses import add_error_handlers, internal_error,
 from sharing_platform.events import Events
 from sharing_platform.geography import place_name
 from sharing_platform.identity_providers import IdentityProvider
+from sharing_platform.industry_formats import api as industry_formats_api
 from sharing_platform.listings import api as listings_api
 from sharing_platform.listings import pages as listing_pages
 from sharing_platform.listings import picture_pages as listing_picture_pages
@@ -122,6 +123,7 @@ ROUTERS = (
     bookings_api.offer_requests,
     machines_api.machines_router,
     machine_pictures_api.router,
+    industry_formats_api.router,
     bookings_api.router,
     agreements_api.router,
     proposals_api.router,

@@ -91,6 +91,12 @@ class UnavailableError(PlatformError):
     status = 503
 
 
+class NotInstalledError(PlatformError):
+    """This platform runs without a package that the request needs."""
+
+    status = 501
+
+
 class ChangedError(PlatformError):
     """Somebody else changed it since the caller read it."""
 

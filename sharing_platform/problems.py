@@ -39,5 +39,6 @@ _WHEN = {
     413: "Too long",
     422: "The request makes no sense; `field` says where",
     429: "Too often; `Retry-After` says for how long",
+    501: "This platform runs without a package that it needs",
     503: "The database does not work right now; `Retry-After` says when to try again",
 }

@@ -164,6 +164,12 @@ def material_name(material: str, language: str) -> str:
     return material if known is None or material.casefold() in known.names[language] else known.names[language][0]
 
 
+def material_names(material: str) -> dict[str, str] | None:
+    """A material in each language; None where the vocabulary does not know it."""
+    known = _MATERIAL_BY_WORD.get(material.casefold())
+    return {language: names[0] for language, names in known.names.items()} if known is not None else None
+
+
 def picture_of(process: str) -> str:
     """The name of the drawing in `static/processes.svg` that stands for a process, given by code or name."""
     known = known_process(process)

@@ -25,11 +25,6 @@ _WHY = {
 _SHOWN = 8
 
 
-@app.callback()
-def _export() -> None:
-    """Keeps `capacity` a command of its own, so that others can follow."""
-
-
 @app.command()
 def capacity(
     customer: Annotated[
@@ -61,6 +56,62 @@ def capacity(
     _say_what_is_missing(found)
 
 
+@app.command()
+def capability(
+    machine: Annotated[
+        str | None, typer.Argument(help="One machine. By default all that the factory shares under its name.")
+    ] = None,
+    config: ServerConfigOption = SERVER_CONFIG,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write. By default, it is printed.")
+    ] = None,
+) -> None:
+    """Export what the factory's machines can do as Catena-X's ManufacturingCapability (CX-0115), from what the sharing platform knows of them."""
+    from vrijloop.operations.shared_machines import SharedMachines
+
+    found = SharedMachines.of(config).capability(machine)
+    if output is not None:
+        _write(output, found)
+        count = len(found[0]["machines"])
+        print(f"{output} has what {count} machine{'s' * (count != 1)} can do.")
+    else:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    for one in found[0]["machines"]:
+        if "provides" not in one:
+            title = next(iter(one["label"].values()))
+            _say(f"{title!r} provides nothing: its process is not said on the platform.")
+
+
+@app.command()
+def aas(
+    machine: Annotated[str, typer.Argument(help="The machine, by its id.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The file to write: .aasx for a package, .json for JSON.")
+    ],
+    site: Annotated[
+        str | None,
+        typer.Option(
+            help="The platform's public address, where the configuration has another one: ids are made of it."
+        ),
+    ] = None,
+    config: ServerConfigOption = SERVER_CONFIG,
+) -> None:
+    """Export the Asset Administration Shell of a machine (Technical Data, Capability Description), from what the sharing platform knows of it. Needs the extra `aas`."""
+    from vrijloop.operations.shared_machines import SharedMachines, shell
+
+    if output.suffix not in (".aasx", ".json"):
+        raise UserError(f"--output {output}: the file's name ends in .aasx or .json.")
+    machines = SharedMachines.of(config)
+    content, missing = shell(machines, machine, site, package=output.suffix == ".aasx")
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise UserError(f"{output} cannot be written: {error.strerror}.") from error
+    print(f"{output} is written.")
+    if missing:
+        _say(f"Not said on the platform, and so without a value: {', '.join(missing)}.")
+
+
 def _print(found: dict[str, Any]) -> None:
     table = Table("Group", "Week", "Expected free", "80 %", "Open", "From")
     for group, told in zip(found["groups"], found["uncertainty"]["groups"], strict=True):
@@ -83,15 +134,18 @@ def _print(found: dict[str, Any]) -> None:
 
 def _say_what_is_missing(found: dict[str, Any]) -> None:
     """On standard error, so that what is read by programs stays clean."""
-    said = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     for one in found["leftOut"]:
-        said.print(f"Left out: {one['machine']}, as {_WHY[one['reason']]}.")
+        _say(f"Left out: {one['machine']}, as {_WHY[one['reason']]}.")
     for name in found["unlinked"]:
-        said.print(
+        _say(
             f"No demand of the customer is linked to {name!r}, and receivers refuse such a group: write it in [[catena_x.customer.demand]]."
         )
     if any(group["capacityGroupIsInactive"] for group in found["groups"]):
-        said.print("The kill switch is on: the groups are marked as inactive.")
+        _say("The kill switch is on: the groups are marked as inactive.")
+
+
+def _say(sentence: str) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(sentence)
 
 
 def _write(path: Path, content: object) -> None:

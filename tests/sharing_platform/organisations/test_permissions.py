@@ -30,7 +30,7 @@ ONE_OF_EACH_KIND = ("anyone", "somebody in no organisation", "a factory's owner"
 Callers = dict[str, tuple[httpx2.Client, frozenset[Right], bool]]
 
 PUBLIC_API = {
-    "GET /api/v1/offers", "GET /api/v1/offers/{offer_id}", "GET /api/v1/machines/{factory}/{machine}", "GET /api/v1/machines/{alias}", "GET /api/v1/listings",
+    "GET /api/v1/offers", "GET /api/v1/offers/{offer_id}", "GET /api/v1/machines/{factory}/{machine}", "GET /api/v1/machines/{alias}", "GET /api/v1/machines/{factory}/{machine}/capability", "GET /api/v1/machines/{factory}/{machine}/shell", "GET /api/v1/factories/{factory}/capability", "GET /api/v1/listings",
     "GET /api/v1/listings/{listing_id}", "GET /api/v1/wanted", "GET /api/v1/search", "GET /api/v1/certificates/{number}", "POST /api/v1/process-plans", "GET /api/v1/wanted/{search_id}", "POST /api/v1/accounts",
     "POST /api/v1/accounts/welcome", "POST /api/v1/accounts/link", "POST /api/v1/accounts/decline", "POST /api/v1/requests/link", "POST /api/v1/requests/confirmation", "POST /api/v1/accounts/forgotten", "POST /api/v1/session", "DELETE /api/v1/session",
     "POST /api/v1/session/passkey/options", "POST /api/v1/session/passkey", "POST /api/v1/reports", "GET /api/v1/pages/{name}", "POST /api/v1/accounts/address", "GET /api/v1/transparency", "GET /api/v1/region/figures",
