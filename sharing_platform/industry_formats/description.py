@@ -17,6 +17,12 @@ from sharing_platform.search.vocabulary import known_process, material_names, pr
 UNDETERMINED = "und"
 DIN_8580 = "DIN 8580:2022-12"
 
+_ON_THE_PAGE = {
+    "make": "make", "model": "model", "envelope_mm": "workpiece", "axes": "axes", "materials": "materials", "tolerance_mm": "tolerance",
+    "table_load_kg": "table_load", "certificates": "certificates",
+}  # fmt: skip
+"""Fields of `MachineDetails`, and what they are called there."""
+
 Words = Mapping[str, str]
 """By language."""
 
@@ -122,11 +128,8 @@ def written(words: str) -> Words:
     return {UNDETERMINED: words}
 
 
-def missing_of(machine: MachineDescription) -> list[str]:
-    """What has not been said of a machine on the platform, as `MachineDetails` and `MachineIn` call it."""
-    details = machine.details
-    wanted = ("make", "model", "envelope_mm", "axes", "materials", "tolerance_mm", "table_load_kg", "certificates")
-    return [
-        *([] if machine.process or details.processes else ["process"]),
-        *(name for name in wanted if not getattr(details, name)),
-    ]
+def missing_of(machine: MachineDescription, language: str) -> list[str]:
+    """What has not been said of a machine on the platform, as its page calls it."""
+    details, words = machine.details, texts(language)
+    found = [] if machine.process or details.processes else [words["process"]]
+    return found + [words[text] for field, text in _ON_THE_PAGE.items() if not getattr(details, field)]

@@ -40,8 +40,6 @@ _ARBITRARY = "https://admin-shell.io/SMT/General/Arbitrary"
 _IEC_61360 = "https://admin-shell.io/DataSpecificationTemplates/DataSpecificationIEC61360/3/1"
 _CONCEPTS = uuid5(NAMESPACE_URL, CAPABILITY_DESCRIPTION)
 _MATERIAL, _CERTIFICATE, _DIN_CLASS = "Material", "Certificate", "Din8580Class"
-_NOT_SAID = {"envelope_mm": "workpiece", "tolerance_mm": "tolerance", "table_load_kg": "table_load"}
-"""Fields of a machine whose name on its page is another one."""
 _LONGEST_NAME = 128
 
 Store = model.DictIdentifiableStore[model.Identifiable]
@@ -208,7 +206,7 @@ def _not_said(machine: MachineDescription) -> Mapping[str, str]:
     for language in LANGUAGES:
         words = texts(language)
         named = [words["aas_article_number"], words["aas_order_code"]]
-        named += [words[_NOT_SAID.get(name, name)] for name in missing_of(machine)]
+        named += missing_of(machine, language)
         said[language] = words["aas_not_said"].format(what=", ".join(named))
     return said
 

@@ -84,4 +84,4 @@ def shell(machines: SharedMachines, name: str, site: str | None, package: bool) 
         ) from error
     described = machines.machine(name)
     found = shell_of(described, (site or machines.url).rstrip("/"), machines.now.date())
-    return as_package(found) if package else as_json(found).encode(), missing_of(described)
+    return as_package(found) if package else as_json(found).encode(), missing_of(described, "en")

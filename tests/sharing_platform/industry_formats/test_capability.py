@@ -120,16 +120,9 @@ def test_processes_of_a_machine(process: str, details: dict[str, Any], expected:
 
 
 def test_what_is_missing_is_said() -> None:
-    assert missing_of(machine()) == []
-    assert missing_of(machine(process="", axes=3, make="DMG")) == [
-        "process",
-        "model",
-        "envelope_mm",
-        "materials",
-        "tolerance_mm",
-        "table_load_kg",
-        "certificates",
-    ]
+    assert missing_of(machine(), "en") == []
+    missing = ["Bewerking", "Type", "Werkstuk (mm)", "Materialen", "Tolerantie", "Tafelbelasting", "Certificaten"]
+    assert missing_of(machine(process="", axes=3, make="DMG"), "nl") == missing
 
 
 def test_routes_tell_what_the_page_tells(platform: Platform) -> None:
