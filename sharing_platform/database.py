@@ -29,6 +29,7 @@ AT_WORK = 24
 """Requests that are worked on at a time, each in a thread. The cores are the limit long before."""
 READERS = 8
 """Requests at a time that have a connection before they have a thread. The others wait without either."""
+_IN_MEMORY = "sqlite://"
 _CONNECTIONS_KEPT, _CONNECTIONS = 8, 48
 """More than readers, threads and background jobs can have together: if a thread waited for a connection, those who have one could wait for its thread, and everything would stand
 still. PostgreSQL allows 100 by default, which is enough for two processes."""
@@ -91,12 +92,13 @@ def open_database(url: str) -> sessionmaker[Session]:
 
 def _engine(url: str) -> Engine:
     try:
+        # A database in memory is its one connection: there is no pool to be bounded.
+        pool = {"pool_size": _CONNECTIONS_KEPT, "max_overflow": _CONNECTIONS - _CONNECTIONS_KEPT}
         engine = create_engine(
             url,
             pool_pre_ping=True,
-            pool_size=_CONNECTIONS_KEPT,
-            max_overflow=_CONNECTIONS - _CONNECTIONS_KEPT,
             json_deserializer=msgspec.json.decode,
+            **({} if url == _IN_MEMORY else pool),
         )
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise DatabaseError(
