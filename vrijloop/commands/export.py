@@ -109,7 +109,7 @@ def aas(
         raise UserError(f"{output} cannot be written: {error.strerror}.") from error
     print(f"{output} is written.")
     if missing:
-        _say(f"Not said on the platform, and so without a value: {', '.join(missing)}.")
+        _say(f"Not said on the platform, and so missing: {', '.join(missing)}.")
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -119,8 +119,7 @@ def _print(found: dict[str, Any]) -> None:
             between = (
                 f"{sure['lowerCapacity']:g} – {sure['upperCapacity']:g}" if "lowerCapacity" in sure else "not known"
             )
-            hours = (f"{week[name]:g} h" for name in ("actualCapacity", "maximumCapacity"))
-            expected, most = hours
+            expected, most = (f"{week[name]:g} h" for name in ("actualCapacity", "maximumCapacity"))
             table.add_row(group["name"], week["pointInTime"], expected, between, most, sure["basis"].replace("_", " "))
     console = Console()
     if found["groups"]:
