@@ -174,8 +174,10 @@ def _machine_weeks(
     open_h = by_week.sum(axis=1)
     past = _past_weeks(grid, calendar)
     free, known = (past == FREE).astype(float), (past != UNKNOWN).astype(float)
-    known_h = known @ by_week.T
-    past_h = np.where(known_h >= MIN_KNOWN * open_h - 1e-9, _ratio(free @ by_week.T, known_h) * open_h, np.nan)
+    # Nearly all weeks are alike: each kind of them is counted once.
+    weeks, kinds = _alike(by_week)
+    free_h, known_h = (free @ weeks.T)[:, kinds], (known @ weeks.T)[:, kinds]
+    past_h = np.where(known_h >= MIN_KNOWN * open_h - 1e-9, _ratio(free_h, known_h) * open_h, np.nan)
     counted = ~np.isnan(past_h[:, int(np.argmax(open_h))])
     if counted[-LATELY:].sum() < FEWEST_WEEKS:
         return None
@@ -203,6 +205,13 @@ def _past_weeks(grid: QuarterGrid, calendar: _Calendar) -> np.ndarray:
         values[own - begin : own - begin + len(found)] = found
     values[calendar.closed_before] = UNKNOWN
     return values.reshape(PAST_WEEKS, QUARTERS_PER_WEEK)
+
+
+def _alike(rows: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """The different rows, and for each row which of these it is."""
+    numbers: dict[bytes, int] = {}
+    kinds = [numbers.setdefault(row.tobytes(), len(numbers)) for row in rows]
+    return rows[[kinds.index(kind) for kind in range(len(numbers))]], kinds
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray, otherwise: float = 0.0) -> np.ndarray:
