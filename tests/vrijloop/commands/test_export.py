@@ -66,7 +66,7 @@ def test_the_shell_as_package_and_as_json(config: Path, tmp_path: Path) -> None:
     read: model.DictIdentifiableStore[model.Identifiable] = model.DictIdentifiableStore()
     with AASXReader(io.BytesIO(package.read_bytes()), failsafe=False) as reader:
         reader.read_into(read, DictSupplementaryFileContainer())
-    assert f"{site}/machines/hal-2/mill-1#technical-data" in read
+    assert f"{site}/machines/hal-2/mill-1#technical-data" in {one.id for one in read}
     assert json.loads(plain.read_text())["assetAdministrationShells"][0]["id"] == f"{site}/machines/hal-2/mill-1#shell"
     assert "Dijk" not in plain.read_text()
     with pytest.raises(UserError, match=r"\.aasx or \.json"):
