@@ -84,6 +84,7 @@ from sharing_platform.organisations import (
 )
 from sharing_platform.organisations import api as organisations_api
 from sharing_platform.organisations import pages as account_pages
+from sharing_platform.organisations.accounts import SESSION_LIFE
 from sharing_platform.organisations.dependencies import security_of, visitor
 from sharing_platform.organisations.directory import ensure_configured
 from sharing_platform.organisations.events import (
@@ -220,6 +221,7 @@ class PlatformSettings:
     `mailer` None: e-mails wait. `private_webhooks`: organisations may name addresses of private networks (demo and tests).
     `webhook_ports`: those that webhooks of organisations may name.
     `scanner`: for files that people attach, None: they are not scanned; `attachment_days`: how long those are kept after their booking has ended.
+    `lock_after`: so long without use, people have to sign in again.
     `security_contact`: the URI at which vulnerabilities are reported, beside the contact page.
     `scheduler_interval_s`: seconds between two runs of the background threads."""
 
@@ -239,6 +241,7 @@ class PlatformSettings:
     identity_providers: tuple[IdentityProvider, ...] = ()
     scanner: VirusScanner | None = None
     attachment_days: int = 90
+    lock_after: timedelta = SESSION_LIFE
     security_contact: str = ""
 
 
@@ -280,6 +283,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         sender=settings.sender,
         scanner=settings.scanner,
         attachment_days=settings.attachment_days,
+        lock_after=settings.lock_after,
         security_contact=settings.security_contact,
     )
 

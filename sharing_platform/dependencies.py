@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -53,6 +54,8 @@ class PlatformContext:
     """None: files are not scanned."""
     attachment_days: int = 90
     """How long files are kept after their booking has ended."""
+    lock_after: timedelta = timedelta(days=14)
+    """So long without use, people have to sign in again."""
     security_contact: str = ""
     """Where vulnerabilities are reported, as a URI; empty for the contact page alone."""
 

@@ -30,7 +30,8 @@ _log = logging.getLogger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _NAMED = ("offer_id", "booking_id", "listing_id", "factory", "machine")
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing."""
 MAX_BODY = 1_000_000
 MAX_FILES_BODY = 26_000_000
 """Of a form with files. Each of them may have ten megabytes."""
@@ -68,7 +69,7 @@ class RequestMiddleware:
         app = self._app
         if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
             app = self._unreadable  # no identifier contains it, and PostgreSQL refuses it
-        elif scope["method"] not in _SAFE:
+        elif scope["method"] not in SAFE:
             if self._is_cross_site(headers):
                 app = self._refuse
             elif not headers.get("content-length", "0").isdigit() or int(
@@ -128,7 +129,7 @@ class _SecuredResponse:
                 *(one for one in _SECURITY_HEADERS if one[0] not in dict(message["headers"])),
                 (b"x-request-id", request_number(self._scope).encode()),
             ]
-            if self._scope["method"] not in _SAFE:
+            if self._scope["method"] not in SAFE:
                 _log_change(self._scope, message["status"])
             if self._secure:
                 message["headers"].append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))

@@ -15,6 +15,8 @@ _REFUSED = {400, 405, 413, 422, 501}
 _SHUT = {401, 403, 404}
 _NO_SUCH_STATEMENT = re.compile(r"not implemented|not supported", re.IGNORECASE)
 _TOO_OLD = re.compile(r"retention policy.*dropped=(\d+)", re.DOTALL)
+_NO_ROOM = re.compile(r"no space left on device|quota exceeded", re.IGNORECASE)
+"""With whatever status: of points of a new machine InfluxDB says then that it refuses them, as if they were not valid."""
 _NO_ORGANISATION = re.compile(r"organi[sz]ation\b.*not found")
 _NO_BUCKET = re.compile(r"bucket\b.*not found")
 _NO_DATABASE = re.compile(r"database not found|no dbrp mapping|retention policy (not set|not found)", re.IGNORECASE)
@@ -94,6 +96,10 @@ class Place:
     def error(self, status: int | None, text: str) -> Exception:
         """What an HTTP error means: to retry, to split the batch, or to wait for a person."""
         said = _message(text)
+        if _NO_ROOM.search(said):
+            return StoreUnavailableError(
+                f"InfluxDB at {self.url} has no room on its disk: free some, and then restart InfluxDB, which goes on refusing until it is restarted ({status}: {_short(said)})"
+            )
         if old := _TOO_OLD.search(said):
             count = int(old.group(1))
             return PointsTooOldError(f"{count} points are older than the bucket {self.bucket!r} keeps them", count)

@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -34,7 +35,7 @@ from sharing_platform.organisations.sign_up import SignUp
 from sharing_platform.schemas import Email
 from sharing_platform.virus_scanner import ClamdScanner
 from sign_in.settings import SecretError, read_client_secret
-from telemetry import Name, SystemClock, UserError, load_settings
+from telemetry import Name, SystemClock, UserError, load_settings, parse_duration
 from telemetry.clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class PlatformOptions:
     identity_providers_file: Path | None = None
     clamd: str | None = None
     attachment_days: int = 90
+    lock_after: timedelta = timedelta(days=14)
     security_contact: str = ""
 
     @property
@@ -113,6 +115,7 @@ def run_platform(
         identity_providers=read_identity_providers(options.identity_providers_file),
         scanner=read_scanner(options.clamd) if options.clamd else None,
         attachment_days=options.attachment_days,
+        lock_after=options.lock_after,
         security_contact=options.security_contact,
     )
     try:
@@ -186,6 +189,17 @@ def read_ports(given: str) -> tuple[int, ...]:
     if not all(one.isdigit() and 0 < int(one) < 65536 for one in parts):
         raise UserError(f"--webhook-ports: {given!r} are not ports; write, for instance, 8443,9443.")
     return tuple(int(one) for one in parts)
+
+
+def read_lock(given: str) -> timedelta:
+    """So long without use, sessions end. Raises UserError."""
+    try:
+        found = parse_duration(given)
+    except ValueError:
+        found = timedelta(0)
+    if not timedelta(minutes=5) <= found <= timedelta(days=14):
+        raise UserError(f"--lock-after: {given!r} is no time from 5min to 14d.")
+    return found
 
 
 def read_tokens(path: Path) -> dict[str, str]:

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from analytics.api.context import AnalyticsContext
 from analytics.api.metrics import AnalyticsCollector
 from analytics.api.people import PEOPLE_FILE, People
+from analytics.api.sessions import Sessions
 from analytics.app import build_app
 from analytics.cycle import Analytics
 from analytics.executors import Executor, open_executor
@@ -152,6 +153,7 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
         has_platform=platform is not None,
         party=relying_party(settings.public_url),
         notice=settings.notice,
+        sessions=Sessions(settings.lock_after),
         provider=provider,
         catena_x=settings.catena_x,
     )

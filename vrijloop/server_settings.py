@@ -67,7 +67,7 @@ def _public_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class ServerSettings(_Table):
-    """Configuration of `vrijloop server`. `url`: where people open the control room; `notice`: what they read there before they sign in. `backup_recipients`: public keys of age for
+    """Configuration of `vrijloop server`. `url`: where people open the control room; `notice`: what they read there before they sign in; `lock_after`: so long without use, they have to sign in again. `backup_recipients`: public keys of age for
     which backups are encrypted."""
 
     data_dir: Path = Path("vrijloop-server")
@@ -75,6 +75,7 @@ class ServerSettings(_Table):
     port: Annotated[int, Field(ge=1, le=65535)] = 8341
     url: Annotated[str | None, AfterValidator(lambda url: _public(url) if url is not None else None)] = None
     notice: Annotated[str, Field(max_length=1000)] = ""
+    lock_after: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(hours=12))] = timedelta(hours=1)
     backup_recipients: Annotated[tuple[str, ...], Field(max_length=20), AfterValidator(_public_keys)] = ()
     token_file: Path
     tokens: dict[Name, Path] = {}

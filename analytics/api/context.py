@@ -17,7 +17,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from analytics.api.attempts import Attempts
 from analytics.api.identity_provider import FactoryProvider
 from analytics.api.people import SERVER_TOKEN, People, Person
-from analytics.api.sessions import COOKIE, Failures, Sessions, is_cross_site
+from analytics.api.sessions import COOKIE, Failures, Session, Sessions, is_cross_site, is_in_use
 from analytics.capacity.settings import CatenaXTable
 from analytics.history.newest_states import NewestStates
 from analytics.i18n import LANGUAGE_COOKIE, choose_language
@@ -98,9 +98,14 @@ def caller_of_token(context: AnalyticsContext, presented: str) -> Caller | None:
     return match
 
 
+def session_of(context: AnalyticsContext, request: Request) -> Session | None:
+    """The browser's session in the control room; None where there is none, or it is locked."""
+    return context.sessions.find(request.cookies.get(COOKIE, ""), context.clock.now(), in_use=is_in_use(request))
+
+
 def caller_of_session(context: AnalyticsContext, request: Request) -> Caller | None:
     """Whoever signed in to the control room with this browser, unless they have been removed since."""
-    session = context.sessions.find(request.cookies.get(COOKIE, ""), context.clock.now())
+    session = session_of(context, request)
     if session is None:
         return None
     if session.person is None or session.vouched_for:

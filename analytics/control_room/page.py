@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from analytics.api.context import Context, caller_of_session
+from analytics.api.sessions import COOKIE
 from analytics.control_room.rendering import Lang, render
 from analytics.control_room.sign_in import show_sign_in
 from telemetry.appearance import LOSS_COLOURS, STATE_COLOURS
@@ -43,7 +44,8 @@ def get_control_room(
     """The control room for those who are signed in, the sign-in page for others."""
     caller = caller_of_session(context, request)
     if caller is None:
-        return show_sign_in(request, context, lang=lang, problem=problem)
+        locked = context.sessions.is_locked(request.cookies.get(COOKIE, ""), context.clock.now())
+        return show_sign_in(request, context, lang=lang, problem=problem, wrong="locked" if locked else "")
     facts = {
         "factory": caller.factory,
         "zone": context.policy.zone,

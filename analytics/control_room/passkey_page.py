@@ -10,9 +10,9 @@ from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from analytics.api import passkeys
-from analytics.api.context import AnalyticsContext, Caller, Context, caller_of_session, reader_language
+from analytics.api.context import AnalyticsContext, Caller, Context, caller_of_session, reader_language, session_of
 from analytics.api.people import MAX_PASSKEYS, People, Person, one_line
-from analytics.api.sessions import COOKIE, RECENT, is_cross_site
+from analytics.api.sessions import RECENT, is_cross_site
 from analytics.control_room.rendering import Lang, render
 from analytics.control_room.sign_in import PASSKEY_COOKIE, PASSKEYS, elsewhere, keep_attempt, party_here, show_sign_in
 from analytics.i18n import Translator
@@ -99,7 +99,7 @@ def post_remove(passkey_id: PasskeyId, request: Request, context: Context) -> Re
 def _owner(request: Request, context: AnalyticsContext) -> Owner | None:
     """None for whoever has no session, has one with the server's token or from the identity provider, or comes from another site."""
     caller, people, now = caller_of_session(context, request), context.people, context.clock.now()
-    session = context.sessions.find(request.cookies.get(COOKIE, ""), now)
+    session = session_of(context, request)
     if caller is None or caller.person is None or people is None or session is None or session.vouched_for:
         return None
     if is_cross_site(request):

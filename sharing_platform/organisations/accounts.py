@@ -25,6 +25,9 @@ from sharing_platform.organisations.permissions import Actor, Kind, Role, rights
 SESSION_LIFE = timedelta(days=14)
 MAX_SESSIONS = 50
 """Of one person at a time."""
+_PRECISION = 20
+"""When a session locks is noted as often as that part of the time without use: a page that is opened seldom costs a write."""
+_LAST_MOMENT = timedelta(seconds=1)
 _RECENT = timedelta(minutes=10)
 """For so long after signing in, nobody else is thought to have sat down at the same browser."""
 
@@ -40,13 +43,23 @@ class NewSession:
 @dataclass(frozen=True)
 class SignedIn:
     """Who a session belongs to, and for whom they speak; `organisation` is None for somebody who is in none. `since`: when they signed in. `can_return`: whether
-    they can sign in again without a mailed link."""
+    they can sign in again without a mailed link. `until`: when the session ends if nobody uses it."""
 
     account: Account
     organisation: Organisation | None
     role: Role | None
     since: datetime
     can_return: bool
+    until: datetime
+
+    def until_if_used(self, now: datetime, lock_after: timedelta) -> datetime:
+        return min(now + lock_after, self.since + SESSION_LIFE - _LAST_MOMENT)
+
+    def is_to_be_noted(self, now: datetime, lock_after: timedelta) -> bool:
+        """Whether a use now moves the end of the session by more than a little."""
+        if lock_after >= SESSION_LIFE:
+            return False
+        return abs(self.until_if_used(now, lock_after) - self.until) > lock_after / _PRECISION
 
     def recent(self, now: datetime) -> bool:
         """Whether they have signed in a moment ago."""
@@ -160,8 +173,10 @@ def speak_for_first(session: Session, account: Account, organisation: Organisati
     session.execute(silent.values(organisation_id=organisation.id))
 
 
-def user_of_session(session: Session, secret: str, now: datetime) -> SignedIn | None:
-    """Who the cookie belongs to. Role and organisation are read each time: what was taken away is away at once."""
+def user_of_session(
+    session: Session, secret: str, now: datetime, lock_after: timedelta = SESSION_LIFE
+) -> SignedIn | None:
+    """Who the cookie belongs to. Role and organisation are read each time: what was taken away is away at once. `lock_after`: so long without use, a session ends."""
     query = (
         select(WebSession, Account, Membership, Organisation, _has_credential())
         .join(Account, Account.id == WebSession.account_id)
@@ -176,8 +191,15 @@ def user_of_session(session: Session, secret: str, now: datetime) -> SignedIn | 
     if row is None:
         return None
     current, account, membership, organisation, can_return = row
+    if current.expires == current.created + SESSION_LIFE and now - current.created >= lock_after:
+        return None  # it was opened and never used
     role = Role(membership.role) if membership else None
-    return SignedIn(account, organisation, role, current.created, can_return)
+    return SignedIn(account, organisation, role, current.created, can_return, current.expires)
+
+
+def note_use(session: Session, secret: str, until: datetime) -> None:
+    """Somebody is there: the session goes on, to lock at `until` if nobody comes back."""
+    session.execute(update(WebSession).where(WebSession.hash == hash_secret(secret)).values(expires=until))
 
 
 def sign_out(session: Session, secret: str) -> None:

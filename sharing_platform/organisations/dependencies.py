@@ -19,9 +19,9 @@ from sharing_platform.database import UNAVAILABLE, read_session
 from sharing_platform.dependencies import Context, PlatformContext, get_context
 from sharing_platform.errors import NotSignedInError, PlatformError, TooLongError
 from sharing_platform.i18n import Translator
-from sharing_platform.middleware import MAX_BODY
+from sharing_platform.middleware import MAX_BODY, SAFE
 from sharing_platform.organisations import api_tokens
-from sharing_platform.organisations.accounts import SignedIn, user_of_session
+from sharing_platform.organisations.accounts import SignedIn, note_use, user_of_session
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import (
     APPROVED,
@@ -59,18 +59,29 @@ _Bearer = Annotated[
 ]
 
 
-def _person_of(context: PlatformContext, secret: str | None) -> SignedIn | None:
-    """Whose browser session it is."""
+def _person_of(context: PlatformContext, secret: str | None, in_use: bool = False) -> SignedIn | None:
+    """Whose browser session it is. `in_use`: that person is there, and not an open page alone."""
     if not secret:
         return None
+    now, lock_after = context.now(), context.lock_after
     with read_session(context.sessions) as session:
-        return user_of_session(session, secret, context.now())
+        person = user_of_session(session, secret, now, lock_after)
+    if person is not None and in_use and person.is_to_be_noted(now, lock_after):
+        # On a full disk somebody must still be able to look.
+        with suppress(*UNAVAILABLE), context.sessions.begin() as session:
+            note_use(session, secret, person.until_if_used(now, lock_after))
+    return person
+
+
+def _is_in_use(request: Request) -> bool:
+    """Whether somebody opens a page or sends something. What an open page asks by itself keeps no session open; clients that send no fetch metadata ask for nothing by themselves."""
+    return request.method not in SAFE or request.headers.get("sec-fetch-dest") in (None, "document")
 
 
 async def signed_in_person(request: Request, context: Context) -> SignedIn | None:
     """Who is signed in with a browser."""
     secret = request.cookies.get(context.cookie)
-    return await run_in_threadpool(_person_of, context, secret) if secret else None
+    return await run_in_threadpool(_person_of, context, secret, _is_in_use(request)) if secret else None
 
 
 MaybePerson = Annotated[SignedIn | None, Depends(signed_in_person)]

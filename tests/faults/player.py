@@ -126,7 +126,14 @@ class Player:
                 return lambda: service.signal(signal.SIGCONT), 0.0
             case Fault.FULL_DISK:
                 ballast = fill(region.data(target))
-                return lambda: ballast.unlink(missing_ok=True), 0.0
+
+                def make_room() -> None:
+                    ballast.unlink(missing_ok=True)
+                    if target == "influxdb":  # it goes on refusing until it is restarted, which every log says
+                        supervisor.hold_down(target, kill=False)
+                        supervisor.begin(target)
+
+                return make_room, 0.0
             case Fault.CLOCK_STEP:
                 shortest, longest = _AGENT_STEP_S if target.startswith("agent") else _STEP_S
                 step_s = shortest + abs(2 * event.by - 1) * (longest - shortest)

@@ -10,7 +10,9 @@ import pytest
 
 from stores import ReportBatch, StoreUnavailableError
 from stores.duckdb_store import DuckDBStateStore
-from tests.disks import disk_of
+from stores.influxdb_store import InfluxDBStateStore
+from tests.disks import disk_of, fill
+from tests.servers import INFLUX_ORG, INFLUX_TOKEN, create_influx_database, influx_server
 from tests.stores.test_state_store_contract import T0, report
 
 A_BATCH = 2_000
@@ -59,3 +61,29 @@ def test_a_full_disk_loses_nothing_and_writing_resumes_when_there_is_space(
         again = DuckDBStateStore(path)
         assert held(again) == taken + A_BATCH
         again.close()
+
+
+@pytest.mark.servers
+def test_a_full_disk_of_influxdb_costs_no_report_of_a_new_machine(tmp_path: Path) -> None:
+    """It calls points of a new series not valid when it has no room for their name, and goes on doing so until it is restarted."""
+    with disk_of("200m", tmp_path) as disk:
+        disk.chmod(0o777)
+        server = influx_server(disk)
+        server.start()
+        create_influx_database(server.url, "full")
+        store = InfluxDBStateStore(server.url, "full", INFLUX_TOKEN, INFLUX_ORG, "w1")
+        store.write(ReportBatch.of([report(1, 0, 1)]))
+        ballast = fill(disk)
+        more = ReportBatch.of(
+            [report(2 + one, one, one + 1, machine=f"new-{one % 300}", reason=f"r{one}") for one in range(6_000)]
+        )
+        for _ in range(3):
+            with pytest.raises(StoreUnavailableError, match="no room on its disk: free some, and then restart"):
+                store.write(more)
+        ballast.unlink()
+        server.kill()
+        server.start()
+        store.write(more)
+        assert len(store.latest("genk")) == 301
+        store.close()
+        server.close()

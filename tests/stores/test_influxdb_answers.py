@@ -37,7 +37,9 @@ TOO_OLD = (
         (422, '{"code":"unprocessable entity","message":"field type conflict"}', StoreRefusedError, "field type conflict"),
         (413, "too large", StoreRefusedError, "413: too large"),
         (503, "", StoreUnavailableError, "answers 503: no reason given"),
-        (500, '{"error":"write failed: no space left on device"}', StoreUnavailableError, "no space left on device"),
+        (500, '{"error":"write failed: no space left on device"}', StoreUnavailableError, "free some, and then restart InfluxDB"),
+        (400, '{"error":"partial write: write /data/_series/07/0000: no space left on device dropped=2000"}', StoreUnavailableError, "no room on its disk"),
+        (422, '{"code":"unprocessable entity","message":"partial write: no space left on device dropped=7"}', StoreUnavailableError, "no room on its disk"),
         # InfluxDB 3 has no DELETE and keeps no retention by InfluxQL: a retry would not help.
         (400, '{"error":"This feature is not implemented: DELETE"}', StoreRefusedError, "cannot do that: This feature is not implemented: DELETE"),
         (500, "query error: error in InfluxQL statement: DELETE is not supported", StoreRefusedError, "DELETE is not supported"),

@@ -117,6 +117,13 @@ def platform(
             help="How long attached files are kept after their booking has ended.",
         ),
     ] = 90,
+    lock_after: Annotated[
+        str,
+        typer.Option(
+            envvar="VRIJLOOP_PLATFORM_LOCK_AFTER",
+            help="So long without use, people have to sign in again: 5min to 14d.",
+        ),
+    ] = "12h",
     security_contact: Annotated[
         str,
         typer.Option(
@@ -129,6 +136,7 @@ def platform(
     """Run the sharing platform."""
     from vrijloop.platform_server import (
         PlatformOptions,
+        read_lock,
         read_owners,
         read_ports,
         read_proxies,
@@ -143,7 +151,7 @@ def platform(
     options = PlatformOptions(
         database, tokens_file, webhooks_file, host, port, url, mail, mail_from, mail_password_file, private_webhooks,
         bounds_file, read_ports(webhook_ports), read_proxies(trusted_proxy), read_owners(owners),
-        identity_providers_file, clamd or None, attachment_days,
+        identity_providers_file, clamd or None, attachment_days, read_lock(lock_after),
         read_security_contact(security_contact),
     )  # fmt: skip
     run_platform(options, ShiftedClock(moment) if moment else None)

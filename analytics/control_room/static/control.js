@@ -218,3 +218,4 @@ steadily(() => drawUsed(clockApart), 300);
 if (facts.hasPlatform) steadily(drawCosts, 20);
 steadily(drawCalendars, 20);
 setInterval(() => { if (!paused) showMachines(); }, 10000);
+setInterval(() => { if (paused) ask("/api/v1/kill-switch").catch(() => {}); }, 60000); // whether the session is locked by now

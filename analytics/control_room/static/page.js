@@ -6,13 +6,20 @@ export const byId = (id) => document.getElementById(id);
 
 export class SignedOut extends Error {}
 
+// What an open page asks by itself keeps no session open, so it says when somebody was there.
+let touched = true;
+for (const kind of ["pointerdown", "keydown", "wheel"]) addEventListener(kind, () => { touched = true; }, { passive: true });
+
 const SAID = { 404: "error_gone", 422: "error_hours", 503: "error_later" };
 
 export async function ask(path, method = "GET", body = undefined) {
   let answer;
+  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+  if (touched) headers["X-Vrijloop-In-Use"] = "1";
+  touched = false;
   try {
     answer = await fetch(path, {
-      method, headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      method, headers,
       body: body === undefined ? undefined : JSON.stringify(body), cache: "no-store",
     });
   } catch {
