@@ -43,6 +43,8 @@ _NAMES = {
     "_write_back": "analytics: writing what dashboards show",
 }
 """Of the tasks, as status, metrics and log call them."""
+ROUND_AGAIN_AFTER = timedelta(minutes=1)
+"""After a round that failed, for instance while the store was away; the interval may be an hour."""
 DELIVERY_INTERVAL_S = 5.0
 """How often delivery to an unavailable platform is retried."""
 
@@ -145,8 +147,9 @@ class AnalyticsService:
     async def _rounds(self) -> None:
         while True:
             self._round_requested.clear()
-            await self._attempt(self.cycle)
-            timer = asyncio.create_task(self._clock.sleep(self._interval.total_seconds()))
+            done = await self._attempt(self.cycle)
+            pause = self._interval if done else min(self._interval, ROUND_AGAIN_AFTER)
+            timer = asyncio.create_task(self._clock.sleep(pause.total_seconds()))
             due = asyncio.create_task(self._round_requested.wait())
             _, pending = await asyncio.wait({timer, due}, return_when=asyncio.FIRST_COMPLETED)
             for task in pending:
@@ -157,8 +160,8 @@ class AnalyticsService:
             await self._attempt(step)
             await self._clock.sleep(seconds)
 
-    async def _attempt(self, step: Step) -> None:
-        """Run a step. If the platform or store is unavailable, log it once when it begins and once when it ends; the
+    async def _attempt(self, step: Step) -> bool:
+        """Run a step; returns whether it came through. If the platform or store is unavailable, log it once when it begins and once when it ends; the
         next run catches up."""
         name = _NAMES.get(step.__name__, step.__name__)
         try:
@@ -168,14 +171,15 @@ class AnalyticsService:
                 _log.warning("%s Retrying; no data is lost.", error)
             self._cards.clear()
             await self._clock.sleep(1.0)
-            return
+            return False
         except Exception as error:  # noqa: BLE001 - one defect must not end the service
             if self._tasks.failed(name, error):
                 _log.exception("Unexpected error in %s; retrying.", name)
             await self._clock.sleep(1.0)
-            return
+            return False
         if self._tasks.works(name):
             _log.info("%s works again.", name.capitalize())
+        return True
 
     async def _deliver(self) -> None:
         if await asyncio.to_thread(lambda: self._publisher.pending):

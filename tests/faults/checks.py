@@ -64,7 +64,20 @@ def _all_back(region: Region, outcome: Outcome) -> None:
             outcome.back_s[name] = round(time.monotonic() - began, 1)
             waiting.remove(name)
         time.sleep(_EVERY_S)
-    outcome.problems += [f"{name} is not back {BACK_S:g} s after the last fault" for name in waiting]
+    outcome.problems += [
+        f"{name} is not back {BACK_S:g} s after the last fault{_why(region, name)}" for name in waiting
+    ]
+
+
+def _why(region: Region, name: str) -> str:
+    """What the server itself says of it."""
+    if name != "server":
+        return ""
+    status = region.server_status()
+    if status is None:
+        return ": it does not tell its status"
+    failing = "; ".join(f"{task['task']} fails: {task['why']}" for task in status["failing_tasks"])
+    return f": {failing or 'it has no connection to the broker'}"
 
 
 def _until_right(found_wrong: Callable[[], list[str]], seconds: float = BACK_S) -> list[str]:

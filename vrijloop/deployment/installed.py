@@ -51,7 +51,8 @@ class Installed:
         """The commands with which services take over what has changed. Those of Docker Compose alone are left out on Debian."""
         if self.compose:
             return [
-                f"docker compose kill -s HUP {_CONTAINERS[one]}"
+                # Not `docker compose kill -s HUP`: Docker takes that for a stop on purpose, and does not start the container again should it end.
+                f"docker compose exec -T {_CONTAINERS[one]} sh -c 'kill -HUP 1'"
                 if one in RELOADED
                 else f"docker compose restart {_CONTAINERS[one]}"
                 for one in services

@@ -157,7 +157,8 @@ def test_what_a_new_gateway_is_given_and_one_of_an_earlier_version_is_told(tmp_p
     folder = tmp_path / "deployed"
     invoke("setup", "compose", folder, "--name", "vrijloop.example", "--factory", "genk", "--gateway", "gw-1")
     said = invoke("gateway", "add", "gw-2", "--folder", folder)
-    assert "docker compose kill -s HUP mosquitto" in said
+    assert "docker compose exec -T mosquitto sh -c 'kill -HUP 1'" in said
+    assert "kill -s" not in said, "after which Docker would not start it again should it end"
     assert "Copy the folder deployed/gateways/gw-2 to the gateway" in said, "in the container it is elsewhere"
     made, kept = folder / "gateways" / "gw-2", folder / "gateways" / "gw-1"
     assert sorted(one.name for one in made.iterdir()) == ["agent.toml", "ca.pem", "mqtt-credentials"]
