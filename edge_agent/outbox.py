@@ -59,6 +59,8 @@ class Outbox:
         self._file = OutboxFile(path)
         self._delivery = Delivery.from_json(*self._file.delivery())
         self._memory: dict[int, StoredReport] = {}
+        self._in_both: set[int] = set()
+        """Reports in memory of which the file has an earlier form, without the latest extension."""
         self._in_flight: set[int] = set()
         self._extendable: dict[str, StoredReport] = {}
         """The newest report of each machine, as long as it was never sent."""
@@ -207,11 +209,11 @@ class Outbox:
         return difference([(1, self._next_seq - 1)], union(self._delivery.sent, ranges_of(self._in_flight)))
 
     def _count(self, ranges: Ranges) -> int:
-        in_memory = sum(1 for seq in self._memory if contains(ranges, seq))
+        in_memory = [seq for seq in self._memory if contains(ranges, seq)]
         try:
-            return self._file.count(ranges) + in_memory
+            return self._file.count(ranges) + sum(1 for seq in in_memory if seq not in self._in_both)
         except sqlite3.Error:
-            return in_memory
+            return len(in_memory)
 
     def _numbered(self, machine: str, interval: StateInterval) -> StoredReport:
         """The report, with the number of the waiting report that it extends, or else with the next one."""
@@ -244,6 +246,7 @@ class Outbox:
             for place, one in enumerate(self._memory[seq] for seq in sorted(self._memory))
         ]
         self._memory = {report.seq: report for report in held}
+        self._in_both.clear()
         self._next_seq = following + len(held)
         self._newest = {report.machine: report.seq for report in [*reports, *held]}
         self._extendable.clear()
@@ -277,12 +280,14 @@ class Outbox:
                     error,
                 )
             self._memory = held | changed
+            self._in_both |= changed.keys()
             self._keep_memory_bound()
             return
         if self._memory:
             _log.info("%s takes reports again; reports lost meanwhile were logged.", self._file.path)
             self._write_delivery()
         self._memory.clear()
+        self._in_both.clear()
 
     def _write(self, held: dict[int, StoredReport], changed: dict[int, StoredReport]) -> None:
         try:
@@ -335,11 +340,11 @@ class Outbox:
         if limit <= 0:
             return []
         try:
-            found = self._file.first_of(ranges, limit)
+            found = {report.seq: report for report in self._file.first_of(ranges, limit)}
         except sqlite3.Error:
-            found = []
-        found += [report for seq, report in self._memory.items() if contains(ranges, seq)]
-        return sorted(found, key=lambda report: report.seq)[:limit]
+            found = {}
+        found |= {seq: report for seq, report in self._memory.items() if contains(ranges, seq)}
+        return [found[seq] for seq in sorted(found)[:limit]]
 
 
 def _same_but_until(body: str, other: str) -> bool:

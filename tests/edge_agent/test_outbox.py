@@ -181,6 +181,24 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(small_disk: Path, caplog: p
 
 
 @pytest.mark.servers
+def test_a_report_that_is_extended_while_the_disk_is_full_is_sent_once(small_disk: Path) -> None:
+    outbox = Outbox(small_disk / "outbox.sqlite")
+    outbox.append([("m1", interval(0)), ("m2", interval(0))])
+    ballast, seconds = fill(small_disk), 30
+    while not outbox.in_memory:
+        seconds += 30
+        outbox.append([("m1", interval(0, seconds))])
+    depth, taken = outbox.depth(), outbox.take(10)
+    assert (depth, seqs(taken)) == (2, [1, 2]), "the file has an earlier form of the first one"
+    assert interval_of_body(taken[0].body) == interval(0, seconds)
+    outbox.give_back()
+    ballast.unlink()
+    outbox.append([("m2", interval(9))])
+    assert (outbox.in_memory, outbox.depth(), sorted(seqs(outbox.take(10)))) == (0, 3, [1, 2, 3])
+    outbox.close()
+
+
+@pytest.mark.servers
 def test_numbers_that_cannot_be_changed_on_a_full_disk_are_changed_later(small_disk: Path) -> None:
     outbox = Outbox(small_disk / "outbox.sqlite")
     outbox.append([("m1", interval(minute)) for minute in range(500)])
