@@ -111,6 +111,8 @@ from sharing_platform.regional_statistics.view import ViewCache
 from sharing_platform.scheduler import start_background_threads
 from sharing_platform.search.index import mark_index_changed
 from sharing_platform.search.vocabulary import PROCESSES, material_name, picture_of, process_name
+from sharing_platform.self_assessment import api as self_assessment_api
+from sharing_platform.self_assessment import pages as self_assessment_pages
 from sharing_platform.styleguide import pages as styleguide_pages
 from sharing_platform.unified_search import api as unified_search_api
 from sharing_platform.unified_search import pages as unified_search_pages
@@ -138,6 +140,7 @@ ROUTERS = (
     unified_search_api.router,
     certificates_api.router,
     process_plans_api.router,
+    self_assessment_api.router,
     accounts_api.router,
     settings_api.router,
     passkeys_api.router,
@@ -165,6 +168,7 @@ ROUTERS = (
     unified_search_pages.router,
     certificates_pages.router,
     process_plans_pages.router,
+    self_assessment_pages.router,
     account_pages.router,
     settings_pages.router,
     passkey_pages.router,

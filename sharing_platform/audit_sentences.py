@@ -20,6 +20,7 @@ from sharing_platform.moderation.models import Report
 from sharing_platform.notifications.models import Webhook
 from sharing_platform.organisations.directory import names_of
 from sharing_platform.organisations.models import Account, ApiToken, AuditEntry
+from sharing_platform.self_assessment.questionnaire import texts_of
 from sharing_platform.wanted.models import Search
 
 _BY_THE_OPERATOR = frozenset({"member.invited", "region.administrator"})
@@ -115,6 +116,8 @@ def _sentence(entry: AuditEntry, names: _Names, t: Translator, own: str | None) 
 def _what(entry: AuditEntry, names: _Names, booking: Booking | None, t: Translator) -> str:
     if entry.action.startswith("page."):
         return t(f"page_{entry.subject}")
+    if entry.action.startswith("strength."):
+        return texts_of(t.language)[entry.subject].name
     if entry.action == "region.exported":
         return f"{t(f'export_{entry.subject}')} ({entry.details.get('period') or entry.details.get('format')})"
     kind = str(entry.details.get("kind"))

@@ -37,6 +37,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "flows": [{"quarter": "2026-06-29", "kind": "milling", "area": "haspengouw", "towards": "hasselt_genk", "hours": 120}],
         "next": None,
     },
+    "AssessmentAnswersIn": {"answers": [{"question": "machine_data", "level": 2}, {"question": "circular_products", "level": None}]},
+    "StrengthIn": {"questions": ["machine_data", "work_orders"], "listing": "6f1c4a9e-54b1-4c8e-9d0b-0d7c7e1c2f55", "name_shown": True},
+    "GoalIn": {"level": 3, "day": "2027-12-31"},
     "AskIn": {
         "message": "40 brackets, drawing follows",
         "guest": {"organisation": "Start-up BV", "name": "An Peeters", "email": "an@startup.example", "language": "nl"},

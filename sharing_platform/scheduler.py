@@ -40,6 +40,7 @@ from sharing_platform.organisations.rate_limits import forget_old
 from sharing_platform.organisations.sign_up import SignUp
 from sharing_platform.regional_statistics import service as summaries
 from sharing_platform.regional_statistics.publication import publish_due
+from sharing_platform.self_assessment import goal_reminders
 from sharing_platform.wanted import matching
 from sharing_platform.wanted.models import Search
 
@@ -179,6 +180,10 @@ class ScheduledJobs:
         if any(self._each(waited_for, keep)):
             context.wake_workers()
         if any(self._each(matching.to_match(), match)):
+            context.wake_workers()
+        if any(
+            self._each(goal_reminders.due(now), lambda session, key: goal_reminders.remind(session, key, now, context))
+        ):
             context.wake_workers()
 
     def _each(self, which: Select[str], step: Callable[[Session, str], _T]) -> list[_T]:

@@ -39,6 +39,7 @@ KINDS: Mapping[str, MailKind] = {
     ),
     "reviews": MailKind(frozenset({"seeker_completed", "provider_completed"}), tuple(How)),
     "reminders": MailKind(frozenset({"reminder_provider", "reminder_seeker"}), (How.AT_ONCE, How.NEVER)),
+    "goals": MailKind(frozenset({"goal_soon", "goal_today"}), tuple(How)),
     "applications": MailKind(frozenset({"applications"}), (How.AT_ONCE, How.DAILY), regional=True),
     "reports": MailKind(frozenset({"reports", "appeal_made"}), (How.AT_ONCE, How.DAILY), regional=True),
 }

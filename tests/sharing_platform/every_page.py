@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from sharing_platform.organisations.permissions import Kind, Role
+from sharing_platform.self_assessment.questionnaire import asked, transformation_of
 from tests.sharing_platform.conftest import NOON, Platform
 from tests.sharing_platform.organisations.test_passkeys import add as add_passkey
 from tests.sharing_platform.organisations.test_passkeys import authenticator
@@ -30,6 +31,7 @@ NO_PAGES = {
     "/certificates/{number}/document": "is a file",
     "/region/exports/{name}.{kind}": "is a file",
     "/region/figures.csv": "is a file",
+    "/self-assessment/answers.csv": "is a file",
     "/region/report-{year}.pdf": "is a file",
     "/region/embed/{figure}.svg": "is a picture",
     "/sign-in/with/{provider}": "leads elsewhere",
@@ -97,6 +99,7 @@ def told(platform: Platform) -> dict[str, str]:
             decision = {"outcome": "taken_down", "ground": "spam", "text": "Dit is reclame."}
             path = f"/api/v1/region/reports/{ids['report']}/decision"
             ids["decision"] = region.post(path, json=decision).json()["id"]
+    _assessed(platform, owner)
     platform.somebody("weg@refused.be", "refused", Role.OWNER)
     refusal = {"approved": False, "reason": "Onbekend bedrijf."}
     assert region.put("/api/v1/region/organisations/refused/approval", json=refusal).status_code == 200
@@ -125,6 +128,10 @@ def pages(ids: dict[str, str]) -> list[tuple[str, str]]:
             ("new@new.be", "/desk"),
             ("weg@refused.be", "/desk"),
             ("weg@refused.be", "/organisation/application"),
+            ("o@hal.be", "/self-assessment"),
+            ("o@hal.be", "/self-assessment/digital_factory"),
+            ("an@startup.be", "/self-assessment"),
+            ("an@startup.be", "/self-assessment/network"),
             ("r@limburg.be", "/region/administration"),
             ("", "/region"),
             ("", "/region/dictionary"),
@@ -162,6 +169,27 @@ def _attended(platform: Platform) -> dict[str, str]:
     assert answer.status_code == 201, answer.text
     made = answer.json()
     return {"attended": listing, "certificate": made["bookings"][0]["certificates"][0]["number"]}
+
+
+def _assessed(platform: Platform, owner: httpx2.Client) -> None:
+    """A factory that has answered a year ago and now, has goals, and shows what it is good at."""
+    answers = [{"question": one, "level": number % 5} for number, one in enumerate(sorted(asked()))]
+    for days, some in ((400, answers[:-3]), (0, [{**one, "level": 3} for one in answers[::3]])):
+        platform.present[0] = NOON - timedelta(days=days)
+        assert owner.put("/api/v1/self-assessment/answers", json={"answers": some}).status_code == 204
+    goal = {"level": 4, "day": "2027-03-01"}
+    assert owner.put("/api/v1/self-assessment/goals/digital_factory", json=goal).status_code == 204
+    know_how = {
+        "kind": "know_how",
+        "title": "Frezen van titaan",
+        "start": "2026-03-01T00:00:00Z",
+        "end": "2026-12-31T00:00:00Z",
+    }
+    listing = owner.post("/api/v1/listings", json=know_how).json()["id"]
+    shown = [one["question"] for one in answers[::3] if transformation_of(str(one["question"])) == "digital_factory"]
+    body = {"questions": shown, "listing": listing, "name_shown": True}
+    answer = owner.put("/api/v1/self-assessment/strengths/digital_factory", json=body)
+    assert answer.status_code == 204, answer.text
 
 
 def _picture_of_mill(platform: Platform) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import sharing_platform
 from sharing_platform.i18n import Translator, before_name, is_one, texts
+from sharing_platform.self_assessment.questionnaire import question_texts
 from tests.sharing_platform.conftest import Platform
 
 FRENCH = Translator("fr", "Europe/Brussels")
@@ -89,7 +90,12 @@ def test_what_others_typed_is_filled_in_as_it_is() -> None:
     ],
 )  # fmt: skip
 def test_no_french_text_has_what_is_wrong(wrong: str, why: str) -> None:
-    assert {key: text for key, text in texts("fr").items() if re.search(wrong, text)} == {}, why
+    asked = {
+        f"{one}: {text}": text
+        for one, told in question_texts("fr").items()
+        for text in (told.title, told.question, *told.levels)
+    }
+    assert {key: text for key, text in (texts("fr") | asked).items() if re.search(wrong, text)} == {}, why
 
 
 def test_a_number_does_not_stand_before_a_plural_that_it_may_not_have() -> None:
@@ -127,6 +133,7 @@ def test_a_french_page_breaks_no_line_before_its_punctuation(platform: Platform)
         "/account",
         "/desk",
         "/about",
+        "/self-assessment/digital_factory",
         "/privacy",
     ):
         answer = member.get(path, headers={"Accept-Language": "fr"})

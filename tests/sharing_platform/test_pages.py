@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SAME_IN_EVERY_LANGUAGE = {"map_one", "map_many", "log_machine", "log_webhook", "log_passkey", "status",
     "filters", "calendar_week", "machine", "from_to", "organisation", "operator", "site", "menu", "model", "reason_process", "kind_operator", "party_platform",
-    "per", "minutes", "passkeys", "audit_other", "role_planner", "status_open", "subject_operator", "webhooks", "axes", "reason_axes",
+    "per", "level", "minutes", "passkeys", "audit_other", "role_planner", "status_open", "subject_operator", "webhooks", "axes", "reason_axes",
     "contact", "content_machine", "page_contact", "written_by", "quote_unit_flat", "quote_unit_kg", "quote_unit_metre",
 }  # fmt: skip
 

@@ -50,6 +50,8 @@ def sentences(language: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for room in ("sharing_platform", "analytics"):
         found |= {f"{room}: {key}": text for key, text in toml(f"{room}/translations/{language}.toml").items()}
+    questions = toml(f"sharing_platform/self_assessment/questions/{language}.toml")
+    found |= {f"questions: {number}": text for number, text in enumerate(strings(questions))}
     for texts in (STATE_TEXTS, LOSS_TEXTS):
         found |= {f"state: {key}": texts[language] for key, texts in texts.items()}
     if language in DASHBOARD_LANGUAGES:

@@ -71,6 +71,8 @@ PAGES = {
     "GET /region/pages": Right.REGION, "GET /region/pages/{name}": Right.REGION, "POST /region/pages/{name}": Right.REGION, "GET /region/pages/{name}/{number}": Right.REGION,
     "GET /region/reports": Right.REGION, "GET /region/reports/{report_id}": Right.REGION, "POST /region/reports/{report_id}": Right.REGION, "GET /region/reported/{kind}/{subject}": Right.REGION,
     "GET /region/decisions/{decision_id}": Right.REGION, "POST /region/decisions/{decision_id}": Right.REGION,
+    "GET /self-assessment": Right.READ, "GET /self-assessment/answers.csv": Right.READ, "GET /self-assessment/network": Right.READ, "GET /self-assessment/{transformation}": Right.READ,
+    "POST /self-assessment/{transformation}": Right.ASK, "POST /self-assessment/{transformation}/goal": Right.LIST, "POST /self-assessment/{transformation}/strength": Right.LIST,
     "GET /decisions/{decision_id}": Right.READ, "POST /decisions/{decision_id}": Right.ASK,
 }  # fmt: skip
 
