@@ -95,7 +95,7 @@ def test_no_french_text_has_what_is_wrong(wrong: str, why: str) -> None:
         for one, told in question_texts("fr").items()
         for text in (told.title, told.question, *told.levels)
     }
-    assert {key: text for key, text in (texts("fr") | asked).items() if re.search(wrong, text)} == {}, why
+    assert {key: text for key, text in {**texts("fr"), **asked}.items() if re.search(wrong, text)} == {}, why
 
 
 def test_a_number_does_not_stand_before_a_plural_that_it_may_not_have() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from html import unescape
 from typing import TYPE_CHECKING, Any
@@ -182,14 +183,20 @@ def test_others_see_what_a_factory_is_good_at_if_it_wants_them_to(platform: Plat
     assert asked.status_code == 201, "written to as to anybody else who shares know-how"
 
 
-END = {
-    "withdrawn": lambda platform, planner: planner.delete(f"{API}/strengths/digital_factory"),
-    "withdrawn on the page": lambda platform, planner: planner.post("/self-assessment/digital_factory/strength", data={"what": "remove"}),
-    "no longer good": lambda platform, planner: answer(planner, machine_data=2),
-    "no longer applies": lambda platform, planner: answer(planner, machine_data=None),
-    "its listing is closed": lambda platform, planner: planner.delete(f"/api/v1/listings/{planner.get('/api/v1/listings').json()['listings'][0]['id']}"),
-    "its listing has ended": lambda platform, planner: platform.later(24 * 310),
-    "the region refuses it": lambda platform, planner: platform.somebody("r@limburg.be", "limburg", kind=Kind.REGION).put("/api/v1/region/organisations/hal-2/approval", json={"approved": False, "reason": "Onbekend bedrijf."}),
+def refuse(platform: Platform) -> None:
+    region = platform.somebody("r@limburg.be", "limburg", kind=Kind.REGION)
+    refusal = {"approved": False, "reason": "Onbekend bedrijf."}
+    assert region.put("/api/v1/region/organisations/hal-2/approval", json=refusal).is_success
+
+
+END: dict[str, Callable[[Platform, httpx2.Client, str], object]] = {
+    "withdrawn": lambda _, planner, __: planner.delete(f"{API}/strengths/digital_factory"),
+    "withdrawn on the page": lambda _, planner, __: planner.post("/self-assessment/digital_factory/strength", data={"what": "remove"}),
+    "no longer good": lambda _, planner, __: answer(planner, machine_data=2),
+    "no longer applies": lambda _, planner, __: answer(planner, machine_data=None),
+    "its listing is closed": lambda _, planner, listing: planner.delete(f"/api/v1/listings/{listing}"),
+    "its listing has ended": lambda platform, _, __: platform.later(24 * 310),
+    "the region refuses it": lambda platform, _, __: refuse(platform),
 }  # fmt: skip
 """What ends it, at once."""
 
@@ -201,9 +208,10 @@ def test_what_is_shown_ends_at_once(platform: Platform, how: str) -> None:
         platform.somebody("an@startup.be", "startup"),
     )
     answer(planner, machine_data=3)
-    assert show(planner, know_how(planner), "machine_data").status_code == 204
+    listing = know_how(planner)
+    assert show(planner, listing, "machine_data").status_code == 204
     assert seen(seeker) == [("hal-2", "digital_factory", ["machine_data"])]
-    END[how](platform, planner)
+    END[how](platform, planner, listing)
     planner, seeker = (
         platform.somebody(*who) for who in (("p@hal.be", "hal-2", Role.PLANNER), ("an@startup.be", "startup"))
     )  # sessions may have ended
@@ -292,11 +300,13 @@ def told(platform: Platform) -> dict[str, list[str]]:
 @pytest.mark.long
 def test_it_works_with_a_script_and_without(platform: Platform, browser: Browser) -> None:
     eva = platform.somebody("eva@hal.be", "hal-2")
-    cookie = [{"name": "session", "value": eva.cookies["session"], "url": platform.url}]
-    levels = lambda: {one["question"]: one["level"] for one in eva.get(API).json()["answers"]}  # noqa: E731
+
+    def levels() -> dict[str, int | None]:
+        return {one["question"]: one["level"] for one in eva.get(API).json()["answers"]}
+
     for scripts in (True, False):
         context = browser.new_context(base_url=platform.url, locale="nl-BE", java_script_enabled=scripts)
-        context.add_cookies(cookie)
+        context.add_cookies([{"name": "session", "value": eva.cookies["session"], "url": platform.url}])
         page = context.new_page()
         page.goto("/self-assessment/digital_factory")
         if scripts:
