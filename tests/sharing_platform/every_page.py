@@ -218,7 +218,7 @@ def _mailed(platform: Platform, seeker: httpx2.Client) -> dict[str, str]:
 
 
 CUT_OFF = """() => [...document.querySelectorAll('main *, header *, footer *')].filter(one => {
-  if (!one.checkVisibility() || one.closest('.hidden, .clipped, svg, .ec, .compared, select, pre')) return false;
+  if (!one.checkVisibility() || one.closest('.hidden, .clipped, svg, .ec, .compared, .sideways, select, pre')) return false;
   const box = one.getBoundingClientRect(), shown = getComputedStyle(one);
   const clips = shown.overflowX !== 'visible' && one.scrollWidth > one.clientWidth + 1 && !one.matches('input, textarea');
   return box.width > 1 && (box.right > innerWidth + 1 || box.left < -1 || clips);
