@@ -11,7 +11,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from analytics.api import calendars, capacity, explanations, machines, publishing, reports, server
+from analytics.api import calendars, capacity, comparison, explanations, machines, publishing, reports, server
 from analytics.api.context import AnalyticsContext
 from analytics.control_room import page as control_room
 from analytics.control_room import passkey_page, sign_in
@@ -31,6 +31,7 @@ for _router in (
     explanations.router,
     calendars.router,
     capacity.router,
+    comparison.router,
     server.router,
     server.metrics_router,
     control_room.router,

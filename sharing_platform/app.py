@@ -35,6 +35,9 @@ from sharing_platform.bookings.occupancy import BookedHours
 from sharing_platform.bounds import Bounds
 from sharing_platform.certificates import api as certificates_api
 from sharing_platform.certificates import pages as certificates_pages
+from sharing_platform.comparison import api as comparison_api
+from sharing_platform.comparison import pages as comparison_pages
+from sharing_platform.comparison.service import forget_refused
 from sharing_platform.database import AT_WORK, Now, open_database
 from sharing_platform.dependencies import ZONE, PlatformContext
 from sharing_platform.error_responses import add_error_handlers, internal_error, refusal
@@ -148,6 +151,7 @@ ROUTERS = (
     organisations_api.router,
     region_api.router,
     figures_api.router,
+    comparison_api.router,
     moderation_api.router,
     report_api.router,
     site_api.router,
@@ -183,6 +187,7 @@ ROUTERS = (
     organisation_pages.router,
     application_pages.router,
     figures_pages.router,
+    comparison_pages.router,
     region_pages.router,
     export_pages.router,
     moderation_pages.router,
@@ -345,6 +350,7 @@ def _events(notify: BookingNotifier, searches: SearchCounter) -> Events:
     events.subscribe(SearchFoundNothing, searches.count)
     events.subscribe(OrganisationRefused, withdraw_offers)
     events.subscribe(OrganisationRefused, bookings.end_requests)
+    events.subscribe(OrganisationRefused, forget_refused)
     events.subscribe(OrganisationChanged, lambda event: mark_index_changed(event.session))
     for domain in (booking_handlers, wanted_handlers, moderation_handlers):
         events.subscribe(AccountErasing, domain.erase_person)

@@ -40,6 +40,14 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "AssessmentAnswersIn": {"answers": [{"question": "machine_data", "level": 2}, {"question": "circular_products", "level": None}]},
     "StrengthIn": {"questions": ["machine_data", "work_orders"], "listing": "6f1c4a9e-54b1-4c8e-9d0b-0d7c7e1c2f55", "name_shown": True},
     "GoalIn": {"level": 3, "day": "2027-12-31"},
+    "ContributionIn": {
+        "month": "2026-02", "process_class": 3,
+        "figures": {
+            "availability": 71, "utilization_efficiency": 96, "setup_ratio": -8, "energy_while_idle": None, "idle": 22, "off": 31, "down": -14,
+            "delay": 6, "maintenance": 3,
+        },
+    },
+    "ParticipationIn": {"takes_part": True},
     "AskIn": {
         "message": "40 brackets, drawing follows",
         "guest": {"organisation": "Start-up BV", "name": "An Peeters", "email": "an@startup.example", "language": "nl"},

@@ -12,6 +12,7 @@ from vrijloop.commands import (
     analytics,
     backup,
     calendars,
+    compare,
     control_room,
     dashboards,
     demo,
@@ -62,6 +63,7 @@ app.add_typer(publishing.approvals_app, name="approvals")
 app.add_typer(control_room.app, name="control-room")
 app.add_typer(calendars.app, name="calendars")
 app.add_typer(export.app, name="export")
+app.add_typer(compare.app, name="compare")
 app.command()(demo.demo)
 app.command()(demo.simulate)
 app.command()(server.server)

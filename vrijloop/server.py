@@ -21,6 +21,8 @@ from analytics.api.metrics import AnalyticsCollector
 from analytics.api.people import PEOPLE_FILE, People
 from analytics.api.sessions import Sessions
 from analytics.app import build_app
+from analytics.comparison.ledger import LEDGER_FILE, Ledger
+from analytics.comparison.sender import ComparisonSender
 from analytics.cycle import Analytics
 from analytics.executors import Executor, open_executor
 from analytics.history.newest_states import machine_names
@@ -29,7 +31,7 @@ from analytics.policy.policy import Policy
 from analytics.policy.policy_file import PolicyFile
 from analytics.publishing.alert_webhook import alert_webhook
 from analytics.publishing.alerts import Alert
-from analytics.publishing.platform_client import HttpSharingPlatform
+from analytics.publishing.platform_client import HttpSharingPlatform, PlatformUnavailableError
 from analytics.publishing.publications import Publications
 from analytics.publishing.publisher import Publisher
 from analytics.publishing.state import PublisherState
@@ -54,6 +56,7 @@ _LOOK_AT_POLICY_S = 1.0
 _DAY_S = 24 * 3600.0
 _POLICY_TASK, _EXPIRY_TASK = "following the policy file", "deleting states older than `keep`"
 _CERTIFICATE_TASK = "looking when certificates expire"
+_COMPARISON_TASK, _COMPARE_EVERY_S = "the comparison with other factories", 5.0
 
 
 class SupportsClose(Protocol):
@@ -109,8 +112,12 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
     watch.start()
 
     parts: list[SupportsClose] = [publications, state, quarantine, store]
+    comparison: ComparisonSender | None = None
     if platform is not None:
         parts.append(platform)
+        ledger = Ledger(settings.data_dir / LEDGER_FILE)
+        parts.append(ledger)
+        comparison = ComparisonSender(platform, ledger, store, lambda: context.policy, clock)
     if points is not None:
         parts.append(points)
 
@@ -121,6 +128,10 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
             tasks.repeat(_POLICY_TASK, follow, _LOOK_AT_POLICY_S),
             tasks.repeat(_CERTIFICATE_TASK, partial(asyncio.to_thread, certificates.look), LOOK_EVERY_S),
         ]
+        if comparison is not None:
+            compare = partial(asyncio.to_thread, comparison.look)
+            trouble = (PlatformUnavailableError, StoreUnavailableError)
+            steps.append(tasks.repeat(_COMPARISON_TASK, compare, _COMPARE_EVERY_S, *trouble))
         if settings.store.keep is not None:
             expire = partial(_delete_expired, store, settings.store.keep, clock)
             steps.append(tasks.repeat(_EXPIRY_TASK, expire, _DAY_S, StoreUnavailableError, StoreRefusedError))
@@ -156,6 +167,7 @@ def _build(settings: ServerSettings, policy: Policy, clock: Clock, executor: Exe
         sessions=Sessions(settings.lock_after),
         provider=provider,
         catena_x=settings.catena_x,
+        comparison=comparison,
     )
     return build_app(context, lifespan)
 

@@ -19,6 +19,7 @@ from analytics.api.identity_provider import FactoryProvider
 from analytics.api.people import SERVER_TOKEN, People, Person
 from analytics.api.sessions import COOKIE, Failures, Session, Sessions, is_cross_site, is_in_use
 from analytics.capacity.settings import CatenaXTable
+from analytics.comparison.sender import ComparisonSender
 from analytics.history.newest_states import NewestStates
 from analytics.i18n import LANGUAGE_COOKIE, choose_language
 from analytics.policy.policy import Policy
@@ -36,7 +37,8 @@ class AnalyticsContext:
     """`tokens`: bearer token by factory. `status`: returns the status of other parts of the server. `policy_problem`: why the policy file as it is now
     cannot be used. `has_platform`: whether hours can be offered at all. `party`: the site to which passkeys belong; None where there can be none.
     `notice`: what is said before somebody signs in.
-    `provider`: where people sign in with the account they have at work. `catena_x`: for whom weekly capacity is exported."""
+    `provider`: where people sign in with the account they have at work. `catena_x`: for whom weekly capacity is exported.
+    `comparison`: None without a platform."""
 
     store: StateStore
     service: AnalyticsService
@@ -56,6 +58,7 @@ class AnalyticsContext:
     notice: str = ""
     provider: FactoryProvider | None = None
     catena_x: CatenaXTable | None = None
+    comparison: ComparisonSender | None = None
     streams: int = 0
     attempts: Attempts = field(default_factory=Attempts)
     failures: Failures = field(default_factory=lambda: Failures("wrong tokens and passkeys"))

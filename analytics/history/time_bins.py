@@ -58,7 +58,7 @@ class TimeBins:
             parts += sign * np.bincount(bins, until - times, minlength=len(edges))
             np.add.at(whole, bins + 1, sign)
         covered = parts[:-1] + np.cumsum(whole)[: len(edges) - 1] * np.diff(edges)
-        return np.asarray(np.maximum(0.0, covered).reshape(count, len(self.edges) - 1) / 3600)
+        return np.asarray(np.maximum(0.0, covered).reshape(count, -1) / 3600)
 
 
 _Along = tuple[np.ndarray, np.ndarray]

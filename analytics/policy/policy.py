@@ -264,6 +264,15 @@ def _is_here(source: str) -> bool:
     return source.startswith("http://") and urlsplit(source).hostname in ("localhost", "127.0.0.1", "::1")
 
 
+class ComparisonTable(BaseModel):
+    """Whether the factory compares itself with others on the platform, and how long its people can look at what will be sent before it is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    take_part: bool = False
+    review: Annotated[Duration, Field(le=timedelta(days=31))] = timedelta(days=3)
+
+
 class MachineTable(MachinePolicy):
     """The table of one machine: its exceptions, the group it belongs to, and what else calendars call it."""
 
@@ -285,6 +294,7 @@ class Policy(MachinePolicy):
     leave: tuple[BlackoutText, ...] = ()
     planned: tuple[PlannedPeriod, ...] = ()
     feed: tuple[CalendarFeed, ...] = ()
+    comparison: ComparisonTable = ComparisonTable()
     group: dict[Name, MachinePolicy] = Field(default_factory=dict)
     machine: dict[Name, MachineTable] = Field(default_factory=dict)
 

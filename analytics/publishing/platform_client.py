@@ -18,6 +18,7 @@ from analytics.http_answers import AnswerTooLargeError, asked, read_answer
 from analytics.policy.policy import EARLIEST_PLAN, LATEST_PLAN
 from analytics.policy.prices import TimedPrice
 from analytics.policy.slot import Slot, Window
+from analytics.publishing.network_figures import ContributionRefusedError, Network
 from analytics.publishing.reconcile import Offer
 from telemetry import rfc3339
 
@@ -254,6 +255,25 @@ class HttpSharingPlatform:
         }
         self._send("PUT", f"/api/v1/machines/{factory}/{card.machine}", json=body)
 
+    def comparison(self) -> Network:
+        """As `ComparisonPlatform` says."""
+        answer = self._send("GET", "/api/v1/comparison")
+        try:
+            return msgspec.json.decode(answer.content, type=Network)
+        except (ValueError, RecursionError) as error:
+            raise self._unreadable(answer, str(error)) from error
+
+    def put_contribution(self, body: bytes) -> None:
+        """As `ComparisonPlatform` says."""
+        try:
+            self._send("PUT", "/api/v1/comparison", taken="comparison", content=body)
+        except OfferTakenError:
+            raise ContributionRefusedError from None
+
+    def set_comparison(self, takes_part: bool) -> None:
+        """As `ComparisonPlatform` says."""
+        self._send("PUT", "/api/v1/comparison/participation", json={"takes_part": takes_part})
+
     def close(self) -> None:
         self._http.close()
 
@@ -286,8 +306,9 @@ class HttpSharingPlatform:
     ) -> httpx2.Response:
         # The id is logged on both sides, so that a decision of analytics can be found in the platform's log.
         number = uuid.uuid4().hex
+        headers = {"X-Request-ID": number} | ({"Content-Type": "application/json"} if "content" in request else {})
         try:
-            with asked(self._http, method, path, _WHOLE_S, {"X-Request-ID": number}, **request) as streamed:
+            with asked(self._http, method, path, _WHOLE_S, headers, **request) as streamed:
                 content = read_answer(streamed, _MOST_BYTES)
             answer = httpx2.Response(streamed.status_code, content=content, request=streamed.request)
         except AnswerTooLargeError:

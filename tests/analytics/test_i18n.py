@@ -62,6 +62,8 @@ def test_every_text_is_used() -> None:
         "policy_",
         "approved_",
         "refused_",
+        "din_",
+        "figure_",
     )
     for key in texts("nl"):
         assert key.startswith(put_together) or re.search(rf"\b{key}\b", used), key

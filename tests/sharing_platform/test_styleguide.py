@@ -116,6 +116,22 @@ UNSEEN = {
         ),
         "draws the region's figures, which `test_figures.py` looks at",
     ),
+    **dict.fromkeys(
+        (
+            "axis",
+            "figure-row",
+            "grid",
+            "half",
+            "key",
+            "median",
+            "own",
+            "quartiles",
+            "reach",
+            "track",
+            "what",
+        ),
+        "draws a factory among others, which `test_comparison.py` looks at",
+    ),
 }
 """Classes of the style sheets that no element of the styleguide has, each with the reason; those that begin with `ec` are the calendar's own."""
 

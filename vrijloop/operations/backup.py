@@ -1,7 +1,7 @@
 """Backs up everything that a server or a platform must not lose into one file, and restores it.
 
 backup.tar: manifest.json, states.parquet, ledger.json, publications.sqlite, publisher.sqlite, quarantine.sqlite, people.sqlite,
-            platform.sqlite or platform.pgdump
+            comparison.sqlite, platform.sqlite or platform.pgdump
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from analytics.api.people import PEOPLE_FILE
+from analytics.comparison.ledger import LEDGER_FILE
 from stores import GatewayLedger, StateStore, StoreUnavailableError
 from stores.transfer import export_records, import_records, portions
 from telemetry import UserError, rfc3339
@@ -32,7 +33,7 @@ from telemetry.message import EARLIEST
 from telemetry.version import __version__
 
 MANIFEST, STATES, LEDGER = "manifest.json", "states.parquet", "ledger.json"
-SQLITE_FILES = ("publications.sqlite", "publisher.sqlite", "quarantine.sqlite", PEOPLE_FILE)
+SQLITE_FILES = ("publications.sqlite", "publisher.sqlite", "quarantine.sqlite", PEOPLE_FILE, LEDGER_FILE)
 PLATFORM_SQLITE, PLATFORM_DUMP = "platform.sqlite", "platform.pgdump"
 _FILES = frozenset({MANIFEST, STATES, LEDGER, *SQLITE_FILES, PLATFORM_SQLITE, PLATFORM_DUMP})
 LAYOUT = 1

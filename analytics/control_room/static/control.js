@@ -2,6 +2,7 @@
 
 import { drawCalendars } from "./calendars.js";
 import { drawForecast, drawToday, drawUsed } from "./charts.js";
+import { drawComparison } from "./comparison.js";
 import { drawCosts, explain, proposeStart } from "./explanations.js";
 import { SignedOut, ask, button, byId, draw, element, onClick } from "./page.js";
 import { clock, dayName, facts, language, localDay, moment, percent, probability, span, text, words } from "./words.js";
@@ -217,5 +218,6 @@ steadily(forecast, 20);
 steadily(() => drawUsed(clockApart), 300);
 if (facts.hasPlatform) steadily(drawCosts, 20);
 steadily(drawCalendars, 20);
+if (facts.hasPlatform) steadily(drawComparison, 60);
 setInterval(() => { if (!paused) showMachines(); }, 10000);
 setInterval(() => { if (paused) ask("/api/v1/kill-switch").catch(() => {}); }, 60000); // whether the session is locked by now

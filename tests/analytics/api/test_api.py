@@ -102,6 +102,8 @@ ROUTES: dict[str, tuple[dict[str, str], int]] = {
     "/api/v1/promise-costs": ({}, 404),
     "/api/v1/calendars": ({}, 404),
     "/api/v1/capacity/none": ({}, 404),
+    "/api/v1/comparison": ({}, 404),
+    "/api/v1/comparison/2026-08/3/withhold": ({}, 404),
     "/api/v1/reports/gw/1": ({}, 404),
     "/api/v1/backup": ({}, 404),
     "/api/v1/timelines": ({"machine": "mill-1", **SPAN}, 200),
@@ -112,6 +114,7 @@ METHODS = {
     "/api/v1/cycle": "POST",
     "/api/v1/backup": "POST",
     "/api/v1/approvals/none": "POST",
+    "/api/v1/comparison/2026-08/3/withhold": "POST",
     "/api/v1/vetoes/none": "DELETE",
 }
 SECRET = "a-secret-of-the-platform"
@@ -125,6 +128,7 @@ def test_the_table_names_every_route(tmp_path: Path) -> None:
         .replace("{veto_id}", "none")
         .replace("{gateway}/{seq}", "gw/1")
         .replace("{customer}", "none")
+        .replace("{month}/{process_class}", "2026-08/3")
         for path in served.app.openapi()["paths"]
     }
     served.store.close()

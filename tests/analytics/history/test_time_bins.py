@@ -54,8 +54,3 @@ def test_hours_are_those_of_the_minutes(a: list[bool], b: list[bool], c: list[bo
         (AXIS.hours_outside(first, second), one & ~other),
     ):
         assert found == pytest.approx(covered.reshape(2, 3, 60).sum(axis=2) / 60, abs=1e-9)
-
-
-def test_no_machines_have_no_hours() -> None:
-    none = TimeBins([], AXIS.edges)
-    assert none.hours(frame([])).shape == none.hours_outside(frame([]), frame([])).shape == (0, 3)

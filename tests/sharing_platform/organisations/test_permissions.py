@@ -73,6 +73,7 @@ PAGES = {
     "GET /region/decisions/{decision_id}": Right.REGION, "POST /region/decisions/{decision_id}": Right.REGION,
     "GET /self-assessment": Right.READ, "GET /self-assessment/answers.csv": Right.READ, "GET /self-assessment/network": Right.READ, "GET /self-assessment/{transformation}": Right.READ,
     "POST /self-assessment/{transformation}": Right.ASK, "POST /self-assessment/{transformation}/goal": Right.LIST, "POST /self-assessment/{transformation}/strength": Right.LIST,
+    "GET /comparison": Right.OFFER, "POST /comparison/participation": Right.OFFER,
     "GET /decisions/{decision_id}": Right.READ, "POST /decisions/{decision_id}": Right.ASK,
 }  # fmt: skip
 

@@ -1,0 +1,119 @@
+"""What is sent is what was shown, once for a month, no more than the budget, and nothing without the factory's consent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from analytics.comparison.contribution import A_YEAR, FIGURES
+from analytics.comparison.ledger import BudgetSpentError, Ledger
+from analytics.comparison.sender import ComparisonSender
+from analytics.policy.policy import Policy
+from telemetry import Clock
+from tests.analytics.comparison.factory import NOW, SHARES, TAKES_PART, Factory
+
+
+@pytest.fixture
+def factory(tmp_path: Path) -> Iterator[Factory]:
+    made = Factory(tmp_path)
+    yield made
+    made.close()
+
+
+def test_nothing_leaves_without_consent(factory: Factory) -> None:
+    factory.policy = Policy(factory="hal-2", machine=TAKES_PART.machine)
+    for _ in range(3):
+        factory.look(timedelta(hours=2))
+    assert factory.platform.calls == []
+    assert factory.ledger.entries() == []
+
+
+def test_what_is_shown_first_is_sent_later_to_the_byte(factory: Factory) -> None:
+    factory.look()
+    (shown,) = factory.sender.entries()
+    assert (shown.month, shown.process_class, shown.state) == ("2026-02", 3, "waiting")
+    assert shown.exact == pytest.approx({"energy_while_idle": None, "availability": 1.0, "utilization_efficiency": 1.0} | dict.fromkeys(FIGURES[2:3], 0.0) | dict.fromkeys(FIGURES[4:], 0.0))  # fmt: skip
+    factory.look(timedelta(days=3) - timedelta(seconds=1))
+    assert factory.platform.bodies == []
+    assert "takes part: True" not in factory.platform.calls, "not even that is told before"
+    factory.look(timedelta(seconds=1))
+    assert factory.platform.bodies == [shown.body]
+    assert factory.platform.calls[-2:] == ["takes part: True", "PUT"]
+    factory.look(timedelta(hours=2))
+    assert factory.platform.bodies == [shown.body]
+    assert factory.sender.entries()[0].state == "sent"
+
+
+def test_after_leaving_and_returning_the_same_bytes_are_sent_never_fresh_noise(factory: Factory) -> None:
+    factory.look()
+    factory.look(timedelta(days=3))
+    factory.policy = Policy(factory="hal-2", machine=TAKES_PART.machine)
+    factory.look(timedelta(seconds=5))
+    assert factory.platform.standing == {}
+    assert not factory.platform.takes_part
+    factory.policy = TAKES_PART
+    factory.look(timedelta(seconds=5))
+    assert len(factory.platform.bodies) == 2
+    assert len(set(factory.platform.bodies)) == 1
+
+
+def test_what_somebody_withholds_is_never_sent(factory: Factory) -> None:
+    factory.look()
+    assert factory.sender.withhold("2026-02", 3) is not None
+    assert factory.sender.withhold("2026-02", 3) is None
+    for _ in range(5):
+        factory.look(timedelta(days=1))
+    assert factory.platform.bodies == []
+    assert [one.state for one in factory.sender.entries()] == ["withheld"]
+
+
+def test_who_has_left_on_the_platform_is_not_pressed(factory: Factory) -> None:
+    factory.look()
+    factory.platform.left_by_people = True
+    factory.look(timedelta(days=3))
+    assert factory.sender.refused
+    asked = len(factory.platform.calls)
+    for _ in range(10):
+        factory.look(timedelta(minutes=5))
+    assert len(factory.platform.calls) == asked
+    factory.platform.left_by_people = False
+    factory.look(timedelta(hours=1))
+    assert len(factory.platform.bodies) == 1
+
+
+def test_after_a_restored_backup_no_noise_is_drawn_for_a_month_that_was_sent(factory: Factory, tmp_path: Path) -> None:
+    factory.look()
+    factory.look(timedelta(days=3))
+    (sent,) = factory.platform.bodies
+    empty = Ledger(tmp_path / "restored.sqlite")
+    sender = ComparisonSender(factory.platform, empty, factory.store, lambda: TAKES_PART, cast("Clock", factory.clock))
+    sender.look()
+    assert [one.body for one in empty.entries()] == [sent]
+    assert set(factory.platform.bodies) == {sent}
+    empty.close()
+
+
+def test_a_month_of_which_too_little_is_known_is_not_sent(factory: Factory) -> None:
+    factory.clock.moment = datetime(2026, 6, 5, tzinfo=UTC)  # the month is May, in which nothing was heard
+    factory.look()
+    assert factory.sender.entries() == []
+
+
+def test_no_more_is_drawn_in_a_year_than_was_decided(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "comparison.sqlite")
+    drawn = [ledger.prepare(f"2026-{month:02}", 3, SHARES, NOW, NOW) for month in (2, 5, 8, 11)]
+    assert len(drawn) == A_YEAR
+    with pytest.raises(BudgetSpentError, match="4 months of 2026"):
+        ledger.prepare("2026-12", 3, SHARES, NOW, NOW)
+    again = ledger.prepare("2026-02", 3, SHARES | {"idle": 0.9}, NOW, NOW)
+    assert again.body == drawn[0].body, "whatever the figures are by then"
+    ledger.prepare("2026-12", 4, SHARES, NOW, NOW)
+    ledger.prepare("2027-02", 3, SHARES, NOW, NOW)
+    ledger.close()
+    reopened = Ledger(tmp_path / "comparison.sqlite")
+    assert reopened.prepare("2026-02", 3, SHARES, NOW, NOW).body == drawn[0].body
+    reopened.close()
