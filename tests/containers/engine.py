@@ -109,6 +109,8 @@ def docker() -> Iterator[Docker]:
         finally:
             process.terminate()
             process.wait(120)
+            for left in Path(name, "exec", "netns").glob("*"):  # mounts that it leaves behind
+                subprocess.run(["umount", "--lazy", str(left)], capture_output=True)
 
 
 def _runs(client: Docker) -> bool:

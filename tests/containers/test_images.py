@@ -14,7 +14,7 @@ from tests.containers.images import PYTHON
 from tests.servers import ROOT
 
 pytestmark = pytest.mark.servers
-AIMS_MB = {"vrijloop:now": 450, "vrijloop-agent": 80}
+AIMS_MB = {"vrijloop:now": 455, "vrijloop-agent": 80}
 
 
 @pytest.mark.parametrize("image", AIMS_MB)

@@ -98,7 +98,7 @@ def test_an_open_page_shows_nothing_any_more_once_nobody_is_there(door: Door, br
     page.get_by_role("button", name="Aanmelden", exact=True).click()
     expect(page.locator("#pause")).to_be_visible()
     door.later(40 * MINUTES)
-    with page.expect_request(lambda one: one.headers.get("x-vrijloop-in-use") == "1"):
+    with page.expect_response(lambda one: one.request.headers.get("x-vrijloop-in-use") == "1"):
         page.keyboard.press("Shift")
     door.later(40 * MINUTES)
     with page.expect_response(lambda one: one.url.endswith("/kill-switch")) as asked:
