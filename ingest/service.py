@@ -28,7 +28,6 @@ from stores import ReportBatchBuilder, StateStore, StoreRefusedError, StoreShutE
 from telemetry import Clock, decode, parse_state_topic
 from telemetry.background import BackgroundTasks
 from telemetry.broker import BrokerSettings
-from telemetry.broker_client import topic_of
 from telemetry.message import EARLIEST
 
 _log = logging.getLogger(__name__)
@@ -41,7 +40,7 @@ BACKLOG_MESSAGES, BACKLOG_WAIT_S = 500, 0.3
 """With so many messages it is a backlog, which goes faster in larger batches: each costs a transaction, and a row of the ledger for each gateway."""
 
 GC_THRESHOLD = 100_000
-"""paho creates dozens of containers per message, and thousands of messages are alive at once: with Python's default threshold (700)
+"""paho creates dozens of containers per message, and thousands of messages wait at once: with Python's default threshold (700)
 two thirds of the time were spent on searching for reference cycles."""
 
 _TELL_EVERY_S = 1.0
@@ -166,12 +165,12 @@ class IngestService:
         if not batch.began:
             batch.began, batch.now = time.monotonic(), self._clock.now()
         try:
-            message = accept(topic_of(received.message), bytes(received.message.payload), batch.now)
+            message = accept(received.topic, received.payload, batch.now)
         except ValueError as error:
             batch.refused.append((received, str(error)))
             return
         except Exception as error:  # noqa: BLE001 - one message must not stop the others
-            _log.exception("A message on %s could not be processed.", topic_of(received.message))
+            _log.exception("A message on %s could not be processed.", received.topic)
             batch.refused.append((received, f"an error in ingest: {error!r}"))
             return
         batch.accepted.append((received, message))
@@ -283,10 +282,10 @@ class IngestService:
         if not refused:
             return
         for received, reason in refused[:3]:
-            _log.warning("A message on %s goes to quarantine: %s", topic_of(received.message)[:200], reason)
+            _log.warning("A message on %s goes to quarantine: %s", received.topic[:200], reason)
         if len(refused) > 3:
             _log.warning("%d more messages go to quarantine.", len(refused) - 3)
-        rows = [(topic_of(received.message), bytes(received.message.payload), reason) for received, reason in refused]
+        rows = [(received.topic, received.payload, reason) for received, reason in refused]
         attempts = 0
         while True:
             try:
@@ -303,8 +302,8 @@ class IngestService:
     def _note_quarantined(self, received: Received) -> None:
         """The numbers of a message that was refused, if it has any: its gateway need not send them again."""
         try:
-            factory, _ = parse_state_topic(topic_of(received.message))
-            message = decode(bytes(received.message.payload))
+            factory, _ = parse_state_topic(received.topic)
+            message = decode(received.payload)
         except ValueError:
             return
         self._confirmations.quarantined((factory, message.gateway), (report.seq for report in message.reports))

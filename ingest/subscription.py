@@ -27,7 +27,7 @@ from ingest.metrics import Waiting
 from telemetry import UnavailableError
 from telemetry.background import BackgroundTasks
 from telemetry.broker import BrokerSettings
-from telemetry.broker_client import build_client, connect_durable, end_session, refusal_of
+from telemetry.broker_client import build_client, connect_durable, end_session, refusal_of, topic_of
 from telemetry.topics import STATE_FILTER, stored_topic
 
 _log = logging.getLogger(__name__)
@@ -51,9 +51,15 @@ _CONNECTION = "ingest: the connection to the broker"
 
 @dataclass(eq=False, slots=True)
 class Received:
-    """One message, the number of its connection, and the monotonic time at which it was received."""
+    """One message, the number of its connection, and the monotonic time at which it was received.
 
-    message: mqtt.MQTTMessage
+    paho's own object of a message is let go at once: it takes some kilobytes, and thousands of them at a time cost more than what is done with them.
+    """
+
+    topic: str
+    payload: bytes
+    mid: int
+    qos: int
     connection: int
     at: float
 
@@ -261,9 +267,9 @@ class Subscription:
         while self._durable:
             for received in self._durable.popleft():
                 if received.connection == self._connection:
-                    self._client.ack(received.message.mid, received.message.qos)
+                    self._client.ack(received.mid, received.qos)
                 self._settled.add(id(received))
-                self._waiting_bytes -= len(received.message.payload)
+                self._waiting_bytes -= len(received.payload)
         while self._waiting and id(self._waiting[0]) in self._settled:
             self._settled.discard(id(self._waiting.popleft()))
 
@@ -393,8 +399,9 @@ class Subscription:
         self.connected = False
 
     def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
-        received = Received(message, self._connection, time.monotonic())
+        payload = bytes(message.payload)
+        received = Received(topic_of(message), payload, message.mid, message.qos, self._connection, time.monotonic())
         self._messages += 1
         self._waiting.append(received)
-        self._waiting_bytes += len(message.payload)
+        self._waiting_bytes += len(payload)
         self._consumer.take(received)
