@@ -49,7 +49,10 @@ RUN pip --python /opt/vrijloop/bin/python install --no-compile --no-deps /wheel/
  && /opt/vrijloop/bin/python scripts/trim-venv
 
 FROM python:3.13.9-slim-bookworm AS bare
-RUN groupadd --system --gid 10001 vrijloop \
+# The base's own pip goes, too: nothing is installed in a container.
+RUN python -c "import os, pip, shutil; shutil.rmtree(os.path.dirname(pip.__file__))" \
+ && rm -f /usr/local/bin/pip* /usr/bin/pip* \
+ && groupadd --system --gid 10001 vrijloop \
  && useradd --system --uid 10001 --gid vrijloop --no-create-home vrijloop \
  && install -d -o vrijloop -g vrijloop -m 0700 /data \
  && install -d -o vrijloop -g vrijloop -m 0755 /run/influxdb-token /run/grafana-token
