@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.suite import LONGEST
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = [
@@ -50,6 +53,12 @@ def test_no_module_is_over_400_lines() -> None:
         str(path.relative_to(ROOT)): lines for path in sources if (lines := len(path.read_text().splitlines())) > 400
     }
     assert long == {}
+
+
+def test_what_is_started_first_is_there() -> None:
+    """A test that has got another name would be started last."""
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name in LONGEST if not re.search(rf"def {name}\b", tests)] == []
 
 
 def test_no_test_waits_with_what_the_pages_refuse() -> None:
