@@ -22,7 +22,7 @@ from sharing_platform.machines.anonymity import is_alias
 from sharing_platform.machines.free_spans import FreeSpan, free_spans
 from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.models import KeptHours, Machine, Offer
-from sharing_platform.machines.offer_search import is_open
+from sharing_platform.machines.visibility import is_open
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import Right, require
 

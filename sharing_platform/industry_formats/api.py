@@ -12,8 +12,8 @@ from sharing_platform.errors import NotFoundError, NotInstalledError
 from sharing_platform.industry_formats.capability import ManufacturingCapability, manufacturing_capability
 from sharing_platform.industry_formats.description import MachineDescription
 from sharing_platform.machines.index import Index
-from sharing_platform.machines.offer_search import visible_machines
 from sharing_platform.machines.service import machine_out
+from sharing_platform.machines.visibility import visible_machines
 from sharing_platform.organisations.dependencies import MaybeActor
 from sharing_platform.organisations.permissions import viewer_of
 from sharing_platform.parameters import NamePath

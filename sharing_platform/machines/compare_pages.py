@@ -17,7 +17,8 @@ from sharing_platform.machines.comparison import MAX_COMPARED, Compared, compari
 from sharing_platform.machines.index import IndexEntry, get_machine_index
 from sharing_platform.machines.machine_results import MAX_OFFERS, Key, free_by_day
 from sharing_platform.machines.offer_order import RankedOffer
-from sharing_platform.machines.offer_search import find_offers, visible_machines
+from sharing_platform.machines.offer_search import find_offers
+from sharing_platform.machines.visibility import visible_machines
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.form import fields_of, wish_of_form

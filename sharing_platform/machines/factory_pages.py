@@ -14,7 +14,7 @@ from sharing_platform.errors import NotFoundError
 from sharing_platform.machines.comparison import record_text
 from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.models import Offer
-from sharing_platform.machines.offer_search import is_open, visible_machines
+from sharing_platform.machines.visibility import is_open, visible_machines
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.models import Organisation
 

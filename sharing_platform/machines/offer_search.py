@@ -6,16 +6,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, func, literal, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import InvalidError
 from sharing_platform.machines.anonymity import is_alias
-from sharing_platform.machines.index import IndexedMachine, IndexEntry, MachineIndex, entry_of
-from sharing_platform.machines.models import BOOKED, HELD, OPEN, Machine, Offer
+from sharing_platform.machines.index import IndexedMachine, MachineIndex, entry_of
+from sharing_platform.machines.models import OPEN, Machine, Offer
 from sharing_platform.machines.offer_order import OfferResults, RankedOffer, Sort
 from sharing_platform.machines.offer_reading import (
     Matching,
@@ -25,9 +25,8 @@ from sharing_platform.machines.offer_reading import (
     page_by_score,
     page_by_start,
 )
-from sharing_platform.machines.offers import taken_down_machines
 from sharing_platform.machines.prices import average_price
-from sharing_platform.machines.public_state import ReportedState
+from sharing_platform.machines.visibility import is_open
 from sharing_platform.machines.windows import Span, Window, best_window, bookable_windows
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.ranking import PreparedCriteria, Ranking, rank, rank_hours
@@ -308,88 +307,6 @@ def other_offers(session: Session, offer: Offer, now: datetime, viewer: str | No
     same_machine = select(Offer).where(Offer.factory == offer.factory, Offer.machine == offer.machine)
     free = same_machine.where(Offer.id != offer.id, is_open(now, viewer))
     return list(session.scalars(free.order_by(Offer.start, Offer.public_id).limit(count)))
-
-
-def is_open(now: datetime, viewer: str | None) -> ColumnElement[bool]:
-    """Free hours of it are to come, and this member, or anybody, may know of it."""
-    return and_(Offer.status == OPEN, Offer.end > now, visible_condition(viewer))
-
-
-def machines_of(session: Session, factory: str, now: datetime, viewer: str | None) -> list[tuple[str, str]]:
-    """The factory's machines of which hours are free, described or not."""
-    offering = select(Offer.factory, Offer.machine).where(Offer.factory == factory, is_open(now, viewer)).distinct()
-    return [(row.factory, row.machine) for row in session.execute(offering)]
-
-
-def visible_condition(viewer: str | None) -> ColumnElement[bool]:
-    """`offers.visible_to` as a condition of a query."""
-    shown = tuple_(Offer.factory, Offer.machine).not_in(taken_down_machines())
-    visible = _visibility(viewer) & shown
-    return visible if viewer is None else visible | (Offer.factory == viewer)
-
-
-def _visibility(viewer: str | None) -> ColumnElement[bool]:
-    """To whom another factory shows its offers."""
-    if viewer is None:
-        return Offer.visibility == "public"
-    named = cast(Offer.partners, String).contains(f'"{viewer}"', autoescape=True)
-    return Offer.visibility.in_(["public", "members"]) | (Offer.visibility == "partners") & named
-
-
-class VisibleMachine(NamedTuple):
-    """What lists of machines show of one beside its entry. Of a thousand machines, rows are read in a third of the time of objects."""
-
-    factory: str
-    machine: str
-    alias: str | None
-    now: str
-    since: datetime | None
-    quarter: datetime | None
-    quarter_now: str
-
-    @property
-    def reported(self) -> ReportedState:
-        return ReportedState(self.now, self.quarter, self.quarter_now)
-
-
-_VISIBLE = [getattr(Machine, name) for name in VisibleMachine._fields]
-
-
-def visible_machines(
-    session: Session, index: MachineIndex, now: datetime, viewer: str | None, factory: str | None = None
-) -> list[tuple[VisibleMachine, IndexEntry]]:
-    """With what the viewer may know of each, in order of what is shown; those of one factory alone, where it is given."""
-    entries = index.entries(session)
-    which = (
-        machine_visible(now, viewer) if factory is None else machine_visible(now, viewer) & (Machine.factory == factory)
-    )
-    known = [
-        (machine, entries[machine.factory, machine.machine].shown_to(viewer))
-        for machine in map(VisibleMachine._make, session.execute(select(*_VISIBLE).where(which)))
-        if (machine.factory, machine.machine) in entries
-    ]
-    return sorted(known, key=lambda one: (one[1].document.title, one[1].key))
-
-
-def machine_visible(now: datetime, viewer: str | None) -> ColumnElement[bool]:
-    """Condition on machines: one's own, and those of whose hours to come some are offered that the viewer may know of, free or not. A machine that
-    offers nothing is nobody else's business."""
-    # The limit keeps PostgreSQL from reading all offers to join them: it asks the index once for each machine, in a sixth of the time.
-    one = (
-        select(literal(1))
-        .where(
-            Offer.factory == Machine.factory,
-            Offer.machine == Machine.machine,
-            Offer.status.in_((OPEN, HELD, BOOKED)),
-            Offer.end > now,
-            _visibility(viewer),
-        )
-        .limit(1)
-        .correlate(Machine)
-        .scalar_subquery()
-    )
-    offered = Machine.taken_down.is_(None) & one.is_not(None)
-    return offered if viewer is None else (Machine.factory == viewer) | offered
 
 
 class TimeSpan(Protocol):

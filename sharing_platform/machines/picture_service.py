@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.errors import NotFoundError
 from sharing_platform.machines.models import Machine
-from sharing_platform.machines.offer_search import machine_visible
+from sharing_platform.machines.visibility import machine_visible
 from sharing_platform.organisations.permissions import Actor
 from sharing_platform.pictures.models import Picture
 from sharing_platform.pictures.service import Album

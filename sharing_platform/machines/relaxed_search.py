@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.machines.index import MachineIndex
 from sharing_platform.machines.models import Offer
-from sharing_platform.machines.offer_search import conditions_of, find_offers, is_open
+from sharing_platform.machines.offer_search import conditions_of, find_offers
+from sharing_platform.machines.visibility import is_open
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.ranking import PreparedCriteria, SearchDocument, prepare_criteria, rank
 from sharing_platform.search.relaxation import only, used_filters, without

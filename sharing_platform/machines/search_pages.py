@@ -27,16 +27,10 @@ from sharing_platform.machines.machine_results import (
 )
 from sharing_platform.machines.no_results import filters_set, suggestions
 from sharing_platform.machines.offer_order import OfferResults, RankedOffer, Sort
-from sharing_platform.machines.offer_search import (
-    VisibleMachine,
-    find_offers,
-    machines_of,
-    offers_by_day,
-    offers_of_machines,
-    visible_machines,
-)
+from sharing_platform.machines.offer_search import find_offers, offers_by_day, offers_of_machines
 from sharing_platform.machines.region_map import map_of, region_map
 from sharing_platform.machines.service import state_shown
+from sharing_platform.machines.visibility import VisibleMachine, machines_of, visible_machines
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import organisation_of

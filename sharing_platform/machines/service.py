@@ -18,7 +18,6 @@ from sharing_platform.machines import offers
 from sharing_platform.machines.index import IndexEntry, MachineIndex
 from sharing_platform.machines.models import OPEN, Machine, Offer
 from sharing_platform.machines.offer_order import RankedOffer
-from sharing_platform.machines.offer_search import machine_visible
 from sharing_platform.machines.public_state import PublicState, ReportedState, public_state
 from sharing_platform.machines.relaxed_search import Relaxed
 from sharing_platform.machines.schemas import (
@@ -33,6 +32,7 @@ from sharing_platform.machines.schemas import (
     OfferTerms,
     SuggestionOut,
 )
+from sharing_platform.machines.visibility import machine_visible
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.permissions import Actor, organisation_of, viewer_of

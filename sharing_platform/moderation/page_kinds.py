@@ -12,8 +12,8 @@ from sharing_platform.errors import NotFoundError
 from sharing_platform.listings.models import Listing
 from sharing_platform.listings.records import shown_listing
 from sharing_platform.machines.models import Machine
-from sharing_platform.machines.offer_search import machine_visible
 from sharing_platform.machines.offers import find_offer, visible_to
+from sharing_platform.machines.visibility import machine_visible
 from sharing_platform.moderation.content import UUID, Content, Kind
 from sharing_platform.organisations.permissions import Actor, organisation_of, viewer_of
 from sharing_platform.search.machine_details import MachineDetails
