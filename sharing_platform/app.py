@@ -30,6 +30,7 @@ from sharing_platform.bookings import (
 )
 from sharing_platform.bookings import handlers as booking_handlers
 from sharing_platform.bookings import pages as booking_pages
+from sharing_platform.bookings.events import CalendarRequested
 from sharing_platform.bookings.notifier import BookingNotifier
 from sharing_platform.bookings.occupancy import BookedHours
 from sharing_platform.bounds import Bounds
@@ -45,6 +46,12 @@ from sharing_platform.events import Events
 from sharing_platform.geography import place_name
 from sharing_platform.identity_providers import IdentityProvider
 from sharing_platform.industry_formats import api as industry_formats_api
+from sharing_platform.learning import api as learning_api
+from sharing_platform.learning import files_api as learning_files_api
+from sharing_platform.learning import files_pages as learning_files_pages
+from sharing_platform.learning import handlers as learning_handlers
+from sharing_platform.learning import pages as learning_pages
+from sharing_platform.learning import step_pages as learning_step_pages
 from sharing_platform.listings import api as listings_api
 from sharing_platform.listings import pages as listing_pages
 from sharing_platform.listings import picture_pages as listing_picture_pages
@@ -140,6 +147,9 @@ ROUTERS = (
     bookings_api.listing_requests,
     waiting_api.router,
     wanted_api.router,
+    learning_api.router,
+    learning_api.region_router,
+    learning_files_api.router,
     unified_search_api.router,
     certificates_api.router,
     process_plans_api.router,
@@ -169,6 +179,9 @@ ROUTERS = (
     listing_pages.router,
     listing_picture_pages.router,
     wanted_pages.router,
+    learning_pages.router,
+    learning_step_pages.router,
+    learning_files_pages.router,
     unified_search_pages.router,
     certificates_pages.router,
     process_plans_pages.router,
@@ -204,7 +217,7 @@ for _router in ROUTERS:
     _ROUTES.include_router(_router)
 
 _TAKES_FILES = re.compile(
-    r"/(offers|listings)/[^/]+|(/api/v1)?/(machines/[^/]+/[^/]+|listings/[^/]+)/pictures|(/api/v1)?/bookings/[^/]+/(messages|attachments)"
+    r"/(offers|listings)/[^/]+|(/api/v1)?/(machines/[^/]+/[^/]+|(listings|learning)/[^/]+)/pictures|(/api/v1)?/learning/[^/]+/files|(/api/v1)?/bookings/[^/]+/(messages|attachments)"
 )
 """The paths to which files are sent."""
 
@@ -286,7 +299,11 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
         wake_workers=wake_workers,
         bounds=settings.bounds,
         visitor=visitor,
-        events=_events(BookingNotifier(url, settings.zone, settings.sender), SearchCounter(sessions, settings.zone)),
+        events=_events(
+            BookingNotifier(url, settings.zone, settings.sender),
+            SearchCounter(sessions, settings.zone),
+            learning_handlers.LearningHandlers(settings.zone, url, now),
+        ),
         occupancy=BookedHours(),
         identity_providers=settings.identity_providers,
         sender=settings.sender,
@@ -338,7 +355,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
     return app
 
 
-def _events(notify: BookingNotifier, searches: SearchCounter) -> Events:
+def _events(notify: BookingNotifier, searches: SearchCounter, learning: learning_handlers.LearningHandlers) -> Events:
     """The subscriptions of each domain to events of the domains below it."""
     events = Events()
     bookings = booking_handlers.BookingHandlers(notify)
@@ -351,7 +368,11 @@ def _events(notify: BookingNotifier, searches: SearchCounter) -> Events:
     events.subscribe(OrganisationRefused, withdraw_offers)
     events.subscribe(OrganisationRefused, bookings.end_requests)
     events.subscribe(OrganisationRefused, forget_refused)
+    events.subscribe(OrganisationRefused, learning.withdraw_everything)
+    events.subscribe(CalendarRequested, learning_handlers.add_to_calendar)
     events.subscribe(OrganisationChanged, lambda event: mark_index_changed(event.session))
+    events.subscribe(AccountErasing, learning.erase_person)
+    events.subscribe(PersonalDataRequested, learning_handlers.export_person)
     for domain in (booking_handlers, wanted_handlers, moderation_handlers):
         events.subscribe(AccountErasing, domain.erase_person)
         events.subscribe(PersonalDataRequested, domain.export_person)

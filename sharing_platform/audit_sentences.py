@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from sharing_platform.bookings.lifecycle import Party
 from sharing_platform.bookings.models import Booking
 from sharing_platform.i18n import Translator, texts
+from sharing_platform.learning.models import Post
 from sharing_platform.listings.models import Listing
 from sharing_platform.machines.models import Machine
 from sharing_platform.moderation.kinds import KINDS, TITLED, read
@@ -57,7 +58,7 @@ def _names_in(session: Session, entries: Iterable[AuditEntry], own: str | None) 
     people = _by_id(session, Account, subjects | {one.account_id for one in entries if one.account_id})
     tokens = _by_id(session, ApiToken, subjects | {one.token_id for one in entries if one.token_id})
     things = {
-        key: found.title for table in (Listing, Search) for key, found in _by_id(session, table, subjects).items()
+        key: found.title for table in (Listing, Search, Post) for key, found in _by_id(session, table, subjects).items()
     }
     things |= {key: urlsplit(found.url).hostname or "" for key, found in _by_id(session, Webhook, subjects).items()}
     things |= {key: token.name for key, token in tokens.items()}

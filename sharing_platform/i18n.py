@@ -224,6 +224,18 @@ class Translator:
         """`0,02`: no more digits than were given."""
         return self._comma(f"{value:g}")
 
+    def amount(self, value: float) -> str:
+        """`1.234,5` in Dutch, `1 234,5` in French, `1,234.5` in English: with two decimals at most."""
+        thousands, point = _SEPARATORS[self.language]
+        written = f"{value:,.2f}".rstrip("0").rstrip(".").replace("-", "\N{MINUS SIGN}")
+        return written.translate({ord(","): thousands, ord("."): point})
+
+    def change(self, share: float) -> str:
+        """`−60 %`, `+5 %`: by how much something has changed."""
+        percent = round(share * 100)
+        sign = "\N{MINUS SIGN}" if percent < 0 else "+" if percent > 0 else ""
+        return self._percent(f"{sign}{self.whole(abs(percent))}")
+
     def price(self, amount: Decimal | None, unit: str) -> str:
         """Of a listing: an amount for each unit, free of charge, or to be agreed."""
         if unit == "free":

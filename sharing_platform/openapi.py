@@ -104,6 +104,31 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             {"title": "Somebody who looks at the design", "wish": {"subject": "know_how", "process": "milling"}},
         ],
     },
+    "StoryIn": {
+        "kind": "story", "title": "Set-up in 18 minutes instead of 45",
+        "details": {
+            "process": "milling", "transformation": "advanced_manufacturing", "problem": "Small series stood still half the day.",
+            "approach": "Zero-point clamping, and tools measured beside the machine.", "result": "Series of ten pay again.",
+            "figures": [{"label": "Set-up time", "before": 45, "after": 18, "unit": "min"}],
+        },
+    },
+    "MeetingIn": {
+        "kind": "meeting", "title": "Visit to our welding cell", "text": "Cobots at work, and what they taught us.",
+        "details": {
+            "form": "visit", "place": "Genk", "address": "Dijk 4", "process": "welding", "languages": ["nl", "en"], "seats": 12,
+            "sessions": [{"start": _START, "end": "2026-12-07T10:00:00Z"}],
+        },
+    },
+    "InterestIn": {
+        "kind": "interest", "title": "FANUC basics", "text": "For people who take over a night shift.", "people": 2,
+        "details": {"process": "milling", "month": "2027-03", "place": "Genk", "languages": ["nl"]},
+    },
+    "QuestionIn": {"kind": "question", "title": "Who has experience with minimum quantity lubrication?", "text": "In aluminium, on a five-axis machine.", "details": {"process": "milling"}},
+    "InterestedIn": {"people": 2},
+    "CourseIn": {"listing": "6f1c4a9e-54b1-4c8e-9d0b-0d7c7e1c2f55"},
+    "EnoughIn": {"enough": 4},
+    "AnswerTextIn": {"text": "For two years. Come and have a look."},
+    "MarkIn": {"mark": "accepted"},
     "ProductIn": {"words": "Housing in aluminium, milling and anodising, 120 x 80 x 40 mm, 200 pieces", "near": "Diepenbeek", "last_day": "2027-02-15", "hours": {"milling": 12}},
     "CertificatesIn": {"booking_id": "6f1c4a9e-54b1-4c8e-9d0b-0d7c7e1c2f55", "names": ["An Peeters"]},
     "NoticeAnswerIn": {"text": "We can mill these from January on."},

@@ -18,6 +18,8 @@ from sharing_platform.bookings.models import Booking, WaitingPlace
 from sharing_platform.bookings.notifier import BookingNotifier
 from sharing_platform.database import UNAVAILABLE, message_of, read_session
 from sharing_platform.dependencies import PlatformContext
+from sharing_platform.learning import interests, meetings
+from sharing_platform.learning.files import files_kept
 from sharing_platform.machines.index import MachineIndex
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.moderation import notices
@@ -186,6 +188,17 @@ class ScheduledJobs:
         ):
             context.wake_workers()
 
+        def remind(session: Session, post_id: str) -> bool:
+            return meetings.remind(session, post_id, now, context.zone, context.url)
+
+        def announce(session: Session, post_id: str) -> bool:
+            return interests.announce(session, post_id, now, context.zone, context.url)
+
+        with read_session(context.sessions) as session:
+            wanted = interests.due(session)
+        if any([*self._each(meetings.due(now), remind), *self._each(wanted, announce)]):
+            context.wake_workers()
+
     def _each(self, which: Select[str], step: Callable[[Session, str], _T]) -> list[_T]:
         """Process each id in its own transaction. A failure is logged and does not affect the others."""
         with read_session(self._context.sessions) as session:
@@ -202,14 +215,16 @@ class ScheduledJobs:
         return done
 
     def _forget(self, now: datetime) -> None:
+        kept = timedelta(days=self._context.attachment_days)
         with self._context.sessions.begin() as session:
             session.execute(delete(MailedLink).where(MailedLink.expires <= now - LINKS_KEPT))
             for table in (WebSession, KnownDevice, Invitation, PasskeyChallenge, IdentityAttempt):
                 session.execute(delete(table).where(table.expires <= now))
             forget_old(session, now)
             forget_delivered(session, now)
-            delete_due_files(session, now, timedelta(days=self._context.attachment_days), files_under_review())
+            delete_due_files(session, now, kept, (files_under_review(), files_kept()))
             forget_reporters(session, now)
+            meetings.forget(session, now)
 
 
 class RegionalFigures:

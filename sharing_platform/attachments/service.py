@@ -77,16 +77,7 @@ def attach(
     own = own.where(Attachment.booking_id.in_(bookings), StoredFile.organisation_id == organisation)
     if (session.scalar(own) or 0) + len(files) > MOST_FILES:
         raise ConflictError("files_of_request")
-    kept = session.scalar(select(func.sum(StoredFile.size)).where(StoredFile.organisation_id == organisation)) or 0
-    if kept + sum(len(file.content) for file in files) > bounds.attachments_mb_of_organisation * _MB:
-        raise ConflictError("files_of_organisation")
-    for file in files:
-        stored = StoredFile(
-            id=str(uuid.uuid4()), organisation_id=organisation, account_id=account, created=now,
-            size=len(file.content), content=file.content,
-        )  # fmt: skip
-        session.add(stored)
-        session.flush()
+    for file, stored in zip(files, store_files(session, files, organisation, account, now, bounds), strict=True):
         for message in messages:
             session.add(
                 Attachment(
@@ -101,6 +92,30 @@ def attach(
                 )
             )
     session.flush()
+
+
+def store_files(
+    session: Session,
+    files: Sequence[CheckedFile],
+    organisation: str,
+    account: str | None,
+    now: datetime,
+    bounds: Bounds,
+) -> list[StoredFile]:
+    """Keep the contents of files. `account`: with whom they are erased, None for what belongs to the organisation. Raises ConflictError where the organisation has too many by now."""
+    kept = session.scalar(select(func.sum(StoredFile.size)).where(StoredFile.organisation_id == organisation)) or 0
+    if kept + sum(len(file.content) for file in files) > bounds.attachments_mb_of_organisation * _MB:
+        raise ConflictError("files_of_organisation")
+    stored = [
+        StoredFile(
+            id=str(uuid.uuid4()), organisation_id=organisation, account_id=account, created=now,
+            size=len(file.content), content=file.content,
+        )
+        for file in files
+    ]  # fmt: skip
+    session.add_all(stored)
+    session.flush()
+    return stored
 
 
 def attachments_of(session: Session, booking_id: str) -> dict[int, list[Attachment]]:

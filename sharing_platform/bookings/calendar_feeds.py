@@ -10,15 +10,18 @@ from icalendar import Calendar, Event
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from sharing_platform.bookings.events import Appointment
 from sharing_platform.bookings.lifecycle import Party, State
 from sharing_platform.bookings.models import Booking, CalendarFeed
 from sharing_platform.errors import ConflictError, NotFoundError
 from sharing_platform.i18n import Translator
 from sharing_platform.organisations.credentials import hash_secret, new_secret
 
-PROVIDER, SEEKER = "provider", "seeker"
+PROVIDER, SEEKER, OF_A_MACHINE = "provider", "seeker", "machine:"
+"""What `CalendarFeed.subject` is, or begins with."""
 _MAX_FEEDS = 50
-_PAST = timedelta(days=90)
+PAST = timedelta(days=90)
+"""So long what is over stays in a calendar."""
 CONFIRMED, CANCELLED = "CONFIRMED", "CANCELLED"
 _SHOWN = {
     State.HELD: "TENTATIVE", State.ACCEPTED: CONFIRMED, State.IN_USE: CONFIRMED, State.COMPLETED: CONFIRMED,
@@ -75,9 +78,9 @@ def bookings_in(session: Session, feed: CalendarFeed, now: datetime) -> list[Boo
     whose: ColumnElement[bool] = Booking.provider == feed.organisation_id
     if feed.subject == SEEKER:
         whose = Booking.seeker == feed.organisation_id
-    elif feed.subject.startswith("machine:"):
-        whose &= Booking.machine == feed.subject.removeprefix("machine:")
-    query = select(Booking).where(whose, Booking.state.in_(_SHOWN), Booking.end > now - _PAST)
+    elif feed.subject.startswith(OF_A_MACHINE):
+        whose &= Booking.machine == feed.subject.removeprefix(OF_A_MACHINE)
+    query = select(Booking).where(whose, Booking.state.in_(_SHOWN), Booking.end > now - PAST)
     return list(session.scalars(query.order_by(Booking.start, Booking.id).limit(2000)))
 
 
@@ -89,6 +92,7 @@ def as_calendar(
     for_seeker: bool,
     names: Mapping[str, str],
     places: Mapping[str, str],
+    appointments: Iterable[Appointment] = (),
 ) -> bytes:
     """The content of the feed. Times are UTC, which calendar programs convert to local time; whole days of trainings and people are days. `names`: of the organisations that provide; `places`: by
     booking, where they are."""
@@ -101,7 +105,24 @@ def as_calendar(
     for booking in bookings:
         place, status = places.get(booking.id, ""), _SHOWN[State(booking.state)]
         calendar.add_component(event_of(booking, words, url, for_seeker, names, place, status, booking.booked))
+    for one in appointments:
+        calendar.add_component(event_of_appointment(one, url))
     return bytes(calendar.to_ical())
+
+
+def event_of_appointment(one: Appointment, url: str) -> Event:
+    """The entry of something that is no booking."""
+    event = Event()
+    event.add("uid", one.uid)
+    event.add("sequence", one.revision + one.cancelled)
+    event.add("dtstamp", one.stamp)
+    event.add("dtstart", one.start)
+    event.add("dtend", one.end)
+    event.add("summary", one.title)
+    event.add("location", " ".join(one.place.split()))
+    event.add("status", CANCELLED if one.cancelled else CONFIRMED)
+    event.add("url", f"{url}{one.path}")
+    return event
 
 
 def event_of(

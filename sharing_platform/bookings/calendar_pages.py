@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import ColumnElement, false, select
 from sqlalchemy.orm import Session
 
+from sharing_platform.bookings.events import Appointment, CalendarRequested
 from sharing_platform.bookings.lifecycle import LIVE
 from sharing_platform.bookings.models import Booking
 from sharing_platform.database import read_session
@@ -35,7 +36,7 @@ Span = tuple[datetime, datetime]
 
 
 class Item(TypedDict):
-    """Hours in a calendar, as wall-clock times of the region. `kind`: free, or the state of a booking, or kept. `offer`: of free hours, `url`: of a booking, else
+    """Hours in a calendar, as wall-clock times of the region. `kind`: free, or the state of a booking, or kept; an appointment is accepted. `offer`: of free hours, `url`: of a booking, else
     empty; `machine`: for its factory alone."""
 
     start: str
@@ -69,13 +70,14 @@ def get_calendar(page: Page, machine: str = "") -> JSONResponse:
 
 @router.get("/parts/calendar/own")
 def get_own_calendar(page: Page) -> JSONResponse:
-    """Of all machines of one's own organisation."""
+    """Of all machines of one's own organisation, and what it and its people have signed up for or invite others to."""
     actor, span = require(page.actor, Right.READ), _span(page)
     with read_session(page.context.sessions) as session:
         whose = (Booking.provider == actor.organisation) & Booking.machine.is_not(None)
         items = _free(page, session, Offer.factory == actor.organisation, span)
         items += _booked(page, session, whose, span, own=True)
         items += _kept(page, session, KeptHours.factory == actor.organisation, span)
+        items += _appointments(page, session, actor.organisation, span)
     return JSONResponse({"items": items})
 
 
@@ -158,6 +160,28 @@ def _kept(page: PageRequest, session: Session, which: ColumnElement[bool], span:
             url=f"/machines/{one.factory}/{one.machine}/hours",
         )
         for one in found
+    ]
+
+
+def _appointments(page: PageRequest, session: Session, organisation: str, span: Span) -> list[Item]:
+    start, end = span
+    t = page.translator
+    found: dict[str, Appointment] = {}
+    for as_provider in (True, False):
+        asked = CalendarRequested(session, organisation, as_provider, start)
+        page.context.events.publish(asked)
+        found |= {one.uid: one for one in asked.found if one.start < end and not one.cancelled}
+    return [
+        Item(
+            start=t.local(one.start),
+            end=t.local(one.end),
+            kind="accepted",
+            title=one.title,
+            machine="",
+            offer="",
+            url=one.path,
+        )
+        for one in found.values()
     ]
 
 

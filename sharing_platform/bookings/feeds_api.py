@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from sharing_platform.bookings import calendar_feeds, service
+from sharing_platform.bookings.events import CalendarRequested
 from sharing_platform.bookings.places import place_of
 from sharing_platform.bookings.schemas import FeedIn, FeedsOut, NewFeedOut
 from sharing_platform.dependencies import Context, ReadSession
@@ -59,7 +60,10 @@ def get_calendar(
     title = f"{name} · {translator('site')}"
     names = names_of(session, {booking.provider for booking in found})
     places = {booking.id: place_of(session, booking, for_seeker) for booking in found}
-    content = calendar_feeds.as_calendar(found, title, translator, context.url, for_seeker, names, places)
+    others = CalendarRequested(session, feed.organisation_id, not for_seeker, context.now() - calendar_feeds.PAST)
+    if not feed.subject.startswith(calendar_feeds.OF_A_MACHINE):
+        context.events.publish(others)
+    content = calendar_feeds.as_calendar(found, title, translator, context.url, for_seeker, names, places, others.found)
     return Response(
         content, media_type="text/calendar; charset=utf-8", headers={"Cache-Control": "private, max-age=60"}
     )

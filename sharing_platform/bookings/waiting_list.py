@@ -51,6 +51,31 @@ def join(
     return place
 
 
+def invite(
+    session: Session, listing: Listing, organisation: str, account: str, places: int, now: datetime, kept: timedelta
+) -> WaitingPlace | None:
+    """Keep places, for so long, for an organisation that has asked for a training before there was one. Where there are not so many any more, it waits as others do; None where it
+    does already."""
+    _lock(session, listing)
+    if own_place(session, listing.id, organisation) is not None:
+        return None
+    place = WaitingPlace(
+        listing_id=listing.id, organisation_id=organisation, account_id=account, places=min(places, listing.places or 1),
+        joined=now, state=WAITING,
+    )  # fmt: skip
+    if place.places <= _left(session, listing):
+        place.state = OFFERED
+        place.confirm_until = _until(listing, now, kept)
+    session.add(place)
+    session.flush()
+    return place
+
+
+def _until(listing: Listing, now: datetime, kept: timedelta) -> datetime:
+    """Not longer than until the training begins, or ends."""
+    return min(now + kept, listing.start if listing.start > now else listing.end)
+
+
 def leave(session: Session, listing: Listing, organisation: str) -> WaitingPlace:
     """Raises NotFoundError for whoever does not wait."""
     _lock(session, listing)
@@ -130,7 +155,7 @@ def advance(session: Session, listing_id: str, now: datetime, zone: str, url: st
     for place in live:
         if place.state == WAITING and place.places <= _left(session, listing):
             place.state = OFFERED
-            place.confirm_until = min(now + CONFIRM_WITHIN, listing.start if listing.start > now else listing.end)
+            place.confirm_until = _until(listing, now, CONFIRM_WITHIN)
             session.flush()
             _tell(session, place, listing, "waiting_offered", zone, url, now)
             told += 1

@@ -88,12 +88,12 @@ def _details(kind: str, form: Form, zone: ZoneInfo) -> dict[str, Any]:
         case _:
             return common | {
                 "process": form.get("process"), "languages": split_lines(form.get("languages")),
-                "sessions": _sessions(form, zone), "schedule": form.get("schedule"),
+                "sessions": sessions_of_form(form, zone), "schedule": form.get("schedule"),
                 "waiting_list": "waiting_list" in form, "attendance_certificate": "attendance_certificate" in form,
             }  # fmt: skip
 
 
-def _sessions(form: Form, zone: ZoneInfo) -> list[dict[str, Any]]:
+def sessions_of_form(form: Form, zone: ZoneInfo) -> list[dict[str, Any]]:
     """A row of the form that is not filled in counts for nothing; one that is filled in halfway is wrong."""
     columns = [form.get(f"session_{name}", "").split("\n") for name in ("day", "from", "to")]
     return [
@@ -146,12 +146,22 @@ def form_of_listing(listing: _Listing, zone: ZoneInfo) -> Form:
 
 
 def _form_of_training(details: TrainingDetails, zone: ZoneInfo) -> Form:
-    local = [(one.start.astimezone(zone), one.end.astimezone(zone)) for one in details.sessions]
-    form = {
-        "process": details.process, "languages": "\n".join(details.languages), "schedule": details.schedule,
+    form = {"process": details.process, "languages": "\n".join(details.languages), "schedule": details.schedule}
+    ticked = {"waiting_list": details.waiting_list, "attendance_certificate": details.attendance_certificate}
+    return form | form_of_sessions(details.sessions, zone) | {name: "yes" for name, given in ticked.items() if given}
+
+
+def form_of_sessions(sessions: list[TrainingSession], zone: ZoneInfo) -> Form:
+    """The rows of the form that show them."""
+    local = [(one.start.astimezone(zone), one.end.astimezone(zone)) for one in sessions]
+    return {
         "session_day": "\n".join(f"{start:%Y-%m-%d}" for start, _ in local),
         "session_from": "\n".join(f"{start:%H:%M}" for start, _ in local),
         "session_to": "\n".join(f"{end:%H:%M}" for _, end in local),
-    }  # fmt: skip
-    ticked = {"waiting_list": details.waiting_list, "attendance_certificate": details.attendance_certificate}
-    return form | {name: "yes" for name, given in ticked.items() if given}
+    }
+
+
+def session_rows(form: Form) -> int:
+    """How many rows the form shows: those that are filled in, and some to add."""
+    filled = len(form["session_day"].split("\n")) if form.get("session_day") else 0
+    return min(50, max(5, filled + 3))

@@ -16,7 +16,7 @@ from sharing_platform.errors import InvalidError, NotFoundError, PlatformError
 from sharing_platform.listings import service
 from sharing_platform.listings.details import Condition, KnowHowForm, Language, Use
 from sharing_platform.listings.filters import ListingFilter
-from sharing_platform.listings.form import form_of_listing, listing_of_form
+from sharing_platform.listings.form import form_of_listing, listing_of_form, session_rows
 from sharing_platform.listings.records import shown_listing
 from sharing_platform.listings.schemas import ListingOut, PriceUnit
 from sharing_platform.organisations.dependencies import Page, PageRequest
@@ -150,11 +150,10 @@ def _of_form(page: PageRequest, asked: str, given: Form) -> dict[str, Any]:
     kind = asked if asked in KINDS else KINDS[0]
     units = dict.fromkeys((*_UNITS[kind], given.get("price_unit") or _UNITS[kind][0]))
     known = set(get_args(PriceUnit))
-    sessions = len(given.get("session_day", "").split("\n")) if given.get("session_day") else 0
     return {
         "kind": kind,
         "preview": None,
-        "rows": min(50, max(5, sessions + 3)),
+        "rows": session_rows(given),
         "units_named": [(one, page.translator(f"unit_{one}")) for one in units if one in known],
         **_choices(page),
     }

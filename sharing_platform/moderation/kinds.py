@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import NotFoundError
-from sharing_platform.moderation import booking_kinds, page_kinds, picture_kinds
+from sharing_platform.moderation import answer_kinds, booking_kinds, page_kinds, picture_kinds
 from sharing_platform.moderation.content import Content, File, Kind, Part
 from sharing_platform.moderation.models import Report
 from sharing_platform.organisations.permissions import Actor
@@ -18,6 +18,8 @@ KINDS: Mapping[str, Kind] = {
     "machine": page_kinds.MACHINE,
     "listing": page_kinds.LISTING,
     "wanted": page_kinds.NOTICE,
+    "post": page_kinds.POST,
+    "answer": answer_kinds.ANSWER,
     "thread": booking_kinds.THREAD,
     "message": booking_kinds.MESSAGE,
     "attachment": booking_kinds.ATTACHMENT,
@@ -26,11 +28,13 @@ KINDS: Mapping[str, Kind] = {
     "picture": picture_kinds.PICTURE,
 }
 """By the name under which reports and decisions keep them."""
-TITLED = frozenset({"machine", "listing", "wanted"})
+TITLED = frozenset({"machine", "listing", "wanted", "post"})
 """Kinds that have a title of their own."""
 _WITH_PARTS = (
     (page_kinds.MACHINE_PAGE, picture_kinds.of_machine),
     (page_kinds.LISTING_PAGE, picture_kinds.of_listing),
+    (page_kinds.POST_PAGE, picture_kinds.of_story),
+    (page_kinds.POST_PAGE, answer_kinds.of_question),
     (booking_kinds.BOOKING_PAGE, booking_kinds.parts_seen),
 )
 """Pages on which single things can be reported, and what finds those that the visitor sees."""
@@ -51,10 +55,10 @@ def choices_on(session: Session, page: str, actor: Actor | None, now: datetime) 
     """The page that a path belongs to, and what of it can be reported: all of it, then single things. Raises NotFoundError where there is nothing."""
     if _is_single(page):
         page = seen_on(session, page, actor, now).path
-    found = []
+    found: list[Part] = []
     for pattern, parts_seen in _WITH_PARTS:
         if (match := pattern.fullmatch(page)) is not None:
-            found = parts_seen(session, match, actor, now)
+            found += parts_seen(session, match, actor, now)
     try:
         whole = seen_on(session, page, actor, now)
     except NotFoundError:

@@ -1,4 +1,4 @@
-"""Whole pages that can be reported: machines, listings, wanted notices."""
+"""Whole pages that can be reported: machines, listings, wanted notices, and what organisations post to learn from each other."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import NotFoundError
+from sharing_platform.learning.details import InterestDetails, MeetingDetails, QuestionDetails, StoryDetails
+from sharing_platform.learning.models import Post
+from sharing_platform.learning.posts import details_of, shown_post
 from sharing_platform.listings.models import Listing
 from sharing_platform.listings.records import shown_listing
 from sharing_platform.machines.models import Machine
@@ -94,6 +97,29 @@ def _hide_notice(session: Session, subject: str, moment: datetime | None) -> Non
     session.execute(update(Search).where(Search.id == subject, Search.kind == WANTED).values(taken_down=moment))
 
 
+def _post_seen(session: Session, match: re.Match[str], actor: Actor | None, _: datetime) -> str:
+    return shown_post(session, match["id"], organisation_of(actor)).post.id
+
+
+def _post_content(session: Session, subject: str) -> Content | None:
+    row = session.get(Post, subject)
+    if row is None:
+        return None
+    match details_of(row):
+        case StoryDetails() as d:
+            said = [d.problem, d.approach, d.result, *(f"{one.label}: {one.before:g} → {one.after:g} {one.unit}" for one in d.figures)]  # fmt: skip
+        case MeetingDetails() as d:
+            said = [d.place, d.address]
+        case InterestDetails() | QuestionDetails():
+            said = []
+    text = "\n\n".join(one for one in (row.text, *said) if one)
+    return Content("post", row.id, row.title, text, row.organisation_id, f"/learning/{row.id}")
+
+
+def _hide_post(session: Session, subject: str, moment: datetime | None) -> None:
+    session.execute(update(Post).where(Post.id == subject).values(taken_down=moment))
+
+
 MACHINE_PAGE = re.compile(r"/machines/(?P<factory>[a-z0-9_-]{1,63})/(?P<machine>[a-z0-9_-]{1,63})")
 
 MACHINE = Kind(
@@ -109,3 +135,6 @@ LISTING_PAGE = re.compile(rf"/listings/(?P<id>{UUID})")
 
 LISTING = Kind(((LISTING_PAGE, _listing_seen),), _listing_content, _hide_listing)
 NOTICE = Kind(((re.compile(rf"/wanted/(?P<id>{UUID})"), _notice_seen),), _notice_content, _hide_notice)
+POST_PAGE = re.compile(rf"/learning/(?P<id>{UUID})")
+
+POST = Kind(((POST_PAGE, _post_seen),), _post_content, _hide_post)

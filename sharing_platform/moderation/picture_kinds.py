@@ -1,4 +1,4 @@
-"""Pictures of machines and equipment, each of which can be reported by itself."""
+"""Pictures of machines, equipment and success stories, each of which can be reported by itself."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import NotFoundError
+from sharing_platform.learning import files as story_files
+from sharing_platform.learning.models import Post
+from sharing_platform.learning.posts import shown_post
 from sharing_platform.listings import pictures as listing_pictures
 from sharing_platform.listings.models import Listing
 from sharing_platform.listings.records import shown_listing
@@ -16,7 +19,7 @@ from sharing_platform.machines.models import Machine
 from sharing_platform.machines.picture_service import SAME, picture_shown, picture_with
 from sharing_platform.moderation.content import UUID, Content, File, Kind, Part
 from sharing_platform.organisations.permissions import Actor, organisation_of, viewer_of
-from sharing_platform.pictures.models import Picture
+from sharing_platform.pictures.models import OF_STORIES, Picture
 from sharing_platform.pictures.service import MEDIA_TYPES, shown_pictures
 from sharing_platform.search.index import mark_index_changed
 
@@ -32,6 +35,12 @@ def of_machine(session: Session, match: re.Match[str], actor: Actor | None, now:
 def of_listing(session: Session, match: re.Match[str], actor: Actor | None, _: datetime) -> list[Part]:
     """The pictures that one sees on the page of a listing."""
     return _parts(session, shown_listing(session, match["id"], organisation_of(actor)).listing.id)
+
+
+def of_story(session: Session, match: re.Match[str], actor: Actor | None, _: datetime) -> list[Part]:
+    """The pictures that one sees on the page of a success story."""
+    post = shown_post(session, match["id"], organisation_of(actor)).post
+    return _parts(session, story_files.subject_of(post.id))
 
 
 def _parts(session: Session, subject: str) -> list[Part]:
@@ -50,6 +59,13 @@ def _seen_of_listing(session: Session, match: re.Match[str], actor: Actor | None
     return found.id
 
 
+def _seen_of_story(session: Session, match: re.Match[str], actor: Actor | None, _: datetime) -> str:
+    found = story_files.picture_with(session, match["id"], match["picture"], organisation_of(actor))
+    if found.taken_down is not None:
+        raise NotFoundError
+    return found.id
+
+
 def _content(session: Session, subject: str) -> Content | None:
     picture = session.get(Picture, subject)
     if picture is None:
@@ -58,6 +74,9 @@ def _content(session: Session, subject: str) -> Content | None:
     if machine:
         title, owner = session.get_one(Machine, (factory, machine)).title, factory
         path = f"/machines/{picture.subject}"
+    elif factory.startswith(OF_STORIES):
+        post = session.get_one(Post, factory.removeprefix(OF_STORIES))
+        title, owner, path = post.title, post.organisation_id, f"/learning/{post.id}"
     else:
         listing = session.get_one(Listing, picture.subject)
         title, owner, path = listing.title, listing.organisation_id, f"/listings/{listing.id}"
@@ -81,6 +100,7 @@ PICTURE = Kind(
     (
         (re.compile(rf"/pictures/(?P<picture>{UUID}){_SIZE}"), _seen_of_machine),
         (re.compile(rf"/listings/(?P<id>{UUID})/pictures/(?P<picture>{UUID}){_SIZE}"), _seen_of_listing),
+        (re.compile(rf"/learning/(?P<id>{UUID})/pictures/(?P<picture>{UUID}){_SIZE}"), _seen_of_story),
     ),
     _content,
     _hide,

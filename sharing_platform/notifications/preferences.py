@@ -38,7 +38,13 @@ KINDS: Mapping[str, MailKind] = {
         (How.AT_ONCE, How.DAILY),
     ),
     "reviews": MailKind(frozenset({"seeker_completed", "provider_completed"}), tuple(How)),
-    "reminders": MailKind(frozenset({"reminder_provider", "reminder_seeker"}), (How.AT_ONCE, How.NEVER)),
+    "reminders": MailKind(
+        frozenset({"reminder_provider", "reminder_seeker", "meeting_reminder", "meeting_reminder_organiser"}),
+        (How.AT_ONCE, How.NEVER),
+    ),
+    "learning": MailKind(
+        frozenset({"interest_enough", "question_answered", "answer_helpful", "answer_accepted"}), tuple(How)
+    ),
     "goals": MailKind(frozenset({"goal_soon", "goal_today"}), tuple(How)),
     "applications": MailKind(frozenset({"applications"}), (How.AT_ONCE, How.DAILY), regional=True),
     "reports": MailKind(frozenset({"reports", "appeal_made"}), (How.AT_ONCE, How.DAILY), regional=True),

@@ -13,6 +13,7 @@ from sharing_platform.bookings import confirmation, service, waiting_list, waiti
 from sharing_platform.bookings.lifecycle import FIRM, LIVE, PENDING, Party, State
 from sharing_platform.bookings.schemas import BookingOut
 from sharing_platform.database import read_session
+from sharing_platform.learning import meetings, posts
 from sharing_platform.listings import records as listings
 from sharing_platform.machines.models import Machine
 from sharing_platform.moderation.service import taken_down
@@ -64,6 +65,8 @@ def get_desk(page: Page) -> HTMLResponse:
             over=bookings(Party.SEEKER, ended)[-5:],
             machines=machines,
             listings=listings.own_listings(session, own),
+            posts=posts.own_posts(session, own),
+            seats=meetings.own_meetings(session, own, person.account.id, now),
             waits=[
                 (waiting_service.waiting_out(session, place), listing)
                 for place, listing in waiting_list.places_of(session, own)

@@ -9,10 +9,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from sharing_platform.database import Base, UtcDateTime
 
+OF_STORIES = "story:"
+"""What the subject of a success story's pictures begins with."""
+
 
 class Picture(Base):
     """A picture, made anew from what was uploaded, in three sizes as WebP and once, as JPEG, for programs that show links. They are kept in the database, as attachments are: every
-    process reads the same ones, and a backup has them. `subject`: what it shows, `factory/machine` or the id of a listing."""
+    process reads the same ones, and a backup has them. `subject`: what it shows, `factory/machine`, the id of a listing, or `story:` and the id of a success story."""
 
     __tablename__ = "picture"
     __table_args__ = (Index("picture_by_subject", "subject", "position"),)
@@ -33,4 +36,8 @@ class Picture(Base):
     @property
     def path(self) -> str:
         """Without its size."""
-        return f"/listings/{self.subject}/pictures/{self.id}" if "/" not in self.subject else f"/pictures/{self.id}"
+        if "/" in self.subject:
+            return f"/pictures/{self.id}"
+        if self.subject.startswith(OF_STORIES):
+            return f"/learning/{self.subject.removeprefix(OF_STORIES)}/pictures/{self.id}"
+        return f"/listings/{self.subject}/pictures/{self.id}"

@@ -41,11 +41,13 @@ class Upload(Protocol):
 
 @dataclass(frozen=True)
 class Album:
-    """The pictures of one thing of the actor's. `check` raises NotFoundError where there is no such thing of theirs; `action`: as the audit log names a change."""
+    """The pictures of one thing of the actor's. `check` raises NotFoundError where there is no such thing of theirs; `action`: as the audit log names a change, and `thing` the thing,
+    where that is not called as its pictures call it."""
 
     subject: str
     action: str
     check: Callable[[Session], object]
+    thing: str = ""
 
 
 def add_pictures(
@@ -165,5 +167,5 @@ def _number(pictures: Iterable[Picture]) -> None:
 def _changed(context: PlatformContext, session: Session, actor: Actor, album: Album) -> PicturesOut:
     session.flush()
     mark_index_changed(session)
-    log(session, context.now(), actor, album.action, album.subject)
+    log(session, context.now(), actor, album.action, album.thing or album.subject)
     return PicturesOut(pictures=[picture_out(one) for one in pictures_of(session, album.subject)])

@@ -27,6 +27,6 @@ def get_search(
     wish: SearchFor,
     limit: Annotated[int, Query(ge=0, le=50, description="Of each kind.")] = 10,
 ) -> SearchResults:
-    """Machines with free hours, people, equipment, know-how, training and wanted notices that fit, with how many there are of each."""
+    """Machines with free hours, people, equipment, know-how, training, wanted notices, success stories, meetings, wanted training and questions that fit, with how many there are of each."""
     searched = service.Searched(session, index, context.occupancy, context.now(), context.zone, viewer_of(actor))
     return service.search_everything(searched, wish, limit)

@@ -16,12 +16,19 @@ from sharing_platform.machines.no_results import Filter, filters_set
 from sharing_platform.organisations.dependencies import Page
 from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.unified_search import service
-from sharing_platform.unified_search.schemas import ListingSection, MachineSection, NoticeSection, SearchResults
+from sharing_platform.unified_search.schemas import (
+    ListingSection,
+    MachineSection,
+    NoticeSection,
+    PostSection,
+    SearchResults,
+)
 
 router = APIRouter(include_in_schema=False)
 
 _OF_LISTINGS = ("q", "near", "within_km", "day", "last_day", "process", "certificate")
 _OF_NOTICES = ("q", "near", "within_km", "process", "material", "certificate")
+_OF_POSTS = ("q", "near", "within_km", "process")
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Section:
     """What is found of a kind, and the page with all of it."""
 
     kind: str
-    found: MachineSection | ListingSection | NoticeSection
+    found: MachineSection | ListingSection | NoticeSection | PostSection
     link: str
 
 
@@ -76,11 +83,16 @@ def _sections(results: SearchResults, asked: QueryParams) -> list[Section]:
             for kind, found in kinds.items()
         ),
         Section("notice", results.notices, f"/wanted?{_query(results.notices, asked, _OF_NOTICES)}"),
+        *(_of_posts(kind, getattr(results, name), asked) for name, kind in service.POSTS.items()),
     ]
 
 
+def _of_posts(kind: str, found: PostSection, asked: QueryParams) -> Section:
+    return Section(kind, found, f"/learning?{_query(found, asked, _OF_POSTS, kind=kind)}")
+
+
 def _query(
-    found: MachineSection | ListingSection | NoticeSection,
+    found: MachineSection | ListingSection | NoticeSection | PostSection,
     asked: QueryParams,
     names: tuple[str, ...] | None,
     **more: str,

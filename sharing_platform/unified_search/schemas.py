@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from pydantic import Field
 
+from sharing_platform.learning.schemas import PostOut
 from sharing_platform.listings.schemas import ListingOut
 from sharing_platform.schemas import ApiModel
 from sharing_platform.wanted.schemas import SearchOut
@@ -58,6 +59,12 @@ class NoticeSection(_Section):
     found: list[SearchOut]
 
 
+class PostSection(_Section):
+    """What organisations post of one kind to learn from each other, what fits best first."""
+
+    found: list[PostOut]
+
+
 class SearchResults(ApiModel):
     """What is found of each kind, the first of it; the lists of each kind have the rest."""
 
@@ -67,3 +74,7 @@ class SearchResults(ApiModel):
     know_how: ListingSection
     trainings: ListingSection
     notices: NoticeSection
+    stories: PostSection
+    meetings: PostSection
+    wanted_training: PostSection
+    questions: PostSection

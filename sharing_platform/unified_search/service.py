@@ -1,4 +1,4 @@
-"""A search over machines, people, equipment, know-how, training and wanted notices: the same criteria, compared with each kind."""
+"""A search over machines, people, equipment, know-how, training, wanted notices and what organisations learn from each other: the same criteria, compared with each kind."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from sharing_platform.learning import posts
+from sharing_platform.learning import service as learning_service
 from sharing_platform.listings import service as listing_service
 from sharing_platform.listings.records import FoundListing, find_listings
 from sharing_platform.machines.index import MachineIndex
@@ -24,6 +26,7 @@ from sharing_platform.unified_search.schemas import (
     MachineHit,
     MachineSection,
     NoticeSection,
+    PostSection,
     SearchResults,
 )
 from sharing_platform.wanted.notices import find_notices
@@ -47,6 +50,10 @@ class Searched:
     viewer: str | None
 
 
+POSTS = {"stories": "story", "meetings": "meeting", "wanted_training": "interest", "questions": "question"}
+"""The sections of what organisations post to learn from each other, and the kind in each."""
+
+
 def search_everything(searched: Searched, wish: Wish, shown: int = SHOWN) -> SearchResults:
     """Of each kind what fits; where nothing has all the words, what is of the process that they name. Raises InvalidError as `prepare_criteria`."""
     strict = prepare_criteria(wish)
@@ -57,6 +64,7 @@ def search_everything(searched: Searched, wish: Wish, shown: int = SHOWN) -> Sea
         machines=_machines(searched, prepare_criteria(_of_machines(wish)), loose, shown),
         **_listings(searched, strict, loose, shown),
         notices=_notices(searched, strict, loose, shown),
+        **{name: _posts(searched, kind, strict, loose, shown) for name, kind in POSTS.items()},
     )
 
 
@@ -154,3 +162,17 @@ def _notices(searched: Searched, strict: PreparedCriteria, loose: PreparedCriter
     return NoticeSection(
         count=len(found), by_process=by_process, found=[search_out(*notice) for notice in found[:shown]]
     )
+
+
+def _posts(
+    searched: Searched, kind: str, strict: PreparedCriteria, loose: PreparedCriteria | None, shown: int
+) -> PostSection:
+    def find(criteria: PreparedCriteria) -> list[posts.FoundPost]:
+        return posts.find_posts(searched.session, posts.criteria_of(criteria.wish), searched.now, kind)
+
+    found, by_process = find(strict), None
+    if not found and loose is not None:
+        found = find(loose)
+        by_process = loose.wish.process if found else None
+    out = learning_service.posts_out(searched.session, found[:shown])
+    return PostSection(count=len(found), by_process=by_process, found=out)

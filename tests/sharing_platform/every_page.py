@@ -14,6 +14,7 @@ from PIL import Image
 from sharing_platform.organisations.permissions import Kind, Role
 from sharing_platform.self_assessment.questionnaire import asked, transformation_of
 from tests.sharing_platform.conftest import NOON, Platform
+from tests.sharing_platform.learning.samples import INTEREST, QUESTION, STORY, meeting, page_of, post
 from tests.sharing_platform.organisations.test_passkeys import add as add_passkey
 from tests.sharing_platform.organisations.test_passkeys import authenticator
 
@@ -25,6 +26,8 @@ NO_PAGES = {
     "/offers/{offer_id}/choice": "is a part of a page",
     "/pictures/{picture_id}/{size}": "is a picture",
     "/listings/{listing_id}/pictures/{picture_id}/{size}": "is a picture",
+    "/learning/{post_id}/pictures/{picture_id}/{size}": "is a picture",
+    "/learning/{post_id}/files/{file_id}": "is a file",
     "/styleguide/pictures/{number}/{size}": "is a picture",
     "/region/reported/{kind}/{subject}": "is a file",
     "/bookings/{booking_id}/attachments/{attachment_id}": "is a file",
@@ -103,6 +106,7 @@ def told(platform: Platform) -> dict[str, str]:
     platform.somebody("weg@refused.be", "refused", Role.OWNER)
     refusal = {"approved": False, "reason": "Onbekend bedrijf."}
     assert region.put("/api/v1/region/organisations/refused/approval", json=refusal).status_code == 200
+    ids |= _learned(owner, seeker)
     return ids | _mailed(platform, seeker)
 
 
@@ -114,11 +118,12 @@ def pages(ids: dict[str, str]) -> list[tuple[str, str]]:
         f"/wanted/{ids['wanted']}", "/register", "/sign-in", "/forgotten", "/welcome", "/confirm", "/nowhere", "/styleguide", f"/machines/{ids['alias']}", f"/listings/{ids['equipment']}", f"/certificates/{ids['certificate']}", "/report/status", ids["unsubscribe"],
         "/?q=5-assig frezen 10 uur bij Genk", "/make?q=frezen&processes=milling&processes=turning&hours-milling=4&hours-turning=2", "/report?page=/machines/hal-2/mill-1",
     ]  # fmt: skip
+    anyone += ["/learning", f"/learning/{ids['story']}"]
     anyone += ["/about", "/contact", "/privacy", "/terms"]
-    seeker = ["/desk", f"/requests/{ids['request']}", f"/bookings/{ids['booking']}", f"/wanted/{ids['wanted']}", f"/searches/{ids['search']}", "/wanted/new", "/account", "/organisation", "/offers/o3", "/account/new-address", f"/report?page=/bookings/{ids['booking']}", f"/listings/{ids['training']}"]  # fmt: skip
+    seeker = ["/desk", f"/requests/{ids['request']}", f"/bookings/{ids['booking']}", f"/wanted/{ids['wanted']}", f"/searches/{ids['search']}", "/wanted/new", "/account", "/organisation", "/offers/o3", "/account/new-address", f"/report?page=/bookings/{ids['booking']}", f"/listings/{ids['training']}", f"/learning/{ids['meeting']}", f"/learning/{ids['interest']}"]  # fmt: skip
     owner = [
         "/desk", "/machines/hal-2/mill-1/hours", "/machines/hal-2/mill-1/pictures", f"/bookings/{ids['booking']}", "/organisation", f"/organisation/webhooks/{ids['webhook']}", "/machines/hal-2/mill-1/edit",
-        "/listings/new?kind=operator", "/listings/new?kind=equipment", "/listings/new?kind=training", f"/listings/{ids['operator']}/edit", f"/listings/{ids['equipment']}/pictures", f"/listings/{ids['attended']}/certificates", f"/wanted/{ids['wanted']}",
+        "/listings/new?kind=operator", "/listings/new?kind=equipment", "/listings/new?kind=training", f"/listings/{ids['operator']}/edit", f"/listings/{ids['equipment']}/pictures", f"/listings/{ids['attended']}/certificates", f"/learning/{ids['meeting']}", "/learning/new?kind=story", f"/learning/{ids['question']}", f"/learning/{ids['interest']}/edit", f"/learning/{ids['meeting']}/edit", f"/learning/{ids['story']}/files", f"/learning/{ids['story']}/pictures", f"/wanted/{ids['wanted']}",
     ]  # fmt: skip
     found = [("", path) for path in anyone] + [("an@startup.be", path) for path in seeker]
     return (
@@ -138,6 +143,7 @@ def pages(ids: dict[str, str]) -> list[tuple[str, str]]:
             ("r@limburg.be", "/region/organisations/newcomer"),
             ("r@limburg.be", "/region/organisations"),
             ("r@limburg.be", "/region/log"),
+            ("r@limburg.be", "/region/learning"),
             ("r@limburg.be", "/region/reports"),
             ("r@limburg.be", "/region/pages"),
             ("r@limburg.be", "/region/pages/terms"),
@@ -149,6 +155,21 @@ def pages(ids: dict[str, str]) -> list[tuple[str, str]]:
             ("an@startup.be", f"/decisions/{ids['decision']}"),
         ]
     )
+
+
+def _learned(owner: httpx2.Client, seeker: httpx2.Client) -> dict[str, str]:
+    """A success story with a picture and a file, a visit in which the seeker has a seat, a training that is wanted, and a question with an answer."""
+    bodies = {"story": STORY, "meeting": meeting(seats=1), "interest": INTEREST, "question": QUESTION}
+    pages = {kind: page_of(post(owner, body)) for kind, body in bodies.items()}
+    content = io.BytesIO()
+    Image.new("RGB", (600, 400), "#cfe5da").save(content, "PNG")
+    for what, file in (("pictures", content.getvalue()), ("files", b"%PDF-1.4\n%%EOF")):
+        answer = owner.post(f"{pages['story']}/{what}", files={"files": ("a", file)})
+        assert answer.status_code == 303, answer.text
+    assert seeker.put(f"/api/v1{pages['meeting']}/seat").is_success
+    answer = seeker.post(f"/api/v1{pages['question']}/answers", json={"text": "Wij, sinds twee jaar."})
+    assert answer.is_success, answer.text
+    return {kind: path.rpartition("/")[2] for kind, path in pages.items()}
 
 
 def _attended(platform: Platform) -> dict[str, str]:

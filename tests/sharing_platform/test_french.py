@@ -15,7 +15,7 @@ from tests.sharing_platform.conftest import Platform
 
 FRENCH = Translator("fr", "Europe/Brussels")
 ROOM = Path(sharing_platform.__file__).parent
-NUMBERS = "axes|broken|cancelled|checked|count|hours|kept|left|most|number|places|value"
+NUMBERS = "axes|broken|cancelled|checked|count|hours|kept|left|most|number|organisations|people|places|seats|value"
 """The fields of texts that are filled in with how many."""
 
 
@@ -79,7 +79,7 @@ def test_what_others_typed_is_filled_in_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        (r"\b(?:de|que|jusque|lorsque|puisque|si|ne|le|la) \{(?!(?:count|price|percent|value|km|hours|moment|day|due|until|start|end|first|last|year)\})", "`de {name}`: elides"),
+        (r"\b(?:de|que|jusque|lorsque|puisque|si|ne|le|la) \{(?!(?:before|count|price|percent|value|km|hours|moment|day|due|until|start|end|first|last|year)\})", "`de {name}`: elides"),
         (r"\b(?:à|au|du) \{(?:place|name|organisation|title)\}", "`à {place}`: contracts"),
         (r"\(s\)|\(es\)", "one or several: `{count:place|places}`"),
         (r" …", "no space before three points"),

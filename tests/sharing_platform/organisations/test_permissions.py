@@ -34,6 +34,7 @@ PUBLIC_API = {
     "GET /api/v1/listings/{listing_id}", "GET /api/v1/wanted", "GET /api/v1/search", "GET /api/v1/certificates/{number}", "POST /api/v1/process-plans", "GET /api/v1/wanted/{search_id}", "POST /api/v1/accounts",
     "POST /api/v1/accounts/welcome", "POST /api/v1/accounts/link", "POST /api/v1/accounts/decline", "POST /api/v1/requests/link", "POST /api/v1/requests/confirmation", "POST /api/v1/accounts/forgotten", "POST /api/v1/session", "DELETE /api/v1/session",
     "POST /api/v1/session/passkey/options", "POST /api/v1/session/passkey", "POST /api/v1/reports", "GET /api/v1/pages/{name}", "POST /api/v1/accounts/address", "GET /api/v1/transparency", "GET /api/v1/region/figures",
+    "GET /api/v1/learning", "GET /api/v1/learning/{post_id}", "GET /api/v1/learning/{post_id}/answers", "GET /api/v1/learning/{post_id}/files/{file_id}",
 }  # fmt: skip
 ASK_API = {"POST /api/v1/offers/{offer_id}/booking", "POST /api/v1/listings/{listing_id}/booking"}
 """For guests too, who have to say who they are."""
@@ -43,6 +44,7 @@ PUBLIC_PAGES = {
     "GET /machines/{factory}/{machine}", "GET /machines/{alias}", "GET /listings", "GET /listings/{listing_id}", "POST /listings/{listing_id}",
     "GET /wanted", "GET /search", "GET /certificates", "GET /certificates/{number}", "GET /certificates/{number}/document", "GET /make", "GET /wanted/{search_id}", "GET /register", "POST /register", "GET /sign-in", "POST /sign-in", "POST /sign-in/passkey", "GET /sign-in/with/{provider}", "GET /sign-in/with/{provider}/back", "POST /sign-out",
     "GET /styleguide", "GET /styleguide/pictures/{number}/{size}", "GET /report", "GET /.well-known/security.txt", "GET /about", "GET /contact", "GET /privacy", "GET /terms", "GET /unsubscribe/{token}", "POST /unsubscribe/{token}", "GET /account/address/{secret}", "GET /account/new-address", "POST /account/new-address", "POST /report", "GET /reports/{token}", "GET /report/status", "POST /report/status", "GET /transparency", "GET /forgotten", "POST /forgotten", "GET /welcome/{secret}", "GET /welcome", "POST /welcome", "GET /confirm/{secret}", "GET /confirm", "POST /confirm", "GET /calendar/{secret}.ics",
+    "GET /learning", "GET /learning/{post_id}", "GET /learning/{post_id}/pictures/{picture_id}/{size}", "GET /learning/{post_id}/files/{file_id}",
 }  # fmt: skip
 PAGES_FOR_PEOPLE = {
     "GET /account", "POST /terms/accepted", "POST /account/settings", "POST /account/address", "POST /account/browsers", "POST /account/password", "POST /account/organisation", "POST /account/erase", "POST /account/leave", "POST /account/passkeys", "POST /account/passkeys/{passkey_id}", "POST /account/passkeys/{passkey_id}/remove", "GET /account/identities/{provider}", "POST /account/identities/{identity_id}/remove", "POST /invitations/{invitation_id}", "GET /desk", "GET /requests/{booking_id}", "POST /requests/{booking_id}",
@@ -56,6 +58,8 @@ PAGES = {
     "POST /listings/{listing_id}/waiting": Right.ASK, "POST /listings/{listing_id}/waiting/leave": Right.ASK, "POST /listings/{listing_id}/waiting/confirm": Right.ASK,
     "POST /listings/{listing_id}/giving": Right.LIST, "GET /wanted/new": Right.ASK, "POST /wanted/new": Right.ASK,
     "GET /listings/{listing_id}/certificates": Right.LIST, "POST /listings/{listing_id}/certificates": Right.LIST, "POST /listings/{listing_id}/certificates/{number}/withdraw": Right.LIST,
+    "GET /learning/new": Right.ASK, "POST /learning/new": Right.ASK, "POST /learning/{post_id}/interest": Right.ASK, "POST /learning/{post_id}/course": Right.LIST, "POST /learning/{post_id}/answers": Right.ASK, "POST /learning/{post_id}/answers/{answer_id}": Right.ASK, "GET /region/learning": Right.REGION, "POST /region/learning": Right.REGION, "GET /learning/{post_id}/edit": Right.ASK, "POST /learning/{post_id}/edit": Right.ASK, "POST /learning/{post_id}/close": Right.ASK, "POST /learning/{post_id}/seat": Right.ASK,
+    "GET /learning/{post_id}/pictures": Right.LIST, "POST /learning/{post_id}/pictures": Right.LIST, "POST /learning/{post_id}/pictures/{picture_id}": Right.LIST, "GET /learning/{post_id}/files": Right.LIST, "POST /learning/{post_id}/files": Right.LIST, "POST /learning/{post_id}/files/{file_id}": Right.LIST,
     "POST /make": Right.ASK, "POST /wanted/{search_id}/answers": Right.ASK, "POST /wanted/{search_id}/answers/{answer_id}": Right.ASK,
     "POST /wanted/{search_id}/close": Right.ASK, "GET /searches/{search_id}": Right.READ, "POST /searches": Right.ASK,
     "POST /searches/{search_id}/close": Right.ASK, "GET /bookings/{booking_id}": Right.READ,

@@ -1,0 +1,176 @@
+"""What organisations post to learn from each other. Functions over a session and the present moment."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
+from sharing_platform.geography import place_named
+from sharing_platform.learning.details import (
+    DETAILS,
+    InterestDetails,
+    MeetingDetails,
+    PostDetails,
+    Transformation,
+    texts_in,
+)
+from sharing_platform.learning.models import CLOSED, OPEN, Answer, Post
+from sharing_platform.learning.schemas import PostIn
+from sharing_platform.machines.models import Machine
+from sharing_platform.organisations.models import Organisation
+from sharing_platform.organisations.permissions import APPROVED, Right
+from sharing_platform.search.criteria import Wish
+from sharing_platform.search.machine_details import MachineDetails
+from sharing_platform.search.ranking import PreparedCriteria, SearchDocument, document_of, prepare_criteria, rank
+
+NEEDED = {"story": Right.LIST, "meeting": Right.LIST, "interest": Right.ASK, "question": Right.ASK}
+"""The right that posting something of a kind needs."""
+_MOST_POSTS = 500
+_COMPARED = 2000
+"""So many open posts of a kind are compared with criteria; a region has fewer."""
+
+
+@dataclass(frozen=True)
+class FoundPost:
+    """A post, and whose it is."""
+
+    post: Post
+    owner: Organisation
+
+
+def put_post(
+    session: Session, owner: str, account: str | None, wanted: PostIn, now: datetime, post_id: str | None = None
+) -> Post:
+    """Create or change. Raises NotFoundError for somebody else's, InvalidError for another kind, ConflictError where there are too many."""
+    if post_id is None:
+        count = select(func.count()).where(Post.organisation_id == owner, Post.status == OPEN)
+        if (session.scalar(count) or 0) >= _MOST_POSTS:
+            raise ConflictError("too_many_posts")
+        post = Post(
+            id=str(uuid.uuid4()), organisation_id=owner, account_id=account, kind=wanted.kind, created=now, revision=0
+        )
+        session.add(post)
+    else:
+        post = own_post(session, owner, post_id)
+        if post.kind != wanted.kind:
+            raise InvalidError("kind_stays", "kind")
+    post.title, post.text = wanted.title, wanted.text
+    post.details = wanted.details.model_dump(mode="json")
+    post.start, post.end = _dates_of(wanted.details)
+    post.status, post.changed = OPEN, now
+    session.flush()
+    return post
+
+
+def _dates_of(details: PostDetails) -> tuple[datetime | None, datetime | None]:
+    if not isinstance(details, MeetingDetails):
+        return None, None
+    return min(one.start for one in details.sessions), max(one.end for one in details.sessions)
+
+
+def close_post(session: Session, owner: str, post_id: str, now: datetime) -> Post:
+    """It is found no more. Raises NotFoundError."""
+    post = own_post(session, owner, post_id)
+    post.status, post.changed = CLOSED, now
+    return post
+
+
+def own_post(session: Session, owner: str, post_id: str, kind: str | None = None) -> Post:
+    """Raises NotFoundError for another's, or for one of another kind."""
+    post = session.get(Post, post_id)
+    if post is None or post.organisation_id != owner or kind not in (None, post.kind):
+        raise NotFoundError
+    return post
+
+
+def shown_post(session: Session, post_id: str, viewer: str | None, kind: str | None = None) -> FoundPost:
+    """One that is open, or one's own. Raises NotFoundError."""
+    post = session.get(Post, post_id)
+    if post is None or kind not in (None, post.kind):
+        raise NotFoundError
+    owner = session.get_one(Organisation, post.organisation_id)
+    hidden = post.status != OPEN or post.taken_down is not None or owner.status != APPROVED
+    if post.organisation_id != viewer and hidden:
+        raise NotFoundError
+    return FoundPost(post, owner)
+
+
+def details_of(post: Post) -> PostDetails:
+    """What is particular to its kind."""
+    return DETAILS[post.kind].model_validate(post.details)
+
+
+def criteria_of(wish: Wish) -> PreparedCriteria:
+    """What of a search posts are compared with: its words, its process and its place. Materials and certificates count as words. Raises InvalidError as `prepare_criteria`."""
+    words = " ".join((wish.words, *wish.materials, *wish.certificates)).strip()[:200]
+    compared = {name: getattr(wish, name) for name in ("process", "near", "latitude", "longitude", "within_km")}
+    return prepare_criteria(Wish(words=words, factory=wish.factory, **compared))
+
+
+def find_posts(
+    session: Session, wanted: PreparedCriteria, now: datetime, kind: str, transformation: Transformation | None = None
+) -> list[FoundPost]:
+    """Open ones of approved organisations that fit, the best first; of meetings those to come, the earliest first, of others the newest. What was wanted and has become
+    a course is found among trainings."""
+    wish = wanted.wish
+    query = (
+        select(Post, Organisation)
+        .join(Organisation, Organisation.id == Post.organisation_id)
+        .where(
+            Post.status == OPEN, Post.kind == kind, Post.taken_down.is_(None), Organisation.status == APPROVED,
+            Post.end.is_(None) | (Post.end > now), Post.listing_id.is_(None),
+        )
+    )  # fmt: skip
+    if wish.factory is not None:
+        query = query.where(Post.organisation_id == wish.factory)
+    found = []
+    answered = _answers_in(session) if kind == "question" else {}
+    for post, owner in session.execute(query.order_by(Post.start, Post.created.desc(), Post.id).limit(_COMPARED)):
+        details = details_of(post)
+        if transformation is not None and details.transformation != transformation:
+            continue
+        ranking = rank(wanted, _document_of(post, owner, details, answered.get(post.id, ())))
+        if ranking is not None:
+            found.append((ranking.score, FoundPost(post, owner)))
+    return [one for _, one in sorted(found, key=lambda scored: -scored[0])]
+
+
+def own_posts(session: Session, owner: str) -> list[Post]:
+    """Open ones first, then the newest."""
+    query = select(Post).where(Post.organisation_id == owner)
+    return list(session.scalars(query.order_by(Post.status.desc(), Post.changed.desc(), Post.id)))
+
+
+def has_anonymous_machines(session: Session, organisation: str | None) -> bool:
+    """Whether an organisation offers machines without its name, and should know before it posts something that its name stands there."""
+    query = select(Machine.machine).where(Machine.factory == organisation, Machine.alias.is_not(None))
+    return organisation is not None and session.scalars(query.limit(1)).first() is not None
+
+
+def _answers_in(session: Session) -> dict[str, list[str]]:
+    """The texts of all answers that everybody may see, by question."""
+    found: dict[str, list[str]] = {}
+    query = select(Answer.post_id, Answer.text).join(Organisation, Organisation.id == Answer.organisation_id)
+    for post_id, text in session.execute(query.where(Answer.taken_down.is_(None), Organisation.status == APPROVED)):
+        found.setdefault(post_id, []).append(text)
+    return found
+
+
+def _document_of(post: Post, owner: Organisation, details: PostDetails, answers: Iterable[str]) -> SearchDocument:
+    """What can be found of it, also by its answers. What has a place of its own is found there."""
+    said = details.place if isinstance(details, MeetingDetails | InterestDetails) else ""
+    place = place_named(said) if said else None
+    return document_of(
+        post.title,
+        details.process,
+        MachineDetails(),
+        texts=(post.text, *texts_in(details), *answers, owner.name),
+        at=(place.latitude, place.longitude) if place else owner.degrees,
+        place=said or owner.place,
+    )
