@@ -62,7 +62,7 @@ NOT_SHOWN = {
             "tile",
             "wanted",
         ),
-        "shows what organisations learn from each other, which `learning/test_pages.py` looks at",
+        "shows what organisations learn from each other, which the tests in `learning/` read",
     ),
     **dict.fromkeys(
         ("_figures.html", "amount", "flows", "legend", "place", "share_bar", "shaded", "weeks"),
