@@ -140,11 +140,11 @@ bench-panels: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.panels
 
 # The long forms of what the suite has in a short form: every test of the platform on both databases, made-up requests, laws of bookings and
-# of everything else, faults and kills. SEEDS: how many schedules of faults are played.
+# of everything else, five regions as processes that are cut off and killed, a year of four regions, faults and kills. SEEDS: how many schedules of faults are played.
 campaign: SEEDS ?= 100
 campaign: $(INSTALLED) campaign-kills campaign-faults
 	@scripts/servers postgresql
-	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_REGION_YEAR=1 VRIJLOOP_API_SEQUENCES=300 VRIJLOOP_API_EXAMPLES=200 VRIJLOOP_API_EDGES=1 VRIJLOOP_EVERY_CALLER=1 VRIJLOOP_EVERY_WIDTH=1 VRIJLOOP_TEST_DATABASES="sqlite postgresql" \
+	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_REGION_YEAR=1 VRIJLOOP_REGIONS=5 VRIJLOOP_ROUNDS=40 VRIJLOOP_API_SEQUENCES=300 VRIJLOOP_API_EXAMPLES=200 VRIJLOOP_API_EDGES=1 VRIJLOOP_EVERY_CALLER=1 VRIJLOOP_EVERY_WIDTH=1 VRIJLOOP_TEST_DATABASES="sqlite postgresql" \
 		VRIJLOOP_EXAMPLES=1000 $(BIN)/pytest --timeout 7200 tests/sharing_platform tests/analytics/control_room/test_made_up_requests.py
 	@VRIJLOOP_EXAMPLES=1000 $(BIN)/pytest --timeout 7200 -m "not servers" tests/analytics tests/edge_agent tests/telemetry tests/simulators tests/sign_in
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import anyio.to_thread
@@ -43,6 +44,12 @@ from sharing_platform.database import AT_WORK, Now, open_database
 from sharing_platform.dependencies import ZONE, PlatformContext
 from sharing_platform.error_responses import add_error_handlers, internal_error, refusal
 from sharing_platform.events import Events
+from sharing_platform.federation import api as federation_api
+from sharing_platform.federation import handlers as federation_handlers
+from sharing_platform.federation import pages as neighbour_pages
+from sharing_platform.federation import region_pages as neighbours_region_pages
+from sharing_platform.federation.found import FoundInNeighbours
+from sharing_platform.federation.transport import Ask, nobody
 from sharing_platform.geography import place_name
 from sharing_platform.identity_providers import IdentityProvider
 from sharing_platform.industry_formats import api as industry_formats_api
@@ -162,6 +169,7 @@ ROUTERS = (
     region_api.router,
     figures_api.router,
     comparison_api.router,
+    federation_api.router,
     moderation_api.router,
     report_api.router,
     site_api.router,
@@ -183,6 +191,7 @@ ROUTERS = (
     learning_step_pages.router,
     learning_files_pages.router,
     unified_search_pages.router,
+    neighbour_pages.router,
     certificates_pages.router,
     process_plans_pages.router,
     self_assessment_pages.router,
@@ -202,6 +211,7 @@ ROUTERS = (
     figures_pages.router,
     comparison_pages.router,
     region_pages.router,
+    neighbours_region_pages.router,
     export_pages.router,
     moderation_pages.router,
     report_pages.router,
@@ -228,7 +238,7 @@ TEMPLATES.env.globals.update(
     process_name=process_name,
     processes=PROCESSES,
 )
-TEMPLATES.env.filters.update(material_name=material_name, place_name=place_name)
+TEMPLATES.env.filters.update(as_decimal=Decimal, material_name=material_name, place_name=place_name)
 
 
 def no_webhooks(*_: object) -> str | None:
@@ -244,6 +254,7 @@ class PlatformSettings:
     `webhook_ports`: those that webhooks of organisations may name.
     `scanner`: for files that people attach, None: they are not scanned; `attachment_days`: how long those are kept after their booking has ended.
     `lock_after`: so long without use, people have to sign in again.
+    `ask_neighbour`: sends what goes to platforms of neighbouring regions.
     `security_contact`: the URI at which vulnerabilities are reported, beside the contact page.
     `scheduler_interval_s`: seconds between two runs of the background threads."""
 
@@ -265,6 +276,7 @@ class PlatformSettings:
     attachment_days: int = 90
     lock_after: timedelta = SESSION_LIFE
     security_contact: str = ""
+    ask_neighbour: Ask = nobody
 
 
 def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
@@ -316,7 +328,9 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = AT_WORK
-        threads = start_background_threads(context, index, channels, timedelta(seconds=settings.scheduler_interval_s))
+        threads = start_background_threads(
+            context, index, channels, timedelta(seconds=settings.scheduler_interval_s), settings.ask_neighbour
+        )
         wakers.append(threads.wake)
         try:
             yield
@@ -334,6 +348,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
     )
     app.state.context = context
     app.state.machine_index = index
+    app.state.neighbour_search = FoundInNeighbours()
     app.state.region_views = ViewCache()
     # Of pages and API answers nothing is compressed: their length could tell a stranger on the line what stands in them (BREACH).
     app.mount(
@@ -370,10 +385,11 @@ def _events(notify: BookingNotifier, searches: SearchCounter, learning: learning
     events.subscribe(OrganisationRefused, forget_refused)
     events.subscribe(OrganisationRefused, learning.withdraw_everything)
     events.subscribe(CalendarRequested, learning_handlers.add_to_calendar)
+    events.subscribe(OrganisationRefused, federation_handlers.cancel_requests)
     events.subscribe(OrganisationChanged, lambda event: mark_index_changed(event.session))
     events.subscribe(AccountErasing, learning.erase_person)
     events.subscribe(PersonalDataRequested, learning_handlers.export_person)
-    for domain in (booking_handlers, wanted_handlers, moderation_handlers):
+    for domain in (booking_handlers, wanted_handlers, moderation_handlers, federation_handlers):
         events.subscribe(AccountErasing, domain.erase_person)
         events.subscribe(PersonalDataRequested, domain.export_person)
     return events

@@ -115,6 +115,8 @@ def _sentence(entry: AuditEntry, names: _Names, t: Translator, own: str | None) 
 
 
 def _what(entry: AuditEntry, names: _Names, booking: Booking | None, t: Translator) -> str:
+    if entry.action.startswith("neighbour."):
+        return str(entry.details.get("what") or entry.details.get("region"))
     if entry.action.startswith("page."):
         return t(f"page_{entry.subject}")
     if entry.action.startswith("strength."):

@@ -52,6 +52,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "message": "40 brackets, drawing follows",
         "guest": {"organisation": "Start-up BV", "name": "An Peeters", "email": "an@startup.example", "language": "nl"},
     },
+    "AskForItem": {
+        "kind": "offer", "item": "0b6f0b1e-5a9b-4a4e-9a53-6a2f8f0c7d11", "start": _START, "end": _END, "message": "40 brackets, drawing follows",
+        "organisation": "Start-up BV", "valid_until": _START,
+    },
+    "SeekersContact": {"email": "an@startup.example"},
     "KeptHoursIn": {"machine": "mill-1", "start": _START, "end": _END},
     "MachineIn": {"title": "DMU 50", "process": "milling", "now": "in_use", "since": "2026-12-01T07:12:00Z"},
     "MachineDetails": {

@@ -18,6 +18,10 @@ from sharing_platform.bookings.models import Booking, WaitingPlace
 from sharing_platform.bookings.notifier import BookingNotifier
 from sharing_platform.database import UNAVAILABLE, message_of, read_session
 from sharing_platform.dependencies import PlatformContext
+from sharing_platform.federation.exchange import Exchange
+from sharing_platform.federation.feed import FeedWriter
+from sharing_platform.federation.sharing import Sharer
+from sharing_platform.federation.transport import Ask
 from sharing_platform.learning import interests, meetings
 from sharing_platform.learning.files import files_kept
 from sharing_platform.machines.index import MachineIndex
@@ -247,11 +251,13 @@ class RegionalFigures:
 
 @dataclass(frozen=True)
 class BackgroundThreads:
-    """One thread for jobs, one for deliveries, so that a slow mail server delays no booking, and one for the region's figures, for which nobody waits."""
+    """One thread for jobs, one for deliveries, so that a slow mail server delays no booking, one for the region's figures, for which nobody waits, and one for the platforms of
+    neighbouring regions."""
 
     jobs: PeriodicThread
     deliveries: PeriodicThread
     figures: PeriodicThread
+    neighbours: PeriodicThread
     stopping: threading.Event
 
     def wake(self) -> None:
@@ -260,24 +266,28 @@ class BackgroundThreads:
 
     def stop(self) -> None:
         self.stopping.set()
-        for thread in (self.jobs, self.deliveries, self.figures):
+        for thread in (self.jobs, self.deliveries, self.figures, self.neighbours):
             thread.stop()
 
 
 def start_background_threads(
-    context: PlatformContext, index: MachineIndex, channels: Channels, every: timedelta
+    context: PlatformContext, index: MachineIndex, channels: Channels, every: timedelta, ask_neighbour: Ask
 ) -> BackgroundThreads:
     stopping = threading.Event()
     jobs, worker = ScheduledJobs(context, index), DeliveryWorker(context.sessions, context.now, channels)
     figures = RegionalFigures(context, stopping.is_set)
+    feed = FeedWriter(context.sessions, context.now, Sharer(index, context.occupancy))
+    exchange = Exchange(context, feed, ask_neighbour, stopping.is_set)
     seconds = every.total_seconds()
     running = BackgroundThreads(
         PeriodicThread("platform-scheduler", jobs.tick, seconds, first_s=seconds),
         PeriodicThread("platform-delivery", worker.deliver_due, seconds, first_s=0),
         PeriodicThread("platform-figures", figures.run, _SUMMARISE_EVERY.total_seconds(), first_s=seconds),
+        PeriodicThread("platform-neighbours", exchange.run, seconds, first_s=seconds),
         stopping,
     )
     running.jobs.start()
     running.deliveries.start()
     running.figures.start()
+    running.neighbours.start()
     return running

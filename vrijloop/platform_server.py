@@ -37,6 +37,7 @@ from sharing_platform.virus_scanner import ClamdScanner
 from sign_in.settings import SecretError, read_client_secret
 from telemetry import Name, SystemClock, UserError, load_settings, parse_duration
 from telemetry.clock import Clock
+from vrijloop.neighbours import ask_neighbour
 
 _log = logging.getLogger(__name__)
 
@@ -117,6 +118,7 @@ def run_platform(
         attachment_days=options.attachment_days,
         lock_after=options.lock_after,
         security_contact=options.security_contact,
+        ask_neighbour=ask_neighbour,
     )
     try:
         app = create_app(settings, clock.now)

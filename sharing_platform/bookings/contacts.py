@@ -30,11 +30,11 @@ def contact_of(session: Session, booking: Booking, side: Party) -> Contact | Non
         return None
     if side is Party.SEEKER:
         person = _known(session, booking.account_id)
-        # A request of a program has no person; of somebody who has erased their account, no address is left.
+        # A request of a program has no person, one of a neighbouring region an address alone; of somebody who has erased their account, none is left.
         return (
             Contact(booking.organisation, person.name, person.email)
             if person is not None
-            else Contact(booking.organisation, "", "")
+            else Contact(booking.organisation, "", booking.email if booking.account_id is None else "")
         )
     person = _known(session, _agreed_by(session, booking))
     if person is None:

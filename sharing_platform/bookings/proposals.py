@@ -41,7 +41,7 @@ from sharing_platform.machines.choices import price_of
 from sharing_platform.machines.models import OPEN, Offer
 from sharing_platform.machines.offers import visible_to
 from sharing_platform.organisations.models import Organisation
-from sharing_platform.organisations.permissions import APPROVED, Actor
+from sharing_platform.organisations.permissions import APPROVED, Actor, Kind
 
 MOST = 20
 """Proposals about one request."""
@@ -107,6 +107,12 @@ def propose(
             part.due = valid_until
     session.flush()
     return proposal
+
+
+def is_of_neighbour(session: Session, booking: Booking) -> bool:
+    """Whether a neighbouring region asks: its platform forwards requests and answers, and no proposals."""
+    seeker = session.get(Organisation, booking.seeker) if booking.seeker is not None else None
+    return seeker is not None and seeker.kind == Kind.NEIGHBOUR
 
 
 def accept(
@@ -206,6 +212,8 @@ def proposal_with(session: Session, booking: Booking, proposal_id: str) -> Propo
 def _negotiated(session: Session, booking: Booking, now: datetime, notify: Notify) -> list[Booking]:
     """What is negotiated together, locked: all parts of a request that waits, of what is accepted this one alone. Raises ConflictError for anything else."""
     lock(session, booking)
+    if is_of_neighbour(session, booking):
+        raise ConflictError("neighbour_no_proposals")
     if booking.due is not None and booking.due <= now:
         apply_due_steps(session, booking, now, notify)
     if booking.state not in NEGOTIABLE:

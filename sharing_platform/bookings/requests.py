@@ -48,11 +48,12 @@ LISTING_CANCELLATION_HOURS = 24
 
 @dataclass(frozen=True)
 class Seeker:
-    """Who asks: an organisation, or a guest, without one, whose address is still to be confirmed."""
+    """Who asks: an organisation, or a guest, without one, whose address is still to be confirmed. `for_whom`: the organisation for which a neighbouring region asks."""
 
     organisation: Organisation | None
     account: Account | None = None
     guest: Guest | None = None
+    for_whom: str = ""
 
     @property
     def id(self) -> str | None:
@@ -61,7 +62,7 @@ class Seeker:
     @property
     def name(self) -> str:
         if self.organisation is not None:
-            return self.organisation.name
+            return self.for_whom or self.organisation.name
         return self.guest.organisation if self.guest else ""
 
     @property
@@ -252,7 +253,9 @@ def _begin(
             add_message(session, booking, seeker.id, account, wanted.message, now, wanted.quantity)
     if seeker.organisation is None:
         return
-    to = State.ACCEPTED if instant and seeker.organisation.status == APPROVED else State.HELD
+    # Whom another region has approved, this one does not know: the factory answers.
+    at_once = instant and seeker.organisation.status == APPROVED and not seeker.for_whom
+    to = State.ACCEPTED if at_once else State.HELD
     try:
         for booking in parts:
             apply_step(session, booking, to, Party.PLATFORM, now, notify, None)

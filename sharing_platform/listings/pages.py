@@ -23,6 +23,7 @@ from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import Right, require
 from sharing_platform.pages import Form, FormData
 from sharing_platform.search.form import fields_of, wish_of_form
+from sharing_platform.search.neighbours import INCLUDED, NeighbourHit, get_neighbour_search
 from sharing_platform.search.ranking import prepare_criteria
 from sharing_platform.search.vocabulary import PROCESSES
 
@@ -45,10 +46,16 @@ def get_listings(page: Page) -> HTMLResponse:
     kept = {name: asked[name] for name in (*_OF_ALL, *_OF_A_KIND.get(kind or "", ())) if asked.get(name)}
     wish, problems = wish_of_form(QueryParams(kept))
     found: list[ListingOut] = []
+    beyond: list[NeighbourHit] | None = None
+    neighbours = get_neighbour_search(page.request)
     with read_session(page.context.sessions) as session:
+        regions = neighbours.regions(session, page.now)
         try:
             criteria = prepare_criteria(wish.model_copy(update={"subject": kind or "machine"}))
             chosen = _filter_of(kept)
+            if regions and asked.get(INCLUDED) == "yes":
+                kinds = (kind,) if kind else KINDS
+                beyond = neighbours.find(session, criteria, page.now, page.context.zone, kinds)
             results = service.search(session, page.context.occupancy, criteria, page.now, chosen)
             found = service.listings_out(session, page.context.occupancy, results[:_MAX_SHOWN])
         except InvalidError as error:
@@ -57,6 +64,8 @@ def get_listings(page: Page) -> HTMLResponse:
     return page.render(
         "listings.html",
         found=found,
+        regions=regions,
+        beyond=beyond,
         kind=kind,
         tabs=[(one, urlencode([*([("kind", one)] if one else []), *of_all])) for one in (None, *KINDS)],
         given=asked,

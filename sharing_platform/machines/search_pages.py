@@ -35,6 +35,7 @@ from sharing_platform.machines.windows import quarter_of
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import organisation_of
 from sharing_platform.search.form import fields_of, wish_of_form
+from sharing_platform.search.neighbours import INCLUDED, NeighbourHit, get_neighbour_search
 from sharing_platform.search.ranking import prepare_criteria
 from sharing_platform.search.vocabulary import known_process
 
@@ -88,8 +89,11 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
     skip = _skip_of(asked.get("skip"))
     if week:
         wish = wish.model_copy(update={"first_day": first_day, "last_day": first_day + timedelta(days=6)})
+    beyond: list[NeighbourHit] | None = None
+    neighbours = get_neighbour_search(page.request)
     with read_session(page.context.sessions) as session:
         index = get_machine_index(page.request)
+        regions = neighbours.regions(session, page.now)
         filters = filters_set(page, session, asked, wish, week)
         # The list alone says nothing of machines that are not found.
         whole = template == "offers.html"
@@ -115,6 +119,8 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
                 offers = offers_of_machines(*asks, {key_of(one) for one in best}, MAX_OFFERS, OFFERS_EACH)
                 machine_rows = machine_results(best, offers, wish.first_day or first_day, page.context.zone)
                 found = best
+            if regions and asked.get(INCLUDED) == "yes" and not skip:
+                beyond = neighbours.find(session, criteria, page.now, page.context.zone, ("machine",))
             relaxed = [] if found else suggestions(page, session, asked, wish, week)
             nothing = criteria if not found and not skip else None
         except InvalidError as error:
@@ -128,7 +134,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         for key, value in asked.multi_items()
         if key not in ("skip", "lang", "week", "done", _MACHINES) and value
     ]
-    used = [key for key, _ in kept if key not in ("view", "sort", "with")]
+    used = [key for key, _ in kept if key not in ("view", "sort", "with", INCLUDED)]
     compared, shown = asked.getlist("with")[:MAX_COMPARED], {one.entry.key for one in machine_rows}
     shows_region = whole and not used and not week
     return page.render(
@@ -143,6 +149,8 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         wish_hours=wish.hours,
         filters=filters,
         relaxed=relaxed,
+        regions=regions,
+        beyond=beyond,
         further=urlencode([*kept, ("skip", skip + MAX_SHOWN)]) if further else None,
         days=_week(page, found, first_day) if week else None,
         first_day=first_day,

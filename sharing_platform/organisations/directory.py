@@ -160,13 +160,13 @@ def _listed_names(session: Session) -> dict[str, str]:
 
 
 def is_listed() -> ColumnElement[bool]:
-    """Whether the region sees an organisation: once somebody in it has confirmed their address, or it was decided on."""
+    """Whether the region sees an organisation: once somebody in it has confirmed their address, or it was decided on. Neighbouring regions have a page of their own."""
     confirmed = (
         exists()
         .where(Membership.organisation_id == Organisation.id, Account.id == Membership.account_id)
         .where(Account.confirmed.is_not(None))
     )
-    return (Organisation.status != ASKED) | confirmed
+    return (Organisation.kind != Kind.NEIGHBOUR) & ((Organisation.status != ASKED) | confirmed)
 
 
 def all_organisations(

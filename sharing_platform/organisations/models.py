@@ -55,7 +55,7 @@ class Organisation(Base):
             self.identifier is None
             and self.claimed is None
             and self.country in ("", BELGIUM)
-            and self.kind != Kind.REGION
+            and self.kind not in (Kind.REGION, Kind.NEIGHBOUR)
         )
 
     @property

@@ -16,6 +16,8 @@ class Kind(StrEnum):
     SEEKER = "seeker"
     TRAINING_CENTRE = "training_centre"
     REGION = "region"
+    NEIGHBOUR = "neighbour"
+    """A neighbouring region, in whose name requests of its organisations are booked here. Nobody is a member of it."""
 
 
 class Role(StrEnum):

@@ -13,6 +13,7 @@ from sharing_platform.bookings import confirmation, service, waiting_list, waiti
 from sharing_platform.bookings.lifecycle import FIRM, LIVE, PENDING, Party, State
 from sharing_platform.bookings.schemas import BookingOut
 from sharing_platform.database import read_session
+from sharing_platform.federation import asking
 from sharing_platform.learning import meetings, posts
 from sharing_platform.listings import records as listings
 from sharing_platform.machines.models import Machine
@@ -75,6 +76,7 @@ def get_desk(page: Page) -> HTMLResponse:
             giving=listings.asked_to_give(session, own),
             wanted=matching.searches_of(session, own, matching.WANTED),
             saved=matching.searches_of(session, own, matching.SAVED),
+            elsewhere=asking.count_requests(session, own),
         )
 
 

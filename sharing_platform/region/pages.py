@@ -28,7 +28,7 @@ router = APIRouter(include_in_schema=False)
 STATUSES = (ASKED, APPROVED, REFUSED)
 LOG_KINDS = (
     "account", "organisation", "member", "invitation", "booking", "machine", "listing", "search", "token", "webhook", "feed", "passkey", "identity", "region", "content", "appeal", "page", "waiting",
-    "learning",
+    "learning", "neighbour",
 )  # fmt: skip
 """The first parts of the names of actions."""
 _WAITING_SHOWN = 200

@@ -38,6 +38,8 @@ def get_styleguide(page: Page) -> HTMLResponse:
         strip_week=WEEK,
         seeker=ACTOR,
         asked=ASKED_ACTOR,
+        regions=[],
+        beyond=None,
         **search_samples(),
         **choice_samples(),
         **comparison_samples(t),

@@ -15,6 +15,8 @@ from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.no_results import Filter, filters_set
 from sharing_platform.organisations.dependencies import Page
 from sharing_platform.search.form import fields_of, wish_of_form
+from sharing_platform.search.neighbours import INCLUDED, NeighbourHit, get_neighbour_search
+from sharing_platform.search.ranking import prepare_criteria
 from sharing_platform.unified_search import service
 from sharing_platform.unified_search.schemas import (
     ListingSection,
@@ -46,20 +48,28 @@ def get_search(page: Page) -> HTMLResponse:
     wish, problems = wish_of_form(asked)
     filters: list[Filter] = []
     sections: list[Section] = []
+    beyond: list[NeighbourHit] | None = None
     with read_session(page.context.sessions) as session:
-        index = get_machine_index(page.request)
+        index, neighbours = get_machine_index(page.request), get_neighbour_search(page.request)
+        regions = neighbours.regions(session, page.now)
         searched = service.Searched(
             session, index, page.context.occupancy, page.now, page.context.zone, page.viewer
         )  # fmt: skip
         try:
             filters = filters_set(page, session, asked, wish, False)
             sections = _sections(service.search_everything(searched, wish), asked)
+            if regions and asked.get(INCLUDED) == "yes":
+                beyond = neighbours.find(
+                    session, prepare_criteria(wish), page.now, page.context.zone, service.EVERY_KIND
+                )
         except InvalidError as error:
             problems[error.field] = error.code
     return page.render(
         "search.html",
         sections=sections,
         filters=filters,
+        regions=regions,
+        beyond=beyond,
         given=asked,
         problems=problems,
         asked_for=urlencode(

@@ -65,6 +65,33 @@ class PostSection(_Section):
     found: list[PostOut]
 
 
+class NeighbourItemOut(ApiModel):
+    """What a neighbouring region shares. `region`: its name; `heard`: when it last answered, where that is longer ago. `kind`: `machine`, `notice`, or that of a listing. `path`: of
+    its page here, where it can be asked for. `amount` in `currency` for each `unit`, without VAT; null: to be agreed."""
+
+    region: str
+    heard: datetime | None
+    kind: str
+    path: str
+    title: str
+    process: str
+    organisation: str | None
+    place: str
+    distance_km: float | None
+    start: datetime | None
+    end: datetime | None
+    probability: float | None
+    amount: str | None
+    currency: str
+    unit: str
+
+
+class NeighbourSection(_Section):
+    """What fits in neighbouring regions, the best first; nothing where that is not asked for."""
+
+    found: list[NeighbourItemOut]
+
+
 class SearchResults(ApiModel):
     """What is found of each kind, the first of it; the lists of each kind have the rest."""
 
@@ -78,3 +105,4 @@ class SearchResults(ApiModel):
     meetings: PostSection
     wanted_training: PostSection
     questions: PostSection
+    neighbours: NeighbourSection

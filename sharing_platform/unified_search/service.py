@@ -19,12 +19,15 @@ from sharing_platform.machines.offer_search import find_offers
 from sharing_platform.occupancy import Occupancy
 from sharing_platform.search.axes import axes_named
 from sharing_platform.search.criteria import Wish
+from sharing_platform.search.neighbours import NeighbourHit
 from sharing_platform.search.product_words import processes_named
 from sharing_platform.search.ranking import PreparedCriteria, prepare_criteria
 from sharing_platform.unified_search.schemas import (
     ListingSection,
     MachineHit,
     MachineSection,
+    NeighbourItemOut,
+    NeighbourSection,
     NoticeSection,
     PostSection,
     SearchResults,
@@ -35,6 +38,7 @@ from sharing_platform.wanted.service import search_out
 SHOWN = 4
 """Of each kind; the page of the kind has the rest."""
 _MANY = 100
+EVERY_KIND = ("machine", "operator", "equipment", "know_how", "training", "notice")
 _BATCH = 250
 
 
@@ -65,6 +69,7 @@ def search_everything(searched: Searched, wish: Wish, shown: int = SHOWN) -> Sea
         **_listings(searched, strict, loose, shown),
         notices=_notices(searched, strict, loose, shown),
         **{name: _posts(searched, kind, strict, loose, shown) for name, kind in POSTS.items()},
+        neighbours=NeighbourSection(count=0, found=[]),
     )
 
 
@@ -127,6 +132,13 @@ def machine_hit(one: RankedOffer, viewer: str | None) -> MachineHit:
         probability=one.window.probability,
         price_per_hour=one.offer.lowest_per_hour,
     )
+
+
+def neighbour_out(hit: NeighbourHit) -> NeighbourItemOut:
+    """As the API shows it."""
+    shown = {name: getattr(hit, name) for name in NeighbourItemOut.model_fields if name != "distance_km"}
+    distance = round(hit.distance, 1) if hit.distance is not None else None
+    return NeighbourItemOut(**shown, distance_km=distance)
 
 
 _SECTIONS = {"operators": "operator", "equipment": "equipment", "know_how": "know_how", "trainings": "training"}

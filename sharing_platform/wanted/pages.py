@@ -19,6 +19,7 @@ from sharing_platform.organisations.permissions import Right, require
 from sharing_platform.pages import FormData, decimal_point, split_lines, validate_form
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.form import fields_of, wish_of_form
+from sharing_platform.search.neighbours import INCLUDED, NeighbourHit, get_neighbour_search
 from sharing_platform.search.ranking import prepare_criteria
 from sharing_platform.search.vocabulary import process_name
 from sharing_platform.wanted import answers, matching, service
@@ -40,8 +41,13 @@ def get_wanted(page: Page) -> HTMLResponse:
     asked = fields_of(page)
     wish, problems = wish_of_form(asked)
     filtered = wish != Wish()
+    beyond: list[NeighbourHit] | None = None
+    neighbours = get_neighbour_search(page.request)
     with read_session(page.context.sessions) as session:
+        regions = neighbours.regions(session, page.now)
         try:
+            if regions and asked.get(INCLUDED) == "yes":
+                beyond = neighbours.find(session, prepare_criteria(wish), page.now, page.context.zone, ("notice",))
             notices = (
                 find_notices(session, prepare_criteria(wish))
                 if filtered
@@ -50,7 +56,9 @@ def get_wanted(page: Page) -> HTMLResponse:
         except InvalidError as error:
             problems[error.field], notices = error.code, []
         found = [service.search_out(*notice) for notice in notices[:_MAX_SHOWN]]
-    return page.render("wanted.html", found=found, given=asked, problems=problems, filtered=filtered)
+    return page.render(
+        "wanted.html", found=found, regions=regions, beyond=beyond, given=asked, problems=problems, filtered=filtered
+    )
 
 
 @router.get("/wanted/new")

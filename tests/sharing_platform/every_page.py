@@ -14,6 +14,7 @@ from PIL import Image
 from sharing_platform.organisations.permissions import Kind, Role
 from sharing_platform.self_assessment.questionnaire import asked, transformation_of
 from tests.sharing_platform.conftest import NOON, Platform
+from tests.sharing_platform.federation.sample import NEIGHBOUR, REQUEST, add_neighbour
 from tests.sharing_platform.learning.samples import INTEREST, QUESTION, STORY, meeting, page_of, post
 from tests.sharing_platform.organisations.test_passkeys import add as add_passkey
 from tests.sharing_platform.organisations.test_passkeys import authenticator
@@ -103,6 +104,7 @@ def told(platform: Platform) -> dict[str, str]:
             path = f"/api/v1/region/reports/{ids['report']}/decision"
             ids["decision"] = region.post(path, json=decision).json()["id"]
     _assessed(platform, owner)
+    add_neighbour(platform, "startup")
     platform.somebody("weg@refused.be", "refused", Role.OWNER)
     refusal = {"approved": False, "reason": "Onbekend bedrijf."}
     assert region.put("/api/v1/region/organisations/refused/approval", json=refusal).status_code == 200
@@ -119,6 +121,10 @@ def pages(ids: dict[str, str]) -> list[tuple[str, str]]:
         "/?q=5-assig frezen 10 uur bij Genk", "/make?q=frezen&processes=milling&processes=turning&hours-milling=4&hours-turning=2", "/report?page=/machines/hal-2/mill-1",
     ]  # fmt: skip
     anyone += ["/learning", f"/learning/{ids['story']}"]
+    anyone += [f"/neighbours/{NEIGHBOUR}/{kind}" for kind in ("offer/luik-1", "listing/luik-2", "notice/luik-3")] + [
+        "/search?q=frezen&neighbours=yes",
+        "/?process=milling&neighbours=yes",
+    ]
     anyone += ["/about", "/contact", "/privacy", "/terms"]
     seeker = ["/desk", f"/requests/{ids['request']}", f"/bookings/{ids['booking']}", f"/wanted/{ids['wanted']}", f"/searches/{ids['search']}", "/wanted/new", "/account", "/organisation", "/offers/o3", "/account/new-address", f"/report?page=/bookings/{ids['booking']}", f"/listings/{ids['training']}", f"/learning/{ids['meeting']}", f"/learning/{ids['interest']}"]  # fmt: skip
     owner = [
@@ -144,6 +150,11 @@ def pages(ids: dict[str, str]) -> list[tuple[str, str]]:
             ("r@limburg.be", "/region/organisations"),
             ("r@limburg.be", "/region/log"),
             ("r@limburg.be", "/region/learning"),
+            ("r@limburg.be", "/region/neighbours"),
+            ("r@limburg.be", f"/region/neighbours/{NEIGHBOUR}"),
+            ("an@startup.be", "/neighbours/requests"),
+            ("an@startup.be", f"/neighbours/requests/{REQUEST}"),
+            ("an@startup.be", f"/neighbours/{NEIGHBOUR}/offer/luik-1"),
             ("r@limburg.be", "/region/reports"),
             ("r@limburg.be", "/region/pages"),
             ("r@limburg.be", "/region/pages/terms"),

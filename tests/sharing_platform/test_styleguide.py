@@ -31,6 +31,10 @@ _DIFFERENT = 24
 """How far the mean colour of a block of the picture may be from that of the kept one (0 to 255): letters differ a little between browsers."""
 
 NOT_SHOWN = {
+    **dict.fromkeys(
+        ("mark", "price", "results", "fingerprint", "_neighbour_request.html"),
+        "on the pages about neighbouring regions alone",
+    ),
     "open_graph": "stands in the head of a page",
     "about": "is read by programs that show links",
     "own": "is part of the menu of whoever is signed in",
@@ -78,6 +82,7 @@ UNSEEN = {
     "of-1": "another number of machines side by side",
     "of-2": "another number of machines side by side",
     "of-4": "another number of machines side by side",
+    **dict.fromkeys(("key", "fingerprint", "region"), "on the pages about neighbouring regions alone"),
     **dict.fromkeys(
         (
             "answers",

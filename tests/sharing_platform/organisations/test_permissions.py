@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from sharing_platform.app import ROUTERS
+from sharing_platform.federation.api import signed_by_neighbour
 from sharing_platform.openapi import dependants_of, routes_of
 from sharing_platform.organisations.dependencies import RequireRight, required_person
 from sharing_platform.organisations.permissions import (
@@ -42,7 +43,7 @@ ASK_API = {"POST /api/v1/offers/{offer_id}/booking", "POST /api/v1/listings/{lis
 PUBLIC_PAGES = {
     "GET /", "GET /region", "GET /region/dictionary", "GET /region/figures.csv", "GET /region/embed/{figure}.svg", "GET /compare", "GET /pictures/{picture_id}/{size}", "GET /listings/{listing_id}/pictures/{picture_id}/{size}", "GET /factories/{factory}", "GET /parts/calendar", "GET /parts/machines", "GET /parts/offers", "GET /offers/{offer_id}", "GET /offers/{offer_id}/choice", "POST /offers/{offer_id}", "GET /live",
     "GET /machines/{factory}/{machine}", "GET /machines/{alias}", "GET /listings", "GET /listings/{listing_id}", "POST /listings/{listing_id}",
-    "GET /wanted", "GET /search", "GET /certificates", "GET /certificates/{number}", "GET /certificates/{number}/document", "GET /make", "GET /wanted/{search_id}", "GET /register", "POST /register", "GET /sign-in", "POST /sign-in", "POST /sign-in/passkey", "GET /sign-in/with/{provider}", "GET /sign-in/with/{provider}/back", "POST /sign-out",
+    "GET /wanted", "GET /neighbours/{neighbour_id}/{kind}/{item_id}", "GET /search", "GET /certificates", "GET /certificates/{number}", "GET /certificates/{number}/document", "GET /make", "GET /wanted/{search_id}", "GET /register", "POST /register", "GET /sign-in", "POST /sign-in", "POST /sign-in/passkey", "GET /sign-in/with/{provider}", "GET /sign-in/with/{provider}/back", "POST /sign-out",
     "GET /styleguide", "GET /styleguide/pictures/{number}/{size}", "GET /report", "GET /.well-known/security.txt", "GET /about", "GET /contact", "GET /privacy", "GET /terms", "GET /unsubscribe/{token}", "POST /unsubscribe/{token}", "GET /account/address/{secret}", "GET /account/new-address", "POST /account/new-address", "POST /report", "GET /reports/{token}", "GET /report/status", "POST /report/status", "GET /transparency", "GET /forgotten", "POST /forgotten", "GET /welcome/{secret}", "GET /welcome", "POST /welcome", "GET /confirm/{secret}", "GET /confirm", "POST /confirm", "GET /calendar/{secret}.ics",
     "GET /learning", "GET /learning/{post_id}", "GET /learning/{post_id}/pictures/{picture_id}/{size}", "GET /learning/{post_id}/files/{file_id}",
 }  # fmt: skip
@@ -72,6 +73,8 @@ PAGES = {
     "POST /organisation/webhooks/{webhook_id}/remove": Right.INTEGRATE, "GET /organisation/webhooks/{webhook_id}": Right.INTEGRATE,
     "GET /region/administration": Right.REGION, "GET /region/report-{year}.pdf": Right.REGION, "GET /region/organisations": Right.REGION, "GET /region/organisations/{organisation_id}": Right.REGION,
     "POST /region/organisations/{organisation_id}": Right.REGION, "GET /region/log": Right.REGION, "GET /region/exports/{name}.{kind}": Right.REGION,
+    "GET /region/neighbours": Right.REGION, "POST /region/neighbours": Right.REGION, "GET /region/neighbours/{neighbour_id}": Right.REGION, "POST /region/neighbours/{neighbour_id}": Right.REGION,
+    "POST /neighbours/{neighbour_id}/{kind}/{item_id}": Right.ASK, "GET /neighbours/requests": Right.READ, "GET /neighbours/requests/{request_id}": Right.READ, "GET /parts/neighbours/requests/{request_id}": Right.READ, "POST /neighbours/requests/{request_id}/cancel": Right.ASK,
     "GET /region/pages": Right.REGION, "GET /region/pages/{name}": Right.REGION, "POST /region/pages/{name}": Right.REGION, "GET /region/pages/{name}/{number}": Right.REGION,
     "GET /region/reports": Right.REGION, "GET /region/reports/{report_id}": Right.REGION, "POST /region/reports/{report_id}": Right.REGION, "GET /region/reported/{kind}/{subject}": Right.REGION,
     "GET /region/decisions/{decision_id}": Right.REGION, "POST /region/decisions/{decision_id}": Right.REGION,
@@ -83,14 +86,16 @@ PAGES = {
 
 
 def routes() -> dict[str, Right | str]:
-    """Each route, and what it needs: a right, `person`, `asker` or `anyone`."""
+    """Each route, and what it needs: a right, `person`, `asker`, `anyone`, or the signature of a neighbouring region."""
     found: dict[str, Right | str] = {}
     for route in routes_of(ROUTERS):
         for method in route.methods or ():
             name = f"{method} {route.path}"
             calls = [one.call for one in dependants_of(route.dependant)]
             rights = [call.right for call in calls if isinstance(call, RequireRight)]
-            if rights:
+            if signed_by_neighbour in calls:
+                found[name] = "neighbour"
+            elif rights:
                 found[name] = rights[0]
             elif required_person in calls or name in PAGES_FOR_PEOPLE:
                 found[name] = "person"
@@ -168,8 +173,8 @@ def test_every_route_by_everybody(platform: Platform) -> None:
             continue  # a stream without end, and what would end the caller's session: tests of their own
         for who, (client, rights, person) in callers_of(needed, callers_once(platform)).items():
             answer = ask(client, name)
-            if needed == "anyone":
-                allowed = True
+            if needed in ("anyone", "neighbour"):
+                allowed = needed == "anyone"
             elif needed == "person":
                 allowed = person
             elif needed == "asker":

@@ -41,7 +41,7 @@ class SeededRegion:
     def fill(self, weeks: int) -> None:
         """What was offered, asked for and listed in each week."""
         for number in range(weeks):
-            self._fill_week(self._first + timedelta(days=7 * number))
+            self.fill_week(self._first + timedelta(days=7 * number))
 
     def _add_organisations(self, factories: int) -> None:
         by_name = {one.name: one for one in region_map().municipalities}
@@ -66,7 +66,7 @@ class SeededRegion:
         self._session.execute(insert(Organisation), made)
         self._session.execute(insert(Machine), machines)
 
-    def _fill_week(self, week: date) -> None:
+    def fill_week(self, week: date) -> None:
         chance, offers, bookings, events = self._chance, [], [], []
         busy = 0.6 + 0.3 * (week.month in (3, 4, 5, 9, 10, 11))
         for factory, machine, process, alias in self._machines:
@@ -132,7 +132,7 @@ class SeededRegion:
         rows = [
             {
                 "id": str(uuid.uuid4()), "organisation_id": owner, "kind": kind, "title": kind, "description": "", "start": _moment(week),
-                "end": _moment(week) + timedelta(days=20), "price_unit": "hour", "changed": _moment(week), "details": {}, "status": "open",
+                "end": _moment(week) + timedelta(days=20), "price_unit": "hour", "changed": _moment(week), "details": {"use": "loan"} if kind == "equipment" else {}, "status": "open",
             }
             for kind, (owner, _) in zip(kinds, owners, strict=True)
         ]  # fmt: skip
