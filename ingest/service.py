@@ -22,7 +22,8 @@ from functools import partial
 from ingest.confirmations import Confirmations
 from ingest.metrics import IngestCollector, IngestCounters, Waiting
 from ingest.quarantine import Quarantine
-from ingest.subscription import Received, Subscription
+from ingest.received import Received
+from ingest.subscription import Subscription
 from ingest.validation import AcceptedMessage, accept
 from stores import ReportBatchBuilder, StateStore, StoreRefusedError, StoreShutError, StoreUnavailableError
 from telemetry import Clock, decode, parse_state_topic

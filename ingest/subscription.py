@@ -12,8 +12,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import MQTTErrorCode
@@ -24,6 +23,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest.broker_session import SESSION_EXPIRY_S, Resumption, shortcomings
 from ingest.metrics import Waiting
+from ingest.received import Consumer, Received
 from telemetry import UnavailableError
 from telemetry.background import BackgroundTasks
 from telemetry.broker import BrokerSettings
@@ -47,37 +47,6 @@ _IDENTIFIER_IN_USE = 0x91
 _RECONNECT_FIRST_S, _RECONNECT_MAX_S = 1.0, 30.0
 _CONNECT_TIMEOUT_S, _QUIET_S = 10.0, 5.0
 _CONNECTION = "ingest: the connection to the broker"
-
-
-@dataclass(eq=False, slots=True)
-class Received:
-    """One message, the number of its connection, and the monotonic time at which it was received.
-
-    paho's own object of a message is let go at once: it takes some kilobytes, and thousands of them at a time cost more than what is done with them.
-    """
-
-    topic: str
-    payload: bytes
-    mid: int
-    qos: int
-    connection: int
-    at: float
-
-
-class Consumer(Protocol):
-    """Receives the messages. All methods are called from the network thread."""
-
-    def take(self, received: Received) -> None:
-        """Handle a message. Must not raise."""
-        ...
-
-    def gathered(self, quiet: bool) -> None:
-        """Called when the socket has been read; `quiet`: nothing was received for `GATHER_S`."""
-        ...
-
-    def full(self) -> bool:
-        """Whether reading should pause."""
-        ...
 
 
 class Subscription:

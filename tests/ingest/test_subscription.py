@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from ingest.subscription import Received, Subscription
+from ingest.received import Received
+from ingest.subscription import Subscription
 from telemetry import SystemClock
 from telemetry.background import BackgroundTasks
 from telemetry.broker import BrokerSettings
