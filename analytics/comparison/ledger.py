@@ -83,11 +83,21 @@ class Ledger:
             if self._find(month, process_class) is None:
                 self._insert(month, process_class, body, None, now, now, now)
 
-    def mark_sent(self, entry: Entry, now: datetime) -> None:
+    def mark_sent(self, entry: Entry, now: datetime) -> bool:
+        """Before it is sent, so that nobody withholds it meanwhile. Returns False if somebody has: then it must not be sent."""
+        with self._lock:
+            changed = self._connection.execute(
+                "UPDATE contribution SET sent = ? WHERE month = ? AND process_class = ? AND withheld IS NULL",
+                (rfc3339(now), entry.month, entry.process_class),
+            ).rowcount
+        return bool(changed)
+
+    def mark_unsent(self, entry: Entry) -> None:
+        """It could not be sent: it is again as it was."""
         with self._lock:
             self._connection.execute(
                 "UPDATE contribution SET sent = ? WHERE month = ? AND process_class = ?",
-                (rfc3339(now), entry.month, entry.process_class),
+                (rfc3339(entry.sent) if entry.sent is not None else None, entry.month, entry.process_class),
             )
 
     def withhold(self, month: str, process_class: int, now: datetime) -> Entry | None:

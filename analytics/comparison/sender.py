@@ -89,18 +89,23 @@ class ComparisonSender:
 
     def _sent(self, platform: ComparisonPlatform, entry: Entry, now: datetime) -> bool:
         """Whether others can follow."""
+        if not self._ledger.mark_sent(entry, now):
+            return True  # somebody has withheld it since it was read
         try:
             if not self._ledger.takes_part:
                 platform.set_comparison(True)
                 self._ledger.set_takes_part(True)
             platform.put_contribution(entry.body)
         except ContributionRefusedError:
+            self._ledger.mark_unsent(entry)
             if not self.refused:
                 _log.warning("The platform takes no figures for the comparison: somebody has left it there.")
             self.refused = True
             return False
+        except Exception:
+            self._ledger.mark_unsent(entry)
+            raise
         self.refused = False
-        self._ledger.mark_sent(entry, now)
         _log.info("The figures of %s, process class %d, were sent to the comparison.", entry.month, entry.process_class)
         return True
 

@@ -78,3 +78,11 @@ def test_each_file_is_in_the_list_and_signing_again_replaces_it(release: Path) -
 def test_without_a_key_it_says_which_is_needed(tmp_path: Path) -> None:
     done = sign(tmp_path, "")
     assert (done.returncode, "maintainer's private key" in done.stderr) == (2, True)
+
+
+def test_an_empty_folder_is_not_signed(tmp_path: Path) -> None:
+    (tmp_path / "dist").mkdir()
+    done = sign(tmp_path / "dist", str(new_key(tmp_path, "maintainer")))
+    assert done.returncode != 0
+    assert "no files" in done.stderr
+    assert list((tmp_path / "dist").iterdir()) == []

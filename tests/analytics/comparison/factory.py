@@ -12,6 +12,7 @@ from analytics.comparison.ledger import Ledger
 from analytics.comparison.sender import ComparisonSender
 from analytics.policy.policy import ComparisonTable, MachineTable, Policy
 from analytics.publishing.network_figures import Contributed, ContributionRefusedError, Network
+from analytics.publishing.platform_client import PlatformUnavailableError
 from stores import ReportBatch, StoredReport
 from stores.duckdb_store import DuckDBStateStore
 from telemetry import Clock, MachineState, StateInterval
@@ -31,7 +32,7 @@ class SeenPlatform:
     """Keeps every byte that comes."""
 
     def __init__(self) -> None:
-        self.takes_part, self.left_by_people = False, False
+        self.takes_part, self.left_by_people, self.away = False, False, False
         self.bodies: list[bytes] = []
         self.standing: dict[tuple[str, int], dict[str, int | None]] = {}
         self.calls: list[str] = []
@@ -42,6 +43,8 @@ class SeenPlatform:
 
     def put_contribution(self, body: bytes) -> None:
         self.calls.append("PUT")
+        if self.away:
+            raise PlatformUnavailableError("The platform is away.")
         if self.left_by_people:
             raise ContributionRefusedError
         self.bodies.append(body)

@@ -13,8 +13,9 @@ from analytics.comparison.contribution import A_YEAR, FIGURES
 from analytics.comparison.ledger import BudgetSpentError, Ledger
 from analytics.comparison.sender import ComparisonSender
 from analytics.policy.policy import Policy
+from analytics.publishing.platform_client import PlatformUnavailableError
 from telemetry import Clock
-from tests.analytics.comparison.factory import NOW, SHARES, TAKES_PART, Factory
+from tests.analytics.comparison.factory import NOW, SHARES, TAKES_PART, Factory, SeenPlatform
 
 
 @pytest.fixture
@@ -69,6 +70,37 @@ def test_what_somebody_withholds_is_never_sent(factory: Factory) -> None:
         factory.look(timedelta(days=1))
     assert factory.platform.bodies == []
     assert [one.state for one in factory.sender.entries()] == ["withheld"]
+
+
+class SlowPlatform(SeenPlatform):
+    """While it answers, somebody withholds what has not been sent yet."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__()
+        self.ledger = ledger
+
+    def put_contribution(self, body: bytes) -> None:
+        super().put_contribution(body)
+        for one in self.ledger.entries():
+            self.ledger.withhold(one.month, one.process_class, NOW)
+
+
+def test_what_somebody_withholds_while_others_are_sent_is_never_sent(factory: Factory) -> None:
+    for process_class in (2, 3, 4):
+        factory.ledger.prepare("2026-02", process_class, SHARES, NOW, NOW)
+    platform = SlowPlatform(factory.ledger)
+    ComparisonSender(platform, factory.ledger, factory.store, lambda: TAKES_PART, cast("Clock", factory.clock)).look()
+    assert len(platform.bodies) == 1
+    assert sorted(one.state for one in factory.ledger.entries()) == ["sent", "withheld", "withheld"]
+
+
+def test_what_could_not_be_sent_waits_and_can_be_withheld(factory: Factory) -> None:
+    factory.look()
+    factory.platform.away = True
+    with pytest.raises(PlatformUnavailableError):
+        factory.look(timedelta(days=3))
+    assert [one.state for one in factory.sender.entries()] == ["waiting"]
+    assert factory.sender.withhold("2026-02", 3) is not None
 
 
 def test_who_has_left_on_the_platform_is_not_pressed(factory: Factory) -> None:
