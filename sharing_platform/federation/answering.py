@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.bookings import requests, service, transitions
@@ -20,6 +20,7 @@ from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import ConflictError, PlatformError
 from sharing_platform.federation.merging import Key
 from sharing_platform.federation.messages import AskForItem, HomeRequest, SeekersContact
+from sharing_platform.federation.models import AGREED as EXCHANGED
 from sharing_platform.federation.models import Neighbour, ReceivedRequest
 from sharing_platform.federation.sharing import price_of
 from sharing_platform.listings.records import shown_listing
@@ -38,9 +39,13 @@ def ask(context: PlatformContext, neighbour_id: str, request_id: str, wanted: As
     """Make the booking that is asked for, once; how it stands."""
     now = context.now()
     with context.sessions.begin() as session:
+        # Nobody ends the exchange meanwhile, who would not see the booking that is being made.
+        neighbour = session.get_one(Neighbour, neighbour_id, with_for_update={"read": True})
         known = _locked(session, neighbour_id, request_id)
-        if known is None and now < wanted.valid_until:
-            known = _book(context, session, neighbour_id, request_id, wanted, now)
+        if known is None and neighbour.state != EXCHANGED:
+            known = _remember(session, neighbour_id, request_id, _REFUSED, now)
+        elif known is None and now < wanted.valid_until:
+            known = _book(context, session, neighbour, request_id, wanted, now)
         elif known is None:
             known = _remember(session, neighbour_id, request_id, _REFUSED, now, "too_late_there")
         answer, booking = _answer(session, known, now), _booking_of(session, known)
@@ -99,6 +104,12 @@ def requests_of(session: Session, neighbour_id: str, now: datetime) -> Iterator[
         yield ("request", known.id), answer.model_dump(mode="json", exclude={"id", "kind"})
 
 
+def forget_refused(session: Session, now: datetime) -> None:
+    """Those of which no booking was made, once their neighbour is told of them no more: by then none of them is sent again."""
+    old = ReceivedRequest.booking_id.is_(None) & (ReceivedRequest.received <= now - TOLD_FOR)
+    session.execute(delete(ReceivedRequest).where(old))
+
+
 def _locked(session: Session, neighbour_id: str, request_id: str) -> ReceivedRequest | None:
     """Two messages about a request take turns."""
     lock_resource(session, f"neighbour:{neighbour_id}:{request_id}")
@@ -119,9 +130,8 @@ def _remember(
 
 
 def _book(
-    context: PlatformContext, session: Session, neighbour_id: str, request_id: str, wanted: AskForItem, now: datetime
+    context: PlatformContext, session: Session, neighbour: Neighbour, request_id: str, wanted: AskForItem, now: datetime
 ) -> ReceivedRequest:
-    neighbour = session.get_one(Neighbour, neighbour_id)
     region = session.get_one(Organisation, neighbour.organisation_id)
     seeker = Seeker(region, for_whom=f"{wanted.organisation[:150]} ({neighbour.name})"[:200])
     asked = AskIn(start=wanted.start, end=wanted.end, places=wanted.places, message=wanted.message)
@@ -129,9 +139,9 @@ def _book(
         with session.begin_nested():
             booking = _request(context, session, seeker, wanted, asked, now)
     except PlatformError as error:
-        return _remember(session, neighbour_id, request_id, _REFUSED, now, error.code)
+        return _remember(session, neighbour.id, request_id, _REFUSED, now, error.code)
     log(session, now, None, "booking.asked", booking.id, organisation=region.id)
-    made = _remember(session, neighbour_id, request_id, "booked", now)
+    made = _remember(session, neighbour.id, request_id, "booked", now)
     made.booking_id = booking.id
     return made
 

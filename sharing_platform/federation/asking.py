@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.bookings.lifecycle import State, due_after
@@ -32,8 +32,8 @@ from sharing_platform.organisations.permissions import Actor, Right, require
 
 MOST_OPEN = 10
 """Requests of an organisation that wait for an answer from other regions."""
-UNSAID, SAID = "unsaid", "said"
-"""What `ForwardedRequest.contact` can be: whether home knows whom to turn to here."""
+UNSAID, SAID, FORGET = "unsaid", "said", "forget"
+"""What `ForwardedRequest.contact` can be: whether home knows whom to turn to here, or has to forget it, whatever has become of the request."""
 _VALID_FOR = timedelta(hours=48)
 
 
@@ -91,7 +91,10 @@ def cancel(context: PlatformContext, actor: Actor, request_id: str) -> None:
     require(actor, Right.ASK)
     now = context.now()
     with context.sessions.begin() as session:
-        request = own_request(session, actor, request_id, lock=True)
+        request = own_request(session, actor, request_id)
+        # Before the request, as the exchange locks them: otherwise each could wait for the other.
+        neighbour = session.get_one(Neighbour, request.neighbour_id, with_for_update=True)
+        session.refresh(request, with_for_update=True)
         if request.state == Asked.CANCELLING:
             return
         until = request.at_home.get("cancel_until")
@@ -99,13 +102,13 @@ def cancel(context: PlatformContext, actor: Actor, request_id: str) -> None:
         if after is None:
             raise ConflictError("step", state=request.state)
         request.state = after.state
-        session.execute(update(Neighbour).where(Neighbour.id == request.neighbour_id).values(due=now))
+        neighbour.due = now
         log(session, now, actor, "neighbour.cancelled", request.id, what=request.title)
 
 
-def own_request(session: Session, actor: Actor, request_id: str, lock: bool = False) -> ForwardedRequest:
+def own_request(session: Session, actor: Actor, request_id: str) -> ForwardedRequest:
     """Raises NotFoundError for another organisation's."""
-    found = session.get(ForwardedRequest, request_id, with_for_update=lock)
+    found = session.get(ForwardedRequest, request_id)
     if found is None or found.organisation_id != actor.organisation or not actor.may(Right.READ):
         raise NotFoundError
     return found

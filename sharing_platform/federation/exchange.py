@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.database import read_session
 from sharing_platform.dependencies import PlatformContext
-from sharing_platform.federation import asking, neighbours, receiving
+from sharing_platform.federation import answering, asking, forwarding, neighbours, receiving
 from sharing_platform.federation.feed import FeedWriter, forget_gone
 from sharing_platform.federation.forwarding import Asked
 from sharing_platform.federation.keys import OwnKey, find_own_key
@@ -36,6 +36,8 @@ _SELDOMEST = timedelta(seconds=30)
 """A neighbour that is away is asked so often: within a minute of its return, all is up to date."""
 _CLAIM = timedelta(minutes=2)
 _AT_ONCE = 8
+_PATIENCE_S = 10.0
+"""So long the others wait for a neighbour that answers slowly; it is then talked to while they are asked again."""
 _MOST_PAGES = 250
 _MOST_SENT = 50
 _JSON = "application/json"
@@ -67,27 +69,47 @@ class Exchange:
     """`run` is called every few seconds. Several processes share the neighbours among them."""
 
     def __init__(
-        self, context: PlatformContext, feed: FeedWriter, ask: Ask, stopping: Callable[[], bool] = lambda: False
-    ) -> None:
+        self, context: PlatformContext, feed: FeedWriter, ask: Ask, stopping: Callable[[], bool] = lambda: False,
+        patience_s: float = _PATIENCE_S,
+    ) -> None:  # fmt: skip
         self._context = context
         self._feed = feed
         self._ask = ask
         self._stopping = stopping
+        self._patience_s = patience_s
+        self._pool = ThreadPoolExecutor(_AT_ONCE, "platform-neighbour")
+        self._under_way: dict[str, Future[None]] = {}
         self._forgot: datetime | None = None
 
     def run(self) -> None:
-        self._feed.write()
+        try:
+            self._feed.write()
+        finally:  # what cannot be told must not keep us from hearing what others tell
+            self._visit_all()
         now = self._context.now()
-        due = self._claim(now)
-        if due:
-            with ThreadPoolExecutor(min(len(due), _AT_ONCE), "platform-neighbour") as pool:
-                list(pool.map(self._visit, due))
         if self._forgot is None or now - self._forgot >= _FORGET_EVERY:
             self._forgot = now
             with self._context.sessions.begin() as session:
                 session.execute(delete(UsedNonce).where(UsedNonce.expires <= now))
                 forget_gone(session, now)
+                answering.forget_refused(session, now)
                 asking.give_up(self._context, session, now)
+
+    def _visit_all(self) -> None:
+        self._settle()
+        visits: list[Future[None]] = []
+        for peer in self._claim(self._context.now()):
+            if peer.id not in self._under_way:
+                self._under_way[peer.id] = self._pool.submit(self._visit, peer)
+                visits.append(self._under_way[peer.id])
+        wait(visits, self._patience_s)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Raises what a visit has raised."""
+        ended = [peer_id for peer_id, visit in self._under_way.items() if visit.done()]
+        for visit in [self._under_way.pop(peer_id) for peer_id in ended]:
+            visit.result()
 
     def _claim(self, now: datetime) -> list[_Peer]:
         """Those that are due, so that no other process asks them meanwhile."""
@@ -108,7 +130,7 @@ class Exchange:
             if key is None:
                 return
             talk = _Talk(self._context, peer, key, self._ask)
-            refused = talk.send_all()
+            refused = talk.send_all(self._stopping)
             talk.read_feed(self._stopping)
             trouble = "untrusted" if refused else ""
         except _EndedThereError:
@@ -153,10 +175,12 @@ class _Talk:
         self._key = key
         self._ask = ask
 
-    def send_all(self) -> bool:
+    def send_all(self, stopping: Callable[[], bool]) -> bool:
         """Whether an answer could not be trusted: one request that the other platform cannot take must not keep the others away, nor its feed."""
         refused = False
         for request_id, state in self._waiting():
+            if stopping():
+                break
             try:
                 self._send(request_id, state)
             except UntrustedError as error:
@@ -184,10 +208,10 @@ class _Talk:
     def _waiting(self) -> list[tuple[str, Asked]]:
         own = ForwardedRequest.neighbour_id == self._peer.id
         unsent = ForwardedRequest.state.in_((Asked.ASKING, Asked.CANCELLING))
-        unsaid = ForwardedRequest.state.in_((Asked.ACCEPTED, Asked.IN_USE, Asked.COMPLETED)) & (
-            ForwardedRequest.contact == asking.UNSAID
+        unsaid = ForwardedRequest.state.in_(forwarding.AGREED) & (ForwardedRequest.contact == asking.UNSAID)
+        query = select(ForwardedRequest.id, ForwardedRequest.state).where(
+            own, unsent | unsaid | (ForwardedRequest.contact == asking.FORGET)
         )
-        query = select(ForwardedRequest.id, ForwardedRequest.state).where(own, unsent | unsaid)
         with read_session(self._context.sessions) as session:
             rows = session.execute(query.order_by(ForwardedRequest.asked).limit(_MOST_SENT))
             return [(row.id, Asked(row.state)) for row in rows]

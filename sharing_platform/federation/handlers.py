@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select, update
 
 from sharing_platform.errors import ConflictError
-from sharing_platform.federation.asking import UNSAID
+from sharing_platform.federation.asking import FORGET, SAID
 from sharing_platform.federation.forwarding import OPEN, Asked
 from sharing_platform.federation.models import ForwardedRequest
 from sharing_platform.organisations.events import AccountErasing, OrganisationRefused, PersonalDataRequested
@@ -28,7 +28,9 @@ def erase_person(event: AccountErasing) -> None:
     own = ForwardedRequest.account_id == event.account.id
     if event.session.scalar(select(func.count()).where(own, ForwardedRequest.state.in_(_AHEAD))):
         raise ConflictError("bookings_open")
-    event.session.execute(update(ForwardedRequest).where(own).values(message=ERASED_NAME, contact=UNSAID))
+    event.session.execute(update(ForwardedRequest).where(own).values(message=ERASED_NAME))
+    told = own & (ForwardedRequest.contact == SAID)
+    event.session.execute(update(ForwardedRequest).where(told).values(contact=FORGET))
 
 
 def export_person(event: PersonalDataRequested) -> None:

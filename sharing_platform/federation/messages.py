@@ -5,7 +5,6 @@ Amounts are texts with their currency beside them: they are shown as they come, 
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
@@ -220,7 +219,7 @@ class EndedOut(_Message):
     """The answer to a neighbour with which we have ended the exchange."""
 
     ended: Literal[True] = True
-    at: datetime
+    at: Moment
 
 
 def read_item(change: Change) -> Item | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated
 
 from pydantic import StringConstraints
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from sharing_platform.dependencies import PlatformContext
@@ -95,7 +95,9 @@ def end(
         return
     neighbour.state, neighbour.ended, neighbour.ended_there, neighbour.due = ENDED, now, there, None
     receiving.drop_all(session, neighbour.id)
-    session.execute(delete(SharedItem).where(SharedItem.neighbour_id == neighbour.id))
+    # Not deleted at once: the next change of the feed counts on from the latest one, whosever that is.
+    own = update(SharedItem).where(SharedItem.neighbour_id == neighbour.id)
+    session.execute(own.values(content=None, digest="", changed=now))
     answering.withdraw_waiting(context, session, neighbour, now)
     asking.end_all(context, session, neighbour.id, now)
     log(

@@ -87,7 +87,7 @@ def _wanted(page: PageRequest, item: SharedOffer | SharedListing, form: Form) ->
     if len(message) > _MOST_MESSAGE or any(ord(one) < 32 and one not in "\r\n\t" for one in message):
         raise InvalidError("field", "message")
     places = form.get("places") or "1"
-    if not places.isdecimal() or not 1 <= int(places) <= 100:
+    if not places.isdecimal() or len(places) > 3 or not 1 <= int(places) <= 100:
         raise InvalidError("field", "places")
     if isinstance(item, SharedListing) and item.places is not None:
         return Wanted(item.start, item.end, int(places), message)

@@ -35,13 +35,15 @@ class Region:
     name: str
     platform: Platform
     way: Callable[[HttpRequest], HttpAnswer] = ask_neighbour
+    patience_s: float = 10
     exchange: Exchange = field(init=False)
 
     def __post_init__(self) -> None:
         assert self.platform.app is not None
         context = self.platform.context
         sharer = Sharer(self.platform.app.state.machine_index, context.occupancy)
-        self.exchange = Exchange(context, FeedWriter(context.sessions, context.now, sharer, rest=0), self._sent)
+        feed = FeedWriter(context.sessions, context.now, sharer, rest=0)
+        self.exchange = Exchange(context, feed, self._sent, patience_s=self.patience_s)
 
     def _sent(self, request: HttpRequest) -> HttpAnswer:
         return self.way(request)
