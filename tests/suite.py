@@ -10,6 +10,7 @@ from collections.abc import Generator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import httpcore2
 import pytest
@@ -60,14 +61,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _put_in_order(items: list[pytest.Item]) -> None:
-    """The longest first, then those that share a browser, so that it stays open; groups stay together."""
+    """The longest first, then those that share a browser, so that it stays open, then the others mixed, in the same way each time: if what waits for time stood together, as it
+    does in its folders, the cores would idle while it waits. Groups stay together."""
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
         groups.setdefault(_unit_of(item), []).append(item)
 
-    def place(unit: str) -> tuple[int, bool]:
+    def place(unit: str) -> tuple[int, int]:
         rank = min(map(_rank, groups[unit]))
-        return rank, not any("browser" in _fixtures_of(item) for item in groups[unit])
+        shares_browser = any("browser" in _fixtures_of(item) for item in groups[unit])
+        return rank, 0 if shares_browser else crc32(unit.encode())
 
     items[:] = [item for unit in sorted(groups, key=place) for item in groups[unit]]
 
