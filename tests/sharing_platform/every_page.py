@@ -139,6 +139,7 @@ def pages(ids: dict[str, str]) -> list[tuple[str, str]]:
             ("new@new.be", "/desk"),
             ("weg@refused.be", "/desk"),
             ("weg@refused.be", "/organisation/application"),
+            ("o@hal.be", "/comparison"),
             ("o@hal.be", "/self-assessment"),
             ("o@hal.be", "/self-assessment/digital_factory"),
             ("an@startup.be", "/self-assessment"),

@@ -167,7 +167,8 @@ def test_every_example_is_taken(
         "passkey_wrong",
         "passkey_not_added",
     )
-    assert answer.status_code in (200, 201, 202, 204, 404, 409, 429) or sign_in_example, answer.text
+    unsigned = answer.status_code == 401 and path.startswith("/api/v1/federation/")  # the key is another region's
+    assert answer.status_code in (200, 201, 202, 204, 404, 409, 429) or sign_in_example or unsigned, answer.text
 
 
 def test_unchanged_answers_are_not_sent_again(platform: Platform) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 
-SAME_IN_EVERY_LANGUAGE = {"map_one", "map_many", "log_machine", "log_webhook", "log_passkey", "status",
+SAME_IN_EVERY_LANGUAGE = {"percentage", "learning_end_to_end_engineering", "map_one", "map_many", "log_machine", "log_webhook", "log_passkey", "status",
     "filters", "calendar_week", "machine", "from_to", "organisation", "operator", "site", "menu", "model", "reason_process", "kind_operator", "party_platform",
     "per", "level", "minutes", "passkeys", "audit_other", "role_planner", "status_open", "subject_operator", "webhooks", "axes", "reason_axes",
     "contact", "content_machine", "page_contact", "written_by", "quote_unit_flat", "quote_unit_kg", "quote_unit_metre",

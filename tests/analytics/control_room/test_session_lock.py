@@ -14,7 +14,7 @@ from tests.analytics.control_room.signing_in import NOON, PASSKEYS, SERVER_TOKEN
 from vrijloop.server_settings import ServerSettings
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Response
 
 pytestmark = pytest.mark.servers
 BY_ITSELF = {"Sec-Fetch-Dest": "empty", "Sec-Fetch-Site": "same-origin"}
@@ -90,15 +90,20 @@ def test_the_factory_says_how_long() -> None:
             ServerSettings.model_validate(given | {"lock_after": wrong})
 
 
+def _says_in_use(answer: Response) -> bool:
+    return answer.request.headers.get("x-vrijloop-in-use") == "1"
+
+
 def test_an_open_page_shows_nothing_any_more_once_nobody_is_there(door: Door, browser: Browser) -> None:
     context = browser.new_context(base_url=door.url, locale="nl-BE")
     page = context.new_page()
     page.goto("/control")
     page.get_by_label("Token", exact=True).fill(SERVER_TOKEN)
-    page.get_by_role("button", name="Aanmelden", exact=True).click()
+    with page.expect_response(_says_in_use):
+        page.get_by_role("button", name="Aanmelden", exact=True).click()
     expect(page.locator("#pause")).to_be_visible()
     door.later(40 * MINUTES)
-    with page.expect_response(lambda one: one.request.headers.get("x-vrijloop-in-use") == "1"):
+    with page.expect_response(_says_in_use):
         page.keyboard.press("Shift")
     door.later(40 * MINUTES)
     with page.expect_response(lambda one: one.url.endswith("/kill-switch")) as asked:

@@ -48,7 +48,11 @@ def test_what_is_refused_may_do_nothing(platform: Platform) -> None:
     assert everything.post("/api/v1/listings", json=listing).status_code == 201
     refuse(platform, "hal-2")
     for name, needed in sorted(routes().items()):
-        if name.startswith("GET") or needed in ("person", "anyone") or name.endswith("/organisation/application"):
+        if (
+            name.startswith("GET")
+            or needed in ("person", "anyone", "neighbour")
+            or name.endswith("/organisation/application")
+        ):
             continue
         for who, caller in (("the owner", owner), ("its program", everything), ("the configured one", platform.hal_2)):
             answer = ask(caller, name)
