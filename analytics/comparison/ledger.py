@@ -46,7 +46,8 @@ class Entry:
 
     @property
     def state(self) -> str:
-        return "withheld" if self.withheld is not None else "sent" if self.sent is not None else "waiting"
+        # What arrived without an answer, and was then withheld, has left all the same.
+        return "sent" if self.sent is not None else "withheld" if self.withheld is not None else "waiting"
 
 
 class Ledger:
@@ -108,6 +109,12 @@ class Ledger:
                 (rfc3339(now), month, process_class),
             ).rowcount
             return self._find(month, process_class) if changed else None
+
+    def is_withheld(self, entry: Entry) -> bool:
+        """Whether somebody has withheld it by now."""
+        with self._lock:
+            found = self._find(entry.month, entry.process_class)
+        return found is not None and found.withheld is not None
 
     @property
     def takes_part(self) -> bool:

@@ -17,6 +17,7 @@ from sharing_platform.errors import ConflictError, NotFoundError
 from sharing_platform.learning.models import PostFile
 from sharing_platform.learning.posts import own_post, shown_post
 from sharing_platform.learning.schemas import PostFileOut
+from sharing_platform.machines.availability import lock_resource
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.permissions import Actor
 from sharing_platform.pictures.models import OF_STORIES, Picture
@@ -30,6 +31,7 @@ def add_files(context: PlatformContext, actor: Actor, post_id: str, files: Seque
     """Raises NotFoundError, ConflictError where there are too many by now."""
     now = context.now()
     with context.sessions.begin() as session:
+        lock_resource(session, f"learning:{post_id}")
         post = own_post(session, actor.organisation, post_id, KIND)
         count = session.scalar(select(func.count()).where(PostFile.post_id == post.id)) or 0
         if count + len(files) > MOST_FILES:

@@ -172,6 +172,7 @@ def make_course(context: PlatformContext, actor: Actor, post_id: str, listing_id
             raise NotAllowedError("not_approved")
         if post.listing_id is not None:
             raise ConflictError("interest_has_course")
+        lock_resource(session, f"listing:{listing_id}")
         listing = listing_of(session, actor.organisation, listing_id)
         if listing not in own_trainings(session, actor.organisation, now):
             raise InvalidError("no_such_training", "listing")

@@ -161,17 +161,21 @@ def seatings_of(session: Session, posts: Collection[Post]) -> dict[str, Seating]
 
 
 def changed(session: Session, post: Post, before: MeetingDetails, zone: str, url: str, now: datetime) -> None:
-    """After a meeting was changed: nobody loses a seat, those who get one are told, and everybody of another time or place. Raises ConflictError where more seats are taken
-    than there would be."""
+    """After a meeting was changed: nobody loses a seat, those who get one are told, and everybody of another time or place; of what is over, nobody. Raises ConflictError
+    where more seats are taken than there would be."""
     after = details_of(post)
     seating = seating_of(session, post)
     try:
         moved = seating.with_seats(after.seats)
     except ValueError:
         raise ConflictError("seats_taken") from None
-    if (before.sessions, before.place, before.address) != (after.sessions, after.place, after.address):
+    moves = (before.sessions, before.place, before.address) != (after.sessions, after.place, after.address)
+    if moves:
         post.revision += 1
         post.told = None
+    if post.end is None or post.end <= now:
+        return
+    if moves:
         tell_everybody(session, post, "meeting_changed", zone, url, now)
     settle(session, post, moved, zone, url, now)
 
@@ -216,7 +220,7 @@ def remind(session: Session, post_id: str, now: datetime, zone: str, url: str) -
 
 def leave_everything(session: Session, seats: Iterable[Seat], zone: str, url: str, now: datetime) -> None:
     """Give back all these seats, of people who are gone."""
-    for seat in list(seats):
+    for seat in sorted(seats, key=lambda seat: seat.post_id):  # one order for all excludes deadlocks
         lock_resource(session, f"learning:{seat.post_id}")
         free_seat(session, session.get_one(Post, seat.post_id), seat, zone, url, now)
 

@@ -18,6 +18,7 @@ from sharing_platform.learning.posts import NEEDED
 from sharing_platform.learning.schemas import InterestOut, MeetingOut, PostOut, QuestionOut
 from sharing_platform.listings.form import session_rows
 from sharing_platform.listings.pages import LANGUAGES
+from sharing_platform.machines.visibility import has_anonymous_machines
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import Right, require
 from sharing_platform.pages import Form, FormData
@@ -131,7 +132,7 @@ def values_of(page: PageRequest, post_id: str) -> dict[str, Any]:
             "post": post,
             "own": page.organisation == post.organisation,
             "needed": NEEDED,
-            "anonymous": posts.has_anonymous_machines(session, page.organisation),
+            "anonymous": has_anonymous_machines(session, page.organisation),
         }
         actor, person = page.actor, page.person
         if isinstance(post, MeetingOut):
@@ -151,7 +152,7 @@ def _of_form(page: PageRequest, kind: str, given: Form) -> dict[str, Any]:
     """What the form of a kind shows beside its fields. `rows`: of sessions, with some to add."""
     t = page.translator
     with read_session(page.context.sessions) as session:
-        anonymous = posts.has_anonymous_machines(session, page.organisation)
+        anonymous = has_anonymous_machines(session, page.organisation)
     filled = len(given["figure_label"].split("\n")) if given.get("figure_label") else 0
     return {
         "kind": kind,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +22,6 @@ from sharing_platform.learning.details import (
 )
 from sharing_platform.learning.models import CLOSED, OPEN, Answer, Post
 from sharing_platform.learning.schemas import PostIn
-from sharing_platform.machines.models import Machine
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import APPROVED, Right
 from sharing_platform.search.criteria import Wish
@@ -130,8 +129,9 @@ def find_posts(
     if wish.factory is not None:
         query = query.where(Post.organisation_id == wish.factory)
     found = []
-    answered = _answers_in(session) if kind == "question" else {}
-    for post, owner in session.execute(query.order_by(Post.start, Post.created.desc(), Post.id).limit(_COMPARED)):
+    rows = session.execute(query.order_by(Post.start, Post.created.desc(), Post.id).limit(_COMPARED)).all()
+    answered = _answers_to(session, [post.id for post, _ in rows]) if kind == "question" and wish.words else {}
+    for post, owner in rows:
         details = details_of(post)
         if transformation is not None and details.transformation != transformation:
             continue
@@ -147,17 +147,12 @@ def own_posts(session: Session, owner: str) -> list[Post]:
     return list(session.scalars(query.order_by(Post.status.desc(), Post.changed.desc(), Post.id)))
 
 
-def has_anonymous_machines(session: Session, organisation: str | None) -> bool:
-    """Whether an organisation offers machines without its name, and should know before it posts something that its name stands there."""
-    query = select(Machine.machine).where(Machine.factory == organisation, Machine.alias.is_not(None))
-    return organisation is not None and session.scalars(query.limit(1)).first() is not None
-
-
-def _answers_in(session: Session) -> dict[str, list[str]]:
-    """The texts of all answers that everybody may see, by question."""
+def _answers_to(session: Session, questions: Collection[str]) -> dict[str, list[str]]:
+    """The texts of the answers that everybody may see, by question."""
     found: dict[str, list[str]] = {}
     query = select(Answer.post_id, Answer.text).join(Organisation, Organisation.id == Answer.organisation_id)
-    for post_id, text in session.execute(query.where(Answer.taken_down.is_(None), Organisation.status == APPROVED)):
+    public = Answer.taken_down.is_(None) & (Organisation.status == APPROVED)
+    for post_id, text in session.execute(query.where(Answer.post_id.in_(questions), public)):
         found.setdefault(post_id, []).append(text)
     return found
 

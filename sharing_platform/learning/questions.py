@@ -85,6 +85,7 @@ def mark(context: PlatformContext, actor: Actor, post_id: str, answer_id: str, s
 def withdraw(context: PlatformContext, actor: Actor, post_id: str, answer_id: str) -> None:
     """One's own answer. Raises NotFoundError."""
     with context.sessions.begin() as session:
+        lock_resource(session, f"learning:{post_id}")
         post = shown_post(session, post_id, actor.organisation, KIND).post
         given = session.get(Answer, answer_id)
         if given is None or given.post_id != post.id or given.organisation_id != actor.organisation:

@@ -37,14 +37,14 @@ def post_seat(post_id: str, page: Page, form: FormData) -> Response:
 def post_interest(post_id: str, page: Page, form: FormData) -> Response:
     """Want a training, or no longer."""
     actor = require(page.actor, Right.ASK)
+    if form.get("leave"):
+        interests.leave(page.context, actor, post_id)
+        return page.redirect(f"/learning/{post_id}", "interest_left")
     wanted, problems = validate_form(InterestedIn, {"people": form.get("people")})
     if wanted is None:
         return page.render_form("learning_post.html", None, form, problems, **values_of(page, post_id))
 
     def step() -> str:
-        if form.get("leave"):
-            interests.leave(page.context, actor, post_id)
-            return "interest_left"
         interests.join(page.context, actor, page.person, post_id, wanted.people)
         return "interest_joined"
 

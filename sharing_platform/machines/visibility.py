@@ -94,3 +94,9 @@ def machine_visible(now: datetime, viewer: str | None) -> ColumnElement[bool]:
     )
     offered = Machine.taken_down.is_(None) & one.is_not(None)
     return offered if viewer is None else (Machine.factory == viewer) | offered
+
+
+def has_anonymous_machines(session: Session, organisation: str | None) -> bool:
+    """Whether an organisation offers machines without its name, and should know before it posts something that its name stands there."""
+    query = select(Machine.machine).where(Machine.factory == organisation, Machine.alias.is_not(None))
+    return organisation is not None and session.scalars(query.limit(1)).first() is not None

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError, PlatformError
+from sharing_platform.machines.visibility import has_anonymous_machines
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import Actor, Right, require
@@ -214,7 +215,7 @@ class _Others:
 
 
 def _others(session: Session, page: PageRequest, actor: Actor, name: str) -> _Others:
-    seen = [one for one in records.network(session, page.now) if one.transformation == name]
+    seen = records.network(session, page.now, transformation=name)
     own = next((one.questions for one in seen if one.organisation.id == actor.organisation), ())
     others = [one for one in seen if one.organisation.id != actor.organisation]
     return _Others(others if actor.viewer is not None else [], own)
@@ -236,7 +237,7 @@ def _transformation(
         strength = records.strengths_of(session, actor.organisation).get(name)
         others = _others(session, page, actor, name)
         listings = records.own_know_how(session, actor.organisation, page.now)
-        anonymous = records.has_anonymous_machines(session, actor.organisation)
+        anonymous = has_anonymous_machines(session, actor.organisation)
         organisation = session.get_one(Organisation, actor.organisation)
     questions = newest().questions[name]
     names = transformations()

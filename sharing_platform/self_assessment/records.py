@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.errors import InvalidError, NotFoundError
 from sharing_platform.listings.models import OPEN, Listing
-from sharing_platform.machines.models import Machine
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import APPROVED
 from sharing_platform.self_assessment.levels import Answer, Goal, answers_on
@@ -110,13 +109,13 @@ def put_strength(
     session: Session, organisation: str, transformation: str, questions: Collection[str], listing_id: str, now: datetime
 ) -> None:  # fmt: skip
     """Raises InvalidError for what the organisation does not answer with a good level itself, and where there is no know-how of its own that can be asked for."""
-    good = good_questions(session, [organisation]).get(organisation, set())
+    _lock(session, organisation)
+    good = good_questions(session, [organisation], questions).get(organisation, set())
     chosen = [one for one in newest().questions[transformation] if one in questions]
     if len(chosen) != len(set(questions)) or not chosen or not good.issuperset(chosen):
         raise InvalidError("strength_level", "questions")
     if listing_id not in {one.id for one in own_know_how(session, organisation, now)}:
         raise InvalidError("strength_listing", "listing")
-    _lock(session, organisation)
     found = session.get(ShownStrength, (organisation, transformation))
     if found is None:
         found = ShownStrength(organisation_id=organisation, transformation=transformation, since=now)
@@ -138,17 +137,25 @@ def strengths_of(session: Session, organisation: str) -> dict[str, ShownStrength
     return {one.transformation: one for one in session.scalars(query)}
 
 
-def network(session: Session, now: datetime) -> list[Strength]:
-    """All that may be shown now: of approved organisations that want it, as far as they still answer so themselves and can be asked. Read anew each time, so that what is
-    withdrawn is gone at once."""
-    rows = session.execute(
+def network(
+    session: Session, now: datetime, organisation: str | None = None, transformation: str | None = None
+) -> list[Strength]:
+    """All that may be shown now, of one organisation or transformation where they are named: of approved organisations that want it, as far as they still answer so themselves and
+    can be asked. Read anew each time, so that what is withdrawn is gone at once."""
+    query = (
         select(ShownStrength, Organisation, Listing)
         .join(Organisation, Organisation.id == ShownStrength.organisation_id)
         .join(Listing, Listing.id == ShownStrength.listing_id)
         .where(Organisation.status == APPROVED, *_can_be_asked(now), Listing.organisation_id == Organisation.id)
         .order_by(Organisation.name, Organisation.id)
-    ).all()
-    good = good_questions(session, {owner.id for _, owner, _ in rows})
+    )
+    if organisation is not None:
+        query = query.where(ShownStrength.organisation_id == organisation)
+    if transformation is not None:
+        query = query.where(ShownStrength.transformation == transformation)
+    rows = session.execute(query).all()
+    named = {one for shown, _, _ in rows for one in shown.questions}
+    good = good_questions(session, {owner.id for _, owner, _ in rows}, named)
     found = []
     for shown, owner, listing in rows:
         questions = tuple(one for one in shown.questions if one in good.get(owner.id, ()))
@@ -157,10 +164,13 @@ def network(session: Session, now: datetime) -> list[Strength]:
     return found
 
 
-def good_questions(session: Session, organisations: Collection[str]) -> dict[str, set[str]]:
-    """What they themselves answer with a good level, by organisation."""
+def good_questions(
+    session: Session, organisations: Collection[str], questions: Collection[str]
+) -> dict[str, set[str]]:
+    """What of these questions they themselves answer with a good level, by organisation."""
     answers: defaultdict[str, list[Answer]] = defaultdict(list)
-    for one in session.scalars(select(AssessmentAnswer).where(AssessmentAnswer.organisation_id.in_(organisations))):
+    theirs = AssessmentAnswer.organisation_id.in_(organisations) & AssessmentAnswer.question.in_(questions)
+    for one in session.scalars(select(AssessmentAnswer).where(theirs)):
         answers[one.organisation_id].append(Answer(one.question, one.level, one.day, one.edition))
     return {
         organisation: {
@@ -178,8 +188,3 @@ def own_know_how(session: Session, organisation: str, now: datetime) -> list[Lis
 
 def _can_be_asked(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return Listing.kind == "know_how", Listing.status == OPEN, Listing.end > now, Listing.taken_down.is_(None)
-
-
-def has_anonymous_machines(session: Session, organisation: str) -> bool:
-    query = select(Machine.machine).where(Machine.factory == organisation, Machine.alias.is_not(None)).limit(1)
-    return session.scalar(query) is not None

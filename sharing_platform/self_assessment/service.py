@@ -136,9 +136,7 @@ def assessment_out(session: Session, context: PlatformContext, organisation: str
 def shown_of(session: Session, context: PlatformContext, organisation: str) -> dict[str, tuple[str, ...]]:
     """What others see of an organisation, by transformation."""
     return {
-        one.transformation: one.questions
-        for one in records.network(session, context.now())
-        if one.organisation.id == organisation
+        one.transformation: one.questions for one in records.network(session, context.now(), organisation=organisation)
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -29,7 +30,7 @@ TAKES_PART = Policy(
 
 
 class SeenPlatform:
-    """Keeps every byte that comes."""
+    """Keeps every byte that comes. `on_put`: what happens meanwhile; `answers`: whether the sender learns that it came."""
 
     def __init__(self) -> None:
         self.takes_part, self.left_by_people, self.away = False, False, False
@@ -50,6 +51,9 @@ class SeenPlatform:
         self.bodies.append(body)
         read = json.loads(body)
         self.standing[read["month"], read["process_class"]] = read["figures"]
+        self.on_put()
+        if not self.answers:
+            raise PlatformUnavailableError("no answer")
 
     def set_comparison(self, takes_part: bool) -> None:
         self.calls.append(f"takes part: {takes_part}")

@@ -109,6 +109,19 @@ def test_who_comes_is_told_of_changes_and_reminded_once(platform: Platform) -> N
     assert organiser.get(f"{path}/seats").json()["attendees"] == [], "who came is forgotten"
 
 
+def test_of_a_meeting_that_is_over_nobody_is_told_anything(platform: Platform) -> None:
+    organiser = platform.somebody("eva@hal.be", "hal-2", Role.PLANNER, Kind.FACTORY)
+    path = post(organiser, meeting(seats=1))
+    for one in people(platform, "an", "bo"):
+        one.put(f"{path}/seat")
+    platform.later(100)
+    told = len(platform.mails)
+    organiser = platform.somebody("eva@hal.be", "hal-2", Role.PLANNER, Kind.FACTORY)
+    assert organiser.put(path, json=meeting(seats=9, address="Kaai 1")).status_code == 200
+    assert len(platform.mails) == told
+    assert [one["state"] for one in organiser.get(f"{path}/seats").json()["attendees"]] == ["seated", "waiting"]
+
+
 def entries(client: httpx2.Client, subject: str) -> list[tuple[str, str, int]]:
     made = client.post("/api/v1/feeds", json={"subject": subject}).json()["url"]
     calendar: Any = Calendar.from_ical(client.get(made).text)
