@@ -80,6 +80,8 @@ class ComparisonSender:
 
     def _sync(self, platform: ComparisonPlatform, now: datetime) -> None:
         self.network = platform.comparison()
+        if self.network.takes_part and not self._ledger.takes_part:
+            self._ledger.set_takes_part(True)  # as after a restored backup: leaving has to be told
         standing = {(one.month, one.process_class) for one in self.network.contributions}
         for one in self.network.contributions:
             self._ledger.adopt(one.month, one.process_class, written(one.month, one.process_class, one.figures), now)

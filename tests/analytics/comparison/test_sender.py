@@ -122,10 +122,14 @@ def test_after_a_restored_backup_no_noise_is_drawn_for_a_month_that_was_sent(fac
     factory.look(timedelta(days=3))
     (sent,) = factory.platform.bodies
     empty = Ledger(tmp_path / "restored.sqlite")
-    sender = ComparisonSender(factory.platform, empty, factory.store, lambda: TAKES_PART, cast("Clock", factory.clock))
+    policies = [TAKES_PART]
+    sender = ComparisonSender(factory.platform, empty, factory.store, lambda: policies[-1], cast("Clock", factory.clock))
     sender.look()
     assert [one.body for one in empty.entries()] == [sent]
     assert set(factory.platform.bodies) == {sent}
+    policies.append(Policy(factory="hal-2", machine=TAKES_PART.machine))
+    sender.look()
+    assert not factory.platform.takes_part, "it can leave, too"
     empty.close()
 
 
