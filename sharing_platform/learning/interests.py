@@ -14,7 +14,7 @@ from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from sharing_platform.learning.details import InterestDetails
 from sharing_platform.learning.models import OPEN, Interest, LearningSettings, Post
-from sharing_platform.learning.posts import shown_post
+from sharing_platform.learning.posts import open_post
 from sharing_platform.learning.schemas import InterestedOut
 from sharing_platform.listings.models import OPEN as LISTING_OPEN
 from sharing_platform.listings.models import Listing
@@ -61,7 +61,7 @@ def join(context: PlatformContext, actor: Actor, person: SignedIn | None, post_i
     already."""
     now = context.now()
     with context.sessions.begin() as session:
-        post = _locked(session, post_id, actor.organisation)
+        post = open_post(session, post_id, actor.organisation, KIND)
         if not actor.approved:
             raise NotAllowedError("not_approved")
         if person is None:
@@ -76,7 +76,7 @@ def join(context: PlatformContext, actor: Actor, person: SignedIn | None, post_i
 def leave(context: PlatformContext, actor: Actor, post_id: str) -> None:
     """Want it no longer. Raises NotFoundError."""
     with context.sessions.begin() as session:
-        post = _locked(session, post_id, actor.organisation)
+        post = open_post(session, post_id, actor.organisation, KIND)
         own = session.get(Interest, (post.id, actor.organisation))
         if own is None:
             raise NotFoundError
@@ -167,7 +167,7 @@ def make_course(context: PlatformContext, actor: Actor, post_id: str, listing_id
     training that is over or has no waiting list."""
     now = context.now()
     with context.sessions.begin() as session:
-        post = _locked(session, post_id, actor.organisation)
+        post = open_post(session, post_id, actor.organisation, KIND)
         if not actor.approved:
             raise NotAllowedError("not_approved")
         if post.listing_id is not None:
@@ -205,13 +205,3 @@ def _invite(
     else:
         number = waiting_list.number_of(session, place)
         queue_mail(session, account, "interest_waits", context.zone, now, (), number=number, **values)
-
-
-def _locked(session: Session, post_id: str, viewer: str) -> Post:
-    """Raises NotFoundError for what the viewer may not see."""
-    lock_resource(session, f"learning:{post_id}")
-    post = shown_post(session, post_id, viewer, KIND).post
-    session.refresh(post)
-    if post.status != OPEN:
-        raise NotFoundError
-    return post

@@ -13,7 +13,7 @@ from sharing_platform.errors import ConflictError, NotAllowedError, NotFoundErro
 from sharing_platform.i18n import Span
 from sharing_platform.learning.details import MeetingDetails
 from sharing_platform.learning.models import OPEN, Post, Seat
-from sharing_platform.learning.posts import shown_post
+from sharing_platform.learning.posts import locked_post
 from sharing_platform.learning.schemas import AttendeeOut, AttendeesOut, SeatOut
 from sharing_platform.learning.seating import SEATED, WAITING, Seating
 from sharing_platform.machines.availability import lock_resource
@@ -48,7 +48,7 @@ def join(context: PlatformContext, actor: Actor, person: SignedIn | None, post_i
     whom the region has not approved, ConflictError for one's own meeting, and where it is over or too many wait."""
     now = context.now()
     with context.sessions.begin() as session:
-        post = _locked(session, post_id, actor.organisation)
+        post = locked_post(session, post_id, actor.organisation, KIND)
         if not actor.approved:
             raise NotAllowedError("not_approved")
         if post.organisation_id == actor.organisation:
@@ -80,7 +80,7 @@ def leave(context: PlatformContext, actor: Actor, person: SignedIn | None, post_
         raise NotFoundError
     now = context.now()
     with context.sessions.begin() as session:
-        post = _locked(session, post_id, actor.organisation)
+        post = locked_post(session, post_id, actor.organisation, KIND)
         free_seat(session, post, _seat(session, post.id, person.account.id), context.zone, context.url, now)
         log(session, now, actor, "learning.left", post.id)
     context.wake_workers()
@@ -234,14 +234,6 @@ def _tell(
         session, account, key, zone, now, (), title=post.title, when=Span(first.start, first.end, False),
         where=place_of(details), link=f"{url}/learning/{post.id}", **more,
     )  # fmt: skip
-
-
-def _locked(session: Session, post_id: str, viewer: str) -> Post:
-    """Raises NotFoundError for what the viewer may not see."""
-    lock_resource(session, f"learning:{post_id}")
-    post = shown_post(session, post_id, viewer, KIND).post
-    session.refresh(post)
-    return post
 
 
 def _seat(session: Session, post_id: str, account: str) -> Seat:

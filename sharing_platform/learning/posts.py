@@ -22,6 +22,7 @@ from sharing_platform.learning.details import (
 )
 from sharing_platform.learning.models import CLOSED, OPEN, Answer, Post
 from sharing_platform.learning.schemas import PostIn
+from sharing_platform.machines.availability import lock_resource
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import APPROVED, Right
 from sharing_platform.search.criteria import Wish
@@ -98,6 +99,22 @@ def shown_post(session: Session, post_id: str, viewer: str | None, kind: str | N
     if post.organisation_id != viewer and hidden:
         raise NotFoundError
     return FoundPost(post, owner)
+
+
+def locked_post(session: Session, post_id: str, viewer: str, kind: str) -> Post:
+    """As `shown_post`; until the transaction ends, nobody else changes it or who takes part in it."""
+    lock_resource(session, f"learning:{post_id}")
+    post = shown_post(session, post_id, viewer, kind).post
+    session.refresh(post)
+    return post
+
+
+def open_post(session: Session, post_id: str, viewer: str, kind: str) -> Post:
+    """As `locked_post`. Raises NotFoundError for what was withdrawn, too, whosever it is."""
+    post = locked_post(session, post_id, viewer, kind)
+    if post.status != OPEN:
+        raise NotFoundError
+    return post
 
 
 def details_of(post: Post) -> PostDetails:

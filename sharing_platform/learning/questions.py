@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import ConflictError, NotAllowedError, NotFoundError
-from sharing_platform.learning.models import OPEN, Answer, Post
-from sharing_platform.learning.posts import own_post, shown_post
+from sharing_platform.learning.models import Answer, Post
+from sharing_platform.learning.posts import locked_post, open_post, own_post, shown_post
 from sharing_platform.learning.schemas import AnswerOut, AnswersOut, Mark
 from sharing_platform.machines.availability import lock_resource
 from sharing_platform.notifications.mail import queue_mail
@@ -33,7 +33,7 @@ def answer(context: PlatformContext, actor: Actor, post_id: str, text: str) -> A
     now = context.now()
     rate_limits.count_attempt(context.sessions, rate_limits.messages_of(context.bounds), actor.organisation, now)
     with context.sessions.begin() as session:
-        post = _locked(session, post_id, actor.organisation)
+        post = open_post(session, post_id, actor.organisation, KIND)
         if not actor.approved:
             raise NotAllowedError("not_approved")
         if post.organisation_id == actor.organisation:
@@ -85,8 +85,7 @@ def mark(context: PlatformContext, actor: Actor, post_id: str, answer_id: str, s
 def withdraw(context: PlatformContext, actor: Actor, post_id: str, answer_id: str) -> None:
     """One's own answer. Raises NotFoundError."""
     with context.sessions.begin() as session:
-        lock_resource(session, f"learning:{post_id}")
-        post = shown_post(session, post_id, actor.organisation, KIND).post
+        post = locked_post(session, post_id, actor.organisation, KIND)
         given = session.get(Answer, answer_id)
         if given is None or given.post_id != post.id or given.organisation_id != actor.organisation:
             raise NotFoundError
@@ -138,13 +137,3 @@ def _out(given: Answer, name: str) -> AnswerOut:
             "mark": given.mark, "answered": given.answered,
         }
     )  # fmt: skip
-
-
-def _locked(session: Session, post_id: str, viewer: str) -> Post:
-    """Raises NotFoundError for what the viewer may not see, or was withdrawn."""
-    lock_resource(session, f"learning:{post_id}")
-    post = shown_post(session, post_id, viewer, KIND).post
-    session.refresh(post)
-    if post.status != OPEN:
-        raise NotFoundError
-    return post

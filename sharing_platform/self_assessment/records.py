@@ -164,9 +164,7 @@ def network(
     return found
 
 
-def good_questions(
-    session: Session, organisations: Collection[str], questions: Collection[str]
-) -> dict[str, set[str]]:
+def good_questions(session: Session, organisations: Collection[str], questions: Collection[str]) -> dict[str, set[str]]:
     """What of these questions they themselves answer with a good level, by organisation."""
     answers: defaultdict[str, list[Answer]] = defaultdict(list)
     theirs = AssessmentAnswer.organisation_id.in_(organisations) & AssessmentAnswer.question.in_(questions)

@@ -123,7 +123,9 @@ def test_after_a_restored_backup_no_noise_is_drawn_for_a_month_that_was_sent(fac
     (sent,) = factory.platform.bodies
     empty = Ledger(tmp_path / "restored.sqlite")
     policies = [TAKES_PART]
-    sender = ComparisonSender(factory.platform, empty, factory.store, lambda: policies[-1], cast("Clock", factory.clock))
+    sender = ComparisonSender(
+        factory.platform, empty, factory.store, lambda: policies[-1], cast("Clock", factory.clock)
+    )
     sender.look()
     assert [one.body for one in empty.entries()] == [sent]
     assert set(factory.platform.bodies) == {sent}
