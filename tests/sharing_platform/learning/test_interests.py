@@ -127,5 +127,5 @@ def test_a_wanted_training_is_asked_for_by_its_form(platform: Platform) -> None:
     assert 'value="3"' in an.get(f"{made}/edit").text
     assert an.post(f"{made}/interest", data={"people": "5"}).headers["location"].endswith("done=interest_joined")
     assert "voor 5 personen" in an.get(made).text
-    assert an.post(f"{made}/interest", data={"leave": "yes", "people": ""}).headers["location"].endswith("interest_left")  # fmt: skip
+    assert an.post(f"{made}/interest", data={"leave": "yes", "people": "0"}).headers["location"].endswith("interest_left")  # fmt: skip
     assert "Lassen van aluminium" in platform.anyone.get("/search?q=aluminium").text
