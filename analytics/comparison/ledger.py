@@ -93,6 +93,14 @@ class Ledger:
             ).rowcount
         return bool(changed)
 
+    def mark_arrived(self, entry: Entry, now: datetime) -> None:
+        """The platform has it, although no answer came: whatever somebody did then, it was sent."""
+        with self._lock:
+            self._connection.execute(
+                "UPDATE contribution SET sent = ? WHERE month = ? AND process_class = ?",
+                (rfc3339(now), entry.month, entry.process_class),
+            )
+
     def mark_unsent(self, entry: Entry) -> None:
         """It could not be sent: it is again as it was."""
         with self._lock:
@@ -109,12 +117,6 @@ class Ledger:
                 (rfc3339(now), month, process_class),
             ).rowcount
             return self._find(month, process_class) if changed else None
-
-    def is_withheld(self, entry: Entry) -> bool:
-        """Whether somebody has withheld it by now."""
-        with self._lock:
-            found = self._find(entry.month, entry.process_class)
-        return found is not None and found.withheld is not None
 
     @property
     def takes_part(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -43,7 +42,6 @@ class ComparisonSender:
         self._clock = clock
         self._synced: datetime | None = None
         self._left_out: dict[tuple[str, int], date] = {}
-        self._sending = threading.Lock()
         self.network: Network | None = None
         self.refused = False
 
@@ -65,9 +63,8 @@ class ComparisonSender:
             self._synced = now
 
     def withhold(self, month: str, process_class: int) -> Entry | None:
-        """As `Ledger.withhold`. What is just being sent is waited for."""
-        with self._sending:
-            return self._ledger.withhold(month, process_class, self._clock.now())
+        """As `Ledger.withhold`."""
+        return self._ledger.withhold(month, process_class, self._clock.now())
 
     def entries(self) -> list[Entry]:
         """As `Ledger.entries`."""
@@ -88,15 +85,13 @@ class ComparisonSender:
         self._prepare(now)
         for entry in reversed(self._ledger.entries()):
             if (entry.month, entry.process_class) in standing:
-                if entry.sent is None:  # it arrived, and the answer did not
-                    self._ledger.mark_sent(entry, now)
+                if entry.sent is None:
+                    self._ledger.mark_arrived(entry, now)
                 continue
             if entry.withheld is not None or now < entry.send_at:
                 continue
-            if now - entry.drawn < RESENT:
-                with self._sending:
-                    if not self._ledger.is_withheld(entry) and not self._sent(platform, entry, now):
-                        return
+            if now - entry.drawn < RESENT and not self._sent(platform, entry, now):
+                return
 
     def _sent(self, platform: ComparisonPlatform, entry: Entry, now: datetime) -> bool:
         """Whether others can follow."""

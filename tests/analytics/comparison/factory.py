@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -30,10 +29,11 @@ TAKES_PART = Policy(
 
 
 class SeenPlatform:
-    """Keeps every byte that comes. `on_put`: what happens meanwhile; `answers`: whether the sender learns that it came."""
+    """Keeps every byte that comes."""
 
     def __init__(self) -> None:
         self.takes_part, self.left_by_people, self.away = False, False, False
+        self.answers = True
         self.bodies: list[bytes] = []
         self.standing: dict[tuple[str, int], dict[str, int | None]] = {}
         self.calls: list[str] = []
@@ -51,9 +51,8 @@ class SeenPlatform:
         self.bodies.append(body)
         read = json.loads(body)
         self.standing[read["month"], read["process_class"]] = read["figures"]
-        self.on_put()
         if not self.answers:
-            raise PlatformUnavailableError("no answer")
+            raise PlatformUnavailableError("No answer came.")
 
     def set_comparison(self, takes_part: bool) -> None:
         self.calls.append(f"takes part: {takes_part}")

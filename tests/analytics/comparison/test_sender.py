@@ -103,6 +103,31 @@ def test_what_could_not_be_sent_waits_and_can_be_withheld(factory: Factory) -> N
     assert factory.sender.withhold("2026-02", 3) is not None
 
 
+def test_what_arrived_without_an_answer_counts_as_sent_even_if_somebody_withholds_it_then(factory: Factory) -> None:
+    factory.look()
+    factory.platform.answers = False
+    with pytest.raises(PlatformUnavailableError):
+        factory.look(timedelta(days=3))
+    factory.platform.answers = True
+    assert factory.sender.withhold("2026-02", 3) is not None
+    factory.look(timedelta(hours=1))
+    assert [one.state for one in factory.sender.entries()] == ["sent"]
+    assert len(factory.platform.bodies) == 1
+
+
+def test_what_arrived_without_an_answer_is_not_asked_for_again_and_again(factory: Factory) -> None:
+    factory.look()
+    factory.platform.answers = False
+    with pytest.raises(PlatformUnavailableError):
+        factory.look(timedelta(days=3))
+    factory.platform.answers = True
+    factory.look(timedelta(seconds=5))
+    asked = len(factory.platform.calls)
+    for _ in range(3):
+        factory.look(timedelta(seconds=5))
+    assert len(factory.platform.calls) == asked
+
+
 def test_who_has_left_on_the_platform_is_not_pressed(factory: Factory) -> None:
     factory.look()
     factory.platform.left_by_people = True
@@ -123,9 +148,8 @@ def test_after_a_restored_backup_no_noise_is_drawn_for_a_month_that_was_sent(fac
     (sent,) = factory.platform.bodies
     empty = Ledger(tmp_path / "restored.sqlite")
     policies = [TAKES_PART]
-    sender = ComparisonSender(
-        factory.platform, empty, factory.store, lambda: policies[-1], cast("Clock", factory.clock)
-    )
+    clock = cast("Clock", factory.clock)
+    sender = ComparisonSender(factory.platform, empty, factory.store, lambda: policies[-1], clock)
     sender.look()
     assert [one.body for one in empty.entries()] == [sent]
     assert set(factory.platform.bodies) == {sent}
