@@ -46,6 +46,7 @@ MAILED = {
     ("cancelled", "provider"): {"seeker"},
     ("expired", "platform"): {"provider", "seeker"},
     ("withdrawn", "provider"): {"provider", "seeker"},
+    ("completed", "platform"): {"provider", "seeker"},
 }
 
 
