@@ -15,7 +15,7 @@ from datetime import date, datetime, time, timedelta
 import numpy as np
 import pandas as pd
 
-from analytics.history.day_kinds import DayKind, day_kinds
+from analytics.history.day_kinds import DAYS_OFF, day_kinds
 from analytics.history.offered_quarters import open_quarters
 from analytics.history.quarter_grid import FREE, QUARTERS_PER_DAY, QUARTERS_PER_WEEK, UNKNOWN, QuarterGrid
 from analytics.history.snapshot import Snapshot
@@ -33,7 +33,6 @@ MIN_KNOWN = 0.8
 INTERVAL = 0.8
 _TAIL = (1 - INTERVAL) / 2
 _HOUR = timedelta(hours=1)
-_CLOSED = (DayKind.HOLIDAY, DayKind.LEAVE)
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ class _Calendar:
         days, before = 7 * WEEKS, 7 * PAST_WEEKS
         past_monday = monday - timedelta(days=7 + before)
         kinds = day_kinds(past_monday, before + 7 + days, policy.country, policy.leave)
-        closed = np.isin(kinds, _CLOSED).repeat(QUARTERS_PER_DAY)
+        closed = np.isin(kinds, DAYS_OFF).repeat(QUARTERS_PER_DAY)
         walls = pd.date_range(datetime.combine(monday, time(0)), periods=days * QUARTERS_PER_DAY + 1, freq=QUARTER)
         moments = walls.tz_localize(policy.zone, ambiguous=np.ones(len(walls), dtype=bool), nonexistent="shift_forward")
         hours = np.diff(moments.as_unit("s").asi8) / _HOUR.total_seconds()

@@ -22,13 +22,11 @@ import numpy as np
 import pandas as pd
 
 from analytics.comparison.contribution import REASONS
-from analytics.history.day_kinds import DayKind, day_kinds
+from analytics.history.day_kinds import DAYS_OFF, day_kinds
 from analytics.history.occupied_time import occupied_spells
 from analytics.history.time_bins import epoch_seconds
 from analytics.kpis.utilisation import NO_SHIFT, PeriodUtilisation, utilisation
 from analytics.policy.policy import Policy
-
-_DAY_OFF = (DayKind.HOLIDAY, DayKind.LEAVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +70,9 @@ def month_hours(intervals: pd.DataFrame, spells: pd.DataFrame, policy: Policy, f
     """Of all machines of `spells`, the timeline of `intervals`, from `first` to `last`, both included. Both begin some days before `first`, for jobs that began
     earlier."""
     rows = utilisation(spells, policy, first, last, "machine", "shift")
-    start = date.fromordinal(first.toordinal() - 1)
+    start = first - timedelta(days=1)
     kinds = day_kinds(start, (last - start).days + 1, policy.country, policy.leave)
-    off = {start + timedelta(days=place) for place, kind in enumerate(kinds) if kind in _DAY_OFF}
+    off = {start + timedelta(days=place) for place, kind in enumerate(kinds) if kind in DAYS_OFF}
     whole = sum((_of_row(row, off) for row in rows), MonthHours())
     if not rows:
         return whole

@@ -95,19 +95,11 @@ class Ledger:
 
     def mark_arrived(self, entry: Entry, now: datetime) -> None:
         """The platform has it, although no answer came: whatever somebody did then, it was sent."""
-        with self._lock:
-            self._connection.execute(
-                "UPDATE contribution SET sent = ? WHERE month = ? AND process_class = ?",
-                (rfc3339(now), entry.month, entry.process_class),
-            )
+        self._set_sent(entry, now)
 
     def mark_unsent(self, entry: Entry) -> None:
         """It could not be sent: it is again as it was."""
-        with self._lock:
-            self._connection.execute(
-                "UPDATE contribution SET sent = ? WHERE month = ? AND process_class = ?",
-                (rfc3339(entry.sent) if entry.sent is not None else None, entry.month, entry.process_class),
-            )
+        self._set_sent(entry, entry.sent)
 
     def withhold(self, month: str, process_class: int, now: datetime) -> Entry | None:
         """A contribution that waits is never sent. Returns None if none waits."""
@@ -132,6 +124,13 @@ class Ledger:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+    def _set_sent(self, entry: Entry, sent: datetime | None) -> None:
+        with self._lock:
+            self._connection.execute(
+                "UPDATE contribution SET sent = ? WHERE month = ? AND process_class = ?",
+                (rfc3339(sent) if sent is not None else None, entry.month, entry.process_class),
+            )
 
     def _setting(self, name: str) -> Any:
         with self._lock:

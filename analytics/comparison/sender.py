@@ -47,10 +47,9 @@ class ComparisonSender:
 
     def look(self) -> None:
         """Raises PlatformUnavailableError, StoreUnavailableError."""
-        platform = self._platform
         if not self._policy().comparison.take_part:
             if self._ledger.takes_part:
-                platform.set_comparison(False)
+                self._platform.set_comparison(False)
                 self._ledger.set_takes_part(False)
                 _log.info("The factory has left the comparison; the platform has deleted its contributions.")
             self._synced = self.network = None
@@ -59,7 +58,7 @@ class ComparisonSender:
         now = self._clock.now()
         due = any(one.send_at <= now for one in self._waiting(now))
         if due or self._synced is None or now - self._synced >= SYNC_EVERY:
-            self._sync(platform, now)
+            self._sync(now)
             self._synced = now
 
     def withhold(self, month: str, process_class: int) -> Entry | None:
@@ -75,8 +74,8 @@ class ComparisonSender:
             return []
         return [one for one in self._ledger.entries() if one.state == "waiting" and now - one.drawn < RESENT]
 
-    def _sync(self, platform: ComparisonPlatform, now: datetime) -> None:
-        self.network = platform.comparison()
+    def _sync(self, now: datetime) -> None:
+        self.network = self._platform.comparison()
         if self.network.takes_part and not self._ledger.takes_part:
             self._ledger.set_takes_part(True)  # as after a restored backup: leaving has to be told
         standing = {(one.month, one.process_class) for one in self.network.contributions}
@@ -90,18 +89,18 @@ class ComparisonSender:
                 continue
             if entry.withheld is not None or now < entry.send_at:
                 continue
-            if now - entry.drawn < RESENT and not self._sent(platform, entry, now):
+            if now - entry.drawn < RESENT and not self._sent(entry, now):
                 return
 
-    def _sent(self, platform: ComparisonPlatform, entry: Entry, now: datetime) -> bool:
+    def _sent(self, entry: Entry, now: datetime) -> bool:
         """Whether others can follow."""
         if not self._ledger.mark_sent(entry, now):
             return True  # somebody has withheld it since it was read
         try:
             if not self._ledger.takes_part:
-                platform.set_comparison(True)
+                self._platform.set_comparison(True)
                 self._ledger.set_takes_part(True)
-            platform.put_contribution(entry.body)
+            self._platform.put_contribution(entry.body)
         except ContributionRefusedError:
             self._ledger.mark_unsent(entry)
             if not self.refused:

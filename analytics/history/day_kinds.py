@@ -27,6 +27,8 @@ class DayKind(IntEnum):
 
 
 KINDS = len(DayKind)
+DAYS_OFF = (DayKind.HOLIDAY, DayKind.LEAVE)
+"""On which shifts do not work, whatever weekday it is."""
 
 
 def day_kinds(first_day: date, days: int, country: str, leave: Sequence[Blackout] = ()) -> np.ndarray:

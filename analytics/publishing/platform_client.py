@@ -147,6 +147,7 @@ class _BookingRow(msgspec.Struct):
     state: str = ""
 
 
+_Answer = TypeVar("_Answer")
 _Row = TypeVar("_Row", _OfferRow, _BookingRow)
 
 
@@ -257,11 +258,7 @@ class HttpSharingPlatform:
 
     def comparison(self) -> Network:
         """As `ComparisonPlatform` says."""
-        answer = self._send("GET", "/api/v1/comparison")
-        try:
-            return msgspec.json.decode(answer.content, type=Network)
-        except (ValueError, RecursionError) as error:
-            raise self._unreadable(answer, str(error)) from error
+        return self._decoded(self._send("GET", "/api/v1/comparison"), Network)
 
     def put_contribution(self, body: bytes) -> None:
         """As `ComparisonPlatform` says."""
@@ -288,14 +285,18 @@ class HttpSharingPlatform:
         raise PlatformUnavailableError(f"Sharing platform {self._url}: its answer to {path} has no end.")
 
     def _understood(self, answer: httpx2.Response, kind: type[_Page[_Row]]) -> _Page[_Row]:
-        """Platforms of later versions may say more. Raises PlatformUnavailableError for anything else than what was asked for."""
-        try:
-            page = msgspec.json.decode(answer.content, type=kind)
-        except (ValueError, RecursionError) as error:
-            raise self._unreadable(answer, str(error)) from error
+        """As `_decoded`, with times that offers and bookings can have."""
+        page = self._decoded(answer, kind)
         if not all(EARLIEST_PLAN <= one.start < one.end <= LATEST_PLAN for one in _spans(page.rows)):
             raise self._unreadable(answer, "times that no offer or booking has")
         return page
+
+    def _decoded(self, answer: httpx2.Response, kind: type[_Answer]) -> _Answer:
+        """Platforms of later versions may say more. Raises PlatformUnavailableError for anything else than what was asked for."""
+        try:
+            return msgspec.json.decode(answer.content, type=kind)
+        except (ValueError, RecursionError) as error:
+            raise self._unreadable(answer, str(error)) from error
 
     def _unreadable(self, answer: httpx2.Response, why: str) -> PlatformUnavailableError:
         said = f"what it answers to {answer.request.url.path} cannot be read ({why[:200]})"

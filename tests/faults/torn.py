@@ -16,7 +16,8 @@ def tear(folder: Path, by: float) -> None:
         return
     chosen = logs[min(int(by * len(logs)), len(logs) - 1)]
     size = chosen.stat().st_size
-    _put_garbage(chosen, size - min(size, 1 + round(by * 300)), min(size, 1 + round(by * 300)), by)
+    length = min(size, 1 + round(by * 300))
+    _put_garbage(chosen, size - length, length, by)
 
 
 def tear_unfinished(folder: Path, by: float) -> None:
@@ -32,9 +33,8 @@ def end_of_commits(log: bytes) -> int:
     end = at = _HEADER
     while at + frame <= len(log) and log[at + 8 : at + 16] == salts:
         at += frame
-        if log[at - frame + 4 : at - frame + 8] != bytes(
-            4
-        ):  # how many pages the database has: in a transaction's last frame alone
+        # How many pages the database has: in a transaction's last frame alone.
+        if log[at - frame + 4 : at - frame + 8] != bytes(4):
             end = at
     return end
 

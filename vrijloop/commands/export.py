@@ -45,8 +45,8 @@ def capacity(
     found = ask_server(config, "GET", f"/api/v1/capacity/{quote(customer, safe='')}")
     if output is not None:
         beside = output.with_name(f"{output.stem}.uncertainty.json")
-        _write(output, found["groups"])
-        _write(beside, found["uncertainty"])
+        _write(output, _as_json(found["groups"]))
+        _write(beside, _as_json(found["uncertainty"]))
     if as_json:
         print(json.dumps(found, indent=2))
     else:
@@ -71,7 +71,7 @@ def capability(
 
     found = SharedMachines.of(config).capability(machine)
     if output is not None:
-        _write(output, found)
+        _write(output, _as_json(found))
         count = len(found[0]["machines"])
         print(f"{output} has what {count} machine{'s' * (count != 1)} can do.")
     else:
@@ -103,10 +103,7 @@ def aas(
         raise UserError(f"--output {output}: the file's name ends in .aasx or .json.")
     machines = SharedMachines.of(config)
     content, missing = shell(machines, machine, site, package=output.suffix == ".aasx")
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise UserError(f"{output} cannot be written: {error.strerror}.") from error
+    _write(output, content)
     print(f"{output} is written.")
     if missing:
         _say(f"Not said on the platform, and so missing: {', '.join(missing)}.")
@@ -147,9 +144,13 @@ def _say(sentence: str) -> None:
     Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(sentence)
 
 
-def _write(path: Path, content: object) -> None:
+def _as_json(content: object) -> bytes:
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _write(path: Path, content: bytes) -> None:
     """Raises UserError."""
     try:
-        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        path.write_bytes(content)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error
