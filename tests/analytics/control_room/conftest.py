@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 
 from sharing_platform.app import PlatformSettings, create_app
 from telemetry import ShiftedClock
+from tests.analytics.control_room.signing_in import Door, open_door
 from tests.analytics.policy.test_calendar_events import calendar
 from tests.analytics.rig import Rig, SetClock
 from tests.analytics.tables import utc
@@ -127,6 +128,13 @@ def _running(folder: Path, data: Path, platform: str) -> Iterator[Room]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """For tests of signing in: their own fixture `door` has it as when it opened."""
+    with open_door(tmp_path_factory.mktemp("door")) as door:
+        yield door
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -21,16 +20,9 @@ from tests.analytics.control_room.signing_in import (
     Door,
     add,
     answer_of,
-    open_door,
     use,
     who,
 )
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with open_door(tmp_path_factory.mktemp("door")) as door:
-        yield door
 
 
 @pytest.fixture

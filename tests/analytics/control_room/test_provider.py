@@ -15,7 +15,7 @@ import pytest
 from analytics.api.identity_provider import MAX_AT_ONCE, FactoryProvider
 from analytics.api.provider_settings import Allowed, IdentityProviderTable
 from analytics.api.sessions import MAX_FAILURES_PER_MINUTE
-from tests.analytics.control_room.signing_in import NOON, PASSKEYS, SERVER_TOKEN, SIGN_IN, Door, open_door, who
+from tests.analytics.control_room.signing_in import NOON, PASSKEYS, SERVER_TOKEN, SIGN_IN, Door, who
 from tests.servers import free_port, wait_for
 from tests.sign_in.openid_faults import (
     another_issuer,
@@ -31,12 +31,6 @@ from tests.sign_in.openid_provider import CLIENT, SECRET, Provider
 
 NOON_S = int(NOON.timestamp())
 EVA = "An Peeters (an@hal2.be)"
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with open_door(tmp_path_factory.mktemp("door")) as door:
-        yield door
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from analytics.api.sessions import Sessions
-from tests.analytics.control_room.signing_in import NOON, PASSKEYS, SERVER_TOKEN, SIGN_IN, Door, open_door, who
+from tests.analytics.control_room.signing_in import NOON, PASSKEYS, SERVER_TOKEN, SIGN_IN, Door, who
 from vrijloop.server_settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -20,12 +19,6 @@ pytestmark = pytest.mark.servers
 BY_ITSELF = {"Sec-Fetch-Dest": "empty", "Sec-Fetch-Site": "same-origin"}
 SAID = "Deze pagina is een tijd niet gebruikt."
 MINUTES = timedelta(minutes=1)
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with open_door(tmp_path_factory.mktemp("door")) as door:
-        yield door
 
 
 @pytest.fixture
