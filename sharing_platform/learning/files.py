@@ -15,9 +15,8 @@ from sharing_platform.bounds import MOST_FILES
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import ConflictError, NotFoundError
 from sharing_platform.learning.models import PostFile
-from sharing_platform.learning.posts import own_post, shown_post
+from sharing_platform.learning.posts import lock_post, own_post, shown_post
 from sharing_platform.learning.schemas import PostFileOut
-from sharing_platform.machines.availability import lock_resource
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.permissions import Actor
 from sharing_platform.pictures.models import OF_STORIES, Picture
@@ -31,7 +30,7 @@ def add_files(context: PlatformContext, actor: Actor, post_id: str, files: Seque
     """Raises NotFoundError, ConflictError where there are too many by now."""
     now = context.now()
     with context.sessions.begin() as session:
-        lock_resource(session, f"learning:{post_id}")
+        lock_post(session, post_id)
         post = own_post(session, actor.organisation, post_id, KIND)
         count = session.scalar(select(func.count()).where(PostFile.post_id == post.id)) or 0
         if count + len(files) > MOST_FILES:

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 
 from sharing_platform.bookings.events import Appointment, CalendarRequested
 from sharing_platform.database import Now
-from sharing_platform.learning import meetings, questions
+from sharing_platform.learning import meetings, posts, questions
 from sharing_platform.learning.models import CLOSED, OPEN, Answer, Interest, Post, Seat
 from sharing_platform.learning.seating import SEATED
 from sharing_platform.organisations.events import AccountErasing, OrganisationRefused, PersonalDataRequested
@@ -35,7 +35,7 @@ class LearningHandlers:
         session, organisation = event.session, event.organisation.id
         own = select(Post).where(Post.organisation_id == organisation, Post.kind == meetings.KIND, Post.status == OPEN)
         for post in session.scalars(own):
-            post.status, post.changed = CLOSED, event.now
+            posts.close_post(post, event.now)
             meetings.cancelled(session, post, self._zone, self._url, event.now)
         theirs = session.scalars(select(Seat).where(Seat.organisation_id == organisation))
         meetings.leave_everything(session, theirs, self._zone, self._url, event.now)

@@ -14,7 +14,7 @@ from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from sharing_platform.learning.details import InterestDetails
 from sharing_platform.learning.models import OPEN, Interest, LearningSettings, Post
-from sharing_platform.learning.posts import open_post
+from sharing_platform.learning.posts import lock_post, open_post
 from sharing_platform.learning.schemas import InterestedOut
 from sharing_platform.listings.models import OPEN as LISTING_OPEN
 from sharing_platform.listings.models import Listing
@@ -125,7 +125,7 @@ def due(session: Session) -> Select[str]:
 
 def announce(session: Session, post_id: str, now: datetime, zone: str, url: str) -> bool:
     """Tell the trainers, once. Returns whether there were any to tell."""
-    lock_resource(session, f"learning:{post_id}")
+    lock_post(session, post_id)
     post = session.get_one(Post, post_id, with_for_update=True)
     wanted = wanted_of(session, [post.id]).get(post.id, Wanted())
     if post.told is not None or post.listing_id is not None or wanted.organisations < enough(session):

@@ -13,10 +13,9 @@ from sharing_platform.errors import ConflictError, NotAllowedError, NotFoundErro
 from sharing_platform.i18n import Span
 from sharing_platform.learning.details import MeetingDetails
 from sharing_platform.learning.models import OPEN, Post, Seat
-from sharing_platform.learning.posts import locked_post
+from sharing_platform.learning.posts import lock_post, locked_post, own_post
 from sharing_platform.learning.schemas import AttendeeOut, AttendeesOut, SeatOut
 from sharing_platform.learning.seating import SEATED, WAITING, Seating
-from sharing_platform.machines.availability import lock_resource
 from sharing_platform.notifications.mail import queue_mail
 from sharing_platform.organisations.accounts import SignedIn
 from sharing_platform.organisations.audit_log import log
@@ -56,7 +55,7 @@ def join(context: PlatformContext, actor: Actor, person: SignedIn | None, post_i
         if person is None or actor.account is None:
             raise ConflictError("seat_is_for_people")
         account = person.account.id
-        if post.end is None or post.end <= now:
+        if _is_over(post, now):
             raise ConflictError("meeting_over")
         before = seating_of(session, post)
         after = before.joined(account)
@@ -91,7 +90,7 @@ def free_seat(session: Session, post: Post, seat: Seat, zone: str, url: str, now
     after = seating_of(session, post).without(seat.account_id)
     session.delete(seat)
     session.flush()
-    if post.status == OPEN and post.end is not None and post.end > now:
+    if post.status == OPEN and not _is_over(post, now):
         settle(session, post, after, zone, url, now)
 
 
@@ -106,17 +105,13 @@ def settle(session: Session, post: Post, after: Seating, zone: str, url: str, no
 
 def own_seat(session: Session, post_id: str, account: str | None) -> SeatOut | None:
     """That of a person; None where they have not signed up."""
-    query = select(Seat).where(Seat.post_id == post_id, Seat.account_id == account)
-    found = session.scalars(query).first() if account is not None else None
+    found = _find_seat(session, post_id, account) if account is not None else None
     return _seat_out(session, found) if found is not None else None
 
 
 def attendees(session: Session, actor: Actor, post_id: str) -> AttendeesOut:
     """Who comes and who waits, for the organiser alone. Raises NotFoundError for others."""
-    post = session.get(Post, post_id)
-    if post is None or post.organisation_id != actor.organisation or post.kind != KIND:
-        raise NotFoundError
-    found = seats_of(session, post.id)
+    found = seats_of(session, own_post(session, actor.organisation, post_id, KIND).id)
     names = {
         one.id: one.name
         for one in session.scalars(
@@ -173,7 +168,7 @@ def changed(session: Session, post: Post, before: MeetingDetails, zone: str, url
     if moves:
         post.revision += 1
         post.told = None
-    if post.end is None or post.end <= now:
+    if _is_over(post, now):
         return
     if moves:
         tell_everybody(session, post, "meeting_changed", zone, url, now)
@@ -182,13 +177,17 @@ def changed(session: Session, post: Post, before: MeetingDetails, zone: str, url
 
 def cancelled(session: Session, post: Post, zone: str, url: str, now: datetime) -> None:
     """After a meeting was withdrawn: those who have signed up are told, unless it is over."""
-    if post.end is not None and post.end > now:
+    if not _is_over(post, now):
         tell_everybody(session, post, "meeting_cancelled", zone, url, now)
 
 
 def tell_everybody(session: Session, post: Post, key: str, zone: str, url: str, now: datetime) -> None:
     for _, account in seats_of(session, post.id):
         _tell(session, post, account, key, zone, url, now)
+
+
+def _is_over(post: Post, now: datetime) -> bool:
+    return post.end is None or post.end <= now
 
 
 def due(now: datetime) -> Select[str]:
@@ -200,7 +199,7 @@ def due(now: datetime) -> Select[str]:
 def remind(session: Session, post_id: str, now: datetime, zone: str, url: str) -> bool:
     """Those who have a seat, and the organiser, a day before each session, once. Not who has signed up since: they have just read when it is. Returns whether there was anybody to
     remind."""
-    lock_resource(session, f"learning:{post_id}")
+    lock_post(session, post_id)
     post = session.get_one(Post, post_id, with_for_update=True)
     coming = min((one.start for one in details_of(post).sessions if one.start > now), default=None)
     if coming is None or coming - BEFORE > now or (post.told is not None and post.told >= coming - BEFORE):
@@ -221,7 +220,7 @@ def remind(session: Session, post_id: str, now: datetime, zone: str, url: str) -
 def leave_everything(session: Session, seats: Iterable[Seat], zone: str, url: str, now: datetime) -> None:
     """Give back all these seats, of people who are gone."""
     for seat in sorted(seats, key=lambda seat: seat.post_id):  # one order for all excludes deadlocks
-        lock_resource(session, f"learning:{seat.post_id}")
+        lock_post(session, seat.post_id)
         free_seat(session, session.get_one(Post, seat.post_id), seat, zone, url, now)
 
 
@@ -236,8 +235,12 @@ def _tell(
     )  # fmt: skip
 
 
+def _find_seat(session: Session, post_id: str, account: str) -> Seat | None:
+    return session.scalars(select(Seat).where(Seat.post_id == post_id, Seat.account_id == account)).first()
+
+
 def _seat(session: Session, post_id: str, account: str) -> Seat:
-    found = session.scalars(select(Seat).where(Seat.post_id == post_id, Seat.account_id == account)).first()
+    found = _find_seat(session, post_id, account)
     if found is None:
         raise NotFoundError
     return found

@@ -74,11 +74,9 @@ def _dates_of(details: PostDetails) -> tuple[datetime | None, datetime | None]:
     return min(one.start for one in details.sessions), max(one.end for one in details.sessions)
 
 
-def close_post(session: Session, owner: str, post_id: str, now: datetime) -> Post:
-    """It is found no more. Raises NotFoundError."""
-    post = own_post(session, owner, post_id)
+def close_post(post: Post, now: datetime) -> None:
+    """It is found no more."""
     post.status, post.changed = CLOSED, now
-    return post
 
 
 def own_post(session: Session, owner: str, post_id: str, kind: str | None = None) -> Post:
@@ -101,9 +99,14 @@ def shown_post(session: Session, post_id: str, viewer: str | None, kind: str | N
     return FoundPost(post, owner)
 
 
-def locked_post(session: Session, post_id: str, viewer: str, kind: str) -> Post:
-    """As `shown_post`; until the transaction ends, nobody else changes it or who takes part in it."""
+def lock_post(session: Session, post_id: str) -> None:
+    """Until the transaction ends, nobody else changes it or who takes part in it."""
     lock_resource(session, f"learning:{post_id}")
+
+
+def locked_post(session: Session, post_id: str, viewer: str, kind: str) -> Post:
+    """As `shown_post`, locked."""
+    lock_post(session, post_id)
     post = shown_post(session, post_id, viewer, kind).post
     session.refresh(post)
     return post

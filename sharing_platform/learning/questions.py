@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import ConflictError, NotAllowedError, NotFoundError
 from sharing_platform.learning.models import Answer, Post
-from sharing_platform.learning.posts import locked_post, open_post, own_post, shown_post
+from sharing_platform.learning.posts import lock_post, locked_post, open_post, own_post, shown_post
 from sharing_platform.learning.schemas import AnswerOut, AnswersOut, Mark
-from sharing_platform.machines.availability import lock_resource
 from sharing_platform.notifications.mail import queue_mail
 from sharing_platform.organisations import rate_limits
 from sharing_platform.organisations.audit_log import log
@@ -63,7 +62,7 @@ def mark(context: PlatformContext, actor: Actor, post_id: str, answer_id: str, s
     """What the asker says of an answer. One is accepted at a time: the one before stays helpful. Who answered is told once. Raises NotFoundError for others than the asker."""
     now = context.now()
     with context.sessions.begin() as session:
-        lock_resource(session, f"learning:{post_id}")
+        lock_post(session, post_id)
         post = own_post(session, actor.organisation, post_id, KIND)
         given = _visible(session, post, answer_id)
         if said == ACCEPTED:

@@ -14,11 +14,10 @@ from sharing_platform.errors import ConflictError
 from sharing_platform.etags import check_match
 from sharing_platform.learning import interests, meetings, posts, questions
 from sharing_platform.learning.files import files_of, subject_of
-from sharing_platform.learning.models import OPEN, Post
+from sharing_platform.learning.models import OPEN, Answer, Post
 from sharing_platform.learning.posts import NEEDED, FoundPost
 from sharing_platform.learning.schemas import InterestIn, PostIn, PostOut
 from sharing_platform.learning.seating import Seating
-from sharing_platform.machines.availability import lock_resource
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.permissions import Actor, require
 from sharing_platform.pictures.service import shown_pictures
@@ -35,9 +34,10 @@ def put_post(
     with context.sessions.begin() as session:
         before = None
         if post_id is not None:
-            lock_resource(session, f"learning:{post_id}")
+            posts.lock_post(session, post_id)
             post = posts.own_post(session, actor.organisation, post_id)
-            check_match(if_match, post_out(session, posts.shown_post(session, post_id, actor.organisation)))
+            if if_match is not None:
+                check_match(if_match, post_out(session, posts.shown_post(session, post_id, actor.organisation)))
             before = meetings.details_of(post) if post.kind == meetings.KIND else None
             if before is not None and post.status != OPEN:
                 raise ConflictError("meeting_is_cancelled")  # who had a seat was told so
@@ -57,11 +57,11 @@ def close_post(context: PlatformContext, actor: Actor, post_id: str) -> None:
     """It is found no more; who has signed up is told. Raises NotFoundError, NotAllowedError."""
     now = context.now()
     with context.sessions.begin() as session:
-        lock_resource(session, f"learning:{post_id}")
+        posts.lock_post(session, post_id)
         post = posts.own_post(session, actor.organisation, post_id)
         require(actor, NEEDED[post.kind])
         was_open = post.status == OPEN
-        posts.close_post(session, actor.organisation, post_id, now)
+        posts.close_post(post, now)
         if was_open and post.kind == meetings.KIND:
             meetings.cancelled(session, post, context.zone, context.url, now)
         log(session, now, actor, "learning.closed", post_id)
@@ -75,27 +75,10 @@ def post_out(session: Session, found: FoundPost) -> PostOut:
 
 def posts_out(session: Session, found: Sequence[FoundPost]) -> list[PostOut]:
     """As the API shows them."""
-    ids = [one.post.id for one in found]
-    pictures = shown_pictures(session, [subject_of(one) for one in ids])
-    files = files_of(session, ids)
-    seatings = meetings.seatings_of(session, [one.post for one in found if one.post.kind == meetings.KIND])
-    wanted, answers = interests.wanted_of(session, ids), questions.answers_of(session, ids)
-    enough = interests.enough(session)
-    shown = []
-    for one in found:
-        values = _common(one)
-        match one.post.kind:
-            case "story":
-                values |= {"pictures": pictures.get(subject_of(one.post.id), []), "files": files.get(one.post.id, [])}
-            case "meeting":
-                values |= _of_meeting(one.post, seatings[one.post.id])
-            case "interest":
-                values |= {**asdict(wanted.get(one.post.id, interests.Wanted())), "enough": enough, "course": one.post.listing_id}  # fmt: skip
-            case _:
-                given = answers.get(one.post.id, [])
-                values |= {"answers": len(given), "solved": any(each.mark == questions.ACCEPTED for each in given)}
-        shown.append(_OUT.validate_python(values))
-    return shown
+    particular: dict[str, dict[str, Any]] = {}
+    for kind in {one.post.kind for one in found}:
+        particular |= _particular(session, kind, [one.post for one in found if one.post.kind == kind])
+    return [_OUT.validate_python(_common(one) | particular[one.post.id]) for one in found]
 
 
 def _common(one: FoundPost) -> dict[str, Any]:
@@ -104,5 +87,30 @@ def _common(one: FoundPost) -> dict[str, Any]:
     return own | {"organisation": one.owner.id, "organisation_name": one.owner.name}
 
 
+def _particular(session: Session, kind: str, of_kind: Sequence[Post]) -> dict[str, dict[str, Any]]:
+    """What is shown of posts of one kind alone, by post: nothing is read that other kinds show."""
+    ids = [one.id for one in of_kind]
+    match kind:
+        case "story":
+            pictures, files = shown_pictures(session, [subject_of(one) for one in ids]), files_of(session, ids)
+            return {one: {"pictures": pictures.get(subject_of(one), []), "files": files.get(one, [])} for one in ids}
+        case "meeting":
+            seatings = meetings.seatings_of(session, of_kind)
+            return {one.id: _of_meeting(one, seatings[one.id]) for one in of_kind}
+        case "interest":
+            wanted, enough = interests.wanted_of(session, ids), interests.enough(session)
+            return {
+                one.id: {**asdict(wanted.get(one.id, interests.Wanted())), "enough": enough, "course": one.listing_id}
+                for one in of_kind
+            }
+        case _:
+            answers = questions.answers_of(session, ids)
+            return {one: _of_question(answers.get(one, ())) for one in ids}
+
+
 def _of_meeting(post: Post, seating: Seating) -> dict[str, Any]:
     return {"start": post.start, "end": post.end, "seats_left": seating.left, "waiting": len(seating.waiting)}
+
+
+def _of_question(answers: Sequence[Answer]) -> dict[str, Any]:
+    return {"answers": len(answers), "solved": any(one.mark == questions.ACCEPTED for one in answers)}
