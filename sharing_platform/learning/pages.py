@@ -23,7 +23,7 @@ from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import Right, require
 from sharing_platform.pages import Form, FormData
 from sharing_platform.search.form import fields_of, wish_of_form
-from sharing_platform.search.vocabulary import PROCESSES
+from sharing_platform.search.vocabulary import process_choices
 
 router = APIRouter(include_in_schema=False)
 
@@ -76,9 +76,7 @@ def _choices(page: PageRequest) -> dict[str, Any]:
     t = page.translator
     return {
         "transformations_named": [(one, t(f"learning_{one}")) for one in TRANSFORMATIONS],
-        "processes_named": sorted(
-            ((one.code, one.names[t.language]) for one in PROCESSES), key=lambda named: named[1].casefold()
-        ),
+        "processes_named": process_choices(t.language),
     }
 
 

@@ -25,7 +25,7 @@ from sharing_platform.pages import Form, FormData
 from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.neighbours import INCLUDED, NeighbourHit, get_neighbour_search
 from sharing_platform.search.ranking import prepare_criteria
-from sharing_platform.search.vocabulary import PROCESSES
+from sharing_platform.search.vocabulary import process_choices
 
 router = APIRouter(include_in_schema=False)
 
@@ -110,9 +110,7 @@ def _choices(page: PageRequest) -> dict[str, Any]:
         "conditions_named": named("condition", CONDITIONS),
         "forms_named": named("form", FORMS),
         "spoken_named": named("language", LANGUAGES),
-        "processes_named": sorted(
-            ((one.code, one.names[t.language]) for one in PROCESSES), key=lambda named: named[1].casefold()
-        ),
+        "processes_named": process_choices(t.language),
     }
 
 

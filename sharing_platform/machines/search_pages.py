@@ -69,15 +69,10 @@ def get_machines_part(page: Page) -> HTMLResponse:
 def get_offers_part(page: Page) -> HTMLResponse:
     """The list or the week alone. Where the filter asks for it, the address follows, so that a copied link, a reload and another language show the same."""
     answer = listing_page(page, "offers_part.html")
-    if _by_script(page):
+    if page.by_script:
         kept = [(key, value) for key, value in page.request.query_params.multi_items() if value and key != "lang"]
         answer.headers["HX-Push-Url"] = f"/?{urlencode(kept)}" if kept else "/"
     return answer
-
-
-def _by_script(page: PageRequest) -> bool:
-    """Whether the filter asks for a part of the page that somebody looks at."""
-    return page.request.headers.get("hx-request") == "true"
 
 
 def listing_page(page: PageRequest, template: str, status: int = 200, notice: str | None = None) -> HTMLResponse:
@@ -165,7 +160,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         chosen=urlencode([(key, value) for key, value in kept if key in ("day", "hours")]),
         beside_words=sum(one.name != "words" for one in filters),
         folded_used=sum(one.name not in _IN_SIGHT for one in filters),
-        follows=_by_script(page),
+        follows=page.by_script,
         filtered=bool(used),
         sort=sort,
         week=week,

@@ -238,6 +238,11 @@ class PageRequest:
     def translator(self) -> Translator:
         return Translator(self.language, self.context.zone)
 
+    @property
+    def by_script(self) -> bool:
+        """Whether a script asks for a part of the page that somebody looks at."""
+        return self.request.headers.get("hx-request") == "true"
+
     def render(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
         known = layout_values(self.actor, self.person)
         return render(self.request, self.context, template, status, **{**known, **values})

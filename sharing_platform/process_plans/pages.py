@@ -18,7 +18,7 @@ from sharing_platform.process_plans import service
 from sharing_platform.process_plans.product import parts_of, understood, wish_of_product
 from sharing_platform.process_plans.schemas import NEEDS, ProcessPlanOut, ProductIn
 from sharing_platform.search.form import fields_of
-from sharing_platform.search.vocabulary import PROCESSES, process_name
+from sharing_platform.search.vocabulary import PROCESSES, process_choices, process_name
 from sharing_platform.unified_search.service import Searched
 from sharing_platform.wanted import service as wanted_service
 from sharing_platform.wanted.matching import WANTED
@@ -109,7 +109,7 @@ def _product_of(given: Mapping[str, str]) -> tuple[ProductIn | None, dict[str, s
 
 
 def _values(page: PageRequest, plan: ProcessPlanOut | None) -> dict[str, Any]:
-    named = sorted(((one.code, one.names[page.language]) for one in PROCESSES), key=lambda one: one[1].casefold())
+    named = process_choices(page.language)
     return {"plan": plan, "needs": NEEDS, "processes_named": named, "bars": bars_of(plan) if plan is not None else []}
 
 

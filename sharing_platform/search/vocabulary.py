@@ -158,6 +158,11 @@ def process_name(process: str, language: str) -> str:
     return typeset(known.names[language]) if language == "fr" else known.names[language]
 
 
+def process_choices(language: str) -> list[tuple[str, str]]:
+    """The code of each process and its name in a language, in the order of these names."""
+    return sorted(((one.code, one.names[language]) for one in PROCESSES), key=lambda named: named[1].casefold())
+
+
 def material_name(material: str, language: str) -> str:
     """A material of the vocabulary in a language; as it is written where that is a name of the language, or not known."""
     known = _MATERIAL_BY_WORD.get(material.casefold())

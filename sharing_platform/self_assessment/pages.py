@@ -29,6 +29,7 @@ from sharing_platform.self_assessment.levels import (
     is_reached,
     moments,
     next_steps,
+    standing,
     standings,
     steps_of,
 )
@@ -156,11 +157,10 @@ def post_answers(transformation: str, page: Page, form: FormData) -> Response:
             )
     if changed:
         service.put_answers(page.context, actor, AssessmentAnswersIn(answers=changed))
-    if page.request.headers.get("hx-request") == "true":
+    if page.by_script:
         with read_session(page.context.sessions) as session:
-            answers = records.answers_of(session, actor.organisation)
-        standing = standings(service.today(page.context), answers, editions())[name]
-        return page.render("_self_assessment_saved.html", standing=standing)
+            held = answers_on(service.today(page.context), records.answers_of(session, actor.organisation))
+        return page.render("_self_assessment_saved.html", standing=standing(name, held, editions()))
     names = transformations()
     place = names.index(name) + 1
     onwards = f"/{names[place]}" if form.get("then") == "next" and place < len(names) else ""
@@ -265,7 +265,7 @@ def _transformation(
         questions=questions,
         held=held,
         levels=LEVELS,
-        standing=standings(today, held.values(), editions())[name],
+        standing=standing(name, held, editions()),
         goal=goal,
         steps=steps_of(name, questions, held),
         strength=strength,

@@ -64,11 +64,12 @@ def search_everything(searched: Searched, wish: Wish, shown: int = SHOWN) -> Sea
     named = processes_named(wish.words) if not wish.process else ()
     process = named[0] if named else None
     loose = prepare_criteria(wish.model_copy(update={"words": "", "process": process})) if process else None
+    of_posts = posts.criteria_of(strict.wish), posts.criteria_of(loose.wish) if loose else None
     return SearchResults(
         machines=_machines(searched, prepare_criteria(_of_machines(wish)), loose, shown),
         **_listings(searched, strict, loose, shown),
         notices=_notices(searched, strict, loose, shown),
-        **{name: _posts(searched, kind, strict, loose, shown) for name, kind in POSTS.items()},
+        **{name: _posts(searched, kind, *of_posts, shown) for name, kind in POSTS.items()},
         neighbours=NeighbourSection(count=0, found=[]),
     )
 
@@ -179,12 +180,9 @@ def _notices(searched: Searched, strict: PreparedCriteria, loose: PreparedCriter
 def _posts(
     searched: Searched, kind: str, strict: PreparedCriteria, loose: PreparedCriteria | None, shown: int
 ) -> PostSection:
-    def find(criteria: PreparedCriteria) -> list[posts.FoundPost]:
-        return posts.find_posts(searched.session, posts.criteria_of(criteria.wish), searched.now, kind)
-
-    found, by_process = find(strict), None
+    found, by_process = posts.find_posts(searched.session, strict, searched.now, kind), None
     if not found and loose is not None:
-        found = find(loose)
+        found = posts.find_posts(searched.session, loose, searched.now, kind)
         by_process = loose.wish.process if found else None
     out = learning_service.posts_out(searched.session, found[:shown])
     return PostSection(count=len(found), by_process=by_process, found=out)
