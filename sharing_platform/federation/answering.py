@@ -41,13 +41,9 @@ def ask(context: PlatformContext, neighbour_id: str, request_id: str, wanted: As
     with context.sessions.begin() as session:
         # Nobody ends the exchange meanwhile, who would not see the booking that is being made.
         neighbour = session.get_one(Neighbour, neighbour_id, with_for_update={"read": True})
-        known = _locked(session, neighbour_id, request_id)
-        if known is None and neighbour.state != EXCHANGED:
-            known = _remember(session, neighbour_id, request_id, _REFUSED, now)
-        elif known is None and now < wanted.valid_until:
-            known = _book(context, session, neighbour, request_id, wanted, now)
-        elif known is None:
-            known = _remember(session, neighbour_id, request_id, _REFUSED, now, "too_late_there")
+        known = _locked(session, neighbour_id, request_id) or _decide(
+            context, session, neighbour, request_id, wanted, now
+        )
         answer, booking = _answer(session, known, now), _booking_of(session, known)
     if booking is not None:
         service.tell_parties(context, booking)
@@ -58,9 +54,7 @@ def cancel(context: PlatformContext, neighbour_id: str, request_id: str) -> Home
     """Cancel for the seeker, where that is still open to them; how it stands."""
     now = context.now()
     with context.sessions.begin() as session:
-        known = _locked(session, neighbour_id, request_id) or _remember(
-            session, neighbour_id, request_id, State.CANCELLED, now
-        )
+        known = _locked_or_cancelled(session, neighbour_id, request_id, now)
         booking = _booking_of(session, known)
         if booking is not None:
             _cancel(context, session, booking, now)
@@ -74,9 +68,7 @@ def put_contact(context: PlatformContext, neighbour_id: str, request_id: str, co
     """Whom the provider turns to. Before it has accepted, nothing is kept of them; also where they are gone."""
     now = context.now()
     with context.sessions.begin() as session:
-        known = _locked(session, neighbour_id, request_id)
-        if known is None:
-            known = _remember(session, neighbour_id, request_id, State.CANCELLED, now)
+        known = _locked_or_cancelled(session, neighbour_id, request_id, now)
         booking = _booking_of(session, known)
         if booking is not None and (booking.state in AGREED or not contact.email):
             booking.email = contact.email
@@ -116,6 +108,12 @@ def _locked(session: Session, neighbour_id: str, request_id: str) -> ReceivedReq
     return session.get(ReceivedRequest, (neighbour_id, request_id))
 
 
+def _locked_or_cancelled(session: Session, neighbour_id: str, request_id: str, now: datetime) -> ReceivedRequest:
+    """One that has not come yet counts as cancelled, and makes no booking when it comes."""
+    known = _locked(session, neighbour_id, request_id)
+    return known or _remember(session, neighbour_id, request_id, State.CANCELLED, now)
+
+
 def _booking_of(session: Session, known: ReceivedRequest) -> Booking | None:
     return session.get(Booking, known.booking_id) if known.booking_id is not None else None
 
@@ -127,6 +125,16 @@ def _remember(
     session.add(made)
     session.flush()
     return made
+
+
+def _decide(
+    context: PlatformContext, session: Session, neighbour: Neighbour, request_id: str, wanted: AskForItem, now: datetime
+) -> ReceivedRequest:
+    if neighbour.state != EXCHANGED:
+        return _remember(session, neighbour.id, request_id, _REFUSED, now)
+    if now >= wanted.valid_until:
+        return _remember(session, neighbour.id, request_id, _REFUSED, now, "too_late_there")
+    return _book(context, session, neighbour, request_id, wanted, now)
 
 
 def _book(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -41,13 +42,9 @@ class Caller:
     request: HttpRequest
     ended: EndedOut | None
 
-    def answer(self, said: BaseModel) -> Response:
-        """Signed, as the answer to this request."""
-        if self.ended is not None:
-            return self._signed(410, self.ended)
-        return self._signed(200, said)
-
-    def _signed(self, status: int, said: BaseModel) -> Response:
+    def answer(self, say: Callable[[], BaseModel]) -> Response:
+        """Signed, as the answer to this request. `say` is called where the exchange has not ended."""
+        status, said = (200, say()) if self.ended is None else (410, self.ended)
         plain = HttpAnswer(status, {"content-type": _JSON}, said.model_dump_json(exclude_defaults=True).encode())
         signed = sign_answer(plain, self.request, self.key, self.context.now())
         return Response(signed.body, status, dict(signed.headers))
@@ -96,17 +93,18 @@ def get_feed(
     mark: Annotated[str | None, Query(max_length=60, description="`mark` of the page before; without it, all.")] = None,
 ) -> Response:
     """What is shared with this neighbour, and how its requests stand: what has changed since a mark."""
-    with read_session(caller.context.sessions) as session:
-        page = read_feed(session, caller.neighbour_id, caller.key, caller.context.zone, mark)
-    return caller.answer(page)
+
+    def say() -> FeedPage:
+        with read_session(caller.context.sessions) as session:
+            return read_feed(session, caller.neighbour_id, caller.key, caller.context.zone, mark)
+
+    return caller.answer(say)
 
 
 @router.put("/requests/{request_id}", responses={**problems(401, 422), **_GONE}, response_model=HomeRequest)
 def put_request(request_id: Uuid, wanted: AskForItem, caller: Signed) -> Response:
     """Ask for hours or a listing, in the name of an organisation of the neighbour's region. The factory answers; repeating it changes nothing."""
-    if caller.ended is not None:
-        return caller.answer(caller.ended)
-    return caller.answer(answering.ask(caller.context, caller.neighbour_id, request_id, wanted))
+    return caller.answer(lambda: answering.ask(caller.context, caller.neighbour_id, request_id, wanted))
 
 
 @router.put(
@@ -114,14 +112,10 @@ def put_request(request_id: Uuid, wanted: AskForItem, caller: Signed) -> Respons
 )
 def put_cancellation(request_id: Uuid, caller: Signed) -> Response:
     """The seeker wants it no more; also of a request that has not come yet."""
-    if caller.ended is not None:
-        return caller.answer(caller.ended)
-    return caller.answer(answering.cancel(caller.context, caller.neighbour_id, request_id))
+    return caller.answer(lambda: answering.cancel(caller.context, caller.neighbour_id, request_id))
 
 
 @router.put("/requests/{request_id}/contact", responses={**problems(401, 422), **_GONE}, response_model=HomeRequest)
 def put_contact(request_id: Uuid, wanted: SeekersContact, caller: Signed) -> Response:
     """Whom the factory turns to, once it has accepted."""
-    if caller.ended is not None:
-        return caller.answer(caller.ended)
-    return caller.answer(answering.put_contact(caller.context, caller.neighbour_id, request_id, wanted))
+    return caller.answer(lambda: answering.put_contact(caller.context, caller.neighbour_id, request_id, wanted))

@@ -97,13 +97,23 @@ def cancel(context: PlatformContext, actor: Actor, request_id: str) -> None:
         session.refresh(request, with_for_update=True)
         if request.state == Asked.CANCELLING:
             return
-        until = request.at_home.get("cancel_until")
-        after = forwarding.cancelled_here(_state_of(request), now, datetime.fromisoformat(until) if until else None)
+        after = cancelled(request, now)
         if after is None:
             raise ConflictError("step", state=request.state)
         request.state = after.state
         neighbour.due = now
         log(session, now, actor, "neighbour.cancelled", request.id, what=request.title)
+
+
+def cancelled(request: ForwardedRequest, now: datetime) -> Forwarded | None:
+    """How it stands once the seeker wants it no more; None where it is too late."""
+    return forwarding.cancelled_here(_state_of(request), now, time_of(request, "cancel_until"))
+
+
+def time_of(request: ForwardedRequest, name: str) -> datetime | None:
+    """As the home platform has said it."""
+    said = request.at_home.get(name)
+    return datetime.fromisoformat(said) if said else None
 
 
 def own_request(session: Session, actor: Actor, request_id: str) -> ForwardedRequest:

@@ -193,13 +193,13 @@ class _Talk:
             case Asked.ASKING:
                 with read_session(self._context.sessions) as session:
                     wanted = asking.message_for(session, session.get_one(ForwardedRequest, request_id))
-                self._tell(request_id, "PUT", f"/requests/{request_id}", wanted)
+                self._tell(request_id, "", wanted)
             case Asked.CANCELLING:
-                self._tell(request_id, "PUT", f"/requests/{request_id}/cancellation", None)
+                self._tell(request_id, "/cancellation", None, cancels=True)
             case _:
                 with read_session(self._context.sessions) as session:
                     contact = asking.contact_for(session, session.get_one(ForwardedRequest, request_id))
-                self._tell(request_id, "PUT", f"/requests/{request_id}/contact", contact)
+                self._tell(request_id, "/contact", contact)
                 with self._context.sessions.begin() as session:
                     request = session.get_one(ForwardedRequest, request_id, with_for_update=True)
                     if asking.contact_for(session, request) == contact:
@@ -216,13 +216,12 @@ class _Talk:
             rows = session.execute(query.order_by(ForwardedRequest.asked).limit(_MOST_SENT))
             return [(row.id, Asked(row.state)) for row in rows]
 
-    def _tell(self, request_id: str, method: str, path: str, message: BaseModel | None) -> None:
-        news = self._said(method, path, message, HomeRequest)
+    def _tell(self, request_id: str, part: str, message: BaseModel | None, cancels: bool = False) -> None:
+        news = self._said("PUT", f"/requests/{request_id}{part}", message, HomeRequest)
         if news.id != request_id:
             raise UntrustedError("it answers about another request")
         with self._context.sessions.begin() as session:
             request = session.get_one(ForwardedRequest, request_id, with_for_update=True)
-            cancels = path.endswith("/cancellation")
             asking.take_news(self._context, session, request, news, self._context.now(), cancels)
         self._context.wake_workers()
 

@@ -46,15 +46,14 @@ class FeedWriter:
             if not readers:
                 return
             wanted = {(one, *key): content for one in readers for key, content in requests_of(session, one, now)}
-            known = _digests(session)
-            began = time.monotonic()
-            if everything := began >= self._not_before:
+            everything = time.monotonic() >= self._not_before
+            known = _digests(session, everything)
+            if everything:
+                began = time.monotonic()
                 shared, self._before = self._sharer.shared(session, now, self._before)
                 wanted |= {(EVERYBODY, *key): content for key, content in shared.items()}
                 took = time.monotonic() - began
                 self._not_before = began + min(_SELDOMEST_S, took * self._rest)
-        if not everything:
-            known = {key: digest for key, digest in known.items() if key[0] != EVERYBODY}
         different, gone = changed(known, wanted)
         if different or gone:
             with self._sessions.begin() as session:
@@ -65,9 +64,11 @@ FullKey = tuple[str, str, str]
 """Whose it is, kind and id."""
 
 
-def _digests(session: Session) -> dict[FullKey, str]:
-    """Of what the feed says is shared."""
+def _digests(session: Session, everything: bool) -> dict[FullKey, str]:
+    """Of what the feed says is shared; without `everything`, of what goes to one neighbour alone."""
     query = select(SharedItem.neighbour_id, SharedItem.kind, SharedItem.id, SharedItem.digest)
+    if not everything:
+        query = query.where(SharedItem.neighbour_id != EVERYBODY)
     rows = session.execute(query.where(SharedItem.content.is_not(None)))
     return {(row.neighbour_id, row.kind, row.id): row.digest for row in rows}
 

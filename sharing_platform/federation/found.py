@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from sharing_platform.federation.merging import Key
 from sharing_platform.federation.messages import (
-    DETAILS,
     Price,
     Shared,
     SharedListing,
@@ -23,17 +23,15 @@ from sharing_platform.federation.messages import (
 )
 from sharing_platform.federation.models import AGREED, Neighbour, NeighbourItem
 from sharing_platform.federation.neighbours import is_shown, is_stale
-from sharing_platform.federation.sharing import EURO
-from sharing_platform.listings.details import processes_in, texts_in
+from sharing_platform.listings.details import DETAILS, processes_in, texts_in
 from sharing_platform.machines.offer_search import days_of
 from sharing_platform.machines.windows import Window, best_window, windows_within
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.machine_details import MachineDetails
-from sharing_platform.search.neighbours import MOST, NeighbourHit
+from sharing_platform.search.neighbours import EURO, MOST, NeighbourHit
 from sharing_platform.search.ranking import PreparedCriteria, Ranking, SearchDocument, document_of, rank, rank_hours
 
 _PORTION = 500
-_Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class FoundInNeighbours:
     def __init__(self) -> None:
         self._reading = threading.Lock()
         self._versions: dict[str, tuple[object, ...]] = {}
-        self._entries: dict[str, dict[_Key, _Entry]] = {}
+        self._entries: dict[str, dict[Key, _Entry]] = {}
 
     def regions(self, session: Session, now: datetime) -> list[str]:
         return sorted(one.name for one in _shown(session, now))
@@ -64,8 +62,10 @@ class FoundInNeighbours:
         for neighbour in _shown(session, now):
             machines: dict[str, NeighbourHit] = {}
             for entry in self._of(session, neighbour):
+                if _kind_of(entry.item) not in kinds:
+                    continue
                 hit = _hit(neighbour, entry, wanted, now, zone)
-                if hit is None or hit.kind not in kinds:
+                if hit is None:
                     continue
                 if isinstance(entry.item, SharedOffer):
                     best = machines.get(entry.item.machine)
@@ -91,19 +91,19 @@ def _shown(session: Session, now: datetime) -> list[Neighbour]:
     return [one for one in agreed if is_shown(one, now)]
 
 
-def _read(session: Session, neighbour_id: str, known: dict[_Key, _Entry]) -> dict[_Key, _Entry]:
+def _read(session: Session, neighbour_id: str, known: dict[Key, _Entry]) -> dict[Key, _Entry]:
     """Reading a thing takes longer than everything else: only what is new or different is read."""
     columns = select(NeighbourItem.kind, NeighbourItem.id, NeighbourItem.digest)
     rows = session.execute(columns.where(NeighbourItem.neighbour_id == neighbour_id))
-    present = {(neighbour_id, kind, id_): digest for kind, id_, digest in rows}
+    present = {(kind, id_): digest for kind, id_, digest in rows}
     kept = {key: entry for key, entry in known.items() if present.get(key) == entry.digest}
-    missing = sorted(id_ for (_, kind, id_) in present if (neighbour_id, kind, id_) not in kept)
+    missing = sorted(key[1] for key in present if key not in kept)
     for first in range(0, len(missing), _PORTION):
         these = NeighbourItem.id.in_(missing[first : first + _PORTION])
         for row in session.scalars(select(NeighbourItem).where(NeighbourItem.neighbour_id == neighbour_id, these)):
             item = item_from(row.content)
             if isinstance(item, SharedOffer | SharedListing | SharedNotice):
-                kept[neighbour_id, row.kind, row.id] = _Entry(row.digest, item, _document(item))
+                kept[row.kind, row.id] = _Entry(row.digest, item, _document(item))
     return kept
 
 
@@ -125,6 +125,13 @@ def _document(item: Shared) -> SearchDocument:
     return document_of(item.title, wish.process, own, texts=texts, at=at, place=item.place)
 
 
+def _kind_of(item: Shared) -> str:
+    """As `NeighbourHit` calls it."""
+    if isinstance(item, SharedOffer):
+        return "machine"
+    return item.listing_kind if isinstance(item, SharedListing) else "notice"
+
+
 def _order(hit: NeighbourHit) -> tuple[Any, ...]:
     return -hit.score, hit.start.timestamp() if hit.start is not None else 0.0, hit.path
 
@@ -136,18 +143,18 @@ def _hit(
     item, ranking = entry.item, rank(wanted, entry.document)
     if ranking is None:
         return None
-    heard = neighbour.heard if is_stale(neighbour, now) else None
+    kind, heard = _kind_of(item), neighbour.heard if is_stale(neighbour, now) else None
     path = f"/neighbours/{neighbour.id}/{item.kind}/{item.id}"
     if isinstance(item, SharedNotice):
         return NeighbourHit(
-            neighbour.name, heard, "notice", path, item.title, item.wish.process, item.organisation_name, item.place,
+            neighbour.name, heard, kind, path, item.title, item.wish.process, item.organisation_name, item.place,
             ranking.distance, None, None, None, None, EURO, "", ranking.score,
         )  # fmt: skip
     if isinstance(item, SharedListing):
         if not _listing_fits(item, wanted.wish, now):
             return None
         return NeighbourHit(
-            neighbour.name, heard, item.listing_kind, path, item.title, entry.document.process, item.organisation_name, item.place,
+            neighbour.name, heard, kind, path, item.title, entry.document.process, item.organisation_name, item.place,
             ranking.distance, item.start, item.end, None, *_price(item.price), item.price_unit, ranking.score,
         )  # fmt: skip
     window = _window(item, wanted.wish, now, zone)
@@ -156,7 +163,7 @@ def _hit(
     euros = Decimal(item.price.amount) if item.price is not None and item.price.currency == EURO else None
     whole: Ranking = rank_hours(wanted.wish, ranking, window.start, window.end, window.probability, euros)
     return NeighbourHit(
-        neighbour.name, heard, "machine", path, item.title, item.process, item.factory_name, item.place, ranking.distance,
+        neighbour.name, heard, kind, path, item.title, item.process, item.factory_name, item.place, ranking.distance,
         window.start, window.end, None if item.by_hand else window.probability, *_price(item.price), "hour", whole.score,
     )  # fmt: skip
 

@@ -6,12 +6,10 @@ from sqlalchemy import func, select, update
 
 from sharing_platform.errors import ConflictError
 from sharing_platform.federation.asking import FORGET, SAID
-from sharing_platform.federation.forwarding import OPEN, Asked
+from sharing_platform.federation.forwarding import OVER, Asked
 from sharing_platform.federation.models import ForwardedRequest
 from sharing_platform.organisations.events import AccountErasing, OrganisationRefused, PersonalDataRequested
 from sharing_platform.organisations.personal_data import ERASED_NAME, rows_of
-
-_AHEAD = OPEN | {Asked.ACCEPTED, Asked.IN_USE}
 
 
 def cancel_requests(event: OrganisationRefused) -> None:
@@ -26,7 +24,7 @@ def cancel_requests(event: OrganisationRefused) -> None:
 def erase_person(event: AccountErasing) -> None:
     """What they wrote is gone here, and their address over there. Raises ConflictError while a request waits or its hours are to come, on which somebody relies."""
     own = ForwardedRequest.account_id == event.account.id
-    if event.session.scalar(select(func.count()).where(own, ForwardedRequest.state.in_(_AHEAD))):
+    if event.session.scalar(select(func.count()).where(own, ForwardedRequest.state.not_in(OVER))):
         raise ConflictError("bookings_open")
     event.session.execute(update(ForwardedRequest).where(own).values(message=ERASED_NAME))
     told = own & (ForwardedRequest.contact == SAID)

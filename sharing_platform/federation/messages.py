@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
-from sharing_platform.listings.details import EquipmentDetails, KnowHowDetails, OperatorDetails, TrainingDetails
+from sharing_platform.listings.details import DETAILS
 from sharing_platform.listings.schemas import PriceUnit
 from sharing_platform.schemas import (
     Latitude,
@@ -33,7 +33,8 @@ HomeState = Literal[
 ITEMS_PER_PAGE = 200
 MOST_ITEMS = 20_000
 """Of a kind, that a platform shares: the soonest."""
-_WINDOWS = 50
+MOST_WINDOWS = 50
+"""Of an offer."""
 
 Amount = Annotated[str, StringConstraints(pattern=r"^\d{1,9}(\.\d{1,4})?$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
@@ -82,7 +83,7 @@ class SharedOffer(_Message):
     details: MachineDetails = MachineDetails()
     start: Moment
     end: Moment
-    windows: Annotated[list[SharedWindow], Field(min_length=1, max_length=_WINDOWS)]
+    windows: Annotated[list[SharedWindow], Field(min_length=1, max_length=MOST_WINDOWS)]
     by_hand: bool = False
     checked: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     broken: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
@@ -117,14 +118,6 @@ class SharedListing(_Message):
     def _of_its_kind(self) -> SharedListing:
         self.details = DETAILS[self.listing_kind].model_validate(self.details).model_dump(mode="json")
         return self
-
-
-DETAILS: dict[str, type[OperatorDetails | EquipmentDetails | KnowHowDetails | TrainingDetails]] = {
-    "operator": OperatorDetails,
-    "equipment": EquipmentDetails,
-    "know_how": KnowHowDetails,
-    "training": TrainingDetails,
-}
 
 
 class SharedNotice(_Message):

@@ -59,7 +59,7 @@ def agree(context: PlatformContext, actor: Actor, neighbour_id: str) -> None:
     """Its fingerprint is the one that was read out on the telephone. Again changes nothing. Raises NotFoundError, ConflictError for one that has ended."""
     now = context.now()
     with context.sessions.begin() as session:
-        neighbour = _locked(session, neighbour_id)
+        neighbour = find(session, neighbour_id, locked=True)
         if neighbour.state == AGREED:
             return
         if neighbour.state != ADDED:
@@ -78,7 +78,7 @@ def agree(context: PlatformContext, actor: Actor, neighbour_id: str) -> None:
 def end_here(context: PlatformContext, actor: Actor, neighbour_id: str) -> None:
     """At once. Again changes nothing. Raises NotFoundError."""
     with context.sessions.begin() as session:
-        neighbour = _locked(session, neighbour_id)
+        neighbour = find(session, neighbour_id, locked=True)
         if neighbour.state != ENDED:
             end(context, session, neighbour, actor)
     context.wake_workers()
@@ -115,9 +115,9 @@ def all_neighbours(session: Session) -> Sequence[Neighbour]:
     return session.scalars(select(Neighbour).order_by(Neighbour.state == ENDED, Neighbour.name, Neighbour.id)).all()
 
 
-def find(session: Session, neighbour_id: str) -> Neighbour:
+def find(session: Session, neighbour_id: str, locked: bool = False) -> Neighbour:
     """Raises NotFoundError."""
-    neighbour = session.get(Neighbour, neighbour_id)
+    neighbour = session.get(Neighbour, neighbour_id, with_for_update=locked or None)
     if neighbour is None:
         raise NotFoundError
     return neighbour
@@ -137,10 +137,3 @@ def is_shown(neighbour: Neighbour, now: datetime) -> bool:
 def is_stale(neighbour: Neighbour, now: datetime) -> bool:
     """Whether visitors are told how old it is."""
     return neighbour.heard is None or now - neighbour.heard >= receiving.STALE
-
-
-def _locked(session: Session, neighbour_id: str) -> Neighbour:
-    neighbour = session.get(Neighbour, neighbour_id, with_for_update=True)
-    if neighbour is None:
-        raise NotFoundError
-    return neighbour

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
+from pydantic import TypeAdapter, ValidationError
 
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError, NotFoundError, PlatformError
@@ -17,17 +18,20 @@ from sharing_platform.federation import asking, neighbours
 from sharing_platform.federation.asking import Wanted
 from sharing_platform.federation.forwarding import OPEN, Asked
 from sharing_platform.federation.found import windows_left
-from sharing_platform.federation.messages import DETAILS, Shared, SharedListing, SharedNotice, SharedOffer, item_from
+from sharing_platform.federation.messages import Shared, SharedListing, SharedNotice, SharedOffer, item_from
 from sharing_platform.federation.models import ForwardedRequest, Neighbour, NeighbourItem
 from sharing_platform.i18n import Translator
+from sharing_platform.listings.details import DETAILS
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import Right, require
 from sharing_platform.pages import Form, FormData, local_moment
+from sharing_platform.schemas import LongText
+from sharing_platform.search.neighbours import EURO
 
 router = APIRouter(include_in_schema=False)
 
 _WINDOWS_SHOWN = 12
-_MOST_MESSAGE = 4000
+_MESSAGE: TypeAdapter[str] = TypeAdapter(LongText)
 
 
 @router.get("/neighbours/requests")
@@ -83,9 +87,10 @@ def post_item(neighbour_id: str, kind: str, item_id: str, page: Page, form: Form
 
 def _wanted(page: PageRequest, item: SharedOffer | SharedListing, form: Form) -> Wanted:
     """Without hours, all of a training, and otherwise what is said. Raises InvalidError."""
-    message = form.get("message", "").strip()
-    if len(message) > _MOST_MESSAGE or any(ord(one) < 32 and one not in "\r\n\t" for one in message):
-        raise InvalidError("field", "message")
+    try:
+        message = _MESSAGE.validate_python(form.get("message", ""))
+    except ValidationError:
+        raise InvalidError("field", "message") from None
     places = form.get("places") or "1"
     if not places.isdecimal() or len(places) > 3 or not 1 <= int(places) <= 100:
         raise InvalidError("field", "places")
@@ -172,17 +177,11 @@ def _request_page(
         request = asking.own_request(session, actor, request_id)
         neighbour = session.get_one(Neighbour, request.neighbour_id)
     home, state = request.at_home, Asked(request.state)
-    until = datetime.fromisoformat(home["cancel_until"]) if home.get("cancel_until") else None
     return page.render_with_forms(
         template, error, {}, {}, asked=request, neighbour=neighbour, home=home, state=state,
-        waits=state in OPEN, price=_price(page, home), why=_why(page, request, state), due=_time(home, "due"), cancel_until=until,
-        may_cancel=actor.may(Right.ASK)
-        and (state in (Asked.ASKING, Asked.HELD) or (state is Asked.ACCEPTED and (until is None or page.now < until))),
+        waits=state in OPEN, price=_price(page, home), why=_why(page, request, state), due=asking.time_of(request, "due"),
+        cancel_until=asking.time_of(request, "cancel_until"), may_cancel=actor.may(Right.ASK) and asking.cancelled(request, page.now) is not None,
     )  # fmt: skip
-
-
-def _time(home: dict[str, Any], name: str) -> datetime | None:
-    return datetime.fromisoformat(home[name]) if home.get(name) else None
 
 
 def _price(page: PageRequest, home: dict[str, Any]) -> str | None:
@@ -196,4 +195,4 @@ def _why(page: PageRequest, request: ForwardedRequest, state: Asked) -> str:
 
 def money(t: Translator, amount: str, currency: str) -> str:
     """Euros as everywhere; other currencies as they come."""
-    return t.euros(Decimal(amount)) if currency == "EUR" else f"{amount} {currency}"
+    return t.euros(Decimal(amount)) if currency == EURO else f"{amount} {currency}"

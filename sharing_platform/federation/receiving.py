@@ -24,8 +24,9 @@ _PORTION = 500
 
 def reading_of(neighbour: Neighbour, now: datetime) -> Reading:
     """From where its feed is to be read."""
-    anew = neighbour.read is None or neighbour.heard is None or now - neighbour.read >= READ_ANEW
-    return Reading(None if anew or now - (neighbour.heard or now) >= READ_ANEW else neighbour.mark)
+    read, heard = neighbour.read, neighbour.heard
+    anew = read is None or heard is None or now - min(read, heard) >= READ_ANEW
+    return Reading(None if anew else neighbour.mark)
 
 
 def keep(session: Session, neighbour: Neighbour, merged: Merged, now: datetime) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from sharing_platform.federation.merging import Key
 from sharing_platform.federation.messages import (
     MOST_ITEMS,
+    MOST_WINDOWS,
     Price,
     SharedListing,
     SharedNotice,
@@ -30,13 +31,12 @@ from sharing_platform.machines.visibility import is_open
 from sharing_platform.occupancy import Occupancy
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.search.criteria import Wish
+from sharing_platform.search.neighbours import EURO
 from sharing_platform.search.ranking import prepare
 from sharing_platform.wanted.matching import wanted_notices
 from sharing_platform.wanted.models import Search
 
-EURO = "EUR"
 _MOST_NOTICES = 1000
-_MOST_WINDOWS = 50
 _ANYBODY = None
 _PORTION = 500
 
@@ -86,7 +86,7 @@ def offer_shared(offer: Offer, entry: IndexEntry) -> SharedOffer | None:
     at = document.at or (None, None)
     windows = [
         SharedWindow(start=one.start, end=one.end, probability=one.probability)
-        for one in offer.windows_inside((offer.start, offer.end))[:_MOST_WINDOWS]
+        for one in offer.windows_inside((offer.start, offer.end))[:MOST_WINDOWS]
     ]
     if not windows:
         return None

@@ -12,6 +12,7 @@ from sharing_platform.errors import NotFoundError, NotInstalledError
 from sharing_platform.industry_formats.capability import ManufacturingCapability, manufacturing_capability
 from sharing_platform.industry_formats.description import MachineDescription
 from sharing_platform.machines.index import Index
+from sharing_platform.machines.schemas import MachineOut
 from sharing_platform.machines.service import machine_out
 from sharing_platform.machines.visibility import visible_machines
 from sharing_platform.organisations.dependencies import MaybeActor
@@ -40,9 +41,7 @@ def get_capability(
     factory: NamePath, machine: NamePath, session: ReadSession, context: Context, index: Index, actor: MaybeActor
 ) -> list[ManufacturingCapability]:
     """As `/factories/{factory}/capability`, of one machine."""
-    described = MachineDescription.of(machine_out(context, index, session, factory, machine, actor))
-    if described is None:
-        raise NotFoundError
+    described = _described(machine_out(context, index, session, factory, machine, actor))
     return [manufacturing_capability([described])]
 
 
@@ -58,9 +57,7 @@ def get_shell(
     factory: NamePath, machine: NamePath, session: ReadSession, context: Context, index: Index, actor: MaybeActor
 ) -> Response:
     """The Asset Administration Shell of a machine (metamodel 3.1, JSON), with the submodels Technical Data (IDTA 02003) and, where it has a process, Capability Description (IDTA 02020)."""
-    described = MachineDescription.of(machine_out(context, index, session, factory, machine, actor))
-    if described is None:
-        raise NotFoundError
+    described = _described(machine_out(context, index, session, factory, machine, actor))
     try:
         # A heavy library, which this route alone needs.
         from sharing_platform.industry_formats.shell import as_json, shell_of
@@ -68,3 +65,11 @@ def get_shell(
         raise NotInstalledError("no_shells") from error
     today = context.now().astimezone(ZoneInfo(context.zone)).date()
     return Response(as_json(shell_of(described, context.url, today)), media_type="application/json")
+
+
+def _described(shown: MachineOut) -> MachineDescription:
+    """Raises NotFoundError for an anonymous machine."""
+    described = MachineDescription.of(shown)
+    if described is None:
+        raise NotFoundError
+    return described

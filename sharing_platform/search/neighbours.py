@@ -16,6 +16,7 @@ from sharing_platform.search.ranking import PreparedCriteria
 INCLUDED = "neighbours"
 """The parameter of a search that includes them."""
 MOST = 24
+EURO = "EUR"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class NeighbourHit:
     @property
     def euros(self) -> Decimal | None:
         """None for other currencies, which are shown as they come."""
-        return Decimal(self.amount) if self.amount is not None and self.currency == "EUR" else None
+        return Decimal(self.amount) if self.amount is not None and self.currency == EURO else None
 
 
 class NeighbourSearch(Protocol):

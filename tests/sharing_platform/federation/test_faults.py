@@ -140,8 +140,13 @@ def test_whoever_erases_their_account_is_forgotten_over_there(friends: Regions, 
     assert luik.forwarded()[0].contact == "said"
 
 
-def test_a_number_that_nobody_means_is_refused(friends: Regions) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [{"places": "9" * 5000}, {"message": "a\x7fb"}, {"message": "a\x00b"}, {"message": "x" * 4001}],
+    ids=["a number that nobody means", "a control character", "another one", "too long"],
+)
+def test_what_home_could_not_be_told_is_refused(friends: Regions, wrong: dict[str, str]) -> None:
     luik = friends.all[1]
     seeker = luik.platform.somebody("bo@startup.be", "startup")
-    asked = {"start": TOMORROW[0], "end": TOMORROW[1], "places": "9" * 5000}
+    asked = {"start": TOMORROW[0], "end": TOMORROW[1]} | wrong
     assert seeker.post(luik.item_path(), data=asked).status_code == 422
