@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 from sqlalchemy import select
 
+from sharing_platform.bookings.models import Booking
 from sharing_platform.federation import neighbours
 from sharing_platform.federation.exchange import Exchange
 from sharing_platform.federation.feed import FeedWriter
@@ -26,6 +27,8 @@ from tests.sharing_platform.conftest import Platform, platform_over
 from vrijloop.neighbours import ask_neighbour
 
 ADMINISTRATOR = Actor("region", Kind.REGION, APPROVED, rights_of(Role.OWNER, Kind.REGION, APPROVED), role=Role.OWNER)
+TOMORROW = "2026-03-03T12:00", "2026-03-03T16:00"
+"""In Brussels: hours 24 to 28 after the test's noon."""
 
 
 @dataclass
@@ -77,6 +80,10 @@ class Region:
     def forwarded(self) -> list[ForwardedRequest]:
         with self.platform.context.sessions() as session:
             return list(session.scalars(select(ForwardedRequest).order_by(ForwardedRequest.asked)))
+
+    def bookings(self) -> list[Booking]:
+        with self.platform.context.sessions() as session:
+            return list(session.scalars(select(Booking).order_by(Booking.booked)))
 
     def own_key(self) -> Any:
         with self.platform.context.sessions() as session:

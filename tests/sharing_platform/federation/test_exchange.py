@@ -16,20 +16,12 @@ from sharing_platform.federation.models import NeighbourItem
 from sharing_platform.federation.transport import AwayError, HttpAnswer, HttpRequest
 from sharing_platform.organisations.permissions import Kind
 from tests.sharing_platform.conftest import NOON, Platform
-from tests.sharing_platform.federation.regions import ADMINISTRATOR, Regions
+from tests.sharing_platform.federation.regions import ADMINISTRATOR, TOMORROW, Regions
 from vrijloop.neighbours import ask_neighbour
-
-TOMORROW = "2026-03-03T12:00", "2026-03-03T16:00"
-"""In Brussels: hours 24 to 28 after the test's noon."""
 
 
 def seeker_of(platform: Platform) -> httpx2.Client:
     return platform.somebody("bo@startup.be", "startup")
-
-
-def bookings_of(platform: Platform) -> list[Booking]:
-    with platform.context.sessions() as session:
-        return list(session.scalars(select(Booking).order_by(Booking.booked)))
 
 
 def state_at(regions: Regions) -> str:
@@ -100,7 +92,7 @@ def test_a_request_is_answered_at_home(friends: Regions) -> None:
     page = luik.ask(seeker, luik.item_path(), *TOMORROW, message="Veertig beugels")
     assert "In aanvraag…" in seeker.get(page).text
     friends.talk()
-    (booking,) = bookings_of(limburg.platform)
+    (booking,) = limburg.bookings()
     # It is never accepted at once: this region has not approved whoever asks.
     assert (booking.state, booking.organisation, booking.email) == ("held", "startup (Luik)", "")
     assert state_at(friends) == "held"
@@ -124,7 +116,7 @@ def test_a_request_is_answered_at_home(friends: Regions) -> None:
     seeker.post(f"{page}/cancel")
     assert "Wordt geannuleerd" in seeker.get(page).text
     friends.talk()
-    assert (state_at(friends), bookings_of(limburg.platform)[0].state) == ("cancelled", "cancelled")
+    assert (state_at(friends), limburg.bookings()[0].state) == ("cancelled", "cancelled")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +127,7 @@ def test_a_request_that_comes_to_nothing_is_told_once(friends: Regions, step: st
     limburg, luik = friends.all
     luik.ask(seeker_of(luik.platform), luik.item_path(), *TOMORROW)
     friends.talk()
-    (booking,) = bookings_of(limburg.platform)
+    (booking,) = limburg.bookings()
     if step:
         limburg.platform.hal_2.post(f"/api/v1/bookings/{booking.id}/state", json={"state": step})
     else:
@@ -155,7 +147,7 @@ def test_hours_that_somebody_at_home_has_are_refused(friends: Regions) -> None:
     luik.ask(seeker_of(luik.platform), luik.item_path(), *TOMORROW)
     friends.talk()
     assert state_at(friends) == "refused"
-    assert len(bookings_of(limburg.platform)) == 1
+    assert len(limburg.bookings()) == 1
     friends.talk()
     assert luik.items() == []
 
@@ -176,7 +168,7 @@ def test_lost_and_doubled_messages_make_one_booking(friends: Regions) -> None:
     luik.way = loses_answers
     friends.talk(12)
     assert lost == 0
-    assert len(bookings_of(limburg.platform)) == 1
+    assert len(limburg.bookings()) == 1
     assert state_at(friends) == "held"
 
 
@@ -215,7 +207,7 @@ def test_either_side_ends_it_at_once(friends: Regions) -> None:
     luik.ask(seeker_of(luik.platform), luik.item_path(), *TOMORROW)
     friends.talk()
     limburg.end(luik)
-    assert [one.state for one in bookings_of(limburg.platform)] == ["expired"]
+    assert [one.state for one in limburg.bookings()] == ["expired"]
     friends.talk()
     assert (luik.items(), luik.neighbour(limburg).state, luik.neighbour(limburg).ended_there) == ([], "ended", True)
     assert state_at(friends) == "ended"
@@ -240,7 +232,7 @@ def test_whom_the_region_refuses_asks_for_nothing_elsewhere_any_more(friends: Re
     refusal = {"approved": False, "reason": "Onbekend bedrijf."}
     assert region.put("/api/v1/region/organisations/startup/approval", json=refusal).status_code == 200
     friends.talk()
-    assert (state_at(friends), bookings_of(limburg.platform)[0].state) == ("cancelled", "cancelled")
+    assert (state_at(friends), limburg.bookings()[0].state) == ("cancelled", "cancelled")
 
 
 def test_listings_and_notices_are_shared_and_listings_asked_for(friends: Regions) -> None:
@@ -264,7 +256,7 @@ def test_listings_and_notices_are_shared_and_listings_asked_for(friends: Regions
     assert "52,00" in luik.platform.anyone.get(luik.item_path("listing")).text
     luik.ask(seeker_of(luik.platform), luik.item_path("listing"), "2026-03-10T08:00", "2026-03-12T17:00", places="2")
     friends.talk()
-    (booking,) = bookings_of(limburg.platform)
+    (booking,) = limburg.bookings()
     assert (booking.state, booking.places, booking.listing_id is not None) == ("held", 2, True)
 
 
@@ -272,7 +264,7 @@ def test_a_factory_proposes_nothing_to_a_neighbouring_region(friends: Regions) -
     limburg, luik = friends.all
     luik.ask(seeker_of(luik.platform), luik.item_path(), *TOMORROW)
     friends.talk()
-    (booking,) = bookings_of(limburg.platform)
+    (booking,) = limburg.bookings()
     answer = limburg.platform.hal_2.post(f"/api/v1/bookings/{booking.id}/proposals", json={"price": "10.00"})
     assert (answer.status_code, answer.json()["code"]) == (409, "neighbour_no_proposals")
 

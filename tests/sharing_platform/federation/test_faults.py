@@ -9,19 +9,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from sharing_platform.bookings.models import Booking
 from sharing_platform.federation import answering
 from sharing_platform.federation.messages import AskForItem
 from sharing_platform.federation.models import ReceivedRequest, SharedItem
 from sharing_platform.federation.transport import AwayError, HttpAnswer, HttpRequest
-from tests.sharing_platform.federation.regions import Region, Regions
-
-TOMORROW = "2026-03-03T12:00", "2026-03-03T16:00"
-
-
-def bookings_of(region: Region) -> list[Booking]:
-    with region.platform.context.sessions() as session:
-        return list(session.scalars(select(Booking)))
+from tests.sharing_platform.federation.regions import TOMORROW, Region, Regions
 
 
 def test_a_neighbour_that_answers_slowly_keeps_nobody_waiting(friends: Regions) -> None:
@@ -92,7 +84,7 @@ def test_a_request_that_comes_while_the_exchange_ends_makes_no_booking(friends: 
     neighbour = limburg.neighbour(luik).id
     limburg.end(luik)
     said = answering.ask(limburg.platform.context, neighbour, str(uuid.uuid4()), asked_for(item.id, limburg))
-    assert (said.state, bookings_of(limburg)) == ("refused", [])
+    assert (said.state, limburg.bookings()) == ("refused", [])
 
 
 def test_requests_of_which_nothing_came_are_forgotten(friends: Regions) -> None:
@@ -123,11 +115,11 @@ def test_whoever_erases_their_account_is_forgotten_over_there(friends: Regions, 
     luik.platform.somebody("an@startup.be", "startup")  # who stays, as an organisation needs an owner
     page = luik.ask(seeker, luik.item_path(), *TOMORROW)
     friends.talk()
-    (booking,) = bookings_of(limburg)
+    (booking,) = limburg.bookings()
     accepted = limburg.platform.hal_2.post(f"/api/v1/bookings/{booking.id}/state", json={"state": "accepted"})
     assert accepted.status_code == 200, accepted.text
     friends.talk()
-    assert bookings_of(limburg)[0].email == "bo@startup.be"
+    assert limburg.bookings()[0].email == "bo@startup.be"
     if cancelled:
         seeker.post(f"{page}/cancel")
     else:
@@ -136,7 +128,7 @@ def test_whoever_erases_their_account_is_forgotten_over_there(friends: Regions, 
     assert luik.forwarded()[0].state == ("cancelled" if cancelled else "completed")
     assert seeker.post("/account/erase", data={"sure": "yes"}).status_code == 303
     friends.talk(12)
-    assert bookings_of(limburg)[0].email == ""
+    assert limburg.bookings()[0].email == ""
     assert luik.forwarded()[0].contact == "said"
 
 
