@@ -32,7 +32,7 @@ _DIFFERENT = 24
 
 NOT_SHOWN = {
     **dict.fromkeys(
-        ("mark", "price", "results", "fingerprint", "_neighbour_request.html"),
+        ("mark", "price", "results", "fingerprint", "state_badge", "_neighbour_request.html"),
         "on the pages about neighbouring regions alone",
     ),
     "open_graph": "stands in the head of a page",

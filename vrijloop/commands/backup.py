@@ -48,11 +48,14 @@ def backup(
     _require_target(config, database)
     settings = load_settings(config, ServerSettings) if config is not None else None
     recipients = recipient or (list(settings.backup_recipients) if settings is not None else [])
+    how = ""
     if recipients:
+        from vrijloop.operations.encryption import keys_in_words
+
         _write_encrypted(file, settings, database, recipients)
+        how = f", encrypted for {keys_in_words(len(recipients))}"
     else:
         _write(file, settings, database)
-    how = f", encrypted for {len(recipients)} keys" if recipients else ""
     print(
         f"{file}: {file.stat().st_size / 1e6:.1f} MB{how}. Keep it on another machine; try `vrijloop restore` once a year."
     )

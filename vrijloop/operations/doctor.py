@@ -359,13 +359,13 @@ def backups(recipients: Sequence[str]) -> Finding:
         return Finding(
             "backups", "ok", "They are not encrypted: whoever gets one can read it (`backup_recipients` changes that)."
         )
-    from vrijloop.operations.encryption import check_recipient  # loads what only those need who encrypt
+    from vrijloop.operations.encryption import check_recipient, keys_in_words  # loads what only those need who encrypt
 
     try:
         keys = [check_recipient(one) for one in recipients]
     except ValueError as error:
         return Finding("backups", "wrong", f"{error}.", "Correct `backup_recipients`; until then no backup is written.")
-    return Finding("backups", "ok", f"They are encrypted for {len(keys)} keys.")
+    return Finding("backups", "ok", f"They are encrypted for {keys_in_words(len(keys))}.")
 
 
 def disk(folder: Path, usage: tuple[int, int, int]) -> Finding:

@@ -42,6 +42,10 @@ def check_recipient(key: str) -> str:
     return key
 
 
+def keys_in_words(number: int) -> str:
+    return f"{number} key{'s' if number > 1 else ''}"
+
+
 def encrypt(source: Path, target: Path, recipients: Sequence[str]) -> None:
     """Write `target`, readable by its owner alone; it is replaced in one step, once complete. Raises UserError."""
     keys = [pyrage.x25519.Recipient.from_str(one) for one in recipients]

@@ -15,7 +15,8 @@ from tests.vrijloop.command_line import invoke
 from tests.vrijloop.operations.test_backup import configuration, fill, held
 from vrijloop.operations.doctor import backups, examine
 
-IN_PLAIN = (b"SQLite format 3", b"PAR1", b"manifest.json", b"Eva")
+IN_PLAIN = (b"SQLite format 3", b"CREATE TABLE", b"manifest.json", b"people.sqlite")
+"""Long enough that no encryption writes them by chance."""
 
 
 def key_pair(folder: Path, name: str = "key.txt") -> tuple[Path, str]:
@@ -34,16 +35,18 @@ def test_what_is_encrypted_is_restored_with_the_private_key_alone(tmp_path: Path
     before = held(config)
     (private, public), (other, _) = key_pair(tmp_path), key_pair(tmp_path, "other.txt")
     kept = tmp_path / "elsewhere" / "b.tar.age"
-    assert "encrypted for 1 keys" in invoke("backup", kept, "-c", config, "--recipient", public)
+    assert "encrypted for 1 key" in invoke("backup", kept, "-c", config, "--recipient", public)
     sealed = kept.read_bytes()
     assert sealed.startswith(b"age-encryption.org/v1\n-> X25519 ")
     assert not [text for text in IN_PLAIN if text in sealed]
+    invoke("backup", tmp_path / "plain.tar", "-c", config)
+    assert not [text for text in IN_PLAIN if text not in (tmp_path / "plain.tar").read_bytes()]
     assert kept.stat().st_mode & 0o077 == 0
     assert [one.name for one in kept.parent.iterdir()] == [kept.name]
     assert not list((tmp_path / "server").glob(".vrijloop-*"))
     shutil.rmtree(tmp_path / "server")
     (kept.parent / "cut.age").write_bytes(sealed[:-20])
-    (kept.parent / "changed.age").write_bytes(sealed[:-20] + b"x" + sealed[-19:])
+    (kept.parent / "changed.age").write_bytes(sealed[:-20] + bytes([sealed[-20] ^ 1]) + sealed[-19:])
     (kept.parent / "head.age").write_bytes(sealed[:60])
     refused: list[tuple[Path, list[str | Path], str]] = [
         (kept, [], "is encrypted: name the file with the private key"),
@@ -85,8 +88,8 @@ def test_the_servers_configuration_names_the_keys_and_the_doctor_reads_them(tmp_
     _, public = key_pair(tmp_path)
     plain = config.read_text()
     config.write_text(f'backup_recipients = ["{public}"]\n{plain}')
-    assert "encrypted for 1 keys" in invoke("backup", tmp_path / "b.tar", "-c", config)
-    assert backups([public]).said == "They are encrypted for 1 keys."
+    assert "encrypted for 1 key" in invoke("backup", tmp_path / "b.tar", "-c", config)
+    assert backups([public]).said == "They are encrypted for 1 key."
     assert (backups([]).level, "not encrypted" in backups([]).said) == ("ok", True)
     good = (tmp_path / "b.tar").read_bytes()
     mistyped = public[:-1] + ("q" if public[-1] != "q" else "p")
