@@ -14,7 +14,7 @@ from tests.containers.images import PYTHON
 from tests.servers import ROOT
 
 pytestmark = pytest.mark.servers
-AIMS_MB = {"vrijloop:now": 455, "vrijloop-agent": 80}
+AIMS_MB = {"vrijloop:now": 450, "vrijloop-agent": 80}
 
 
 @pytest.mark.parametrize("image", AIMS_MB)
@@ -60,6 +60,12 @@ def test_an_image_starts_as_nobody_on_a_read_only_file_system(
     )
     for unwanted in ("pip", "/tests:", "locks"):
         assert unwanted not in [line.rpartition("/")[2] for line in inside.splitlines()]
+
+
+def test_the_servers_image_reads_the_pictures_that_are_taken_and_no_others(client: Docker, own_images: None) -> None:
+    command = "from PIL import Image, features; print(*(features.check(one) for one in ('jpg', 'zlib', 'webp', 'avif'))); Image.new('RGB', (1, 1)).save('/dev/null', 'WEBP')"
+    said = client.run("run", "--rm", "--network", "none", "--entrypoint", "python", "vrijloop:now", "-c", command)
+    assert said.split() == ["True", "True", "True", "False"]
 
 
 @pytest.mark.parametrize("processor", ["x86_64", "aarch64"])
