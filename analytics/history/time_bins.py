@@ -24,10 +24,6 @@ class TimeBins:
         """Hours covered by disjoint, ordered spells (columns machine, start, end)."""
         return self._binned(*self._along(spells))
 
-    def hours_of_union(self, first: pd.DataFrame, second: pd.DataFrame) -> np.ndarray:
-        """Hours covered by either of two sets of spells."""
-        return self._binned(*_united(self._along(first), self._along(second)))
-
     def hours_outside(self, spells: pd.DataFrame, excluded: pd.DataFrame) -> np.ndarray:
         """Hours covered by `spells` but not by `excluded`."""
         (starts, ends), outer = self._along(spells), self._along(excluded)

@@ -25,9 +25,8 @@ def test_a_spell_is_split_over_its_bins_and_cut_to_them() -> None:
     assert AXIS.hours(spells).tolist() == [[0.5, 0.25, 0.5], [0.25, 0.0, 0.0]]
 
 
-def test_union_and_difference() -> None:
+def test_difference() -> None:
     one, other = frame([("a", 0.0, 1.5), ("b", 1.0, 2.0)]), frame([("a", 1.0, 2.0)])
-    assert AXIS.hours_of_union(one, other).tolist() == [[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]]
     assert AXIS.hours_outside(one, other).tolist() == [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
 
 
@@ -50,7 +49,6 @@ def test_hours_are_those_of_the_minutes(a: list[bool], b: list[bool], c: list[bo
     one, other = np.array([a, b])[:, 60:], np.array([c, d])[:, 60:]
     for found, covered in (
         (AXIS.hours(first), one),
-        (AXIS.hours_of_union(first, second), one | other),
         (AXIS.hours_outside(first, second), one & ~other),
     ):
         assert found == pytest.approx(covered.reshape(2, 3, 60).sum(axis=2) / 60, abs=1e-9)
