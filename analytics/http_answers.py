@@ -10,6 +10,8 @@ from typing import Any
 import httpx2
 
 ACCEPTED = {"Accept-Encoding": "gzip"}
+_OF_ITS_FORM = ("content-encoding", "content-length", "transfer-encoding")
+"""What a header says of how an answer comes, which is no longer true of one that was read."""
 _PACKED = ("", "identity", "gzip")
 """A chunk that comes from the network grows at most a thousandfold; packed twice, it would a millionfold."""
 
@@ -34,6 +36,19 @@ def asked(
         raise httpx2.ReadTimeout(f"the answer takes more than {whole_s:g} s") from error
     finally:
         late.cancel()
+
+
+def get_answer(
+    url: str, timeout_s: float, whole_s: float, most: int, headers: dict[str, str] | None = None
+) -> httpx2.Response:
+    """The whole answer to GET. Raises HTTPError, also for one that takes too long or has more than `most` bytes."""
+    with httpx2.Client(timeout=timeout_s) as client, asked(client, "GET", url, whole_s, headers) as answer:
+        try:
+            content = read_answer(answer, most)
+        except AnswerTooLargeError:
+            raise httpx2.ReadError(f"the answer has more than {most:,} bytes", request=answer.request) from None
+        kept = [(name, value) for name, value in answer.headers.items() if name not in _OF_ITS_FORM]
+        return httpx2.Response(answer.status_code, headers=kept, content=content, request=answer.request)
 
 
 def read_answer(answer: httpx2.Response, most: int) -> bytes:

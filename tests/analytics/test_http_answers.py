@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from analytics.http_answers import AnswerTooLargeError, asked, read_answer
+from analytics.http_answers import AnswerTooLargeError, asked, get_answer, read_answer
 from analytics.publishing import webhooks
 from analytics.publishing.platform_client import HttpSharingPlatform, PlatformUnavailableError
 from analytics.publishing.webhooks import post_signed
@@ -75,9 +75,26 @@ def test_an_answer_is_read_while_it_is_short(parts: tuple[bytes, ...], again: by
 @pytest.mark.servers
 def test_a_good_answer_is_read() -> None:
     packed = gzip.compress(b"good")
-    length = f"Content-Length: {len(packed)}\r\n".encode()
-    with answering(HEAD, length, b"Content-Encoding: gzip\r\n\r\n", packed) as url:
+    good = (HEAD, f"Content-Length: {len(packed)}\r\n".encode(), b"Content-Encoding: gzip\r\n\r\n", packed)
+    with answering(*good) as url:
         assert read(url) == b"good"
+    with answering(*good) as url:
+        answer = get_answer(url, 5, 5, 1_000)
+    assert (answer.status_code, answer.headers["content-type"], answer.text) == (200, "application/json", "good")
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("parts", "again", "said"),
+    [
+        ((HEAD, b"Content-Encoding: gzip\r\n\r\n", BOMB), b"", r"more than 1,000,000 bytes"),
+        ((HEAD, b"\r\n"), b"x", ""),
+    ],
+    ids=["bomb", "body_without_end"],
+)
+def test_a_whole_answer_has_an_end(parts: tuple[bytes, ...], again: bytes, said: str) -> None:
+    with answering(*parts, again=again) as url, pytest.raises(httpx2.HTTPError, match=said):
+        get_answer(url, 5, 0.3, 1_000_000)
 
 
 @pytest.mark.servers

@@ -17,6 +17,7 @@ import httpx2
 import paho.mqtt.client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
+from analytics.http_answers import get_answer
 from analytics.policy.calendar_feeds import skipped_text
 from analytics.policy.policy import Policy
 from stores import StoreUnavailableError
@@ -34,7 +35,9 @@ from vrijloop.operations.sign_in_doctor import sign_in
 from vrijloop.server_client import address_of, request
 from vrijloop.server_settings import ServerSettings
 
-_TIMEOUT_S = 5.0
+_TIMEOUT_S, _WHOLE_S = 5.0, 30.0
+_MOST_BYTES = 20_000_000
+"""Of an answer: a page of the platform stays far below."""
 _CLOCK_APART = timedelta(seconds=5)
 _LEAST_FREE = 1_000_000_000
 _LEAST_FREE_SHARE = 0.05
@@ -137,7 +140,7 @@ def store(table: StoreTable, data_dir: Path) -> Iterator[Finding]:
     if table.kind == "influxdb":
         url = f"{(table.url or '').rstrip('/')}/ping"
         try:
-            answer = httpx2.get(url, timeout=_TIMEOUT_S)
+            answer = get_answer(url, _TIMEOUT_S, _WHOLE_S, _MOST_BYTES)
         except httpx2.HTTPError as error:
             yield Finding(
                 "store",
@@ -206,7 +209,8 @@ def platform(settings: ServerSettings, clock: Clock) -> Iterator[Finding]:
         yield certificate("platform", parts.hostname, parts.port or 443, ssl.create_default_context(), clock.now())
     try:
         token = read_secret(settings.platform.token_file, "platform token")
-        answer = httpx2.get(f"{url}/api/v1/bookings", headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT_S)
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = get_answer(f"{url}/api/v1/bookings", _TIMEOUT_S, _WHOLE_S, _MOST_BYTES, headers)
     except UserError:
         return  # reported by `secrets`
     except httpx2.HTTPError as error:
@@ -239,7 +243,7 @@ def people(url: str, token: str) -> Iterator[Finding]:
     """Check that somebody in the factory can answer requests. Platforms of earlier versions do not tell."""
     try:
         headers = {"Authorization": f"Bearer {token}"}
-        answer = httpx2.get(f"{url}/api/v1/organisation/answering", headers=headers, timeout=_TIMEOUT_S)
+        answer = get_answer(f"{url}/api/v1/organisation/answering", _TIMEOUT_S, _WHOLE_S, _MOST_BYTES, headers)
     except httpx2.HTTPError:
         return  # `platform` has just got an answer; the next check will
     if not answer.is_success:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import httpx2
 
+from analytics.http_answers import get_answer
 from analytics.policy.policy import Policy
 from sharing_platform.industry_formats.description import MachineDescription, missing_of
 from sharing_platform.search.machine_details import MachineDetails
@@ -18,7 +19,9 @@ from stores.configuration import read_secret
 from telemetry import SystemClock, UserError, load_settings
 from vrijloop.server_settings import ServerSettings
 
-_TIMEOUT_S = 30.0
+_TIMEOUT_S, _WHOLE_S = 30.0, 120.0
+_MOST_BYTES = 50_000_000
+"""A factory with thousands of machines stays far below."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class SharedMachines:
     def _get(self, path: str, machine: str | None) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"}
         try:
-            answer = httpx2.get(f"{self.url}/api/v1/{path}", headers=headers, timeout=_TIMEOUT_S)
+            answer = get_answer(f"{self.url}/api/v1/{path}", _TIMEOUT_S, _WHOLE_S, _MOST_BYTES, headers)
         except httpx2.HTTPError as error:
             raise UserError(f"the platform at {self.url} does not answer ({error}).") from error
         if answer.status_code == 404:
@@ -70,7 +73,10 @@ class SharedMachines:
             raise UserError(f"the platform at {self.url} knows no {what} of {self.factory}.")
         if not answer.is_success:
             raise UserError(f"the platform at {self.url} answered {answer.status_code}: {answer.text[:200]}")
-        return answer.json()
+        try:
+            return answer.json()
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"what the platform at {self.url} answers cannot be read ({error}).") from error
 
 
 def shell(machines: SharedMachines, name: str, site: str | None, package: bool) -> tuple[bytes, list[str]]:

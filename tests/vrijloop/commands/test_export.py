@@ -16,11 +16,14 @@ from basyx.aas.adapter.aasx import AASXReader, DictSupplementaryFileContainer
 
 from sharing_platform.app import PlatformSettings
 from telemetry import SystemClock, UserError
+from tests.analytics.test_http_answers import BOMB, HEAD, answering
 from tests.platform_databases import create_kept_app, reset_sqlite
 from tests.published_schemas import faults
 from tests.servers import free_port, serving
 from tests.sharing_platform.industry_formats.test_capability import DETAILS
 from tests.vrijloop.command_line import invoke
+from vrijloop.operations import shared_machines
+from vrijloop.operations.shared_machines import SharedMachines
 
 TOKEN = "a-platform-token-of-hal-2"
 
@@ -84,6 +87,23 @@ def test_what_cannot_be_had_is_said(config: Path, tmp_path: Path, monkeypatch: p
     config.write_text(text.partition("[platform]")[0])
     with pytest.raises(UserError, match=r"has no \[platform\]"):
         invoke("export", "capability", "-c", config)
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ((HEAD, b"Content-Encoding: gzip\r\n\r\n", BOMB), "more than 1,000,000 bytes"),
+        ((HEAD, b"Content-Length: 6\r\n\r\n<html>"), "cannot be read"),
+    ],
+    ids=["without end", "something else"],
+)
+def test_a_platform_that_answers_something_else_is_said(
+    parts: tuple[bytes, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_machines, "_MOST_BYTES", 1_000_000)
+    with answering(*parts) as url, pytest.raises(UserError, match=said):
+        SharedMachines(url.rstrip("/"), "token", "hal-2", SystemClock().now()).capability(None)
 
 
 @pytest.mark.servers
