@@ -24,9 +24,8 @@ from sharing_platform.federation.messages import (
 from sharing_platform.federation.models import AGREED, Neighbour, NeighbourItem
 from sharing_platform.federation.neighbours import is_shown, is_stale
 from sharing_platform.listings.details import DETAILS, processes_in, texts_in
-from sharing_platform.machines.offer_search import days_of
 from sharing_platform.machines.windows import Window, best_window, windows_within
-from sharing_platform.search.criteria import Wish
+from sharing_platform.search.criteria import Wish, days_of, is_on_days
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.neighbours import EURO, MOST, NeighbourHit
 from sharing_platform.search.ranking import PreparedCriteria, Ranking, SearchDocument, document_of, rank, rank_hours
@@ -151,7 +150,7 @@ def _hit(
             ranking.distance, None, None, None, None, EURO, "", ranking.score,
         )  # fmt: skip
     if isinstance(item, SharedListing):
-        if not _listing_fits(item, wanted.wish, now):
+        if not _listing_fits(item, wanted.wish, now, zone):
             return None
         return NeighbourHit(
             neighbour.name, heard, kind, path, item.title, entry.document.process, item.organisation_name, item.place,
@@ -172,11 +171,10 @@ def _price(price: Price | None) -> tuple[str | None, str]:
     return (price.amount, price.currency) if price is not None else (None, EURO)
 
 
-def _listing_fits(item: SharedListing, wish: Wish, now: datetime) -> bool:
+def _listing_fits(item: SharedListing, wish: Wish, now: datetime, zone: str) -> bool:
     if item.end <= now or (wish.subject != "machine" and wish.subject != item.listing_kind):
         return False
-    too_early = wish.first_day is not None and item.end.date() < wish.first_day
-    return not too_early and not (wish.last_day is not None and item.start.date() > wish.last_day)
+    return is_on_days(item.start, item.end, wish, zone)
 
 
 def _terms_fit(item: SharedOffer, wish: Wish) -> bool:

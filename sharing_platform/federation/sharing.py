@@ -117,7 +117,7 @@ def offer_shared(offer: Offer, entry: IndexEntry) -> SharedOffer | None:
 
 
 def _listings(session: Session, occupancy: Occupancy, now: datetime) -> Iterator[SharedListing]:
-    found = find_listings(session, prepare(Wish(), None), now)
+    found = find_listings(session, prepare(Wish(), None), now, "UTC")  # no days are asked for
     shown = listing_service.listings_out(session, occupancy, found)
     for one, out in zip(found, shown, strict=True):
         yield _listing(one, out)

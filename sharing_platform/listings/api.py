@@ -40,7 +40,7 @@ def get_listings(
     """Open listings that fit, the best first."""
     criteria = prepare_criteria(wish.model_copy(update={"subject": kind or "machine"}))
     (begin,) = from_cursor(cursor, _PLACE) if cursor else (0,)
-    found = service.search(session, context.occupancy, criteria, context.now(), chosen)
+    found = service.search(session, context.occupancy, criteria, context.now(), context.zone, chosen)
     shown = service.listings_out(session, context.occupancy, found[max(0, begin) : begin + limit])
     return ListingPage(listings=shown, next=to_cursor(begin + limit) if begin + limit < len(found) else None)
 

@@ -56,7 +56,7 @@ def get_listings(page: Page) -> HTMLResponse:
             if regions and asked.get(INCLUDED) == "yes":
                 kinds = (kind,) if kind else KINDS
                 beyond = neighbours.find(session, criteria, page.now, page.context.zone, kinds)
-            results = service.search(session, page.context.occupancy, criteria, page.now, chosen)
+            results = service.search(session, page.context.occupancy, criteria, page.now, page.context.zone, chosen)
             found = service.listings_out(session, page.context.occupancy, results[:_MAX_SHOWN])
         except InvalidError as error:
             problems[error.field] = error.code

@@ -18,6 +18,7 @@ from sharing_platform.listings.schemas import ListingIn, TrainingIn
 from sharing_platform.occupancy import Occupancy
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import APPROVED
+from sharing_platform.search.criteria import is_on_days
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.ranking import PreparedCriteria, Ranking, SearchDocument, document_of, rank
 
@@ -45,14 +46,16 @@ def put_listing(
 ) -> Listing:
     """Create or change. Raises NotFoundError for somebody else's, InvalidError where a giver is not known, ConflictError where
     places were given away already or there are too many."""
-    if listing_id is None:
+    known = listing_of(session, owner, listing_id) if listing_id is not None else None
+    if known is None or known.status != OPEN:
         count = select(func.count()).where(Listing.organisation_id == owner, Listing.status == OPEN)
         if (session.scalar(count) or 0) >= _MAX_LISTINGS:
             raise ConflictError("too_many_listings")
+    if known is None:
         listing = Listing(id=str(uuid.uuid4()), organisation_id=owner, kind=wanted.kind)
         session.add(listing)
     else:
-        listing = listing_of(session, owner, listing_id)
+        listing = known
         if listing.kind != wanted.kind:
             raise InvalidError("kind_stays", "kind")
         if isinstance(wanted, TrainingIn) and (
@@ -111,7 +114,7 @@ def is_exclusive(listing: Listing) -> bool:
 
 
 def find_listings(
-    session: Session, wanted: PreparedCriteria, now: datetime, chosen: ListingFilter | None = None
+    session: Session, wanted: PreparedCriteria, now: datetime, zone: str, chosen: ListingFilter | None = None
 ) -> list[FoundListing]:
     """Open ones of approved organisations that fit: the best first, then the soonest. People who do not go so far to work do not fit."""
     wish = wanted.wish
@@ -126,9 +129,7 @@ def find_listings(
         query = query.where(Listing.organisation_id == wish.factory)
     found = []
     for listing, owner in session.execute(query.order_by(Listing.start, Listing.id).limit(_COMPARED)):
-        if wish.first_day is not None and listing.end.date() < wish.first_day:
-            continue
-        if wish.last_day is not None and listing.start.date() > wish.last_day:
+        if not is_on_days(listing.start, listing.end, wish, zone):
             continue
         details = details_of(listing)
         if chosen is not None and not chosen.fits(details):

@@ -73,10 +73,10 @@ def listing_out(session: Session, occupancy: Occupancy, found: FoundListing) -> 
 
 
 def search(
-    session: Session, occupancy: Occupancy, wanted: PreparedCriteria, now: datetime, chosen: ListingFilter
+    session: Session, occupancy: Occupancy, wanted: PreparedCriteria, now: datetime, zone: str, chosen: ListingFilter
 ) -> list[FoundListing]:
     """What fits criteria and filter, the best first."""
-    found = records.find_listings(session, wanted, now, chosen)
+    found = records.find_listings(session, wanted, now, zone, chosen)
     if not chosen.has_places:
         return found
     taken = occupancy.places_taken(session, [one.listing.id for one in found])

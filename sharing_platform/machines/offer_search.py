@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
@@ -28,7 +28,7 @@ from sharing_platform.machines.offer_reading import (
 from sharing_platform.machines.prices import average_price
 from sharing_platform.machines.visibility import is_open
 from sharing_platform.machines.windows import Span, Window, best_window, bookable_windows
-from sharing_platform.search.criteria import Wish
+from sharing_platform.search.criteria import Wish, days_of
 from sharing_platform.search.ranking import PreparedCriteria, Ranking, rank, rank_hours
 
 _FEW_MACHINES = 60
@@ -256,17 +256,6 @@ def _is_named(viewer: str | None) -> ColumnElement[bool]:
 def _at_least(length: timedelta | None, minimum_hours: float | None) -> timedelta | None:
     """What must be booked to have the hours asked for."""
     return length if length is None or minimum_hours is None else max(length, timedelta(hours=minimum_hours))
-
-
-def days_of(wish: Wish, zone: str) -> Span | None:
-    """From the first midnight of the days asked for to the last."""
-    if wish.first_day is None and wish.last_day is None:
-        return None
-    local = ZoneInfo(zone)
-    first, last = wish.first_day or date.min + timedelta(days=1), wish.last_day or date.max - timedelta(days=2)
-    midnights = (datetime.combine(day, time(0), local) for day in (first, last + timedelta(days=1)))
-    begin, end = (midnight.astimezone(UTC) for midnight in midnights)
-    return begin, end
 
 
 def _between(session: Session, first: date | None, last: date | None, zone: str) -> ColumnElement[bool]:

@@ -23,7 +23,7 @@ def propose(searched: Searched, product: ProductIn) -> ProcessPlanOut:
     planned = schedule(searched, known)
     steps = [_step(searched, known, process, one) for process, one in zip(known.processes, planned, strict=True)]
     anybody = prepare_criteria(Wish(subject="know_how", near=known.near, within_km=known.within_km))
-    makers = find_listings(searched.session, anybody, searched.now)[:_SHOWN]
+    makers = find_listings(searched.session, anybody, searched.now, searched.zone)[:_SHOWN]
     ends = [one.window.end for one in planned if one is not None]
     ready = max(ends) if ends and len(ends) == len(planned) else None
     return ProcessPlanOut(product=known, steps=steps, ready=ready, makers=_shown(searched, makers))
@@ -34,7 +34,7 @@ def _step(searched: Searched, product: ProductIn, process: str, planned: RankedO
 
     def listings(need: Need) -> list[ListingOut]:
         criteria = prepare_criteria(wish_of_step(product, process, need))
-        return _shown(searched, find_listings(searched.session, criteria, searched.now)[:_SHOWN])
+        return _shown(searched, find_listings(searched.session, criteria, searched.now, searched.zone)[:_SHOWN])
 
     operators, trainings, know_how = listings("operator"), listings("training"), listings("know_how")
     there = {"machine": machines, "operator": operators, "training": trainings, "know_how": know_how}

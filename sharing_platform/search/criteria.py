@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, StringConstraints
 
@@ -36,3 +38,20 @@ class Wish(ApiModel):
     max_price_per_hour: Euros | None = None
     factory: Name | None = None
     machine: Name | None = None
+
+
+def days_of(wish: Wish, zone: str) -> tuple[datetime, datetime] | None:
+    """From the first midnight of the days asked for to the last; None where any day will do."""
+    if wish.first_day is None and wish.last_day is None:
+        return None
+    local = ZoneInfo(zone)
+    first, last = wish.first_day or date.min + timedelta(days=1), wish.last_day or date.max - timedelta(days=2)
+    midnights = (datetime.combine(day, time(0), local) for day in (first, last + timedelta(days=1)))
+    begin, end = (midnight.astimezone(UTC) for midnight in midnights)
+    return begin, end
+
+
+def is_on_days(start: datetime, end: datetime, wish: Wish, zone: str) -> bool:
+    """Whether something reaches into the days asked for."""
+    days = days_of(wish, zone)
+    return days is None or (start < days[1] and end > days[0])

@@ -162,7 +162,7 @@ def _listings(
 
 def _by_kind(searched: Searched, criteria: PreparedCriteria) -> dict[str, Sequence[FoundListing]]:
     found: dict[str, list[FoundListing]] = {}
-    for one in find_listings(searched.session, criteria, searched.now):
+    for one in find_listings(searched.session, criteria, searched.now, searched.zone):
         found.setdefault(one.listing.kind, []).append(one)
     return dict(found)
 

@@ -142,7 +142,9 @@ def match_one(session: Session, index: MachineIndex, search: Search, now: dateti
             if result.offer.factory != organisation.id
         }
     else:
-        listings = [result for result in find_listings(session, criteria, now) if result.owner.id != organisation.id]
+        listings = [
+            result for result in find_listings(session, criteria, now, zone) if result.owner.id != organisation.id
+        ]
         found = {
             f"listing:{one.listing.id}": _Found(one.ranking, one.listing.title, one.listing.start, one.listing.end)
             for one in listings[:_MOST_MATCHES]

@@ -260,6 +260,21 @@ def test_listings_and_notices_are_shared_and_listings_asked_for(friends: Regions
     assert (booking.state, booking.places, booking.listing_id is not None) == ("held", 2, True)
 
 
+def test_days_are_those_of_the_region_here_and_next_door(friends: Regions) -> None:
+    limburg, luik = friends.all
+    night = {"kind": "know_how", "title": "Raad bij nacht", "price_unit": "hour", "details": {}}
+    # From half past midnight of the fifth to half past midnight of the seventh, in Brussels.
+    hours = {"start": "2026-03-04T23:30:00Z", "end": "2026-03-06T23:30:00Z"}
+    made = limburg.platform.hal_2.post("/api/v1/listings", json=night | hours)
+    assert made.status_code == 201, made.text
+    friends.talk()
+    for day, there in (("2026-03-04", False), ("2026-03-05", True), ("2026-03-07", True), ("2026-03-08", False)):
+        home = limburg.platform.anyone.get("/api/v1/listings", params={"day": day}).json()["listings"]
+        asked = {"neighbours": "true", "day": day}
+        beyond = luik.platform.anyone.get("/api/v1/search", params=asked).json()["neighbours"]["found"]
+        assert [bool(home), "Raad bij nacht" in [one["title"] for one in beyond]] == [there, there], day
+
+
 def test_a_factory_proposes_nothing_to_a_neighbouring_region(friends: Regions) -> None:
     limburg, luik = friends.all
     luik.ask(seeker_of(luik.platform), luik.item_path(), *TOMORROW)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sharing_platform.listings import service
+from sharing_platform.listings import records, service
 from sharing_platform.listings.details import DETAILS
 from sharing_platform.listings.form import form_of_listing, listing_of_form
 from sharing_platform.listings.records import shown_listing
@@ -100,6 +100,20 @@ def test_the_form_of_a_listing_gives_it_back(platform: Platform, name: str) -> N
     after = platform.anyone.get(f"/api/v1/listings/{made}").json()
     assert after["details"] == shown["details"]
     assert after["price_unit"] == shown["price_unit"]
+
+
+def test_so_many_listings_also_where_one_is_opened_again(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "_MAX_LISTINGS", 1)
+    body = {"kind": "know_how", "title": "Raad", "price_unit": "hour", "details": {}, **PERIOD}
+    closed = platform.hal_2.post("/api/v1/listings", json=body).json()["id"]
+    assert platform.hal_2.delete(f"/api/v1/listings/{closed}").status_code == 204
+    opened = platform.hal_2.post("/api/v1/listings", json=body).json()["id"]
+    for answer in (
+        platform.hal_2.post("/api/v1/listings", json=body),
+        platform.hal_2.put(f"/api/v1/listings/{closed}", json=body),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (409, "too_many_listings")
+    assert platform.hal_2.put(f"/api/v1/listings/{opened}", json=body).status_code == 200
 
 
 def test_a_training_takes_its_days_from_its_sessions() -> None:
