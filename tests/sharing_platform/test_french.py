@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import sharing_platform
+from analytics.i18n import texts as control_room
 from sharing_platform.i18n import Translator, before_name, is_one, texts
 from sharing_platform.self_assessment.questionnaire import question_texts
 from tests.sharing_platform.conftest import Platform
@@ -86,16 +87,34 @@ def test_what_others_typed_is_filled_in_as_it_is() -> None:
         (r"'", "the apostrophe of print"),
         (r" [:;?!»%]|« ", "these stand apart, and begin no line"),
         (r"\bvous bien\b|\bpersonne ne doit\b|\bne devez\b", "in Belgium heard as something else than in France"),
-        (r"\bplages? (?!horaires?)|\bdevis\b|\baperçu\b|\bà la main\b|\bheures? machine\b|\béquipements?\b", "has another word here"),
+        (r"\bplages? (?!horaires?)|\bdevis\b|\baperçu\b|\bà la main\b|\bheures? machine\b|\béquipements?\b|\bprestataires?\b", "has another word here"),
     ],
 )  # fmt: skip
 def test_no_french_text_has_what_is_wrong(wrong: str, why: str) -> None:
-    asked = {
+    assert {key: text for key, text in {**texts("fr"), **asked_texts()}.items() if re.search(wrong, text)} == {}, why
+
+
+def asked_texts() -> dict[str, str]:
+    """Of the self-assessment."""
+    return {
         f"{one}: {text}": text
         for one, told in question_texts("fr").items()
         for text in (told.title, told.question, *told.levels)
     }
-    assert {key: text for key, text in {**texts("fr"), **asked}.items() if re.search(wrong, text)} == {}, why
+
+
+def test_what_is_made_is_an_ordre_de_fabrication_and_what_is_bought_a_commande() -> None:
+    """An *ordre* alone is a sequence."""
+    alone = re.compile(
+        r"(?<!quel )\bordres?\b(?! (?:de|du) )|\b(?:sans|hors|par des|pendant une|tableau de) commandes?\b"
+    )
+    said = {
+        **texts("fr"),
+        **asked_texts(),
+        **{f"control room: {key}": text for key, text in control_room("fr").items()},
+    }
+    assert {key: text for key, text in said.items() if alone.search(text)} == {}
+    assert sum(bool(re.search("ordres? de fabrication", text)) for text in said.values()) >= 8
 
 
 def test_a_number_does_not_stand_before_a_plural_that_it_may_not_have() -> None:

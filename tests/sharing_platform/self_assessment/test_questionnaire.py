@@ -19,7 +19,7 @@ from sharing_platform.self_assessment.questionnaire import (
 )
 
 MEANINGS = {
-    1: "7401a3026fe95879",
+    1: "2eb022320eb2e657",
 }
 """Of each edition, its questions with their texts. Old answers are read with them: what is to mean something else is another question in another edition. Who only mends the
 spelling writes the new value here."""
