@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from fastapi import FastAPI
+from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
 from sharing_platform.app import PlatformSettings, create_app
@@ -44,6 +45,15 @@ def reset_postgresql(server: str) -> str:
     as_remembered(url)
     _kept.setdefault(url, None)
     return url
+
+
+def waits_for_another(sessions: sessionmaker[Session]) -> bool:
+    """Whether a transaction in this PostgreSQL database waits for what another one has locked."""
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    with sessions() as session:
+        return bool(session.scalar(query))
 
 
 _kept: dict[str, sessionmaker[Session] | None] = {}

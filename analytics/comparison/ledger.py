@@ -21,13 +21,14 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS contribution (
     month TEXT NOT NULL, process_class INTEGER NOT NULL, body BLOB NOT NULL, exact TEXT, drawn TEXT NOT NULL, send_at TEXT NOT NULL,
     sent TEXT, withheld TEXT, PRIMARY KEY (month, process_class));
+CREATE TABLE IF NOT EXISTS spent (month TEXT NOT NULL, process_class INTEGER NOT NULL, PRIMARY KEY (month, process_class));
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 _TIMES = ("drawn", "send_at", "sent", "withheld")
 
 
 class BudgetSpentError(Exception):
-    """So many months of this process class have been prepared in the calendar year as may leave in it."""
+    """So many months of this process class have been prepared in the calendar year as may leave in it, or this month has left before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,11 @@ class Ledger:
             if self._find(month, process_class) is None:
                 self._insert(month, process_class, body, None, now, now, now)
 
+    def count_spent(self, month: str, process_class: int) -> None:
+        """The platform has had figures of this month: where this file does not know them, as after a restored backup, none are drawn anew."""
+        with self._lock:
+            self._connection.execute("INSERT OR IGNORE INTO spent VALUES (?, ?)", (month, process_class))
+
     def mark_sent(self, entry: Entry, now: datetime) -> bool:
         """Before it is sent, so that nobody withholds it meanwhile. Returns False if somebody has: then it must not be sent."""
         with self._lock:
@@ -115,6 +121,11 @@ class Ledger:
         """Whether the platform was told that the factory takes part."""
         return bool(self._setting("takes_part"))
 
+    @property
+    def has_left(self) -> bool:
+        """Whether the platform was told that the factory no longer takes part."""
+        return self._setting("takes_part") is False
+
     def set_takes_part(self, takes_part: bool) -> None:
         with self._lock:
             self._connection.execute(
@@ -144,8 +155,14 @@ class Ledger:
 
     def _check_budget(self, month: str, process_class: int) -> None:
         # What was withheld counts, too: choosing by looking at it tells something.
-        query = "SELECT count(*) FROM contribution WHERE substr(month, 1, 4) = ? AND process_class = ?"
-        if self._connection.execute(query, (month[:4], process_class)).fetchone()[0] >= A_YEAR:
+        query = """SELECT month FROM contribution WHERE substr(month, 1, 4) = ?1 AND process_class = ?2
+            UNION SELECT month FROM spent WHERE substr(month, 1, 4) = ?1 AND process_class = ?2"""
+        spent = {row["month"] for row in self._connection.execute(query, (month[:4], process_class))}
+        if month in spent:
+            raise BudgetSpentError(
+                f"the platform has had other figures of {month}, which a restored backup does not have"
+            )
+        if len(spent) >= A_YEAR:
             raise BudgetSpentError(
                 f"{A_YEAR} months of {month[:4]} have been prepared for process class {process_class}"
             )

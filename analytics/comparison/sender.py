@@ -81,6 +81,8 @@ class ComparisonSender:
         standing = {(one.month, one.process_class) for one in self.network.contributions}
         for one in self.network.contributions:
             self._ledger.adopt(one.month, one.process_class, written(one.month, one.process_class, one.figures), now)
+        for spent in self.network.spent:
+            self._ledger.count_spent(spent.month, spent.process_class)
         self._prepare(now)
         for entry in reversed(self._ledger.entries()):
             if (entry.month, entry.process_class) in standing:
@@ -98,6 +100,7 @@ class ComparisonSender:
             return True  # somebody has withheld it since it was read
         try:
             if not self._ledger.takes_part:
+                self._check_may_join()
                 self._platform.set_comparison(True)
                 self._ledger.set_takes_part(True)
             self._platform.put_contribution(entry.body)
@@ -113,6 +116,11 @@ class ComparisonSender:
         self.refused = False
         _log.info("The figures of %s, process class %d, were sent to the comparison.", entry.month, entry.process_class)
         return True
+
+    def _check_may_join(self) -> None:
+        """A ledger that knows of no leaving is of before it, as from a restored backup. Raises ContributionRefusedError where people have left on the platform."""
+        if self.network is not None and self.network.left and not self._ledger.has_left:
+            raise ContributionRefusedError
 
     def _prepare(self, now: datetime) -> None:
         policy = self._policy()

@@ -25,6 +25,13 @@ class Contributed(msgspec.Struct, frozen=True):
     figures: dict[_Name, _Points | None]
 
 
+class SpentMonth(msgspec.Struct, frozen=True):
+    """A month of which the platform has had figures of this factory, which it need not have any more."""
+
+    month: _Month
+    process_class: _Class
+
+
 class Quartiles(msgspec.Struct, frozen=True):
     """Of all factories, in percentage points. `within`: so far they lie from the true ones at most, nine times in ten."""
 
@@ -50,10 +57,12 @@ class NetworkClass(msgspec.Struct, frozen=True):
 
 
 class Network(msgspec.Struct, frozen=True):
-    """The answer. Platforms of later versions may say more."""
+    """The answer. `left`: the factory took part and has left. Platforms of later versions may say more, and those of earlier ones do not say what is spent."""
 
     takes_part: bool
+    left: bool = False
     contributions: tuple[Contributed, ...] = ()
+    spent: tuple[SpentMonth, ...] = ()
     classes: tuple[NetworkClass, ...] = ()
 
 

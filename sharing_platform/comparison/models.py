@@ -30,3 +30,13 @@ class ComparisonContribution(Base):
     month: Mapped[str] = mapped_column(String(7), primary_key=True)
     figures: Mapped[dict[str, int | None]] = mapped_column(JSON)
     received: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ComparisonSpent(Base):
+    """A month of which figures have come. It stays when they are deleted, without them: what has been told once is told."""
+
+    __tablename__ = "comparison_spent"
+
+    organisation: Mapped[str] = mapped_column(String(63), primary_key=True)
+    process_class: Mapped[int] = mapped_column(Integer, primary_key=True)
+    month: Mapped[str] = mapped_column(String(7), primary_key=True)

@@ -75,10 +75,19 @@ class ComparedClass(ApiModel):
     figures: list[ComparedFigure]
 
 
+class SpentMonthOut(ApiModel):
+    """A month of which figures of a process class have come."""
+
+    month: Month
+    process_class: ProcessClass
+
+
 class ComparisonOut(ApiModel):
-    """`left`: the organisation took part and has left. `contributions`: all that the platform has of it."""
+    """`left`: the organisation took part and has left. `contributions`: all figures that the platform has of it. `spent`: the months of which figures have come in the last twelve, also
+    those whose figures were deleted as the organisation left: they count towards the four of a year, and a factory's server draws no noise for them anew."""
 
     takes_part: bool
     left: bool
     contributions: list[ContributionOut]
+    spent: list[SpentMonthOut]
     classes: list[ComparedClass]

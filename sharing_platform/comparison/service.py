@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from sharing_platform.comparison.models import ComparisonContribution, ComparisonParticipant
+from sharing_platform.comparison.models import ComparisonContribution, ComparisonParticipant, ComparisonSpent
 from sharing_platform.comparison.quartiles import Contribution, Quartiles, quartiles, strays
 from sharing_platform.comparison.schemas import (
     ComparedClass,
@@ -19,6 +20,7 @@ from sharing_platform.comparison.schemas import (
     ContributionIn,
     ContributionOut,
     QuartilesOut,
+    SpentMonthOut,
 )
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import ConflictError, InvalidError
@@ -49,13 +51,7 @@ def contribute(context: PlatformContext, actor: Actor, given: ContributionIn) ->
             if known.figures != figures:
                 raise ConflictError("comparison_sent")
             return
-        of_year = select(func.count()).where(
-            ComparisonContribution.organisation == actor.organisation,
-            ComparisonContribution.process_class == given.process_class,
-            ComparisonContribution.month.startswith(given.month[:4]),
-        )
-        if (session.scalar(of_year) or 0) >= A_YEAR:
-            raise ConflictError("comparison_enough")
+        _spend(session, actor.organisation, given.process_class, given.month)
         session.add(
             ComparisonContribution(
                 organisation=actor.organisation,
@@ -65,12 +61,34 @@ def contribute(context: PlatformContext, actor: Actor, given: ContributionIn) ->
                 received=now,
             )
         )
-        session.execute(delete(ComparisonContribution).where(ComparisonContribution.month < _earliest(now)))
+        for table in (ComparisonContribution, ComparisonSpent):
+            session.execute(delete(table).where(table.month < _earliest(now)))
         log(session, now, actor, "comparison.contributed", actor.organisation, month=given.month, process_class=given.process_class)  # fmt: skip
+
+
+def _spend(session: Session, organisation: str, process_class: int, month: str) -> None:
+    """A month counts once, whatever was deleted since. Raises ConflictError where enough of its year have come."""
+    if session.get(ComparisonSpent, (organisation, process_class, month)) is not None:
+        return
+    of_year = select(func.count()).where(
+        ComparisonSpent.organisation == organisation,
+        ComparisonSpent.process_class == process_class,
+        ComparisonSpent.month.startswith(month[:4]),
+    )
+    if (session.scalar(of_year) or 0) >= A_YEAR:
+        raise ConflictError("comparison_enough")
+    session.add(ComparisonSpent(organisation=organisation, process_class=process_class, month=month))
 
 
 def set_participation(context: PlatformContext, actor: Actor, takes_part: bool) -> None:
     """Take part, or leave: all contributions are then deleted, and the next page of anybody else is without them."""
+    try:
+        _set_participation(context, actor, takes_part)
+    except IntegrityError:
+        _set_participation(context, actor, takes_part)  # somebody else of the organisation joined at the same moment
+
+
+def _set_participation(context: PlatformContext, actor: Actor, takes_part: bool) -> None:
     now = context.now()
     with context.sessions.begin() as session:
         participant = session.get(ComparisonParticipant, actor.organisation, with_for_update=True)
@@ -109,6 +127,9 @@ def comparison_of(session: Session, organisation: str, now: datetime) -> Compari
                 month=one.month, process_class=one.process_class, figures=ComparisonFigures.model_validate(one.figures)
             )
             for one in own
+        ],
+        spent=[
+            SpentMonthOut(month=one.month, process_class=one.process_class) for one in _spent(session, organisation)
         ],
         classes=[_class(session, organisation, process_class, now) for process_class in classes],
     )
@@ -158,6 +179,11 @@ def _contributions(
     if process_class is not None:
         query = query.where(ComparisonContribution.process_class == process_class)
     return list(session.scalars(query.order_by(ComparisonContribution.month, ComparisonContribution.process_class)))
+
+
+def _spent(session: Session, organisation: str) -> list[ComparisonSpent]:
+    query = select(ComparisonSpent).where(ComparisonSpent.organisation == organisation)
+    return list(session.scalars(query.order_by(ComparisonSpent.month, ComparisonSpent.process_class)))
 
 
 def _forget(session: Session, organisation: str) -> None:

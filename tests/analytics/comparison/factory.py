@@ -11,7 +11,7 @@ from analytics.comparison.contribution import FIGURES
 from analytics.comparison.ledger import Ledger
 from analytics.comparison.sender import ComparisonSender
 from analytics.policy.policy import ComparisonTable, MachineTable, Policy
-from analytics.publishing.network_figures import Contributed, ContributionRefusedError, Network
+from analytics.publishing.network_figures import Contributed, ContributionRefusedError, Network, SpentMonth
 from analytics.publishing.platform_client import PlatformUnavailableError
 from stores import ReportBatch, StoredReport
 from stores.duckdb_store import DuckDBStateStore
@@ -36,11 +36,14 @@ class SeenPlatform:
         self.answers = True
         self.bodies: list[bytes] = []
         self.standing: dict[tuple[str, int], dict[str, int | None]] = {}
+        self.spent: set[tuple[str, int]] = set()
         self.calls: list[str] = []
 
     def comparison(self) -> Network:
         self.calls.append("GET")
-        return Network(self.takes_part, tuple(Contributed(*key, figures) for key, figures in self.standing.items()))
+        standing = tuple(Contributed(*key, figures) for key, figures in self.standing.items())
+        left = self.left_by_people or (bool(self.spent) and not self.takes_part)
+        return Network(self.takes_part, left, standing, tuple(SpentMonth(*one) for one in sorted(self.spent)))
 
     def put_contribution(self, body: bytes) -> None:
         self.calls.append("PUT")
@@ -51,6 +54,7 @@ class SeenPlatform:
         self.bodies.append(body)
         read = json.loads(body)
         self.standing[read["month"], read["process_class"]] = read["figures"]
+        self.spent.add((read["month"], read["process_class"]))
         if not self.answers:
             raise PlatformUnavailableError("No answer came.")
 

@@ -95,7 +95,9 @@ def test_the_exact_figures_stand_beside_the_quartiles(served: Served) -> None:
     factory.look(timedelta(days=3))
     figure = NetworkFigure("availability", 80, Quartiles(40, 50, 65, 10))
     contributed = tuple(Contributed(*key, figures) for key, figures in factory.platform.standing.items())
-    factory.sender.network = Network(True, contributed, (NetworkClass(3, (figure, NetworkFigure("idle", 9))),))
+    factory.sender.network = Network(
+        True, False, contributed, (), (NetworkClass(3, (figure, NetworkFigure("idle", 9))),)
+    )
     assert served.get()["classes"] == [
         {
             "process_class": 3,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from analytics.comparison.contribution import FIGURES, contribution
-from analytics.publishing.network_figures import ContributionRefusedError, Network
+from analytics.publishing.network_figures import ContributionRefusedError, Network, SpentMonth
 from tests.analytics.rig import Rig
 
 
@@ -29,7 +29,8 @@ def test_contract_contribute_leave_and_return(rig: Rig) -> None:
     with pytest.raises(ContributionRefusedError):
         platform.put_contribution(contribution("2026-05", 3, dict.fromkeys(FIGURES, 0.9)))
     platform.set_comparison(False)
-    assert platform.comparison() == Network(takes_part=False)
+    spent = (SpentMonth("2026-05", 3),)
+    assert platform.comparison() == Network(takes_part=False, left=True, spent=spent), "what was told is told"
     platform.set_comparison(True)
     platform.put_contribution(body)
     assert platform.comparison().contributions == (one,)

@@ -159,6 +159,47 @@ def test_after_a_restored_backup_no_noise_is_drawn_for_a_month_that_was_sent(fac
     empty.close()
 
 
+def restored(factory: Factory, file: Path) -> tuple[Ledger, ComparisonSender]:
+    """A ledger of before anything was drawn."""
+    ledger = Ledger(file)
+    return ledger, ComparisonSender(
+        factory.platform, ledger, factory.store, lambda: factory.policy, cast("Clock", factory.clock)
+    )
+
+
+def test_after_a_restored_backup_no_noise_is_drawn_for_what_was_deleted_since(factory: Factory, tmp_path: Path) -> None:
+    factory.look()
+    factory.look(timedelta(days=3))
+    factory.platform.set_comparison(False)
+    factory.platform.set_comparison(True)
+    ledger, sender = restored(factory, tmp_path / "restored.sqlite")
+    for _ in range(3):
+        sender.look()
+        factory.clock.moment += timedelta(days=2)
+    assert ledger.entries() == []
+    assert len(factory.platform.bodies) == 1, "a month is told once"
+    for month in (5, 8, 11):
+        ledger.prepare(f"2026-{month:02}", 3, SHARES, NOW, NOW)
+    with pytest.raises(BudgetSpentError, match="4 months of 2026"):
+        ledger.prepare("2026-12", 3, SHARES, NOW, NOW)
+    ledger.close()
+
+
+def test_after_a_restored_backup_nobody_is_brought_back_who_has_left(factory: Factory, tmp_path: Path) -> None:
+    ledger, sender = restored(factory, tmp_path / "restored.sqlite")
+    ledger.prepare("2026-02", 3, SHARES, NOW, NOW)
+    factory.platform.left_by_people = True
+    sender.look()
+    assert sender.refused
+    assert "takes part: True" not in factory.platform.calls
+    assert factory.platform.bodies == []
+    factory.platform.left_by_people, factory.platform.takes_part = False, True
+    factory.clock.moment += timedelta(hours=1)
+    sender.look()
+    assert len(factory.platform.bodies) == 1, "they take part again, on the platform's page"
+    ledger.close()
+
+
 def test_a_month_of_which_too_little_is_known_is_not_sent(factory: Factory) -> None:
     factory.clock.moment = datetime(2026, 6, 5, tzinfo=UTC)  # the month is May, in which nothing was heard
     factory.look()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
@@ -13,13 +14,14 @@ import pytest
 from playwright.sync_api import Browser
 
 from analytics.comparison.noise import HIGHEST, KEPT, LOWEST, OF, epsilon_of
-from sharing_platform.comparison.models import ComparisonContribution, ComparisonParticipant
+from sharing_platform.comparison.models import ComparisonContribution, ComparisonParticipant, ComparisonSpent
 from sharing_platform.comparison.quartiles import Contribution, quartiles
 from sharing_platform.organisations.events import OrganisationRefused
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import Kind, Role
 from tests.axe import violations
-from tests.platform_databases import reset_postgresql
+from tests.platform_databases import reset_postgresql, waits_for_another
+from tests.servers import wait_for
 from tests.sharing_platform.conftest import Platform, platform_over
 
 FIGURES = {
@@ -71,7 +73,7 @@ def shared(postgres: str) -> Iterator[Platform]:
 def empty(shared: Platform) -> Platform:
     """Nobody takes part."""
     with shared.context.sessions.begin() as session:
-        for table in (ComparisonContribution, ComparisonParticipant):
+        for table in (ComparisonContribution, ComparisonParticipant, ComparisonSpent):
             session.query(table).delete()
     return shared
 
@@ -112,6 +114,18 @@ def test_leaving_takes_effect_at_once(empty: Platform) -> None:
     join(first)
     assert first.put(PUT, json=body()).status_code == 204
     assert seen(empty.hal_2) is not None
+
+
+def test_two_who_join_for_one_factory_at_the_same_moment_both_do(empty: Platform) -> None:
+    now = empty.present[0]
+    with ThreadPoolExecutor(1) as pool:
+        with empty.context.sessions.begin() as other:
+            other.add(ComparisonParticipant(organisation="hal-2", takes_part=True, changed=now))
+            other.flush()
+            answer = pool.submit(empty.hal_2.put, f"{PUT}/participation", json={"takes_part": True})
+            wait_for(lambda: waits_for_another(empty.context.sessions), "the second one to wait")
+        assert answer.result().status_code == 204
+    assert empty.hal_2.get(PUT).json()["takes_part"]
 
 
 def test_whom_the_region_refuses_is_no_longer_compared(empty: Platform) -> None:
@@ -161,6 +175,14 @@ def test_no_more_than_four_months_of_a_year_are_taken(empty: Platform, monkeypat
     assert (answer.status_code, answer.json()["code"]) == (409, "comparison_enough")
     assert empty.hal_2.put(PUT, json=body("2026-10", process_class=4)).status_code == 204
     assert [one["process_class"] for one in empty.hal_2.get(PUT).json()["classes"]] == [3, 4]
+    join(empty.hal_2, takes_part=False)
+    join(empty.hal_2)
+    answer = empty.hal_2.put(PUT, json=body("2026-10"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "comparison_enough"), "what was told is told"
+    assert empty.hal_2.put(PUT, json=body("2026-11")).status_code == 204, "the same month again"
+    left = empty.hal_2.get(PUT).json()
+    assert [one["month"] for one in left["spent"]] == [f"2026-{month}" for month in ("02", "05", "08", "10", "11")]
+    assert [one["month"] for one in left["contributions"]] == ["2026-11"]
 
 
 def chance_of(sent: int, points: int) -> Fraction:

@@ -6,10 +6,11 @@ import warnings
 from threading import Thread
 
 import pytest
-from sqlalchemy import delete, text
+from sqlalchemy import delete
 
 from sharing_platform.machines.schemas import OfferIn
 from sharing_platform.wanted.models import Match, Search
+from tests.platform_databases import waits_for_another
 from tests.servers import wait_for
 from tests.sharing_platform.conftest import Platform
 from tests.sharing_platform.search.test_search import WANTED, described
@@ -51,12 +52,6 @@ def test_two_processes_that_look_for_matches_take_turns(platform: Platform) -> N
             platform.hal_2.delete("/api/v1/offers/big")
             process = Thread(target=platform.tick)
             process.start()
-
-            def waits() -> bool:
-                with platform.context.sessions() as session:
-                    query = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-                    return bool(session.scalar(query))
-
-            wait_for(waits, "the other process to wait")
+            wait_for(lambda: waits_for_another(platform.context.sessions), "the other process to wait")
         process.join()
     assert [str(one.message) for one in heard if "search_match" in str(one.message)] == []
