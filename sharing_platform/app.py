@@ -106,6 +106,7 @@ from sharing_platform.organisations.dependencies import security_of, visitor
 from sharing_platform.organisations.directory import ensure_configured
 from sharing_platform.organisations.events import (
     AccountErasing,
+    MemberRemoved,
     OrganisationChanged,
     OrganisationRefused,
     PersonalDataRequested,
@@ -387,6 +388,7 @@ def _events(notify: BookingNotifier, searches: SearchCounter, learning: learning
     events.subscribe(CalendarRequested, learning_handlers.add_to_calendar)
     events.subscribe(OrganisationRefused, federation_handlers.cancel_requests)
     events.subscribe(OrganisationChanged, lambda event: mark_index_changed(event.session))
+    events.subscribe(MemberRemoved, learning.member_removed)
     events.subscribe(AccountErasing, learning.erase_person)
     events.subscribe(PersonalDataRequested, learning_handlers.export_person)
     for domain in (booking_handlers, wanted_handlers, moderation_handlers, federation_handlers):

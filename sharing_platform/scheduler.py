@@ -199,7 +199,7 @@ class ScheduledJobs:
             return interests.announce(session, post_id, now, context.zone, context.url)
 
         with read_session(context.sessions) as session:
-            wanted = interests.due(session)
+            wanted = interests.due(session, now)
         if any([*self._each(meetings.due(now), remind), *self._each(wanted, announce)]):
             context.wake_workers()
 

@@ -59,7 +59,7 @@ def get_posts(
     return PostPage(posts=shown, next=to_cursor(begin + limit) if begin + limit < len(found) else None)
 
 
-@router.post("", status_code=201, responses=problems(401, 403, 409, 422))
+@router.post("", status_code=201, responses=problems(401, 403, 409, 422, 429))
 def post_post(wanted: PostIn, actor: Writer, context: Context) -> PostOut:
     """Post something under the organisation's name, also of one that offers machines without it. Stories and meetings need the right `list`, wanted training and
     questions `ask`."""
@@ -74,7 +74,7 @@ def get_post(post_id: Uuid, session: ReadSession, actor: MaybeActor, response: R
     return shown
 
 
-@router.put("/{post_id}", responses=problems(401, 403, 404, 409, 412, 422))
+@router.put("/{post_id}", responses=problems(401, 403, 404, 409, 412, 422, 429))
 def put_post(post_id: Uuid, wanted: PostIn, actor: Writer, context: Context, if_match: IfMatch = None) -> PostOut:
     """Change it. Who has signed up for a meeting is told of another time or place. 409 where more seats are taken than there would be."""
     return service.put_post(context, actor, wanted, post_id, if_match)

@@ -9,7 +9,14 @@ from sharing_platform.database import Now
 from sharing_platform.learning import meetings, posts, questions
 from sharing_platform.learning.models import CLOSED, OPEN, Answer, Interest, Post, Seat
 from sharing_platform.learning.seating import SEATED
-from sharing_platform.organisations.events import AccountErasing, OrganisationRefused, PersonalDataRequested
+from sharing_platform.organisations.directory import members
+from sharing_platform.organisations.events import (
+    AccountErasing,
+    MemberRemoved,
+    OrganisationRefused,
+    PersonalDataRequested,
+)
+from sharing_platform.organisations.permissions import Role
 from sharing_platform.organisations.personal_data import ERASED_NAME, rows_of
 
 
@@ -29,6 +36,15 @@ class LearningHandlers:
         own = update(Post).where(Post.account_id == account)
         session.execute(own.where(Post.kind == questions.KIND).values(title=ERASED_NAME, text="", status=CLOSED))
         session.execute(own.values(account_id=None))
+
+    def member_removed(self, event: MemberRemoved) -> None:
+        """Their seats go to those who wait. What the organisation would like to learn, it would like still: an owner is told instead, or whoever else is left."""
+        session, organisation, account = event.session, event.organisation, event.account
+        mine = select(Seat).where(Seat.account_id == account, Seat.organisation_id == organisation)
+        meetings.leave_everything(session, session.scalars(mine).all(), self._zone, self._url, self._now())
+        left = [one.id for one, _ in sorted(members(session, organisation), key=lambda row: row[1].role != Role.OWNER)]
+        own = (Interest.account_id == account) & (Interest.organisation_id == organisation)
+        session.execute(update(Interest).where(own).values(account_id=left[0]) if left else delete(Interest).where(own))
 
     def withdraw_everything(self, event: OrganisationRefused) -> None:
         """Those who have signed up with an organisation that is refused are told, and its people give back their seats."""

@@ -6,15 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.bookings import waiting_list
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from sharing_platform.learning.details import InterestDetails
 from sharing_platform.learning.models import OPEN, Interest, LearningSettings, Post
-from sharing_platform.learning.posts import lock_post, open_post
+from sharing_platform.learning.posts import courses_of, has_course, lock_post, locked_in_any_state, open_post
 from sharing_platform.learning.schemas import InterestedOut
 from sharing_platform.listings.models import OPEN as LISTING_OPEN
 from sharing_platform.listings.models import Listing
@@ -24,7 +23,7 @@ from sharing_platform.notifications.mail import queue_mail
 from sharing_platform.organisations.accounts import SignedIn
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.directory import members_with_roles
-from sharing_platform.organisations.models import Account, Organisation
+from sharing_platform.organisations.models import Account, Membership, Organisation
 from sharing_platform.organisations.permissions import ANSWERING, APPROVED, Actor, Kind
 
 KIND = "interest"
@@ -66,7 +65,7 @@ def join(context: PlatformContext, actor: Actor, person: SignedIn | None, post_i
             raise NotAllowedError("not_approved")
         if person is None:
             raise ConflictError("interest_is_for_people")
-        if post.listing_id is not None:
+        if courses_of(session, [post.id]):
             raise ConflictError("interest_has_course")
         put_own(session, post, actor, people, now)
         log(session, now, actor, "learning.wanted", post.id)
@@ -74,9 +73,9 @@ def join(context: PlatformContext, actor: Actor, person: SignedIn | None, post_i
 
 
 def leave(context: PlatformContext, actor: Actor, post_id: str) -> None:
-    """Want it no longer. Raises NotFoundError."""
+    """Want it no longer, whatever has become of it. Raises NotFoundError."""
     with context.sessions.begin() as session:
-        post = open_post(session, post_id, actor.organisation, KIND)
+        post = locked_in_any_state(session, post_id, KIND)
         own = session.get(Interest, (post.id, actor.organisation))
         if own is None:
             raise NotFoundError
@@ -109,17 +108,19 @@ def enough(session: Session) -> int:
 
 def set_enough(context: PlatformContext, actor: Actor, number: int) -> None:
     with context.sessions.begin() as session:
+        lock_resource(session, "learning-settings")
         session.merge(LearningSettings(id=_ONLY, enough=number))
         log(session, context.now(), actor, "learning.enough", str(number))
 
 
-def due(session: Session) -> Select[str]:
-    """What enough organisations want, and trainers were not told of."""
+def due(session: Session, now: datetime) -> Select[str]:
+    """What enough organisations want, and trainers were not told of although there are some, or were told of before the course was withdrawn."""
     wanted = select(func.count()).select_from(Interest)
     wanted = wanted.join(Organisation, Organisation.id == Interest.organisation_id)
     wanted = wanted.where(Interest.post_id == Post.id, Organisation.status == APPROVED)
-    open_ones = (Post.kind == KIND) & (Post.status == OPEN) & Post.taken_down.is_(None) & Post.listing_id.is_(None)
-    query = select(Post.id).where(open_ones, Post.told.is_(None))
+    open_ones = (Post.kind == KIND) & (Post.status == OPEN) & Post.taken_down.is_(None) & ~has_course()
+    query = select(Post.id).where(open_ones, Post.told.is_(None) | Post.listing_id.is_not(None))
+    query = query.where(select(Organisation.id).where(_trains(now)).correlate(Post).exists())
     return query.where(wanted.scalar_subquery() >= enough(session)).limit(_PORTION)
 
 
@@ -128,10 +129,16 @@ def announce(session: Session, post_id: str, now: datetime, zone: str, url: str)
     lock_post(session, post_id)
     post = session.get_one(Post, post_id, with_for_update=True)
     wanted = wanted_of(session, [post.id]).get(post.id, Wanted())
-    if post.told is not None or post.listing_id is not None or wanted.organisations < enough(session):
+    if courses_of(session, [post.id]) or wanted.organisations < enough(session):
+        return False
+    if post.listing_id is not None:
+        post.listing_id = post.told = None  # the course was withdrawn: it is wanted as before
+        session.flush()
+    if post.told is not None:
         return False
     told: set[str] = set()
-    for trainer in _trainers(session, post, now):
+    trainers = select(Organisation.id).join(Post, Post.id == post.id).where(_trains(now))
+    for trainer in session.scalars(trainers.order_by(Organisation.id)).all():
         for account in members_with_roles(session, trainer, ANSWERING):
             if account.id not in told:
                 told.add(account.id)
@@ -143,14 +150,23 @@ def announce(session: Session, post_id: str, now: datetime, zone: str, url: str)
     return bool(told)
 
 
-def _trainers(session: Session, post: Post, now: datetime) -> list[str]:
-    """Training centres, and who offers a training in the same process."""
-    process = InterestDetails.model_validate(post.details).process
-    trainings = select(Listing).where(Listing.kind == "training", Listing.status == LISTING_OPEN, Listing.end > now)
-    same = {one.organisation_id for one in session.scalars(trainings) if process and one.details.get("process") == process}  # fmt: skip
-    trains = (Organisation.kind == Kind.TRAINING_CENTRE) | Organisation.id.in_(same)
-    query = select(Organisation.id).where(trains, Organisation.status == APPROVED)
-    return list(session.scalars(query.order_by(Organisation.id)))
+def _trains(now: datetime) -> ColumnElement[bool]:
+    """Of `Organisation` and `Post`: a training centre, or who offers a training in the same process, with somebody who can be told."""
+    process = Post.details["process"].as_string()
+    same = (
+        select(Listing.id)
+        .where(Listing.organisation_id == Organisation.id, Listing.kind == "training", Listing.status == LISTING_OPEN)
+        .where(Listing.end > now, Listing.taken_down.is_(None))
+        .where(process != "", Listing.details["process"].as_string() == process)
+    )
+    told = (
+        select(Membership.account_id)
+        .join(Account, Account.id == Membership.account_id)
+        .where(Membership.organisation_id == Organisation.id)
+        .where(Membership.role.in_(ANSWERING), Account.confirmed.is_not(None))
+    )
+    trains = (Organisation.kind == Kind.TRAINING_CENTRE) | same.correlate(Organisation, Post).exists()
+    return (Organisation.status == APPROVED) & trains & told.correlate(Organisation).exists()
 
 
 def own_trainings(session: Session, organisation: str, now: datetime) -> list[Listing]:
@@ -170,7 +186,7 @@ def make_course(context: PlatformContext, actor: Actor, post_id: str, listing_id
         post = open_post(session, post_id, actor.organisation, KIND)
         if not actor.approved:
             raise NotAllowedError("not_approved")
-        if post.listing_id is not None:
+        if courses_of(session, [post.id]):
             raise ConflictError("interest_has_course")
         lock_resource(session, f"listing:{listing_id}")
         listing = listing_of(session, actor.organisation, listing_id)

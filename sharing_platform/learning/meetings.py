@@ -13,7 +13,7 @@ from sharing_platform.errors import ConflictError, NotAllowedError, NotFoundErro
 from sharing_platform.i18n import Span
 from sharing_platform.learning.details import MeetingDetails
 from sharing_platform.learning.models import OPEN, Post, Seat
-from sharing_platform.learning.posts import lock_post, locked_post, own_post
+from sharing_platform.learning.posts import lock_post, locked_in_any_state, locked_post, own_post
 from sharing_platform.learning.schemas import AttendeeOut, AttendeesOut, SeatOut
 from sharing_platform.learning.seating import SEATED, WAITING, Seating
 from sharing_platform.notifications.mail import queue_mail
@@ -74,12 +74,12 @@ def join(context: PlatformContext, actor: Actor, person: SignedIn | None, post_i
 
 
 def leave(context: PlatformContext, actor: Actor, person: SignedIn | None, post_id: str) -> None:
-    """Give the seat back: whoever has waited longest gets it, and is told. Raises NotFoundError for who has not signed up."""
+    """Give the seat back, also of a meeting that was withdrawn: whoever has waited longest gets it, and is told. Raises NotFoundError for who has not signed up."""
     if person is None:
         raise NotFoundError
     now = context.now()
     with context.sessions.begin() as session:
-        post = locked_post(session, post_id, actor.organisation, KIND)
+        post = locked_in_any_state(session, post_id, KIND)
         free_seat(session, post, _seat(session, post.id, person.account.id), context.zone, context.url, now)
         log(session, now, actor, "learning.left", post.id)
     context.wake_workers()

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session, aliased
 
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
 from sharing_platform.geography import place_named
@@ -22,6 +22,8 @@ from sharing_platform.learning.details import (
 )
 from sharing_platform.learning.models import CLOSED, OPEN, Answer, Post
 from sharing_platform.learning.schemas import PostIn
+from sharing_platform.listings.models import OPEN as LISTING_OPEN
+from sharing_platform.listings.models import Listing
 from sharing_platform.machines.availability import lock_resource
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import APPROVED, Right
@@ -47,19 +49,18 @@ class FoundPost:
 def put_post(
     session: Session, owner: str, account: str | None, wanted: PostIn, now: datetime, post_id: str | None = None
 ) -> Post:
-    """Create or change. Raises NotFoundError for somebody else's, InvalidError for another kind, ConflictError where there are too many."""
-    if post_id is None:
+    """Create, change or open again. Raises NotFoundError for somebody else's, InvalidError for another kind, ConflictError where there are too many."""
+    known = own_post(session, owner, post_id) if post_id is not None else None
+    if known is not None and known.kind != wanted.kind:
+        raise InvalidError("kind_stays", "kind")
+    if known is None or known.status != OPEN:
         count = select(func.count()).where(Post.organisation_id == owner, Post.status == OPEN)
         if (session.scalar(count) or 0) >= _MOST_POSTS:
             raise ConflictError("too_many_posts")
-        post = Post(
-            id=str(uuid.uuid4()), organisation_id=owner, account_id=account, kind=wanted.kind, created=now, revision=0
-        )
-        session.add(post)
-    else:
-        post = own_post(session, owner, post_id)
-        if post.kind != wanted.kind:
-            raise InvalidError("kind_stays", "kind")
+    post = known or Post(
+        id=str(uuid.uuid4()), organisation_id=owner, account_id=account, kind=wanted.kind, created=now, revision=0
+    )
+    session.add(post)
     post.title, post.text = wanted.title, wanted.text
     post.details = wanted.details.model_dump(mode="json")
     post.start, post.end = _dates_of(wanted.details)
@@ -89,14 +90,27 @@ def own_post(session: Session, owner: str, post_id: str, kind: str | None = None
 
 def shown_post(session: Session, post_id: str, viewer: str | None, kind: str | None = None) -> FoundPost:
     """One that is open, or one's own. Raises NotFoundError."""
+    found = _found(session, post_id)
+    if found is None or kind not in (None, found.post.kind) or not _may_see(found, viewer):
+        raise NotFoundError
+    return found
+
+
+def is_shown(session: Session, post_id: str, viewer: str | None) -> bool:
+    """Whether there is one that the viewer may see."""
+    found = _found(session, post_id)
+    return found is not None and _may_see(found, viewer)
+
+
+def _found(session: Session, post_id: str) -> FoundPost | None:
     post = session.get(Post, post_id)
-    if post is None or kind not in (None, post.kind):
-        raise NotFoundError
-    owner = session.get_one(Organisation, post.organisation_id)
-    hidden = post.status != OPEN or post.taken_down is not None or owner.status != APPROVED
-    if post.organisation_id != viewer and hidden:
-        raise NotFoundError
-    return FoundPost(post, owner)
+    return FoundPost(post, session.get_one(Organisation, post.organisation_id)) if post is not None else None
+
+
+def _may_see(found: FoundPost, viewer: str | None) -> bool:
+    post = found.post
+    open_to_all = post.status == OPEN and post.taken_down is None and found.owner.status == APPROVED
+    return open_to_all or post.organisation_id == viewer
 
 
 def lock_post(session: Session, post_id: str) -> None:
@@ -118,6 +132,33 @@ def open_post(session: Session, post_id: str, viewer: str, kind: str) -> Post:
     if post.status != OPEN:
         raise NotFoundError
     return post
+
+
+def locked_in_any_state(session: Session, post_id: str, kind: str) -> Post:
+    """For who takes back what they had there, also once nobody sees it any more. Raises NotFoundError."""
+    lock_post(session, post_id)
+    post = session.get(Post, post_id, populate_existing=True)
+    if post is None or post.kind != kind:
+        raise NotFoundError
+    return post
+
+
+def has_course() -> ColumnElement[bool]:
+    """Whether the training that was chosen for a post stands, or has taken place: not one that was withdrawn or hidden, or whose organisation was refused, before it was over."""
+    trainer = aliased(Organisation)
+    stands = (
+        (Listing.status == LISTING_OPEN) | (Listing.changed >= Listing.end),
+        Listing.taken_down.is_(None) | (Listing.taken_down >= Listing.end),
+        (trainer.status == APPROVED) | (trainer.decided >= Listing.end),
+    )
+    chosen = select(Listing.id).join(trainer, trainer.id == Listing.organisation_id)
+    return chosen.where(Listing.id == Post.listing_id, *stands).correlate(Post).exists()
+
+
+def courses_of(session: Session, posts: Collection[str]) -> dict[str, str]:
+    """The listings that wanted trainings have become, by post."""
+    query = select(Post.id, Post.listing_id).where(Post.id.in_(posts), has_course())
+    return {post: listing for post, listing in session.execute(query) if listing is not None}
 
 
 def details_of(post: Post) -> PostDetails:
@@ -143,7 +184,7 @@ def find_posts(
         .join(Organisation, Organisation.id == Post.organisation_id)
         .where(
             Post.status == OPEN, Post.kind == kind, Post.taken_down.is_(None), Organisation.status == APPROVED,
-            Post.end.is_(None) | (Post.end > now), Post.listing_id.is_(None),
+            Post.end.is_(None) | (Post.end > now), ~has_course(),
         )
     )  # fmt: skip
     if wish.factory is not None:

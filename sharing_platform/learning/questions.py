@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import ConflictError, NotAllowedError, NotFoundError
 from sharing_platform.learning.models import Answer, Post
-from sharing_platform.learning.posts import lock_post, locked_post, open_post, own_post, shown_post
+from sharing_platform.learning.posts import lock_post, locked_in_any_state, open_post, own_post, shown_post
 from sharing_platform.learning.schemas import AnswerOut, AnswersOut, Mark
 from sharing_platform.notifications.mail import queue_mail
 from sharing_platform.organisations import rate_limits
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.directory import members_with_roles
-from sharing_platform.organisations.models import Account, Organisation
+from sharing_platform.organisations.models import Account, Membership, Organisation
 from sharing_platform.organisations.permissions import ANSWERING, APPROVED, Actor
 
 KIND = "question"
@@ -46,7 +46,7 @@ def answer(context: PlatformContext, actor: Actor, post_id: str, text: str) -> A
         session.add(given)
         session.flush()
         organisation = session.get_one(Organisation, actor.organisation)
-        asker = session.get(Account, post.account_id) if post.account_id is not None else None
+        asker = _still_there(session, post.account_id, post.organisation_id)
         for account in [asker] if asker else members_with_roles(session, post.organisation_id, ANSWERING):
             queue_mail(
                 session, account, "question_answered", context.zone, now, who=organisation.name, title=post.title,
@@ -71,7 +71,7 @@ def mark(context: PlatformContext, actor: Actor, post_id: str, answer_id: str, s
         given.mark = said
         if said != NONE and given.told is None:
             given.told = now
-            account = session.get(Account, given.account_id) if given.account_id is not None else None
+            account = _still_there(session, given.account_id, given.organisation_id)
             if account is not None:
                 link = f"{context.url}/learning/{post.id}"
                 queue_mail(session, account, f"answer_{said}", context.zone, now, title=post.title, link=link)
@@ -82,9 +82,9 @@ def mark(context: PlatformContext, actor: Actor, post_id: str, answer_id: str, s
 
 
 def withdraw(context: PlatformContext, actor: Actor, post_id: str, answer_id: str) -> None:
-    """One's own answer. Raises NotFoundError."""
+    """One's own answer, whatever has become of the question. Raises NotFoundError."""
     with context.sessions.begin() as session:
-        post = locked_post(session, post_id, actor.organisation, KIND)
+        post = locked_in_any_state(session, post_id, KIND)
         given = session.get(Answer, answer_id)
         if given is None or given.post_id != post.id or given.organisation_id != actor.organisation:
             raise NotFoundError
@@ -127,6 +127,13 @@ def _rows(session: Session, posts: Collection[str]) -> list[tuple[Answer, str, b
     query = select(Answer, Organisation).join(Organisation, Organisation.id == Answer.organisation_id)
     rows = session.execute(query.where(Answer.post_id.in_(posts)).order_by(Answer.answered, Answer.id))
     return [(one, by.name, one.taken_down is None and by.status == APPROVED) for one, by in rows]
+
+
+def _still_there(session: Session, account_id: str | None, organisation: str) -> Account | None:
+    """Who wrote something, while they are in the organisation: whoever was removed from it is told nothing of it."""
+    if account_id is None or session.get(Membership, (account_id, organisation)) is None:
+        return None
+    return session.get(Account, account_id)
 
 
 def _out(given: Answer, name: str) -> AnswerOut:

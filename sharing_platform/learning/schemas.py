@@ -108,14 +108,15 @@ class MeetingOut(_PostOut):
 
 
 class InterestOut(_PostOut):
-    """A training that is wanted, as it stands: by how many organisations, for how many people. `enough`: when so many want it, trainers are told. `course`: the listing that it
-    has become."""
+    """A training that is wanted, as it stands: by how many organisations, for how many people. `enough`: when so many want it, trainers are told, as soon as
+    there are any (`trainers_told`). `course`: the listing that it has become, until that is withdrawn."""
 
     kind: Literal["interest"]
     details: InterestDetails
     organisations: int
     people: int
     enough: int
+    trainers_told: bool
     course: str | None
 
 

@@ -18,6 +18,7 @@ from sharing_platform.learning.models import OPEN, Answer, Post
 from sharing_platform.learning.posts import NEEDED, FoundPost
 from sharing_platform.learning.schemas import InterestIn, PostIn, PostOut
 from sharing_platform.learning.seating import Seating
+from sharing_platform.organisations import rate_limits
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.permissions import Actor, require
 from sharing_platform.pictures.service import shown_pictures
@@ -28,9 +29,11 @@ _OUT: TypeAdapter[PostOut] = TypeAdapter(PostOut)
 def put_post(
     context: PlatformContext, actor: Actor, wanted: PostIn, post_id: str | None, if_match: str | None
 ) -> PostOut:
-    """Create or change, for API and pages. Raises NotAllowedError where the kind needs another right, and what `posts.put_post` and `meetings.changed` raise."""
+    """Create or change, for API and pages. Raises NotAllowedError where the kind needs another right, and what `posts.put_post` and `meetings.changed` raise;
+    TooManyError, as each change can be an e-mail to everybody who has signed up."""
     require(actor, NEEDED[wanted.kind])
     now = context.now()
+    rate_limits.count_attempt(context.sessions, rate_limits.messages_of(context.bounds), actor.organisation, now)
     with context.sessions.begin() as session:
         before = None
         if post_id is not None:
@@ -99,10 +102,15 @@ def _particular(session: Session, kind: str, of_kind: Sequence[Post]) -> dict[st
             return {one.id: _of_meeting(one, seatings[one.id]) for one in of_kind}
         case "interest":
             wanted, enough = interests.wanted_of(session, ids), interests.enough(session)
+            courses = posts.courses_of(session, ids)
             return {
-                one.id: {**asdict(wanted.get(one.id, interests.Wanted())), "enough": enough, "course": one.listing_id}
+                one.id: {
+                    **asdict(wanted.get(one.id, interests.Wanted())), "enough": enough, "course": courses.get(one.id),
+                    # Of a course that was withdrawn, trainers are told anew.
+                    "trainers_told": one.told is not None and (one.listing_id is None or one.id in courses),
+                }
                 for one in of_kind
-            }
+            }  # fmt: skip
         case _:
             answers = questions.answers_of(session, ids)
             return {one: _of_question(answers.get(one, ())) for one in ids}

@@ -11,6 +11,7 @@ from sharing_platform.database import read_session
 from sharing_platform.errors import NotFoundError, PlatformError
 from sharing_platform.learning import interests, meetings, questions
 from sharing_platform.learning.pages import values_of
+from sharing_platform.learning.posts import is_shown
 from sharing_platform.learning.schemas import AnswerTextIn, CourseIn, EnoughIn, InterestedIn, MarkIn
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import Right, require
@@ -85,6 +86,9 @@ def post_mark(post_id: str, answer_id: str, page: Page, form: FormData) -> Respo
     actor = require(page.actor, Right.ASK)
     if form.get("withdraw"):
         questions.withdraw(page.context, actor, post_id, answer_id)
+        with read_session(page.context.sessions) as session:
+            if not is_shown(session, post_id, actor.organisation):
+                return page.redirect("/learning", "saved")
     else:
         wanted, _ = validate_form(MarkIn, {"mark": form.get("mark")})
         if wanted is None:

@@ -29,6 +29,15 @@ class OrganisationRefused:
 
 
 @dataclass(frozen=True)
+class MemberRemoved:
+    """Somebody is no longer in an organisation, who left it or was removed."""
+
+    session: Session
+    organisation: str
+    account: str
+
+
+@dataclass(frozen=True)
 class AccountErasing:
     """An account is about to be erased. A handler removes what it keeps of the person, or raises ConflictError to refuse."""
 

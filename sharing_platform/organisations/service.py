@@ -25,7 +25,7 @@ from sharing_platform.organisations import (
 )
 from sharing_platform.organisations.accounts import NewSession, SignedIn
 from sharing_platform.organisations.audit_log import log
-from sharing_platform.organisations.events import OrganisationRefused
+from sharing_platform.organisations.events import MemberRemoved, OrganisationRefused
 from sharing_platform.organisations.identifiers import BELGIUM, identifier_of
 from sharing_platform.organisations.mailed_links import Purpose, find_link, use_link
 from sharing_platform.organisations.models import Account, ApiToken, Invitation, MailedLink, Membership, Organisation
@@ -166,7 +166,9 @@ def leave(context: PlatformContext, person: SignedIn, organisation: str) -> None
     with context.sessions.begin() as session:
         account = session.get_one(Account, person.account.id)
         directory.remove_member(session, organisation, account.id)
+        context.events.publish(MemberRemoved(session, organisation, account.id))
         log(session, context.now(), None, "member.left", account.id, organisation=organisation)
+    context.wake_workers()
 
 
 def _registered(session: Session, link: MailedLink, now: datetime) -> Account:
@@ -296,7 +298,9 @@ def remove_member(context: PlatformContext, actor: Actor, account: str) -> None:
     """Raises NotFoundError, ConflictError."""
     with context.sessions.begin() as session:
         directory.remove_member(session, actor.organisation, account)
+        context.events.publish(MemberRemoved(session, actor.organisation, account))
         log(session, context.now(), actor, "member.removed", account)
+    context.wake_workers()
 
 
 def new_token(context: PlatformContext, actor: Actor, wanted: TokenIn) -> tuple[ApiToken, str]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
+from sharing_platform.learning import interests
+from sharing_platform.learning.models import LearningSettings
+from sharing_platform.listings.models import Listing
+from sharing_platform.machines.availability import lock_resource
 from sharing_platform.organisations.permissions import Kind, Role
+from tests.platform_databases import waits_for_another
+from tests.servers import wait_for
 from tests.sharing_platform.conftest import NOON, Platform
 from tests.sharing_platform.learning.samples import API, INTEREST, code, page_of, post
 
@@ -91,6 +98,107 @@ def test_where_nobody_trains_it_is_told_later(platform: Platform, kind: str) -> 
     platform.tick()
     platform.context.wake_workers()
     assert platform.mail("mo@maker.be", "Genoeg vraag"), "who offers training in the same process"
+
+
+def test_a_training_whose_course_is_withdrawn_is_wanted_again(platform: Platform) -> None:
+    trainer = platform.somebody("tim@centrum.be", "centrum", Role.PLANNER, Kind.TRAINING_CENTRE)
+    region = platform.somebody("r@limburg.be", "limburg", Role.OWNER, Kind.REGION)
+    region.put("/api/v1/region/learning", json={"enough": 2})
+    an, bo = ask(platform, "an", "bo")
+    path = post(an, INTEREST)
+    want(bo, path)
+    platform.tick()
+    assert platform.mail("tim@centrum.be", "Genoeg vraag")
+    assert platform.anyone.get(path).json()["trainers_told"]
+    first = course(trainer)
+    assert trainer.put(f"{path}/course", json={"listing": first}).status_code == 204
+    assert platform.anyone.get(f"{API}?kind=interest").json()["posts"] == []
+    assert trainer.delete(f"/api/v1/listings/{first}").status_code == 204
+    (found,) = platform.anyone.get(f"{API}?kind=interest").json()["posts"]
+    assert (found["course"], found["trainers_told"]) == (None, False)
+    (cy,) = ask(platform, "cy")
+    assert want(cy, path) == 200
+    for _ in range(2):
+        platform.later(1)
+        platform.tick()
+    wait_for(lambda: len(platform.mails_to("tim@centrum.be")) == 2, "trainers to be told anew, once")
+    assert trainer.put(f"{path}/course", json={"listing": course(trainer)}).status_code == 204
+    platform.later(24 * 70)
+    assert platform.anyone.get(path).json()["course"], "it has taken place"
+
+
+def test_a_course_that_was_hidden_or_whose_trainer_was_refused_is_none(platform: Platform) -> None:
+    trainer = platform.somebody("tim@centrum.be", "centrum", Role.PLANNER, Kind.TRAINING_CENTRE)
+    region = platform.somebody("r@limburg.be", "limburg", Role.OWNER, Kind.REGION)
+    (an,) = ask(platform, "an")
+    path = post(an, INTEREST)
+    listing = course(trainer)
+    assert trainer.put(f"{path}/course", json={"listing": listing}).status_code == 204
+    for taken_down, approved in ((True, True), (False, False), (False, True)):
+        with platform.context.sessions.begin() as session:
+            session.get_one(Listing, listing).taken_down = platform.present[0] if taken_down else None
+        decision = {"approved": approved, "reason": "Onbekend."}
+        region.put("/api/v1/region/organisations/centrum/approval", json=decision)
+        stands = approved and not taken_down
+        assert platform.anyone.get(path).json()["course"] == (listing if stands else None), (taken_down, approved)
+
+
+def test_trainers_are_said_to_be_told_once_they_are(platform: Platform) -> None:
+    region = platform.somebody("r@limburg.be", "limburg", Role.OWNER, Kind.REGION)
+    region.put("/api/v1/region/learning", json={"enough": 2})
+    an, bo = ask(platform, "an", "bo")
+    path = post(an, INTEREST)
+    want(bo, path)
+    # A training centre in which nobody can be told is none.
+    platform.somebody("lid@centrum.be", "centrum", Role.MEMBER, Kind.TRAINING_CENTRE)
+    platform.tick()
+
+    def is_due() -> bool:
+        with platform.context.sessions() as session:
+            return bool(session.scalars(interests.due(session, platform.present[0])).all())
+
+    assert not is_due(), "nothing is tried again and again"
+    assert not platform.anyone.get(path).json()["trainers_told"]
+    assert "zodra er hier opleiders zijn" in an.get(page_of(path)).text
+    platform.somebody("tim@centrum.be", "centrum", Role.PLANNER)
+    assert is_due()
+    platform.tick()
+    assert "de opleiders hebben bericht gekregen" in an.get(page_of(path)).text
+
+
+def test_whoever_is_removed_is_not_told_of_the_course(platform: Platform) -> None:
+    trainer = platform.somebody("tim@centrum.be", "centrum", Role.PLANNER, Kind.TRAINING_CENTRE)
+    owner = platform.somebody("eva@an.be", "an", Role.OWNER, Kind.FACTORY)
+    (an,) = ask(platform, "an")
+    path = post(an, INTEREST)
+    gone = an.get("/api/v1/account").json()["id"]
+    assert owner.delete(f"/api/v1/organisation/members/{gone}").status_code == 204
+    assert trainer.put(f"{path}/course", json={"listing": course(trainer)}).status_code == 204
+    assert platform.mail("eva@an.be", "komt er")
+    assert not platform.mails_to("an@an.be")
+
+
+def test_who_asked_takes_it_back_also_once_it_is_withdrawn(platform: Platform) -> None:
+    an, bo = ask(platform, "an", "bo")
+    path = post(an, INTEREST)
+    want(bo, path)
+    assert an.delete(path).status_code == 204
+    assert bo.delete(f"{path}/interest").status_code == 204
+    assert bo.get("/api/v1/account/data").json()["training_wanted"] == []
+
+
+@pytest.mark.parametrize("platform", ["postgresql"], indirect=True)
+def test_two_administrators_who_say_how_many_are_enough_take_turns(platform: Platform) -> None:
+    region = platform.somebody("r@limburg.be", "limburg", Role.OWNER, Kind.REGION)
+    with ThreadPoolExecutor(1) as pool:
+        with platform.context.sessions.begin() as other:
+            lock_resource(other, "learning-settings")
+            other.add(LearningSettings(id=1, enough=3))
+            other.flush()
+            answer = pool.submit(region.put, "/api/v1/region/learning", json={"enough": 5})
+            wait_for(lambda: waits_for_another(platform.context.sessions), "the second one to wait")
+        assert answer.result().status_code == 200
+    assert region.get("/api/v1/region/learning").json() == {"enough": 5}
 
 
 def test_who_may_want_and_who_may_train(platform: Platform) -> None:

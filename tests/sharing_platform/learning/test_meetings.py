@@ -173,6 +173,23 @@ def test_who_leaves_the_platform_gives_back_the_seat(platform: Platform) -> None
     assert platform.anyone.get(path).status_code == 404
 
 
+def test_whoever_is_removed_from_the_organisation_gives_back_the_seat(platform: Platform) -> None:
+    path = post(platform.hal_2, meeting(seats=1))
+    owner = platform.somebody("eva@an.be", "an")
+    an, bo = people(platform, "an", "bo")
+    for one in (an, bo):
+        one.put(f"{path}/seat")
+    gone = an.get("/api/v1/account").json()["id"]
+    assert owner.delete(f"/api/v1/organisation/members/{gone}").status_code == 204
+    assert platform.mail("bo@bo.be", "U hebt een plaats")
+    organiser = platform.somebody("eva@hal.be", "hal-2", Role.PLANNER, Kind.FACTORY)
+    assert [one["name"] for one in organiser.get(f"{path}/seats").json()["attendees"]] == ["bo"]
+    assert organiser.delete(path).status_code == 204
+    platform.mail("bo@bo.be", "Afgelast")
+    assert not platform.mails_to("an@an.be")
+    assert bo.delete(f"{path}/seat").status_code == 204, "what was withdrawn is left, too"
+
+
 def test_a_meeting_is_made_and_changed_by_its_form(platform: Platform) -> None:
     organiser = platform.somebody("eva@hal.be", "hal-2", Role.PLANNER, Kind.FACTORY)
     form = {

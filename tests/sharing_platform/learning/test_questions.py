@@ -38,6 +38,35 @@ def test_a_question_is_answered_and_the_answer_marked(platform: Platform) -> Non
     assert not platform.anyone.get(path).json()["solved"]
 
 
+def test_an_answer_is_withdrawn_also_after_the_question(platform: Platform) -> None:
+    an = platform.somebody("an@an.be", "an", Role.MEMBER)
+    path = post(an, QUESTION)
+    given = [platform.hal_2.post(f"{path}/answers", json={"text": "Wij."}).json()["id"] for _ in range(2)]
+    assert an.delete(path).status_code == 204
+    assert platform.hal_3.delete(f"{path}/answers/{given[0]}").status_code == 404, "somebody else's"
+    assert platform.hal_2.delete(f"{path}/answers/{given[0]}").status_code == 204
+    people = platform.somebody("o@hal.be", "hal-2")
+    done = people.post(f"{page_of(path)}/answers/{given[1]}", data={"withdraw": "yes"})
+    assert people.get(done.headers["location"]).status_code == 200
+    assert an.get(path).json()["answers"] == 0
+
+
+def test_whoever_is_removed_is_told_of_no_answer_and_of_no_mark(platform: Platform) -> None:
+    owners = [platform.somebody(f"eva@{one}.be", one, Role.OWNER, Kind.FACTORY) for one in ("an", "bo")]
+    an, bo = (platform.somebody(f"{one}@{one}.be", one, Role.MEMBER) for one in ("an", "bo"))
+    path = post(an, QUESTION)
+    given = bo.post(f"{path}/answers", json={"text": "Wij."}).json()["id"]
+    platform.mail("an@an.be", "heeft uw vraag")
+    for owner, gone in zip(owners, (an, bo), strict=True):
+        member = gone.get("/api/v1/account").json()["id"]
+        assert owner.delete(f"/api/v1/organisation/members/{member}").status_code == 204
+    assert owners[0].put(f"{path}/answers/{given}/mark", json={"mark": "helpful"}).status_code == 200
+    assert platform.hal_2.post(f"{path}/answers", json={"text": "Wij ook."}).status_code == 201
+    assert platform.mail("eva@an.be", "heeft uw vraag"), "who answers for the organisation"
+    assert len(platform.mails_to("an@an.be")) == 1
+    assert not platform.mails_to("bo@bo.be")
+
+
 def test_who_may_answer(platform: Platform) -> None:
     an = platform.somebody("an@an.be", "an", Role.MEMBER)
     path = post(an, QUESTION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from sharing_platform.i18n import Translator
+from sharing_platform.learning import posts
 from sharing_platform.learning.details import Figure
 from sharing_platform.organisations.permissions import Kind, Right, Role
 from tests.sharing_platform.conftest import NOON, Platform
@@ -42,6 +44,35 @@ def test_a_story_is_written_found_changed_and_withdrawn(platform: Platform) -> N
     assert "niet meer zichtbaar" in planner.get(page_of(path)).text
     assert planner.put(path, json=STORY).status_code == 200, "and may be posted again"
     assert platform.anyone.get(path).status_code == 200
+
+
+def test_posting_has_bounds_also_for_what_is_opened_again(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posts, "_MOST_POSTS", 2)
+    closed = post(platform.hal_2, STORY)
+    assert platform.hal_2.delete(closed).status_code == 204
+    left = [post(platform.hal_2, STORY) for _ in range(2)]
+    assert code(platform.hal_2.post(API, json=STORY)) == "too_many_posts"
+    assert code(platform.hal_2.put(closed, json=STORY)) == "too_many_posts"
+    assert platform.hal_2.put(left[0], json=STORY).status_code == 200, "what is open may be changed"
+
+
+def test_so_many_posts_and_changes_an_hour(platform: Platform) -> None:
+    bounds = platform.context.bounds.model_copy(update={"messages_per_hour_of_organisation": 2})
+    assert platform.app is not None
+    platform.app.state.context = replace(platform.context, bounds=bounds)
+    planner = platform.somebody("p@hal.be", "hal-2", Role.PLANNER, Kind.FACTORY)
+    path = post(planner, STORY)
+    assert planner.put(path, json=STORY).status_code == 200
+    for refused in (planner.put(path, json=STORY), planner.post(API, json=STORY)):
+        assert refused.status_code == 429
+        assert refused.headers["retry-after"]
+    page = planner.post(
+        f"{page_of(path)}/edit", data={"kind": "story", "title": "Een", "problem": "x", "approach": "y"}
+    )
+    assert page.status_code == 429
+    assert "Een" in page.text, "what was typed is kept"
+    platform.later(1)
+    assert planner.put(path, json=STORY).status_code == 200
 
 
 @pytest.mark.parametrize(
