@@ -109,7 +109,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         start("server", "-m", "vrijloop", "server", "-c", str(place.server_config), "--as-of", present)
         wait_for(lambda: answers(f"{place.platform_url}/api/v1/offers"), "the platform to answer")
         wait_for(lambda: answers(f"{place.server_url}/api/v1/status"), "the server to answer")
-        floor = start("shop-floor", "-m", "vrijloop.demo.shop_floor", str(folder / "job.json"))
+        floor = start("shop-floor", "-m", "vrijloop.demo", "shop_floor", str(folder / "job.json"))
         assert floor.wait(600) == 0, (folder / "shop-floor.log").read_text()[-2000:]
         built = House(place, json.loads(result.read_text())["emitted"])
         wait_for(lambda: built.ask("/api/v1/status")["stored"] >= built.emitted, "all reports to be stored")

@@ -1,11 +1,10 @@
-"""Runs amqtt in a separate process: `python -m vrijloop.demo.amqtt_broker CONFIG.json`."""
+"""Runs amqtt in a separate process: `python -m vrijloop.demo amqtt_broker CONFIG.json`."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import signal
-import sys
 from pathlib import Path
 
 from amqtt.broker import Broker
@@ -21,5 +20,5 @@ async def _run(config: dict[str, object]) -> None:
     await broker.shutdown()
 
 
-if __name__ == "__main__":
-    asyncio.run(_run(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
+def main(arguments: list[str]) -> None:
+    asyncio.run(_run(json.loads(Path(arguments[0]).read_text(encoding="utf-8"))))

@@ -48,7 +48,7 @@ def start_broker(kind: Kind, children: Children, folder: Path, port: int, name: 
     else:
         config = folder / "amqtt.json"
         config.write_text(json.dumps(_amqtt_config(port)), encoding="utf-8")
-        child = children.start(name, [sys.executable, "-m", "vrijloop.demo.amqtt_broker", str(config)])
+        child = children.start(name, [sys.executable, "-m", "vrijloop.demo", "amqtt_broker", str(config)])
     return child
 
 

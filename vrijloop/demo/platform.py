@@ -1,6 +1,6 @@
 """The demo's sharing platform in a process of its own: the platform as it is, the script of its region, and a page that signs one in as one of the demo's people.
 
-    python -m vrijloop.demo.platform FOLDER --database URL --tokens-file FILE --port PORT --mail FOLDER
+    python -m vrijloop.demo platform FOLDER --database URL --tokens-file FILE --port PORT --mail FOLDER
 
 Script and page are no part of the platform: they are added here, for the platform on 127.0.0.1 that the demo started.
 """
@@ -11,7 +11,6 @@ import argparse
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,7 +24,7 @@ from sharing_platform.app import no_webhooks
 from sharing_platform.notifications.delivery import Channels, DeliveryWorker
 from sharing_platform.notifications.mail import FolderMailer
 from sharing_platform.scheduler import ScheduledJobs
-from telemetry import SystemClock, UserError
+from telemetry import SystemClock
 from telemetry.logs import log_to_stderr
 from vrijloop.demo.progress import Progress, begin, note, progress_in
 from vrijloop.demo.region import EVERY, Region, begin_of_script
@@ -41,7 +40,8 @@ _log = logging.getLogger(__name__)
 
 def main(arguments: list[str]) -> None:
     """Serve until SIGINT or SIGTERM. Raises UserError."""
-    parser = argparse.ArgumentParser(prog="vrijloop.demo.platform")
+    log_to_stderr()
+    parser = argparse.ArgumentParser(prog="vrijloop.demo platform")
     parser.add_argument("folder", type=Path, help="The demo's folder.")
     parser.add_argument("--database", required=True)
     parser.add_argument("--tokens-file", type=Path, required=True)
@@ -115,11 +115,3 @@ def _play_present(region: Region, options: PlatformOptions, folder: Path) -> Non
     except Exception:  # noqa: BLE001 - whatever it is, the demo must not wait for a script that has ended
         _log.exception("The script of the demo's region could not be played.")
         os.kill(os.getpid(), signal.SIGTERM)
-
-
-if __name__ == "__main__":
-    log_to_stderr()
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        sys.exit(str(error))

@@ -75,7 +75,7 @@ def _run_factories(options: DemoOptions, console: Console) -> int:
     children = Children(first.logs)
     try:
         with console.status("Starting brokers, sharing platform and servers …"):
-            platform = ["vrijloop.demo.platform", str(first.folder), *first.platform_options]
+            platform = ["vrijloop.demo", "platform", str(first.folder), *first.platform_options]
             running = start_services(places, platform, options, children, as_of=None)
         now = SystemClock().now()
         factories = [

@@ -75,7 +75,7 @@ def start_shop_floor(place: Workplace, first: Workplace, children: Children, job
     path = place.folder / "shop-floor.json"
     path.write_text(json.dumps(job | {"agent_config": str(place.agent_config)}), encoding="utf-8")
     return children.start(
-        f"shop-floor{_of(place, first)}", [sys.executable, "-m", "vrijloop.demo.shop_floor", str(path)]
+        f"shop-floor{_of(place, first)}", [sys.executable, "-m", "vrijloop.demo", "shop_floor", str(path)]
     )
 
 

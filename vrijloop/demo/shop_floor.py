@@ -1,7 +1,7 @@
 """The shop floor of the demo in a process of its own: simulated machines, the edge agent that reads them, and the
 scaled clock.
 
-    python -m vrijloop.demo.shop_floor JOB.json
+    python -m vrijloop.demo shop_floor JOB.json
 
 History takes the same path as live telemetry. Until the clock has reached the present it moves in steps, as fast
 as the sockets answer; from then on it is real time. A replay ends with its recording.
@@ -13,7 +13,6 @@ import asyncio
 import json
 import logging
 import signal
-import sys
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,7 +25,6 @@ from simulators.modbus_server import MeterServer, sdm630
 from simulators.recorded_meter import read_recorded_meter
 from telemetry import SteppedClock, SystemClock, load_settings
 from telemetry.logs import log_to_stderr
-from vrijloop.program import run_program
 from vrijloop.simulated_factory import SimulatedFactory
 
 DEFAULT_STEP = timedelta(minutes=5)
@@ -111,8 +109,8 @@ async def _main(job: dict[str, Any]) -> None:
     await (run_replay if "csv" in job else run_factory)(job, stop)
 
 
-if __name__ == "__main__":
+def main(arguments: list[str]) -> None:
     log_to_stderr()
     for noisy in ("asyncua", "pymodbus"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    run_program(lambda: asyncio.run(_main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))))
+    asyncio.run(_main(json.loads(Path(arguments[0]).read_text(encoding="utf-8"))))
