@@ -83,12 +83,13 @@ bench-demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
 	@$(BIN)/python -m benchmarks.demo
 
-# The edge agent under load: CPU, memory, latency, drain of a backlog, as JSON.
+# The edge agent under load: CPU, memory, latency, drain of a backlog; with 10 to 2,000 machines, and beside it Telegraf where it is on the PATH, as JSON.
+# Shorter with BENCH_QUICK=1.
 bench-edge: $(INSTALLED)
 	@scripts/servers mosquitto
 	@$(BIN)/python -m benchmarks.edge
 
-# The edge agent with 10 to 2,000 machines on one OPC UA server, and with 500 servers, as JSON.
+# The edge agent with 10 to 2,000 machines on one OPC UA server, and with 500 servers, as JSON; up to 500 machines with BENCH_QUICK=1.
 bench-edge-size: $(INSTALLED)
 	@scripts/servers mosquitto
 	@$(BIN)/python -m benchmarks.edge_size

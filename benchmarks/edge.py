@@ -1,16 +1,17 @@
-"""The edge agent under load, measured: `make bench-edge` writes benchmarks/results/edge.json.
+"""The edge agent under load, measured: `make bench-edge` writes benchmarks/results/edge.json; shorter with BENCH_QUICK=1.
 
 100 OPC UA machines that change every 2 s on average and 100 SDM630 meters (three values each) at 1 Hz, one agent, Mosquitto
-beside it. Latency: from the change at the source, as its own time stamp says, to the arrival at a subscriber.
+beside it. Latency: from the change at the source, as its own time stamp says, to the arrival at a subscriber. Then an hour's backlog,
+and the agent beside Telegraf with few and many machines. One part alone: `python -m benchmarks.edge curve`.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,9 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks.edge_factory import machine_names, meter_names
+from benchmarks.edge_curve import curve
+from benchmarks.edge_factory import machine_names
+from benchmarks.edge_programs import QUICK, configuration, rss_mb, start_agent, start_factory
 from benchmarks.machine import described, percentile
 from edge_agent.outbox import Outbox
 from stores.sequences import SequenceRanges
@@ -28,7 +31,7 @@ from tests.processes import cpu_s
 from tests.servers import Mosquitto, free_port, wait_for
 
 MACHINES = METERS = 100
-WARM_UP_S, MEASURED_S, AWAY_S = 10, 60, 20
+WARM_UP_S, MEASURED_S, AWAY_S = 10, 30 if QUICK else 60, 20
 BACKLOG_CHANGES = 1800  # an hour of a change every 2 s
 RESULT = Path(__file__).resolve().parent / "results" / "edge.json"
 
@@ -67,28 +70,6 @@ class Subscriber:
         self._client.loop_stop()
 
 
-def configuration(folder: Path, broker: str, opcua: int, modbus: int) -> Path:
-    lines = [
-        f'[agent]\nfactory = "bench"\ngateway = "gw-1"\ndata_dir = "{folder}/agent"\n[mqtt]\nurl = "{broker}"\n',
-        f'[[opcua]]\nendpoint = "opc.tcp://127.0.0.1:{opcua}/vrijloop/simulator"\n',
-        *(f'[[opcua.machine]]\nid = "{name}"\nbrowse_name = "{name}"\n' for name in machine_names(MACHINES)),
-        *(
-            f'[[modbus]]\nid = "{name}"\nhost = "127.0.0.1"\nport = {modbus + place}\ntemplate = "eastron-sdm630"\n'
-            'values = ["current_l1", "import_energy"]\n'
-            "thresholds = { off_below_w = 100, idle_below_w = 1500, working_from_w = 2500 }\n"
-            for place, name in enumerate(meter_names(METERS))
-        ),
-    ]
-    path = folder / "agent.toml"
-    path.write_text("".join(lines))
-    return path
-
-
-def rss_mb(pid: int) -> float:
-    line = next(one for one in Path(f"/proc/{pid}/status").read_text().splitlines() if one.startswith("VmRSS"))
-    return int(line.split()[1]) / 1000
-
-
 def under_load() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name, ExitStack() as ending:
         folder = Path(name)
@@ -97,7 +78,7 @@ def under_load() -> dict[str, Any]:
         broker.start()
         ending.callback(broker.stop)
         opcua, modbus = free_port(), 21_000
-        config = configuration(folder, broker.url, opcua, modbus)
+        config = configuration(folder, broker.url, opcua, modbus, MACHINES, METERS)
         factory = start_factory(opcua, modbus, MACHINES, METERS)
         subscriber = Subscriber(broker.port)
         ending.callback(subscriber.close)
@@ -134,24 +115,6 @@ def under_load() -> dict[str, Any]:
         }
 
 
-def start_agent(folder: Path, config: Path, ending: ExitStack) -> subprocess.Popen[bytes]:
-    with (folder / "agent.log").open("wb") as log:
-        command = [sys.executable, "-m", "vrijloop", "agent", "run", "-c", str(config)]
-        agent = subprocess.Popen(command, stdout=log, stderr=log)
-    ending.callback(agent.wait)
-    ending.callback(agent.terminate)
-    return agent
-
-
-def start_factory(opcua: int, modbus: int, *size: int) -> subprocess.Popen[str]:
-    """`size`: machines, meters, and the seconds between changes, as `benchmarks.edge_factory` takes them."""
-    command = [sys.executable, "-m", "benchmarks.edge_factory", *map(str, (opcua, modbus, *size))]
-    factory = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert factory.stdout is not None
-    factory.stdout.readline()
-    return factory
-
-
 def until_fresh(subscriber: Subscriber, restarted: datetime) -> dict[str, float]:
     """Seconds from the moment at which all simulators answer again until each machine of a kind was heard anew."""
     begin, fresh = time.monotonic(), dict[str, float]()
@@ -186,7 +149,7 @@ def backlog() -> dict[str, Any]:
             outbox.append([(machine, interval) for machine in machine_names(MACHINES)])
         waiting = outbox.depth()
         outbox.close()
-        config = configuration(folder, broker.url, free_port(), free_port())
+        config = configuration(folder, broker.url, free_port(), free_port(), MACHINES, METERS)
         start_agent(folder, config, ending)
         wait_for(lambda: subscriber.first is not None, "the first report")
         begin = time.monotonic()
@@ -196,9 +159,12 @@ def backlog() -> dict[str, Any]:
 
 
 def main() -> None:
-    result = {**described(), "load": under_load(), "backlog": backlog()}
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    parts: dict[str, Callable[[], Any]] = {"load": under_load, "backlog": backlog, "curve": curve}
+    chosen = sys.argv[1:] or list(parts)
+    result = {**described(), **{name: parts[name]() for name in chosen}}
+    if len(chosen) == len(parts):
+        RESULT.parent.mkdir(exist_ok=True)
+        RESULT.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
 
 
