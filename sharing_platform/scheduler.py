@@ -258,6 +258,7 @@ class BackgroundThreads:
     deliveries: PeriodicThread
     figures: PeriodicThread
     neighbours: PeriodicThread
+    exchange: Exchange
     stopping: threading.Event
 
     def wake(self) -> None:
@@ -268,6 +269,7 @@ class BackgroundThreads:
         self.stopping.set()
         for thread in (self.jobs, self.deliveries, self.figures, self.neighbours):
             thread.stop()
+        self.exchange.stop()
 
 
 def start_background_threads(
@@ -284,6 +286,7 @@ def start_background_threads(
         PeriodicThread("platform-delivery", worker.deliver_due, seconds, first_s=0),
         PeriodicThread("platform-figures", figures.run, _SUMMARISE_EVERY.total_seconds(), first_s=seconds),
         PeriodicThread("platform-neighbours", exchange.run, seconds, first_s=seconds),
+        exchange,
         stopping,
     )
     running.jobs.start()

@@ -1,6 +1,6 @@
 """Talks to the neighbours, in a thread that no page waits for: sends what waits for them and reads their feeds.
 
-A neighbour that does not answer costs nobody else anything: each is asked in a thread of its own, with an end to every request, and the longer it is away the more seldom.
+A neighbour that does not answer, or answers slowly, costs nobody else anything: there is a thread for each, an end to every request, and the longer it is away the more seldom it is asked.
 """
 
 from __future__ import annotations
@@ -35,9 +35,6 @@ EVERY = timedelta(seconds=3)
 _SELDOMEST = timedelta(seconds=30)
 """A neighbour that is away is asked so often: within a minute of its return, all is up to date."""
 _CLAIM = timedelta(minutes=2)
-_AT_ONCE = 8
-_PATIENCE_S = 10.0
-"""So long the others wait for a neighbour that answers slowly; it is then talked to while they are asked again."""
 _MOST_PAGES = 250
 _MOST_SENT = 50
 _JSON = "application/json"
@@ -55,6 +52,10 @@ class _NotAgreedError(Exception):
     """The other side does not know us, or has not agreed yet."""
 
 
+class _FailedThereError(AwayError):
+    """The other side has failed, perhaps at this request alone."""
+
+
 @dataclass(frozen=True)
 class _Peer:
     """A neighbour while it is talked to."""
@@ -66,18 +67,18 @@ class _Peer:
 
 
 class Exchange:
-    """`run` is called every few seconds. Several processes share the neighbours among them."""
+    """`run` is called every few seconds, and waits for nobody. Several processes share the neighbours among them. `patience_s`: so long a test waits for what is said in a round."""
 
     def __init__(
         self, context: PlatformContext, feed: FeedWriter, ask: Ask, stopping: Callable[[], bool] = lambda: False,
-        patience_s: float = _PATIENCE_S,
+        patience_s: float = 0,
     ) -> None:  # fmt: skip
         self._context = context
         self._feed = feed
         self._ask = ask
         self._stopping = stopping
         self._patience_s = patience_s
-        self._pool = ThreadPoolExecutor(_AT_ONCE, "platform-neighbour")
+        self._pool = ThreadPoolExecutor(neighbours.MOST, "platform-neighbour")
         self._under_way: dict[str, Future[None]] = {}
         self._forgot: datetime | None = None
 
@@ -95,6 +96,10 @@ class Exchange:
                 answering.forget_refused(session, now)
                 asking.give_up(self._context, session, now)
 
+    def stop(self) -> None:
+        """Wait for what is under way; once it is stopping, a visit ends with the message that it is at."""
+        self._pool.shutdown()
+
     def _visit_all(self) -> None:
         self._settle()
         visits: list[Future[None]] = []
@@ -106,10 +111,11 @@ class Exchange:
         self._settle()
 
     def _settle(self) -> None:
-        """Raises what a visit has raised."""
+        """What one visit has raised must not keep the others from being made."""
         ended = [peer_id for peer_id, visit in self._under_way.items() if visit.done()]
         for visit in [self._under_way.pop(peer_id) for peer_id in ended]:
-            visit.result()
+            if (error := visit.exception()) is not None:
+                _log.error("What a neighbour says could not be kept.", exc_info=error)
 
     def _claim(self, now: datetime) -> list[_Peer]:
         """Those that are due, so that no other process asks them meanwhile."""
@@ -124,15 +130,16 @@ class Exchange:
             return [_Peer(one.id, one.url, one.public_key, one.agreed) for one in due]
 
     def _visit(self, peer: _Peer) -> None:
+        heard = False
         try:
             with read_session(self._context.sessions) as session:
                 key = find_own_key(session)
             if key is None:
                 return
             talk = _Talk(self._context, peer, key, self._ask)
-            refused = talk.send_all(self._stopping)
+            trouble = talk.send_all(self._stopping)
             talk.read_feed(self._stopping)
-            trouble = "untrusted" if refused else ""
+            heard = True
         except _EndedThereError:
             with self._context.sessions.begin() as session:
                 neighbours.end(self._context, session, session.get_one(Neighbour, peer.id), None, there=True)
@@ -148,9 +155,10 @@ class Exchange:
         except Exception:  # noqa: BLE001 - what one neighbour says must not keep the others from being asked
             trouble = "unreadable"
             _log.exception("What %s says could not be read.", peer.url)
-        self._visited(peer, trouble)
+        self._visited(peer, trouble, heard)
 
-    def _visited(self, peer: _Peer, trouble: str) -> None:
+    def _visited(self, peer: _Peer, trouble: str, heard: bool) -> None:
+        """`heard`: its feed was read, whatever became of our requests."""
         now = self._context.now()
         with self._context.sessions.begin() as session:
             neighbour = session.get_one(Neighbour, peer.id, with_for_update=True)
@@ -162,7 +170,7 @@ class Exchange:
             neighbour.failures = neighbour.failures + 1 if trouble else 0
             wait = min(EVERY * 2 ** min(neighbour.failures, 10), _SELDOMEST) if trouble else EVERY
             neighbour.due = now + wait
-            if not trouble:
+            if heard:
                 neighbour.heard = now
 
 
@@ -175,18 +183,21 @@ class _Talk:
         self._key = key
         self._ask = ask
 
-    def send_all(self, stopping: Callable[[], bool]) -> bool:
-        """Whether an answer could not be trusted: one request that the other platform cannot take must not keep the others away, nor its feed."""
-        refused = False
+    def send_all(self, stopping: Callable[[], bool]) -> str:
+        """Returns what is wrong with an answer: one request that the other platform cannot take must not keep the others away, nor its feed."""
+        trouble = ""
         for request_id, state in self._waiting():
             if stopping():
                 break
             try:
                 self._send(request_id, state)
+            except _FailedThereError:
+                trouble = "unreadable"
+                _log.warning("%s fails at the request %s.", self._peer.url, request_id)
             except UntrustedError as error:
-                refused = True
+                trouble = "untrusted"
                 _log.warning("The answer of %s about a request is not to be trusted: %s.", self._peer.url, error)
-        return refused
+        return trouble
 
     def _send(self, request_id: str, state: Asked) -> None:
         match state:
@@ -269,7 +280,7 @@ class _Talk:
         )
         answer = self._ask(request)
         if answer.status >= 500:
-            raise AwayError  # from whatever stands in front of it
+            raise _FailedThereError  # or whatever stands in front of it
         if answer.status == 401:
             raise _NotAgreedError  # it signs nothing for whom it does not know
         verify_answer(answer, request, self._peer.public_key, self._context.now())

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 import uuid
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import func, select
 
-from sharing_platform.federation import answering
+from sharing_platform.federation import answering, neighbours
 from sharing_platform.federation.messages import AskForItem
 from sharing_platform.federation.models import ReceivedRequest, SharedItem
+from sharing_platform.federation.neighbours import NeighbourIn
 from sharing_platform.federation.transport import AwayError, HttpAnswer, HttpRequest
-from tests.sharing_platform.federation.regions import TOMORROW, Region, Regions
+from tests.servers import wait_for
+from tests.sharing_platform.federation.regions import ADMINISTRATOR, TOMORROW, Region, Regions
+from vrijloop.neighbours import ask_neighbour
 
 
 def test_a_neighbour_that_answers_slowly_keeps_nobody_waiting(friends: Regions) -> None:
@@ -37,6 +42,59 @@ def test_a_neighbour_that_answers_slowly_keeps_nobody_waiting(friends: Regions) 
     finally:
         may_answer.set()
         assert answered.wait(20)
+
+
+def test_however_many_answer_slowly_the_others_are_talked_to(friends: Regions) -> None:
+    limburg, luik = friends.all
+    for number in range(12):
+        key = base64.b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
+        wanted = NeighbourIn(name=f"Regio {number}", url=f"https://regio-{number}.example", public_key=key)
+        neighbours.agree(luik.platform.context, ADMINISTRATOR, neighbours.add(luik.platform.context, ADMINISTRATOR, wanted))  # fmt: skip
+    may_answer, waiting = threading.Event(), threading.Semaphore(0)
+
+    def way(request: HttpRequest) -> HttpAnswer:
+        if request.url.startswith(limburg.platform.url):
+            return ask_neighbour(request)
+        waiting.release()
+        may_answer.wait(60)
+        raise AwayError
+
+    busy = Region("Luik", luik.platform, way, patience_s=0)
+    try:
+        busy.exchange.run()
+        for _ in range(12):
+            assert waiting.acquire(timeout=60), "each is talked to, whatever the others do"
+        limburg.platform.offer("o2", start_h=48)
+        limburg.exchange.run()
+
+        def heard() -> bool:
+            friends.later(seconds=4)
+            busy.exchange.run()
+            return len(luik.items()) == 2
+
+        wait_for(heard, "what Limburg shares")
+    finally:
+        may_answer.set()
+        busy.exchange.stop()
+
+
+def test_a_request_at_which_home_fails_keeps_nothing_else_away(friends: Regions) -> None:
+    limburg, luik = friends.all
+
+    def fails(request: HttpRequest) -> HttpAnswer:
+        return HttpAnswer(500, {}, b"") if request.method == "PUT" else ask_neighbour(request)
+
+    luik.way = fails
+    luik.ask(luik.platform.somebody("bo@startup.be", "startup"), luik.item_path(), *TOMORROW)
+    limburg.platform.offer("o2", start_h=48)
+    friends.later(hours=2)
+    friends.talk()
+    assert (luik.forwarded()[0].state, luik.neighbour(limburg).trouble) == ("asking", "unreadable")
+    assert len(luik.items()) == 2
+    assert neighbours.is_shown(luik.neighbour(limburg), luik.platform.present[0]), "its feed has just been read"
+    luik.way = ask_neighbour
+    friends.talk(12)
+    assert (luik.forwarded()[0].state, luik.neighbour(limburg).trouble) == ("held", "")
 
 
 def test_what_cannot_be_told_keeps_nobody_from_hearing(friends: Regions, monkeypatch: pytest.MonkeyPatch) -> None:
