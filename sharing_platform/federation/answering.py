@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from pydantic import ValidationError
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from sharing_platform.bookings import requests, service, transitions
-from sharing_platform.bookings.contacts import contact_of
 from sharing_platform.bookings.lifecycle import AGREED, Party, State, steps_open_to
-from sharing_platform.bookings.models import Booking, BookingEvent, BookingMessage
-from sharing_platform.bookings.places import address_of
+from sharing_platform.bookings.models import Booking
 from sharing_platform.bookings.requests import Seeker
 from sharing_platform.bookings.schemas import AskIn
 from sharing_platform.dependencies import PlatformContext
 from sharing_platform.errors import ConflictError, PlatformError
-from sharing_platform.federation.merging import Key
+from sharing_platform.federation.booking_facts import Facts, facts_of
+from sharing_platform.federation.feed_items import FullKey, Written, write
 from sharing_platform.federation.messages import AskForItem, HomeRequest, SeekersContact
 from sharing_platform.federation.models import AGREED as EXCHANGED
 from sharing_platform.federation.models import Neighbour, ReceivedRequest
-from sharing_platform.federation.sharing import price_of
 from sharing_platform.listings.records import shown_listing
 from sharing_platform.machines.availability import lock_resource
 from sharing_platform.machines.offers import visible_to
 from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.models import Organisation
+from sharing_platform.search.neighbours import EURO
 
 TOLD_FOR = timedelta(days=60)
 """So long after its hours, a neighbour is told how a request stands."""
@@ -44,7 +44,7 @@ def ask(context: PlatformContext, neighbour_id: str, request_id: str, wanted: As
         known = _locked(session, neighbour_id, request_id) or _decide(
             context, session, neighbour, request_id, wanted, now
         )
-        answer, booking = _answer(session, known, now), _booking_of(session, known)
+        answer, booking = _answer_of(session, known, now), _booking_of(session, known)
     if booking is not None:
         service.tell_parties(context, booking)
     return answer
@@ -58,7 +58,7 @@ def cancel(context: PlatformContext, neighbour_id: str, request_id: str) -> Home
         booking = _booking_of(session, known)
         if booking is not None:
             _cancel(context, session, booking, now)
-        answer = _answer(session, known, now)
+        answer = _answer_of(session, known, now)
     if booking is not None:
         service.tell_parties(context, booking)
     return answer
@@ -72,7 +72,7 @@ def put_contact(context: PlatformContext, neighbour_id: str, request_id: str, co
         booking = _booking_of(session, known)
         if booking is not None and (booking.state in AGREED or not contact.email):
             booking.email = contact.email
-        return _answer(session, known, now)
+        return _answer_of(session, known, now)
 
 
 def withdraw_waiting(context: PlatformContext, session: Session, neighbour: Neighbour, now: datetime) -> None:
@@ -81,19 +81,23 @@ def withdraw_waiting(context: PlatformContext, session: Session, neighbour: Neig
         transitions.expire_requests(session, neighbour.organisation_id, now, service.notifier(context))
 
 
-def requests_of(session: Session, neighbour_id: str, now: datetime) -> Iterator[tuple[Key, dict[str, Any]]]:
-    """How the requests of a neighbour stand, for its feed."""
+def requests_of(session: Session, neighbours: Collection[str], now: datetime) -> dict[FullKey, Written]:
+    """How the requests of neighbours stand, for what is told to each."""
     query = (
         select(ReceivedRequest, Booking)
         .outerjoin(Booking, Booking.id == ReceivedRequest.booking_id)
         .where(
-            ReceivedRequest.neighbour_id == neighbour_id,
+            ReceivedRequest.neighbour_id.in_(neighbours),
             (Booking.end > now - TOLD_FOR) | Booking.id.is_(None) & (ReceivedRequest.received > now - TOLD_FOR),
         )
     )
-    for known, _ in session.execute(query):
-        answer = _answer(session, known, now)
-        yield ("request", known.id), answer.model_dump(mode="json", exclude={"id", "kind"})
+    rows = [(known, booking) for known, booking in session.execute(query)]
+    facts = facts_of(session, [booking for _, booking in rows if booking is not None])
+
+    def written(known: ReceivedRequest, booking: Booking | None) -> Written:
+        return write(booking.title if booking is not None else "", lambda: _answer(known, booking, facts, now))
+
+    return {(known.neighbour_id, "request", known.id): written(known, booking) for known, booking in rows}
 
 
 def forget_refused(session: Session, now: datetime) -> None:
@@ -176,35 +180,36 @@ def _cancel(context: PlatformContext, session: Session, booking: Booking, now: d
     log(session, now, None, "booking.cancelled", booking.id, organisation=booking.seeker)
 
 
-def _answer(session: Session, known: ReceivedRequest, now: datetime) -> HomeRequest:
+def _answer_of(session: Session, known: ReceivedRequest, now: datetime) -> HomeRequest:
+    booking = _booking_of(session, known)
+    return _answer(known, booking, facts_of(session, [booking] if booking is not None else []), now)
+
+
+def _answer(known: ReceivedRequest, booking: Booking | None, facts: Facts, now: datetime) -> HomeRequest:
     """What its seeker may know, as at home."""
-    if known.booking_id is None:
-        state = "refused" if known.state == _REFUSED else "cancelled"
+    if booking is None:
+        outcome = "refused" if known.state == _REFUSED else "cancelled"
         return HomeRequest.model_validate(
-            {"id": known.id, "state": state, "version": 1, "cancellable": False, "reason": known.reason}
+            {"id": known.id, "state": outcome, "version": 1, "cancellable": False, "reason": known.reason}
         )
-    booking = session.get_one(Booking, known.booking_id)
     state = State(booking.state)
-    steps = session.scalar(select(func.count()).where(BookingEvent.booking_id == booking.id)) or 0
-    agreed = state in AGREED
-    contact = contact_of(session, booking, Party.PROVIDER) if agreed else None
-    return HomeRequest.model_validate(
+    contact = facts.contacts.get(booking.id)
+    return _fitting(
         {
-            "id": known.id, "state": state, "version": steps, "title": booking.title_for(Party.SEEKER),
+            "id": known.id, "state": state, "version": facts.steps[booking.id], "title": booking.title_for(Party.SEEKER),
             "cancellable": State.CANCELLED in steps_open_to(Party.SEEKER, state, booking.cancel_until, now),
             "start": booking.start, "end": booking.end, "due": booking.due if state is State.HELD else None,
-            "cancel_until": booking.cancel_until, "price": price_of(booking.price), "said": _said(session, booking),
+            "cancel_until": booking.cancel_until, "price": {"amount": f"{booking.price:f}", "currency": EURO} if booking.price is not None else None, "said": facts.said.get(booking.id, ""),
             "organisation_name": contact.organisation if contact else "", "contact_name": contact.name if contact else "",
-            "contact_email": contact.email if contact else "", "address": address_of(session, booking) if agreed else "",
+            "contact_email": contact.email if contact else "", "address": facts.addresses.get(booking.id, ""),
         }
     )  # fmt: skip
 
 
-def _said(session: Session, booking: Booking) -> str:
-    """The latest that the provider wrote."""
-    own = select(BookingMessage.text).where(
-        BookingMessage.booking_id == booking.id,
-        BookingMessage.organisation_id == booking.provider,
-        BookingMessage.taken_down.is_(None),
-    )
-    return session.scalars(own.order_by(BookingMessage.id.desc()).limit(1)).first() or ""
+def _fitting(said: dict[str, Any]) -> HomeRequest:
+    """Without what is beyond the bounds of a message: how the request stands is told, whatever else cannot be."""
+    try:
+        return HomeRequest.model_validate(said)
+    except ValidationError as error:
+        wrong = {one["loc"][0] for one in error.errors()}
+        return HomeRequest.model_validate({name: value for name, value in said.items() if name not in wrong})

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from sharing_platform.database import Now, read_session
 from sharing_platform.federation.answering import requests_of
+from sharing_platform.federation.feed_items import FullKey, LeftOut, Written
 from sharing_platform.federation.keys import OwnKey
-from sharing_platform.federation.merging import changed, digest_of
+from sharing_platform.federation.merging import Key, changed
 from sharing_platform.federation.messages import ITEMS_PER_PAGE, Change, FeedPage
-from sharing_platform.federation.models import AGREED, EVERYBODY, Neighbour, SharedItem
+from sharing_platform.federation.models import AGREED, EVERYBODY, Neighbour, SharedItem, UnsharedItem
 from sharing_platform.federation.sharing import Sharer
 from sharing_platform.machines.availability import lock_resource
 
@@ -25,6 +26,7 @@ KEPT = timedelta(days=1)
 _REST = 10
 """Reading what is shared takes a tenth of a process's time at most: with a hundred thousand offers, it is read once in half a minute."""
 _SELDOMEST_S = 30.0
+_log = logging.getLogger(__name__)
 
 
 class FeedWriter:
@@ -35,7 +37,7 @@ class FeedWriter:
         self._now = now
         self._sharer = sharer
         self._rest = rest
-        self._before: dict[str, tuple[object, dict[str, Any]]] = {}
+        self._before: Mapping[Key, Written] = {}
         self._not_before = 0.0
 
     def write(self) -> None:
@@ -45,23 +47,23 @@ class FeedWriter:
             readers = session.scalars(select(Neighbour.id).where(Neighbour.state == AGREED)).all()
             if not readers:
                 return
-            wanted = {(one, *key): content for one in readers for key, content in requests_of(session, one, now)}
+            wanted = requests_of(session, readers, now)
             everything = time.monotonic() >= self._not_before
             known = _digests(session, everything)
             if everything:
                 began = time.monotonic()
-                shared, self._before = self._sharer.shared(session, now, self._before)
-                wanted |= {(EVERYBODY, *key): content for key, content in shared.items()}
+                self._before = self._sharer.shared(session, now, self._before)
+                wanted |= {(EVERYBODY, *key): one for key, one in self._before.items()}
                 took = time.monotonic() - began
                 self._not_before = began + min(_SELDOMEST_S, took * self._rest)
-        different, gone = changed(known, wanted)
-        if different or gone:
+            left_out = {key: one.left_out for key, one in self._before.items() if one.left_out is not None}
+            news = everything and left_out != unshared(session)
+        different, gone = changed(known, {key: one.digest for key, one in wanted.items() if one.content is not None})
+        if different or gone or news:
             with self._sessions.begin() as session:
                 write_changes(session, {key: wanted[key] for key in different}, gone, now)
-
-
-FullKey = tuple[str, str, str]
-"""Whose it is, kind and id."""
+                if news:
+                    keep_unshared(session, left_out)
 
 
 def _digests(session: Session, everything: bool) -> dict[FullKey, str]:
@@ -73,22 +75,34 @@ def _digests(session: Session, everything: bool) -> dict[FullKey, str]:
     return {(row.neighbour_id, row.kind, row.id): row.digest for row in rows}
 
 
-def write_changes(
-    session: Session, different: Mapping[FullKey, Mapping[str, Any]], gone: list[FullKey], now: datetime
-) -> None:
+def unshared(session: Session) -> dict[Key, LeftOut]:
+    """What is beyond the bounds of what neighbours take, for the region's administrator."""
+    rows = session.scalars(select(UnsharedItem).order_by(UnsharedItem.kind, UnsharedItem.title, UnsharedItem.id))
+    return {(one.kind, one.id): LeftOut(one.title, one.field) for one in rows}
+
+
+def keep_unshared(session: Session, left_out: Mapping[Key, LeftOut]) -> None:
+    lock_resource(session, "federation-feed")
+    session.execute(delete(UnsharedItem))
+    for (kind, item_id), one in left_out.items():
+        _log.warning("%s %s (%s) is not shared with neighbours: its `%s` is beyond what they take.", kind, item_id, one.title, one.field)  # fmt: skip
+        session.add(UnsharedItem(kind=kind, id=item_id, title=one.title[:200], field=one.field))
+
+
+def write_changes(session: Session, different: Mapping[FullKey, Written], gone: list[FullKey], now: datetime) -> None:
     """In an order that tells nothing: what changes at one moment need not be of one factory, but its order could say so."""
     lock_resource(session, "federation-feed")
     number = session.scalar(select(func.max(SharedItem.sequence))) or 0
-    changes: list[tuple[FullKey, Mapping[str, Any] | None]] = [*different.items(), *((key, None) for key in gone)]
+    changes = [*different.items(), *((key, Written(None)) for key in gone)]
     random.shuffle(changes)
-    for (neighbour_id, kind, item_id), content in changes:
+    for (neighbour_id, kind, item_id), written in changes:
         number += 1
         row = session.get(SharedItem, (neighbour_id, kind, item_id))
         if row is None:
             row = SharedItem(neighbour_id=neighbour_id, kind=kind, id=item_id)
             session.add(row)
-        row.content = dict(content) if content is not None else None
-        row.digest = digest_of(content) if content is not None else ""
+        row.content = dict(written.content) if written.content is not None else None
+        row.digest = written.digest
         row.sequence, row.changed = number, now
 
 

@@ -78,7 +78,7 @@ def digest_of(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def changed(known: Mapping[_K, str], present: Mapping[_K, Mapping[str, Any]]) -> tuple[list[_K], list[_K]]:
-    """What is new or different, and what is gone, of all that is shared. `known`: digests of what the feed says."""
-    different = [key for key, content in present.items() if known.get(key) != digest_of(content)]
+def changed(known: Mapping[_K, str], present: Mapping[_K, str]) -> tuple[list[_K], list[_K]]:
+    """What is new or different, and what is gone, of all that is shared, by the digests of what the feed says and of what it should say."""
+    different = [key for key, digest in present.items() if known.get(key) != digest]
     return different, [key for key in known if key not in present]

@@ -70,6 +70,17 @@ class SharedItem(Base):
     changed: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class UnsharedItem(Base):
+    """What of ours neighbours do not take, as its `field` is beyond their bounds."""
+
+    __tablename__ = "unshared_item"
+
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+    field: Mapped[str] = mapped_column(String(100))
+
+
 class NeighbourItem(Base):
     """What a neighbour shares, as it was last heard."""
 

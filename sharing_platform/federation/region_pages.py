@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from sharing_platform.errors import PlatformError
 from sharing_platform.federation import neighbours
+from sharing_platform.federation.feed import unshared
 from sharing_platform.federation.keys import fingerprint, make_own_key
 from sharing_platform.federation.models import AGREED, ENDED, Neighbour
 from sharing_platform.federation.neighbours import NeighbourIn
@@ -72,6 +73,7 @@ def _neighbours_page(
             "own_fingerprint": fingerprint(own.public_text),
             "found": [(one, _status(one, page)) for one in neighbours.all_neighbours(session)],
             "counts": neighbours.count_items(session),
+            "unshared": unshared(session),
         }
         return page.render_with_forms("region_neighbours.html", error, form, problems, **values)
 

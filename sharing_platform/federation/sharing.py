@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from sharing_platform.federation.feed_items import Written, write
 from sharing_platform.federation.merging import Key
 from sharing_platform.federation.messages import (
     MOST_ITEMS,
@@ -46,44 +47,55 @@ def price_of(amount: Decimal | None) -> Price | None:
     return Price(amount=f"{amount:f}", currency=EURO) if amount is not None else None
 
 
+def rounded(at: tuple[float, float] | None) -> tuple[float | None, float | None]:
+    """To a kilometre: a search by distance needs no more, and it is less than a door."""
+    return (round(at[0], 2), round(at[1], 2)) if at is not None else (None, None)
+
+
 @dataclass(frozen=True)
 class Sharer:
-    """Reads what is shared. An offer that has not changed, of a machine that has not, is not written anew: with thousands of offers that is most of the work."""
+    """Reads what is shared. An offer that has not changed, of a machine that has not, is neither read nor written anew: with thousands of offers that is most of the work."""
 
     index: MachineIndex
     occupancy: Occupancy
 
-    def shared(
-        self, session: Session, now: datetime, before: Mapping[str, tuple[object, dict[str, Any]]]
-    ) -> tuple[dict[Key, dict[str, Any]], dict[str, tuple[object, dict[str, Any]]]]:
-        """By kind and id; with the offers as they are to be given back the next time as `before`."""
-        offers = dict(self._offers(session, now, before))
-        found: dict[Key, dict[str, Any]] = {("offer", id_): content for id_, (_, content) in offers.items()}
-        for listing in _listings(session, self.occupancy, now):
-            found["listing", listing.id] = _content(listing)
-        for notice in _notices(session):
-            found["notice", notice.id] = _content(notice)
-        return found, offers
+    def shared(self, session: Session, now: datetime, before: Mapping[Key, Written]) -> dict[Key, Written]:
+        """By kind and id. `before`: what this returned the last time."""
+        found = self._offers(session, now, before)
+        listings = find_listings(session, prepare(Wish(), None), now, "UTC")  # no days are asked for
+        for one, out in zip(listings, listing_service.listings_out(session, self.occupancy, listings), strict=True):
+            found["listing", out.id] = write(out.title, partial(_listing, one, out))
+        for search, seeker in wanted_notices(session, None, _MOST_NOTICES):
+            found["notice", search.id] = write(search.title, partial(_notice, search, seeker))
+        return found
 
-    def _offers(
-        self, session: Session, now: datetime, before: Mapping[str, tuple[object, dict[str, Any]]]
-    ) -> Iterator[tuple[str, tuple[object, dict[str, Any]]]]:
+    def _offers(self, session: Session, now: datetime, before: Mapping[Key, Written]) -> dict[Key, Written]:
         entries = self.index.entries(session)
-        query = select(Offer).where(is_open(now, _ANYBODY)).order_by(Offer.start, Offer.public_id).limit(MOST_ITEMS)
-        for offer in session.scalars(query.execution_options(yield_per=_PORTION)):
-            entry = entry_of(offer, entries, _ANYBODY)
-            state = (offer.changed, offer.start, offer.end, offer.alias, entry.document)
-            known = before.get(offer.public_id)
-            if known is not None and known[0] == state:
-                yield offer.public_id, known
-            elif (shared := offer_shared(offer, entry)) is not None:
-                yield offer.public_id, (state, _content(shared))
+        columns = (Offer.id, Offer.public_id, Offer.factory, Offer.machine, Offer.alias, Offer.changed, Offer.start, Offer.end)  # fmt: skip
+        query = select(*columns).where(is_open(now, _ANYBODY)).order_by(Offer.start, Offer.public_id).limit(MOST_ITEMS)
+        found: dict[Key, Written] = {}
+        new: dict[str, object] = {}
+        for id_, public_id, factory, machine, *own in session.execute(query):
+            known_as = entries.get((factory, machine))
+            state = (*own, known_as.shown_to(_ANYBODY).document if known_as is not None else None)
+            known = before.get(("offer", public_id))
+            if known is not None and known.state == state:
+                found["offer", public_id] = known
+            else:
+                new[id_] = state
+        ids = list(new)
+        for first in range(0, len(ids), _PORTION):
+            for offer in session.scalars(select(Offer).where(Offer.id.in_(ids[first : first + _PORTION]))):
+                entry = entry_of(offer, entries, _ANYBODY)
+                one = write(entry.document.title, partial(offer_shared, offer, entry), new[offer.id])
+                found["offer", offer.public_id] = one
+        return found
 
 
 def offer_shared(offer: Offer, entry: IndexEntry) -> SharedOffer | None:
     """`entry`: what anybody may know of its machine. None where no window of it is left."""
     document = entry.document
-    at = document.at or (None, None)
+    at = rounded(document.at)
     windows = [
         SharedWindow(start=one.start, end=one.end, probability=one.probability)
         for one in offer.windows_inside((offer.start, offer.end))[:MOST_WINDOWS]
@@ -100,7 +112,7 @@ def offer_shared(offer: Offer, entry: IndexEntry) -> SharedOffer | None:
         latitude=at[0],
         longitude=at[1],
         coarse=document.coarse,
-        details=document.details.model_copy(update={"address": ""}),
+        details=document.details.model_copy(update={"address": "", "latitude": None, "longitude": None}),
         start=offer.start,
         end=offer.end,
         windows=windows,
@@ -116,16 +128,9 @@ def offer_shared(offer: Offer, entry: IndexEntry) -> SharedOffer | None:
     )
 
 
-def _listings(session: Session, occupancy: Occupancy, now: datetime) -> Iterator[SharedListing]:
-    found = find_listings(session, prepare(Wish(), None), now, "UTC")  # no days are asked for
-    shown = listing_service.listings_out(session, occupancy, found)
-    for one, out in zip(found, shown, strict=True):
-        yield _listing(one, out)
-
-
 def _listing(one: FoundListing, out: ListingOut) -> SharedListing:
     facts = listing_facts(one.listing, one.owner)
-    at = facts.at or (None, None)
+    at = rounded(facts.at)
     return SharedListing(
         id=out.id,
         title=out.title,
@@ -145,15 +150,10 @@ def _listing(one: FoundListing, out: ListingOut) -> SharedListing:
     )
 
 
-def _notices(session: Session) -> Iterator[SharedNotice]:
-    for search, seeker in wanted_notices(session, None, _MOST_NOTICES):
-        yield _notice(search, seeker)
-
-
 def _notice(search: Search, seeker: Organisation) -> SharedNotice:
     wish = Wish.model_validate(search.wish)
     near = place_named(wish.near) if wish.near else None
-    at = (near.latitude, near.longitude) if near is not None else seeker.degrees or (None, None)
+    at = rounded((near.latitude, near.longitude) if near is not None else seeker.degrees)
     return SharedNotice(
         id=search.id,
         title=search.title,
@@ -164,8 +164,3 @@ def _notice(search: Search, seeker: Organisation) -> SharedNotice:
         longitude=at[1],
         wish=wish.model_copy(update={"factory": None, "machine": None}),
     )
-
-
-def _content(shared: SharedOffer | SharedListing | SharedNotice) -> dict[str, Any]:
-    """Without what stands beside it in the feed."""
-    return shared.model_dump(mode="json", exclude={"id", "kind"}, exclude_defaults=True)

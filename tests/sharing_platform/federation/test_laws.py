@@ -204,7 +204,7 @@ class Feed:
 
     def write(self, shared: Shared) -> None:
         known = {key: digest_of(content) for key, (_, content) in self.rows.items() if content is not None}
-        different, gone = changed(known, shared)
+        different, gone = changed(known, {key: digest_of(content) for key, content in shared.items()})
         for key, content in [*((key, shared[key]) for key in different), *((key, None) for key in gone)]:
             self.number += 1
             self.rows[key] = (self.number, content)
