@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +33,7 @@ from sharing_platform.search.neighbours import EURO
 TOLD_FOR = timedelta(days=60)
 """So long after its hours, a neighbour is told how a request stands."""
 _REFUSED = "refused"
+_log = logging.getLogger(__name__)
 _ANYBODY = None
 
 
@@ -68,11 +70,26 @@ def put_contact(context: PlatformContext, neighbour_id: str, request_id: str, co
     """Whom the provider turns to. Before it has accepted, nothing is kept of them; also where they are gone."""
     now = context.now()
     with context.sessions.begin() as session:
-        known = _locked_or_cancelled(session, neighbour_id, request_id, now)
+        known = _locked(session, neighbour_id, request_id)
+        if known is None:
+            return _unknown(request_id)
         booking = _booking_of(session, known)
         if booking is not None and (booking.state in AGREED or not contact.email):
             booking.email = contact.email
         return _answer_of(session, known, now)
+
+
+def stand_of(context: PlatformContext, neighbour_id: str, request_id: str) -> HomeRequest:
+    """How a request stands. Who asks for one that is not known here had heard of it from us: it was forgotten, and our administrator can read that."""
+    now = context.now()
+    with context.sessions.begin() as session:
+        known = _locked(session, neighbour_id, request_id)
+        if known is not None:
+            return _answer_of(session, known, now)
+        region = session.get_one(Neighbour, neighbour_id).name
+        log(session, now, None, "neighbour.forgotten", neighbour_id, region=region, request=request_id)
+        _log.warning("%s asks for its request %s, of which nothing is known here: was an earlier backup restored?", region, request_id)  # fmt: skip
+        return _unknown(request_id)
 
 
 def withdraw_waiting(context: PlatformContext, session: Session, neighbour: Neighbour, now: datetime) -> None:
@@ -116,6 +133,10 @@ def _locked_or_cancelled(session: Session, neighbour_id: str, request_id: str, n
     """One that has not come yet counts as cancelled, and makes no booking when it comes."""
     known = _locked(session, neighbour_id, request_id)
     return known or _remember(session, neighbour_id, request_id, State.CANCELLED, now)
+
+
+def _unknown(request_id: str) -> HomeRequest:
+    return HomeRequest(id=request_id, state="unknown", version=0, cancellable=False)
 
 
 def _booking_of(session: Session, known: ReceivedRequest) -> Booking | None:

@@ -101,6 +101,12 @@ def get_feed(
     return caller.answer(say)
 
 
+@router.get("/requests/{request_id}", responses={**problems(401, 422), **_GONE}, response_model=HomeRequest)
+def get_request(request_id: Uuid, caller: Signed) -> Response:
+    """How a request stands, for who has heard otherwise: `unknown` where nothing is known of it, as after a restored backup."""
+    return caller.answer(lambda: answering.stand_of(caller.context, caller.neighbour_id, request_id))
+
+
 @router.put("/requests/{request_id}", responses={**problems(401, 422), **_GONE}, response_model=HomeRequest)
 def put_request(request_id: Uuid, wanted: AskForItem, caller: Signed) -> Response:
     """Ask for hours or a listing, in the name of an organisation of the neighbour's region. The factory answers; repeating it changes nothing."""

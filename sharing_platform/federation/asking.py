@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -34,7 +37,15 @@ MOST_OPEN = 10
 """Requests of an organisation that wait for an answer from other regions."""
 UNSAID, SAID, FORGET = "unsaid", "said", "forget"
 """What `ForwardedRequest.contact` can be: whether home knows whom to turn to here, or has to forget it, whatever has become of the request."""
+UNKNOWN = "unknown"
+"""The state of a request of which home knows nothing."""
 _VALID_FOR = timedelta(hours=48)
+_MAILS = {
+    Asked.ACCEPTED: "neighbour_accepted",
+    Asked.CANCELLED: "neighbour_cancelled",
+    Asked.LOST: "neighbour_forgotten",
+}
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -164,14 +175,52 @@ def take_news(
     answers_cancellation: bool = False,
 ) -> None:  # fmt: skip
     """What the home platform says of a request, in whichever order it comes; `answers_cancellation`: it knows that we cancel. The seeker is told an outcome once."""
+    if news.state == UNKNOWN:
+        reconcile(context, session, request, news, now)
+        return
     before = _state_of(request)
     state = Asked(news.state)
     after = forwarding.heard(before, state, news.version, news.cancellable)
     if answers_cancellation:
         after = forwarding.cancel_refused(after, state, news.version)
     if news.version >= before.version:
-        request.at_home = news.model_dump(mode="json", exclude={"kind", "id"}, exclude_defaults=True)
+        request.at_home = _kept(news)
     _set(context, session, request, after, now)
+
+
+def contradicts(request: ForwardedRequest, news: HomeRequest) -> bool:
+    """Whether home is to be asked how it stands."""
+    return news.state == UNKNOWN or forwarding.contradicts(_state_of(request), Asked(news.state), news.version)
+
+
+def reconcile(
+    context: PlatformContext, session: Session, request: ForwardedRequest, news: HomeRequest, now: datetime
+) -> None:
+    """What home has just answered to how it stands: it may have been restored from a backup, and know less than before. Whom to turn to it is then told again. What it had said before is
+    kept where it knows nothing, as whom the seeker turns to."""
+    before = _state_of(request)
+    said = (Asked(news.state), news.version) if news.state != UNKNOWN else None
+    after, outcome = forwarding.reconcile(before, said, now < request.valid_until)
+    if after == before:
+        return
+    _log.warning("Request %s in another region stands there as %s: it was %s.", request.id, news.state, before.state)
+    if said is not None:
+        request.at_home = _kept(news)
+    if request.contact == SAID:
+        request.contact = UNSAID
+    _set(context, session, request, after, now, outcome)
+
+
+def lost_ids(session: Session, neighbour_id: str, named: Collection[str]) -> list[str]:
+    """Requests that home has said it has, and does not name in all that it tells."""
+    query = select(ForwardedRequest.id).where(
+        ForwardedRequest.neighbour_id == neighbour_id, ForwardedRequest.state.in_(forwarding.BINDING)
+    )
+    return [one for one in session.scalars(query) if one not in named]
+
+
+def _kept(news: HomeRequest) -> dict[str, Any]:
+    return news.model_dump(mode="json", exclude={"kind", "id"}, exclude_defaults=True)
 
 
 def give_up(context: PlatformContext, session: Session, now: datetime) -> None:
@@ -197,20 +246,23 @@ def _state_of(request: ForwardedRequest) -> Forwarded:
 
 
 def _set(
-    context: PlatformContext, session: Session, request: ForwardedRequest, after: Forwarded, now: datetime
-) -> None:
-    after, outcome = forwarding.to_tell(after)
+    context: PlatformContext, session: Session, request: ForwardedRequest, after: Forwarded, now: datetime,
+    outcome: Asked | None = None,
+) -> None:  # fmt: skip
+    """`outcome`: to be told instead of what `after` gives to tell."""
+    if outcome is None:
+        after, outcome = forwarding.to_tell(after)
     request.state, request.version, request.told = after.state, after.version, after.told
     account = session.get(Account, request.account_id) if request.account_id is not None else None
     if outcome is None or account is None:
         return
     neighbour = session.get_one(Neighbour, request.neighbour_id)
     words = Translator(account.language, context.zone)
-    key = {Asked.ACCEPTED: "neighbour_accepted", Asked.CANCELLED: "neighbour_cancelled"}.get(outcome, "neighbour_lost")
+    why = why_lost(words, after.state if outcome is Asked.LOST else outcome, request.at_home.get("reason", ""))
     queue_mail(
-        session, account, key, context.zone, now,
+        session, account, _MAILS.get(outcome, "neighbour_lost"), context.zone, now,
         title=request.title, region=neighbour.name, when=Span(request.start, request.end, request.kind == "listing"),
-        why=why_lost(words, outcome, request.at_home.get("reason", "")), link=f"{context.url}/neighbours/requests/{request.id}",
+        why=why, link=f"{context.url}/neighbours/requests/{request.id}",
     )  # fmt: skip
 
 

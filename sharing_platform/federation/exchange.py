@@ -140,6 +140,7 @@ class Exchange:
             trouble = talk.send_all(self._stopping)
             talk.read_feed(self._stopping)
             heard = True
+            talk.reconcile(self._stopping)
         except _EndedThereError:
             with self._context.sessions.begin() as session:
                 neighbours.end(self._context, session, session.get_one(Neighbour, peer.id), None, there=True)
@@ -182,6 +183,7 @@ class _Talk:
         self._peer = peer
         self._key = key
         self._ask = ask
+        self._doubtful: set[str] = set()
 
     def send_all(self, stopping: Callable[[], bool]) -> str:
         """Returns what is wrong with an answer: one request that the other platform cannot take must not keep the others away, nor its feed."""
@@ -233,12 +235,30 @@ class _Talk:
             raise UntrustedError("it answers about another request")
         with self._context.sessions.begin() as session:
             request = session.get_one(ForwardedRequest, request_id, with_for_update=True)
+            if asking.contradicts(request, news):
+                self._doubtful.add(request_id)
             asking.take_news(self._context, session, request, news, self._context.now(), cancels)
         self._context.wake_workers()
+
+    def reconcile(self, stopping: Callable[[], bool]) -> None:
+        """Ask how those stand of which home says otherwise than before, or nothing any more."""
+        for request_id in sorted(self._doubtful):
+            if stopping():
+                return
+            news = self._said("GET", f"/requests/{request_id}", None, HomeRequest)
+            if news.id != request_id:
+                raise UntrustedError("it answers about another request")
+            with self._context.sessions.begin() as session:
+                request = session.get_one(ForwardedRequest, request_id, with_for_update=True)
+                now = self._context.now()
+                asking.take_news(self._context, session, request, news, now)
+                asking.reconcile(self._context, session, request, news, now)
+            self._context.wake_workers()
 
     def read_feed(self, stopping: Callable[[], bool]) -> None:
         with read_session(self._context.sessions) as session:
             reading = receiving.reading_of(session.get_one(Neighbour, self._peer.id), self._context.now())
+        named: set[str] = set()
         for _ in range(_MOST_PAGES):
             query = f"?{urlencode({'mark': reading.mark})}" if reading.mark is not None else ""
             page = self._said("GET", f"/feed{query}", None, FeedPage)
@@ -253,6 +273,9 @@ class _Talk:
                 receiving.keep(session, neighbour, merged, now)
                 neighbour.zone = page.zone
                 told = self._take_news(session, merged.requests, now)
+                named = {one.id for one in merged.requests} | (named if not page.reset else set())
+                if merged.gone_but is not None:
+                    self._doubtful |= set(asking.lost_ids(session, self._peer.id, named))
             if told:
                 self._context.wake_workers()
             reading = merged.reading
@@ -264,6 +287,8 @@ class _Talk:
         for one in news:
             request = session.get(ForwardedRequest, one.id, with_for_update=True)
             if request is not None and request.neighbour_id == self._peer.id:
+                if asking.contradicts(request, one):
+                    self._doubtful.add(one.id)
                 asking.take_news(self._context, session, request, one, now)
                 told = True
         return told

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 class Asked(StrEnum):
     """`asking`: nobody knows yet whether it has arrived. `held`: the home platform holds the hours until the provider has answered. `cancelling`: we want it no more, and the home
-    platform does not know that yet. `refused`: the home platform made no booking of it. `unanswered`: the hours are over, and no answer came. `ended`: the exchange between the
+    platform does not know that yet. `lost`: the home platform knew it and no longer does, as after a restored backup. `refused`: the home platform made no booking of it. `unanswered`: the hours are over, and no answer came. `ended`: the exchange between the
     regions was ended before it was answered."""
 
     ASKING = "asking"
@@ -29,13 +29,18 @@ class Asked(StrEnum):
     REFUSED = "refused"
     UNANSWERED = "unanswered"
     ENDED = "ended"
+    LOST = "lost"
 
 
 OPEN = frozenset({Asked.ASKING, Asked.HELD, Asked.CANCELLING})
 """Nobody has been told an outcome."""
 AGREED = frozenset({Asked.ACCEPTED, Asked.IN_USE, Asked.COMPLETED})
 OVER = frozenset(Asked) - OPEN - AGREED | {Asked.COMPLETED}
-_LOST = frozenset({Asked.DECLINED, Asked.EXPIRED, Asked.WITHDRAWN, Asked.REFUSED, Asked.UNANSWERED, Asked.ENDED})
+_IN_VAIN = frozenset({Asked.DECLINED, Asked.EXPIRED, Asked.WITHDRAWN, Asked.REFUSED, Asked.UNANSWERED, Asked.ENDED})
+_TAKEN_BACK = frozenset({Asked.CANCELLED, Asked.DECLINED, Asked.EXPIRED, Asked.WITHDRAWN, Asked.REFUSED})
+"""What comes of something that was accepted: of a home platform that has forgotten that, anything."""
+BINDING = frozenset({Asked.HELD, Asked.ACCEPTED, Asked.IN_USE, Asked.CANCELLING})
+"""Home has said that it has the request."""
 GIVE_UP = timedelta(days=1)
 """So long after the hours, an answer is waited for no more: nothing can be accepted after they have begun, and word of it is tried every minute."""
 
@@ -51,7 +56,7 @@ class Forwarded:
 
 def heard(known: Forwarded, state: Asked, version: int, cancellable: bool) -> Forwarded:
     """News from home, which may come late or twice. `cancellable`: whether a seeker could still cancel there."""
-    if known.state in OVER or version <= known.version:
+    if (known.state in OVER and known.state is not Asked.LOST) or version <= known.version:
         return known
     if known.state is Asked.CANCELLING and state in OPEN | {Asked.ACCEPTED} and cancellable:
         # It was said before home knew that we cancel: that is still under way, and will be done.
@@ -64,6 +69,38 @@ def cancel_refused(known: Forwarded, state: Asked, version: int) -> Forwarded:
     if known.state is not Asked.CANCELLING or version < known.version:
         return known
     return replace(known, state=state, version=version)
+
+
+def contradicts(known: Forwarded, state: Asked, version: int) -> bool:
+    """Whether news may be of a home platform that has forgotten what it said; it may also just be late."""
+    if known.state in _IN_VAIN | {Asked.CANCELLED}:
+        return state in (Asked.HELD, Asked.ACCEPTED) and version <= known.version
+    return known.state in BINDING and (
+        version < known.version or (version == known.version and state is not known.state)
+    )
+
+
+def reconcile(known: Forwarded, said: tuple[Asked, int] | None, can_ask_again: bool) -> tuple[Forwarded, Asked | None]:
+    """How it stands at home, which has just been asked and alone decides, also where it knows less than it did; and the outcome to tell, where what was told no longer holds. `said`: state
+    and version; None where it is not known there. `can_ask_again`: sent again, the request would still be in time."""
+    if said is None:
+        if known.state not in BINDING:
+            return known, None
+        if known.state is Asked.CANCELLING:
+            return Forwarded(Asked.CANCELLED, 0, known.told), None
+        if known.state is Asked.HELD and can_ask_again:
+            return Forwarded(Asked.ASKING, 0, known.told), None
+        return Forwarded(Asked.LOST, 0, known.told), None
+    state, version = said
+    if not contradicts(known, state, version):
+        return known, None
+    if known.state not in BINDING - {Asked.CANCELLING} and state in OPEN | AGREED:
+        return replace(known, state=Asked.CANCELLING, version=version), None  # nobody here counts on it any more
+    if known.told is not Asked.ACCEPTED or state in AGREED | {Asked.CANCELLED}:
+        return replace(known, state=state, version=version), None
+    if state is Asked.HELD:
+        return Forwarded(state, version, Asked.LOST), Asked.LOST
+    return Forwarded(state, version, None), None
 
 
 def cancelled_here(known: Forwarded, now: datetime, cancel_until: datetime | None) -> Forwarded | None:
@@ -86,13 +123,17 @@ def exchange_ended(known: Forwarded) -> Forwarded:
 
 
 def to_tell(known: Forwarded) -> tuple[Forwarded, Asked | None]:
-    """The outcome that the seeker is to be told now, if there is one: one for each request, and after an acceptance that the provider has cancelled."""
-    if known.told is None and known.state is Asked.CANCELLED:
+    """The outcome that the seeker is to be told now, if there is one: one for each request, after an acceptance that the provider has cancelled, and once what was told no longer
+    holds."""
+    if known.state is Asked.LOST:
+        return (known, None) if known.told is Asked.LOST else (replace(known, told=Asked.LOST), Asked.LOST)
+    untold = known.told in (None, Asked.LOST)
+    if untold and known.state is Asked.CANCELLED:
         return replace(known, told=Asked.CANCELLED), None  # they did it themselves
-    if known.told is None and known.state in AGREED:
+    if known.told is not Asked.ACCEPTED and known.state in AGREED:
         return replace(known, told=Asked.ACCEPTED), Asked.ACCEPTED
-    if known.told is None and known.state in _LOST:
+    if untold and known.state in _IN_VAIN:
         return replace(known, told=known.state), known.state
-    if known.told is Asked.ACCEPTED and known.state is Asked.CANCELLED:
-        return replace(known, told=Asked.CANCELLED), Asked.CANCELLED
+    if known.told is Asked.ACCEPTED and known.state in _TAKEN_BACK:
+        return replace(known, told=known.state), known.state
     return known, None

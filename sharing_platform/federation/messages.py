@@ -28,7 +28,7 @@ Kind = Literal["offer", "listing", "notice", "request"]
 Asked = Literal["offer", "listing"]
 """What can be asked for in another region."""
 HomeState = Literal[
-    "held", "accepted", "in_use", "completed", "declined", "cancelled", "expired", "withdrawn", "refused"
+    "held", "accepted", "in_use", "completed", "declined", "cancelled", "expired", "withdrawn", "refused", "unknown"
 ]
 ITEMS_PER_PAGE = 200
 MOST_ITEMS = 20_000
@@ -135,13 +135,13 @@ class SharedNotice(_Message):
 
 
 class HomeRequest(_Message):
-    """How a request stands at home. `version` grows with each step; `cancellable`: whether the seeker may still cancel. Who gives it, and whom to turn to, is said once it is
+    """How a request stands at home; `unknown` (with `version` 0) where nothing is known of it, as after a restored backup. `version` grows with each step; `cancellable`: whether the seeker may still cancel. Who gives it, and whom to turn to, is said once it is
     accepted. `said`: the latest that the provider wrote."""
 
     kind: Literal["request"] = "request"
     id: OfferId
     state: HomeState
-    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    version: Annotated[int, Field(ge=0, le=2**31 - 1)]
     cancellable: bool
     reason: Annotated[str, StringConstraints(pattern=r"^[a-z_]{0,40}$")] = ""
     title: Title | None = None
