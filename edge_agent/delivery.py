@@ -46,6 +46,8 @@ class BacklogPace:
     told_at: float | None = None
     _acknowledged_at: float | None = None
     _waits: bool = False
+    _stored: int | None = 0
+    """How much was stored when the limit was raised; None where what ingest told last does not say."""
 
     def acknowledge(self, now: float) -> None:
         """The broker has acknowledged something. Times are monotonic seconds."""
@@ -55,10 +57,13 @@ class BacklogPace:
     def tell(self, told: StoredReports, now: float) -> None:
         """Ingest has told what is stored."""
         self.told_at = now
+        stored = count(told.ranges)
         if len(told.ranges) >= TORN:
-            self.limit = max(LEAST_UNDER_WAY, self.limit // 2)
-        elif self._waits:  # only what was tried says whether more can be taken
-            self.limit = min(MOST_UNDER_WAY, self.limit * 2)
+            self.limit, self._stored = max(LEAST_UNDER_WAY, self.limit // 2), None
+        elif self._stored is None or not self._waits:  # only what was tried says whether more can be taken
+            self._stored = stored
+        elif stored - self._stored >= self.limit:  # all that was tried: each worker tells, also of what was before
+            self.limit, self._stored = min(MOST_UNDER_WAY, self.limit * 2), stored
         self._waits = False
 
     def room(self, on_the_way: int, now: float) -> int | None:

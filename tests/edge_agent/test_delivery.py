@@ -188,10 +188,24 @@ def test_a_backlog_goes_as_fast_as_it_is_stored_in_one_piece() -> None:
     assert pace.room(0, 0.0) == FIRST_UNDER_WAY
     pace.acknowledge(0.0)
     assert pace.room(FIRST_UNDER_WAY, 1.0) == 0
+    stored = 0
     for step in range(20):
         assert pace.room(10**7, 1.0 + step) == 0
-        pace.tell(told((1, 5_000 * (step + 1))), 1.0 + step)
+        stored += pace.limit
+        pace.tell(told((1, stored)), 1.0 + step)
     assert pace.room(0, 30.0) == MOST_UNDER_WAY
+
+
+def test_a_backlog_goes_faster_only_once_all_that_was_sent_is_stored() -> None:
+    """Several workers tell the same, one after the other; what was sent meanwhile may still be torn apart among them."""
+    pace = BacklogPace()
+    for first, stored in enumerate((FIRST_UNDER_WAY, FIRST_UNDER_WAY, FIRST_UNDER_WAY, 3 * FIRST_UNDER_WAY - 1)):
+        assert pace.room(10**7, float(first)) == 0
+        pace.tell(told((1, stored)), float(first))
+        assert pace.room(0, float(first)) == 2 * FIRST_UNDER_WAY
+    assert pace.room(10**7, 5.0) == 0
+    pace.tell(told((1, 3 * FIRST_UNDER_WAY)), 5.0)
+    assert pace.room(0, 5.0) == 4 * FIRST_UNDER_WAY
 
 
 def test_a_backlog_that_several_workers_tear_apart_goes_slowly() -> None:
