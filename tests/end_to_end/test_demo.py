@@ -12,14 +12,17 @@ import sys
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from simulators.limburg import PLANTS
+from simulators.recorded_meter import read_recorded_meter
 from tests.processes import memory_mb
 from tests.servers import free_port, require, shared_file, wait_for
+from vrijloop.demo.policies import REPLAY_THRESHOLD_W
 
 pytestmark = pytest.mark.servers
 ENVIRONMENT = os.environ | {"COLUMNS": "200"}
@@ -149,6 +152,13 @@ def busy_for_a_month(folder: Path) -> None:
         os.kill(broker, signal.SIGCONT)
 
 
+def spells_in(recording: Path) -> int:
+    """How often the machine begins to work or to wait."""
+    powers = read_recorded_meter(recording, "Asia/Seoul").power_w
+    working = [power is not None and power >= REPLAY_THRESHOLD_W for power in powers]
+    return 1 + sum(before != after for before, after in pairwise(working))
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("broker", "days"), [("mosquitto", METER_DAYS), *([("amqtt", AMQTT_DAYS)] if AMQTT_DAYS else [])]
@@ -170,11 +180,13 @@ def test_a_recorded_meter_comes_through_whole(tmp_path: Path, broker: str, days:
     assert process.returncode == 0, said
     assert not list(tmp_path.glob("vrijloop-replay-*")), "nothing is left of a replay that went well"
     summary = json.loads(result.read_text())
-    assert summary["reports"]["emitted"] == summary["reports"]["stored"] > 2 * days
+    # What waits for the broker is extended by heartbeats (decision 5): how many reports there are beyond one for each spell depends on the computer.
+    assert summary["reports"]["emitted"] == summary["reports"]["stored"] >= spells_in(recording)
     assert (summary["reports"]["missing"], summary["reports"]["duplicate"]) == (0, 0)
+    # A row of the recording is a quarter of an hour: none is left out, however busy the computer is.
     for state, hours in summary["hours_per_state_in_file"].items():
-        assert summary["hours_per_state"][state] == pytest.approx(hours, rel=0.005)
-    assert sum(summary["hours_per_state"].values()) == pytest.approx(24 * days, rel=0.005)
+        assert summary["hours_per_state"][state] == pytest.approx(hours, abs=0.01)
+    assert sum(summary["hours_per_state"].values()) == pytest.approx(24 * days, abs=0.01)
     assert summary["slots_offered"] > 0 or days < 182
     assert ("for a demo only" in said) == (broker == "amqtt")
 
