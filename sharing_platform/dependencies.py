@@ -96,9 +96,9 @@ async def _context(request: Request) -> PlatformContext:
 Context = Annotated[PlatformContext, Depends(_context)]
 
 
-def get_read_session(context: Context) -> Iterator[Session]:
+def get_read_session(request: Request) -> Iterator[Session]:
     """A session that blocks no writer."""
-    with read_session(context.sessions) as session:
+    with read_session(get_context(request).sessions) as session:
         yield session
 
 

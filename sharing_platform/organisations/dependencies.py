@@ -1,4 +1,7 @@
-"""FastAPI dependencies for who makes a request: a person with a browser session, a program with a token, or anybody."""
+"""FastAPI dependencies for who makes a request: a person with a browser session, a program with a token, or anybody.
+
+They look up the context by themselves: FastAPI prepares each dependency anew for each route that has it, when the platform starts.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from sharing_platform.database import UNAVAILABLE, read_session
-from sharing_platform.dependencies import Context, PlatformContext, get_context
+from sharing_platform.dependencies import PlatformContext, get_context
 from sharing_platform.errors import NotSignedInError, PlatformError, TooLongError
 from sharing_platform.i18n import Translator
 from sharing_platform.middleware import MAX_BODY, SAFE
@@ -78,8 +81,9 @@ def _is_in_use(request: Request) -> bool:
     return request.method not in SAFE or request.headers.get("sec-fetch-dest") in (None, "document")
 
 
-async def signed_in_person(request: Request, context: Context) -> SignedIn | None:
+async def signed_in_person(request: Request) -> SignedIn | None:
     """Who is signed in with a browser."""
+    context = get_context(request)
     secret = request.cookies.get(context.cookie)
     return await run_in_threadpool(_person_of, context, secret, _is_in_use(request)) if secret else None
 
@@ -102,10 +106,10 @@ async def required_person(person: MaybePerson) -> SignedIn:
 Person = Annotated[SignedIn, Depends(required_person)]
 
 
-async def current_actor(context: Context, given: _Bearer, person: MaybePerson) -> Actor | None:
+async def current_actor(request: Request, given: _Bearer, person: MaybePerson) -> Actor | None:
     """Who makes the request; None for anybody. A wrong token is refused, not ignored. Raises NotSignedInError."""
     if given is not None:
-        return await run_in_threadpool(_actor_of_token, context, given.credentials)
+        return await run_in_threadpool(_actor_of_token, get_context(request), given.credentials)
     return person.actor() if person is not None else None
 
 
@@ -200,8 +204,8 @@ def presented_device(request: Request, context: PlatformContext) -> str:
     return request.cookies.get(context.device_cookie, "")[:100]
 
 
-async def _device(request: Request, context: Context) -> str:
-    return presented_device(request, context)
+async def _device(request: Request) -> str:
+    return presented_device(request, get_context(request))
 
 
 Device = Annotated[str, Depends(_device)]
@@ -298,8 +302,8 @@ class PageRequest:
         return redirect(path, done)
 
 
-async def _page(request: Request, context: Context, actor: MaybeActor, person: MaybePerson) -> PageRequest:
-    return PageRequest(request, context, actor, person)
+async def _page(request: Request, actor: MaybeActor, person: MaybePerson) -> PageRequest:
+    return PageRequest(request, get_context(request), actor, person)
 
 
 Page = Annotated[PageRequest, Depends(_page)]

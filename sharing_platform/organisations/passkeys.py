@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
 from sharing_platform.organisations.credentials import hash_secret
@@ -34,6 +33,8 @@ def new_passkey_options(
 
 def keep_challenge(session: Session, holder: str, account: Account | None, challenge: bytes, now: datetime) -> None:
     """`holder`: the secret of the browser's cookie. What it was to sign before is void."""
+    from webauthn.helpers import bytes_to_base64url
+
     session.merge(
         PasskeyChallenge(
             holder=hash_secret(holder),
@@ -46,6 +47,8 @@ def keep_challenge(session: Session, holder: str, account: Account | None, chall
 
 def take_challenge(session: Session, holder: str, account_id: str | None, now: datetime) -> bytes | None:
     """What this browser is to sign, which is void from now on. None where it has asked for nothing, for something else, or too long ago."""
+    from webauthn.helpers import base64url_to_bytes
+
     kept = session.get(PasskeyChallenge, hash_secret(holder), with_for_update=True)
     if kept is None:
         return None
