@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -49,6 +50,17 @@ def _words(texts: Iterable[str]) -> list[str]:
 
 def hash_password(password: str) -> str:
     return _HASHER.hash(password)
+
+
+@contextmanager
+def hash_passwords_fast() -> Iterator[None]:
+    """In the block, for passwords that are as long and random as secrets, of which a fast hash is sufficient. A hash says how it was made, so they are good afterwards, too."""
+    global _HASHER  # noqa: PLW0603 - the process has one
+    usual, _HASHER = _HASHER, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    try:
+        yield
+    finally:
+        _HASHER = usual
 
 
 def verify_password(kept: str | None, given: str) -> bool:

@@ -22,6 +22,7 @@ from simulators.opcua_server import MachineryServer
 from telemetry import MachineState, SystemClock, to_milliseconds
 from tests.faults.truth import Spell
 from tests.plans import ScriptedPlan, character
+from vrijloop.program import run_program
 
 SCRIPT_LENGTH = timedelta(hours=2)
 """Longer than ten schedules take."""
@@ -122,4 +123,4 @@ async def _main(job: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
+    run_program(lambda: asyncio.run(_main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))))

@@ -13,11 +13,8 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
-import pytest
-from argon2 import PasswordHasher
-
 from sharing_platform.notifications.mail import FolderMailer
-from sharing_platform.organisations import credentials
+from sharing_platform.organisations.credentials import hash_passwords_fast
 from sharing_platform.scheduler import ScheduledJobs
 from simulators.limburg import PLANTS
 from tests.platform_databases import sqlite_copy
@@ -74,9 +71,7 @@ def _played() -> Path:
     """The script is played once for all tests of a process."""
     folder = Path(tempfile.mkdtemp(prefix="vrijloop-region-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with empty_platform(folder) as platform, ExitStack() as opened, pytest.MonkeyPatch.context() as patch:
-        # Passwords are hashed at the least cost, as in the platform's own tests.
-        patch.setattr(credentials, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    with empty_platform(folder) as platform, ExitStack() as opened, hash_passwords_fast():
         assert platform.app is not None
         jobs = ScheduledJobs(platform.context, platform.app.state.machine_index, EVERY)
         options = PlatformOptions(f"sqlite:///{folder / 'platform.sqlite'}", url=platform.url)

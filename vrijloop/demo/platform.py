@@ -23,6 +23,7 @@ from fastapi import FastAPI
 from sharing_platform.app import no_webhooks
 from sharing_platform.notifications.delivery import Channels, DeliveryWorker
 from sharing_platform.notifications.mail import FolderMailer
+from sharing_platform.organisations.credentials import hash_passwords_fast
 from sharing_platform.scheduler import ScheduledJobs
 from telemetry import SystemClock
 from telemetry.logs import log_to_stderr
@@ -67,7 +68,8 @@ def main(arguments: list[str]) -> None:
             add_demo(app, given.folder)
             if playing:
                 region = Region(_stage(app, options, clock), now, opened)
-                with _served(app) as url:
+                # The people of the script have random passwords, which nobody keeps.
+                with _served(app) as url, hash_passwords_fast():
                     region.play_fortnight(url)
                 clock.let_go()
                 note(given.folder, Progress.WAITS)

@@ -6,6 +6,7 @@ import pytest
 from argon2 import Type, extract_parameters
 from argon2.exceptions import VerifyMismatchError
 
+from sharing_platform.organisations import credentials
 from tests.sharing_platform.conftest import REAL_HASHER, REAL_NOBODY
 
 
@@ -24,3 +25,12 @@ def test_without_an_account_it_takes_as_long() -> None:
     assert not REAL_HASHER.check_needs_rehash(REAL_NOBODY)
     with pytest.raises(VerifyMismatchError):
         REAL_HASHER.verify(REAL_NOBODY, "een zin die lang genoeg is")
+
+
+def test_random_passwords_are_hashed_fast_and_good_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "_HASHER", REAL_HASHER)
+    with credentials.hash_passwords_fast():
+        kept = credentials.hash_password("Zc3nYw0rq1kLx8vD")
+    assert extract_parameters(kept).memory_cost < 1024
+    assert credentials.verify_password(kept, "Zc3nYw0rq1kLx8vD")
+    assert not REAL_HASHER.check_needs_rehash(credentials.hash_password("een zin die lang genoeg is"))
