@@ -63,7 +63,7 @@ class ComparedClass(BaseModel):
 
 class ComparisonPage(BaseModel):
     """`takes_part`: as the policy says. `refused`: somebody has left the comparison on the platform, which takes no figures until they take part there again.
-    `classes`: as the platform said within the last hour."""
+    `classes`: as the platform said last; while it answers, it is asked every hour."""
 
     takes_part: bool
     refused: bool
