@@ -177,6 +177,10 @@ class Translator:
         """`7,5` in Dutch and French, `7.5` in English."""
         return self._comma(f"{value:.1f}".removesuffix(".0"))
 
+    def tenths(self, value: float) -> str:
+        """`2,0`: as `number`, for columns in which points stand beneath each other."""
+        return self._comma(f"{value:.1f}")
+
     def euros(self, amount: Decimal) -> str:
         """`€ 1.152,00` in Dutch, `1 152,00 €` in French, `€1,152.00` in English; parts of one amount stay on one line."""
         thousands, point = _SEPARATORS[self.language]
@@ -200,6 +204,10 @@ class Translator:
     def column(self, day: date) -> str:
         """`za 21`, for a column of a week."""
         return f"{self._texts['weekdays'].split()[day.weekday()]} {day.day}"
+
+    def plain_date(self, day: date) -> str:
+        """`21/11/2026`, where the day of the week does not matter."""
+        return f"{day.day:02}/{day.month:02}/{day.year}"
 
     def date(self, day: date) -> str:
         """`za 21/11/2026`, of a day that has no zone."""

@@ -9,6 +9,7 @@ from sharing_platform.errors import NotFoundError
 from sharing_platform.organisations.dependencies import Page
 from sharing_platform.pictures.service import MEDIA_TYPES
 from sharing_platform.styleguide.agreement_samples import agreement_samples
+from sharing_platform.styleguide.learning_samples import learning_samples
 from sharing_platform.styleguide.machine_samples import (
     PICTURES,
     WEEK,
@@ -17,7 +18,9 @@ from sharing_platform.styleguide.machine_samples import (
     comparison_samples,
     search_samples,
 )
+from sharing_platform.styleguide.neighbour_samples import neighbour_samples
 from sharing_platform.styleguide.samples import ACTOR, ASKED_ACTOR, other_samples, plan_samples, region_samples
+from sharing_platform.styleguide.standing_samples import among_others_samples, assessment_samples
 
 router = APIRouter(include_in_schema=False)
 
@@ -48,6 +51,10 @@ def get_styleguide(page: Page) -> HTMLResponse:
         **plan_samples(),
         **region_samples(),
         **other_samples(),
+        learned=learning_samples(),
+        assessed=assessment_samples(t.language),
+        among=among_others_samples(t),
+        **neighbour_samples(),
     )
 
 

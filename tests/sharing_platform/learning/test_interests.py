@@ -49,7 +49,7 @@ def test_enough_who_want_it_become_a_course_and_get_places_first(platform: Platf
     assert not platform.mails_to("tim@centrum.be"), "three are not enough"
     shown = platform.anyone.get(path).json()
     assert (shown["organisations"], shown["people"], shown["enough"], shown["course"]) == (3, 6, 4, None)
-    assert "Nog 1, en de opleiders krijgen bericht" in di.get(page).text
+    assert "Nog 1 organisatie, en de opleiders krijgen bericht" in di.get(page).text
     assert "bo" not in platform.anyone.get(f"/api/v1{page}").text.replace("bok", ""), "who wants it, nobody learns"
     assert want(di, path, 1) == 200
     for _ in range(2):
