@@ -112,6 +112,47 @@ def test_both_sides_have_something_to_look_back_on(platform: Platform) -> None:
     )
 
 
+def test_people_tell_show_and_ask_each_other(platform: Platform) -> None:
+    kinds = ("story", "meeting", "interest", "question")
+    posts = [one for kind in kinds for one in platform.anyone.get(f"/api/v1/learning?kind={kind}").json()["posts"]]
+    assert {one["title"] for one in posts} == {one["title"] for one in told("learning.toml")["post"].values()}
+    meetings = [one for one in posts if one["kind"] == "meeting"]
+    (visit,) = (one for one in meetings if one["waiting"])
+    assert sorted(one["seats_left"] for one in meetings) == [0, 8, 10]
+    eva, els = (platform.somebody(f"{one}@demo.example") for one in ("eva", "els"))
+    attendees = eva.get(f"/api/v1/learning/{visit['id']}/seats").json()["attendees"]
+    assert [one["state"] for one in attendees] == ["seated"] * 5 + ["waiting"]
+    wanted = [one for one in posts if one["kind"] == "interest"]
+    assert sorted((one["organisations"], one["trainers_told"]) for one in wanted) == [(3, False), (4, True)]
+    assert sorted((one["answers"], one["solved"]) for one in posts if one["kind"] == "question") == [
+        (0, False), (1, False), (2, True),
+    ]  # fmt: skip
+    assert "Hier een opleiding van maken" in els.get(f"/learning/{wanted[0]['id']}?lang=nl").text
+
+
+def test_two_factories_have_said_how_far_they_are_for_a_year(platform: Platform) -> None:
+    for name, moments, shown in (("eva", 4, 1), ("griet", 3, 2)):
+        member = platform.somebody(f"{name}@demo.example")
+        found = member.get("/api/v1/self-assessment").json()
+        assert len({one["day"] for one in found["answers"]}) == moments
+        assert min(one["day"] for one in found["answers"]) <= (NOON - timedelta(weeks=52)).date().isoformat()
+        assert all(one["level"] is not None for one in found["standings"]), "each question has an answer"
+        assert len(found["goals"]) >= 1
+        assert all(one["shown"] for one in found["strengths"])
+        assert len(found["strengths"]) == shown
+    assert len(platform.somebody("an@demo.example").get("/api/v1/self-assessment/network").json()["strengths"]) == 3
+
+
+def test_six_factories_are_compared(platform: Platform) -> None:
+    """One of them may leave, as somebody who tries the button does."""
+    eva, dirk = (platform.somebody(f"{one}@demo.example") for one in ("eva", "dirk"))
+    for _ in range(2):
+        (found,) = eva.get("/api/v1/comparison").json()["classes"]
+        assert len(found["months"]) >= 3
+        assert all(one["quartiles"] and one["own"] is not None for one in found["figures"])
+        dirk.put("/api/v1/comparison/participation", json={"takes_part": False})
+
+
 def test_one_signs_in_with_a_click_as_the_demos_people_and_nobody_else(platform: Platform) -> None:
     with httpx2.Client(base_url=platform.url, headers={"Origin": platform.url}, follow_redirects=True) as browser:
         page = browser.get("/demo?lang=en").text

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from sharing_platform.comparison.service import COMPARED
 from vrijloop.demo.progress import Progress, begin, note, progress_in
-from vrijloop.demo.script import filled_in, moment, moments_in, steps_in_order, working_day
+from vrijloop.demo.script import filled_in, moment, moments_in, months_contributed, steps_in_order, working_day
 from vrijloop.demo.verbs import FOLDER, PICTURES, VERBS
 
 NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)  # a Monday
@@ -50,17 +51,27 @@ def test_working_days_are_counted(today: date, count: int) -> None:
 
 
 def test_texts_stand_for_moments_and_for_what_is_known() -> None:
-    body = {"start": "@1 08:00", "lines": [{"of": "{notice.parts.1.id}"}], "places": 2}
+    body = {"start": "@1 08:00", "lines": [{"of": "{notice.parts.1.id}"}], "places": 2, "month": "@month 10"}
     known = {"notice": {"parts": [{"id": "a"}, {"id": "b"}]}}
     assert filled_in(body, known, NOON) == {
         "start": "2026-03-03T08:00:00+01:00",
         "lines": [{"of": "b"}],
         "places": 2,
+        "month": "2027-01",
     }
     assert [one.isoformat() for one in moments_in(body, NOON)] == ["2026-03-03T08:00:00+01:00"]
     for path in ("{booking.id}", "{notice.parts.2.id}", "{notice.id}"):
         with pytest.raises(ValueError, match="the script knows no"):
             filled_in(path, known, NOON)
+
+
+@given(some.dates(date(2020, 1, 1), date(2040, 1, 1)))
+def test_the_platform_takes_the_months_that_are_contributed(today: date) -> None:
+    """They are over, no longer ago than is compared, and no more than it takes of a year."""
+    found = months_contributed(today)
+    assert found == sorted(found)
+    assert len(found) == 4
+    assert all(f"{today - COMPARED:%Y-%m}" <= one < f"{today:%Y-%m}" for one in found)
 
 
 def test_the_script_can_be_played_on_each_day_and_at_each_hour() -> None:

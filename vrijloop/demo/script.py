@@ -12,9 +12,12 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from analytics.comparison.contribution import MONTHS
+
 ZONE = ZoneInfo("Europe/Brussels")
 _MOMENT = re.compile(r"([+-]?\d+) (\d\d:\d\d)")
 _AGO = re.compile(r"(\d+)(h|min) ago")
+_MONTH = re.compile(r"@month (\d+)")
 _SATURDAY = 5
 NOW = "now"
 """Once the factories' hours are on offer."""
@@ -66,9 +69,17 @@ def working_day(today: date, count: int) -> date:
     return day
 
 
+def months_contributed(today: date) -> list[str]:
+    """The last year's months of which factories' servers contribute figures to the comparison, as far as they are over; the earliest first."""
+    past = [_month_after(today, -count) for count in range(12, 0, -1)]
+    return [month for month in past if int(month[-2:]) in MONTHS]
+
+
 def filled_in(said: Any, known: Mapping[str, Any], now: datetime) -> Any:
-    """With a moment for each `@-3 14:20`, and for each `{name.parts.0.id}` what the answer of that name has there. Raises ValueError for a name that is not known yet."""
+    """With a moment for each `@-3 14:20`, the month after the next one for `@month 2`, and for each `{name.parts.0.id}` what the answer of that name has there. Raises ValueError for a name that is not known yet."""
     match said:
+        case str() if (found := _MONTH.fullmatch(said)) is not None:
+            return _month_after(now.astimezone(ZONE).date(), int(found[1]))
         case str() if said.startswith("@"):
             return moment(said[1:], now).isoformat()
         case str():
@@ -79,6 +90,11 @@ def filled_in(said: Any, known: Mapping[str, Any], now: datetime) -> Any:
             return [filled_in(value, known, now) for value in said]
         case _:
             return said
+
+
+def _month_after(today: date, count: int) -> str:
+    years, month = divmod(today.month - 1 + count, 12)
+    return f"{today.year + years}-{month + 1:02}"
 
 
 def _looked_up(path: str, known: Mapping[str, Any]) -> Any:
@@ -94,7 +110,7 @@ def _looked_up(path: str, known: Mapping[str, Any]) -> Any:
 def moments_in(said: Any, now: datetime) -> Iterator[datetime]:
     """All that `filled_in` would fill in."""
     match said:
-        case str() if said.startswith("@"):
+        case str() if said.startswith("@") and _MONTH.fullmatch(said) is None:
             yield moment(said[1:], now)
         case Mapping():
             for value in said.values():

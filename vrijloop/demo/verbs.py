@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
+from analytics.comparison.contribution import FIGURES
+from sharing_platform.self_assessment.questionnaire import newest
 from simulators.limburg import PLANTS
 from telemetry import UnavailableError
 from vrijloop.demo.members import Member, address_of, join, register, visitor
-from vrijloop.demo.script import Step, filled_in
+from vrijloop.demo.script import Step, filled_in, moment, months_contributed
 from vrijloop.demo.script_clock import ScriptClock
 
 if TYPE_CHECKING:
@@ -27,8 +29,11 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 PICTURES = FOLDER / "pictures"
+_FILES = ("region.toml", "learning.toml", "self_assessment.toml", "comparison.toml")
 _AHEAD = timedelta(hours=18)
 """What is asked for is not tonight."""
+_CUTTING = 3
+"""The main group of DIN 8580."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class Cast:
 
     @cached_property
     def told(self) -> dict[str, Any]:
-        return told("region.toml")
+        return {name: value for file in _FILES for name, value in told(file).items()}
 
     def meet_at(self, url: str) -> None:
         """Where the platform is reached from now on."""
@@ -154,6 +159,41 @@ def _offer(cast: Cast, step: Step) -> Any:
     return cast.members[step.who].send("PUT", f"/offers/{step.name}", **by_hand, **step.body)
 
 
+def _post(cast: Cast, step: Step) -> Any:
+    """A success story, a visit, a training that is wanted, or a question."""
+    return cast.members[step.who].send("POST", "/learning", **cast.said("post", step.what))
+
+
+def _assess(cast: Cast, step: Step) -> None:
+    """What a factory has said of itself over the past year, for which the platform's clock goes back; its goals, and what it shows of its strengths."""
+    member, said = cast.members[step.who], cast.told["assessment"][step.what]
+    for one in said["moments"]:
+        cast.stage.clock.put(cast.now - timedelta(weeks=one["weeks_ago"]))
+        answers = [
+            {"question": question, "level": level}
+            for transformation, levels in one["levels"].items()
+            for question, level in zip(newest().questions[transformation], levels, strict=True)
+        ]
+        member.send("PUT", "/self-assessment/answers", answers=answers)
+    cast.stage.clock.put(moment(step.at, cast.now))
+    for goal in said["goals"]:
+        day = moment(goal["by"], cast.now).date().isoformat()
+        member.send("PUT", f"/self-assessment/goals/{goal['transformation']}", level=goal["level"], day=day)
+    for shown in said["strengths"]:
+        asked_by = {"listing": cast.known[shown["listing"]]["id"], "name_shown": True}
+        path = f"/self-assessment/strengths/{shown['transformation']}"
+        member.send("PUT", path, questions=shown["questions"], **asked_by)
+
+
+def _contribute(cast: Cast, step: Step) -> None:
+    """What a factory's server has sent to the comparison, once it takes part."""
+    member, said = cast.members[step.who], cast.told["contribution"][step.what]
+    member.send("PUT", "/comparison/participation", takes_part=True)
+    for number, month in enumerate(months_contributed(moment(step.at, cast.now).date())):
+        figures = {name: said[name][number] for name in FIGURES}
+        member.send("PUT", "/comparison", month=month, process_class=_CUTTING, figures=figures)
+
+
 def _attach(cast: Cast, step: Step) -> None:
     """A drawing, to a request."""
     path = f"/bookings/{cast.known[step.what]['id']}/attachments"
@@ -184,6 +224,9 @@ VERBS: Mapping[str, Callable[[Cast, Step], Any]] = {
     "picture": _picture,
     "seek": _seek,
     "offer": _offer,
+    "post": _post,
+    "assess": _assess,
+    "contribute": _contribute,
     "attach": _attach,
     "book": _book,
 }
