@@ -41,6 +41,7 @@ def initialise(data: Path, *options_of_initdb: str) -> list[str]:
     )  # fmt: skip
     options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "300"}
     options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "jit": "off"}
+    options |= {"autovacuum": "off"}  # each minute it would look through every table of a server that lives for ten
     command = [f"{programs}/postgres", "-D", str(data)]
     return command + [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
 
@@ -104,14 +105,31 @@ END $$
 """Without the triggers of foreign keys, in any order. To truncate every table would take three times as long, as that gives each of them new files."""
 
 
+_resetting: dict[str, psycopg.Connection] = {}
+
+
 def as_remembered(url: str) -> None:
-    """Put the rows of every table back to what they were, and end what somebody has left unfinished."""
-    with psycopg.connect(url.replace("+psycopg", "")) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"
-        )
-        connection.execute(_PUT_BACK)
+    """Put the rows of every table back to what they were, and end what somebody has left unfinished. The connection is kept, as each new one would read anew what
+    tables there are."""
+    try:
+        _end_unfinished(_connection(url))
+    except psycopg.OperationalError:  # a test has cut it
+        _resetting.pop(url).close()
+        _end_unfinished(_connection(url))
+    _connection(url).execute(_PUT_BACK)
+
+
+def _connection(url: str) -> psycopg.Connection:
+    if url not in _resetting:
+        _resetting[url] = psycopg.connect(url.replace("+psycopg", ""), autocommit=True, prepare_threshold=None)
+    return _resetting[url]
+
+
+def _end_unfinished(connection: psycopg.Connection) -> None:
+    connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"
+    )
 
 
 def _tables(connection: psycopg.Connection) -> list[str]:

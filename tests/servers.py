@@ -230,7 +230,9 @@ class _Uvicorn(uvicorn.Server):
     """Uvicorn looks ten times a second whether it should end; hundreds of tests would wait for that."""
 
     def __init__(self, app: FastAPI, port: int) -> None:
-        super().__init__(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical"))
+        super().__init__(
+            uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, log_level="critical", access_log=False)
+        )
         self.listening = threading.Event()
         self._ending: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -14,6 +14,13 @@ import pytest
 from edge_agent.outbox import Outbox
 from edge_agent.report_writer import ReportWriter
 from telemetry import MachineState, StateInterval
+from tests import opcua_address_space
+
+
+@pytest.fixture(autouse=True)
+def one_address_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the servers in the tests' own process; those of the simulators' tests build theirs themselves."""
+    opcua_address_space.build_once(monkeypatch)
 
 
 @pytest.fixture

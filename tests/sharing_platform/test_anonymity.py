@@ -54,12 +54,8 @@ def offer(platform: Platform, number: int, start_h: float, **more: Any) -> str:
 
 
 def leaks(answers: dict[str, str]) -> list[str]:
-    return [
-        f"{secret!r} at {path}"
-        for path, text in answers.items()
-        for secret in SECRETS
-        if secret.lower() in text.lower()
-    ]
+    texts = {path: text.lower() for path, text in answers.items()}
+    return [f"{secret!r} at {path}" for path, text in texts.items() for secret in SECRETS if secret.lower() in text]
 
 
 def fill(platform: Platform, anonymous: bool = True) -> dict[str, str]:

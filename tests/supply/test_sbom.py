@@ -14,6 +14,7 @@ from cyclonedx.validation import make_schemabased_validator
 from supply.locks import OF_EVERYTHING, lock
 from supply.sbom import BILLS, as_json, base_image, bill, python_of_the_image
 from supply.wheel import sha256_of
+from tests.published_schemas import ONE_PROCESS
 
 
 @pytest.fixture
@@ -23,6 +24,7 @@ def wheel(tmp_path: Path) -> Path:
     return path
 
 
+@ONE_PROCESS
 @pytest.mark.parametrize(("name", "image"), [(name, image) for _, name, image in BILLS])
 def test_a_bill_is_valid_and_lists_what_is_locked(name: str, image: bool, wheel: Path) -> None:
     text = as_json(bill(name, wheel, image=image))

@@ -10,6 +10,7 @@ import pytest
 
 from telemetry import MachineState, StateInterval, StateReport, encode
 from telemetry.schema import state_message_schema, write_schemas
+from tests.published_schemas import ONE_PROCESS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "schema"
 
@@ -19,8 +20,9 @@ def test_the_checked_in_files_are_up_to_date(tmp_path: Path) -> None:
         assert (DOCS / path.name).read_text() == path.read_text(), "run `vrijloop schema` and commit the result"
 
 
+@ONE_PROCESS
 def test_what_an_agent_sends_fits_the_schema() -> None:
-    import jsonschema  # compiles grammars for two seconds, which every process would pay for at the collection of the tests
+    import jsonschema
 
     since = datetime(2026, 1, 1, tzinfo=UTC)
     interval = StateInterval(MachineState.EXECUTING, since, since + timedelta(hours=1))

@@ -26,7 +26,7 @@ from analytics.service import AnalyticsService
 from stores import StateStore
 from telemetry import SystemClock, UserError
 from tests.analytics.capacity.test_weekly import MONDAY, capacity_of, grid, policy
-from tests.published_schemas import faults
+from tests.published_schemas import ONE_PROCESS, faults
 from tests.servers import serving
 from tests.vrijloop.command_line import invoke
 
@@ -67,6 +67,7 @@ def payload(export: CapacityExport) -> Any:
     return json.loads(export.model_dump_json(by_alias=True, exclude_none=True))
 
 
+@ONE_PROCESS
 def test_groups_hold_to_the_published_schema() -> None:
     groups = payload(export())["groups"]
     assert [one["name"] for one in groups] == ["Toggle press", "turning"]
@@ -199,6 +200,7 @@ def server(tmp_path: Path) -> Iterator[tuple[Path, PublisherState, Any]]:
     state.close()
 
 
+@ONE_PROCESS
 def test_the_command_writes_the_groups_and_beside_them_how_sure_they_are(
     server: tuple[Path, PublisherState, Any], tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sharing_platform.industry_formats.capability import manufacturing_capability
 from sharing_platform.industry_formats.description import MachineDescription, missing_of, processes_of
 from sharing_platform.search.machine_details import MachineDetails
-from tests.published_schemas import faults
+from tests.published_schemas import ONE_PROCESS, faults
 from tests.sharing_platform.conftest import Platform
 
 DETAILS: dict[str, Any] = {
@@ -29,6 +29,7 @@ def payload(*machines: MachineDescription) -> Any:
     return json.loads(manufacturing_capability(machines).model_dump_json(by_alias=True, exclude_none=True))
 
 
+@ONE_PROCESS
 @pytest.mark.parametrize(
     "machines",
     [
@@ -43,6 +44,7 @@ def test_capabilities_hold_to_the_published_schema(machines: list[MachineDescrip
     assert faults("ManufacturingCapability-3.1.0", payload(*machines)) == []
 
 
+@ONE_PROCESS
 def test_the_schema_would_refuse_a_capability_without_a_name() -> None:
     wrong = payload(machine())
     del wrong["machines"][0]["provides"][0]["capabilityLabel"]
@@ -125,6 +127,7 @@ def test_what_is_missing_is_said() -> None:
     assert missing_of(machine(process="", axes=3, make="DMG"), "nl") == missing
 
 
+@ONE_PROCESS
 def test_routes_tell_what_the_page_tells(platform: Platform) -> None:
     platform.machine("mill-1", process="milling")
     platform.machine("lathe-1", "Draaibank", process="turning")

@@ -18,7 +18,7 @@ from sharing_platform.app import PlatformSettings
 from telemetry import SystemClock, UserError
 from tests.analytics.test_http_answers import BOMB, HEAD, answering
 from tests.platform_databases import create_kept_app, reset_sqlite
-from tests.published_schemas import faults
+from tests.published_schemas import ONE_PROCESS, faults
 from tests.servers import free_port, serving
 from tests.sharing_platform.industry_formats.test_capability import DETAILS
 from tests.vrijloop.command_line import invoke
@@ -45,6 +45,7 @@ def config(tmp_path: Path) -> Iterator[Path]:
         yield config
 
 
+@ONE_PROCESS
 def test_capabilities_of_one_machine_and_of_all(config: Path, tmp_path: Path) -> None:
     (every,) = json.loads(invoke("export", "capability", "-c", config))
     assert faults("ManufacturingCapability-3.1.0", every) == []
