@@ -78,6 +78,7 @@ from sharing_platform.machines import pictures_api as machine_pictures_api
 from sharing_platform.machines.events import OfferWithdrawn, SearchFoundNothing
 from sharing_platform.machines.index import machine_index
 from sharing_platform.machines.offers import withdraw_all
+from sharing_platform.machines.shared_pages import SharedPages
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.middleware import RequestMiddleware
 from sharing_platform.moderation import api as moderation_api
@@ -349,6 +350,7 @@ def create_app(settings: PlatformSettings, now: Now) -> FastAPI:
     )
     app.state.context = context
     app.state.machine_index = index
+    app.state.shared_pages = SharedPages()
     app.state.neighbour_search = FoundInNeighbours()
     app.state.region_views = ViewCache()
     # Of pages and API answers nothing is compressed: their length could tell a stranger on the line what stands in them (BREACH).

@@ -131,9 +131,16 @@ class Translator:
         same_day = start.astimezone(self._zone).date() == (end - timedelta(seconds=1)).astimezone(self._zone).date()
         return self.hour(end) if same_day else f"{self.hour(end)} ({self.day(end)})"
 
+    def between(self, start: datetime, end: datetime) -> str:
+        """`14:00 – 22:00`."""
+        said = self._said.get((start, end))
+        if said is None:
+            said = self._said[start, end] = self("from_to", start=self.hour(start), end=self.end_hour(start, end))
+        return said
+
     def period(self, start: datetime, end: datetime) -> str:
         """`za 21/11/2026, 14:00 – 22:00`."""
-        return f"{self.day(start)}, {self('from_to', start=self.hour(start), end=self.end_hour(start, end))}"
+        return f"{self.day(start)}, {self.between(start, end)}"
 
     def days(self, start: datetime, end: datetime) -> str:
         """Whole days as days: `ma 02/03/2026`, or `ma 02/03/2026 – wo 04/03/2026`; other spans with their hours: `ma 02/03/2026, 09:00 – 12:00`."""

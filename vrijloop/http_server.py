@@ -11,6 +11,10 @@ from fastapi import FastAPI
 
 from telemetry import UserError
 
+_KEEP_ALIVE_S = 75
+"""Longer than clients and proxies keep a connection that is not used: httpx five seconds, nginx a minute. Where the server is the first to close it, a request that is just on its way is
+lost."""
+
 
 def listen_on(host: str, port: int) -> socket.socket:
     """Open a listening socket; port 0 chooses a free one. Raises UserError if the address cannot be used."""
@@ -44,5 +48,12 @@ def http_config(app: FastAPI, trusted_proxies: Collection[str] | None = None) ->
     believed = {} if trusted_proxies is None else {
         "proxy_headers": bool(trusted_proxies), "forwarded_allow_ips": ",".join(sorted(trusted_proxies)),
     }  # fmt: skip
-    # Open pages keep a stream open for hours. It is closed after a second, and the pages reconnect by themselves.
-    return uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, server_header=False, **believed)  # type: ignore[arg-type]
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        # Open pages keep a stream open for hours. It is closed after a second, and the pages reconnect by themselves.
+        timeout_graceful_shutdown=1,
+        server_header=False,
+        **believed,  # type: ignore[arg-type]
+    )

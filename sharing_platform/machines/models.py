@@ -16,6 +16,7 @@ from sqlalchemy import (
     Numeric,
     String,
     false,
+    inspect,
     text,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
@@ -23,8 +24,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from sharing_platform.database import Base, UtcDateTime
 from sharing_platform.machines.prices import TimedPrice, prices_from
-from sharing_platform.machines.public_state import NOT_SHOWN, ReportedState
+from sharing_platform.machines.public_state import NOT_SHOWN, ReportedState, public_state
 from sharing_platform.machines.windows import Span, Window, bookable_windows
+from sharing_platform.public_version import ShownToAnybody
 
 OPEN, HELD, BOOKED, WITHDRAWN = "open", "held", "booked", "withdrawn"
 """What `Offer.status` can be."""
@@ -32,7 +34,11 @@ _IS_PART, _IS_ANONYMOUS = text("parent_id IS NOT NULL"), text("alias IS NOT NULL
 """Partial indexes: only few offers are parts of another, and the planner would not use an index of all."""
 
 
-class Machine(Base):
+_REPORTED = {"now", "since", "quarter", "quarter_now"}
+"""Columns of what a machine's factory reports of its state."""
+
+
+class Machine(ShownToAnybody, Base):
     """What may be known of a machine on the platform. `details`: a `MachineDetails`, as people wrote it."""
 
     __tablename__ = "machine"
@@ -62,8 +68,19 @@ class Machine(Base):
     def reported(self) -> ReportedState:
         return ReportedState(self.now, self.quarter, self.quarter_now)
 
+    def changes_what_is_shown(self) -> bool:
+        """Of what is reported in a quarter of an hour, others see nothing before the next one."""
+        changed = {one.key: one.history for one in inspect(self).attrs if one.history.has_changes()}
+        if changed.keys() - _REPORTED or not all(one.deleted for one in changed.values()) or self.quarter is None:
+            return True
+        old = {name: getattr(self, name) for name in _REPORTED} | {
+            name: history.deleted[0] for name, history in changed.items() if history.deleted
+        }
+        before = ReportedState(old["now"], old["quarter"], old["quarter_now"])
+        return public_state(before, self.quarter) != public_state(self.reported, self.quarter)
 
-class Offer(Base):
+
+class Offer(ShownToAnybody, Base):
     """Hours of a machine that are offered, with the promise that goes with them.
 
     `offered_start` to `offered_end` is what the factory put, `windows` which hours of it can be booked (`Window.as_row`; empty: all

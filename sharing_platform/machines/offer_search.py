@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -107,14 +108,14 @@ def _matching(
     machines: Collection[tuple[str, str]] | None,
 ) -> tuple[Matching, OfferRanker] | None:
     """None where no machine fits."""
-    fitting = _fitting(entries, wanted, viewer)
+    possible = entries if machines is None else {key: entries[key] for key in machines if key in entries}
+    fitting = _fitting(possible, wanted, viewer)
     if fitting is not None and not fitting:
         return None
     query = _query(session, wanted.wish, now, zone, viewer)
-    if fitting is not None and len(fitting) <= _FEW_MACHINES:
-        query = query.where(_of_machines(fitting))
-    if machines is not None:
-        query = query.where(_of_machines(machines))
+    few = machines if machines is not None else fitting
+    if few is not None and (few is machines or len(few) <= _FEW_MACHINES):
+        query = query.where(_of_machines(few))
     ranker = OfferRanker(wanted.wish, fitting, now, zone)
     matching = Matching(
         session,
@@ -313,13 +314,9 @@ _S = TypeVar("_S", bound=TimeSpan)
 
 def offers_by_day(found: Iterable[_S], first_day: date, zone: str) -> list[tuple[date, list[tuple[_S, float, float]]]]:
     """Seven days, each with the offers that overlap it and the part of the day they cover (start and end, 0 to 1)."""
-    local = ZoneInfo(zone)
     kept = [(one, one.start.timestamp(), one.end.timestamp()) for one in found]
     days = []
-    for number in range(7):
-        day = first_day + timedelta(days=number)
-        begin = datetime.combine(day, time(0), local).timestamp()
-        length = datetime.combine(day + timedelta(days=1), time(0), local).timestamp() - begin
+    for day, begin, length in _seven_days(first_day, zone):
         touching = []
         for offer, start, end in kept:
             first = max(0.0, (start - begin) / length)
@@ -328,3 +325,12 @@ def offers_by_day(found: Iterable[_S], first_day: date, zone: str) -> list[tuple
                 touching.append((offer, first, last))
         days.append((day, touching))
     return days
+
+
+@lru_cache(maxsize=32)
+def _seven_days(first_day: date, zone: str) -> list[tuple[date, float, float]]:
+    """Each with its beginning and its length in seconds. A page asks for the same seven for every machine."""
+    local = ZoneInfo(zone)
+    days = [first_day + timedelta(days=number) for number in range(8)]
+    midnights = [datetime.combine(day, time(0), local).timestamp() for day in days]
+    return [(day, begin, end - begin) for day, (begin, end) in zip(days, pairwise(midnights), strict=False)]

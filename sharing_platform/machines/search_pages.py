@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from typing import Any, get_args
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 
 from sharing_platform.database import read_session
@@ -30,13 +31,14 @@ from sharing_platform.machines.offer_order import OfferResults, RankedOffer, Sor
 from sharing_platform.machines.offer_search import find_offers, offers_by_day, offers_of_machines
 from sharing_platform.machines.region_map import map_of, region_map
 from sharing_platform.machines.service import state_shown
-from sharing_platform.machines.visibility import VisibleMachine, machines_of, visible_machines
+from sharing_platform.machines.shared_pages import machines_seen, shared_page
+from sharing_platform.machines.visibility import VisibleMachine, machines_of
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import organisation_of
 from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.neighbours import INCLUDED, NeighbourHit, get_neighbour_search
-from sharing_platform.search.ranking import prepare_criteria
+from sharing_platform.search.ranking import PreparedCriteria, prepare_criteria
 from sharing_platform.search.vocabulary import known_process
 
 router = APIRouter(include_in_schema=False)
@@ -52,31 +54,67 @@ _MOST_SKIPPED = 10_000
 _IN_SIGHT = frozenset({"words", "process", "day", "hours"})
 """Filters whose fields wide screens do not fold away."""
 
+_AT_A_TIME = 4
+"""Lists that are made at a time. None takes longer to make, and people who open many at once would otherwise have all threads, for which everybody else waits."""
 
-@router.get("/")
+
+async def _turn() -> AsyncIterator[None]:
+    yield
+
+
+_Turn = Depends(_turn, scope="function", max_concurrency=_AT_A_TIME)
+
+
+@router.get("/", dependencies=[_Turn])
 def get_offers(page: Page) -> HTMLResponse:
-    return listing_page(page, "offers.html")
+    return _shared_listing(page, "offers.html")
 
 
-@router.get("/parts/machines")
+@router.get("/parts/machines", dependencies=[_Turn])
 def get_machines_part(page: Page) -> HTMLResponse:
+    answer, _ = shared_page(page, _machines_part)
+    return answer
+
+
+def _machines_part(page: PageRequest) -> tuple[HTMLResponse, None]:
     with read_session(page.context.sessions) as session:
-        machines = visible_machines(session, get_machine_index(page.request), page.now, page.viewer)
-    return page.render("machines_part.html", **_machines_now(page, machines))
+        machines = machines_seen(page, session)
+    return page.render("machines_part.html", **_machines_now(page, machines)), None
 
 
-@router.get("/parts/offers")
+@router.get("/parts/offers", dependencies=[_Turn])
 def get_offers_part(page: Page) -> HTMLResponse:
     """The list or the week alone. Where the filter asks for it, the address follows, so that a copied link, a reload and another language show the same."""
-    answer = listing_page(page, "offers_part.html")
+    answer = _shared_listing(page, "offers_part.html")
     if page.by_script:
         kept = [(key, value) for key, value in page.request.query_params.multi_items() if value and key != "lang"]
         answer.headers["HX-Push-Url"] = f"/?{urlencode(kept)}" if kept else "/"
     return answer
 
 
+def _shared_listing(page: PageRequest, template: str) -> HTMLResponse:
+    answer, found_nothing = shared_page(page, lambda shared: _listing(shared, template))
+    _count_search(page, found_nothing)
+    return answer
+
+
 def listing_page(page: PageRequest, template: str, status: int = 200, notice: str | None = None) -> HTMLResponse:
     """The list or the week, with the problems of the search form."""
+    answer, found_nothing = _listing(page, template, status, notice)
+    _count_search(page, found_nothing)
+    return answer
+
+
+def _count_search(page: PageRequest, found_nothing: PreparedCriteria | None) -> None:
+    if found_nothing is not None:
+        visitor = organisation_of(page.actor) or client_address(page.request)
+        page.context.events.publish(SearchFoundNothing(found_nothing, visitor, page.now))
+
+
+def _listing(
+    page: PageRequest, template: str, status: int = 200, notice: str | None = None
+) -> tuple[HTMLResponse, PreparedCriteria | None]:
+    """With the search, where it found nothing."""
     asked = fields_of(page, of_machines=True)
     wish, problems = wish_of_form(asked)
     week, sort = asked.get("view") == "week", _sort_of(asked.get("sort"))
@@ -92,7 +130,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         filters = filters_set(page, session, asked, wish, week)
         # The list alone says nothing of machines that are not found.
         whole = template == "offers.html"
-        machines = visible_machines(session, index, page.now, page.viewer) if whole else []
+        machines = machines_seen(page, session) if whole else []
         try:
             criteria = prepare_criteria(wish)
             if sort == "distance" and criteria.origin is None:
@@ -121,9 +159,6 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         except InvalidError as error:
             problems[error.field] = error.code
             found, machine_rows, further, relaxed, nothing = [], [], False, [], None
-    if nothing is not None:
-        visitor = organisation_of(page.actor) or client_address(page.request)
-        page.context.events.publish(SearchFoundNothing(nothing, visitor, page.now))
     kept = [
         (key, value)
         for key, value in asked.multi_items()
@@ -132,11 +167,11 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
     used = [key for key, _ in kept if key not in ("view", "sort", "with", INCLUDED)]
     compared, shown = asked.getlist("with")[:MAX_COMPARED], {one.entry.key for one in machine_rows}
     shows_region = whole and not used and not week
-    return page.render(
+    answer = page.render(
         template,
         status,
         **_machines_now(page, machines),
-        choosable=[entry for _, entry in machines if len(machines) <= _CHOOSABLE or entry.key == asked.get("machine")],
+        choosable=_choosable([entry for _, entry in machines], asked.get("machine")),
         quarter=quarter_number(quarter_of(page.now)),
         map=map_of((entry.document for _, entry in machines), region_map()) if shows_region else None,
         found=found,
@@ -169,6 +204,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
         notice=notice,
         other_processes=sorted(_unlisted({entry.document.process for _, entry in machines})),
     )
+    return answer, nothing
 
 
 def _machines_now(page: PageRequest, machines: list[tuple[VisibleMachine, IndexEntry]]) -> dict[str, Any]:
@@ -177,6 +213,13 @@ def _machines_now(page: PageRequest, machines: list[tuple[VisibleMachine, IndexE
     shown = machines if everything else machines[:_MACHINES_SHOWN]
     states = [(entry, state_shown(machine, page.viewer, page.now)) for machine, entry in shown]
     return {"machines": states, "machine_count": len(machines)}
+
+
+def _choosable(machines: list[IndexEntry], chosen: str | None) -> list[IndexEntry]:
+    """All of a few, of many the chosen one."""
+    if len(machines) <= _CHOOSABLE:
+        return machines
+    return [entry for entry in machines if entry.key == chosen] if chosen else []
 
 
 def _skip_of(asked: str | None) -> int:

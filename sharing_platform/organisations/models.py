@@ -11,9 +11,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sharing_platform.database import Base, UtcDateTime
 from sharing_platform.organisations.identifiers import BELGIUM, shown_enterprise_number
 from sharing_platform.organisations.permissions import Kind
+from sharing_platform.public_version import ShownToAnybody
 
 
-class Organisation(Base):
+class Organisation(ShownToAnybody, Base):
     """A factory, a seeker, a training centre, or the region itself. Its address is for partners of a booking alone. `country`: ISO 3166-1, empty where it is not
     known yet; `identifier`: as `identifiers.identifier_of`; `refusal`: why the region refused it, empty if it did not; `announced`: when the region's administrators
     were told that it waits for approval."""

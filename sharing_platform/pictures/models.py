@@ -8,12 +8,13 @@ from sqlalchemy import Index, Integer, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sharing_platform.database import Base, UtcDateTime
+from sharing_platform.public_version import ShownToAnybody
 
 OF_STORIES = "story:"
 """What the subject of a success story's pictures begins with."""
 
 
-class Picture(Base):
+class Picture(ShownToAnybody, Base):
     """A picture, made anew from what was uploaded, in three sizes as WebP and once, as JPEG, for programs that show links. They are kept in the database, as attachments are: every
     process reads the same ones, and a backup has them. `subject`: what it shows, `factory/machine`, the id of a listing, or `story:` and the id of a success story."""
 

@@ -44,6 +44,7 @@ ON_BOTH_DATABASES = {
     "test_suggestions",
     "test_accounts",
     "test_notifications",
+    "test_public_version",
 }
 """Files of tests that are there for what databases may differ in: queries, locks, orders, times."""
 NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)  # noon in Brussels, a Monday
