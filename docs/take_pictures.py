@@ -13,9 +13,12 @@ import time
 from functools import partial
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.journeys import JOURNEYS, WIDTHS, sign_in, wait_for_charts
+from tests.sharing_platform.federation.sample import add_neighbour
+from tests.vrijloop.demo_platform import demo_platform
 from vrijloop.demo.workplace import free_ports
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,10 +29,13 @@ VIEWS = {
     "page-phone": ("/?lang=nl", 390, 844),
     "platform": ("/?lang=en&view=week", 1280, 1000),
     "shared": ("/listings?lang=en", 1280, 900),
+    "learning": ("/learning?lang=en", 1280, 1100),
 }
 OWN_VIEWS = {
     "desk": ("Eva Peeters", "/desk", 1280, 1000),
     "region": ("Lies Jans", "/region/administration", 1280, 1000),
+    "comparison": ("Eva Peeters", "/comparison?lang=en", 1280, 1000),
+    "self-assessment": ("Eva Peeters", "/self-assessment?lang=en", 1280, 900),
 }
 """What people see who are signed in."""
 GALLERY_INTRODUCTION = [
@@ -66,6 +72,7 @@ def main() -> None:
         finally:
             demo.terminate()
             demo.wait(60)
+        _shoot_neighbours(browser)
         browser.close()
 
 
@@ -75,8 +82,7 @@ def _shoot(browser: Browser, url: str) -> None:
         page.goto(url + path)
         page.wait_for_selector("li.offer, li.tile, ol.week")
         page.wait_for_timeout(500)
-        page.screenshot(path=FOLDER / f"{name}.png")
-        print(FOLDER / f"{name}.png")
+        _keep(page, name)
 
 
 def _shoot_own(browser: Browser, url: str) -> None:
@@ -85,8 +91,7 @@ def _shoot_own(browser: Browser, url: str) -> None:
         sign_in(page, person)
         page.goto(path)
         page.wait_for_timeout(1000)
-        page.screenshot(path=FOLDER / f"{name}.png")
-        print(FOLDER / f"{name}.png")
+        _keep(page, name)
 
 
 def _shoot_control_room(browser: Browser, url: str, token: str) -> None:
@@ -97,8 +102,29 @@ def _shoot_control_room(browser: Browser, url: str, token: str) -> None:
         page.click("form.sign-in button")
         wait_for_charts(page, "today", "forecast", "used")
         page.wait_for_timeout(500)
-        page.screenshot(path=FOLDER / f"control-room-{language}.png")
-        print(FOLDER / f"control-room-{language}.png")
+        _keep(page, f"control-room-{language}")
+
+
+def _shoot_neighbours(browser: Browser) -> None:
+    """Hours in a neighbouring region, which the demo has not: the demo's region on a platform of the tests, and what such a region would have told."""
+    with tempfile.TemporaryDirectory() as name, demo_platform(Path(name)) as platform:
+        add_neighbour(platform)
+        page = browser.new_page(viewport={"width": 1280, "height": 1000}, base_url=platform.url, locale="nl-BE")
+        sign_in(page, "An Claes")
+        page.goto("/search?q=hermle&neighbours=yes")
+        page.locator("#neighbours a").click()
+        page.wait_for_selector("form.form textarea")
+        _keep(page, "neighbours")
+        page.close()
+
+
+def _keep(page: Page, name: str) -> None:
+    """In as few bytes as look the same: pages have few colours."""
+    file = FOLDER / f"{name}.png"
+    page.screenshot(path=file)
+    with Image.open(file) as taken:
+        taken.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
+    print(file)
 
 
 def _shoot_terminal(browser: Browser, data: Path) -> None:

@@ -64,7 +64,7 @@ def founder(page: Page, look: Look) -> None:
 
 
 def planner(page: Page, look: Look) -> None:
-    """Sees what waits, answers from the list, opens a booking."""
+    """Sees what waits, answers from the list, opens a booking; looks where the factory stands, by its own answers and among others."""
     sign_in(page, "Eva Peeters")
     waiting = page.locator("ul.urgent .row")
     expect(waiting.first).to_be_visible()
@@ -79,6 +79,12 @@ def planner(page: Page, look: Look) -> None:
     page.locator("section[aria-labelledby=machines] .row a").first.click()
     expect(page.locator("#facts")).to_be_visible()
     look(page, "own-machine")
+    page.goto("/self-assessment")
+    expect(page.locator("svg.radar").locator("visible=true")).to_be_visible()
+    look(page, "self-assessment")
+    page.goto("/comparison")
+    expect(page.locator("svg.quartiles").first).to_be_visible()
+    look(page, "comparison")
 
 
 def operations_manager(page: Page, look: Look) -> None:
@@ -185,7 +191,7 @@ def french_reader(page: Page, look: Look) -> None:
     page.locator(".result h3 a").first.click()
     expect(page.locator("#free")).to_be_visible()
     look(page, "machine")
-    for path in ("/listings", "/wanted", "/make", "/privacy", "/sign-in"):
+    for path in ("/listings", "/wanted", "/learning", "/make", "/privacy", "/sign-in"):
         page.goto(path)
         expect(page.locator("html")).to_have_attribute("lang", "fr")
         said = page.locator("main h1").inner_text()
