@@ -183,7 +183,10 @@ class Histories(RuleBasedStateMachine):
         """As analytics does it: what is only asked for is taken back, and everything that is on offer."""
         client = self.as_(factory)
         for one in client.get("/api/v1/bookings", params={"state": "held"}).json()["bookings"]:
-            assert client.post(f"/api/v1/bookings/{one['id']}/state", json={"state": "withdrawn"}).status_code == 200
+            answer = client.post(f"/api/v1/bookings/{one['id']}/state", json={"state": "withdrawn"})
+            # The platform itself had not been there yet to end what nobody has answered in time.
+            too_late = datetime.fromisoformat(one["due"]) <= self.world.present[0]
+            assert answer.status_code == (409 if too_late else 200), answer.text
         for one in client.get("/api/v1/offers", params={"factory": factory}).json()["offers"]:
             assert client.delete(f"/api/v1/offers/{one['id']}").status_code == 204
         assert client.get("/api/v1/offers", params={"factory": factory}).json()["offers"] == []
