@@ -59,7 +59,9 @@ def _note_executed(executed: ORMExecuteState) -> None:
 
 @event.listens_for(Session, "after_rollback")
 def _forget(session: Session) -> None:
-    session.info.pop(_CHANGED, None)
+    """Where a savepoint alone is undone, what was changed before it is still committed."""
+    if not session.in_nested_transaction():
+        session.info.pop(_CHANGED, None)
 
 
 @event.listens_for(Session, "before_commit")

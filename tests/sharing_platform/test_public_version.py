@@ -47,6 +47,14 @@ def _in_a_savepoint(session: Session) -> None:
     session.add(Machine(**ROW))
 
 
+def _beside_what_is_undone(session: Session) -> None:
+    _machine(session).title = "Boor"
+    with session.begin_nested() as undone:
+        session.add(Machine(**ROW))
+        session.flush()
+        undone.rollback()
+
+
 CHANGES: dict[str, tuple[int, Callable[[Session], object]]] = {
     "a new row": (1, lambda session: session.add(Machine(**ROW))),
     "a changed row": (1, lambda session: _set(_machine(session), title="Boor")),
@@ -57,6 +65,7 @@ CHANGES: dict[str, tuple[int, Callable[[Session], object]]] = {
     "an organisation": (1, lambda session: _set(session.get_one(Organisation, "hal-2"), name="Hal Twee")),
     "two at a time": (1, _two_at_a_time),
     "a part that could have been undone": (1, _in_a_savepoint),
+    "a change beside what is undone": (1, _beside_what_is_undone),
     "the same as before": (0, lambda session: _set(_machine(session), title="Freesbank DMU 50")),
     "what nobody is shown": (0, lambda session: session.add(RateWindow(key="x", began=NOON, count=1))),
     "nothing": (0, lambda session: session.scalars(select(Offer)).all()),
