@@ -32,7 +32,7 @@ _Made: TypeAlias = tuple[HTMLResponse, PreparedCriteria | None]
 class _Kept:
     """Nothing but what everybody may have: no headers, and so no cookies."""
 
-    query: str
+    query: bytes
     status: int
     body: bytes
     found_nothing: PreparedCriteria | None
@@ -83,11 +83,13 @@ def shared_page(page: PageRequest, make: Callable[[PageRequest], _Made]) -> _Mad
         regions = tuple(get_neighbour_search(request).regions(session, minute))
     context = replace(page.context, now=lambda: minute)
     of_anybody = ForStrangers(request, context, None, None, (version, minute))
-    question = (request.url.path, request.url.query, page.language, page.by_script, regions)
+    # As it was sent, and as the page reads it: `request.url` has lost what follows a `#`.
+    query = request.scope["query_string"]
+    question = (request.url.path, query, page.language, page.by_script, regions)
 
     def keep() -> _Kept:
         answer, found_nothing = make(of_anybody)
-        return _Kept(request.url.query, answer.status_code, bytes(answer.body), found_nothing)
+        return _Kept(query, answer.status_code, bytes(answer.body), found_nothing)
 
     kept = get_shared_pages(request).pages.get(of_anybody.state, question, keep)
     return HTMLResponse(kept.body, kept.status), kept.found_nothing

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from http.client import HTTPConnection
 from typing import Any
 
 import httpx2
@@ -272,6 +273,19 @@ def test_who_chooses_a_language_is_sent_the_cookie_and_nobody_else_is(world: Wor
         plain = world.stranger.get("/")
         assert 'lang="nl"' in plain.text
         assert "set-cookie" not in plain.headers
+
+
+@pytest.mark.parametrize("asked", ["#&q=zwenkboor", "#&done=erased", "#&view=week"])
+def test_nobody_changes_what_others_see_by_an_address_that_only_looks_the_same(world: World, asked: str) -> None:
+    """Browsers send no fragment, and those who parse an address cut it off."""
+    seen = world.seen_anew()
+    world.second.state.shared_pages = SharedPages()
+    sent = HTTPConnection(world.stranger.base_url.host, world.stranger.base_url.port)
+    for path in ("/", "/parts/offers", "/parts/machines"):
+        sent.request("GET", f"{path}?{asked}")
+        sent.getresponse().read()
+    sent.close()
+    assert world.seen() == seen
 
 
 def test_where_the_filter_asks_the_address_follows_also_of_what_was_made_before(world: World) -> None:
