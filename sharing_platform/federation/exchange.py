@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -140,7 +141,7 @@ class Exchange:
             trouble = talk.send_all(self._stopping)
             talk.read_feed(self._stopping)
             heard = True
-            talk.reconcile(self._stopping)
+            trouble = talk.reconcile(self._stopping) or trouble
         except _EndedThereError:
             with self._context.sessions.begin() as session:
                 neighbours.end(self._context, session, session.get_one(Neighbour, peer.id), None, there=True)
@@ -187,12 +188,16 @@ class _Talk:
 
     def send_all(self, stopping: Callable[[], bool]) -> str:
         """Returns what is wrong with an answer: one request that the other platform cannot take must not keep the others away, nor its feed."""
+        return self._each({one: partial(self._send, one, state) for one, state in self._waiting()}, stopping)
+
+    def _each(self, steps: Mapping[str, Callable[[], None]], stopping: Callable[[], bool]) -> str:
+        """By request; returns what is wrong with an answer."""
         trouble = ""
-        for request_id, state in self._waiting():
+        for request_id, step in steps.items():
             if stopping():
                 break
             try:
-                self._send(request_id, state)
+                step()
             except _FailedThereError:
                 trouble = "unreadable"
                 _log.warning("%s fails at the request %s.", self._peer.url, request_id)
@@ -240,20 +245,20 @@ class _Talk:
             asking.take_news(self._context, session, request, news, self._context.now(), cancels)
         self._context.wake_workers()
 
-    def reconcile(self, stopping: Callable[[], bool]) -> None:
-        """Ask how those stand of which home says otherwise than before, or nothing any more."""
-        for request_id in sorted(self._doubtful):
-            if stopping():
-                return
-            news = self._said("GET", f"/requests/{request_id}", None, HomeRequest)
-            if news.id != request_id:
-                raise UntrustedError("it answers about another request")
-            with self._context.sessions.begin() as session:
-                request = session.get_one(ForwardedRequest, request_id, with_for_update=True)
-                now = self._context.now()
-                asking.take_news(self._context, session, request, news, now)
-                asking.reconcile(self._context, session, request, news, now)
-            self._context.wake_workers()
+    def reconcile(self, stopping: Callable[[], bool]) -> str:
+        """Ask how those stand of which home says otherwise than before, or nothing any more. Returns what is wrong with an answer, as `send_all`."""
+        return self._each({one: partial(self._reconcile, one) for one in sorted(self._doubtful)}, stopping)
+
+    def _reconcile(self, request_id: str) -> None:
+        news = self._said("GET", f"/requests/{request_id}", None, HomeRequest)
+        if news.id != request_id:
+            raise UntrustedError("it answers about another request")
+        with self._context.sessions.begin() as session:
+            request = session.get_one(ForwardedRequest, request_id, with_for_update=True)
+            now = self._context.now()
+            asking.take_news(self._context, session, request, news, now)
+            asking.reconcile(self._context, session, request, news, now)
+        self._context.wake_workers()
 
     def read_feed(self, stopping: Callable[[], bool]) -> None:
         with read_session(self._context.sessions) as session:

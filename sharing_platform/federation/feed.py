@@ -86,7 +86,7 @@ def keep_unshared(session: Session, left_out: Mapping[Key, LeftOut]) -> None:
     session.execute(delete(UnsharedItem))
     for (kind, item_id), one in left_out.items():
         _log.warning("%s %s (%s) is not shared with neighbours: its `%s` is beyond what they take.", kind, item_id, one.title, one.field)  # fmt: skip
-        session.add(UnsharedItem(kind=kind, id=item_id, title=one.title[:200], field=one.field))
+        session.add(UnsharedItem(kind=kind, id=item_id, title=one.title, field=one.field))
 
 
 def write_changes(session: Session, different: Mapping[FullKey, Written], gone: list[FullKey], now: datetime) -> None:

@@ -13,11 +13,12 @@ from sharing_platform.federation.merging import digest_of
 Content = Mapping[str, Any]
 FullKey = tuple[str, str, str]
 """Whose it is (`models.EVERYBODY` for what goes to all), kind and id."""
+_TITLE, _FIELD = 200, 100
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """`field`: the one whose value is beyond its bounds."""
+    """`field`: the one whose value is beyond its bounds. Both are cut to what is kept of them."""
 
     title: str
     field: str
@@ -38,7 +39,9 @@ def write(title: str, make: Callable[[], BaseModel | None], state: object = None
     try:
         made = make()
     except ValidationError as error:
-        return Written(None, left_out=LeftOut(title, ".".join(map(str, error.errors()[0]["loc"]))[:100]), state=state)
+        return Written(
+            None, left_out=LeftOut(title[:_TITLE], ".".join(map(str, error.errors()[0]["loc"]))[:_FIELD]), state=state
+        )
     if made is None:
         return Written(None, state=state)
     content = made.model_dump(mode="json", exclude={"id", "kind"}, exclude_defaults=True)

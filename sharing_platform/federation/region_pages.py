@@ -66,14 +66,14 @@ def _neighbours_page(
     problems: dict[str, str] | None = None,
 ) -> HTMLResponse:
     with page.context.sessions.begin() as session:
-        own = make_own_key(session)
+        own, known = make_own_key(session), neighbours.all_neighbours(session)
         values: dict[str, Any] = {
             "own_address": own_address(page.context.url),
             "own_key": own.public_text,
             "own_fingerprint": fingerprint(own.public_text),
-            "found": [(one, _status(one, page)) for one in neighbours.all_neighbours(session)],
+            "found": [(one, _status(one, page)) for one in known],
             "counts": neighbours.count_items(session),
-            "unshared": unshared(session),
+            "unshared": unshared(session) if any(one.state == AGREED for one in known) else {},
         }
         return page.render_with_forms("region_neighbours.html", error, form, problems, **values)
 

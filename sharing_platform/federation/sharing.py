@@ -48,7 +48,7 @@ def price_of(amount: Decimal | None) -> Price | None:
 
 
 def rounded(at: tuple[float, float] | None) -> tuple[float | None, float | None]:
-    """To a kilometre: a search by distance needs no more, and it is less than a door."""
+    """To a kilometre: enough for a search by distance, and it leads to nobody's door."""
     return (round(at[0], 2), round(at[1], 2)) if at is not None else (None, None)
 
 

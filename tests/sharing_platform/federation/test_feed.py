@@ -12,12 +12,14 @@ from sqlalchemy import event, update
 
 from sharing_platform.bookings.models import Booking
 from sharing_platform.federation.answering import requests_of
+from sharing_platform.federation.feed import unshared
 from sharing_platform.federation.feed_items import Written
 from sharing_platform.federation.merging import Key
 from sharing_platform.federation.sharing import Sharer
-from sharing_platform.machines.models import Offer
+from sharing_platform.machines.models import Machine, Offer
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import Kind
+from sharing_platform.search.index import mark_index_changed
 from tests.sharing_platform.conftest import NOON, Platform
 from tests.sharing_platform.federation.regions import Region, Regions
 
@@ -60,6 +62,24 @@ def test_what_neighbours_do_not_take_is_left_out_alone_and_said(friends: Regions
     friends.talk()
     assert len(luik.items()) == 2
     assert "Niet gedeeld" not in region.get("/region/neighbours").text
+    set_minimum(limburg, 800)
+    friends.talk()
+    limburg.end(luik)
+    assert "Niet gedeeld" not in region.get("/region/neighbours").text, "nothing is shared with anybody"
+
+
+def test_what_is_left_out_is_kept_once_however_long_its_title_is(friends: Regions) -> None:
+    limburg, _ = friends.all
+    with limburg.platform.context.sessions.begin() as session:
+        session.execute(update(Machine).values(title="x" * 250))
+        mark_index_changed(session)
+    friends.talk()
+    with limburg.platform.context.sessions() as session:
+        ((key, one),) = unshared(session).items()
+    assert (key[0], one.field, len(one.title)) == ("offer", "title", 200)
+    with statements(limburg.platform) as seen:
+        limburg.exchange.run()
+    assert not [one for one in seen if "unshared_item" in one and not one.startswith("SELECT")]
 
 
 def booked(regions: Regions, numbers: range) -> None:

@@ -23,9 +23,11 @@ from sharing_platform.federation.forwarding import (
     reconcile,
     to_tell,
 )
+from sharing_platform.federation.transport import HttpAnswer, HttpRequest
 from sharing_platform.organisations.permissions import Kind
 from tests.sharing_platform.conftest import NOON
 from tests.sharing_platform.federation.regions import TOMORROW, Region, Regions
+from vrijloop.neighbours import ask_neighbour
 
 
 def backup(region: Region, folder: Path) -> Callable[[], None]:
@@ -120,6 +122,28 @@ def test_what_was_cancelled_before_it_was_forgotten_is_cancelled_again(friends: 
     friends.talk(4)
     assert (luik.forwarded()[0].state, limburg.bookings()[0].state) == ("cancelled", "cancelled")
     assert subjects(friends) == ["Aanvaard", "Geannuleerd"], "once"
+
+
+def test_a_request_of_which_home_cannot_say_how_it_stands_keeps_no_other_away(friends: Regions, tmp_path: Path) -> None:
+    limburg, luik = friends.all
+    restore = backup(limburg, tmp_path)
+    seeker, _ = ask(friends)
+    luik.ask(seeker, luik.item_path(), "2026-03-03T16:00", "2026-03-03T20:00")
+    friends.talk()
+    first = min(one.id for one in luik.forwarded())
+    restore()
+
+    def fails(request: HttpRequest) -> HttpAnswer:
+        failing = request.method == "GET" and request.url.endswith(first)
+        return HttpAnswer(500, {}, b"") if failing else ask_neighbour(request)
+
+    luik.way = fails
+    friends.talk(4)
+    assert [one.state for one in limburg.bookings()] == ["held"], "the other one was asked for again"
+    luik.way = ask_neighbour
+    friends.later(hours=1)
+    friends.talk(4)
+    assert [one.state for one in limburg.bookings()] == ["held", "held"]
 
 
 @pytest.mark.parametrize("cancelled", [False, True])
