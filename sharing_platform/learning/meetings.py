@@ -95,11 +95,12 @@ def free_seat(session: Session, post: Post, seat: Seat, zone: str, url: str, now
 
 
 def settle(session: Session, post: Post, after: Seating, zone: str, url: str, now: datetime) -> None:
-    """Write who has a seat now, and tell those who have got one."""
+    """Write who has a seat now, and tell those who have got one; not of a meeting that the region has hidden."""
     for seat, account in seats_of(session, post.id):
         if seat.state == WAITING and after.state_of(seat.account_id) == SEATED:
             seat.state = SEATED
-            _tell(session, post, account, "meeting_seat", zone, url, now)
+            if post.taken_down is None:
+                _tell(session, post, account, "meeting_seat", zone, url, now)
     session.flush()
 
 

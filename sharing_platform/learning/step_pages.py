@@ -40,7 +40,7 @@ def post_interest(post_id: str, page: Page, form: FormData) -> Response:
     actor = require(page.actor, Right.ASK)
     if form.get("leave"):
         interests.leave(page.context, actor, post_id)
-        return page.redirect(f"/learning/{post_id}", "interest_left")
+        return _back(page, post_id, "interest_left")
     wanted, problems = validate_form(InterestedIn, {"people": form.get("people")})
     if wanted is None:
         return page.render_form("learning_post.html", None, form, problems, **values_of(page, post_id))
@@ -86,15 +86,12 @@ def post_mark(post_id: str, answer_id: str, page: Page, form: FormData) -> Respo
     actor = require(page.actor, Right.ASK)
     if form.get("withdraw"):
         questions.withdraw(page.context, actor, post_id, answer_id)
-        with read_session(page.context.sessions) as session:
-            if not is_shown(session, post_id, actor.organisation):
-                return page.redirect("/learning", "saved")
     else:
         wanted, _ = validate_form(MarkIn, {"mark": form.get("mark")})
         if wanted is None:
             raise NotFoundError
         questions.mark(page.context, actor, post_id, answer_id, wanted.mark)
-    return page.redirect(f"/learning/{post_id}", "saved")
+    return _back(page, post_id, "saved")
 
 
 @router.get("/region/learning")
@@ -123,4 +120,12 @@ def _take(page: PageRequest, post_id: str, form: Form, step: Callable[[], str]) 
         raise
     except PlatformError as error:
         return page.render_form("learning_post.html", error, form, {}, **values_of(page, post_id))
-    return page.redirect(f"/learning/{post_id}", done)
+    return _back(page, post_id, done)
+
+
+def _back(page: PageRequest, post_id: str, done: str) -> Response:
+    """To the post or, for who has taken something back of one that they see no more, to all that are there."""
+    viewer = page.actor.organisation if page.actor is not None else None
+    with read_session(page.context.sessions) as session:
+        shown = is_shown(session, post_id, viewer)
+    return page.redirect(f"/learning/{post_id}" if shown else "/learning", done)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx2
 from icalendar import Calendar
 from sqlalchemy import select
 
+from sharing_platform.learning.models import Post
 from sharing_platform.notifications.models import Mail
 from sharing_platform.organisations.permissions import Kind, Role
 from tests.servers import wait_for
@@ -188,6 +189,26 @@ def test_whoever_is_removed_from_the_organisation_gives_back_the_seat(platform: 
     platform.mail("bo@bo.be", "Afgelast")
     assert not platform.mails_to("an@an.be")
     assert bo.delete(f"{path}/seat").status_code == 204, "what was withdrawn is left, too"
+
+
+def test_of_a_meeting_that_is_hidden_seats_are_given_back_and_nobody_is_told(platform: Platform) -> None:
+    path = post(platform.hal_2, meeting(seats=1))
+    an, bo = people(platform, "an", "bo")
+    for one in (an, bo):
+        one.put(f"{path}/seat")
+    _hide(platform, path, platform.present[0])
+    done = an.post(f"{page_of(path)}/seat", data={"leave": "yes"}, follow_redirects=True)
+    assert (done.status_code, "U bent uitgeschreven." in done.text) == (200, True)
+    _hide(platform, path, None)
+    assert bo.put(f"{path}/seat").json()["state"] == "seated"
+    assert platform.hal_2.delete(path).status_code == 204
+    platform.mail("bo@bo.be", "Afgelast")
+    assert len(platform.mails_to("bo@bo.be")) == 1
+
+
+def _hide(platform: Platform, path: str, moment: datetime | None) -> None:
+    with platform.context.sessions.begin() as session:
+        session.get_one(Post, path.rpartition("/")[2]).taken_down = moment
 
 
 def test_a_meeting_is_made_and_changed_by_its_form(platform: Platform) -> None:
