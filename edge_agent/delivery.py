@@ -61,7 +61,7 @@ class BacklogPace:
         if len(told.ranges) >= TORN:
             self.limit, self._stored = max(LEAST_UNDER_WAY, self.limit // 2), None
         elif self._stored is None or not self._waits:  # only what was tried says whether more can be taken
-            self._stored = stored
+            self._stored = max(self._stored or 0, stored)  # a worker may not know yet what another has told
         elif stored - self._stored >= self.limit:  # all that was tried: each worker tells, also of what was before
             self.limit, self._stored = min(MOST_UNDER_WAY, self.limit * 2), stored
         self._waits = False

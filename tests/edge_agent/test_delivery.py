@@ -208,6 +208,15 @@ def test_a_backlog_goes_faster_only_once_all_that_was_sent_is_stored() -> None:
     assert pace.room(0, 5.0) == 4 * FIRST_UNDER_WAY
 
 
+def test_what_one_worker_does_not_know_yet_is_not_stored_anew_when_another_tells_it() -> None:
+    pace = BacklogPace()
+    for now, stored in enumerate((5_000, 5_000 - FIRST_UNDER_WAY)):
+        pace.tell(told((1, stored)), float(now))
+    assert pace.room(FIRST_UNDER_WAY, 2.0) == 0
+    pace.tell(told((1, 5_000)), 2.0)
+    assert pace.room(0, 2.0) == FIRST_UNDER_WAY
+
+
 def test_a_backlog_that_several_workers_tear_apart_goes_slowly() -> None:
     """Else their ledger would have more ranges than it has room for."""
     pace = BacklogPace()
