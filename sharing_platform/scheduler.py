@@ -214,7 +214,7 @@ class ScheduledJobs:
                     done.append(step(session, identifier))
             except UNAVAILABLE:
                 raise  # the database is unavailable for the others, too
-            except Exception:  # noqa: BLE001 - identifier bad row must not stop what all others wait for
+            except Exception:  # noqa: BLE001 - one bad row must not stop what all others wait for
                 _log.exception("%s could not be brought forward.", identifier)
         return done
 

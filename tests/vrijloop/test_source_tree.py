@@ -65,6 +65,16 @@ def test_what_is_started_first_is_there() -> None:
     assert [name for name in LONGEST if not re.search(rf"def {name}\b", tests)] == []
 
 
+def test_only_the_demo_hashes_passwords_fast() -> None:
+    """Its people have random ones, which those of a real platform have not."""
+    users = {
+        str(path.relative_to(ROOT))
+        for path in sources(ROOT)
+        if path.relative_to(ROOT).parts[0] != "tests" and "hash_passwords_fast" in path.read_text()
+    }
+    assert users == {"sharing_platform/organisations/credentials.py", "vrijloop/demo/platform.py"}
+
+
 def test_no_test_waits_with_what_the_pages_refuse() -> None:
     """Once it has to wait, Playwright's ``wait_for_function`` evaluates its expression from a timer: the Content Security Policy of the
     pages refuses that, so such a test passes as long as the machine is quick."""
