@@ -52,7 +52,9 @@ class Caller:
 
 async def signed_by_neighbour(request: Request, context: Context) -> Caller:
     """Who asks. Raises NotSignedInError."""
-    query = f"?{request.url.query}" if request.url.query else ""
+    # As it was sent, and as parameters are read: `request.url` has lost what follows a `#`.
+    sent = request.scope["query_string"].decode()
+    query = f"?{sent}" if sent else ""
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
         headers[name] = f"{headers[name]}, {value}" if name in headers else value

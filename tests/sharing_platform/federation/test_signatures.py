@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from http.client import HTTPConnection
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -144,6 +145,20 @@ def test_strangers_and_repeated_requests_are_told_nothing(friends: Regions) -> N
     assert {ask_neighbour(one).body for one in (asked, sign_request(asked, key_of(7), "x" * 24, now))} == {again.body}
     other = replace(signed, url=f"{luik.platform.url}{API}/feed")
     assert ask_neighbour(other).status == 401, "what is meant for one region, no other answers"
+
+
+def test_what_is_added_to_a_signed_address_is_not_believed(friends: Regions) -> None:
+    """Also behind a `#`, which those who parse an address cut off, and where parameters are still read."""
+    limburg, luik = friends.all
+    asked = HttpRequest("GET", f"{limburg.platform.url}{API}/feed", {"accept": "application/json"})
+    signed = sign_request(asked, luik.own_key(), "n" * 24, limburg.platform.present[0])
+    there = HTTPConnection(limburg.platform.url.removeprefix("http://"))
+    for added, status in (("?mark=x", 401), ("?#&mark=x", 401), ("", 200)):
+        there.request("GET", f"{API}/feed{added}", headers=signed.headers)
+        answer = there.getresponse()
+        answer.read()
+        assert answer.status == status, added
+    there.close()
 
 
 def test_what_another_answers_at_the_address_is_not_believed(friends: Regions) -> None:
