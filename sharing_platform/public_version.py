@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, event, func, insert, select, update
+from sqlalchemy import BigInteger, Integer, event, func, insert, select, update
 from sqlalchemy.orm import Mapped, ORMExecuteState, Session, mapped_column
 
 from sharing_platform.database import Base
@@ -22,7 +22,7 @@ class PublicVersion(Base):
     __tablename__ = "public_version"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    version: Mapped[int] = mapped_column(Integer)
+    version: Mapped[int] = mapped_column(BigInteger)
 
 
 class ShownToAnybody:

@@ -24,6 +24,9 @@ _MOST_BYTES, _BESIDE_BYTES = 32_000_000, 2_000
 """Of all that are kept, and what each takes up beside its text and the query."""
 
 
+_MOST_QUERY_BYTES = 1_000
+"""A query stands in its page a dozen times: some long ones would push out what everybody asks for."""
+
 _Made: TypeAlias = tuple[HTMLResponse, PreparedCriteria | None]
 """A page, and the search where it found nothing: that is counted for each visitor."""
 
@@ -98,7 +101,8 @@ def shared_page(page: PageRequest, make: Callable[[PageRequest], _Made]) -> _Mad
 def _is_same_for_all(request: Request) -> bool:
     """Whoever chooses a language is sent a cookie, and what neighbouring regions share has no version."""
     asked = request.query_params
-    return "lang" not in asked and asked.get(INCLUDED) != "yes"
+    short = len(request.scope["query_string"]) <= _MOST_QUERY_BYTES
+    return short and "lang" not in asked and asked.get(INCLUDED) != "yes"
 
 
 def get_shared_pages(request: Request) -> SharedPages:

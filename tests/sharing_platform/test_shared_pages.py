@@ -214,6 +214,12 @@ def test_what_one_stranger_has_been_shown_is_not_made_again_for_the_next(world: 
     assert _reads(world, path)
 
 
+def test_a_page_with_a_long_query_takes_no_room_from_those_that_everybody_asks_for(world: World) -> None:
+    path = f"/?q={'zwenkboor' * 200}"
+    assert _reads(world, path)
+    assert _reads(world, path)
+
+
 def test_a_state_that_others_do_not_see_yet_makes_no_page_again(world: World) -> None:
     """Machines report more often than anything else changes."""
     platform = world.platform

@@ -13,7 +13,7 @@ def upgrade() -> None:
     op.create_table(
         "public_version",
         sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
     )
 
 
