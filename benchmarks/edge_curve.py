@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.edge_factory import machine_names, meter_names
-from benchmarks.edge_programs import QUICK, configuration, rss_mb, start_agent, start_factory
+from benchmarks.edge_programs import QUICK, configuration, rss_mb, start_agent, start_factory, start_logged
 from benchmarks.machine import percentile
 from telemetry import decode
 from tests.processes import cpu_s
@@ -119,14 +118,6 @@ def telegraf_configuration(folder: Path, broker: str, opcua: int, machines: int,
     return path
 
 
-def start_telegraf(folder: Path, config: Path, ending: ExitStack) -> subprocess.Popen[bytes]:
-    with (folder / "telegraf.log").open("wb") as log:
-        telegraf = subprocess.Popen(["telegraf", "--config", str(config)], stdout=log, stderr=log)
-    ending.callback(telegraf.wait)
-    ending.callback(telegraf.terminate)
-    return telegraf
-
-
 def measured(program: str, machines: int, meters: int) -> dict[str, Any]:
     """`program`: agent, telegraf, telegraf_prompt, or telegraf_reading_only."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as ending:
@@ -147,7 +138,7 @@ def measured(program: str, machines: int, meters: int) -> dict[str, Any]:
             process = start_agent(folder, config, ending)
         else:
             config = telegraf_configuration(folder, broker.url, opcua, machines, meters, program)
-            process = start_telegraf(folder, config, ending)
+            process = start_logged(["telegraf", "--config", str(config)], folder / "telegraf.log", ending)
         if program != "telegraf_reading_only":
             heard = machines + meters
             wait_for(lambda: len(arrivals.machines) == heard, "all machines to be heard", HEARD_WITHIN_S)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -31,12 +32,18 @@ def configuration(folder: Path, broker: str, opcua: int, modbus: int, machines: 
 
 
 def start_agent(folder: Path, config: Path, ending: ExitStack) -> subprocess.Popen[bytes]:
-    with (folder / "agent.log").open("wb") as log:
-        command = [sys.executable, "-m", "vrijloop", "agent", "run", "-c", str(config)]
-        agent = subprocess.Popen(command, stdout=log, stderr=log)
-    ending.callback(agent.wait)
-    ending.callback(agent.terminate)
-    return agent
+    return start_logged(
+        [sys.executable, "-m", "vrijloop", "agent", "run", "-c", str(config)], folder / "agent.log", ending
+    )
+
+
+def start_logged(command: Sequence[str], log: Path, ending: ExitStack) -> subprocess.Popen[bytes]:
+    """A program that is ended at the end."""
+    with log.open("wb") as said:
+        program = subprocess.Popen(command, stdout=said, stderr=said)
+    ending.callback(program.wait)
+    ending.callback(program.terminate)
+    return program
 
 
 def start_factory(opcua: int, modbus: int, *size: int) -> subprocess.Popen[str]:
