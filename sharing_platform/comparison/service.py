@@ -51,7 +51,7 @@ def contribute(context: PlatformContext, actor: Actor, given: ContributionIn) ->
             if known.figures != figures:
                 raise ConflictError("comparison_sent")
             return
-        _spend(session, actor.organisation, given.process_class, given.month)
+        _count_month(session, actor.organisation, given.process_class, given.month)
         session.add(
             ComparisonContribution(
                 organisation=actor.organisation,
@@ -66,7 +66,7 @@ def contribute(context: PlatformContext, actor: Actor, given: ContributionIn) ->
         log(session, now, actor, "comparison.contributed", actor.organisation, month=given.month, process_class=given.process_class)  # fmt: skip
 
 
-def _spend(session: Session, organisation: str, process_class: int, month: str) -> None:
+def _count_month(session: Session, organisation: str, process_class: int, month: str) -> None:
     """A month counts once, whatever was deleted since. Raises ConflictError where enough of its year have come."""
     if session.get(ComparisonSpent, (organisation, process_class, month)) is not None:
         return
@@ -129,7 +129,8 @@ def comparison_of(session: Session, organisation: str, now: datetime) -> Compari
             for one in own
         ],
         spent=[
-            SpentMonthOut(month=one.month, process_class=one.process_class) for one in _spent(session, organisation)
+            SpentMonthOut(month=one.month, process_class=one.process_class)
+            for one in _months_spent(session, organisation)
         ],
         classes=[_class(session, organisation, process_class, now) for process_class in classes],
     )
@@ -181,7 +182,7 @@ def _contributions(
     return list(session.scalars(query.order_by(ComparisonContribution.month, ComparisonContribution.process_class)))
 
 
-def _spent(session: Session, organisation: str) -> list[ComparisonSpent]:
+def _months_spent(session: Session, organisation: str) -> list[ComparisonSpent]:
     query = select(ComparisonSpent).where(ComparisonSpent.organisation == organisation)
     return list(session.scalars(query.order_by(ComparisonSpent.month, ComparisonSpent.process_class)))
 

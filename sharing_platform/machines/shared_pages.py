@@ -22,8 +22,6 @@ from sharing_platform.shared_answers import SharedAnswers
 
 _MOST_BYTES, _BESIDE_BYTES = 32_000_000, 2_000
 """Of all that are kept, and what each takes up beside its text and the query."""
-
-
 _MOST_QUERY_BYTES = 1_000
 """A query stands in its page a dozen times: some long ones would push out what everybody asks for."""
 
@@ -53,7 +51,7 @@ class SharedPages:
 
     def __init__(self) -> None:
         self.pages = SharedAnswers[_Kept](_MOST_BYTES, lambda kept: kept.size)
-        self.machines = SharedAnswers[_Machines](_MOST_BYTES, len)
+        self.machines = SharedAnswers[_Machines](0, lambda _: 0)  # one list at a time: nothing has to make room for it
 
 
 @dataclass(frozen=True)

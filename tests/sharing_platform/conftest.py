@@ -17,7 +17,6 @@ from typing import Any, cast
 
 import httpx2
 import pytest
-from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from analytics.publishing.webhooks import post_signed
@@ -56,10 +55,8 @@ REAL_HASHER, REAL_NOBODY = credentials._HASHER, credentials._NOBODY
 @pytest.fixture(scope="session", autouse=True)
 def cheap_hashes() -> Iterator[None]:
     """The same argon2id at the least cost: at the real one, which test_credentials.py holds, passwords take a third of the CPU time of these tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-        patch.setattr(credentials, "_HASHER", hasher)
-        patch.setattr(credentials, "_NOBODY", hasher.hash("nobody"))
+    with credentials.hash_passwords_fast(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(credentials, "_NOBODY", hash_password("nobody"))
         yield
 
 
