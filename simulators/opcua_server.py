@@ -14,8 +14,12 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from asyncua import Node, Server, ua
+from asyncua.server.address_space import AddressSpace, NodeManagementService
+from asyncua.server.internal_server import InternalServer
+from asyncua.server.standard_address_space.standard_address_space import fill_address_space
 
 from simulators.factory_plan import MachineCharacter, MachinePlan, Spell
 from telemetry import Clock, MachineState, OperationMode, UserError
@@ -47,6 +51,27 @@ _CLOCK_TICK_S = 1.0
 logging.getLogger("asyncua").setLevel(logging.CRITICAL)
 
 
+_built: list[AddressSpace] = []
+"""For the next server."""
+
+
+def build_standard_nodes() -> None:
+    """Build the thousands of nodes with which every OPC UA server begins, for the next server of this process or for one of each process that is forked from it."""
+    space = AddressSpace()
+    fill_address_space(NodeManagementService(space))
+    _built.append(space)
+
+
+class _InternalServer(InternalServer):  # type: ignore[misc]  # asyncua is not typed for mypy
+    async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:
+        if not _built:
+            await super().load_standard_address_space(shelf_file)
+            return
+        space = _built.pop()
+        for node in space.keys():  # noqa: SIM118 - it is no mapping
+            self.aspace[node] = space[node]
+
+
 @dataclass
 class _StateMachine:
     """The nodes of one state machine whose values change."""
@@ -72,7 +97,7 @@ class MachineryServer:
         self._characters = machines
         self._clock = clock
         self._port = port
-        self._server = Server()
+        self._server = Server(iserver=_InternalServer())
         self._nodes: list[_MachineNodes] = []
         self._machinery = 0
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -13,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from telemetry import UnavailableError
+from vrijloop.demo.forks import Fork, end_with_parent
 
-_PR_SET_PDEATHSIG = 1
 _POLL_S = 0.05
+_PRIVATE = 0o077
 
 
 @dataclass
@@ -23,7 +22,7 @@ class Child:
     """A process and its log file."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Fork
     log: Path
 
     def last_log_lines(self) -> str:
@@ -50,8 +49,17 @@ class Children:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - the demo has no threads when it starts its parts
+                preexec_fn=_prepare,  # noqa: PLW1509 - the demo has no threads when it starts its parts
             )
+        return self._started(name, process, log)
+
+    def fork(self, name: str, arguments: Sequence[str]) -> Child:
+        """As `start` with `python -m`, for programs that need what has been loaded (`forks.load`)."""
+        log = self.logs / f"{name}.log"
+        log.write_bytes(b"")
+        return self._started(name, Fork(arguments, log, umask=_PRIVATE), log)
+
+    def _started(self, name: str, process: subprocess.Popen[bytes] | Fork, log: Path) -> Child:
         child = Child(name, process, log)
         self.running.append(child)
         return child
@@ -95,8 +103,6 @@ class Children:
             self.stop(child)
 
 
-def _die_with_parent() -> None:
-    """Linux: let the kernel terminate the child if the demo is killed."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    os.umask(0o077)
+def _prepare() -> None:
+    end_with_parent()
+    os.umask(_PRIVATE)

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from vrijloop.demo.broker import DEMO_ONLY, choose_broker, listens, start_broker
 from vrijloop.demo.children import Child, Children
+from vrijloop.demo.forks import load
 from vrijloop.demo.options import DemoOptions
 from vrijloop.demo.requests import answers, ask
 from vrijloop.demo.workplace import Ports, Workplace
@@ -43,6 +44,7 @@ def start_services(
 ) -> Child:
     """Start brokers, platform and servers, so that each server has subscribed before the first report is published. `platform`: the module
     that runs the platform, and its options; servers start once it answers. Returns the platform."""
+    load("vrijloop.demo.loaded")
     first = places[0]
     moment = ["--as-of", as_of.isoformat()] if as_of is not None else []
     brokers = [
@@ -60,9 +62,8 @@ def start_services(
         children.wait_until(lambda place=place: listens(place.ports.broker), broker, READY_S)  # type: ignore[misc]
     children.wait_until(lambda: answers(f"{first.platform_url}/api/v1/offers"), running, _PLATFORM_S)
     servers = [
-        children.start(
-            f"server{_of(place, first)}",
-            [sys.executable, "-m", "vrijloop", "server", "--config", str(place.server_config), *moment],
+        children.fork(
+            f"server{_of(place, first)}", ["vrijloop", "server", "--config", str(place.server_config), *moment]
         )
         for place in places
     ]
@@ -74,9 +75,7 @@ def start_services(
 def start_shop_floor(place: Workplace, first: Workplace, children: Children, job: dict[str, Any]) -> Child:
     path = place.folder / "shop-floor.json"
     path.write_text(json.dumps(job | {"agent_config": str(place.agent_config)}), encoding="utf-8")
-    return children.start(
-        f"shop-floor{_of(place, first)}", [sys.executable, "-m", "vrijloop.demo", "shop_floor", str(path)]
-    )
+    return children.fork(f"shop-floor{_of(place, first)}", ["vrijloop.demo", "shop_floor", str(path)])
 
 
 def _of(place: Workplace, first: Workplace) -> str:
