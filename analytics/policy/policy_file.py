@@ -22,7 +22,7 @@ class PolicyProblem:
 
 
 class PolicyFile:
-    """`policy` is the one that holds. `problem` says why the file as it is now cannot be used; None while it can."""
+    """`policy` is the one that holds, the same object until the file says something else. `problem` says why the file as it is now cannot be used; None while it can."""
 
     def __init__(self, path: Path, policy: Policy) -> None:
         self._path = path
@@ -40,7 +40,9 @@ class PolicyFile:
         self._read = self._seen
         policy, problem = self._load()
         changed = (policy, problem) != (self.policy, self.problem)
-        self.policy, self.problem = policy, problem
+        if policy != self.policy:  # for one that says the same, nobody should read the history anew
+            self.policy = policy
+        self.problem = problem
         return changed
 
     def _load(self) -> tuple[Policy, PolicyProblem | None]:

@@ -62,7 +62,20 @@ def test_what_cannot_be_used_is_said_and_the_former_policy_goes_on(tmp_path: Pat
         assert file.policy is former
     path.write_text(GOOD)
     assert looks(file) == [False, True, False]
-    assert (file.problem, file.policy) == (None, former)
+    assert file.problem is None
+    assert file.policy is former
+
+
+def test_a_file_that_says_the_same_is_no_other_policy(tmp_path: Path) -> None:
+    """As at each start of the server: from another policy, all history is read and learnt from again."""
+    path, file = opened(tmp_path)
+    former = file.policy
+    path.write_text(GOOD + "# a remark\n")
+    assert looks(file) == [False, False, False]
+    assert file.policy is former
+    path.write_text(GOOD + "offer = false\n")
+    assert looks(file) == [False, True, False]
+    assert file.policy is not former
 
 
 def test_a_change_before_the_server_was_ready_is_not_missed(tmp_path: Path) -> None:
