@@ -114,7 +114,7 @@ async def test_reading_can_be_cancelled_at_any_moment(faulty: tuple[FaultyDevice
 
     async def for_ever(line: ModbusLine) -> None:
         while True:
-            await line.read_words(1, "holding", 0, 1, 0.2)
+            await line.read_words(1, "holding", 0, 1, 20)  # a busy computer must not be what ends it
 
     for turns in range(150):
         line = ModbusLine(device)
