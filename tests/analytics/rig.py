@@ -63,7 +63,7 @@ class Rig:
         self._seq += 1
         return StoredReport("hal-2", machine, "gw-1", self._seq, StateInterval(state, since, until))
 
-    def two_shifts(self, machine: str, weeks: int = 8) -> None:
+    def two_shifts(self, machine: str, weeks: int = 6) -> None:
         """Let a machine run from 06:00 to 22:00 on weekdays, up to the clock's time."""
         now, day = self.clock.now(), self.clock.now() - timedelta(weeks=weeks)
         day = day.replace(hour=0, minute=0)

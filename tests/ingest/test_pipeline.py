@@ -26,7 +26,7 @@ from tests.disks import disk_of, fill
 from tests.servers import Mosquitto, wait_for
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
-CASES = int(os.environ.get("VRIJLOOP_PAYLOADS", "2500"))
+CASES = int(os.environ.get("VRIJLOOP_PAYLOADS", "1000"))
 CASES_AT_ONCE = 250
 
 
