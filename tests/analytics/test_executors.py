@@ -28,10 +28,12 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
     folder = tmp_path_factory.mktemp("dask")
     address = f"tcp://127.0.0.1:{port}"
+    worker = ["dask_worker", "--no-dashboard", "--no-nanny", "--nthreads", "1", "--host", "127.0.0.1", address]
     programs = {
         "scheduler": ["dask_scheduler", "--no-dashboard", "--host", "127.0.0.1", "--port", str(port)],
-        "worker": ["dask_worker", "--no-dashboard", "--nworkers", "2", "--nthreads", "1", "--host", "127.0.0.1", address],
-    }  # fmt: skip
+        "worker-1": worker,
+        "worker-2": worker,
+    }
     running = []
     for name, (module, *options) in programs.items():
         with (folder / f"{name}.log").open("wb") as log:

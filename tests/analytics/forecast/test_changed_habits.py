@@ -95,8 +95,8 @@ def test_an_added_shift_breaks_fewer_promises(monkeypatch: pytest.MonkeyPatch) -
     evening = (since >= pd.Timestamp(START + timedelta(weeks=10))) & (since.dt.hour >= 20) & (since.dt.day_of_week < 5)
     history.loc[evening, "state"] = RUN
     policy = Policy(zone="UTC", holidays="", notice=timedelta(0), minimum_slot=timedelta(hours=2))
-    first = START + timedelta(weeks=10, days=2)
-    plan = Plan(first, first + timedelta(days=7), timedelta(days=2), timedelta(days=3), refit=timedelta(days=2))
+    first = START + timedelta(weeks=10, days=4)
+    plan = Plan(first, first + timedelta(days=5), timedelta(days=2), timedelta(days=3))
 
     def broken() -> int:
         return int(run_backtest(history, policy, plan, ("vrijloop",))["results"]["vrijloop"]["broken"])
