@@ -58,9 +58,13 @@ _learnt = cache_of_what_is_learnt()
 
 
 @pytest.fixture
-def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    """What is learnt of the same weeks is learnt once: these tests are about what is done with it."""
+def learnt_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is learnt of the same weeks is learnt once: tests with a rig are about what is done with it."""
     monkeypatch.setattr(spare_capacity, "learnt", _learnt)
+
+
+@pytest.fixture
+def rig(tmp_path: Path, learnt_once: None) -> Iterator[Rig]:
     clock = SetClock(NOW)
     tokens = {"hal-2": "secret", "genk": SECOND, "start-up": "secret-of-start-up"}
     app = create_kept_app(PlatformSettings(reset_sqlite(), tokens, "UTC"), clock.now)

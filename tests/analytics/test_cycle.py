@@ -22,7 +22,7 @@ from vrijloop.server import still_on_a_platform
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
+def rig(tmp_path: Path, learnt_once: None) -> Iterator[Rig]:
     clock = SetClock(utc(2, 12, month=3))  # a Monday at noon
     app = create_kept_app(PlatformSettings(reset_sqlite(), TOKENS, "UTC"), clock.now)
     with serving(app) as url:

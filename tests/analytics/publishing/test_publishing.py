@@ -104,7 +104,7 @@ def test_the_kill_switch_and_a_veto_work_on_a_full_disk(rig: Rig, tmp_path: Path
         analytics = rig.analytics()
         analytics.veto(Veto.of(machine, datetime.fromisoformat(start), datetime.fromisoformat(end)))
         assert (machine, start, end) not in rig.offers().values()
-        for _ in range(50):
+        for _ in range(15):
             analytics.set_kill_switch(True)
             assert rig.offers() == {}
             analytics.set_kill_switch(False)
@@ -210,7 +210,7 @@ def test_reading_only_new_intervals_gives_the_same_slots(rig: Rig) -> None:
         return read(factory, start, end, machines)  # type: ignore[arg-type]
 
     rig.store.intervals = watched  # type: ignore[method-assign,assignment]
-    for _ in range(6):
+    for _ in range(3):
         later = rig.clock.moment + timedelta(hours=1)
         rig.report("lathe-2", MachineState.EXECUTING, rig.clock.moment, later)
         rig.clock.moment = later
