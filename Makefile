@@ -146,7 +146,7 @@ campaign: SEEDS ?= 100
 campaign: $(INSTALLED) campaign-kills campaign-faults
 	@scripts/servers postgresql
 	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_REGION_YEAR=1 VRIJLOOP_REGIONS=5 VRIJLOOP_ROUNDS=40 VRIJLOOP_API_SEQUENCES=300 VRIJLOOP_API_EXAMPLES=200 VRIJLOOP_API_EDGES=1 VRIJLOOP_EVERY_CALLER=1 VRIJLOOP_EVERY_WIDTH=1 VRIJLOOP_TEST_DATABASES="sqlite postgresql" \
-		VRIJLOOP_EXAMPLES=1000 $(BIN)/pytest --timeout 7200 tests/sharing_platform tests/analytics/control_room/test_made_up_requests.py
+		VRIJLOOP_EXAMPLES=1000 $(BIN)/pytest --timeout 7200 tests/sharing_platform tests/analytics/control_room/test_made_up_requests.py tests/analytics/control_room/test_control_room.py
 	@VRIJLOOP_EXAMPLES=1000 $(BIN)/pytest --timeout 7200 -m "not servers" tests/analytics tests/edge_agent tests/telemetry tests/simulators tests/sign_in
 
 # A region in miniature under seeded faults (docs/faults.md): SEEDS=1000 of them, 20 seconds each, or one that did not hold again with SEED=417. HOURS=8 ends it then.

@@ -21,11 +21,14 @@ from tests.vrijloop.command_line import invoke
 from tests.vrijloop.demo_platform import empty_platform
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
 
 pytestmark = pytest.mark.servers
 
 PICTURES = os.environ.get("VRIJLOOP_PICTURES")
+NARROW: ViewportSize = {"width": 360, "height": 900}
+EVERY_WIDTH = bool(os.environ.get("VRIJLOOP_EVERY_WIDTH"))
+"""Whether axe looks at each page in both widths."""
 
 
 def test_an_approved_slot_is_offered_on_the_platform(room: Room, page: Page) -> None:
@@ -110,25 +113,29 @@ def test_states_are_live_and_charts_are_drawn(room: Room, page: Page) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("language", ["nl", "fr", "en"])
-def test_the_page_is_accessible(room: Room, page: Page, width: int, language: str) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
+@pytest.mark.parametrize(("language", "looked_at"), [("nl", 360), ("fr", 1280), ("en", 360)])
+def test_the_page_is_accessible(room: Room, page: Page, language: str, looked_at: int) -> None:
+    """Each page fits in either width; axe looks at it in one of them, in turn."""
+    page.set_viewport_size(NARROW)
     page.goto(f"/control?lang={language}")
-    _check(page, width, f"sign-in-{language}")
+    _check(page, looked_at, f"sign-in-{language}")
+    page.set_viewport_size(NARROW)
     page.request.post("/control/sign-in", form={"token": TOKEN}, headers={"Origin": room.url})
     page.goto(f"/control?lang={language}")
     wait_for_charts(page, "today", "forecast", "used")
     for table in page.locator("details.beside summary").all():
         table.click()
-    _check(page, width, f"room-{language}")
+    _check(page, looked_at, f"room-{language}")
 
 
-def _check(page: Page, width: int, name: str) -> None:
-    assert axe.violations(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    if PICTURES:
-        page.screenshot(path=f"{PICTURES}/control-{width}-{name}.png", full_page=True)
+def _check(page: Page, looked_at: int, name: str) -> None:
+    for width in (360, 1280):  # charts that have been drawn wide take a moment to become narrow
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if EVERY_WIDTH or width == looked_at:
+            assert axe.violations(page) == []
+        if PICTURES:
+            page.screenshot(path=f"{PICTURES}/control-{width}-{name}.png", full_page=True)
 
 
 def _why(page: Page, machine: str, start: str, hours: str) -> list[str]:
