@@ -206,8 +206,9 @@ def routes_of(routers: Iterable[APIRouter]) -> list[APIRoute]:
 
 def describe(app: FastAPI, routers: Iterable[APIRouter], cookie: str, security_of: SecurityOf) -> dict[str, Any]:
     """The description. `cookie`: the name of the session cookie."""
+    routes = routes_of(routers)
     found = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes, openapi_version="3.1.0"
+        title=app.title, version=app.version, description=app.description, routes=routes, openapi_version="3.1.0"
     )
     schemes = found.setdefault("components", {}).setdefault("securitySchemes", {})
     schemes["session"] = {
@@ -216,7 +217,7 @@ def describe(app: FastAPI, routers: Iterable[APIRouter], cookie: str, security_o
         "name": cookie,
         "description": "Somebody signed in with a browser.",
     }
-    for route in routes_of(routers):
+    for route in routes:
         if route.path in found["paths"]:
             for method in route.methods or ():
                 _complete(found["paths"][route.path][method.lower()], route, security_of)

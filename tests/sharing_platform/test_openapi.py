@@ -116,8 +116,10 @@ def test_any_sequence_of_requests_keeps_to_the_description(described: tuple[str,
 
 
 def test_the_written_description_is_what_the_platform_serves() -> None:
-    served = create_app(PlatformSettings("sqlite://", {}), lambda: NOON).openapi()
+    app = create_app(PlatformSettings("sqlite://", {}), lambda: NOON)
+    served = app.openapi()
     assert served == DESCRIPTION, "run `vrijloop schema` and commit the result"
+    assert app.openapi() is served, "it is made once, as it takes a second"
 
 
 def test_the_description_is_complete() -> None:
