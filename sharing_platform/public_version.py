@@ -33,9 +33,17 @@ class ShownToAnybody:
         return True
 
 
+_SUM = select(func.coalesce(func.sum(PublicVersion.version), 0))
+_FREE = select(PublicVersion.id).order_by(PublicVersion.id).limit(1).with_for_update(skip_locked=True)
+_COUNT_ON = (
+    update(PublicVersion).where(PublicVersion.id == _FREE.scalar_subquery()).values(version=PublicVersion.version + 1)
+)
+"""Built once: nearly every change counts, and every page for anybody reads."""
+
+
 def public_version(session: Session) -> int:
     """To be read before what it is the version of."""
-    return session.scalar(select(func.coalesce(func.sum(PublicVersion.version), 0))) or 0
+    return session.scalar(_SUM) or 0
 
 
 @event.listens_for(Session, "after_flush")
@@ -73,7 +81,5 @@ def _count(session: Session) -> None:
     if not session.info.pop(_CHANGED, False):
         return
     own = session.connection()
-    free = select(PublicVersion.id).order_by(PublicVersion.id).limit(1).with_for_update(skip_locked=True)
-    count = update(PublicVersion).where(PublicVersion.id == free.scalar_subquery())
-    if own.execute(count.values(version=PublicVersion.version + 1)).rowcount == 0:
+    if own.execute(_COUNT_ON).rowcount == 0:
         own.execute(insert(PublicVersion).values(version=1))

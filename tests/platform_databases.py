@@ -8,7 +8,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -27,15 +27,15 @@ def sqlite_copy(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def reset_sqlite() -> str:
-    """The same file each time, as a new one is: who had it before must have closed it. Its URL is one for `open_kept`."""
-    path = _sqlite_file().with_name("kept.sqlite")
+def reset_sqlite(name: str = "kept") -> str:
+    """The same file each time, as a new one is: who had it before must have closed it. Its URL is one for `open_kept`. `name`: of one among several."""
+    path = _sqlite_file().with_name(f"{name}.sqlite")
     url = f"sqlite:///{path}"
-    if (opened := _kept.get(url)) is not None:
+    for opened in _kept.get(url, {}).values():
         opened.kw["bind"].dispose()
     for journal in ("-wal", "-shm"):
         path.with_name(path.name + journal).unlink(missing_ok=True)
-    _kept.setdefault(url, None)
+    _kept.setdefault(url, {})
     return sqlite_copy(path)
 
 
@@ -43,7 +43,7 @@ def reset_postgresql(server: str) -> str:
     """The same database each time, with the rows that a new one has: who had it before must have closed it. Its URL is one for `open_kept`."""
     url = _postgresql_database(server)
     as_remembered(url)
-    _kept.setdefault(url, None)
+    _kept.setdefault(url, {})
     return url
 
 
@@ -56,22 +56,22 @@ def waits_for_another(sessions: sessionmaker[Session]) -> bool:
         return bool(session.scalar(query))
 
 
-_kept: dict[str, sessionmaker[Session] | None] = {}
+_kept: dict[str, dict[int, sessionmaker[Session]]] = {}
 
 
-def open_kept(url: str) -> sessionmaker[Session]:
-    """As `open_database` does, but where the same database comes back it is opened once: a sixth of the tests' CPU time went into compiling the
-    same statements for each new engine, and into looking for migrations that have run."""
+def open_kept(url: str, process: int = 1) -> sessionmaker[Session]:
+    """As `open_database` does, but where the same database comes back it is opened once (by each `process` that a test plays): a sixth of the tests' CPU
+    time went into compiling the same statements for each new engine, and into looking for migrations that have run."""
     if url not in _kept:
         return open_database(url)
-    opened = _kept[url] or open_database(url)
-    _kept[url] = opened
+    opened = _kept[url].get(process) or open_database(url)
+    _kept[url][process] = opened
     return opened
 
 
-def create_kept_app(settings: PlatformSettings, now: Now) -> FastAPI:
-    """The platform over a database that `reset_sqlite` or `reset_postgresql` has just put back."""
-    with patch("sharing_platform.app.open_database", open_kept):
+def create_kept_app(settings: PlatformSettings, now: Now, process: int = 1) -> FastAPI:
+    """The platform over a database that `reset_sqlite` or `reset_postgresql` has just put back. `process`: as which of several that share it."""
+    with patch("sharing_platform.app.open_database", partial(open_kept, process=process)):
         return create_app(settings, now)
 
 

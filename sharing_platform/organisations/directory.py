@@ -61,9 +61,13 @@ def _free_id(session: Session, base: str) -> str:
 
 def ensure_configured(session: Session, ids: Iterable[str], now: datetime) -> None:
     """Create the organisations for which the platform's operator configured tokens, as approved."""
-    for one in ids:
-        if session.get(Organisation, one) is None:
-            session.add(Organisation(id=one, name=one, kind=Kind.FACTORY, status=APPROVED, created=now, decided=now))
+    wanted = sorted(ids)
+    known = set(session.scalars(select(Organisation.id).where(Organisation.id.in_(wanted))))
+    session.add_all(
+        Organisation(id=one, name=one, kind=Kind.FACTORY, status=APPROVED, created=now, decided=now)
+        for one in wanted
+        if one not in known
+    )
 
 
 def decide(session: Session, organisation_id: str, approved: bool, reason: str, now: datetime) -> Organisation:

@@ -76,13 +76,27 @@ class Platform:
     present: list[datetime] = field(default_factory=lambda: [NOON])
     app: FastAPI | None = None
     mails: list[EmailMessage] = field(default_factory=list)
+    _opened: list[httpx2.Client] = field(default_factory=list, init=False)
 
-    def __post_init__(self) -> None:
-        self.anyone = client(self.url)
-        self.hal_2 = client(self.url, headers={"Authorization": "Bearer token-of-hal-2"})
-        self.hal_3 = client(self.url, headers={"Authorization": "Bearer token-of-hal-3"})
-        self.startup = client(self.url, headers=STARTUP)
-        self._opened: list[httpx2.Client] = []
+    def _client(self, **more: Any) -> httpx2.Client:
+        self._opened.append(made := client(self.url, **more))
+        return made
+
+    @cached_property
+    def anyone(self) -> httpx2.Client:
+        return self._client()
+
+    @cached_property
+    def hal_2(self) -> httpx2.Client:
+        return self._client(headers={"Authorization": "Bearer token-of-hal-2"})
+
+    @cached_property
+    def hal_3(self) -> httpx2.Client:
+        return self._client(headers={"Authorization": "Bearer token-of-hal-3"})
+
+    @cached_property
+    def startup(self) -> httpx2.Client:
+        return self._client(headers=STARTUP)
 
     @property
     def context(self) -> PlatformContext:
@@ -127,8 +141,7 @@ class Platform:
 
     def confirm_request(self, address: str, mine: bool = True) -> httpx2.Client:
         """A guest opens the link in the mail and confirms the request, which signs in."""
-        guest = client(self.url, headers={"Origin": self.url})
-        self._opened.append(guest)
+        guest = self._client(headers={"Origin": self.url})
         body = {"link": self.secret_in_mail(address, "/confirm/"), "mine": mine}
         answer = guest.post("/api/v1/requests/confirmation", json=body)
         assert answer.status_code == 200, answer.text
@@ -156,27 +169,21 @@ class Platform:
                 own.status = "approved" if approved else own.status
                 directory.put_member(session, own.id, account.id, role, self.present[0])
             secret = accounts.open_session(session, account, self.present[0])
-        made = client(self.url, cookies={"session": secret}, headers={"Origin": self.url}, timeout=30)
-        self._opened.append(made)
-        return made
+        return self._client(cookies={"session": secret}, headers={"Origin": self.url})
 
     def elsewhere(self, number: int = 2) -> httpx2.Client:
         """A stranger's browser, whose requests come from 127.0.0.<number>."""
         transport = httpx2.HTTPTransport(verify=_NO_TLS, local_address=f"127.0.0.{number}")
-        made = client(self.url, headers={"Origin": self.url}, transport=transport)
-        self._opened.append(made)
-        return made
+        return self._client(headers={"Origin": self.url}, transport=transport)
 
     def token(self, organisation: str, *scopes: Right) -> httpx2.Client:
         """A program of an organisation that exists."""
         with self.context.sessions.begin() as session:
             _, secret = api_tokens.new_token(session, organisation, "test", scopes, self.present[0])
-        made = client(self.url, headers={"Authorization": f"Bearer {secret}"}, timeout=30)
-        self._opened.append(made)
-        return made
+        return self._client(headers={"Authorization": f"Bearer {secret}"})
 
     def close(self) -> None:
-        for one in (self.anyone, self.hal_2, self.hal_3, self.startup, *self._opened):
+        for one in self._opened:
             one.close()
 
     def offer(self, name: str = "o1", start_h: float = 3, hours: float = 4, **more: Any) -> dict[str, Any]:

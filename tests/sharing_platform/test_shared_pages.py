@@ -14,13 +14,14 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import event, select
 
-from sharing_platform.app import PlatformSettings, create_app
+from sharing_platform.app import PlatformSettings
 from sharing_platform.database import read_session
 from sharing_platform.federation.models import Neighbour
 from sharing_platform.machines.shared_pages import SharedPages
 from sharing_platform.organisations.permissions import Kind, Role
 from sharing_platform.public_version import public_version
 from sharing_platform.regional_statistics.models import SearchCount
+from tests.platform_databases import create_kept_app
 from tests.servers import serving
 from tests.sharing_platform.conftest import NOON, TOKENS, Platform, client
 from tests.sharing_platform.federation.sample import add_neighbour
@@ -60,7 +61,7 @@ def world(platform: Platform) -> Iterator[World]:
     # From here on, requests of the owner say what they change.
     database = platform.context.sessions.kw["bind"].url.render_as_string(hide_password=False)
     settings = PlatformSettings(database, TOKENS, url=platform.url, scheduler_interval_s=3600)
-    second = create_app(settings, lambda: platform.present[0])
+    second = create_kept_app(settings, lambda: platform.present[0], process=2)
     with serving(second) as url, client(url, headers={"Host": platform.url.removeprefix("http://")}) as stranger:
         yield World(platform, second, stranger, owner, region)
 

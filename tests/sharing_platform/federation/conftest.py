@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +10,9 @@ from tests.sharing_platform.federation.regions import Regions, regions_over
 
 
 @pytest.fixture
-def strangers(tmp_path: Path) -> Iterator[Regions]:
+def strangers() -> Iterator[Regions]:
     """Limburg and Luik, which do not know each other."""
-    with regions_over(tmp_path, "Limburg", "Luik") as regions:
+    with regions_over("Limburg", "Luik") as regions:
         yield regions
 
 

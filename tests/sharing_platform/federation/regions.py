@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -22,7 +21,7 @@ from sharing_platform.federation.neighbours import NeighbourIn
 from sharing_platform.federation.sharing import Sharer
 from sharing_platform.federation.transport import HttpAnswer, HttpRequest
 from sharing_platform.organisations.permissions import APPROVED, Actor, Kind, Role, rights_of
-from tests.platform_databases import sqlite_copy
+from tests.platform_databases import reset_sqlite
 from tests.sharing_platform.conftest import Platform, platform_over
 from vrijloop.neighbours import ask_neighbour
 
@@ -107,11 +106,13 @@ class Regions:
     all: list[Region]
 
     def talk(self, rounds: int = 2) -> None:
-        """Each asks its neighbours, some seconds later each time."""
+        """Each asks its neighbours, some seconds later each time. What platforms do by themselves beside that, they do at the end."""
         for _ in range(rounds):
             for one in self.all:
                 one.exchange.run()
-            self.later(seconds=4)
+            for one in self.all:
+                one.platform.present[0] += timedelta(seconds=4)
+        self.later()
 
     def later(self, seconds: float = 0, hours: float = 0) -> None:
         for one in self.all:
@@ -126,13 +127,7 @@ class Regions:
 
 
 @contextmanager
-def regions_over(folder: Path, *names: str, **more: Any) -> Iterator[Regions]:
+def regions_over(*names: str, **more: Any) -> Iterator[Regions]:
     with ExitStack() as stack:
-        made = []
-        for name in names:
-            file = folder / f"{name}.sqlite"
-            file.unlink(missing_ok=True)
-            built = stack.enter_context(platform_over(sqlite_copy(file), **more))
-            made.append(Region(name, built))
-        yield Regions(made)
-    shutil.rmtree(folder, ignore_errors=True)
+        built = [stack.enter_context(platform_over(reset_sqlite(name), **more)) for name in names]
+        yield Regions(list(map(Region, names, built)))

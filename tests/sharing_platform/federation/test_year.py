@@ -7,7 +7,6 @@ import random
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import httpx2
@@ -32,9 +31,9 @@ FIRST = date(2026, 3, 9)
 
 
 @pytest.fixture
-def province(tmp_path: Path) -> Iterator[Regions]:
+def province() -> Iterator[Regions]:
     """Limburg in the middle, whose neighbours know nothing of each other."""
-    with regions_over(tmp_path, "Limburg", "Luik", "Antwerpen", "Vlaams-Brabant") as regions:
+    with regions_over("Limburg", "Luik", "Antwerpen", "Vlaams-Brabant") as regions:
         limburg, *others = regions.all
         for one in others:
             limburg.agree(one)
