@@ -145,7 +145,7 @@ bench-panels: $(INSTALLED)
 campaign: SEEDS ?= 100
 campaign: $(INSTALLED) campaign-kills campaign-faults
 	@scripts/servers postgresql
-	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_REGION_YEAR=1 VRIJLOOP_REGIONS=5 VRIJLOOP_ROUNDS=40 VRIJLOOP_API_SEQUENCES=300 VRIJLOOP_API_EXAMPLES=200 VRIJLOOP_API_EDGES=1 VRIJLOOP_EVERY_CALLER=1 VRIJLOOP_EVERY_WIDTH=1 VRIJLOOP_TEST_DATABASES="sqlite postgresql" \
+	@VRIJLOOP_LAW_EXAMPLES=1000 VRIJLOOP_REGION_YEAR=1 VRIJLOOP_REGIONS=5 VRIJLOOP_ROUNDS=40 VRIJLOOP_API_SEQUENCES=300 VRIJLOOP_API_EXAMPLES=200 VRIJLOOP_API_EDGES=1 VRIJLOOP_AT_ONCE=200 VRIJLOOP_EVERY_CALLER=1 VRIJLOOP_EVERY_WIDTH=1 VRIJLOOP_TEST_DATABASES="sqlite postgresql" \
 		VRIJLOOP_EXAMPLES=1000 $(BIN)/pytest --timeout 7200 tests/sharing_platform tests/analytics/control_room/test_made_up_requests.py tests/analytics/control_room/test_control_room.py
 	@VRIJLOOP_EXAMPLES=1000 $(BIN)/pytest --timeout 7200 -m "not servers" tests/analytics tests/edge_agent tests/telemetry tests/simulators tests/sign_in
 

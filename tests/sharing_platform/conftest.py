@@ -247,8 +247,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("platform", ["sqlite", "postgresql"] if both else ONE_DATABASE, indirect=True)
 
 
+def database_of(request: pytest.FixtureRequest) -> str:
+    """Put back to what the migrations left, of the kind that the parameter of the fixture says."""
+    return reset_sqlite() if request.param == "sqlite" else reset_postgresql(request.getfixturevalue("postgres"))
+
+
 @pytest.fixture
 def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
-    url = reset_sqlite() if request.param == "sqlite" else reset_postgresql(request.getfixturevalue("postgres"))
-    with platform_over(url) as built:
+    with platform_over(database_of(request)) as built:
         yield built

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
@@ -15,10 +16,22 @@ from sharing_platform.bounds import Bounds
 from sharing_platform.i18n import LANGUAGES, texts
 from sharing_platform.organisations.permissions import Kind, Right, Role
 from tests.servers import wait_for
-from tests.sharing_platform.conftest import Platform, client
+from tests.sharing_platform.conftest import Platform, client, database_of, platform_over
 from tests.sharing_platform.organisations.test_permissions import ask, routes
 
-BOUNDS = Bounds()
+BOUNDS = Bounds(
+    pending_of_organisation=8,
+    pending_of_account=6,
+    pending_at_machine_of_organisation=4,
+    requests_per_hour_of_account=10,
+)
+"""Few, as every request takes time; in the order of size that they have by themselves."""
+
+
+@pytest.fixture
+def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
+    with platform_over(database_of(request), bounds=BOUNDS) as built:
+        yield built
 
 
 def offers(platform: Platform, count: int, machines: int = 1, start: int = 0) -> list[str]:
@@ -55,9 +68,9 @@ def test_what_is_refused_may_do_nothing(platform: Platform) -> None:
         ):
             continue
         for who, caller in (("the owner", owner), ("its program", everything), ("the configured one", platform.hal_2)):
-            answer = ask(caller, name)
             if who != "the owner" and not name.partition(" ")[2].startswith("/api/"):
                 continue  # pages are for people
+            answer = ask(caller, name)
             assert answer.status_code == 403, (name, who, answer.status_code, answer.text[:300])
             expected = texts("nl" if "/api/" not in name else "en")["error_refused"]
             assert expected.split("'")[0] in answer.text, (name, who)
@@ -81,8 +94,8 @@ def test_what_a_refused_organisation_waits_for_ends(platform: Platform) -> None:
 @pytest.mark.parametrize(
     ("approved", "machines", "most", "code"),
     [
-        (False, 40, BOUNDS.pending_of_newcomer, "too_many_pending_newcomer"),
-        (True, 40, BOUNDS.pending_of_account, "too_many_pending_account"),
+        (False, 10, BOUNDS.pending_of_newcomer, "too_many_pending_newcomer"),
+        (True, 10, BOUNDS.pending_of_account, "too_many_pending_account"),
         (True, 1, BOUNDS.pending_at_machine_of_organisation, "too_many_pending_here"),
     ],
 )
@@ -104,7 +117,7 @@ def test_so_many_requests_wait_at_a_time(
 
 
 def test_an_organisation_is_bounded_whoever_of_it_asks(platform: Platform) -> None:
-    names = offers(platform, BOUNDS.pending_of_organisation + 1, 50)
+    names = offers(platform, BOUNDS.pending_of_organisation + 1, 10)
     people = [platform.somebody(f"{number}@startup.be", "startup") for number in range(3)]
     made = [book(people[number % 3], name) for number, name in enumerate(names)]
     assert [one.status_code for one in made] == [201] * BOUNDS.pending_of_organisation + [409]
