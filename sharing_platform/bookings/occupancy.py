@@ -20,20 +20,20 @@ class BookedHours:
     def taken_hours(
         self, session: Session, factory: str, machine: str, start: datetime, end: datetime
     ) -> list[TakenHours]:
-        query = select(Booking).where(
+        query = select(Booking.start, Booking.free_again, Booking.state, Booking.hours_kept).where(
             Booking.resource == resource_of(factory, machine),
             Booking.state.in_(LIVE) | Booking.hours_kept,
             Booking.start < end,
             Booking.free_again > start,
         )
         booked = [
-            TakenHours(booking.start, booking.free_again, booking.state in AGREED, booking.hours_kept)
-            for booking in session.scalars(query)
+            TakenHours(first, free_again, state in AGREED, hours_kept)
+            for first, free_again, state, hours_kept in session.execute(query)
         ]
-        kept = select(KeptHours).where(
+        kept = select(KeptHours.start, KeptHours.end).where(
             KeptHours.factory == factory, KeptHours.machine == machine, KeptHours.start < end, KeptHours.end > start
         )
-        own = [TakenHours(one.start, one.end, firm=False, kept=True) for one in session.scalars(kept)]
+        own = [TakenHours(first, last, firm=False, kept=True) for first, last in session.execute(kept)]
         return sorted((*booked, *own), key=lambda hours: hours.start)
 
     def places_taken(self, session: Session, listing_ids: list[str]) -> dict[str, int]:

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import ConflictError, InvalidError, NotFoundError
@@ -173,21 +173,23 @@ def speak_for_first(session: Session, account: Account, organisation: Organisati
     session.execute(silent.values(organisation_id=organisation.id))
 
 
+_SIGNED_IN = (
+    select(WebSession, Account, Membership, Organisation, _has_credential())
+    .join(Account, Account.id == WebSession.account_id)
+    .outerjoin(
+        Membership, (Membership.account_id == Account.id) & (Membership.organisation_id == WebSession.organisation_id)
+    )
+    .outerjoin(Organisation, Organisation.id == Membership.organisation_id)
+    .where(WebSession.hash == bindparam("hash"), WebSession.expires > bindparam("now"))
+)
+"""Built once, as every request of somebody who is signed in asks it."""
+
+
 def user_of_session(
     session: Session, secret: str, now: datetime, lock_after: timedelta = SESSION_LIFE
 ) -> SignedIn | None:
     """Who the cookie belongs to. Role and organisation are read each time: what was taken away is away at once. `lock_after`: so long without use, a session ends."""
-    query = (
-        select(WebSession, Account, Membership, Organisation, _has_credential())
-        .join(Account, Account.id == WebSession.account_id)
-        .outerjoin(
-            Membership,
-            (Membership.account_id == Account.id) & (Membership.organisation_id == WebSession.organisation_id),
-        )
-        .outerjoin(Organisation, Organisation.id == Membership.organisation_id)
-        .where(WebSession.hash == hash_secret(secret), WebSession.expires > now)
-    )
-    row = session.execute(query).first()
+    row = session.execute(_SIGNED_IN, {"hash": hash_secret(secret), "now": now}).first()
     if row is None:
         return None
     current, account, membership, organisation, can_return = row
