@@ -17,8 +17,8 @@ import pytest
 
 from tests import chromium, servers
 
-SERVER_FIXTURES = {"broker", "influx_url", "postgres", "browser", "platform", "rig", "served"}
-"""The last three serve an application of ours on a socket."""
+SERVER_FIXTURES = {"broker", "influx_url", "postgres", "browser", "platform", "rig", "served", "strangers", "province"}
+"""The last five serve an application of ours on a socket."""
 SERVER_PARAMETERS = {"postgresql", "influxdb"}
 """Values of a fixture's or test's parameter for which it asks for a server of that name."""
 
@@ -35,6 +35,8 @@ LONGEST = (
 )
 """What takes half a minute and more, alone or with its group, is started before everything else; then what is marked `long`."""
 
+_LONGEST_VALUE = 200
+
 HARMLESS_PROGRAMS = {"fc-list", "lscpu"}
 """Matplotlib asks for the system's fonts when it draws for the first time on a machine, scikit-learn for the number of cores."""
 
@@ -49,6 +51,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def _refuse_hidden_processes(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "subprocess.Popen" and not servers.allowed and Path(arguments[1][0]).name not in HARMLESS_PROGRAMS:
         raise AssertionError("This test starts a program: mark it with `@pytest.mark.servers`.")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A file of ten megabytes as a parameter would make a name as long, which goes to every process and comes back with each report."""
+    return f"{argname}-{len(val)}" if isinstance(val, str | bytes) and len(val) > _LONGEST_VALUE else None
 
 
 @pytest.hookimpl(tryfirst=True)

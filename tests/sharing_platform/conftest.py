@@ -18,6 +18,7 @@ from typing import Any, cast
 import httpx2
 import pytest
 from fastapi import FastAPI
+from jinja2 import FileSystemBytecodeCache
 
 from analytics.publishing.webhooks import post_signed
 from sharing_platform.app import PlatformSettings
@@ -26,6 +27,7 @@ from sharing_platform.organisations import accounts, api_tokens, credentials, di
 from sharing_platform.organisations.credentials import hash_password
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.organisations.permissions import Kind, Right, Role
+from sharing_platform.pages import TEMPLATES
 from sharing_platform.scheduler import ScheduledJobs
 from tests.platform_databases import create_kept_app, reset_postgresql, reset_sqlite
 from tests.servers import free_port, serving, wait_for
@@ -58,6 +60,14 @@ def cheap_hashes() -> Iterator[None]:
     with credentials.hash_passwords_fast(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(credentials, "_NOBODY", hash_password("nobody"))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates(request: pytest.FixtureRequest) -> None:
+    """Kept from run to run and for all processes, as Python's own modules are: a hundred templates take seconds to compile."""
+    cache: pytest.Cache | None = getattr(request.config, "cache", None)  # none with `-p no:cacheprovider`
+    if cache is not None:
+        TEMPLATES.env.bytecode_cache = FileSystemBytecodeCache(str(cache.mkdir("templates")))
 
 
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

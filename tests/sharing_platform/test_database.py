@@ -38,6 +38,7 @@ def filled_url(database_url: str) -> str:
     return database_url
 
 
+@pytest.mark.long
 def test_a_database_of_the_version_before_is_opened_and_goes_on(filled_url: str) -> None:
     with platform_over(filled_url) as platform:
         assert revision_of(filled_url) == newest_revision()

@@ -115,6 +115,7 @@ def test_any_sequence_of_requests_keeps_to_the_description(described: tuple[str,
     )
 
 
+@pytest.mark.long
 def test_the_written_description_is_what_the_platform_serves() -> None:
     app = create_app(PlatformSettings("sqlite://", {}), lambda: NOON)
     served = app.openapi()

@@ -22,6 +22,7 @@ def many_switches() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("many_switches")
 def test_threads_do_not_spoil_each_others_stems() -> None:
     alone = {word: stems_of.__wrapped__(word) for word in WORDS}
