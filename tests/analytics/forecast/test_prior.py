@@ -68,9 +68,10 @@ def test_it_fades_as_the_factory_s_own_record_grows() -> None:
     assert [left(days) for days in (-5, 0, FADED_AFTER / 2, FADED_AFTER)] == [1, 1, 0.5, 0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("days", "machines", "horizon", "own_days"),
-    [(14, 1, 3, 7), (14, 1, 1, 7), (14, 1, 7, 7), (28, 1, 3, 21), (14, 4, 3, 28), (100, 1, 3, None), (50, 4, 3, None)],
+    [(14, 1, 3, 7), (14, 1, 1, 7), (14, 1, 7, 7), (28, 1, 3, 21), (14, 4, 3, 28), (90, 1, 3, None), (45, 4, 3, None)],
 )
 def test_it_counts_as_days_that_become_fewer(days: int, machines: int, horizon: int, own_days: int | None) -> None:
     policy = POLICY.model_copy(update={"horizon": timedelta(days=horizon)})
@@ -103,16 +104,17 @@ def test_borrowed_days_keep_the_factory_s_hours() -> None:
     assert set(weekday[usable]) == {5}
 
 
+@pytest.mark.long
 def test_it_is_learnt_from_recordings_and_forecasts_those_it_has_not_seen(tmp_path: Path) -> None:
     recordings = [
         [
             learning.Young(one_shift(90, seed)[begin * QUARTERS_PER_DAY :], np.zeros(90, dtype=int), np.arange(90) % 7)
-            for begin in (0, 14)
+            for begin in (0, 7, 14, 21)
         ]
         for seed in (1, 2)
     ]
     prior = learning.learnt(recordings)
-    assert len(prior.said) == 2 * 2 * 3 * len(learning.FORECAST_ON)
+    assert len(prior.said) == 2 * 4 * 3 * len(learning.FORECAST_ON)
     assert prior.free.any()
     assert not prior.free.all()
     noon = prior.said[prior.weekday < 5][:, 20, LENGTHS.index(8)]
