@@ -19,7 +19,7 @@ from edge_agent.sources.sparkplug_history import History
 from edge_agent.sources.sparkplug_values import NodeValues
 from edge_agent.sparkplug_discover import Heard, sparkplug_toml
 from edge_agent.sparkplug_settings import SparkplugInput, SparkplugMachine
-from telemetry import MachineState, OperationMode, StateInterval, SystemClock
+from telemetry import MachineState, OperationMode, StateInterval, SystemClock, to_milliseconds
 from telemetry.broker import BrokerSettings
 from telemetry.message import interval_of_body
 from telemetry.sparkplug import BD_SEQ, DataType, Metric, Payload, encode
@@ -268,7 +268,7 @@ async def test_silence_confirms_as_much_as_a_dead_node_could_not_have_hidden(wri
     assert edge.confirm(-20) == -90, "nothing while a message is missing"
     edge.hear(-15, "NDEATH", bd_seq=1)
     assert (edge.reported.state, edge.reported.reason) == (UNKNOWN, "no contact")
-    assert edge.reported.since >= edge.now
+    assert edge.reported.since >= to_milliseconds(edge.now)
     before = edge.reported
     edge.node.stay_lost()
     assert edge.reported.since == before.since
