@@ -277,7 +277,8 @@ def test_a_broker_that_ends_the_connection_without_an_answer_is_named(
 
 
 def test_the_quarantine_is_bounded_and_drops_the_oldest_first(quarantine: Quarantine) -> None:
-    for number in range(MAX_MESSAGES + 5):
+    quarantine.add([("topic", str(number).encode(), "reason") for number in range(MAX_MESSAGES)], T0)
+    for number in range(MAX_MESSAGES, MAX_MESSAGES + 5):
         quarantine.add([("topic", str(number).encode(), "reason")], T0)
     kept = quarantine.messages()
     assert (len(kept), kept[0].payload, kept[-1].payload) == (MAX_MESSAGES, b"5", str(MAX_MESSAGES + 4).encode())
