@@ -95,6 +95,7 @@ _DEVICES = st.dictionaries(
 _STEPS = st.lists(st.tuples(st.booleans(), _DEVICES), min_size=1, max_size=12)
 
 
+@pytest.mark.long
 @settings(max_examples=40)
 @given(_STEPS, st.sampled_from([1, 100]))
 def test_a_host_knows_what_a_birth_would_tell_and_misses_no_number(steps: list[Any], repeated: int) -> None:

@@ -67,6 +67,7 @@ def payload(export: CapacityExport) -> Any:
     return json.loads(export.model_dump_json(by_alias=True, exclude_none=True))
 
 
+@pytest.mark.long
 @ONE_PROCESS
 def test_groups_hold_to_the_published_schema() -> None:
     groups = payload(export())["groups"]

@@ -62,6 +62,7 @@ def test_the_noise_is_the_difference_of_two_geometric_numbers(ups: int, downs: i
         assert drawn([last_on] * ups + [KEPT] + [last_on] * downs + [OF - 1]) == (ups - downs, ups + downs + 2)
 
 
+@pytest.mark.long
 def test_its_probabilities_are_those_that_epsilon_is_computed_from() -> None:
     random = Random(1)
     count = 4_000
@@ -112,6 +113,7 @@ def test_epsilon_is_what_the_decision_says() -> None:
     assert (round(EPSILON_FIGURE, 1), round(EPSILON_MONTH, 1), round(EPSILON_YEAR)) == (4.1, 24.5, 98)
 
 
+@pytest.mark.long
 def test_an_operator_who_sees_a_year_of_contributions_guesses_hardly_better_than_that() -> None:
     """Who has to say which of two factories 25 points apart has sent four figures is right no more often than a ratio of e^4.1 allows, and with ten points as often as not."""
     random = Random(7)

@@ -38,6 +38,7 @@ A_COARSE_END = Policy(
 )  # fmt: skip
 
 
+@pytest.mark.long
 @example(2, A_COARSE_END, [], 21, 1)
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 100), policies, bookings, st.integers(0, 140), st.integers(1, 24))

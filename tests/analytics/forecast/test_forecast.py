@@ -75,6 +75,7 @@ def test_changing_the_future_does_not_change_the_slots() -> None:
     assert spans(history, now) == before, "deterministic"
 
 
+@pytest.mark.long
 def test_slots_lie_where_the_machine_is_free() -> None:
     found = spans(factory(2, 7, 0.0))
     assert {machine for machine, *_ in found} == {"m0", "m1"}
@@ -87,6 +88,7 @@ def test_slots_lie_where_the_machine_is_free() -> None:
     assert weekend >= timedelta(hours=80)
 
 
+@pytest.mark.long
 def test_evenings_that_are_often_worked_are_not_promised() -> None:
     found = spans(factory(3, 10, 0.4), LATER, POLICY.model_copy(update={"required_probability": 0.85}))
     evenings = [one for one in found if one[1].weekday() < 5 and one[1].hour >= 20]
@@ -94,6 +96,7 @@ def test_evenings_that_are_often_worked_are_not_promised() -> None:
     assert evenings == []
 
 
+@pytest.mark.long
 def test_a_stricter_promise_never_offers_more() -> None:
     history = factory(4, 10, 0.08)
     offered = []
@@ -114,6 +117,7 @@ def hours_in_any(found: list[tuple[str, datetime, datetime, float]]) -> timedelt
     return covered
 
 
+@pytest.mark.long
 def test_a_new_machine_is_offered_after_two_weeks() -> None:
     now = START + timedelta(weeks=2)
     history = factory(5, 2, 0.0, machines=1)
@@ -127,6 +131,7 @@ def test_a_new_machine_is_offered_after_two_weeks() -> None:
         assert slot.checked <= 7 * 3 * 96, "the record is the machine's own"
 
 
+@pytest.mark.long
 def test_a_machine_that_is_little_known_or_silent_is_not_offered() -> None:
     history = factory(6, 7, 0.0)
     gone = (history["machine"] == "m0") & (history["since"] >= pd.Timestamp(NOW - timedelta(days=5)))
@@ -139,6 +144,7 @@ def test_a_machine_that_is_little_known_or_silent_is_not_offered() -> None:
     assert {machine for machine, *_ in spans(history[~holes])} == {"m1"}
 
 
+@pytest.mark.long
 def test_booked_vetoed_and_closed_hours_are_not_offered() -> None:
     history = factory(7, 7, 0.0)
     policy = POLICY.model_copy(
@@ -198,6 +204,7 @@ def test_wilson() -> None:
     assert (low, high) == (0.0215, 0.1118)
 
 
+@pytest.mark.long
 def test_a_week_with_a_dst_change() -> None:
     """Local hours repeat; 25 October 2026 has 25 of them."""
     grid_start = date(2026, 9, 7)
@@ -257,6 +264,7 @@ def test_a_new_machine_borrows_from_its_group_until_it_has_its_own_history() -> 
     assert "new" not in {machine for machine, *_ in spans(history, early, together)}, "what is borrowed is no history"
 
 
+@pytest.mark.long
 def test_borrowed_weeks_count_for_no_promise() -> None:
     """Two weeks of its own are needed before a machine is tried; before that, only its peer is."""
     own_from = 12 * QUARTERS_PER_WEEK

@@ -8,6 +8,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,6 +76,7 @@ def slots_of(seed: int, policy: Policy, booked: list[tuple[datetime, datetime]])
     return propose(FITTED, snapshot(seed), policy, {"m": booked}).slots
 
 
+@pytest.mark.long
 @given(st.integers(0, 500), policies, bookings)
 def test_every_slot_keeps_every_rule(seed: int, policy: Policy, booked: list[tuple[datetime, datetime]]) -> None:
     slots = slots_of(seed, policy, booked)
@@ -114,6 +116,7 @@ def test_no_more_than_the_share_is_offered(seed: int, policy: Policy) -> None:
     assert hours(slots_of(seed, policy, [])) <= policy.largest_share * timedelta(days=days)
 
 
+@pytest.mark.long
 @given(
     st.integers(0, 500),
     policies,

@@ -43,6 +43,7 @@ def spells_of(minutes: dict[str, list[bool]]) -> pd.DataFrame:
     return frame([(name, *turn) for name, own in turns.items() for turn in zip(own[::2], own[1::2], strict=True)])
 
 
+@pytest.mark.long
 @given(MINUTES, MINUTES, MINUTES, MINUTES)
 def test_hours_are_those_of_the_minutes(a: list[bool], b: list[bool], c: list[bool], d: list[bool]) -> None:
     first, second = spells_of({"a": a, "b": b}), spells_of({"a": c, "b": d})

@@ -145,6 +145,7 @@ _rows = st.lists(
 )
 
 
+@pytest.mark.long
 @given(_rows, st.sampled_from(["day", "week", "shift"]), st.sampled_from(["machine", "group", "factory"]))
 def test_the_hours_of_all_reasons_add_up_to_the_calendar(
     rows: list[tuple[str, int, int, str, str | None]], per: Per, by: By

@@ -174,6 +174,7 @@ def test_rules_as_people_have_them_are_followed(rule: str) -> None:
     assert found.skipped == ()
 
 
+@pytest.mark.long
 def test_a_feed_of_costly_rules_is_read_as_far_as_it_may_cost(monkeypatch: pytest.MonkeyPatch) -> None:
     """A quarter of the feed, which may cost a quarter: the whole takes seconds."""
     monkeypatch.setattr(calendar_events, "MOST_OF_FEED", MOST_OF_FEED // 4)

@@ -45,6 +45,7 @@ def config(tmp_path: Path) -> Iterator[Path]:
         yield config
 
 
+@pytest.mark.long
 @ONE_PROCESS
 def test_capabilities_of_one_machine_and_of_all(config: Path, tmp_path: Path) -> None:
     (every,) = json.loads(invoke("export", "capability", "-c", config))

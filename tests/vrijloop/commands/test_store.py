@@ -73,6 +73,7 @@ def everything(path: Path) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_exported_states_can_be_imported(duckdb_config: Path, tmp_path: Path, ending: str) -> None:
     file = tmp_path / f"states.{ending}"
