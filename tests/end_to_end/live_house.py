@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +14,9 @@ from sharing_platform.database import open_database
 from sharing_platform.organisations import accounts, directory
 from sharing_platform.organisations.permissions import Role
 from simulators.modbus_server import MeterServer, sdm630
+from tests import forked
 from tests.servers import Mosquitto, answers, free_port, wait_for
+from vrijloop.demo.forks import Fork
 from vrijloop.demo.workplace import Ports, Workplace
 
 IDLE_W, WORKING_W = 500.0, 5000.0
@@ -48,12 +48,10 @@ def live_house(folder: Path, poll_interval: str = "500ms") -> Iterator[LiveHouse
     policy = f'factory = "hal-2"\nshare_live_state = true\n[machine.{MACHINE}]\ntitle = "Kantpers"\n'
     place.prepare(machines, policy, cycle="1h")
     house = LiveHouse(place.platform_url)
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[Fork] = []
 
     def start(name: str, *arguments: str) -> None:
-        with (folder / f"{name}.log").open("wb") as log:
-            command = [sys.executable, "-m", "vrijloop", *arguments]
-            started.append(subprocess.Popen(command, stdout=log, stderr=log))
+        started.append(forked.start(["vrijloop", *arguments], folder / f"{name}.log"))
 
     try:
         with _meter(modbus, house):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from tests import forked
 from tests.end_to_end.live_house import IDLE_W, MACHINE, WORKING_W, live_house
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.long
 @pytest.mark.servers
+@forked.ONE_PROCESS
 def test_a_machine_that_starts_or_stops_shows_on_an_open_page(tmp_path: Path, browser: Browser) -> None:
     with live_house(tmp_path) as house:
         page = browser.new_page(base_url=house.url)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,7 +24,9 @@ from playwright.sync_api import expect
 from simulators.factory_plan import FactoryPlan
 from simulators.limburg import GENK
 from telemetry import MachineState
+from tests import forked
 from tests.servers import NO_AUTHORITIES, Mosquitto, answers, free_port, wait_for
+from vrijloop.demo.forks import Fork
 from vrijloop.demo.policies import demo_policy
 from vrijloop.demo.workplace import Ports, Workplace
 from vrijloop.simulated_factory import agent_machines_toml
@@ -33,7 +34,7 @@ from vrijloop.simulated_factory import agent_machines_toml
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, forked.ONE_PROCESS]
 
 SEED = 11
 # Over the change of clocks of 29 March and over Easter Monday; it ends on a Thursday evening.
@@ -97,19 +98,18 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     (folder / "job.json").write_text(json.dumps(job))
     tokens = ["--tokens-file", str(place.platform_tokens), "--database", place.database_url]
     tokens += ["--mail", str(folder / "mail")]
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[Fork] = []
 
-    def start(name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        log = (folder / f"{name}.log").open("wb")
-        started.append(subprocess.Popen([sys.executable, *arguments], stdout=log, stderr=log, env=dict(os.environ)))
+    def start(name: str, *arguments: str) -> Fork:
+        started.append(forked.start(arguments, folder / f"{name}.log"))
         return started[-1]
 
     try:
-        start("platform", "-m", "vrijloop", "platform", *tokens, "--port", str(platform), "--as-of", present)
-        start("server", "-m", "vrijloop", "server", "-c", str(place.server_config), "--as-of", present)
+        start("platform", "vrijloop", "platform", *tokens, "--port", str(platform), "--as-of", present)
+        start("server", "vrijloop", "server", "-c", str(place.server_config), "--as-of", present)
         wait_for(lambda: answers(f"{place.platform_url}/api/v1/offers"), "the platform to answer")
         wait_for(lambda: answers(f"{place.server_url}/api/v1/status"), "the server to answer")
-        floor = start("shop-floor", "-m", "vrijloop.demo", "shop_floor", str(folder / "job.json"))
+        floor = start("shop-floor", "vrijloop.demo", "shop_floor", str(folder / "job.json"))
         assert floor.wait(600) == 0, (folder / "shop-floor.log").read_text()[-2000:]
         built = House(place, json.loads(result.read_text())["emitted"])
         wait_for(lambda: built.ask("/api/v1/status")["stored"] >= built.emitted, "all reports to be stored")

@@ -213,14 +213,17 @@ class Region:
 
     def _service(self, name: str) -> Service:
         environment = {"PYTHONPATH": str(ROOT)}
-        if name == self.setup.before and self.before is not None:
+        is_before = name == self.setup.before and self.before is not None
+        if is_before:
             environment = {"PYTHONPATH": f"{self.before}{os.pathsep}{ROOT}"}
+        command = self._command(name)
         return Service(
             name,
-            self._command(name),
+            command,
             self.log(name),
             "postgres" if name == "postgresql" and os.getuid() == 0 else None,
             environment,
+            forked=command[0] == sys.executable and not is_before,
         )
 
     def _command(self, name: str) -> list[str]:

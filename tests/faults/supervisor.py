@@ -12,7 +12,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import forked
 from tests.processes import tree
+from vrijloop.demo.forks import Fork
 
 RESTART_S = 1.0
 """systemd's `RestartSec` is 5 in the units; less here, so that a schedule takes less."""
@@ -30,7 +32,9 @@ class Service:
     user: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[], object] = lambda: None
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Fork | None = None
+    forked: bool = False
+    """A program of ours, as `python -m` starts it, which begins with what has been loaded (`tests/forked.py`)."""
     held: bool = False
     """While a fault has it down, it is not started."""
     ended: list[int] = field(default_factory=list)
@@ -39,6 +43,10 @@ class Service:
 
     def start(self) -> None:
         self.prepare()
+        if self.forked:
+            _, _, *arguments = self.command
+            self.process = forked.start(arguments, self.log, folder=self.log.parent, environment=self.environment)
+            return
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command, stdout=log, stderr=log, user=self.user, cwd=self.log.parent, start_new_session=True,
@@ -78,8 +86,8 @@ class Service:
         """Start it again where it should run and does not."""
         if self.held:
             return
-        if self.process is not None and self.process.poll() is not None:
-            self.ended.append(self.process.returncode)
+        if self.process is not None and (code := self.process.poll()) is not None:
+            self.ended.append(code)
             self.process, self._due = None, now + RESTART_S
         if self.process is None and now >= self._due:
             self.start()
@@ -97,6 +105,8 @@ class Supervisor:
     def start(self) -> None:
         for service in self.services.values():
             service.held = True
+        if any(service.forked for service in self.services.values()):
+            forked.load_once()  # from this thread: who is forked ends with the one that began to load
         self._watching.start()
 
     def begin(self, name: str) -> None:

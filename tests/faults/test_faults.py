@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
 from tests.faults.schedule import Fault, Setup, schedule
 from tests.faults.stage import Stage, can_mount, told
 from tests.servers import require
 
-pytestmark = [pytest.mark.long, pytest.mark.servers]
+pytestmark = [pytest.mark.long, pytest.mark.servers, forked.ONE_PROCESS]
 SEEDS = [int(seed) for seed in os.environ.get("VRIJLOOP_FAULT_SEEDS", "18 52 114 182 305 311 327 331 341 394").split()]
 """Between them they have every kind of fault, and each process and connection. Few of them end a process that takes seconds of the processor to start again."""
 _LENGTH_S, _LONGEST_S = 1.5, 1.5

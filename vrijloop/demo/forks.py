@@ -13,7 +13,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import forkserver
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Lock
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _context = multiprocessing.get_context("forkserver")
@@ -45,6 +47,7 @@ class Fork:
     ) -> None:
         """`arguments`: of `python -m`. `environment`: instead of that of the process it is forked from."""
         given = list(arguments), log, folder, environment, umask
+        self._looking = Lock()
         self._process = _context.Process(target=_run, args=given, daemon=False)
         self._process.start()
 
@@ -54,15 +57,16 @@ class Fork:
 
     @property
     def returncode(self) -> int | None:
-        return self._process.exitcode
+        return self.poll()
 
     def poll(self) -> int | None:
-        return self._process.exitcode
+        with self._looking:  # the code comes once, whichever thread looks first
+            return self._process.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
         """Raises subprocess.TimeoutExpired."""
-        self._process.join(timeout)
-        code = self._process.exitcode
+        wait([self._process.sentinel], timeout)
+        code = self.poll()
         if code is None:
             raise subprocess.TimeoutExpired(self._process.name, timeout or 0.0)
         return code

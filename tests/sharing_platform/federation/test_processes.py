@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -35,11 +33,13 @@ from sharing_platform.federation.models import ForwardedRequest, Neighbour, Neig
 from sharing_platform.federation.neighbours import NeighbourIn
 from sharing_platform.organisations import accounts, directory
 from sharing_platform.organisations.permissions import Kind, Role
+from tests import forked
 from tests.platform_databases import sqlite_copy
 from tests.servers import ROOT, answers, free_port, wait_for
 from tests.sharing_platform.conftest import client
 from tests.sharing_platform.federation.regions import ADMINISTRATOR
 from tests.tcp_proxy import TcpProxy
+from vrijloop.demo.forks import Fork
 
 REGIONS = int(os.environ.get("VRIJLOOP_REGIONS", "2"))
 ROUNDS = int(os.environ.get("VRIJLOOP_ROUNDS", "3"))
@@ -66,7 +66,7 @@ class Running:
     name: str
     folder: Path
     port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
+    process: Fork | None = None
 
     def __post_init__(self) -> None:
         self.folder.mkdir()
@@ -85,14 +85,11 @@ class Running:
         neighbours.agree(context, ADMINISTRATOR, neighbours.add(context, ADMINISTRATOR, wanted))
 
     def start(self) -> None:
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable, "-m", "vrijloop", "platform", "--database", self.database, "--port", str(self.port), "--url", self.url,
-                    "--tokens-file", str(self.folder / "tokens.json"), "--mail", str(self.folder / "mail"),
-                ],
-                cwd=ROOT, stdout=log, stderr=log,
-            )  # fmt: skip
+        platform = [
+            "vrijloop", "platform", "--database", self.database, "--port", str(self.port), "--url", self.url,
+            "--tokens-file", str(self.folder / "tokens.json"), "--mail", str(self.folder / "mail"),
+        ]  # fmt: skip
+        self.process = forked.start(platform, self.folder / "log", folder=ROOT)
 
     def wait(self) -> None:
         wait_for(lambda: answers(f"http://127.0.0.1:{self.port}/api/v1/offers"), f"{self.name} to answer")
@@ -158,6 +155,7 @@ def running(tmp_path: Path) -> Iterator[list[Running]]:
 
 @pytest.mark.servers
 @pytest.mark.long
+@forked.ONE_PROCESS
 def test_regions_that_are_cut_off_and_killed_book_nothing_twice(running: list[Running]) -> None:
     chance = random.Random(7)
     start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=2)
