@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, bindparam, delete, exists, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from sharing_platform.database import Now, read_session
@@ -32,6 +32,11 @@ _Due = TypeVar("_Due", Delivery, Mail)
 
 _CLAIM = timedelta(minutes=2)
 """How long a process may take for a delivery before another process may try it."""
+
+
+_ANYTHING_DUE = select(
+    exists().where(Delivery.next_attempt <= bindparam("now")), exists().where(Mail.next_attempt <= bindparam("now"))
+)
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,7 @@ class DeliveryWorker:
         """Everything that is due now, once."""
         with read_session(self._sessions) as session:
             # One look for both, which blocks no writer, because usually nothing is due.
-            hook_due = session.scalars(self._next(Delivery)).first() is not None
-            mail_due = session.scalars(self._next(Mail)).first() is not None
+            hook_due, mail_due = session.execute(_ANYTHING_DUE, {"now": self._now()}).one()
         while hook_due and (delivery := self._claim(Delivery)) is not None:
             self._deliver(delivery)
         mailer = self._channels.mailer
