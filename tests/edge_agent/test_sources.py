@@ -36,6 +36,7 @@ def opcua_server(port: int, *machines: str) -> OpcUaServer:
     )
 
 
+@pytest.mark.long
 async def test_opcua_states_carry_the_source_time_of_the_change(writer: ReportWriter) -> None:
     change = to_milliseconds(CLOCK.now() + timedelta(seconds=2))
     port = free_port()

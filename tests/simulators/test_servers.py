@@ -19,6 +19,7 @@ from tests.servers import free_port
 CLOCK = SystemClock()
 
 
+@pytest.mark.long
 async def test_opcua_machines_folder_as_opc_40001_1_has_it() -> None:
     port = free_port()
     plan = ScriptedPlan({name: [(CLOCK.now() - timedelta(hours=1), MachineState.EXECUTING)] for name in ("m1", "m2")})
@@ -55,6 +56,7 @@ async def test_modbus_units_answer_separately_and_refuse_writes() -> None:
         await server.stop()
 
 
+@pytest.mark.long
 async def test_a_port_in_use_is_an_error(taken_port: int) -> None:
     with pytest.raises(UserError, match=f"port {taken_port}"):
         await MeterServer([plc(1, lambda: 0)], taken_port).start()

@@ -153,6 +153,7 @@ def test_a_machine_that_is_tried_often_is_judged_by_its_trials() -> None:
     assert changed_unseen(tried, ["m0", "m3"], known, len(known["m3"].values), UNSEEN) == frozenset()
 
 
+@pytest.mark.long
 def test_nothing_is_offered_of_a_machine_whose_habits_have_changed_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window_trials, "MAX_TRIALS", 92)
     known = grids(STEADY | {3: 9})
@@ -163,6 +164,7 @@ def test_nothing_is_offered_of_a_machine_whose_habits_have_changed_unseen(monkey
     assert {slot.machine for slot in propose(fitted, snapshot, UNSEEN, {}).slots} == set(known) - {"m3"}
 
 
+@pytest.mark.long
 def test_a_machine_that_was_never_tried_has_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not that of the machines that were."""
     monkeypatch.setattr(window_trials, "MAX_MACHINES", 2)

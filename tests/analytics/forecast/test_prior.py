@@ -93,6 +93,7 @@ def test_it_counts_as_days_that_become_fewer(days: int, machines: int, horizon: 
     )
 
 
+@pytest.mark.long
 def test_borrowed_days_keep_the_factory_s_hours() -> None:
     """A machine that is offered on Saturdays alone borrows Saturdays."""
     policy = POLICY.model_copy(update={"offered": (parse_offered_hours("sat 00:00-24:00"),)})

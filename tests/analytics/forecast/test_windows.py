@@ -145,6 +145,7 @@ def test_a_probability_never_grows_with_its_window(seed: int) -> None:
             assert (found[:, start, outer] <= found[:, inside, inner]).all()
 
 
+@pytest.mark.long
 def test_the_model_learns_what_was_free_and_keeps_the_order_of_shares() -> None:
     chance = np.random.default_rng(3)
     features = chance.random((4 * MIN_ROWS, len(FEATURES))).astype(np.float32)
