@@ -32,7 +32,7 @@ test: $(INSTALLED)
 	wait $$lint; linted=$$?; cat $$said; rm -f $$said; \
 	[ $$linted = 0 ] || echo "lint: errors above"; [ $$tested = 0 ] && [ $$linted = 0 ]
 
-# What needs no server, browser or other program, in two minutes (the aim is one). Hardly anything waits, so there is a process for each of two cores.
+# What needs no server, browser or other program and is not long: a minute of two cores. Hardly anything waits, so there is a process for each of two cores.
 test-fast: WORKERS = 2
 test-fast: $(INSTALLED)
 	@$(BIN)/pytest $(PARALLEL) -m "not servers and not long" $(if $(ROOM),tests/$(ROOM)) $(PYTEST)
