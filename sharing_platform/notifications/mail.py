@@ -112,9 +112,12 @@ class FolderMailer:
         name = f"{mail['Message-ID'].strip('<>').partition('@')[0]}.eml"
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            # Who watches the folder sees whole mails alone.
+            unfinished = self.folder / f"{name}.part"
+            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(bytes(mail))
+            unfinished.replace(self.folder / name)
         except OSError as error:
             raise NotSentError(f"{self.folder}: {error.strerror}") from error
 

@@ -263,6 +263,21 @@ def test_mail_goes_into_a_folder_that_is_ones_own(tmp_path: Path) -> None:
         FolderMailer(tmp_path / "file").send(as_message(mail(), "platform@limburg.be"))
 
 
+def test_who_watches_the_folder_of_mails_sees_none_that_is_not_whole(tmp_path: Path) -> None:
+    seen: list[Path] = []
+
+    class Watched(EmailMessage):
+        def as_bytes(self, *options: Any, **more: Any) -> bytes:
+            seen.extend(tmp_path.glob("*.eml"))
+            return super().as_bytes(*options, **more)
+
+    written = Watched()
+    written["Message-ID"] = "<one@limburg.be>"
+    FolderMailer(tmp_path).send(written)
+    assert not seen
+    assert [file.name for file in tmp_path.iterdir()] == ["one.eml"]
+
+
 @dataclass
 class Broken:
     """A mail server that is away for a while."""
