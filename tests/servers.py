@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import re
 import shutil
@@ -226,12 +227,18 @@ def influxdb(folder: Path) -> Iterator[str]:
         server.close()
 
 
+logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+
+
 class _Uvicorn(uvicorn.Server):
     """Uvicorn looks ten times a second whether it should end, and then gives connections a tenth of a second; thousands of tests would wait for that."""
 
     def __init__(self, app: FastAPI, port: int) -> None:
         super().__init__(
-            uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, log_level="critical", access_log=False)
+            # Said, so that none of the thousands looks for a faster loop or parser that is not installed.
+            uvicorn.Config(
+                app, "127.0.0.1", port, loop="asyncio", http="h11", ws="none", log_config=None, access_log=False
+            )
         )
         self.listening = threading.Event()
         self._ending: asyncio.Event | None = None
