@@ -69,6 +69,8 @@ CMD ["agent", "run", "--config", "/etc/vrijloop/agent.toml"]
 
 FROM bare AS server
 COPY --from=build-server /opt/vrijloop /opt/vrijloop
+# As in the systemd units: the C library keeps what each of many threads has let go of for that thread.
+ENV MALLOC_ARENA_MAX=2
 USER 10001
 ENTRYPOINT ["vrijloop"]
 CMD ["--help"]

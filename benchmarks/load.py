@@ -30,6 +30,7 @@ from benchmarks.machine import described
 from tests.postgres import fresh_database, postgresql
 from tests.processes import cpu_s, memory_mb
 from tests.servers import Mosquitto, answers, free_port, wait_for
+from vrijloop.deployment.units import unit_file
 
 RESULT = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "load.json"
 QUICK = bool(os.environ.get("BENCH_QUICK"))
@@ -56,9 +57,12 @@ class Process:
 
 @contextmanager
 def started(*arguments: str) -> Iterator[Process]:
+    """A program of ours in the environment that its unit gives it."""
+    given = re.findall(r"^Environment=(\w+)=(.*)$", unit_file("platform").read_text(), re.MULTILINE)
     process = subprocess.Popen(
-        [sys.executable, "-m", "vrijloop", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+        [sys.executable, "-m", "vrijloop", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=os.environ | dict(given),
+    )  # fmt: skip
     try:
         yield Process(process.pid)
     finally:
