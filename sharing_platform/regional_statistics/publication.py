@@ -32,6 +32,11 @@ def is_in_hours(subject: str, measure: str) -> bool:
     return subject == Subject.MACHINE and measure not in (Measure.UNMATCHED, Measure.SEARCHED)
 
 
+def is_compared(subject: str, measure: str) -> bool:
+    """Whether weeks before are compared with: not what anybody can read with its owner's name (listings and wanted notices), nor searches, of which nobody knows whose they were."""
+    return is_in_hours(subject, measure) or measure not in (Measure.FREE, Measure.UNMATCHED, Measure.SEARCHED)
+
+
 def quarter_of_week(week: date) -> tuple[int, int]:
     """Year and quarter in which its Thursday lies (ISO 8601 counts weeks of a year like this)."""
     thursday = week + timedelta(days=3)
@@ -60,7 +65,7 @@ def publish_week(session: Session, week: date, now: datetime, zone: str) -> None
     own = amounts_of(read_rows(session, week), _searches(session, week))
     earlier = _earlier(session, week)
     for table, amounts in own.items():
-        weeks = earlier.get(table, []) if is_in_hours(*table) else []
+        weeks = earlier.get(table, []) if is_compared(*table) else []
         for path, atom in publish(amounts, weeks).items():
             session.add(_figure(week, table, path, sum(one.size for one in atom)))
     session.add(PublishedWeek(week=week, at=now))
