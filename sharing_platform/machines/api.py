@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from sharing_platform.dependencies import Context, ReadSession, client_address
+from sharing_platform.dependencies import Context, ReadSession
 from sharing_platform.errors import NotFoundError
 from sharing_platform.etags import set_etag
 from sharing_platform.machines import kept_hours, service
@@ -27,7 +27,7 @@ from sharing_platform.machines.schemas import (
     OfferOut,
     OfferPage,
 )
-from sharing_platform.organisations.dependencies import MaybeActor, Offerer, Reader
+from sharing_platform.organisations.dependencies import MaybeActor, Offerer, Reader, visitor_of
 from sharing_platform.organisations.permissions import organisation_of, viewer_of
 from sharing_platform.parameters import AliasPath, Cursor, IfMatch, Limit, NamePath, OfferPath, Uuid
 from sharing_platform.problems import problems
@@ -64,8 +64,7 @@ def get_offers(
         suggestions = [service.suggestion_out(one, request.query_params) for one in found]
     if cursor is None and not results.found:
         session.close()  # what is counted needs a connection of its own, and no request waits for a second one
-        visitor = organisation_of(actor) or client_address(request)
-        context.events.publish(SearchFoundNothing(criteria, visitor, context.now()))
+        context.events.publish(SearchFoundNothing(criteria, visitor_of(request, actor), context.now()))
     return OfferPage(
         offers=[service.found_out(ranked, viewer) for ranked in results.found],
         next=results.next,

@@ -12,7 +12,6 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 
 from sharing_platform.database import read_session
-from sharing_platform.dependencies import client_address
 from sharing_platform.errors import InvalidError
 from sharing_platform.machines.comparison import MAX_COMPARED
 from sharing_platform.machines.events import SearchFoundNothing
@@ -34,8 +33,7 @@ from sharing_platform.machines.service import state_shown
 from sharing_platform.machines.shared_pages import machines_seen, shared_page
 from sharing_platform.machines.visibility import VisibleMachine, machines_of
 from sharing_platform.machines.windows import quarter_of
-from sharing_platform.organisations.dependencies import Page, PageRequest
-from sharing_platform.organisations.permissions import organisation_of
+from sharing_platform.organisations.dependencies import Page, PageRequest, visitor_of
 from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.neighbours import INCLUDED, NeighbourHit, get_neighbour_search
 from sharing_platform.search.ranking import PreparedCriteria, prepare_criteria
@@ -107,8 +105,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
 
 def _count_search(page: PageRequest, found_nothing: PreparedCriteria | None) -> None:
     if found_nothing is not None:
-        visitor = organisation_of(page.actor) or client_address(page.request)
-        page.context.events.publish(SearchFoundNothing(found_nothing, visitor, page.now))
+        page.context.events.publish(SearchFoundNothing(found_nothing, visitor_of(page.request, page.actor), page.now))
 
 
 def _listing(

@@ -19,7 +19,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from sharing_platform.database import UNAVAILABLE, read_session
-from sharing_platform.dependencies import PlatformContext, get_context
+from sharing_platform.dependencies import PlatformContext, client_address, get_context
 from sharing_platform.errors import NotSignedInError, PlatformError, TooLongError
 from sharing_platform.i18n import Translator
 from sharing_platform.middleware import MAX_BODY, SAFE
@@ -138,6 +138,11 @@ def _actor_of_token(context: PlatformContext, given: str) -> Actor:
 
 
 MaybeActor = Annotated[Actor | None, Depends(current_actor)]
+
+
+def visitor_of(request: Request, actor: Actor | None) -> str:
+    """Tells one visitor from another: an organisation or, where nobody is signed in, an address."""
+    return organisation_of(actor) or client_address(request)
 
 
 def layout_values(actor: Actor | None, person: SignedIn | None) -> dict[str, object]:

@@ -10,8 +10,9 @@ from fastapi.responses import HTMLResponse, Response
 
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError, PlatformError
+from sharing_platform.machines.events import SearchFoundNothing
 from sharing_platform.machines.index import get_machine_index
-from sharing_platform.organisations.dependencies import Page, PageRequest
+from sharing_platform.organisations.dependencies import Page, PageRequest, visitor_of
 from sharing_platform.organisations.permissions import Right, require
 from sharing_platform.pages import Form, FormData, decimal_point, split_lines, validate_form
 from sharing_platform.process_plans import service
@@ -94,7 +95,10 @@ def _plan(page: PageRequest, product: ProductIn) -> ProcessPlanOut:
     with read_session(page.context.sessions) as session:
         index = get_machine_index(page.request)
         searched = Searched(session, index, page.context.occupancy, page.now, page.context.zone, page.viewer)
-        return service.propose(searched, product)
+        plan = service.propose(searched, product)
+    for criteria in service.steps_in_vain(plan):
+        page.context.events.publish(SearchFoundNothing(criteria, visitor_of(page.request, page.actor), page.now))
+    return plan
 
 
 def _product_of(given: Mapping[str, str]) -> tuple[ProductIn | None, dict[str, str]]:

@@ -10,7 +10,7 @@ from sharing_platform.process_plans.product import understood, wish_of_step
 from sharing_platform.process_plans.schedule import schedule
 from sharing_platform.process_plans.schemas import NEEDS, Need, ProcessPlanOut, ProductIn, StepOut
 from sharing_platform.search.criteria import Wish
-from sharing_platform.search.ranking import prepare_criteria
+from sharing_platform.search.ranking import PreparedCriteria, prepare_criteria
 from sharing_platform.unified_search.service import Searched, best_machines, machine_hit
 
 _SHOWN = 3
@@ -27,6 +27,15 @@ def propose(searched: Searched, product: ProductIn) -> ProcessPlanOut:
     ends = [one.window.end for one in planned if one is not None]
     ready = max(ends) if ends and len(ends) == len(planned) else None
     return ProcessPlanOut(product=known, steps=steps, ready=ready, makers=_shown(searched, makers))
+
+
+def steps_in_vain(plan: ProcessPlanOut) -> list[PreparedCriteria]:
+    """The searches for machines that found none."""
+    return [
+        prepare_criteria(wish_of_step(plan.product, step.process, "machine"))
+        for step in plan.steps
+        if "machine" in step.missing
+    ]
 
 
 def _step(searched: Searched, product: ProductIn, process: str, planned: RankedOffer | None) -> StepOut:

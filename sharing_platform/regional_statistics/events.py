@@ -30,6 +30,7 @@ from sharing_platform.regional_statistics.summary import (
     span_of,
 )
 from sharing_platform.search.criteria import Wish
+from sharing_platform.search.product_words import processes_of
 from sharing_platform.search.vocabulary import known_process
 from sharing_platform.wanted.matching import WANTED
 from sharing_platform.wanted.models import Match, Search
@@ -188,7 +189,7 @@ class _Reader:
         )  # fmt: skip
         for one in self.session.scalars(query):
             wish, owner = Wish.model_validate(one.wish), one.organisation_id
-            kind = kind_of(wish.process or wish.words) if wish.subject == "machine" else wish.subject
+            kind = next(iter(processes_of(wish)), OTHER) if wish.subject == "machine" else wish.subject
             subject = Subject.MACHINE if wish.subject == "machine" else Subject.LISTING
             key = Key(self.week, subject, Measure.UNMATCHED, kind, places.get(owner, ""), seeker=owner)
             yield owner, Event(key, 1)

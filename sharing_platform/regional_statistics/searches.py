@@ -17,7 +17,7 @@ from sharing_platform.machines.events import SearchFoundNothing
 from sharing_platform.regional_statistics.areas import area_of, municipality_at
 from sharing_platform.regional_statistics.models import SearchCount
 from sharing_platform.regional_statistics.summary import week_of
-from sharing_platform.search.vocabulary import known_process
+from sharing_platform.search.product_words import processes_of
 
 _log = logging.getLogger(__name__)
 
@@ -27,8 +27,8 @@ _MOST_REMEMBERED = 50_000
 
 
 class SearchCounter:
-    """Each visitor counts once a day for a manufacturing process, in the area of the first search, in each process of the platform: seven times a week, which is fewer
-    than are shown."""
+    """Each visitor counts once a day for a manufacturing process, at whatever door they ask, in the area of the first search, in each process of the platform: seven times a
+    week, which is fewer than are shown."""
 
     def __init__(self, sessions: sessionmaker[Session], zone: str) -> None:
         self._sessions = sessions
@@ -40,14 +40,13 @@ class SearchCounter:
         self._of_visitor: Counter[bytes] = Counter()
 
     def count(self, event: SearchFoundNothing) -> None:
-        """A search without a process that the vocabulary has says nothing of what is missing."""
-        process = known_process(event.criteria.wish.process)
-        if process is None:
-            return
-        area = area_of(municipality_at(event.criteria.origin))
-        if not self._is_new(event, process.code):
-            return
-        place = (week_of(event.now, self._zone), process.code, area)
+        """For each process that it names. One that names none of the vocabulary says nothing of what is missing."""
+        for kind in processes_of(event.criteria.wish):
+            if self._is_new(event, kind):
+                self._count(event, kind)
+
+    def _count(self, event: SearchFoundNothing, kind: str) -> None:
+        place = (week_of(event.now, self._zone), kind, area_of(municipality_at(event.criteria.origin)))
         try:
             try:
                 self._add(*place)

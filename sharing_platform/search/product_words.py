@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from sharing_platform.search.criteria import Wish
 from sharing_platform.search.text import STOP_WORDS, folded, stems_of
-from sharing_platform.search.vocabulary import MATERIALS, PROCESSES
+from sharing_platform.search.vocabulary import MATERIALS, PROCESSES, known_process
 
 _SIDE = r"(\d{1,5}(?:[.,]\d{1,2})?)"
 _SIZE = re.compile(rf"\b{_SIDE}\s*(?:mm)?\s*[x×*]\s*{_SIDE}\s*(?:mm)?\s*[x×*]\s*{_SIDE}\s*(mm|cm)?\b", re.IGNORECASE)
@@ -40,6 +41,12 @@ def read_product(words: str) -> ProductWords:
         size_mm=_size(words),
         number=int(number.group(1)) if number is not None and int(number.group(1)) else None,
     )
+
+
+def processes_of(wish: Wish) -> tuple[str, ...]:
+    """The codes of the processes that somebody looks for: the one that is chosen, else those that the words name."""
+    known = known_process(wish.process)
+    return (known.code,) if known is not None else processes_named(wish.words)
 
 
 def processes_named(words: str) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from sharing_platform.dependencies import Context, ReadSession
+from sharing_platform.machines.events import SearchFoundNothing
 from sharing_platform.machines.index import Index
-from sharing_platform.organisations.dependencies import MaybeActor
+from sharing_platform.organisations.dependencies import MaybeActor, visitor_of
 from sharing_platform.organisations.permissions import viewer_of
 from sharing_platform.problems import problems
 from sharing_platform.search.neighbours import MOST, get_neighbour_search
@@ -40,4 +41,8 @@ def get_search(
         )
         shown = [service.neighbour_out(hit) for hit in hits[:limit]]
         found.neighbours = NeighbourSection(count=len(hits), more=len(hits) == MOST, found=shown)
+    if not found.machines.count:
+        session.close()  # what is counted needs a connection of its own, and no request waits for a second one
+        event = SearchFoundNothing(prepare_criteria(wish), visitor_of(request, actor), searched.now)
+        context.events.publish(event)
     return found

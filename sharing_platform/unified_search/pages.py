@@ -11,12 +11,13 @@ from starlette.datastructures import QueryParams
 
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError
+from sharing_platform.machines.events import SearchFoundNothing
 from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.no_results import Filter, filters_set
-from sharing_platform.organisations.dependencies import Page
+from sharing_platform.organisations.dependencies import Page, visitor_of
 from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.neighbours import INCLUDED, NeighbourHit, get_neighbour_search
-from sharing_platform.search.ranking import prepare_criteria
+from sharing_platform.search.ranking import PreparedCriteria, prepare_criteria
 from sharing_platform.unified_search import service
 from sharing_platform.unified_search.schemas import (
     ListingSection,
@@ -49,6 +50,7 @@ def get_search(page: Page) -> HTMLResponse:
     filters: list[Filter] = []
     sections: list[Section] = []
     beyond: list[NeighbourHit] | None = None
+    found_nothing: PreparedCriteria | None = None
     with read_session(page.context.sessions) as session:
         index, neighbours = get_machine_index(page.request), get_neighbour_search(page.request)
         regions = neighbours.regions(session, page.now)
@@ -57,13 +59,15 @@ def get_search(page: Page) -> HTMLResponse:
         )  # fmt: skip
         try:
             filters = filters_set(page, session, asked, wish, False)
-            sections = _sections(service.search_everything(searched, wish), asked)
+            results, criteria = service.search_everything(searched, wish), prepare_criteria(wish)
+            sections = _sections(results, asked)
+            found_nothing = criteria if not results.machines.count else None
             if regions and asked.get(INCLUDED) == "yes":
-                beyond = neighbours.find(
-                    session, prepare_criteria(wish), page.now, page.context.zone, service.EVERY_KIND
-                )
+                beyond = neighbours.find(session, criteria, page.now, page.context.zone, service.EVERY_KIND)
         except InvalidError as error:
             problems[error.field] = error.code
+    if found_nothing is not None:
+        page.context.events.publish(SearchFoundNothing(found_nothing, visitor_of(page.request, page.actor), page.now))
     return page.render(
         "search.html",
         sections=sections,

@@ -212,7 +212,8 @@ def test_searches_that_find_nothing_are_counted_without_who_searched(platform: P
         platform.anyone.get("/?process=milling&near=Genk&within_km=20")
     platform.anyone.get("/api/v1/offers?process=turning")
     platform.elsewhere(3).get("/api/v1/offers?process=milling&near=Genk&within_km=20")
-    platform.anyone.get("/?q=iets+heel+anders")
+    for nameless in ("/", "/search", "/api/v1/offers", "/api/v1/search"):
+        platform.anyone.get(nameless, params={"q": "iets heel anders"})
     for colleague in ("els@hal.be", "jan@hal.be"):
         platform.somebody(colleague, "hal-2").get("/?process=bending")
     with platform.context.sessions() as session:
@@ -228,6 +229,66 @@ def test_searches_that_find_nothing_are_counted_without_who_searched(platform: P
         rows = list(session.scalars(select(SearchCount)))
     assert {row.area for row in rows if row.kind == "milling"} == {"hasselt_genk"}, "nobody makes a demand alone"
     assert sum(row.count for row in rows) == 4 + MOST_OF_VISITOR - 2
+
+
+def searches_counted(platform: Platform) -> dict[tuple[str, str], int]:
+    with platform.context.sessions() as session:
+        return {(row.kind, row.area): row.count for row in session.scalars(select(SearchCount))}
+
+
+BY_WORDS = [
+    ("/?q=frezen", {("milling", ""): 1}),
+    ("/?q=draaien+morgen+bij+Genk", {("turning", "hasselt_genk"): 1}),
+    ("/?q=5-assig+frezen&view=week", {("milling", ""): 1}),
+    ("/parts/offers?q=frezen", {("milling", ""): 1}),
+    ("/search?q=fraisage+à+Genk", {("milling", "hasselt_genk"): 1}),
+    ("/api/v1/offers?q=freesmachine", {("milling", ""): 1}),
+    ("/api/v1/search?q=frezen+en+anodiseren&near=Genk", {("milling", "hasselt_genk"): 1, ("galvanising", "hasselt_genk"): 1}),
+    ("/search?process=bending&q=frezen", {("bending", ""): 1}),
+    ("/make?q=behuizing+frezen+en+lassen", {("milling", ""): 1, ("welding", ""): 1}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "counted"), BY_WORDS)
+def test_searches_by_words_are_counted(platform: Platform, path: str, counted: dict[tuple[str, str], int]) -> None:
+    assert platform.anyone.get(path).is_success
+    assert searches_counted(platform) == counted
+
+
+def test_one_wish_asked_at_several_doors_counts_once(platform: Platform) -> None:
+    for path in ("/search?q=frezen", "/?q=fraisage", "/api/v1/search?q=milling", "/?process=milling", "/api/v1/offers?q=frezen", "/make?q=frezen"):  # fmt: skip
+        assert platform.anyone.get(path).is_success
+    assert platform.anyone.post("/api/v1/process-plans", json={"words": "frezen"}).is_success
+    assert searches_counted(platform) == {("milling", ""): 1}
+    assert platform.elsewhere(3).post("/api/v1/process-plans", json={"words": "frezen"}).is_success
+    assert searches_counted(platform) == {("milling", ""): 2}
+
+
+def test_who_finds_a_machine_is_not_counted(platform: Platform) -> None:
+    platform.machine(process="milling", title="Freesbank")
+    platform.offer("a", 3, 4)
+    found = platform.anyone.get("/api/v1/search?q=frezen+van+titanium").json()["machines"]
+    assert (found["count"], found["by_process"]) == (1, "milling"), "not all words, but what they name"
+    for path in ("/?q=frezen", "/search?q=frezen", "/api/v1/offers?q=frezen", "/search?q=frezen+van+titanium", "/make?q=frezen"):  # fmt: skip
+        assert platform.anyone.get(path).is_success
+    assert searches_counted(platform) == {}
+    listing = platform.anyone.get("/api/v1/search?q=draaien&limit=0").json()
+    assert listing["machines"]["count"] == 0
+    assert searches_counted(platform) == {("turning", ""): 1}
+
+
+def test_a_notice_counts_for_the_process_that_its_words_name(platform: Platform) -> None:
+    planner = platform.somebody("els@hal.be", "hal-2")
+    for wish in ({"words": "inox frezen"}, {"words": "iets heel anders"}, {"process": "draaien"}):
+        wanted = {"title": "Gezocht", "wish": wish, "notify": "none"}
+        answer = planner.post("/api/v1/wanted", json=wanted)
+        assert answer.is_success, answer.text
+    service.update(platform.context.sessions, platform.present[0], ZONE)
+    with platform.context.sessions() as session:
+        rows = list(session.scalars(select(SummaryRow)))
+    assert sorted((row.kind, row.measure, row.size) for row in rows) == [
+        ("milling", "unmatched", 1), ("other", "unmatched", 1), ("turning", "unmatched", 1),
+    ]  # fmt: skip
 
 
 def test_figures_are_those_of_the_events(platform: Platform) -> None:
