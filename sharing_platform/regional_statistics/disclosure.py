@@ -2,7 +2,7 @@
 
 A week's amounts are split into atoms: a place in a tree of names (process, area, municipality) of its own, or the rest of a branch. Each amount is in exactly one
 atom, and nothing is published but atoms and sums of them. Whatever somebody adds and subtracts, in one week or over many, is therefore made of whole atoms, and every
-atom is of enough organisations, none of which dominates it.
+atom is of enough organisations, none of which dominates it. Of what is counted without who did it, kinds with too little are left out, and are part of no figure.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ DOMINANCE_PERCENT = 70
 """The largest share that one of them may have."""
 OTHERS_PERCENT = 10
 """How large, beside the largest, all but the two largest must be together: the second one knows its own amount, and could estimate the largest one more closely."""
-FEWEST_UNNAMED = 10
-"""Things that a figure counts where nobody is known to have done them."""
+MOST_OF_UNKNOWN = 7
+"""Things of a kind that one of those whom nobody knows can have done in a week: one a day."""
+FEWEST_UNNAMED = 2 * MOST_OF_UNKNOWN + 1
+"""Things that a figure counts where nobody is known to have done them. At least three have done so many, and none of them more than 47 %."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,17 @@ def publish(amounts: Iterable[Amount], earlier: Sequence[Week] = ()) -> Publishe
 
     `earlier`: weeks that are near enough to be compared with this one."""
     known = [one for one in amounts if one.size > 0]
+    if known and not known[0].who:
+        return _publish_unnamed(known)
     return (_split(known, (), Memory.of(earlier)) if known else None) or {}
+
+
+def _publish_unnamed(amounts: Iterable[Amount]) -> Published:
+    """Each kind by itself, or not at all: who does things of several kinds could be alone in a rest of them."""
+    found: dict[Path, Sequence[Amount]] = {}
+    for kind, own in _by_name(amounts, 0).items():
+        found |= _split(own, (kind,), Memory.of(())) or {}
+    return found
 
 
 @dataclass(frozen=True)

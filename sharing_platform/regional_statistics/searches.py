@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections import Counter
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
@@ -28,11 +29,11 @@ _MOST_REMEMBERED = 50_000
 
 class SearchCounter:
     """Each visitor counts once a day for a manufacturing process, at whatever door they ask, in the area of the first search, in each process of the platform: seven times a
-    week, which is fewer than are shown."""
+    week (`disclosure.MOST_OF_UNKNOWN`)."""
 
     def __init__(self, sessions: sessionmaker[Session], zone: str) -> None:
         self._sessions = sessions
-        self._zone = zone
+        self._zone = ZoneInfo(zone)
         self._lock = threading.Lock()
         self._day: date | None = None
         self._key = b""
@@ -46,7 +47,7 @@ class SearchCounter:
                 self._count(event, kind)
 
     def _count(self, event: SearchFoundNothing, kind: str) -> None:
-        place = (week_of(event.now, self._zone), kind, area_of(municipality_at(event.criteria.origin)))
+        place = (week_of(event.now, self._zone.key), kind, area_of(municipality_at(event.criteria.origin)))
         try:
             try:
                 self._add(*place)
@@ -57,8 +58,10 @@ class SearchCounter:
 
     def _is_new(self, event: SearchFoundNothing, kind: str) -> bool:
         with self._lock:
-            if self._day != event.now.date():
-                self._day, self._key = event.now.date(), secrets.token_bytes(32)
+            # A week of the region has seven days of its own, and parts of eight of UTC.
+            today = event.now.astimezone(self._zone).date()
+            if self._day != today:
+                self._day, self._key = today, secrets.token_bytes(32)
                 self._counted.clear()
                 self._of_visitor.clear()
             visitor = self._digest(event.visitor)

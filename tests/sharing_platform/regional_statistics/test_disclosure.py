@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date
 
@@ -101,9 +101,34 @@ def test_what_may_not_be_shown_is_part_of_the_rest() -> None:
     assert publish(two_sides) == {}, "five providers, but one seeker"
 
 
-def test_what_nobody_is_known_to_have_done_is_counted_from_ten_on() -> None:
-    assert publish([Amount(("milling", "north"), (), 9)]) == {}
-    assert list(publish([Amount(("milling", "north"), (), 10)])) == [("milling", "north")]
+def test_what_nobody_is_known_to_have_done_is_counted_from_fifteen_on() -> None:
+    assert publish([Amount(("milling", "north"), (), 14)]) == {}, "two who search on each day of a week"
+    assert list(publish([Amount(("milling", "north"), (), 15)])) == [("milling", "north")]
+    few = [Amount((kind, "north"), (), 14) for kind in ("turning", "sawing", "boring")]
+    assert publish(few) == {}, "the same two, who look for three processes"
+    several = [*few, Amount(("milling", "north"), (), 9), Amount(("milling", "south"), (), 6)]
+    assert list(publish(several)) == [("milling", "")]
+
+
+days_of_visitors = st.lists(st.sampled_from([7, 7, 6, 3, 1]), max_size=5)
+searches = st.dictionaries(
+    st.sampled_from(["milling", "turning", "sawing"]), st.tuples(days_of_visitors, st.integers(1, 3)), min_size=1
+)
+
+
+@given(searches)
+def test_at_least_three_have_searched(searched: dict[str, tuple[list[int], int]]) -> None:
+    """As `SearchCounter` counts: each visitor once a day for a process, in the area of that search."""
+    by_place: defaultdict[tuple[str, str, str], Counter[int]] = defaultdict(Counter)
+    for kind, (of_visitors, areas) in searched.items():
+        for visitor, days in enumerate(of_visitors):
+            for day in range(days):
+                by_place[kind, ("north", "south", "")[(visitor + day) % areas], ""][visitor] += 1
+    told = publish(Amount(path, (), of_visitor.total()) for path, of_visitor in by_place.items())
+    for own in figures(told).values():
+        together = sum((by_place[one.path[0], one.path[1], ""] for one in own), Counter[int]())
+        assert len(together) >= FEWEST
+        assert max(together.values()) <= 0.47 * together.total()
 
 
 @given(regions)

@@ -22,6 +22,7 @@ from sharing_platform.machines.region_map import region_map
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.regional_statistics import service
 from sharing_platform.regional_statistics.areas import area_of, areas, municipality_at
+from sharing_platform.regional_statistics.disclosure import MOST_OF_UNKNOWN
 from sharing_platform.regional_statistics.models import PublishedFigure, PublishedFlow, SearchCount, SummaryRow
 from sharing_platform.regional_statistics.publication import publish_due
 from sharing_platform.regional_statistics.searches import MOST_OF_VISITOR
@@ -262,6 +263,17 @@ def test_one_wish_asked_at_several_doors_counts_once(platform: Platform) -> None
     assert searches_counted(platform) == {("milling", ""): 1}
     assert platform.elsewhere(3).post("/api/v1/process-plans", json={"words": "frezen"}).is_success
     assert searches_counted(platform) == {("milling", ""): 2}
+
+
+def test_a_visitor_counts_seven_times_in_a_week_of_the_region(platform: Platform) -> None:
+    """By its days: Monday begins there while it is still Sunday in UTC."""
+    monday = datetime(2026, 3, 8, 23, 30, tzinfo=UTC)
+    for moment in (monday, *(monday + timedelta(days=day, hours=12) for day in range(7))):
+        platform.present[0] = moment
+        assert platform.anyone.get("/api/v1/offers?q=frezen").is_success
+    assert searches_counted(platform) == {("milling", ""): MOST_OF_UNKNOWN}
+    with platform.context.sessions() as session:
+        assert [row.week for row in session.scalars(select(SearchCount))] == [date(2026, 3, 9)]
 
 
 def test_who_finds_a_machine_is_not_counted(platform: Platform) -> None:
