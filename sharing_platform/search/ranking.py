@@ -86,7 +86,7 @@ def prepare(wish: Wish, origin: Degrees | None) -> PreparedCriteria:
     names = " ".join(process.names.values()) if process else wish.process
     return PreparedCriteria(
         wish,
-        tuple(query_stems(wish.words)),
+        query_stems(wish.words),
         frozenset(stem for word in query_stems(names) for stem in word),
         tuple(phrase_stems(material) for material in wish.materials),
         tuple(phrase_stems(certificate) for certificate in wish.certificates),

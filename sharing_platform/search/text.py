@@ -118,8 +118,11 @@ def _synonyms() -> dict[str, frozenset[str]]:
     return {stem: frozenset(together) for stem, together in found.items()}
 
 
+@lru_cache(maxsize=4000)
 def text_stems(*texts: str) -> frozenset[str]:
-    """The stems under which texts are found. A phrase such as "centre d'usinage" or "5 axes" counts as what it means."""
+    """The stems under which texts are found. A phrase such as "centre d'usinage" or "5 axes" counts as what it means.
+
+    Each search reads the same texts of all that is shared: they are kept for as many listings as are compared (8 kB for a long one)."""
     words = [word for text in texts for word in folded(text)]
     stems = {stem for word in words for part in (word, *_parts(word)) for stem in stems_of(part)}
     present = set(words)
@@ -131,8 +134,9 @@ def text_stems(*texts: str) -> frozenset[str]:
     return frozenset(stems)
 
 
-def query_stems(query: str) -> list[frozenset[str]]:
-    """For each word of a query, and each phrase that has synonyms ("5 axes", "roestvast staal"): the stems that match it."""
+@lru_cache(maxsize=2000)
+def query_stems(query: str) -> tuple[frozenset[str], ...]:
+    """For each word of a query, and each phrase that has synonyms ("5 axes", "roestvast staal"): the stems that match it. What is sought by wishes that stand is looked for every half a minute."""
     written = folded(query)
     phrases, written = _phrases_in(written)
     words = [word for word in written if word not in STOP_WORDS]
@@ -142,7 +146,7 @@ def query_stems(query: str) -> list[frozenset[str]]:
         for stem in stems_of(word):
             stems |= _synonyms().get(stem, frozenset())
         wanted.append(frozenset(stems))
-    return wanted[:_MAX_QUERY_WORDS]
+    return tuple(wanted[:_MAX_QUERY_WORDS])
 
 
 def _phrases_in(words: Sequence[str]) -> tuple[list[tuple[frozenset[str], ...]], list[str]]:
@@ -169,7 +173,7 @@ def phrase_stems(phrase: str) -> tuple[frozenset[str], ...]:
     for group in _groups():
         if len(whole) > 1 and whole in group:
             return (frozenset(_single_stems(group)),)
-    return tuple(query_stems(phrase))
+    return query_stems(phrase)
 
 
 def _single_stems(group: tuple[frozenset[str], ...]) -> set[str]:
