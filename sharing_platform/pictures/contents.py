@@ -55,9 +55,13 @@ def picture_sizes(content: bytes) -> PictureSizes:
             picture = _fitted(_opaque(found), WIDTHS["large"])
     except UNREADABLE as error:
         raise InvalidError("picture_kind", _FIELD) from error
-    webp = {name: _written(_fitted(picture, width), "WEBP", quality=80, method=4) for name, width in WIDTHS.items()}
+    fitted = {name: _fitted(picture, width) for name, width in WIDTHS.items()}
+    # A picture that is not enlarged to 1,600 pixels, nor to 800, is the same in two sizes, or in all three.
+    different = {one.size: one for one in fitted.values()}
+    webp = {size: _written(one, "WEBP", quality=80, method=4) for size, one in different.items()}
     preview = _written(_fitted(picture, _PREVIEW), "JPEG", quality=82, optimize=True)
-    return PictureSizes(webp["small"], webp["medium"], webp["large"], preview)
+    small, medium, large = (webp[fitted[name].size] for name in ("small", "medium", "large"))
+    return PictureSizes(small, medium, large, preview)
 
 
 def can_be_decoded(found: Image.Image, least: tuple[int, int]) -> bool:

@@ -5,6 +5,7 @@ The script (`fortnight.toml`) is played while the platform's clock goes through 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -39,13 +40,15 @@ class Region:
         said = [*(step.body for step in steps), *self._cast.told["listing"].values()]
         due = {one for body in said for one in moments_in(body, now) if begin < one < now} | {now}
         due |= {begin + EVERY * count for count in range((now - begin) // EVERY + 1)}
-        for present in sorted(due | {moment(step.at, now) for step in steps}):
+        steps_at = defaultdict[datetime, list[Step]](list)
+        for step in steps:
+            steps_at[moment(step.at, now)].append(step)
+        for present in sorted(due | steps_at.keys()):
             stage.clock.put(present)
             if present in due:
                 stage.catch_up()
-            for step in steps:
-                if moment(step.at, now) == present:
-                    self._do(step)
+            for step in steps_at[present]:
+                self._do(step)
 
     def play_present(self, url: str) -> None:
         """What waits for the factories' hours. Raises UnavailableError."""
