@@ -76,7 +76,7 @@ from sharing_platform.machines import (
 )
 from sharing_platform.machines import pages as machine_pages
 from sharing_platform.machines import pictures_api as machine_pictures_api
-from sharing_platform.machines.events import OfferWithdrawn, SearchFoundNothing
+from sharing_platform.machines.events import OfferWithdrawn
 from sharing_platform.machines.index import machine_index
 from sharing_platform.machines.offers import withdraw_all
 from sharing_platform.machines.shared_pages import SharedPages
@@ -130,6 +130,7 @@ from sharing_platform.regional_statistics.searches import SearchCounter
 from sharing_platform.regional_statistics.view import ViewCache
 from sharing_platform.route_groups import grouped
 from sharing_platform.scheduler import start_background_threads
+from sharing_platform.search.events import SearchFoundNothing
 from sharing_platform.search.index import mark_index_changed
 from sharing_platform.search.vocabulary import PROCESSES, material_name, picture_of, process_name
 from sharing_platform.self_assessment import api as self_assessment_api

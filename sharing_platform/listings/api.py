@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter
 
 from sharing_platform.dependencies import Context, ReadSession
@@ -13,12 +13,13 @@ from sharing_platform.listings import service
 from sharing_platform.listings.filters import ChosenListings
 from sharing_platform.listings.records import shown_listing
 from sharing_platform.listings.schemas import ListingIn, ListingOut, ListingPage
-from sharing_platform.organisations.dependencies import Lister, MaybeActor
+from sharing_platform.organisations.dependencies import Lister, MaybeActor, visitor_of
 from sharing_platform.organisations.permissions import organisation_of
 from sharing_platform.pagination import from_cursor, to_cursor
 from sharing_platform.parameters import Cursor, IfMatch, Limit, Uuid
 from sharing_platform.problems import problems
 from sharing_platform.search.criteria import ListingKind
+from sharing_platform.search.events import SearchFoundNothing
 from sharing_platform.search.parameters import SearchFor
 from sharing_platform.search.ranking import prepare_criteria
 
@@ -33,6 +34,8 @@ def get_listings(
     context: Context,
     wish: SearchFor,
     chosen: ChosenListings,
+    actor: MaybeActor,
+    request: Request,
     kind: Annotated[ListingKind | None, Query()] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -42,6 +45,11 @@ def get_listings(
     (begin,) = from_cursor(cursor, _PLACE) if cursor else (0,)
     found = service.search(session, context.occupancy, criteria, context.now(), context.zone, chosen)
     shown = service.listings_out(session, context.occupancy, found[max(0, begin) : begin + limit])
+    if cursor is None and not found:
+        in_vain = service.sought_in_vain(session, context.occupancy, criteria.wish, context.now(), context.zone, chosen)
+        session.close()  # what is counted needs a connection of its own, and no request waits for a second one
+        if in_vain is not None:
+            context.events.publish(SearchFoundNothing(in_vain, visitor_of(request, actor), context.now()))
     return ListingPage(listings=shown, next=to_cursor(begin + limit) if begin + limit < len(found) else None)
 
 

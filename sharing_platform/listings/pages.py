@@ -19,12 +19,13 @@ from sharing_platform.listings.filters import ListingFilter
 from sharing_platform.listings.form import form_of_listing, listing_of_form, session_rows
 from sharing_platform.listings.records import shown_listing
 from sharing_platform.listings.schemas import ListingOut, PriceUnit
-from sharing_platform.organisations.dependencies import Page, PageRequest
+from sharing_platform.organisations.dependencies import Page, PageRequest, visitor_of
 from sharing_platform.organisations.permissions import Right, require
 from sharing_platform.pages import Form, FormData
+from sharing_platform.search.events import SearchFoundNothing
 from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.neighbours import INCLUDED, NeighbourHit, get_neighbour_search
-from sharing_platform.search.ranking import prepare_criteria
+from sharing_platform.search.ranking import PreparedCriteria, prepare_criteria
 from sharing_platform.search.vocabulary import process_choices
 
 router = APIRouter(include_in_schema=False)
@@ -47,6 +48,7 @@ def get_listings(page: Page) -> HTMLResponse:
     wish, problems = wish_of_form(QueryParams(kept))
     found: list[ListingOut] = []
     beyond: list[NeighbourHit] | None = None
+    found_nothing: PreparedCriteria | None = None
     neighbours = get_neighbour_search(page.request)
     with read_session(page.context.sessions) as session:
         regions = neighbours.regions(session, page.now)
@@ -58,8 +60,14 @@ def get_listings(page: Page) -> HTMLResponse:
                 beyond = neighbours.find(session, criteria, page.now, page.context.zone, kinds)
             results = service.search(session, page.context.occupancy, criteria, page.now, page.context.zone, chosen)
             found = service.listings_out(session, page.context.occupancy, results[:_MAX_SHOWN])
+            if not results:
+                found_nothing = service.sought_in_vain(
+                    session, page.context.occupancy, criteria.wish, page.now, page.context.zone, chosen
+                )
         except InvalidError as error:
             problems[error.field] = error.code
+    if found_nothing is not None:
+        page.context.events.publish(SearchFoundNothing(found_nothing, visitor_of(page.request, page.actor), page.now))
     of_all = [(name, value) for name, value in kept.items() if name in _OF_ALL]
     return page.render(
         "listings.html",

@@ -18,7 +18,9 @@ from sharing_platform.organisations.audit_log import log
 from sharing_platform.organisations.permissions import Actor
 from sharing_platform.pictures.schemas import PictureOut
 from sharing_platform.pictures.service import shown_pictures
-from sharing_platform.search.ranking import PreparedCriteria
+from sharing_platform.search.criteria import Wish
+from sharing_platform.search.product_words import with_kind
+from sharing_platform.search.ranking import PreparedCriteria, prepare_criteria
 from sharing_platform.search.schemas import Reason
 
 _OUT: TypeAdapter[ListingOut] = TypeAdapter(ListingOut)
@@ -81,6 +83,15 @@ def search(
         return found
     taken = occupancy.places_taken(session, [one.listing.id for one in found])
     return [one for one in found if _places_left(one, taken.get(one.listing.id, 0)) != 0]
+
+
+def sought_in_vain(
+    session: Session, occupancy: Occupancy, wish: Wish, now: datetime, zone: str, chosen: ListingFilter
+) -> PreparedCriteria | None:
+    """A search that found nothing, as one for the kind that is chosen or that its words name: a course need not call itself one. None where that finds something, or there is no kind."""
+    criteria = prepare_criteria(with_kind(wish))
+    of_kind = criteria.wish.subject != "machine"
+    return criteria if of_kind and not search(session, occupancy, criteria, now, zone, chosen) else None
 
 
 def _places_left(one: FoundListing, taken: int) -> int | None:

@@ -10,7 +10,6 @@ from sharing_platform.dependencies import Context, ReadSession
 from sharing_platform.errors import NotFoundError
 from sharing_platform.etags import set_etag
 from sharing_platform.machines import kept_hours, service
-from sharing_platform.machines.events import SearchFoundNothing
 from sharing_platform.machines.index import Index
 from sharing_platform.machines.models import Machine
 from sharing_platform.machines.offer_order import Sort
@@ -31,6 +30,7 @@ from sharing_platform.organisations.dependencies import MaybeActor, Offerer, Rea
 from sharing_platform.organisations.permissions import organisation_of, viewer_of
 from sharing_platform.parameters import AliasPath, Cursor, IfMatch, Limit, NamePath, OfferPath, Uuid
 from sharing_platform.problems import problems
+from sharing_platform.search.events import SearchFoundNothing
 from sharing_platform.search.machine_details import MachineDetails
 from sharing_platform.search.parameters import SearchFor
 from sharing_platform.search.ranking import prepare_criteria

@@ -7,8 +7,6 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from sharing_platform.search.ranking import PreparedCriteria
-
 
 @dataclass(frozen=True)
 class OfferWithdrawn:
@@ -17,13 +15,4 @@ class OfferWithdrawn:
     session: Session
     offer_id: str
     was_held: bool
-    now: datetime
-
-
-@dataclass(frozen=True)
-class SearchFoundNothing:
-    """Somebody has looked for machine hours, and there are none. `visitor`: tells one from another, and is not to be kept."""
-
-    criteria: PreparedCriteria
-    visitor: str
     now: datetime

@@ -14,7 +14,6 @@ from fastapi.responses import HTMLResponse
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError
 from sharing_platform.machines.comparison import MAX_COMPARED
-from sharing_platform.machines.events import SearchFoundNothing
 from sharing_platform.machines.index import IndexEntry, get_machine_index
 from sharing_platform.machines.live_pages import quarter_number
 from sharing_platform.machines.machine_results import (
@@ -34,6 +33,7 @@ from sharing_platform.machines.shared_pages import machines_seen, shared_page
 from sharing_platform.machines.visibility import VisibleMachine, machines_of
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.organisations.dependencies import Page, PageRequest, visitor_of
+from sharing_platform.search.events import SearchFoundNothing
 from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.neighbours import INCLUDED, NeighbourHit, get_neighbour_search
 from sharing_platform.search.ranking import PreparedCriteria, prepare_criteria

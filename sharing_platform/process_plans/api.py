@@ -5,13 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from sharing_platform.dependencies import Context, ReadSession
-from sharing_platform.machines.events import SearchFoundNothing
 from sharing_platform.machines.index import Index
 from sharing_platform.organisations.dependencies import MaybeActor, visitor_of
 from sharing_platform.organisations.permissions import viewer_of
 from sharing_platform.problems import problems
 from sharing_platform.process_plans import service
 from sharing_platform.process_plans.schemas import ProcessPlanOut, ProductIn
+from sharing_platform.search.events import SearchFoundNothing
 from sharing_platform.unified_search.service import Searched
 
 router = APIRouter(prefix="/api/v1/process-plans", tags=["searches"])

@@ -10,7 +10,6 @@ from fastapi.responses import HTMLResponse, Response
 
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError, PlatformError
-from sharing_platform.machines.events import SearchFoundNothing
 from sharing_platform.machines.index import get_machine_index
 from sharing_platform.organisations.dependencies import Page, PageRequest, visitor_of
 from sharing_platform.organisations.permissions import Right, require
@@ -18,6 +17,7 @@ from sharing_platform.pages import Form, FormData, decimal_point, split_lines, v
 from sharing_platform.process_plans import service
 from sharing_platform.process_plans.product import parts_of, understood, wish_of_product
 from sharing_platform.process_plans.schemas import NEEDS, ProcessPlanOut, ProductIn
+from sharing_platform.search.events import SearchFoundNothing
 from sharing_platform.search.form import fields_of
 from sharing_platform.search.vocabulary import PROCESSES, process_choices, process_name
 from sharing_platform.unified_search.service import Searched

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 from sharing_platform.i18n import Translator
 from sharing_platform.regional_statistics.events import OTHER
 from sharing_platform.regional_statistics.files import COLUMNS
-from sharing_platform.regional_statistics.summary import Measure
-from sharing_platform.search.criteria import ListingKind
+from sharing_platform.regional_statistics.summary import LISTING_KINDS, Measure
 from sharing_platform.search.vocabulary import BY_CODE, PROCESSES, process_name
-
-LISTING_KINDS: tuple[str, ...] = get_args(ListingKind)
 
 
 def kind_name(t: Translator, code: str) -> str:

@@ -13,7 +13,7 @@ from sharing_platform.regional_statistics.areas import area_of
 from sharing_platform.regional_statistics.disclosure import Amount, Path, Week, atom_of, publish, rounded
 from sharing_platform.regional_statistics.models import PublishedFigure, PublishedFlow, PublishedWeek, SearchCount
 from sharing_platform.regional_statistics.service import due_week, lock_progress, read_rows, recompute
-from sharing_platform.regional_statistics.summary import WEEK, Measure, Rows, Subject
+from sharing_platform.regional_statistics.summary import LISTING_KINDS, WEEK, Measure, Rows, Subject
 
 COMPARED_WEEKS = 13
 """Weeks that are near enough to be compared: after a season nobody can assume that all others did what they did then."""
@@ -89,7 +89,8 @@ def amounts_of(rows: Rows, searches: Iterable[Amount] = ()) -> Amounts:
     for key, size in rows.items():
         found[key.subject, key.measure].append(key.amount(size))
     for one in searches:
-        found[Subject.MACHINE, Measure.SEARCHED].append(one)
+        subject = Subject.LISTING if one.path[0] in LISTING_KINDS else Subject.MACHINE
+        found[subject, Measure.SEARCHED].append(one)
     return found
 
 

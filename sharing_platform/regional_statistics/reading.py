@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from sharing_platform.regional_statistics.models import PublishedFigure, PublishedFlow, PublishedWeek
 from sharing_platform.regional_statistics.publication import quarter_begin
-from sharing_platform.regional_statistics.summary import WEEK, Measure, Subject
+from sharing_platform.regional_statistics.summary import LISTING_KINDS, WEEK, Measure, Subject
 
 SEASON = 13
 """Weeks of which maps and tables are."""
@@ -53,9 +53,11 @@ class Balance:
 
     @property
     def lacks(self) -> bool:
-        """Whether a region should think of buying or training: a third or more of what was asked for was not had, or many found nothing at all."""
+        """Whether a region should think of buying or training: a third or more of what was asked for was not had, or many found no machine at all."""
         if self.missed >= _FEW_MISSED and self.missed * 3 >= self.asked:
             return True
+        if self.kind in LISTING_KINDS:
+            return False  # of so few that are on offer in a week most are part of the rest: none by its name does not mean none
         return self.of(Measure.SEARCHED) >= _FEW_MISSED and self.offered == 0
 
 

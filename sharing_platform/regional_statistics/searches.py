@@ -14,10 +14,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from sharing_platform.database import UNAVAILABLE, message_of
-from sharing_platform.machines.events import SearchFoundNothing
 from sharing_platform.regional_statistics.areas import area_of, municipality_at
 from sharing_platform.regional_statistics.models import SearchCount
 from sharing_platform.regional_statistics.summary import week_of
+from sharing_platform.search.events import SearchFoundNothing
 from sharing_platform.search.product_words import processes_of
 
 _log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ _MOST_REMEMBERED = 50_000
 
 
 class SearchCounter:
-    """Each visitor counts once a day for a manufacturing process, at whatever door they ask, in the area of the first search, in each process of the platform: seven times a
+    """Each visitor counts once a day for a manufacturing process or a kind of listing, at whatever door they ask, in the area of the first search, in each process of the platform: seven times a
     week (`disclosure.MOST_OF_UNKNOWN`)."""
 
     def __init__(self, sessions: sessionmaker[Session], zone: str) -> None:
@@ -41,8 +41,9 @@ class SearchCounter:
         self._of_visitor: Counter[bytes] = Counter()
 
     def count(self, event: SearchFoundNothing) -> None:
-        """For each process that it names. One that names none of the vocabulary says nothing of what is missing."""
-        for kind in processes_of(event.criteria.wish):
+        """For its kind of listing, or for each process that it names. One that names none of the vocabulary says nothing of what is missing."""
+        wish = event.criteria.wish
+        for kind in processes_of(wish) if wish.subject == "machine" else (wish.subject,):
             if self._is_new(event, kind):
                 self._count(event, kind)
 

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 from sharing_platform.regional_statistics.areas import area_of
 from sharing_platform.regional_statistics.disclosure import Amount
+from sharing_platform.search.criteria import ListingKind
 
 Span = tuple[datetime, datetime]
 WEEK = timedelta(days=7)
@@ -22,6 +24,9 @@ class Subject(StrEnum):
 
     MACHINE = "machine"
     LISTING = "listing"
+
+
+LISTING_KINDS: tuple[str, ...] = get_args(ListingKind)
 
 
 class Measure(StrEnum):

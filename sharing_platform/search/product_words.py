@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from sharing_platform.search.criteria import Wish
+from sharing_platform.search.criteria import ListingKind, Wish
 from sharing_platform.search.text import STOP_WORDS, folded, stems_of
-from sharing_platform.search.vocabulary import MATERIALS, PROCESSES, known_process
+from sharing_platform.search.vocabulary import KIND_WORDS, MATERIALS, PROCESSES, known_process
 
 _SIDE = r"(\d{1,5}(?:[.,]\d{1,2})?)"
 _SIZE = re.compile(rf"\b{_SIDE}\s*(?:mm)?\s*[x×*]\s*{_SIDE}\s*(?:mm)?\s*[x×*]\s*{_SIDE}\s*(mm|cm)?\b", re.IGNORECASE)
@@ -47,6 +47,16 @@ def processes_of(wish: Wish) -> tuple[str, ...]:
     """The codes of the processes that somebody looks for: the one that is chosen, else those that the words name."""
     known = known_process(wish.process)
     return (known.code,) if known is not None else processes_named(wish.words)
+
+
+def with_kind(wish: Wish) -> Wish:
+    """As a search for the kind of listing that is chosen or, else, the first that the words name, by its other words; unchanged where there is none: a search for machines."""
+    named = [kind for word in folded(wish.words) if (kind := _kinds_by_word().get(word)) is not None]
+    kind = wish.subject if wish.subject != "machine" else next(iter(named), None)
+    if kind is None:
+        return wish
+    left = (word for word in wish.words.split() if kind not in map(_kinds_by_word().get, folded(word)))
+    return wish.model_copy(update={"subject": kind, "words": " ".join(left)})
 
 
 def processes_named(words: str) -> tuple[str, ...]:
@@ -111,6 +121,11 @@ def _names_of(groups: list[tuple[str, tuple[str, ...]]]) -> _Names:
                 if len(stem) >= _SHORTEST_STEM:
                     stems.setdefault(stem, name)
     return _Names(words, stems, tuple(together))
+
+
+@cache
+def _kinds_by_word() -> dict[str, ListingKind]:
+    return {folded(word)[0]: kind for kind, words in KIND_WORDS.items() for word in words}
 
 
 @cache

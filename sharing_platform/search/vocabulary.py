@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sharing_platform.i18n import typeset
+from sharing_platform.search.criteria import ListingKind
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,19 @@ SYNONYMS = (
     ("ingenieur", "ingénieur", "engineer"),
 )
 """Groups of synonyms, in addition to those of `PROCESSES`."""
+
+KIND_WORDS: dict[ListingKind, tuple[str, ...]] = {
+    "operator": (
+        "lasser", "lassers", "draaier", "draaiers", "frezer", "frezers", "vakman", "vakmensen", "soudeur", "soudeurs", "tourneur", "tourneurs", "fraiseur", "fraiseurs",
+        "welder", "welders", "machinist", "machinists",
+    ),
+    "equipment": ("heftruck", "heftrucks", "vorklift", "forklift", "forklifts", "clark"),
+    "know_how": ("kennis", "know-how", "advies", "savoir-faire", "conseil", "conseils", "expertise", "advice"),
+    "training": (
+        "opleiding", "opleidingen", "cursus", "cursussen", "training", "trainingen", "bijscholing", "formation", "formations", "course", "courses",
+    ),
+}  # fmt: skip
+"""Words by which people look for a kind of listing and for no machine; written so, as their stems are those of processes (`draaier`, `draaien`)."""
 
 
 def known_process(process: str) -> Process | None:

@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from sharing_platform.dependencies import Context, ReadSession
-from sharing_platform.machines.events import SearchFoundNothing
 from sharing_platform.machines.index import Index
 from sharing_platform.organisations.dependencies import MaybeActor, visitor_of
 from sharing_platform.organisations.permissions import viewer_of
 from sharing_platform.problems import problems
+from sharing_platform.search.events import SearchFoundNothing
 from sharing_platform.search.neighbours import MOST, get_neighbour_search
 from sharing_platform.search.parameters import SearchFor
 from sharing_platform.search.ranking import prepare_criteria
@@ -41,8 +41,8 @@ def get_search(
         )
         shown = [service.neighbour_out(hit) for hit in hits[:limit]]
         found.neighbours = NeighbourSection(count=len(hits), more=len(hits) == MOST, found=shown)
-    if not found.machines.count:
+    criteria = service.sought_in_vain(searched, found, wish)
+    if criteria is not None:
         session.close()  # what is counted needs a connection of its own, and no request waits for a second one
-        event = SearchFoundNothing(prepare_criteria(wish), visitor_of(request, actor), searched.now)
-        context.events.publish(event)
+        context.events.publish(SearchFoundNothing(criteria, visitor_of(request, actor), searched.now))
     return found

@@ -11,10 +11,10 @@ from starlette.datastructures import QueryParams
 
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError
-from sharing_platform.machines.events import SearchFoundNothing
 from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.no_results import Filter, filters_set
 from sharing_platform.organisations.dependencies import Page, visitor_of
+from sharing_platform.search.events import SearchFoundNothing
 from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.neighbours import INCLUDED, NeighbourHit, get_neighbour_search
 from sharing_platform.search.ranking import PreparedCriteria, prepare_criteria
@@ -59,11 +59,13 @@ def get_search(page: Page) -> HTMLResponse:
         )  # fmt: skip
         try:
             filters = filters_set(page, session, asked, wish, False)
-            results, criteria = service.search_everything(searched, wish), prepare_criteria(wish)
+            results = service.search_everything(searched, wish)
             sections = _sections(results, asked)
-            found_nothing = criteria if not results.machines.count else None
+            found_nothing = service.sought_in_vain(searched, results, wish)
             if regions and asked.get(INCLUDED) == "yes":
-                beyond = neighbours.find(session, criteria, page.now, page.context.zone, service.EVERY_KIND)
+                beyond = neighbours.find(
+                    session, prepare_criteria(wish), page.now, page.context.zone, service.EVERY_KIND
+                )
         except InvalidError as error:
             problems[error.field] = error.code
     if found_nothing is not None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sharing_platform.learning import posts
 from sharing_platform.learning import service as learning_service
 from sharing_platform.listings import service as listing_service
+from sharing_platform.listings.filters import ListingFilter
 from sharing_platform.listings.records import FoundListing, find_listings
 from sharing_platform.machines.index import MachineIndex
 from sharing_platform.machines.machine_results import machines_in_order
@@ -20,7 +21,7 @@ from sharing_platform.occupancy import Occupancy
 from sharing_platform.search.axes import axes_named
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.neighbours import NeighbourHit
-from sharing_platform.search.product_words import processes_named
+from sharing_platform.search.product_words import processes_named, with_kind
 from sharing_platform.search.ranking import PreparedCriteria, prepare_criteria
 from sharing_platform.unified_search.schemas import (
     ListingSection,
@@ -71,6 +72,20 @@ def search_everything(searched: Searched, wish: Wish, shown: int = SHOWN) -> Sea
         notices=_notices(searched, strict, loose, shown),
         **{name: _posts(searched, kind, *of_posts, shown) for name, kind in POSTS.items()},
         neighbours=NeighbourSection(count=0, found=[]),
+    )
+
+
+def sought_in_vain(searched: Searched, results: SearchResults, wish: Wish) -> PreparedCriteria | None:
+    """The search as one for what its words name, a kind of listing or else machines, where there are none of it."""
+    subject = with_kind(wish).subject
+    name = next((name for name, kind in _SECTIONS.items() if kind == subject), "machines")
+    section: MachineSection | ListingSection = getattr(results, name)
+    if section.count:
+        return None
+    if subject == "machine":
+        return prepare_criteria(wish)
+    return listing_service.sought_in_vain(
+        searched.session, searched.occupancy, wish, searched.now, searched.zone, ListingFilter()
     )
 
 

@@ -22,6 +22,8 @@ PROCESSES = ("milling", "turning", "welding", "laser_cutting", "bending", "grind
 INDUSTRIAL = ("Genk", "Hasselt", "Sint-Truiden", "Beringen", "Lommel", "Tongeren-Borgloon", "Maaseik", "Bree", "Bilzen-Hoeselt", "Houthalen-Helchteren", "Dilsen-Stokkem", "Pelt")  # fmt: skip
 LACKING = {"milling": ("Genk", "Hasselt")}
 """Where nobody has it, and many ask for it."""
+LISTINGS_SOUGHT = {"training": 40, "operator": 15, "equipment": 6}
+"""In vain, in each week; the last too seldom to be shown."""
 _OUTCOMES: tuple[tuple[State, int], ...] = (
     (State.COMPLETED, 60), (State.DECLINED, 15), (State.EXPIRED, 8), (State.CANCELLED, 7), (State.WITHDRAWN, 5)
 )  # fmt: skip
@@ -144,6 +146,7 @@ class SeededRegion:
             for kind in PROCESSES[:4]
             for area in ("hasselt_genk", "north", "")
         ]
+        rows += [{"week": week, "kind": kind, "area": "", "count": count} for kind, count in LISTINGS_SOUGHT.items()]
         self._session.execute(insert(SearchCount), rows)
 
 

@@ -87,6 +87,17 @@ def test_page_file_and_api_say_the_same(region: Platform) -> None:
     assert kept == ("public, max-age=86400", "Accept-Language, Cookie", False), "caches keep it, in each language"
 
 
+def test_searches_for_listings_stand_beside_those_for_machines(region: Platform) -> None:
+    rows = read_csv(region.anyone.get("/region/figures.csv"))
+    shown = {one["kind"]: one["size"] for one in rows if (one["subject"], one["measure"], one["week"]) == ("listing", "searched", "2026-01-12")}  # fmt: skip
+    assert shown == {"training": "40", "operator": "15"}
+    assert all(one["measure"] != "searched" or one["subject"] == "machine" or one["unit"] == "number" for one in rows)
+    table = region.anyone.get("/region?lang=en").text.partition('id="others"')[2].partition("</table>")[0]
+    heads = re.findall(r"<th scope=\"col\"[^>]*>([^<]*)</th>", table)
+    cells = {one[0]: re.findall(r">([\d,]+)</td>", one[1]) for one in re.findall(r"<th scope=\"row\">([^<]*)</th>(.*?)</tr>", table)}  # fmt: skip
+    assert (heads[-1], cells["Training"][-1], cells["People"][-1], cells.get("Equipment", ["0"])[-1]) == ("Searches without a result", "120", "45", "0")  # fmt: skip
+
+
 def test_nothing_tells_of_an_organisation(region: Platform) -> None:
     for path in ("/region", "/region?process=turning", "/region/figures.csv", "/api/v1/region/figures?limit=5000", "/region/embed/offered.svg"):  # fmt: skip
         text = region.anyone.get(path).text
@@ -160,6 +171,10 @@ def test_before_anything_is_published(platform: Platform) -> None:
 )
 def test_what_the_region_lacks(sizes: dict[str, int], lacks: bool) -> None:
     assert Balance("milling", sizes).lacks is lacks
+    asked = {measure: size for measure, size in sizes.items() if measure != "searched"}
+    assert Balance("training", sizes).lacks is Balance("milling", asked).lacks, (
+        "what there is of it may be part of the rest"
+    )
 
 
 def test_shapes_of_pictures() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -61,6 +62,8 @@ def test_a_year_as_a_document(database: str, tmp_path: Path, language: str) -> N
     t = Translator(language, ZONE)
     assert plain(t("yearly_report_title", year=2026)) in text
     assert "https://share.example/region" in text
+    listings = text.partition(plain(t("figures_unmatched")))[2]
+    assert re.search(rf"{t('section_training')}( \d+){{4}} 40 ", listings), "beside those for machines"
     with open_database(database)() as session:
         of = (
             PublishedFigure.subject == "machine",

@@ -24,7 +24,7 @@ from sharing_platform.regional_statistics import service
 from sharing_platform.regional_statistics.areas import area_of, areas, municipality_at
 from sharing_platform.regional_statistics.disclosure import MOST_OF_UNKNOWN
 from sharing_platform.regional_statistics.models import PublishedFigure, PublishedFlow, SearchCount, SummaryRow
-from sharing_platform.regional_statistics.publication import publish_due
+from sharing_platform.regional_statistics.publication import publish_due, publish_week
 from sharing_platform.regional_statistics.searches import MOST_OF_VISITOR
 from sharing_platform.regional_statistics.summary import Event, Key, Measure, Subject, fold, free_minutes, union
 from sharing_platform.search.vocabulary import PROCESSES
@@ -254,6 +254,54 @@ BY_WORDS = [
 def test_searches_by_words_are_counted(platform: Platform, path: str, counted: dict[tuple[str, str], int]) -> None:
     assert platform.anyone.get(path).is_success
     assert searches_counted(platform) == counted
+
+
+OF_LISTINGS = [
+    ("/listings?kind=training", {("training", ""): 1}),
+    ("/listings?kind=operator&near=Genk&within_km=10", {("operator", "hasselt_genk"): 1}),
+    ("/listings?q=cursus+frezen", {("training", ""): 1}),
+    ("/listings?q=frezen", {}),
+    ("/listings", {}),
+    ("/api/v1/listings?kind=know_how&q=lijmen", {("know_how", ""): 1}),
+    ("/api/v1/listings?q=heftruck", {("equipment", ""): 1}),
+    ("/search?q=opleiding+draaien", {("training", ""): 1}),
+    ("/api/v1/search?q=savoir-faire+soudure", {("know_how", ""): 1}),
+    ("/api/v1/search?q=lasser+Genk", {("operator", ""): 1}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "counted"), OF_LISTINGS)
+def test_searches_for_listings_are_counted(platform: Platform, path: str, counted: dict[tuple[str, str], int]) -> None:
+    for _ in range(2):
+        assert platform.anyone.get(path).is_success
+    assert searches_counted(platform) == counted
+
+
+def test_who_finds_a_listing_is_not_counted(platform: Platform) -> None:
+    start, end = ((NOON + timedelta(hours=hours)).isoformat() for hours in (2, 6))
+    body = {
+        "kind": "training", "title": "Draaien", "places": 5, "start": start, "end": end,
+        "details": {"attendance_certificate": True, "sessions": [{"start": start, "end": end}]},
+    }  # fmt: skip
+    assert platform.somebody("els@hal.be", "hal-2").post("/api/v1/listings", json=body).is_success
+    for path in ("/listings?kind=training", "/api/v1/listings?kind=training", "/search?q=cursus+draaien", "/api/v1/search?q=draaien+opleiding", "/search?q=opleiding", "/listings?q=cursus", "/api/v1/listings?q=training&kind=training"):  # fmt: skip
+        assert platform.anyone.get(path).is_success
+    assert searches_counted(platform) == {}, "they found a course, and looked for no machine"
+    assert platform.anyone.get("/listings?kind=training&q=lassen").is_success
+    assert searches_counted(platform) == {("training", ""): 1}
+
+
+def test_searches_for_listings_are_published_among_listings(platform: Platform) -> None:
+    """By the same rule as those for machines."""
+    week = date(2026, 1, 5)
+    with platform.context.sessions.begin() as session:
+        for kind, count in (("training", 16), ("operator", 14), ("milling", 21)):
+            session.add(SearchCount(week=week, kind=kind, area="", count=count))
+        session.flush()
+        publish_week(session, week, datetime(2026, 2, 1, tzinfo=UTC), ZONE)
+    with platform.context.sessions() as session:
+        told = {(one.subject, one.kind, one.measure): one.size for one in session.scalars(select(PublishedFigure))}
+    assert told == {("listing", "training", "searched"): 15, ("machine", "milling", "searched"): 20}
 
 
 def test_one_wish_asked_at_several_doors_counts_once(platform: Platform) -> None:
