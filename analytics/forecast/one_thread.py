@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 
 from threadpoolctl import ThreadpoolController
 
@@ -12,11 +13,11 @@ from threadpoolctl import ThreadpoolController
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Within it, scikit-learn and NumPy use one thread."""
-    with _controller().limit(limits=1):
+    with _controller(len(sys.modules)).limit(limits=1):
         yield
 
 
-@cache
-def _controller() -> ThreadpoolController:
-    """Created once, because it inspects all libraries of the process."""
+@lru_cache(maxsize=1)
+def _controller(modules: int) -> ThreadpoolController:  # noqa: ARG001 - another number, another controller
+    """It knows the libraries that were loaded when it was made, and takes long to look for them. `modules`: how many Python has loaded; with the next ones other libraries may have come."""
     return ThreadpoolController()
