@@ -17,6 +17,8 @@ from sharing_platform.machines.models import Machine, Offer
 from sharing_platform.machines.region_map import region_map
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.regional_statistics.models import SearchCount
+from sharing_platform.wanted.matching import WANTED
+from sharing_platform.wanted.models import CLOSED, Search
 
 PROCESSES = ("milling", "turning", "welding", "laser_cutting", "bending", "grinding", "coating", "assembly")
 INDUSTRIAL = ("Genk", "Hasselt", "Sint-Truiden", "Beringen", "Lommel", "Tongeren-Borgloon", "Maaseik", "Bree", "Bilzen-Hoeselt", "Houthalen-Helchteren", "Dilsen-Stokkem", "Pelt")  # fmt: skip
@@ -36,6 +38,8 @@ class SeededRegion:
         self._session = session
         self._first = first
         self._chance = random.Random(seed)
+        self._chance_of_others = random.Random(seed + 1)
+        """Of bookings of listings, and notices."""
         self._machines: list[tuple[str, str, str, str]] = []
         self._seekers: list[tuple[str, str]] = []
         self._add_organisations(factories)
@@ -94,6 +98,7 @@ class SeededRegion:
                 self._session.execute(insert(row), values)
         self._add_listings(week)
         self._add_searches(week)
+        self._add_notices(week)
 
     def _process_of(self, offer: dict[str, Any]) -> str:
         return next(process for factory, machine, process, _ in self._machines if (factory, machine) == (offer["factory"], offer["machine"]))  # fmt: skip
@@ -104,7 +109,7 @@ class SeededRegion:
         seeker = chance.choice(near) if near and chance.random() < 0.5 else None
         while seeker is None or seeker == offer["factory"]:
             seeker = chance.choice(self._seekers)[0]
-        state = chance.choices([one for one, _ in _OUTCOMES], [weight for _, weight in _OUTCOMES])[0]
+        state = _outcome(chance)
         if near and seeker in near and chance.random() < 0.5:
             state = State.DECLINED
         third = (offer["offered_end"] - offer["offered_start"]) // timedelta(minutes=3)
@@ -116,13 +121,13 @@ class SeededRegion:
             "cancel_until": start, "booked": _moment(week) - timedelta(days=3),
         }  # fmt: skip
 
-    def _steps(self, booking: dict[str, Any]) -> list[dict[str, Any]]:
+    def _steps(self, booking: dict[str, Any], chance: random.Random | None = None) -> list[dict[str, Any]]:
         state, asked = booking["state"], booking["booked"]
         way = {
             State.COMPLETED: [State.HELD, State.ACCEPTED, State.IN_USE, State.COMPLETED],
             State.CANCELLED: [State.HELD, State.ACCEPTED, State.CANCELLED],
         }.get(state, [State.HELD, state])
-        party = self._chance.choice(("provider", "seeker"))
+        party = (chance or self._chance).choice(("provider", "seeker"))
         return [
             {"booking_id": booking["id"], "at": asked + timedelta(hours=number), "state": one, "party": party}
             for number, one in enumerate(way)
@@ -139,6 +144,34 @@ class SeededRegion:
             for kind, (owner, _) in zip(kinds, owners, strict=True)
         ]  # fmt: skip
         self._session.execute(insert(Listing), rows)
+        bookings = [self._booking_of_listing(listing, week) for listing in rows for _ in range(self._chance_of_others.randrange(12))]  # fmt: skip
+        self._session.execute(insert(Booking), bookings)
+        self._session.execute(insert(BookingEvent), [step for one in bookings for step in self._steps(one, self._chance_of_others)])  # fmt: skip
+
+    def _booking_of_listing(self, listing: dict[str, Any], week: date) -> dict[str, Any]:
+        chance, owner = self._chance_of_others, listing["organisation_id"]
+        seeker = chance.choice([one for one, _ in self._seekers if one != owner])
+        start = listing["start"] + timedelta(hours=chance.randrange(1, 400))
+        return {
+            "id": str(uuid.uuid4()), "listing_id": listing["id"], "provider": owner, "title": listing["title"], "start": start, "end": start + timedelta(hours=4),
+            "free_again": start + timedelta(hours=4), "seeker": seeker, "organisation": seeker, "email": "a@b.be", "state": _outcome(chance),
+            "cancel_until": start, "booked": _moment(week) - timedelta(days=3),
+        }  # fmt: skip
+
+    def _add_notices(self, week: date) -> None:
+        """That match nothing. They are closed, or the platform would look for matches of thousands."""
+        chance = self._chance_of_others
+        wishes = [("machine", process, near) for process, towns in LACKING.items() for near in [one for one, town in self._seekers if town in towns][:6]]  # fmt: skip
+        wishes += [("machine", chance.choice(PROCESSES), chance.choice(self._seekers)[0]) for _ in range(8)]
+        wishes += [(chance.choice(("operator", "training")), "", chance.choice(self._seekers)[0]) for _ in range(8)]
+        rows = [
+            {
+                "id": str(uuid.uuid4()), "organisation_id": owner, "kind": WANTED, "title": "Wanted", "text": "", "notify": "off", "status": CLOSED,
+                "wish": {"subject": subject, "process": process}, "created": _moment(week) + timedelta(hours=chance.randrange(1, 100)),
+            }
+            for subject, process, owner in wishes
+        ]  # fmt: skip
+        self._session.execute(insert(Search), rows)
 
     def _add_searches(self, week: date) -> None:
         rows = [
@@ -148,6 +181,10 @@ class SeededRegion:
         ]
         rows += [{"week": week, "kind": kind, "area": "", "count": count} for kind, count in LISTINGS_SOUGHT.items()]
         self._session.execute(insert(SearchCount), rows)
+
+
+def _outcome(chance: random.Random) -> State:
+    return chance.choices([one for one, _ in _OUTCOMES], [weight for _, weight in _OUTCOMES])[0]
 
 
 def _moment(day: date) -> datetime:

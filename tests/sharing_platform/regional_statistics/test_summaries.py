@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import random
-from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -16,14 +13,13 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sharing_platform.bookings.models import Booking, BookingEvent
-from sharing_platform.machines.models import Machine, Offer
+from sharing_platform.machines.models import Offer
 from sharing_platform.machines.region_map import region_map
 from sharing_platform.organisations.models import Organisation
 from sharing_platform.regional_statistics import service
 from sharing_platform.regional_statistics.areas import area_of, areas, municipality_at
 from sharing_platform.regional_statistics.disclosure import MOST_OF_UNKNOWN
-from sharing_platform.regional_statistics.models import PublishedFigure, PublishedFlow, SearchCount, SummaryRow
+from sharing_platform.regional_statistics.models import PublishedFigure, SearchCount, SummaryRow
 from sharing_platform.regional_statistics.publication import publish_due, publish_week
 from sharing_platform.regional_statistics.searches import MOST_OF_VISITOR
 from sharing_platform.regional_statistics.summary import Event, Key, Measure, Subject, fold, free_minutes, union
@@ -32,8 +28,6 @@ from tests.sharing_platform.conftest import NOON, Platform
 from tests.sharing_platform.regional_statistics.seeded import SeededRegion
 
 ZONE = "Europe/Brussels"
-FACTORIES, WEEKS = (60, 53) if os.environ.get("VRIJLOOP_REGION_YEAR") else (20, 3)
-"""The region of `make campaign`, and of the suite."""
 
 keys = st.builds(
     Key, st.just(date(2026, 3, 2)), st.just(Subject.MACHINE), st.sampled_from(list(Measure)), st.sampled_from(["milling", "turning"]),
@@ -351,44 +345,6 @@ def test_a_notice_counts_for_the_process_that_its_words_name(platform: Platform)
     ]  # fmt: skip
 
 
-def test_figures_are_those_of_the_events(platform: Platform) -> None:
-    """By a slow way that shares nothing with the summaries; in `make campaign` of sixty factories in a year."""
-    first = date(2026, 1, 5)
-    with platform.context.sessions.begin() as session:
-        SeededRegion(session, first, FACTORIES).fill(WEEKS)
-    end = datetime.combine(first, datetime.min.time(), UTC) + timedelta(days=7 * (WEEKS + 1))
-    platform.present[0] = end + timedelta(days=1)
-    with platform.context.sessions.begin() as session:
-        service.rebuild(session, platform.present[0], ZONE)
-    published = publish_all(platform)
-    assert published == WEEKS
-    with platform.context.sessions() as session:
-        figures = list(session.scalars(select(PublishedFigure)))
-        slow = by_hand(session)
-        flows = list(session.scalars(select(PublishedFlow)))
-    shown: defaultdict[tuple[date, str, str], int] = defaultdict(int)
-    atoms = Counter((one.week, one.measure) for one in figures if one.subject == "machine")
-    for one in figures:
-        if one.subject == "machine":
-            shown[one.week, one.measure, one.kind] += one.size
-    checked = 0
-    for (week, measure, kind), hours in shown.items():
-        if kind and measure != "searched":
-            checked += 1
-            within = 5 * atoms[week, measure]  # half a base for each atom
-            assert abs(hours - slow[week, measure, kind] / 60) <= within, (week, measure, kind)
-    for week in {one.week for one in figures}:
-        total = sum(hours for (of, measure, _), hours in shown.items() if (of, measure) == (week, "free"))
-        true = sum(size for (of, measure, _), size in slow.items() if (of, measure) == (week, "free")) / 60
-        assert total == 0 or abs(total - true) <= 5 * atoms[week, "free"], "all of a week, or nothing"
-    assert checked > 3 * WEEKS
-    assert any(one.area for one in figures)
-    if WEEKS > 13:
-        assert flows
-        weeks_with_hours = {one.week for one in figures if one.measure == "free"}
-        assert len(weeks_with_hours) > 0.9 * WEEKS
-
-
 def publish_all(platform: Platform) -> int:
     weeks = 0
     while True:
@@ -396,48 +352,6 @@ def publish_all(platform: Platform) -> int:
             if not publish_due(session, platform.present[0], ZONE):
                 return weeks
             weeks += 1
-
-
-def by_hand(session: Session) -> Mapping[tuple[date, str, str], int]:
-    """Minutes by week, measure and process: minute by minute from the rows of offers and bookings."""
-    found: Counter[tuple[date, str, str]] = Counter()
-    process = {(one.factory, one.machine): one.process for one in session.scalars(select(Machine))}
-    steps: defaultdict[str, list[BookingEvent]] = defaultdict(list)
-    for step in session.scalars(select(BookingEvent).order_by(BookingEvent.id)):
-        steps[step.booking_id].append(step)
-    taken: defaultdict[tuple[str, str], set[datetime]] = defaultdict(set)
-    for one in session.scalars(select(Booking)):
-        assert one.machine is not None
-        last = steps[one.id][-1]
-        measure = {"completed": "kept", "declined": "declined", "withdrawn": "declined", "expired": "expired"}.get(
-            last.state, "broken" if last.party == "provider" else "cancelled"
-        )
-        moments = _minutes(one.start, one.end)
-        for moment in moments:
-            found[_monday(moment), measure, process[one.provider, one.machine]] += 1
-        if measure == "kept":
-            taken[one.provider, one.machine].update(moments)
-    offered: defaultdict[tuple[str, str], set[datetime]] = defaultdict(set)
-    for offer in session.scalars(select(Offer)):
-        offered[offer.factory, offer.machine].update(_minutes(offer.offered_start, offer.offered_end))
-    for machine, free in offered.items():
-        for moment in free - taken[machine]:
-            found[_monday(moment), "free", process[machine]] += 1
-    return found
-
-
-def _minutes(start: datetime, end: datetime) -> Sequence[datetime]:
-    return [start + timedelta(minutes=number) for number in range(int((end - start).total_seconds() // 60))]
-
-
-def _monday(moment: datetime) -> date:
-    return _monday_of_hour(moment.replace(minute=0))
-
-
-@cache
-def _monday_of_hour(moment: datetime) -> date:
-    day = moment.astimezone(ZoneInfo(ZONE)).date()
-    return day - timedelta(days=day.weekday())
 
 
 def test_what_is_published_stays(platform: Platform) -> None:
