@@ -17,8 +17,7 @@ def run_program(command: Callable[[], object]) -> None:
     # While it imports, a program makes half a million objects that stay. At Python's own threshold, a fifth of the start goes into looking for
     # garbage among them.
     gc.set_threshold(50_000, 20, 20)
-    # Python ends with looking for garbage among all that the program has loaded, which takes as long as a quarter of loading it.
-    atexit.register(gc.freeze)
+    atexit.register(_before_the_end)
     try:
         command()
     except UserError as error:
@@ -32,3 +31,11 @@ def run_program(command: Callable[[], object]) -> None:
             file=sys.stderr,
         )
         sys.exit(2)
+
+
+def _before_the_end() -> None:
+    """Python ends with looking for garbage among all that the program has loaded, which takes as long as a quarter of loading it."""
+    if "_duckdb" in sys.modules:
+        gc.unfreeze()  # else DuckDB lists all its objects below the last line of the log, or the sentence that somebody must read
+    else:
+        gc.freeze()
