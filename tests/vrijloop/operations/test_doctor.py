@@ -26,6 +26,7 @@ from sharing_platform.organisations.directory import ensure_configured
 from telemetry import SystemClock, UserError
 from tests.analytics.policy.test_calendar_events import calendar
 from tests.certificates import ask_for_certificate, make_certificates
+from tests.platform_databases import sqlite_copy
 from tests.servers import Mosquitto, free_port, serving
 from tests.vrijloop.command_line import invoke
 from vrijloop.operations.doctor import clocks, disk
@@ -56,20 +57,26 @@ class Installation:
         self.config.write_text(text.replace(old, new))
 
 
+@pytest.fixture(scope="module")
+def platform_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of a platform that knows the factory, and that the doctor only asks."""
+    url = sqlite_copy(tmp_path_factory.mktemp("platform") / "platform.sqlite")
+    with serving(create_app(PlatformSettings(url, {"hal-2": TOKEN}), SystemClock().now)) as address:
+        yield address
+
+
 @pytest.fixture
-def installation(tmp_path: Path, broker: Mosquitto) -> Iterator[Installation]:
-    app = create_app(PlatformSettings(f"sqlite:///{tmp_path}/p.sqlite", {"hal-2": TOKEN}), SystemClock().now)
-    with serving(app) as url:
-        (tmp_path / "policy.toml").write_text('factory = "hal-2"\n')
-        for name in ("server-token", "platform-token"):
-            (tmp_path / name).write_text(TOKEN)
-            (tmp_path / name).chmod(0o600)
-        (tmp_path / "server.toml").write_text(
-            f'token_file = "{tmp_path}/server-token"\npolicy = "{tmp_path}/policy.toml"\ndata_dir = "{tmp_path}/data"\n'
-            f'port = {free_port()}\n[mqtt]\nurl = "{broker.url}"\n[platform]\nurl = "{url}"\n'
-            f'token_file = "{tmp_path}/platform-token"\n'
-        )
-        yield Installation(tmp_path)
+def installation(tmp_path: Path, broker: Mosquitto, platform_url: str) -> Installation:
+    (tmp_path / "policy.toml").write_text('factory = "hal-2"\n')
+    for name in ("server-token", "platform-token"):
+        (tmp_path / name).write_text(TOKEN)
+        (tmp_path / name).chmod(0o600)
+    (tmp_path / "server.toml").write_text(
+        f'token_file = "{tmp_path}/server-token"\npolicy = "{tmp_path}/policy.toml"\ndata_dir = "{tmp_path}/data"\n'
+        f'port = {free_port()}\n[mqtt]\nurl = "{broker.url}"\n[platform]\nurl = "{platform_url}"\n'
+        f'token_file = "{tmp_path}/platform-token"\n'
+    )
+    return Installation(tmp_path)
 
 
 def test_a_healthy_installation(installation: Installation) -> None:
