@@ -148,16 +148,16 @@ def _table(
         return
     document.section(title)
     offered = t("layer_offered") if hours else t("layer_listed")
-    head = (first, offered, t("layer_kept") if hours else t("figures_had"), t("layer_missed") if hours else t("figures_not_had"), *(() if hours else (t("figures_unmatched"),)), t("figures_searched"))  # fmt: skip
+    head = (first, offered, t("layer_kept") if hours else t("figures_had"), t("layer_missed") if hours else t("figures_not_had"), t("figures_unmatched"), t("figures_searched"))  # fmt: skip
     written = [
         (
             (kind_name(t, one.kind) if one.kind else others) + (f" ({t('is_lacking')})" if one.kind and one.lacks else ""),
             t.whole(one.offered if hours else one.of("free")), t.whole(one.of("kept")), t.whole(one.missed),
-            *(() if hours else (t.whole(one.of("unmatched")),)), t.whole(one.of("searched")),
+            t.whole(one.of("unmatched")), t.whole(one.of("searched")),
         )
         for one in rows
     ]  # fmt: skip
-    document.amounts(head, written, (5, 3, 3, 3, 3) if hours else (4, 3, 3, 3, 3, 4), 1)
+    document.amounts(head, written, (4, 3, 3, 3, 3, 4), 1)
 
 
 def _flows(document: Document, t: Translator, flows: Sequence[Flow]) -> None:

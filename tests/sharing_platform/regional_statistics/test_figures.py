@@ -18,6 +18,7 @@ from sharing_platform.organisations.permissions import Kind
 from sharing_platform.pagination import to_cursor
 from sharing_platform.regional_statistics import service
 from sharing_platform.regional_statistics.charts import SHADES, bands, nice_ceiling, shade_of, stacked
+from sharing_platform.regional_statistics.models import PublishedFigure, PublishedWeek
 from sharing_platform.regional_statistics.publication import publish_due
 from sharing_platform.regional_statistics.reading import Balance, Flow, trend_of
 from sharing_platform.regional_statistics.summary import Measure
@@ -96,6 +97,36 @@ def test_searches_for_listings_stand_beside_those_for_machines(region: Platform)
     heads = re.findall(r"<th scope=\"col\"[^>]*>([^<]*)</th>", table)
     cells = {one[0]: re.findall(r">([\d,]+)</td>", one[1]) for one in re.findall(r"<th scope=\"row\">([^<]*)</th>(.*?)</tr>", table)}  # fmt: skip
     assert (heads[-1], cells["Training"][-1], cells["People"][-1], cells.get("Equipment", ["0"])[-1]) == ("Searches without a result", "120", "45", "0")  # fmt: skip
+
+
+def test_notices_without_an_offer_stand_beside_what_was_not_had(region: Platform) -> None:
+    wanted = Counter[str]()
+    for one in read_api(region.anyone):
+        if (one["subject"], one["measure"]) == ("machine", "unmatched"):
+            wanted[one["kind"]] += one["size"]
+    assert wanted.total()
+    table = region.anyone.get("/region?lang=en").text.partition('id="lack"')[2].partition("</table>")[0]
+    heads = re.findall(r"<th scope=\"col\"[^>]*>([^<]+)</th>", table)
+    column = heads.index("Wanted notices without an offer") - 1
+    rows = re.findall(r"\?process=([a-z_]+)\">.*?</th>(.*?)</tr>", table)
+    shown = {kind: int(re.findall(r">([\d,]+)</td>", cells)[column].replace(",", "")) for kind, cells in rows}
+    assert {kind: size for kind, size in shown.items() if size} == {
+        kind: wanted[kind] for kind in shown if wanted[kind]
+    }
+    assert any(shown.values())
+
+
+def test_what_is_lacking_of_people_and_training_is_marked(platform: Platform) -> None:
+    week = date(2026, 2, 16)
+    published = [("operator", "kept", 20), ("operator", "declined", 10), ("training", "kept", 25), ("training", "declined", 10)]  # fmt: skip
+    with platform.context.sessions.begin() as session:
+        session.add(PublishedWeek(week=week, at=platform.present[0]))
+        for kind, measure, size in [*published, ("operator", "free", 30)]:
+            session.add(PublishedFigure(week=week, subject="listing", measure=measure, kind=kind, area="", municipality="", size=size))  # fmt: skip
+    others = platform.anyone.get("/region?lang=en").text.partition('id="others"')[2].partition("</table>")[0]
+    assert re.findall(r"<th scope=\"row\">(\w+) <strong class=\"badge declined\">Shortage</strong>", others) == [
+        "People"
+    ]
 
 
 def test_nothing_tells_of_an_organisation(region: Platform) -> None:
