@@ -4,8 +4,8 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SERVERS := mosquitto influxdb chromium-headless-shell nodejs npm postgresql nginx-light gcc libc6-dev libmodbus-dev
 
-# Tests run in this many processes. Four keep two cores busy, as many tests wait; `make test WORKERS=0` runs them one by one.
-WORKERS ?= 4
+# Tests run in this many processes. Five keep two cores busy, as many tests wait; `make test WORKERS=0` runs them one by one.
+WORKERS ?= 5
 PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 # Compiled modules are kept: without them every one of the hundreds of programs that the tests start compiles its modules anew.
