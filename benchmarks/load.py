@@ -58,7 +58,7 @@ class Process:
 @contextmanager
 def started(*arguments: str) -> Iterator[Process]:
     """A program of ours in the environment that its unit gives it."""
-    given = re.findall(r"^Environment=(\w+)=(.*)$", unit_file("platform").read_text(), re.MULTILINE)
+    given = re.findall(r"^Environment=(\w+)=(.*)$", unit_file(arguments[0]).read_text(), re.MULTILINE)
     process = subprocess.Popen(
         [sys.executable, "-m", "vrijloop", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env=os.environ | dict(given),

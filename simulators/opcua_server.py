@@ -55,11 +55,16 @@ _built: list[AddressSpace] = []
 """For the next server."""
 
 
-def build_standard_nodes() -> None:
-    """Build the thousands of nodes with which every OPC UA server begins, for the next server of this process or for one of each process that is forked from it."""
+def standard_nodes() -> AddressSpace:
+    """The thousands of nodes with which every OPC UA server begins; to build them takes most of a second."""
     space = AddressSpace()
     fill_address_space(NodeManagementService(space))
-    _built.append(space)
+    return space
+
+
+def build_standard_nodes() -> None:
+    """Build them now, for the next server of this process or for one of each process that is forked from it."""
+    _built.append(standard_nodes())
 
 
 class _InternalServer(InternalServer):  # type: ignore[misc]  # asyncua is not typed for mypy

@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from asyncua.server.address_space import AddressSpace, NodeData, NodeManagementService
+from asyncua.server.address_space import NodeData
 from asyncua.server.internal_server import InternalServer
-from asyncua.server.standard_address_space.standard_address_space import fill_address_space
+
+from simulators.opcua_server import standard_nodes
 
 
 def build_once(patch: pytest.MonkeyPatch) -> None:
@@ -26,10 +27,9 @@ def build_once(patch: pytest.MonkeyPatch) -> None:
 
 @cache
 def _standard_nodes() -> dict[bytes, bytes]:
-    space = AddressSpace()
-    fill_address_space(NodeManagementService(space))
+    space = standard_nodes()
     nodes: dict[bytes, bytes] = {}
     shelf: shelve.Shelf[NodeData] = shelve.Shelf(nodes, protocol=pickle.HIGHEST_PROTOCOL)
-    for nodeid, node in space._nodes.items():
-        shelf[nodeid.to_string()] = node
+    for nodeid in space.keys():  # noqa: SIM118 - it is no mapping
+        shelf[nodeid.to_string()] = space[nodeid]
     return nodes

@@ -19,7 +19,7 @@ from sharing_platform.listings.filters import ListingFilter
 from sharing_platform.listings.form import form_of_listing, listing_of_form, session_rows
 from sharing_platform.listings.records import shown_listing
 from sharing_platform.listings.schemas import ListingOut, PriceUnit
-from sharing_platform.organisations.dependencies import Page, PageRequest, visitor_of
+from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import Right, require
 from sharing_platform.pages import Form, FormData
 from sharing_platform.search.events import SearchFoundNothing
@@ -67,7 +67,7 @@ def get_listings(page: Page) -> HTMLResponse:
         except InvalidError as error:
             problems[error.field] = error.code
     if found_nothing is not None:
-        page.context.events.publish(SearchFoundNothing(found_nothing, visitor_of(page.request, page.actor), page.now))
+        page.context.events.publish(SearchFoundNothing(found_nothing, page.visitor, page.now))
     of_all = [(name, value) for name, value in kept.items() if name in _OF_ALL]
     return page.render(
         "listings.html",

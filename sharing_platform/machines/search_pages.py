@@ -32,7 +32,7 @@ from sharing_platform.machines.service import state_shown
 from sharing_platform.machines.shared_pages import machines_seen, shared_page
 from sharing_platform.machines.visibility import VisibleMachine, machines_of
 from sharing_platform.machines.windows import quarter_of
-from sharing_platform.organisations.dependencies import Page, PageRequest, visitor_of
+from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.search.events import SearchFoundNothing
 from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.neighbours import INCLUDED, NeighbourHit, get_neighbour_search
@@ -105,7 +105,7 @@ def listing_page(page: PageRequest, template: str, status: int = 200, notice: st
 
 def _count_search(page: PageRequest, found_nothing: PreparedCriteria | None) -> None:
     if found_nothing is not None:
-        page.context.events.publish(SearchFoundNothing(found_nothing, visitor_of(page.request, page.actor), page.now))
+        page.context.events.publish(SearchFoundNothing(found_nothing, page.visitor, page.now))
 
 
 def _listing(

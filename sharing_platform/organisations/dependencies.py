@@ -240,6 +240,10 @@ class PageRequest:
         return viewer_of(self.actor)
 
     @property
+    def visitor(self) -> str:
+        return visitor_of(self.request, self.actor)
+
+    @property
     def language(self) -> str:
         return language_of(self.request)
 

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError, PlatformError
 from sharing_platform.machines.index import get_machine_index
-from sharing_platform.organisations.dependencies import Page, PageRequest, visitor_of
+from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import Right, require
 from sharing_platform.pages import Form, FormData, decimal_point, split_lines, validate_form
 from sharing_platform.process_plans import service
@@ -97,7 +97,7 @@ def _plan(page: PageRequest, product: ProductIn) -> ProcessPlanOut:
         searched = Searched(session, index, page.context.occupancy, page.now, page.context.zone, page.viewer)
         plan = service.propose(searched, product)
     for criteria in service.steps_in_vain(plan):
-        page.context.events.publish(SearchFoundNothing(criteria, visitor_of(page.request, page.actor), page.now))
+        page.context.events.publish(SearchFoundNothing(criteria, page.visitor, page.now))
     return plan
 
 

@@ -13,7 +13,7 @@ from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError
 from sharing_platform.machines.index import get_machine_index
 from sharing_platform.machines.no_results import Filter, filters_set
-from sharing_platform.organisations.dependencies import Page, visitor_of
+from sharing_platform.organisations.dependencies import Page
 from sharing_platform.search.events import SearchFoundNothing
 from sharing_platform.search.form import fields_of, wish_of_form
 from sharing_platform.search.neighbours import INCLUDED, NeighbourHit, get_neighbour_search
@@ -69,7 +69,7 @@ def get_search(page: Page) -> HTMLResponse:
         except InvalidError as error:
             problems[error.field] = error.code
     if found_nothing is not None:
-        page.context.events.publish(SearchFoundNothing(found_nothing, visitor_of(page.request, page.actor), page.now))
+        page.context.events.publish(SearchFoundNothing(found_nothing, page.visitor, page.now))
     return page.render(
         "search.html",
         sections=sections,

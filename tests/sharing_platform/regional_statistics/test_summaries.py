@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -180,14 +181,21 @@ def test_what_nobody_may_place_counts_for_the_region_alone(platform: Platform) -
     assert sorted((row.municipality, row.size) for row in rows) == [("", 660), ("Hasselt", 240)]
 
 
-def test_a_training_counts_by_number_and_so_do_those_who_booked_it(platform: Platform) -> None:
+def post_training(planner: httpx2.Client) -> str:
+    """In turning, with five places, this afternoon; its id."""
     start, end = ((NOON + timedelta(hours=hours)).isoformat() for hours in (2, 6))
     body = {
         "kind": "training", "title": "Draaien", "places": 5, "start": start, "end": end,
         "details": {"attendance_certificate": True, "sessions": [{"start": start, "end": end}]},
     }  # fmt: skip
+    answer = planner.post("/api/v1/listings", json=body)
+    assert answer.is_success
+    return str(answer.json()["id"])
+
+
+def test_a_training_counts_by_number_and_so_do_those_who_booked_it(platform: Platform) -> None:
     planner = platform.somebody("els@hal.be", "hal-2")
-    listing = planner.post("/api/v1/listings", json=body).json()["id"]
+    listing = post_training(planner)
     for name, answer in (("one", "accepted"), ("two", "accepted"), ("three", "declined")):
         seeker = platform.somebody(f"an@{name}.be", name)
         asked = seeker.post(f"/api/v1/listings/{listing}/booking", json={"places": 1}).json()["id"]
@@ -272,12 +280,7 @@ def test_searches_for_listings_are_counted(platform: Platform, path: str, counte
 
 
 def test_who_finds_a_listing_is_not_counted(platform: Platform) -> None:
-    start, end = ((NOON + timedelta(hours=hours)).isoformat() for hours in (2, 6))
-    body = {
-        "kind": "training", "title": "Draaien", "places": 5, "start": start, "end": end,
-        "details": {"attendance_certificate": True, "sessions": [{"start": start, "end": end}]},
-    }  # fmt: skip
-    assert platform.somebody("els@hal.be", "hal-2").post("/api/v1/listings", json=body).is_success
+    post_training(platform.somebody("els@hal.be", "hal-2"))
     for path in ("/listings?kind=training", "/api/v1/listings?kind=training", "/search?q=cursus+draaien", "/api/v1/search?q=draaien+opleiding", "/search?q=opleiding", "/listings?q=cursus", "/api/v1/listings?q=training&kind=training"):  # fmt: skip
         assert platform.anyone.get(path).is_success
     assert searches_counted(platform) == {}, "they found a course, and looked for no machine"
