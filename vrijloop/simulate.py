@@ -22,11 +22,12 @@ async def run_simulation(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     factory = SimulatedFactory(GENK, seed, SystemClock(), opcua_port, modbus_port)
+    # Before anybody can connect: whoever waits for a port finds the configuration.
+    if agent_config is not None:
+        _write_agent_config(agent_config, broker, opcua_port, modbus_port)
+        console.print(f"Agent configuration: {agent_config}")
     await factory.start()
     try:
-        if agent_config is not None:
-            _write_agent_config(agent_config, broker, opcua_port, modbus_port)
-            console.print(f"Agent configuration: {agent_config}")
         console.print(f"OPC UA: opc.tcp://127.0.0.1:{opcua_port}/vrijloop/simulator")
         console.print(f"Modbus TCP: 127.0.0.1:{modbus_port}")
         console.print("Press Ctrl-C to stop.")
