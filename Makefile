@@ -17,8 +17,10 @@ demo: $(INSTALLED)
 	@scripts/servers --optional mosquitto
 	@$(BIN)/vrijloop demo $(DEMO)
 
-# pytest rewrites the tests' modules as it reads them, and keeps what it has written: here once, else by each of the processes of the first run.
+# All that the tests need but for servers of Debian's. pytest rewrites the tests' modules as it reads them, and keeps what it has written: here once, else by
+# each of the processes of the first run.
 install: $(INSTALLED)
+	@scripts/peers
 	@$(BIN)/pytest --collect-only -q >/dev/null 2>&1 || true
 
 # Everything, or one room's tests with ROOM=edge_agent; options of pytest in PYTEST='...'. Lint runs beside the tests, in what they leave of the
