@@ -1,42 +1,59 @@
 """Converts InfluxQL rows of the measurement `machine_state` to the store's values.
 
-A row is (time, until_ms, state, mode, power_w, seq[, reason[, gateway]]), times in milliseconds. InfluxDB may return a point that is being
-written with some of its fields missing; such a row is not there yet. Of the points of all workers with the same key the newest is used.
+InfluxDB may return a point that is being written with some of its fields missing; such a row is not there yet. Of the points of all workers with
+the same key the newest is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
+from typing import Protocol, TypeGuard
 
 import numpy as np
 import pandas as pd
 
-from stores.influxdb_answers import Series
+from stores.influxdb_answers import Series, StateRow
 from stores.report_batch import MODES, NO_MODE, STATES
 from stores.state_store import INTERVAL_COLUMNS, MODE_TYPE, RECORD_COLUMNS, STATE_TYPE
 
-_POWER = 4
-"""The one field that a machine may never report; all others are always written."""
 _STATE_CODES = {state.value: code for code, state in enumerate(STATES)}
-_MODE_CODES = {mode.value: code for code, mode in enumerate(MODES)} | {"": NO_MODE}
-
-Row = Sequence[Any]
+_MODE_CODES = {mode.value: code for code, mode in enumerate(MODES)}
 
 
-def is_whole(row: Row) -> bool:
-    """Whether every field is there that is always written. The state may also be one that a newer version has."""
-    return None not in row[:_POWER] and None not in row[_POWER + 1 :] and row[2] in _STATE_CODES
+class WholeRow(Protocol):
+    """A `StateRow` that has every field that is always written."""
+
+    since: int
+    until: int
+    state: str
+    mode: str
+    power_w: float | None
+    seq: int
+    reason: str
+    gateway: str
 
 
-def is_hidden(series: Series, limit: int) -> bool:
+def is_whole(row: StateRow) -> TypeGuard[WholeRow]:
+    """Whether every field is there that is always written: all but power, which a machine may never report. The state may also be one that a
+    newer version has."""
+    return (
+        row.until is not None
+        and row.seq is not None
+        and row.state in _STATE_CODES
+        and row.mode is not None
+        and row.reason is not None
+        and row.gateway is not None
+    )
+
+
+def is_hidden(series: Series[StateRow], limit: int) -> bool:
     """Whether a whole row may lie before those of a series that was read with this limit."""
     return len(series.values) >= limit and not any(map(is_whole, series.values))
 
 
-def newest_per_machine(answer: Iterable[Series]) -> list[tuple[Any, ...]]:
-    """The newest point of each machine among all workers: (machine, *row), ordered by machine."""
-    newest: dict[str, Row] = {}
+def newest_per_machine(answer: Iterable[Series[StateRow]]) -> list[tuple[str, WholeRow]]:
+    """The newest point of each machine among all workers, ordered by machine."""
+    newest: dict[str, WholeRow] = {}
     for series in answer:
         machine = series.tags.get("machine")
         if not machine:
@@ -45,62 +62,58 @@ def newest_per_machine(answer: Iterable[Series]) -> list[tuple[Any, ...]]:
             held = newest.get(machine)
             if held is None or _rank(row) > _rank(held):
                 newest[machine] = row
-    return [(machine, *newest[machine]) for machine in sorted(newest)]
+    return sorted(newest.items(), key=lambda one: one[0])
 
 
-def _rank(row: Row) -> tuple[int, int, int]:
+def _rank(row: WholeRow) -> tuple[int, int, int]:
     """(since, until, seq): the newest has the greatest."""
-    return row[0], row[1], row[5]
+    return row.since, row.until, row.seq
 
 
 class Columns:
     """Whole rows of machines, gathered from the parts of an answer: 50 bytes for each instead of the 600 of Python's objects."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, origin: bool = False) -> None:
+        """`origin`: whether reason and gateway are kept as well."""
+        self._origin = origin
         self._machines: dict[str, int] = {}
         self._parts: list[tuple[np.ndarray, ...]] = []
         self._reasons: list[str] = []
         self._gateways: list[str] = []
 
     @classmethod
-    def of(cls, answer: Iterable[Series]) -> Columns:
-        columns = cls()
-        for series in answer:
-            if machine := series.tags.get("machine"):  # without one, somebody else has written it
-                columns.add(machine, series.values)
+    def of(cls, answer: Iterable[tuple[str, list[StateRow]]], *, origin: bool = False) -> Columns:
+        """`answer`: machines, and some of their rows."""
+        columns = cls(origin=origin)
+        for machine, rows in answer:
+            columns.add(machine, list(filter(is_whole, rows)))
         return columns
 
-    def add(self, machine: str, rows: list[list[Any]]) -> None:
-        if not rows:
-            return
-        fields = list(zip(*rows, strict=True))
-        if any(
-            None in field for place, field in enumerate(fields) if place != _POWER
-        ) or not _STATE_CODES.keys() >= set(fields[2]):
-            self.add(machine, [row for row in rows if is_whole(row)])
-            return
-        since, until, state, mode, power, seq, *origin = fields
+    def add(self, machine: str, rows: list[WholeRow]) -> None:
         count = len(rows)
+        if not count:
+            return
         self._parts.append(
             (
                 np.full(count, self._machines.setdefault(machine, len(self._machines)), dtype=np.int32),
-                np.array(since, dtype=np.int64),
-                np.array(until, dtype=np.int64),
-                np.fromiter(map(_STATE_CODES.__getitem__, state), np.int8, count),
-                np.fromiter((_MODE_CODES.get(name, NO_MODE) for name in mode), np.int8, count),
-                np.array(power, dtype=np.float64),
-                np.array(seq, dtype=np.int64),
+                np.fromiter([row.since for row in rows], np.int64, count),
+                np.fromiter([row.until for row in rows], np.int64, count),
+                np.fromiter([_STATE_CODES[row.state] for row in rows], np.int8, count),
+                np.fromiter([_MODE_CODES.get(row.mode, NO_MODE) for row in rows], np.int8, count),
+                np.array([row.power_w for row in rows], np.float64),
+                np.fromiter([row.seq for row in rows], np.int64, count),
             )
         )
-        for held, values in zip((self._reasons, self._gateways), origin, strict=False):
-            held.extend(values)
+        if self._origin:
+            self._reasons += [row.reason for row in rows]
+            self._gateways += [row.gateway for row in rows]
 
     def intervals(self) -> pd.DataFrame:
         """`INTERVAL_COLUMNS`: the newest row of each (machine, since), ordered by both."""
         return self._frame()[0][INTERVAL_COLUMNS]
 
     def records(self, factory: str) -> pd.DataFrame:
-        """`RECORD_COLUMNS`, as `intervals`. The rows must have reason and gateway."""
+        """`RECORD_COLUMNS`, as `intervals`. Their origin must have been kept."""
         frame, order = self._frame()
         frame["factory"], frame["machine"] = factory, frame["machine"].astype("str")
         frame["reason"] = [self._reasons[place] or None for place in order]

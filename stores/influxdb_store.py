@@ -15,15 +15,15 @@ in it. Analytics uses it to find the hours to read again.
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from stores.influxdb_answers import PointsTooOldError, Series
+from stores.influxdb_answers import PointsTooOldError, Series, StateRow
 from stores.influxdb_connection import InfluxConnection, and_machine_in, escaped, quoted
 from stores.influxdb_rows import Columns, is_hidden, newest_per_machine
 from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with_ledger, ranges_held
@@ -53,7 +53,7 @@ Key = tuple[str, str, int]
 Version = tuple[int, int]
 
 _INTERVAL = "until_ms, state, mode, power_w, seq"
-"""The fields of a row, in the order in which `influxdb_rows` expects them."""
+"""The fields of a `StateRow`, in its order."""
 _STATE_WORDS = [item.value for item in STATES]
 _MODE_WORDS = [*(item.value for item in MODES), ""]  # NO_MODE is -1, the last item
 
@@ -100,16 +100,13 @@ class InfluxDBStateStore:
     ) -> pd.DataFrame:
         if machines is not None and not machines:
             return Columns().intervals()
-        where = f"factory = {quoted(factory)}{and_machine_in(machines)}"
         first, last = to_epoch_milliseconds(start), to_epoch_milliseconds(end)
-        found = Columns.of(
-            self._connection.stream(
-                f"SELECT {_INTERVAL} FROM {STATE} WHERE {where} AND time >= {first}ms AND time < {last}ms "
-                "GROUP BY machine, worker"
-            )
-        )
-        for machine, *row in newest_per_machine(self._newest_rows(_INTERVAL, f"{where} AND time < {first}ms")):
-            if row[1] >= first:
+        between = f"time >= {first}ms AND time < {last}ms"
+        names = self._machines(factory, between) if machines is None else machines
+        found = Columns.of(self._rows(_INTERVAL, factory, dict.fromkeys(names, between)))
+        before = f"factory = {quoted(factory)}{and_machine_in(machines)} AND time < {first}ms"
+        for machine, row in newest_per_machine(self._newest_rows(_INTERVAL, before)):
+            if row.until >= first:
                 found.add(machine, [row])
         return found.intervals()
 
@@ -122,29 +119,23 @@ class InfluxDBStateStore:
         touched = self._connection.ask(
             f"SELECT min(since_ms) FROM {WRITTEN} WHERE factory = {quoted(factory)} AND time > {since} GROUP BY machine"
         )
-        statements = [
-            f"SELECT {_INTERVAL} FROM {STATE} WHERE factory = {quoted(factory)} "
-            f"AND machine = {quoted(series.tags['machine'])} AND time >= {int(series.values[0][1])}ms GROUP BY machine, worker"
-            for series in touched
-        ]
-        answers = (self._connection.stream(*some) for some in _portions(statements))
-        return Columns.of(chain.from_iterable(answers)).intervals(), following
+        wanted = {series.tags["machine"]: f"time >= {int(series.values[0][1])}ms" for series in touched}
+        return Columns.of(self._rows(_INTERVAL, factory, wanted)).intervals(), following
 
     def records(self, factory: str, start: datetime, end: datetime, machines: Sequence[str]) -> pd.DataFrame:
-        if not machines:
-            return Columns().records(factory)
-        found = self._connection.stream(
-            f"SELECT {_INTERVAL}, reason, gateway FROM {STATE} "
-            f"WHERE factory = {quoted(factory)}{and_machine_in(machines)} AND time >= {to_epoch_milliseconds(start)}ms "
-            f"AND time < {to_epoch_milliseconds(end)}ms GROUP BY machine, worker"
-        )
-        return Columns.of(found).records(factory)
+        between = f"time >= {to_epoch_milliseconds(start)}ms AND time < {to_epoch_milliseconds(end)}ms"
+        found = self._rows(f"{_INTERVAL}, reason, gateway", factory, dict.fromkeys(machines, between))
+        return Columns.of(found, origin=True).records(factory)
 
     def latest(self, factory: str) -> list[LatestState]:
         found = self._newest_rows(f"{_INTERVAL}, reason", f"factory = {quoted(factory)}")
         return [
-            LatestState(factory, machine, interval_of(since, until, state, mode, power_w, reason))
-            for machine, since, until, state, mode, power_w, _, reason in newest_per_machine(found)
+            LatestState(
+                factory,
+                machine,
+                interval_of(row.since, row.until, row.state, row.mode, row.power_w, row.reason),
+            )
+            for machine, row in newest_per_machine(found)
         ]
 
     def factories(self) -> list[str]:
@@ -187,11 +178,11 @@ class InfluxDBStateStore:
         for factory in self.factories():
             newest = {latest.machine: to_epoch_milliseconds(latest.interval.since) for latest in self.latest(factory)}
             before = self._newest_rows(_INTERVAL, f"factory = {quoted(factory)} AND time < {limit}ms")
-            for machine, since, until, *_ in newest_per_machine(before):
-                kept = until >= limit or newest.get(machine) == since
+            for machine, row in newest_per_machine(before):
+                kept = row.until >= limit or newest.get(machine) == row.since
                 statements.append(
                     f"DELETE FROM {STATE} WHERE factory = {quoted(factory)} AND machine = {quoted(machine)} "
-                    f"AND time < {since if kept else since + 1}ms"
+                    f"AND time < {row.since if kept else row.since + 1}ms"
                 )
         with self._lock:
             for some in _portions(statements):
@@ -200,15 +191,35 @@ class InfluxDBStateStore:
     def close(self) -> None:
         self._connection.close()
 
-    def _in_requests(self, statements: list[str]) -> Iterable[list[Series]]:
+    def _in_requests(self, statements: list[str]) -> Iterable[list[Series[list[Any]]]]:
         for some in _portions(statements):
             yield from self._connection.query(some)
 
-    def _newest_rows(self, fields: str, where: str) -> list[Series]:
+    def _machines(self, factory: str, when: str) -> list[str]:
+        """The machines that have points at such times."""
+        found = self._connection.ask(
+            f"SHOW TAG VALUES FROM {STATE} WITH KEY = machine WHERE factory = {quoted(factory)} AND {when}"
+        )
+        return sorted({str(values[1]) for series in found for values in series.values})
+
+    def _rows(self, fields: str, factory: str, wanted: Mapping[str, str]) -> Iterator[tuple[str, list[StateRow]]]:
+        """Machines, and some of their rows at the times that are `wanted` of each.
+
+        A statement for each machine, without GROUP BY: one for all lets the server compare the tags of every row with those of the other series.
+        """
+        statements = {
+            machine: f"SELECT {fields} FROM {STATE} WHERE factory = {quoted(factory)} AND machine = {quoted(machine)} AND {when}"
+            for machine, when in wanted.items()
+        }
+        for machines in _portions(list(statements)):
+            for place, rows in self._connection.stream([statements[machine] for machine in machines]):
+                yield machines[place], rows
+
+    def _newest_rows(self, fields: str, where: str) -> list[Series[StateRow]]:
         """The newest rows of each machine and worker, of which one is whole, if there is any."""
-        found: list[Series] = []
+        found: list[Series[StateRow]] = []
         for limit in _NEWEST_LIMITS:
-            found = self._connection.ask(
+            found = self._connection.states(
                 f"SELECT {fields} FROM {STATE} WHERE {where} GROUP BY machine, worker ORDER BY time DESC LIMIT {limit}"
             )
             if not any(is_hidden(series, limit) for series in found):
@@ -302,7 +313,7 @@ class InfluxDBStateStore:
     def _own_series(self, machine: Machine) -> str:
         return f"factory = {quoted(machine[0])} AND machine = {quoted(machine[1])} AND worker = {quoted(self._worker)}"
 
-    def _remember_all(self, machine: Machine, answer: list[Series]) -> None:
+    def _remember_all(self, machine: Machine, answer: list[Series[list[Any]]]) -> None:
         for series in answer:
             for since, until, seq in series.values:
                 if until is None or seq is None:

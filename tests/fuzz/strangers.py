@@ -164,16 +164,11 @@ def platform_answers(data: bytes) -> None:
     platform.bookings("hal-2")
 
 
-_ROWS = [[int, int, str, str, power, int, str, str] for power in (float, type(None))]
-
-
 @target(StoreUnavailableError, StoreRefusedError, StoreShutError)
 def influxdb_answer(data: bytes) -> None:
     """What InfluxDB answers to a query; its rows have the columns that were asked for. Raises StoreUnavailableError, StoreRefusedError or StoreShutError."""
     place = Place("http://influxdb:8086", "hal-2", "states")
-    series = list(place.streamed([data[: len(data) // 2], data[len(data) // 2 :]]))
-    for one in series:
-        one.values = [row for row in one.values if list(map(type, row)) in _ROWS]
-    newest_per_machine(series)
-    Columns.of(series).records("hal-2")
+    newest_per_machine(place.states(data))
+    answer = place.streamed([data[: len(data) // 2], data[len(data) // 2 :]], 1)
+    Columns.of((("lathe-1", rows) for _, rows in answer), origin=True).records("hal-2")
     raise place.error(400 + len(data) % 200, data.decode("utf-8", "replace"))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stores import StoreRefusedError, StoreShutError, StoreUnavailableError
-from stores.influxdb_answers import DatabaseUnknownError, Place, PointsTooOldError, Series
+from stores.influxdb_answers import DatabaseUnknownError, Place, PointsTooOldError, Series, StateRow
 from stores.influxdb_connection import InfluxConnection
 from stores.influxdb_rows import Columns, newest_per_machine
 
@@ -86,27 +86,31 @@ def test_what_is_not_influxdb_is_said(content: bytes) -> None:
         PLACE.results(content)
 
 
-def document(machine: str, values: list[list[Any]], *, partial: bool) -> bytes:
-    series = {"name": "machine_state", "tags": {"machine": machine, "worker": "1"}, "columns": [], "values": values}
-    return json.dumps({"results": [{"statement_id": 0, "series": [series], "partial": partial}]}).encode()
+def document(statement: int, values: list[list[Any]], *, partial: bool) -> bytes:
+    series = {"name": "machine_state", "columns": [], "values": values}
+    return json.dumps({"results": [{"statement_id": statement, "series": [series], "partial": partial}]}).encode()
 
 
 @given(st.lists(st.integers(0, 400), max_size=12), st.sampled_from([b"\n", b"\r\n"]))
 def test_an_answer_is_read_however_it_is_cut(cuts: list[int], end: bytes) -> None:
-    stream = document("m1", [[1, 2]], partial=True) + end + document("m2", [[3, 4]], partial=False) + end
+    first, second = row(1, 2, 3), [*row(4, None, 6), "stop", None]
+    stream = document(0, [first], partial=True) + end + document(1, [second], partial=False) + end
     places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     parts = [stream[first:last] for first, last in itertools.pairwise(places)]
-    found = [(series.tags["machine"], series.values) for series in PLACE.streamed(parts)]
-    assert found == [("m1", [[1, 2]]), ("m2", [[3, 4]])]
+    assert list(PLACE.streamed(parts, 2)) == [(0, [StateRow(*first)]), (1, [StateRow(*second)])]
 
 
 def test_an_answer_that_ends_in_the_middle_is_not_taken_for_whole() -> None:
     with pytest.raises(StoreUnavailableError, match="in the middle"):
-        list(PLACE.streamed([document("m1", [[1, 2]], partial=True), b"\n"]))
+        list(PLACE.streamed([document(0, [row(1, 2, 3)], partial=True), b"\n"], 1))
     with pytest.raises(StoreUnavailableError, match="query-timeout"):
         list(
             PLACE.streamed(
-                [document("m1", [[1, 2]], partial=True), b'\n{"results":[{"error":"query-timeout limit exceeded"}]}\n']
+                [
+                    document(0, [row(1, 2, 3)], partial=True),
+                    b'\n{"results":[{"error":"query-timeout limit exceeded"}]}\n',
+                ],
+                1,
             )
         )
 
@@ -118,7 +122,7 @@ def row(
 
 
 def kept(*series: tuple[str, list[list[Any]]]) -> list[tuple[str, int, int, str]]:
-    frame = Columns.of(Series(rows, {"machine": machine}) for machine, rows in series).intervals()
+    frame = Columns.of((machine, [StateRow(*one) for one in rows]) for machine, rows in series).intervals()
     moments = [frame[name].dt.as_unit("ms").astype("int64") for name in ("since", "until")]
     return list(zip(frame["machine"], *moments, frame["state"], strict=True))
 
@@ -144,12 +148,13 @@ TORN = [
 @pytest.mark.parametrize("torn", TORN)
 def test_a_row_that_is_not_whole_is_not_there_yet(torn: list[Any]) -> None:
     assert kept(("m1", [row(1, 2, 1), torn]), ("m2", [torn])) == [("m1", 1, 2, "executing")]
-    newest = newest_per_machine([Series([torn, row(1, 2, 1)], {"machine": "m1"}), Series([torn], {"machine": "m2"})])
-    assert newest == [("m1", *row(1, 2, 1))]
+    whole, half = StateRow(*row(1, 2, 1)), StateRow(*torn)
+    newest = newest_per_machine([Series([half, whole], {"machine": "m1"}), Series([half], {"machine": "m2"})])
+    assert [(machine, row.since, row.seq) for machine, row in newest] == [("m1", 1, 1)]
 
 
 def test_nothing_has_the_types_of_something() -> None:
-    some, none = Columns.of([Series([row(1, 2, 1)], {"machine": "m1"})]).intervals(), Columns().intervals()
+    some, none = Columns.of([("m1", [StateRow(*row(1, 2, 1))])]).intervals(), Columns().intervals()
     assert [kind.name for kind in none.dtypes] == [kind.name for kind in some.dtypes]
     assert list(none.dtypes)[1:] == list(some.dtypes)[1:]  # of machines the categories are those that occur
     assert Columns().records("genk").empty
@@ -157,16 +162,37 @@ def test_nothing_has_the_types_of_something() -> None:
 
 def test_what_others_write_into_the_bucket_is_none_of_ours() -> None:
     """A point without a machine ended every answer."""
-    row = [1000, 2000, "executing", "setup", 1.5, 1, "", "gw-1"]
+    row = StateRow(1000, 2000, "executing", "setup", 1.5, 1, "", "gw-1")
     answer = [Series([row], {"machine": "m1"}), Series([row], {"machine": ""}), Series([row])]
-    assert [one[0] for one in newest_per_machine(answer)] == ["m1"]
-    assert list(Columns.of(answer).records("hal-2")["machine"]) == ["m1"]
+    assert [machine for machine, _ in newest_per_machine(answer)] == ["m1"]
 
 
 @pytest.mark.parametrize("content", [b'{"results": ' + b"[" * 5000, b"\xff\xfe"])
 def test_what_no_influxdb_answers(content: bytes) -> None:
     with pytest.raises(StoreUnavailableError, match="is not InfluxDB"):
         PLACE.results(content)
+
+
+@pytest.mark.parametrize("statement", [-1, 2])
+def test_no_influxdb_answers_what_was_not_asked(statement: int) -> None:
+    """The rows would be another machine's."""
+    with pytest.raises(StoreUnavailableError, match=f"is not InfluxDB .of 2 statements it answers number {statement}"):
+        list(PLACE.streamed([document(statement, [row(1, 2, 3)], partial=False)], 2))
+
+
+def test_nothing_is_packed() -> None:
+    """It would be more than a third of what a large answer costs the server."""
+    seen = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request.headers["accept-encoding"])
+        return httpx2.Response(200, content=b"{}")
+
+    connection = InfluxConnection(PLACE.url, PLACE.bucket, "token", PLACE.org)
+    headers = connection._http.headers
+    connection._http = httpx2.Client(base_url=PLACE.url, headers=headers, transport=httpx2.MockTransport(answer))
+    assert list(connection.stream(["SELECT seq FROM machine_state"])) == []
+    assert seen == ["identity"]
 
 
 def test_a_redirect_is_not_taken_for_a_success() -> None:
@@ -177,7 +203,7 @@ def test_a_redirect_is_not_taken_for_a_success() -> None:
     for use in (
         lambda: connection.write(["machine_state seq=1i 1"]),
         lambda: connection.query(["SHOW DATABASES"]),
-        lambda: list(connection.stream("SELECT seq FROM machine_state")),
+        lambda: list(connection.stream(["SELECT seq FROM machine_state"])),
         lambda: connection.change(["DROP SERIES FROM machine_state"]),
         connection.check,
     ):
