@@ -48,6 +48,11 @@ class ShadedMap:
     beyond: Sequence[Municipality]
     dots: Sequence[Dot]
 
+    @property
+    def shown(self) -> int:
+        """Hours that stand on it."""
+        return sum(one.size for one in self.areas)
+
 
 def shaded_map(region: RegionMap, sizes: Mapping[Place, int]) -> ShadedMap:
     """Of the hours of each place."""

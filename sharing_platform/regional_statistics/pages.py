@@ -56,7 +56,7 @@ def get_region_figures(page: Page) -> HTMLResponse:
     def map_said(shown: ShadedMap) -> str:
         return said_of_map(t, shown)
 
-    embed = f'<a href="{page.context.url}/region"><img src="{page.context.url}/region/embed/offered.svg?lang={t.language}" alt="{t("figures_title")}" width="480" height="520"></a>'
+    embed = f'<a href="{page.context.url}/region"><img src="{page.context.url}/region/embed/offered.svg?lang={t.language}" alt="{t("figures_title")}" width="480"></a>'
     busiest = max(((week, sum(sizes.values())) for week, sizes in view.weeks), key=lambda one: one[1])
     return page.render(
         "region_figures.html",

@@ -14,7 +14,7 @@ from sharing_platform.i18n import Translator
 from sharing_platform.machines.region_map import region_map
 from sharing_platform.regional_statistics import reading
 from sharing_platform.regional_statistics.areas import areas
-from sharing_platform.regional_statistics.charts import ShadedMap, Stack, shaded_map, stacked
+from sharing_platform.regional_statistics.charts import AreaShape, ShadedMap, Stack, shaded_map, stacked
 from sharing_platform.regional_statistics.dictionary import kind_name
 from sharing_platform.regional_statistics.reading import Balance, Flow
 from sharing_platform.regional_statistics.summary import SUPPLY, UNMET, Subject, last_day_of
@@ -77,11 +77,18 @@ def _maps(document: Document, t: Translator, session: Session, first: date, last
     places = reading.by_place(session, first, last)
     document.section(t("figures_where"))
     top = document.get_y()
-    lowest = top
+    lowest, shown = top, list[tuple[str, list[AreaShape]]]()
     for x, measures, title, shades in ((20.0, SUPPLY, t("layer_offered"), _SUPPLY), (110.0, UNMET, t("layer_missed"), _LACK)):  # fmt: skip
         drawn = shaded_map(region_map(), {place: sum(sizes[one] for one in measures) for place, sizes in places.items()})  # fmt: skip
         lowest = max(lowest, _map(document, t, drawn, x, top, title, shades))
+        shown.append((title, [one for one in drawn.areas if one.size]))
     document.set_y(lowest)
+    # Names are longer than most areas are wide here.
+    for title, named in shown:
+        if named:
+            said = (f"{areas()[one.code][t.language]} {t.whole(one.size)}" for one in sorted(named, key=lambda one: -one.size))  # fmt: skip
+            document.paragraph(f"{title}{t.colon}{', '.join(said)}")
+    document.paragraph(f"–{t.colon}{t('not_shown_few')}")
 
 
 def _map(

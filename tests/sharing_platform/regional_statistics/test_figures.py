@@ -88,6 +88,26 @@ def test_page_file_and_api_say_the_same(region: Platform) -> None:
     assert kept == ("public, max-age=86400", "Accept-Language, Cookie", False), "caches keep it, in each language"
 
 
+def test_each_map_says_how_many_of_the_hours_it_shows(region: Platform) -> None:
+    """Most hours are on no map where few companies stand behind them: an empty map does not mean that there is nothing."""
+    measures = {"supply": ("free", "kept", "broken", "cancelled"), "lack": ("declined", "expired")}
+    figures = [one for one in read_api(region.anyone) if one["subject"] == "machine"]
+    said = 0
+    for kind in ("", "milling", "turning"):
+        page = region.anyone.get(f"/region?lang=en&process={kind}").text
+        for tone, named in measures.items():
+            own = [one for one in figures if one["measure"] in named and kind in ("", one["kind"])]
+            total, shown = (sum(one["size"] for one in some) for some in (own, [one for one in own if one["area"]]))
+            drawn = page.partition(f'<figure class="shaded {tone}">')[2].partition("</figure>")[0]
+            numbers = [int(one.replace(",", "")) for one in re.findall(r">([\d,]+)<tspan", drawn)]
+            assert sum(numbers) == shown
+            assert len(re.findall("url\\(#few", drawn)) > 0
+            sentence = f"{shown:,} of the {total:,} hours are" if shown else f"None of the {total:,} hours are"
+            assert (sentence in drawn) == (shown < total), drawn
+            said += shown < total
+    assert said > 3
+
+
 def test_searches_for_listings_stand_beside_those_for_machines(region: Platform) -> None:
     rows = read_csv(region.anyone.get("/region/figures.csv"))
     shown = {one["kind"]: one["size"] for one in rows if (one["subject"], one["measure"], one["week"]) == ("listing", "searched", "2026-01-12")}  # fmt: skip

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from sharing_platform.database import open_database
 from sharing_platform.i18n import Translator
 from sharing_platform.regional_statistics import service
+from sharing_platform.regional_statistics.areas import areas
 from sharing_platform.regional_statistics.models import PublishedFigure, SummaryRow
 from sharing_platform.regional_statistics.publication import publish_due
 from tests.platform_databases import sqlite_copy
@@ -70,7 +71,11 @@ def test_a_year_as_a_document(database: str, tmp_path: Path, language: str) -> N
             PublishedFigure.measure.in_(["free", "kept", "broken", "cancelled"]),
         )
         offered = session.scalar(select(func.sum(PublishedFigure.size)).where(*of))
+        by_area = session.execute(select(PublishedFigure.area, func.sum(PublishedFigure.size)).where(*of, PublishedFigure.area != "").group_by(PublishedFigure.area)).all()  # fmt: skip
     assert plain(t.whole(offered or 0)) in text
+    assert by_area
+    for area, size in by_area:
+        assert f"{areas()[area][language]} {plain(t.whole(size))}" in text, "maps too small for names have a line below"
     assert "org-" not in text
     assert document.metadata is not None
     assert document.metadata.title == t("yearly_report_title", year=2026)
