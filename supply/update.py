@@ -25,7 +25,8 @@ def update(kept: Sequence[Path], compile_anew: Callable[[], None], install: Step
     done = False
     try:
         compile_anew()
-        different = [line for path in kept for line in _changes(path, before[path])]
+        # A package that several locks have is named once.
+        different = dict.fromkeys(line for path in kept for line in _changes(path, before[path]))
         if not different:
             print("Nothing newer.")
             return False

@@ -48,6 +48,19 @@ def test_what_stays(
     assert ("numpy 2.0 -> 2.1" in capsys.readouterr().out) == (compiled == NEW)
 
 
+def test_a_package_of_several_locks_is_named_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    locks = [tmp_path / name for name in ("audit.txt", "develop.txt")]
+    for lock in locks:
+        lock.write_text(OLD)
+
+    def compile_anew() -> None:
+        for lock in locks:
+            lock.write_text(NEW)
+
+    assert update(locks, compile_anew, lambda: True, lambda: True)
+    assert capsys.readouterr().out.count("numpy 2.0 -> 2.1") == 1
+
+
 def test_what_was_locked_comes_back_when_the_run_is_interrupted(tmp_path: Path) -> None:
     lock = tmp_path / "develop.txt"
     lock.write_text(OLD)
