@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,20 @@ ASYNCAPI = "asyncapi.json"
 
 def state_message_schema() -> dict[str, Any]:
     """JSON Schema of the payload of a state topic."""
-    schema = msgspec.json.schema(StateMessage)
+    schema = _schema(StateMessage)
     for definition in schema["$defs"].values():
         # Readers ignore unknown fields, so that a later version can add some.
         definition.pop("additionalProperties", None)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _schema(kind: type) -> dict[str, Any]:
+    """With docstrings without their indentation, which msgspec leaves in them before 0.23."""
+    schema = msgspec.json.schema(kind)
+    for definition in schema["$defs"].values():
+        if "description" in definition:
+            definition["description"] = inspect.cleandoc(definition["description"])
+    return schema
 
 
 def asyncapi() -> dict[str, Any]:
@@ -52,13 +62,13 @@ def asyncapi() -> dict[str, Any]:
                 "address": f"{PREFIX}/{{factory}}/{{gateway}}/health",
                 "description": "QoS 1, retained, twice a minute: how many reports wait in the gateway's outbox.",
                 "parameters": {name: parameters[name] for name in ("factory", "gateway")},
-                "messages": {"health": {"payload": msgspec.json.schema(GatewayHealth)["$defs"]["GatewayHealth"]}},
+                "messages": {"health": {"payload": _schema(GatewayHealth)["$defs"]["GatewayHealth"]}},
             },
             "stored": {
                 "address": f"{PREFIX}/{{factory}}/{{gateway}}/stored",
                 "description": "QoS 1, retained, from ingest: the numbers of the gateway's reports that are durable in the store.",
                 "parameters": {name: parameters[name] for name in ("factory", "gateway")},
-                "messages": {"stored": {"payload": msgspec.json.schema(StoredReports)["$defs"]["StoredReports"]}},
+                "messages": {"stored": {"payload": _schema(StoredReports)["$defs"]["StoredReports"]}},
             },
         },
         "operations": {
