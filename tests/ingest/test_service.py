@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import signal
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from tests.servers import Mosquitto, free_port, wait_for
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 KILLS = 5
+_LEFT_BEHIND = "MQTTMatcher.iter_match.<locals>.rec"
 
 
 class Sender:
@@ -52,6 +54,15 @@ class Sender:
             state = (MachineState.EXECUTING, MachineState.NOT_EXECUTING)[seq % 2]
             reports.append(StateReport.of(seq, StateInterval(state, since, since + timedelta(minutes=1))))
         self.raw(state_topic("genk", machine), encode("gw-1", reports), retain)
+
+    def many(self, seqs: Iterable[int]) -> None:
+        """Publish a message with each of these reports, and wait for all of them together."""
+        published = []
+        for seq in seqs:
+            report = StateReport.of(seq, StateInterval(MachineState.EXECUTING, T0, T0 + timedelta(seconds=seq)))
+            published.append(self._client.publish(state_topic("genk", "m1"), encode("gw-1", [report]), qos=1))
+        for one in published:
+            one.wait_for_publish(30)
 
     def close(self) -> None:
         self._client.disconnect()
@@ -103,6 +114,23 @@ def test_reports_are_stored_and_invalid_messages_are_quarantined_with_the_reason
     assert (broken.topic, broken.payload) == (state_topic("genk", "m1"), b'{"v": 1, "gateway"')
     assert "JSON" in broken.reason
     assert "not of the form" in wrong_topic.reason
+
+
+def test_what_messages_leave_behind_in_memory_is_bounded(
+    broker: Mosquitto, sender: Sender, store: DuckDBStateStore, quarantine: Quarantine
+) -> None:
+    """Each is looked up in paho by a function that refers to itself, which stays until Python looks for such garbage."""
+    thresholds = gc.get_threshold()
+    service = IngestService(BrokerSettings.model_validate({"url": broker.url}), store, quarantine, SystemClock())
+    service.start()
+    try:
+        sender.many(range(1, 8001))
+        wait_for(lambda: stored(store) == 8000, "the reports")
+        left = sum(getattr(one, "__qualname__", "") == _LEFT_BEHIND for one in gc.get_objects())
+    finally:
+        service.stop()
+        gc.set_threshold(*thresholds)
+    assert left < 4000
 
 
 class StoreThatIsAway:
