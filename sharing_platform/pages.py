@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
 from sharing_platform.dependencies import PlatformContext, get_context
 from sharing_platform.errors import InvalidError, PlatformError
 from sharing_platform.i18n import DEFAULT_LANGUAGE, LANGUAGES, Translator
+from sharing_platform.template_environment import PageEnvironment
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -30,7 +31,7 @@ _MAX_FIELDS = 200
 
 _LOADER = FileSystemLoader([_ROOT / "templates", *sorted(_ROOT.glob("*/templates"))])
 TEMPLATES = Jinja2Templates(
-    env=Environment(
+    env=PageEnvironment(
         loader=_LOADER,
         autoescape=True,
         trim_blocks=True,

@@ -27,7 +27,7 @@ from sharing_platform.errors import (
 from sharing_platform.listings.pages import find_shown
 from sharing_platform.machines.choices import FurtherChoice
 from sharing_platform.machines.pages import choice_asked, chosen_of, shown_offer, start_and_length
-from sharing_platform.machines.search_pages import listing_page
+from sharing_platform.machines.search_pages import ListInstead, page_or_list
 from sharing_platform.organisations.dependencies import Page, PageRequest, UploadFormData
 from sharing_platform.organisations.permissions import Right, require
 from sharing_platform.pages import Form, UploadForm, local_moment
@@ -36,14 +36,18 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.post("/offers/{offer_id}")
-def post_offer(offer_id: str, page: Page, upload: UploadFormData) -> Response:
+async def post_offer(offer_id: str, page: Page, upload: UploadFormData) -> Response:
+    return await page_or_list(page, lambda: _request_offer(page, offer_id, upload))
+
+
+def _request_offer(page: PageRequest, offer_id: str, upload: UploadForm) -> Response | ListInstead:
     form = upload.fields
     shown = shown_offer(page, offer_id)
     if shown is None:
-        return listing_page(page, "offers.html", 404, notice="missing")
+        return ListInstead("missing")
     choice = choice_asked(page, shown.offer, form)
     if choice is None:
-        return listing_page(page, "offers.html", 404, notice="taken")
+        return ListInstead("taken")
     chosen = chosen_of(page, shown.offer, choice, form)
     values = {"offer": shown.offer, "machine": shown.machine, "entry": shown.entry, "markup": None, **chosen}
     wanted, problems = _request_of(page, _with_end(page, form), _further_parts(page, form, chosen["further"]))
@@ -60,7 +64,7 @@ def post_offer(offer_id: str, page: Page, upload: UploadFormData) -> Response:
             files=_read_files(page, upload),
         )
     except (TakenError, NotFoundError) as error:
-        return listing_page(page, "offers.html", error.status, notice="taken")
+        return ListInstead("taken", error.status)
     except (InvalidError, ConflictError, UnavailableError) as error:
         return page.render_form("offer.html", error, form, {}, **values)
     if page.actor is None:

@@ -26,7 +26,7 @@ from sharing_platform.machines.offer_order import OfferResults, RankedOffer, kno
 from sharing_platform.machines.offer_search import find_offers, other_offers
 from sharing_platform.machines.offers import find_offer, visible_to
 from sharing_platform.machines.schemas import MachineOut
-from sharing_platform.machines.search_pages import listing_page
+from sharing_platform.machines.search_pages import ListInstead, page_or_list
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.organisations.permissions import Right, require
 from sharing_platform.pages import FormData, decimal_point, local_moment, split_lines, validate_form
@@ -48,14 +48,18 @@ _LISTED = ("materials", "certificates", "included", "processes")
 
 
 @router.get("/offers/{offer_id}")
-def get_offer(offer_id: str, page: Page) -> HTMLResponse:
+async def get_offer(offer_id: str, page: Page) -> Response:
+    return await page_or_list(page, lambda: _offer(page, offer_id))
+
+
+def _offer(page: PageRequest, offer_id: str) -> HTMLResponse | ListInstead:
     shown = shown_offer(page, offer_id)
     if shown is None:
-        return listing_page(page, "offers.html", 404, notice="missing")
+        return ListInstead("missing")
     offer = shown.offer
     choice = choice_asked(page, offer, page.request.query_params)
     if offer.status != OPEN or choice is None:
-        return listing_page(page, "offers.html", 409 if offer.status != OPEN else 404, notice="taken")
+        return ListInstead("taken", 409 if offer.status != OPEN else 404)
     chosen = chosen_of(page, offer, choice, page.request.query_params)
     markup = offer_markup(page.context.url, offer, shown.entry)
     return page.render("offer.html", offer=offer, machine=shown.machine, entry=shown.entry, markup=markup, **chosen)

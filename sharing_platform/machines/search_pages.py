@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, get_args
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, Response
 
 from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError
@@ -29,7 +31,7 @@ from sharing_platform.machines.offer_order import OfferResults, RankedOffer, Sor
 from sharing_platform.machines.offer_search import find_offers, offers_by_day, offers_of_machines
 from sharing_platform.machines.region_map import map_of, region_map
 from sharing_platform.machines.service import state_shown
-from sharing_platform.machines.shared_pages import machines_seen, shared_page
+from sharing_platform.machines.shared_pages import get_shared_pages, machines_seen, shared_page
 from sharing_platform.machines.visibility import VisibleMachine, machines_of
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.organisations.dependencies import Page, PageRequest
@@ -52,15 +54,13 @@ _MOST_SKIPPED = 10_000
 _IN_SIGHT = frozenset({"words", "process", "day", "hours"})
 """Filters whose fields wide screens do not fold away."""
 
-_AT_A_TIME = 4
-"""Lists that are made at a time. None takes longer to make, and people who open many at once would otherwise have all threads, for which everybody else waits."""
+
+async def _turn(request: Request) -> AsyncIterator[None]:
+    async with get_shared_pages(request).turns:
+        yield
 
 
-async def _turn() -> AsyncIterator[None]:
-    yield
-
-
-_Turn = Depends(_turn, scope="function", max_concurrency=_AT_A_TIME)
+_Turn = Depends(_turn, scope="function")
 
 
 @router.get("/", dependencies=[_Turn])
@@ -96,9 +96,25 @@ def _shared_listing(page: PageRequest, template: str) -> HTMLResponse:
     return answer
 
 
-def listing_page(page: PageRequest, template: str, status: int = 200, notice: str | None = None) -> HTMLResponse:
-    """The list or the week, with the problems of the search form."""
-    answer, found_nothing = _listing(page, template, status, notice)
+@dataclass(frozen=True)
+class ListInstead:
+    """The list is shown instead of what is not there (`missing`) or not free any more (`taken`)."""
+
+    notice: str
+    status: int = 404
+
+
+async def page_or_list(page: PageRequest, make: Callable[[], Response | ListInstead]) -> Response:
+    """What `make` makes in a thread; a list instead of it waits for its turn as every other one."""
+    made = await run_in_threadpool(make)
+    if isinstance(made, Response):
+        return made
+    async with get_shared_pages(page.request).turns:
+        return await run_in_threadpool(_list_instead, page, made)
+
+
+def _list_instead(page: PageRequest, instead: ListInstead) -> HTMLResponse:
+    answer, found_nothing = _listing(page, "offers.html", instead.status, instead.notice)
     _count_search(page, found_nothing)
     return answer
 

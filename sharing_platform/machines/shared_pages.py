@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias, cast
 
+import anyio
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy.orm import Session
@@ -24,6 +25,9 @@ _MOST_BYTES, _BESIDE_BYTES = 32_000_000, 2_000
 """Of all that are kept, and what each takes up beside its text and the query."""
 _MOST_QUERY_BYTES = 1_000
 """A query stands in its page a dozen times: some long ones would push out what everybody asks for."""
+
+_AT_A_TIME = 4
+"""Lists that are made at a time. None takes longer to make, and people who open many at once would otherwise have all threads, for which everybody else waits."""
 
 _Made: TypeAlias = tuple[HTMLResponse, PreparedCriteria | None]
 """A page, and the search where it found nothing: that is counted for each visitor."""
@@ -47,9 +51,10 @@ _Machines: TypeAlias = list[tuple[VisibleMachine, IndexEntry]]
 
 
 class SharedPages:
-    """Of one process. All pages show the same machines, which are read once."""
+    """Of one process. All pages show the same machines, which are read once. `turns`: held while a list is made, for whomever."""
 
     def __init__(self) -> None:
+        self.turns = anyio.Semaphore(_AT_A_TIME)
         self.pages = SharedAnswers[_Kept](_MOST_BYTES, lambda kept: kept.size)
         self.machines = SharedAnswers[_Machines](0, lambda _: 0)  # one list at a time: nothing has to make room for it
 
