@@ -6,30 +6,33 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
-
-from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
 from edge_agent.node_names import parse_node_name
 from edge_agent.power_state import PowerThresholds
-from edge_agent.settings_table import SettingsTable, TagTable
 from edge_agent.sources.source_time import TOLERANCE
 from edge_agent.sparkplug_settings import SparkplugInput, SparkplugTable
 from edge_agent.stack_light import Lamp
+from edge_agent.tag_table import TagTable
 from telemetry import Duration, MachineState, Name, UserError
 from telemetry.broker import BrokerSettings, read_secret_file
+from telemetry.settings_table import Check, Constraint, SettingsTable
 
 if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
+
     from edge_agent.device_templates import DeviceTemplate
 
 _log = logging.getLogger(__name__)
 
 PASSWORD_VARIABLE = "VRIJLOOP_OPCUA_PASSWORD"  # noqa: S105 - a name, no secret
 
-Port = Annotated[int, Field(ge=1, le=65535)]
+Port = Annotated[int, Constraint(ge=1, le=65535)]
 
 
 def _opcua_endpoint(url: str) -> str:
@@ -39,6 +42,7 @@ def _opcua_endpoint(url: str) -> str:
     return url
 
 
+@dataclass(frozen=True, kw_only=True)
 class AgentTable(SettingsTable):
     """The `[agent]` table: the agent's identity, its outbox and its metrics."""
 
@@ -46,20 +50,25 @@ class AgentTable(SettingsTable):
     gateway: Name
     data_dir: Path = Path("vrijloop-agent")
     heartbeat: Duration = timedelta(seconds=60)
-    outbox_max_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 256
+    outbox_max_mb: Annotated[int, Constraint(ge=1, le=1_000_000)] = 256
     outbox_max_age: Duration = timedelta(days=30)
     keep_stored: Duration = timedelta(days=7)
-    keep_stored_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 100
-    metrics: Annotated[str, Field(pattern=r"^[^\s:]+:\d{1,5}$")] | None = None
+    keep_stored_mb: Annotated[int, Constraint(ge=0, le=1_000_000)] = 100
+    metrics: Annotated[str, Constraint(pattern=r"^[^\s:]+:\d{1,5}$")] | None = None
 
-    @model_validator(mode="before")
     @classmethod
-    def _without_resend(cls, table: Any) -> Any:
-        """An option of an older version; a file that has it goes on working."""
-        if isinstance(table, dict) and "resend" in table:
-            _log.warning("`resend` under [agent] has no effect any more: reports are kept until they are stored.")
-            return {name: value for name, value in table.items() if name != "resend"}
-        return table
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core.core_schema import no_info_before_validator_function
+
+        return no_info_before_validator_function(_without_resend, handler(source))
+
+
+def _without_resend(table: Any) -> Any:
+    """An option of an older version; a file that has it goes on working."""
+    if isinstance(table, dict) and "resend" in table:
+        _log.warning("`resend` under [agent] has no effect any more: reports are kept until they are stored.")
+        return {name: value for name, value in table.items() if name != "resend"}
+    return table
 
 
 def _node(text: str) -> str:
@@ -67,15 +76,17 @@ def _node(text: str) -> str:
     return text
 
 
-NodeText = Annotated[str, AfterValidator(_node)]
+NodeText = Annotated[str, Check(_node)]
 
 
+@dataclass(frozen=True, kw_only=True)
 class OpcUaTag(TagTable):
     """A node and what its values stand for."""
 
     node: NodeText
 
 
+@dataclass(frozen=True, kw_only=True)
 class OpcUaMachine(SettingsTable):
     """One machine of an OPC UA server, found by `browse_name` or `node`, or read from its tags."""
 
@@ -85,8 +96,7 @@ class OpcUaMachine(SettingsTable):
     node: NodeText | None = None
     tag: tuple[OpcUaTag, ...] = ()
 
-    @model_validator(mode="after")
-    def _can_be_found(self) -> Self:
+    def __post_init__(self) -> None:
         if self.profile == "tags":
             if not any(tag.states for tag in self.tag):
                 raise ValueError(f"machine {self.id!r}: profile `tags` needs a [[opcua.machine.tag]] with `states`")
@@ -96,13 +106,13 @@ class OpcUaMachine(SettingsTable):
             raise ValueError(f"machine {self.id!r}: tags belong to profile `tags`")
         elif (self.node is None) == (self.browse_name is None):
             raise ValueError(f"machine {self.id!r}: give either `browse_name` or `node`")
-        return self
 
 
+@dataclass(frozen=True, kw_only=True)
 class OpcUaServer(SettingsTable):
     """One OPC UA server with its machines."""
 
-    endpoint: Annotated[str, AfterValidator(_opcua_endpoint)]
+    endpoint: Annotated[str, Check(_opcua_endpoint)]
     security_policy: Literal["None", "Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss"] = "None"
     security_mode: Literal["Sign", "SignAndEncrypt"] = "SignAndEncrypt"
     username: str | None = None
@@ -113,10 +123,9 @@ class OpcUaServer(SettingsTable):
     timeout: Duration = timedelta(seconds=4)
     silence: Duration = timedelta(seconds=10)
     clock_tolerance: Duration = TOLERANCE
-    machine: Annotated[tuple[OpcUaMachine, ...], Field(min_length=1)]
+    machine: Annotated[tuple[OpcUaMachine, ...], Constraint(min_length=1)]
 
-    @model_validator(mode="after")
-    def _log_in_is_safe(self) -> Self:
+    def __post_init__(self) -> None:
         if self.username is None and self.password_file is not None:
             raise ValueError("`password_file` needs a `username`")
         if (self.user_certificate is None) != (self.user_key is None):
@@ -125,7 +134,6 @@ class OpcUaServer(SettingsTable):
             raise ValueError("log in either with `username` or with `user_certificate`")
         if (self.username is not None or self.user_certificate is not None) and self.security_policy == "None":
             raise ValueError("a log-in needs a `security_policy`, else anyone on the network could listen in")
-        return self
 
     def password(self) -> str:
         """The first line of `password_file`, else `PASSWORD_VARIABLE`. Raises UserError."""
@@ -136,6 +144,18 @@ class OpcUaServer(SettingsTable):
         return os.environ[PASSWORD_VARIABLE]
 
 
+def _known_template(name: str) -> str:
+    # Imported here: YAML and Modbus take some megabytes, which an agent without Modbus devices does not need.
+    from edge_agent.device_templates import get_template
+
+    try:
+        get_template(name)
+    except UserError as error:
+        raise ValueError(str(error)) from error
+    return name
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModbusDevice(SettingsTable):
     """One machine behind a Modbus device: over TCP, RTU over TCP (a serial server), or a serial line."""
 
@@ -144,44 +164,35 @@ class ModbusDevice(SettingsTable):
     host: str | None = None
     port: Port = 502
     serial_port: str | None = None
-    baudrate: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
+    baudrate: Annotated[int, Constraint(ge=300, le=4_000_000)] = 9600
     parity: Literal["N", "E", "O"] = "N"
     stopbits: Literal[1, 2] = 1
-    unit: Annotated[int, Field(ge=0, le=255)] = 1
-    template: str
+    unit: Annotated[int, Constraint(ge=0, le=255)] = 1
+    template: Annotated[str, Check(_known_template)]
     values: tuple[str, ...] = ()
-    lamps: Annotated[dict[Lamp, Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
+    lamps: Annotated[dict[Lamp, Annotated[int, Constraint(ge=0)]], Constraint(min_length=1)] | None = field(
+        default=None, hash=False
+    )
     poll_interval: Duration = timedelta(seconds=1)
     timeout: Duration = timedelta(seconds=1)
     longest_pause: Duration = timedelta(seconds=30)
     thresholds: PowerThresholds | None = None
-    dwell: dict[MachineState, Duration] = Field(default_factory=dict)
+    dwell: dict[MachineState, Duration] = field(default_factory=dict, hash=False)
     report_power: bool = False
 
-    @field_validator("template")
-    @classmethod
-    def _known_template(cls, name: str) -> str:
-        # Imported here: YAML and Modbus take some megabytes, which an agent without Modbus devices does not need.
-        from edge_agent.device_templates import get_template
+    def __post_init__(self) -> None:
+        self._reachable()
+        self._fits_its_template()
 
-        try:
-            get_template(name)
-        except UserError as error:
-            raise ValueError(str(error)) from error
-        return name
-
-    @model_validator(mode="after")
-    def _reachable(self) -> Self:
+    def _reachable(self) -> None:
         if self.transport == "serial" and self.serial_port is None:
             raise ValueError(f'machine {self.id!r}: transport "serial" needs `serial_port`, such as "/dev/ttyUSB0"')
         if self.transport != "serial" and self.host is None:
             raise ValueError(f"machine {self.id!r}: `host` is missing")
         if self.transport != "tcp" and self.unit == 0:
             raise ValueError(f"machine {self.id!r}: unit 0 addresses all devices of a line, and none of them answers")
-        return self
 
-    @model_validator(mode="after")
-    def _fits_its_template(self) -> Self:
+    def _fits_its_template(self) -> None:
         unknown = sorted(set(self.values) - set(self.device.values))
         if unknown:
             known = ", ".join(self.device.values) or "none"
@@ -191,7 +202,6 @@ class ModbusDevice(SettingsTable):
             raise ValueError(f"machine {self.id!r}: {self.template} has no lamps")
         if light is not None and any(place >= light.count for place in self.wired_lamps.values()):
             raise ValueError(f"machine {self.id!r}: {self.template} has inputs 0 to {light.count - 1}")
-        return self
 
     @property
     def device(self) -> DeviceTemplate:
@@ -227,24 +237,30 @@ class ModbusDevice(SettingsTable):
         return f"{self.line} unit {self.unit}"
 
 
-class AgentIdentity(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class AgentIdentity:
     """The `[agent]` table alone, for commands that come before there are machines in the file."""
 
     agent: AgentTable
 
 
+@dataclass(frozen=True, kw_only=True)
 class AgentSettings(SettingsTable):
     """The whole file."""
 
     agent: AgentTable
-    mqtt: BrokerSettings = BrokerSettings()
+    mqtt: BrokerSettings = field(default_factory=BrokerSettings)
     sparkplug: SparkplugTable | None = None
     opcua: tuple[OpcUaServer, ...] = ()
     modbus: tuple[ModbusDevice, ...] = ()
     sparkplug_input: tuple[SparkplugInput, ...] = ()
 
-    @model_validator(mode="after")
-    def _machines_named_once(self) -> Self:
+    def __post_init__(self) -> None:
+        self._machines_named_once()
+        self._lines_agree()
+        self._brokers_read_once()
+
+    def _machines_named_once(self) -> None:
         counts = Counter(self.machines)
         twice = sorted(name for name, count in counts.items() if count > 1)
         if twice:
@@ -253,10 +269,8 @@ class AgentSettings(SettingsTable):
             raise ValueError(
                 "no machine is configured: add an [[opcua]] server, a [[modbus]] device, or a broker as [[sparkplug_input]]"
             )
-        return self
 
-    @model_validator(mode="after")
-    def _lines_agree(self) -> Self:
+    def _lines_agree(self) -> None:
         found: dict[str, ModbusDevice] = {}
         for device in self.modbus:
             first = found.setdefault(device.line, device)
@@ -265,15 +279,13 @@ class AgentSettings(SettingsTable):
                     f"machines {first.id!r} and {device.id!r} share {device.line}: "
                     "their `transport`, `baudrate`, `parity` and `stopbits` must be the same"
                 )
-        return self
 
-    @model_validator(mode="after")
-    def _brokers_read_once(self) -> Self:
+    def _brokers_read_once(self) -> None:
         addresses = [self.broker_of(table).address for table in self.sparkplug_input]
         if len(addresses) > len(set(addresses)):
             raise ValueError("put all machines of a broker below one [[sparkplug_input]]")
         if (own := self.sparkplug) is None:
-            return self
+            return
         names = (own.group or self.agent.factory, own.node or self.agent.gateway)
         written = (own.mqtt or self.mqtt).address
         for table, address in zip(self.sparkplug_input, addresses, strict=True):
@@ -281,7 +293,6 @@ class AgentSettings(SettingsTable):
                 raise ValueError(
                     f"node {'/'.join(names)} under [[sparkplug_input]] is this agent itself, by [sparkplug]"
                 )
-        return self
 
     def broker_of(self, table: SparkplugInput) -> BrokerSettings:
         """The broker that the table's edge nodes publish on."""

@@ -20,6 +20,7 @@ from edge_agent.sources.opcua_finder import Finder, NotFoundError
 from edge_agent.sources.opcua_requests import Requests
 from edge_agent.sources.opcua_security import Pki, endpoints_of, offered, secure, why_not_connected
 from telemetry import UnavailableError
+from telemetry.settings_table import validator
 
 _PLAUSIBLE = {"W": (-1e7, 1e7), "A": (0.0, 1e5), "Wh": (0.0, 1e13), "": (-1e15, 1e15)}
 
@@ -61,7 +62,7 @@ async def _identified(finder: Finder) -> list[FoundMachine]:
         left = {f"m{place}": name for place, name in enumerate(found) if found[name].profile is None}
         results = await finder.nodes_of(
             [
-                OpcUaMachine.model_validate({"id": machine, "profile": profile, "browse_name": name})
+                OpcUaMachine.validated({"id": machine, "profile": profile, "browse_name": name})
                 for machine, name in left.items()
             ]
         )
@@ -78,7 +79,7 @@ def opcua_toml(server: OpcUaServer, policies: str, namespaces: Sequence[str], fo
     """The machines found, as part of a configuration."""
     lines = [f"# Security offered here: {policies}", "# Namespaces, for `node` and tags (nsu=URI;s=Name):"]
     lines += [f"#   {uri}" for uri in namespaces[1:]]
-    given = server.model_dump(mode="json", exclude_defaults=True, exclude={"machine"})
+    given = validator(OpcUaServer).dump_python(server, mode="json", exclude_defaults=True, exclude={"machine"})
     lines += ["[[opcua]]", *(f"{key} = {json.dumps(value)}" for key, value in given.items()), ""]
     for machine in found:
         if machine.profile is None:
@@ -102,7 +103,7 @@ async def discover_modbus(
     host: str, port: int, units: Sequence[int], timeout: float, tried: Callable[[int], None] = lambda _: None
 ) -> str:
     """The units that answer, as TOML. Raises UnavailableError if none was found before the connection failed."""
-    device = ModbusDevice.model_validate({"id": "x", "host": host, "port": port, "template": "plc-status-word"})
+    device = ModbusDevice.validated({"id": "x", "host": host, "port": port, "template": "plc-status-word"})
     line = ModbusLine(device)
     line.join()
     found: list[FoundUnit] = []

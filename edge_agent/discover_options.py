@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from edge_agent.configuration import OpcUaServer
 from telemetry import UserError
 from telemetry.broker import BrokerSettings
+from telemetry.settings_table import SettingsTable
 
-Model = TypeVar("Model", bound=BaseModel)
+Table = TypeVar("Table", bound=SettingsTable)
 
 
 def opcua_server(endpoint: str, options: Mapping[str, str]) -> OpcUaServer:
@@ -23,9 +24,9 @@ def mqtt_broker(options: Mapping[str, str]) -> BrokerSettings:
     return _validated(BrokerSettings, options)
 
 
-def _validated(kind: type[Model], table: Mapping[str, object]) -> Model:
+def _validated(kind: type[Table], table: Mapping[str, object]) -> Table:
     try:
-        return kind.model_validate(table)
+        return kind.validated(table)
     except ValidationError as error:
         raise UserError("\n".join(f"{part['msg'].removeprefix('Value error, ')}." for part in error.errors())) from None
 

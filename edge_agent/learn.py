@@ -7,7 +7,7 @@ import csv
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -141,7 +141,7 @@ def as_json(proposal: Proposal, interval: timedelta) -> dict[str, object]:
     thresholds = proposal.thresholds
     return {
         "levels": [{"median_w": level.median_w, "share": round(level.share, 4)} for level in proposal.levels],
-        "thresholds": thresholds.model_dump() if thresholds else None,
+        "thresholds": asdict(thresholds) if thresholds else None,
         "dwell": {
             state.value: format_duration(samples * interval) for state, samples in proposal.dwell_samples.items()
         },
@@ -194,7 +194,7 @@ def _chart(proposal: Proposal) -> Table:
 def _marks(proposal: Proposal, low: float, high: float) -> str:
     if proposal.thresholds is None:
         return ""
-    values = proposal.thresholds.model_dump()
+    values = asdict(proposal.thresholds)
     return "".join(f"  ← {name}" for name, value in values.items() if value and low <= value < high)
 
 
@@ -215,7 +215,7 @@ def write_png(proposal: Proposal, path: Path, title: str) -> None:
     axes.fill_between(proposal.edges_w[1:], proposal.density, step="pre", color="#56B4E9")
     axes.set(xscale="log", xlabel="active power (W)", ylabel="share of time", title=title)
     if proposal.thresholds is not None:
-        for place, (name, value) in enumerate(proposal.thresholds.model_dump().items()):
+        for place, (name, value) in enumerate(asdict(proposal.thresholds).items()):
             if value:
                 axes.axvline(value, color="#D55E00", linestyle="--")
                 height, side = axes.get_ylim()[1] * (1 - 0.09 * place), "left" if name == "working_from_w" else "right"

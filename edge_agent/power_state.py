@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
-
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from dataclasses import dataclass
+from typing import Annotated
 
 from telemetry import MachineState
+from telemetry.settings_table import Constraint, SettingsTable
 
 NO_THRESHOLDS = "no thresholds are configured"
 """Why a machine with a meter alone is Unknown until it has some."""
 
-Watts = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Watts = Annotated[float, Constraint(ge=0, allow_inf_nan=False)]
 
 
-class PowerThresholds(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class PowerThresholds(SettingsTable):
     """Thresholds in watts. Between `idle_below_w` and `working_from_w` the state does not change: that is the hysteresis."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     off_below_w: Watts = 0.0
     idle_below_w: Watts
     working_from_w: Watts
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def __post_init__(self) -> None:
         if not self.off_below_w <= self.idle_below_w <= self.working_from_w:
             raise ValueError("the thresholds must be in the order off_below_w <= idle_below_w <= working_from_w")
-        return self
 
 
 def without_thresholds(machine: str) -> str:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from edge_agent.discover import machine_id
 from edge_agent.mqtt_client import MqttClient, MqttError
@@ -20,12 +20,13 @@ from edge_agent.sources.sparkplug_connection import MAX_PAYLOAD_BYTES, NodeName,
 from edge_agent.sparkplug_settings import ID_RULE, SparkplugId
 from telemetry import MachineState, UnavailableError, UserError
 from telemetry.broker import BrokerSettings
+from telemetry.settings_table import validator
 from telemetry.sparkplug import BD_SEQ, Address, DataType, Metric, decode, parse_topic, topic
 
 _ANSWERED_WITHIN_S = 5.0
 _ASK_EVERY_S, _ASK_AGAIN_S = 0.2, 5.0
 _MAX_NODES, _MAX_DEVICES, _MAX_METRICS = 500, 5_000, 40
-_NAME: TypeAdapter[str] = TypeAdapter(SparkplugId)
+_NAME = validator(SparkplugId)
 
 _OURS = {state.value: state for state in MachineState}
 _RUN, _WAIT, _DOWN = MachineState.EXECUTING, MachineState.NOT_EXECUTING, MachineState.OUT_OF_SERVICE
@@ -140,7 +141,7 @@ def sparkplug_toml(settings: BrokerSettings, heard: Heard) -> str:
         ]
         if metrics:
             machines += _machine(address, metrics, taken)
-    given = settings.model_dump(mode="json", exclude_defaults=True) | {"url": settings.url}
+    given = validator(BrokerSettings).dump_python(settings, mode="json", exclude_defaults=True) | {"url": settings.url}
     head = ["[[sparkplug_input]]", "", "[sparkplug_input.mqtt]"]
     head += [f"{key} = {_quoted(value)}" for key, value in given.items()]
     if not any(line.startswith("[[") for line in machines):  # without a machine it would be an error

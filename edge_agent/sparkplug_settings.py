@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Annotated, Literal, Self
-
-from pydantic import AfterValidator, Field, model_validator
+from typing import Annotated, Literal
 
 from edge_agent.power_state import PowerThresholds
-from edge_agent.settings_table import SettingsTable, TagTable
 from edge_agent.sources.source_time import TOLERANCE
+from edge_agent.tag_table import TagTable
 from telemetry import Duration, MachineState, Name
 from telemetry.broker import BrokerSettings
+from telemetry.settings_table import Check, Constraint, SettingsTable
 
 ID_RULE = "write 1 to 200 signs, without `/`, `+` and `#`"
 
@@ -22,8 +22,8 @@ def _sparkplug_id(name: str) -> str:
     return name
 
 
-SparkplugId = Annotated[str, AfterValidator(_sparkplug_id)]
-MetricName = Annotated[str, Field(min_length=1, max_length=1000)]
+SparkplugId = Annotated[str, Check(_sparkplug_id)]
+MetricName = Annotated[str, Constraint(min_length=1, max_length=1000)]
 
 
 def _has_its_own_password(table: str, broker: BrokerSettings | None) -> None:
@@ -33,6 +33,7 @@ def _has_its_own_password(table: str, broker: BrokerSettings | None) -> None:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
 class SparkplugTable(SettingsTable):
     """The `[sparkplug]` table. Without it nothing is published in Sparkplug B. `group`: the factory's name if None; `node`: the gateway's."""
 
@@ -41,20 +42,20 @@ class SparkplugTable(SettingsTable):
     host: SparkplugId | None = None
     mqtt: BrokerSettings | None = None
 
-    @model_validator(mode="after")
-    def _can_be_told_apart(self) -> Self:
+    def __post_init__(self) -> None:
         if self.group == "STATE":
             raise ValueError("`group` must not be STATE: hosts publish under that name")
         _has_its_own_password("sparkplug", self.mqtt)
-        return self
 
 
+@dataclass(frozen=True, kw_only=True)
 class SparkplugTag(TagTable):
     """A metric and what its values stand for."""
 
     metric: MetricName
 
 
+@dataclass(frozen=True, kw_only=True)
 class SparkplugMachine(SettingsTable):
     """One machine: metrics of a device, or of an edge node itself. Its state is that of its tags, or that of its power by thresholds; without both it is Unknown."""
 
@@ -66,18 +67,16 @@ class SparkplugMachine(SettingsTable):
     power: MetricName | None = None
     power_unit: Literal["W", "kW"] = "W"
     thresholds: PowerThresholds | None = None
-    dwell: dict[MachineState, Duration] = Field(default_factory=dict)
+    dwell: dict[MachineState, Duration] = field(default_factory=dict, hash=False)
     report_power: bool = False
 
-    @model_validator(mode="after")
-    def _has_a_state(self) -> Self:
+    def __post_init__(self) -> None:
         if self.power is None and (self.thresholds is not None or self.report_power):
             raise ValueError(f"machine {self.id!r}: `thresholds` and `report_power` need `power`, the metric's name")
         if self.tag and self.thresholds is not None:
             raise ValueError(f"machine {self.id!r}: its state is either that of its tags or that of its power")
         if not any(tag.states for tag in self.tag) and (self.tag or self.power is None):
             raise ValueError(f"machine {self.id!r}: add a [[sparkplug_input.machine.tag]] with `states`, or `power`")
-        return self
 
     @property
     def is_tagged(self) -> bool:
@@ -91,6 +90,7 @@ class SparkplugMachine(SettingsTable):
         return tuple(dict.fromkeys(names))
 
 
+@dataclass(frozen=True, kw_only=True)
 class SparkplugInput(SettingsTable):
     """A broker on which edge nodes publish, with the machines that are read from it. `mqtt` None: the broker of `[mqtt]`."""
 
@@ -100,12 +100,10 @@ class SparkplugInput(SettingsTable):
     keep_alive: Duration = timedelta(seconds=30)
     reorder: Duration = timedelta(seconds=2)
     clock_tolerance: Duration = TOLERANCE
-    machine: Annotated[tuple[SparkplugMachine, ...], Field(min_length=1)]
+    machine: Annotated[tuple[SparkplugMachine, ...], Constraint(min_length=1)]
 
-    @model_validator(mode="after")
-    def _can_log_in(self) -> Self:
+    def __post_init__(self) -> None:
         _has_its_own_password("sparkplug_input", self.mqtt)
-        return self
 
     @property
     def nodes(self) -> dict[tuple[str, str], tuple[SparkplugMachine, ...]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import ssl
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-
 from telemetry.errors import UserError
+from telemetry.settings_table import Check, Constraint, SettingsTable
 
 PASSWORD_VARIABLE = "VRIJLOOP_MQTT_PASSWORD"  # noqa: S105 - a name, no secret
 
@@ -51,12 +51,11 @@ def _broker_url(url: str) -> str:
     return url
 
 
-class BrokerSettings(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class BrokerSettings(SettingsTable):
     """The `[mqtt]` table."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    url: Annotated[str, AfterValidator(_broker_url)] = "mqtt://127.0.0.1:1883"
+    url: Annotated[str, Check(_broker_url)] = "mqtt://127.0.0.1:1883"
     protocol: Literal["5", "3.1.1"] = "5"
     username: str | None = None
     password_file: Path | None = None
@@ -64,13 +63,11 @@ class BrokerSettings(BaseModel):
     ca_file: Path | None = None
     client_certificate: Path | None = None
     client_key: Path | None = None
-    keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 15
+    keepalive_s: Annotated[int, Constraint(ge=5, le=3600)] = 15
 
-    @model_validator(mode="after")
-    def _one_log_in(self) -> Self:
+    def __post_init__(self) -> None:
         if self.credentials_file is not None and (self.username is not None or self.password_file is not None):
             raise ValueError("give either `credentials_file` or `username` with `password_file`")
-        return self
 
     @property
     def host(self) -> str:

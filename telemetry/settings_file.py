@@ -6,18 +6,21 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar, get_args
-
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from telemetry.duration import format_duration
 from telemetry.errors import UserError
+from telemetry.settings_table import validator
+from telemetry.table_reader import read_table
 
-Settings = TypeVar("Settings", bound=BaseModel)
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ _HEADER = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
 
 
 def load_settings(path: Path, model: type[Settings]) -> Settings:
-    """Read `path` as TOML and validate it as `model`. Raises SettingsError."""
+    """Read `path` as TOML and validate it as `model`, of pydantic or a dataclass. Raises SettingsError."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -63,21 +66,27 @@ def load_settings(path: Path, model: type[Settings]) -> Settings:
         values = {"place": place, "detail": str(error)}
         said = f"{place}: this is not valid TOML: {error}."
         raise SettingsError([SettingsProblem("not_toml", values, said)]) from error
+    if is_dataclass(model):
+        with suppress(ValueError, TypeError, OverflowError):
+            return read_table(model, data)
+    from pydantic import ValidationError  # only here, so that a process that has no need of it does not hold it
+
     try:
-        return model.model_validate(data)
+        settings: Settings = validator(model).validate_python(data)
     except ValidationError as error:
         raise SettingsError(
             [_explain(path, text, detail, model) for detail in error.errors(include_url=False)]
         ) from error
+    return settings
 
 
-def _explain(path: Path, text: str, detail: ErrorDetails, model: type[BaseModel]) -> SettingsProblem:
+def _explain(path: Path, text: str, detail: ErrorDetails, model: type[Any]) -> SettingsProblem:
     location = detail["loc"]
     key = ".".join(str(step) if isinstance(step, str) else f"[{step + 1}]" for step in location) or "(top level)"
     key = key.replace(".[", "[")
     line = _line_of(text, location)
     place = f"{path}:{line}" if line else str(path)
-    if detail["type"] == "extra_forbidden":
+    if detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):  # of a model, of a dataclass
         known = _known_keys(model, location[:-1])
         near = difflib.get_close_matches(str(location[-1]), known, n=1)
         hint = f"Did you mean `{near[0]}`?" if near else f"Known keys here: {', '.join(known)}."
@@ -133,27 +142,29 @@ def _same_items(table: list[str], seen: dict[str, int], indexes: list[int]) -> b
     return counters == indexes[: len(counters)]
 
 
-def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+def _known_keys(model: type[Any], location: tuple[int | str, ...]) -> list[str]:
     current: Any = model
     for step in location:
         if isinstance(step, int):
             continue
-        field = current.model_fields.get(step) if _is_model(current) else None
-        if field is None:
+        annotation = _fields(current).get(str(step))
+        if annotation is None:
             break
-        current = _model_in(field.annotation)
-    return [f.alias or name for name, f in current.model_fields.items()] if _is_model(current) else []
+        current = _table_in(annotation)
+    return list(_fields(current))
 
 
-def _is_model(candidate: Any) -> bool:
-    return isinstance(candidate, type) and issubclass(candidate, BaseModel)
+def _fields(table: Any) -> dict[str, Any]:
+    """The keys of a table, each with its annotation; none for anything else."""
+    if not isinstance(table, type):
+        return {}
+    if is_dataclass(table):
+        hints = get_type_hints(table)
+        return {field.name: hints[field.name] for field in fields(table)}
+    return {field.alias or name: field.annotation for name, field in getattr(table, "model_fields", {}).items()}
 
 
-def _model_in(annotation: Any) -> Any:
-    if _is_model(annotation):
+def _table_in(annotation: Any) -> Any:
+    if _fields(annotation):
         return annotation
-    for part in get_args(annotation):
-        found = _model_in(part)
-        if found is not None:
-            return found
-    return None
+    return next((found for found in map(_table_in, get_args(annotation)) if found is not None), None)

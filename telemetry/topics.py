@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Annotated
 
-from pydantic import StringConstraints
+from telemetry.settings_table import Constraint
 
 PREFIX = "vrijloop/v1"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
@@ -15,7 +15,7 @@ STATE_FILTER = f"{PREFIX}/+/+/state"
 STATUS_FILTER = f"{PREFIX}/+/+/status"
 HEALTH_FILTER = f"{PREFIX}/+/+/health"
 
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+Name = Annotated[str, Constraint(pattern=NAME_PATTERN)]
 """A factory, gateway or machine in a topic: lower-case letters, digits, `-` and `_`, at most 63 characters."""
 
 _STATE_TOPIC = re.compile(rf"{PREFIX}/([a-z0-9][a-z0-9_-]{{0,62}})/([a-z0-9][a-z0-9_-]{{0,62}})/state")

@@ -12,13 +12,13 @@ EXECUTING_WORD, WAITING_WORD = 0b0011, 0b0001
 
 
 def status_word(port: int, machine: str = "m1", unit: int = 1, **more: Any) -> ModbusDevice:
-    return ModbusDevice.model_validate(
+    return ModbusDevice.validated(
         {"id": machine, "host": "127.0.0.1", "port": port, "unit": unit, "template": "plc-status-word",
          "poll_interval": "20ms", "timeout": "200ms"} | more
     )  # fmt: skip
 
 
 def sdm630_at(port: int, **more: Any) -> ModbusDevice:
-    return ModbusDevice.model_validate(
+    return ModbusDevice.validated(
         {"id": "m1", "host": "127.0.0.1", "port": port, "template": "eastron-sdm630", "thresholds": THRESHOLDS} | more
     )

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.servers
 
 
 def settings(folder: Path, port: int, **mqtt: object) -> AgentSettings:
-    return AgentSettings.model_validate(
+    return AgentSettings.validated(
         {
             "agent": {"factory": "f", "gateway": "g", "data_dir": folder},
             "mqtt": {"url": f"mqtts://localhost:{port}", "ca_file": folder / "ca.pem"} | mqtt,

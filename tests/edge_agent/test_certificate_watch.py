@@ -29,7 +29,7 @@ CLOCK = SystemClock()
 
 
 def settings(folder: Path, policy: str = "Basic256Sha256", *, mqtt: dict[str, Path] | None = None) -> AgentSettings:
-    return AgentSettings.model_validate(
+    return AgentSettings.validated(
         {
             "agent": {"factory": "genk", "gateway": "gw-1", "data_dir": folder},
             "mqtt": {"url": f"mqtts://localhost:{free_port()}"} | (mqtt or {}),

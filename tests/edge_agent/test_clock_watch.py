@@ -48,7 +48,7 @@ async def test_a_gateway_that_boots_in_1970_then_a_year_ahead_then_right(
     server = MeterServer([plc(1, lambda: 0b0011)], port)
     await server.start()
     clock = SetClock()
-    device = ModbusDevice.model_validate(
+    device = ModbusDevice.validated(
         {"id": "m1", "host": "127.0.0.1", "port": port, "template": "plc-status-word", "poll_interval": "20ms"}
     )
     clock.offset = datetime(1970, 1, 1, tzinfo=UTC) - SystemClock().now()

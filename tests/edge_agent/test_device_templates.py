@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -94,7 +95,7 @@ async def test_every_value_of_a_meter_is_read_in_few_requests(template: DeviceTe
     port = free_port()
     server = MeterServer([SimulatedDevice(7, 0xFFFF, lambda: words)], port)
     await server.start()
-    device = configured(template, port).model_copy(update={"values": tuple(template.values)})
+    device = replace(configured(template, port), values=tuple(template.values))
     line = ModbusLine(device)
     line.join()
     reader = ModbusReader(device, line)
@@ -373,5 +374,5 @@ def test_what_is_wrong_with_a_template_of_ones_own_is_said(tmp_path: Path, text:
     if text is not None:
         file.write_text(text.replace("{file}", str(file)))
     with pytest.raises(ValueError, match=re.escape(said)) as caught:
-        ModbusDevice(id="m1", host="127.0.0.1", template=str(file))
+        ModbusDevice.validated({"id": "m1", "host": "127.0.0.1", "template": str(file)})
     assert str(file) in str(caught.value) or "nothing" in said

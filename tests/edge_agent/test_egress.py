@@ -24,7 +24,7 @@ METER = {"id": "m1", "host": "192.0.2.7", "template": "eastron-sdm630"}
 
 def egress(**tables: Any) -> Egress:
     agent = {"factory": "hal-2", "gateway": "gw-1"} | tables.pop("agent", {})
-    return egress_of(AgentSettings.model_validate({"agent": agent, "modbus": [METER]} | tables))
+    return egress_of(AgentSettings.validated({"agent": agent, "modbus": [METER]} | tables))
 
 
 def field(found: Egress, name: str) -> Field:

@@ -110,7 +110,7 @@ def restless_machine(port: int) -> Iterator[list[tuple[datetime, MachineState]]]
 
 
 def settings(folder: Path, broker_port: int, opcua_port: int) -> AgentSettings:
-    return AgentSettings.model_validate(
+    return AgentSettings.validated(
         {
             "agent": {"factory": "hal-2", "gateway": "gw-1", "data_dir": folder / "agent"},
             "mqtt": {"url": f"mqtt://127.0.0.1:{broker_port}", "keepalive_s": 5},

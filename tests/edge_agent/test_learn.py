@@ -8,6 +8,7 @@ import json
 import math
 import random
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,7 @@ def test_no_reading_is_an_error(power: list[float]) -> None:
     if found.thresholds is not None:
         one = found.thresholds
         assert one.off_below_w <= one.idle_below_w < one.working_from_w
-        assert all(math.isfinite(value) for value in one.model_dump().values())
+        assert all(math.isfinite(value) for value in asdict(one).values())
 
 
 def test_the_real_meter() -> None:

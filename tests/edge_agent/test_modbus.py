@@ -214,7 +214,7 @@ async def test_a_value_that_is_not_available_is_logged_once(
     device.exception = lambda unit, address, count: 2 if spans(address, count, ENERGY) else 0
     meter = meter_of(port)
     [checked] = await check_machines(
-        AgentSettings.model_validate({"agent": {"factory": "genk", "gateway": "gw-1"}, "modbus": [meter]}), CLOCK
+        AgentSettings.validated({"agent": {"factory": "genk", "gateway": "gw-1"}, "modbus": [meter]}), CLOCK
     )
     assert checked.seen is not None
     assert checked.seen.state is RUN

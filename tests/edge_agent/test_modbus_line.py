@@ -9,6 +9,7 @@ import pty
 import threading
 import tty
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -120,13 +121,13 @@ def serial_cable(sent: bytearray | None = None) -> Iterator[tuple[str, str]]:
 def test_devices_share_a_line_only_with_the_same_settings() -> None:
     """A baud rate that is changed while the agent runs opens the line anew."""
     cable = {"transport": "serial", "serial_port": "/dev/ttyUSB0", "template": "plc-status-word"}
-    slow, fast = (ModbusDevice.model_validate({"id": f"m{rate}", "baudrate": rate} | cable) for rate in (9600, 19200))
+    slow, fast = (ModbusDevice.validated({"id": f"m{rate}", "baudrate": rate} | cable) for rate in (9600, 19200))
     lines = ModbusLines()
-    assert lines.for_device(slow) is lines.for_device(slow.model_copy(update={"unit": 2}))
+    assert lines.for_device(slow) is lines.for_device(replace(slow, unit=2))
     assert lines.for_device(slow) is not lines.for_device(fast)
     both = {"agent": {"factory": "genk", "gateway": "gw-1"}, "modbus": [slow, fast]}
     with pytest.raises(ValueError, match="'m9600' and 'm19200' share /dev/ttyUSB0"):
-        AgentSettings.model_validate(both)
+        AgentSettings.validated(both)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_devices_share_a_line_only_with_the_same_settings() -> None:
 )
 def test_the_broadcast_address_of_a_line_is_no_unit(where: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="none of them answers"):
-        ModbusDevice.model_validate({"id": "m1", "template": "plc-status-word", "unit": 0} | where)
+        ModbusDevice.validated({"id": "m1", "template": "plc-status-word", "unit": 0} | where)
 
 
 async def test_two_units_on_a_serial_line() -> None:
@@ -143,10 +144,10 @@ async def test_two_units_on_a_serial_line() -> None:
         server = ModbusSerialServer([_sim_device(one) for one in units], port=theirs, baudrate=19200)
         await server.serve_forever(background=True)
         shared = {"transport": "serial", "serial_port": ours, "baudrate": 19200, "timeout": "2s"}
-        meter = ModbusDevice.model_validate(
+        meter = ModbusDevice.validated(
             {"id": "m1", "template": "eastron-sdm630", "thresholds": THRESHOLDS, "values": ["current_l1"]} | shared
         )
-        other = ModbusDevice.model_validate({"id": "m2", "unit": 2, "template": "plc-status-word"} | shared)
+        other = ModbusDevice.validated({"id": "m2", "unit": 2, "template": "plc-status-word"} | shared)
         line = ModbusLine(meter)
         readers = [ModbusReader(meter, line), ModbusReader(other, line)]
         seen = await asyncio.gather(*(reader.read(CLOCK.now(), continuous=False) for reader in readers))

@@ -49,7 +49,7 @@ async def test_check_reads_both_its_kinds_of_registers_over_one_connection(peer:
     """And names the value that it does not have, which costs nothing else."""
     port = peer.said["port"]
     word = {"id": "m2", "host": "127.0.0.1", "port": port, "unit": 2, "template": "plc-status-word"}
-    settings = AgentSettings.model_validate(
+    settings = AgentSettings.validated(
         {"agent": {"factory": "hal-2", "gateway": "gw-1"}, "modbus": [meter(port), word]}
     )
     results = {one.machine: one for one in await check_machines(settings, CLOCK)}

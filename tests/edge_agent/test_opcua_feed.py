@@ -15,9 +15,7 @@ from edge_agent.configuration import OpcUaServer
 from edge_agent.sources.opcua_feed import Feed
 from edge_agent.sources.opcua_requests import Requests
 
-SERVER = OpcUaServer.model_validate(
-    {"endpoint": "opc.tcp://127.0.0.1:4840", "machine": [{"id": "m1", "browse_name": "M1"}]}
-)
+SERVER = OpcUaServer.validated({"endpoint": "opc.tcp://127.0.0.1:4840", "machine": [{"id": "m1", "browse_name": "M1"}]})
 
 
 class Silent:

@@ -128,7 +128,7 @@ async def server_of(machines: Sequence[str], declared: int | None = None, **more
         "publishing_interval": "50ms",
         "machine": [{"id": one, "browse_name": character(one).browse_name} for one in machines],
     }
-    yield OpcUaServer.model_validate(settings | more)
+    yield OpcUaServer.validated(settings | more)
     moving.cancel()
     await asyncio.gather(moving, return_exceptions=True)
     await server.stop()
@@ -283,8 +283,8 @@ async def test_few_servers_are_connected_to_at_the_same_time(
     opening, listening = asyncio.Semaphore(2), await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     machine = [{"id": "m1", "browse_name": "M1"}]
     port = listening.sockets[0].getsockname()[1]
-    settings = OpcUaServer.model_validate({"endpoint": f"opc.tcp://127.0.0.1:{port}", "machine": machine})
-    off = OpcUaServer.model_validate({"endpoint": f"opc.tcp://127.0.0.1:{free_port()}", "machine": machine})
+    settings = OpcUaServer.validated({"endpoint": f"opc.tcp://127.0.0.1:{port}", "machine": machine})
+    off = OpcUaServer.validated({"endpoint": f"opc.tcp://127.0.0.1:{free_port()}", "machine": machine})
     async with contextlib.AsyncExitStack() as sources, asyncio.timeout(60):
         for _ in range(5):
             await sources.enter_async_context(running(OpcUaSource(settings, PKI, writer, CLOCK, opening)))

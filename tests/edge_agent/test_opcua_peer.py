@@ -56,7 +56,7 @@ class Peer:
         )
 
     def server(self, *machines: str, **more: Any) -> OpcUaServer:
-        return OpcUaServer.model_validate(
+        return OpcUaServer.validated(
             {
                 "endpoint": f"opc.tcp://127.0.0.1:{self.port}",
                 "publishing_interval": "50ms",

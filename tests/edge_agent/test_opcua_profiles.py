@@ -196,7 +196,7 @@ def test_an_invalid_node_name_is_refused(text: str, said: str) -> None:
 )
 def test_machines_that_cannot_be_found_are_refused(machine: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        OpcUaMachine.model_validate(machine)
+        OpcUaMachine.validated(machine)
 
 
 @pytest.mark.parametrize(
@@ -211,4 +211,4 @@ def test_machines_that_cannot_be_found_are_refused(machine: dict[str, object], s
 def test_log_ins_that_are_not_safe_are_refused(server: dict[str, object], said: str) -> None:
     machine = {"id": "m", "browse_name": "M"}
     with pytest.raises(ValueError, match=said):
-        OpcUaServer.model_validate({"endpoint": "opc.tcp://127.0.0.1:1", "machine": [machine]} | server)
+        OpcUaServer.validated({"endpoint": "opc.tcp://127.0.0.1:1", "machine": [machine]} | server)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ class SecureServer:
     def settings(self, folder: Path, password: str = "correct horse", node: str = "Runs") -> OpcUaServer:
         (folder / "password").write_text(f"{password}\n")
         tag = {"node": f"nsu=urn:test;s={node}", "states": {"true": "executing"}}
-        return OpcUaServer.model_validate(
+        return OpcUaServer.validated(
             {
                 "endpoint": self.endpoint,
                 "security_policy": POLICY,
@@ -156,8 +157,9 @@ async def test_a_server_that_is_silent_without_security_is_asked_at_its_discover
         session = OpcUaSession(secure_server.settings(tmp_path), pki, CLOCK)
         assert await session.open() == {}
         await session.close()
-        open_one = {"security_policy": "None", "username": None, "password_file": None}
-        said = await refusal(secure_server.settings(tmp_path).model_copy(update=open_one), pki)
+        settings = secure_server.settings(tmp_path)
+        open_one = replace(settings, security_policy="None", username=None, password_file=None)
+        said = await refusal(open_one, pki)
         assert "no connection without security; it offers: Basic256Sha256/SignAndEncrypt" in said
         discovery_address[0] = "/nowhere"
         said = await refusal(secure_server.settings(tmp_path), pki)

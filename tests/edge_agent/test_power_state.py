@@ -46,4 +46,4 @@ def test_noise_inside_the_band_never_changes_the_state(first: float, noise: list
 @pytest.mark.parametrize("levels", [(200, 100, 300), (0, 500, 400), (-1, 100, 200), (0, float("nan"), 1)])
 def test_thresholds_out_of_order_are_refused(levels: tuple[float, float, float]) -> None:
     with pytest.raises(ValidationError):
-        PowerThresholds(off_below_w=levels[0], idle_below_w=levels[1], working_from_w=levels[2])
+        PowerThresholds.validated(dict(zip(("off_below_w", "idle_below_w", "working_from_w"), levels, strict=True)))

@@ -212,7 +212,7 @@ async def test_a_broker_with_narrow_limits_gets_the_whole_backlog(tmp_path: Path
     await asyncio.to_thread(broker.start)
     listener = Listener(broker.port)
     outbox, committed = Outbox(tmp_path / "outbox.sqlite"), asyncio.Event()
-    settings = BrokerSettings.model_validate({"url": broker.url, "protocol": protocol})
+    settings = BrokerSettings.validated({"url": broker.url, "protocol": protocol})
     publisher = Publisher(settings, "genk", "gw-1", outbox, committed)
     commit(outbox, committed, 3_000)
     now = SystemClock().now()

@@ -196,7 +196,7 @@ async def test_a_server_whose_clock_is_a_day_behind(tmp_path: Path, caplog: pyte
     server = MachineryServer(plan, [character("m1")], wrong, port)
     await server.start()
     moving = asyncio.create_task(server.run())
-    settings = AgentSettings.model_validate(
+    settings = AgentSettings.validated(
         {
             "agent": {"factory": "f", "gateway": "g", "data_dir": tmp_path},
             "mqtt": {"url": "mqtt://127.0.0.1:9"},

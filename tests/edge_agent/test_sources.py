@@ -27,7 +27,7 @@ PKI = Pki(Path("nowhere"))
 
 
 def opcua_server(port: int, *machines: str) -> OpcUaServer:
-    return OpcUaServer.model_validate(
+    return OpcUaServer.validated(
         {
             "endpoint": f"opc.tcp://127.0.0.1:{port}/vrijloop/simulator",
             "publishing_interval": "50ms",
@@ -99,7 +99,7 @@ async def test_the_official_example_machine_is_found() -> None:
     for file in files:
         await server.import_xml(str(file))
     async with server:
-        settings = OpcUaServer.model_validate(
+        settings = OpcUaServer.validated(
             {
                 "endpoint": f"opc.tcp://127.0.0.1:{port}/",
                 "machine": [{"id": "m1", "browse_name": "ExampleMachine01"}],
@@ -133,7 +133,7 @@ async def test_check_lists_every_machine_also_those_that_fail(tmp_path: Path) ->
     port = free_port()
     server = MachineryServer(ScriptedPlan({"m1": [(CLOCK.now(), RUN)]}), [character("m1")], CLOCK, port)
     await server.start()
-    settings = AgentSettings.model_validate(
+    settings = AgentSettings.validated(
         {
             "agent": {"factory": "genk", "gateway": "gw-1", "data_dir": tmp_path},
             "opcua": [opcua_server(port, "m1", "m2"), opcua_server(9, "m3")],

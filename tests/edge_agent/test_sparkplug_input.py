@@ -47,7 +47,7 @@ def machine(name: str, **more: Any) -> dict[str, Any]:
 
 
 def source(broker: Mosquitto, writer: ReportWriter, *machines: dict[str, Any], **more: Any) -> SparkplugSource:
-    table = SparkplugInput.model_validate({"machine": machines, "keep_alive": "5s"} | more)
+    table = SparkplugInput.validated({"machine": machines, "keep_alive": "5s"} | more)
     return SparkplugSource(table, BrokerSettings(url=broker.url), "host-genk-gw-9", writer, CLOCK)
 
 
@@ -56,7 +56,7 @@ async def test_what_another_agent_publishes_is_read(broker: Mosquitto, writer: R
     machines = Machines()
     machines.put("m1", RUN)
     read = source(broker, writer, machine("m1", power="Power", report_power=True), machine("m2"))
-    read.settings = BrokerSettings.model_validate({"url": broker.url, "protocol": protocol})
+    read.settings = BrokerSettings.validated({"url": broker.url, "protocol": protocol})
     async with running(read):
         async with node_running(broker.url, machines):
             first = await until_state(writer, "m1", RUN)
@@ -221,7 +221,7 @@ async def test_check_says_what_is_missing(broker: Mosquitto, tmp_path: Path, mon
             machine("m7", device="m1", tag=[], power="Power"),
         ]
     }
-    settings = AgentSettings.model_validate(
+    settings = AgentSettings.validated(
         {
             "agent": {"factory": "genk", "gateway": "gw-9", "data_dir": tmp_path},
             "mqtt": {"url": broker.url},
@@ -254,7 +254,7 @@ async def test_learn_takes_the_power_that_holds_at_each_moment(
     monkeypatch.setattr(learn, "_SAMPLE_EVERY", timedelta(milliseconds=10))
     monkeypatch.setattr(sparkplug_learn, "_ASK_EVERY_S", 0.5)
     table = {"machine": [machine("m1", tag=[], power="Power")]}
-    settings = AgentSettings.model_validate(
+    settings = AgentSettings.validated(
         {"agent": {"factory": "genk", "gateway": "gw-9"}, "mqtt": {"url": broker.url}, "sparkplug_input": [table]}
     )
     machines, stop, read = Machines(), asyncio.Event(), list[float]()

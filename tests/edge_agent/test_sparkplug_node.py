@@ -106,7 +106,7 @@ class Machines:
 @asynccontextmanager
 async def running(url: str, machines: Machines, protocol: Any = "5", **table: Any) -> AsyncIterator[SparkplugNode]:
     node = SparkplugNode(
-        SparkplugTable.model_validate(table),
+        SparkplugTable.validated(table),
         BrokerSettings(url=url, protocol=protocol),
         ("hal-2", "gw-1"),
         lambda: list(machines.devices.values()),

@@ -195,11 +195,11 @@ def test_what_an_earlier_run_has_reported_is_not_the_present_state() -> None:
 )
 def test_a_table_that_cannot_work_is_refused(table: dict[str, Any], what: str) -> None:
     with pytest.raises(ValueError, match=what):
-        SparkplugTable.model_validate(table)
+        SparkplugTable.validated(table)
 
 
 def test_no_table_no_sparkplug() -> None:
     machine = {"id": "m1", "host": "127.0.0.1", "template": "plc-status-word"}
     settings = {"agent": {"factory": "hal-2", "gateway": "gw-1"}, "modbus": [machine]}
-    assert AgentSettings.model_validate(settings).sparkplug is None
-    assert AgentSettings.model_validate(settings | {"sparkplug": {}}).sparkplug == SparkplugTable()
+    assert AgentSettings.validated(settings).sparkplug is None
+    assert AgentSettings.validated(settings | {"sparkplug": {}}).sparkplug == SparkplugTable()

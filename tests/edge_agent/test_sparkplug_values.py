@@ -39,7 +39,7 @@ LEVELS = {"off_below_w": 100, "idle_below_w": 1500, "working_from_w": 2500}
 
 
 def machine(**more: Any) -> SparkplugMachine:
-    return SparkplugMachine.model_validate({"id": "m1", "group": "g", "node": "n", "device": "d", "tag": TAGS} | more)
+    return SparkplugMachine.validated({"id": "m1", "group": "g", "node": "n", "device": "d", "tag": TAGS} | more)
 
 
 def meter(**more: Any) -> SparkplugMachine:
@@ -338,9 +338,9 @@ def test_a_machine_that_cannot_work_is_refused(more: dict[str, Any], what: str) 
     ],
 )
 def test_inputs_that_cannot_work_are_refused(inputs: list[dict[str, Any]], more: dict[str, Any], what: str) -> None:
-    tables = [{"machine": [machine(id=f"m{place}").model_dump()]} | one for place, one in enumerate(inputs)]
+    tables = [{"machine": [machine(id=f"m{place}")]} | one for place, one in enumerate(inputs)]
     with pytest.raises(ValueError, match=what):
-        AgentSettings.model_validate({"agent": {"factory": "f", "gateway": "gw"}, "sparkplug_input": tables} | more)
+        AgentSettings.validated({"agent": {"factory": "f", "gateway": "gw"}, "sparkplug_input": tables} | more)
 
 
 def test_discover_without_a_known_vocabulary_prints_comments_alone() -> None:

@@ -7,6 +7,7 @@ import json
 import re
 import socket
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +116,8 @@ async def test_a_server_that_is_polled_is_only_read(
     monkeypatch.setattr(Client, "create_subscription", unsupported)
     server, _ = load_settings(recording.config, AgentSettings).opcua
     proxy = TcpProxy(recording.ports["opcua itself"])
-    lathe = server.machine[0].model_copy(update={"id": "m1"})
-    polled = server.model_copy(update={"endpoint": f"opc.tcp://127.0.0.1:{proxy.port}", "machine": (lathe,)})
+    lathe = replace(server.machine[0], id="m1")
+    polled = replace(server, endpoint=f"opc.tcp://127.0.0.1:{proxy.port}", machine=(lathe,))
     async with running(OpcUaSource(polled, Pki(tmp_path), writer5, SystemClock())):
         await until_state(writer5, "m1", MachineState.NOT_EXECUTING)
     proxy.close()

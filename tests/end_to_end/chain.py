@@ -167,7 +167,7 @@ class Load:
         self._committed = asyncio.Event()
         if backlog:
             self.commit(backlog)
-        settings = BrokerSettings.model_validate({"url": url, "protocol": protocol})
+        settings = BrokerSettings.validated({"url": url, "protocol": protocol})
         self._publisher = Publisher(settings, "genk", "gw-1", self.outbox, self._committed)
         self._running = asyncio.create_task(self._publisher.run())
         self._going = asyncio.create_task(self._go())

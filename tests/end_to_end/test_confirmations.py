@@ -34,7 +34,7 @@ class Factory:
 
     def __init__(self, folder: Path, broker: Mosquitto, protocol: str = "5") -> None:
         self.folder, self.broker = folder, broker
-        self.settings = BrokerSettings.model_validate({"url": broker.url, "protocol": protocol})
+        self.settings = BrokerSettings.validated({"url": broker.url, "protocol": protocol})
         self.ingest: IngestService | None = None
         self.last = SystemClock().now() - timedelta(minutes=10)
         self.begin_agent()

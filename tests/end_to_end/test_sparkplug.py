@@ -33,7 +33,7 @@ async def test_states_of_an_edge_node_are_stored_once(broker: Mosquitto, tmp_pat
     (tmp_path / "plant").mkdir()
     plant = Mosquitto(tmp_path / "plant")
     plant.start()
-    settings = AgentSettings.model_validate(
+    settings = AgentSettings.validated(
         {
             "agent": {"factory": "genk", "gateway": "server", "data_dir": tmp_path / "agent"},
             "mqtt": {"url": broker.url},

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel
 
 from analytics.policy.calendar_events import read_calendar
 from analytics.policy.feed_sources import FeedError, _multistatus
@@ -32,7 +31,7 @@ from vrijloop.server_settings import ServerSettings
 
 ZONE = "Europe/Brussels"
 MONDAY = datetime(2026, 11, 30, tzinfo=UTC)
-MODELS: Sequence[type[BaseModel]] = (AgentSettings, ServerSettings, Policy, WorkerSettings, Bounds, ProvidersFile)
+MODELS: Sequence[type[object]] = (AgentSettings, ServerSettings, Policy, WorkerSettings, Bounds, ProvidersFile)
 
 
 @cache

@@ -89,10 +89,10 @@ def sparkplug_payload(data: bytes) -> None:
 
 
 _SPARKPLUG_MACHINES = [
-    SparkplugMachine.model_validate(
+    SparkplugMachine.validated(
         {"id": "m1", "group": "g", "node": "n", "device": "d", "power": "P", "power_unit": "kW", "report_power": True, "thresholds": THRESHOLDS}
     ),
-    SparkplugMachine.model_validate(
+    SparkplugMachine.validated(
         {"id": "m2", "group": "g", "node": "n", "device": None,
          "tag": [{"metric": "P", "states": {"1": "executing", "true": "not_executing"}}, {"metric": "M", "modes": {"2": "setup"}}]}
     ),
@@ -155,7 +155,7 @@ class _Registers:
 def _device(name: str, template: DeviceTemplate) -> ModbusDevice:
     """One that reports what it can."""
     more = {"thresholds": THRESHOLDS, "report_power": True} if template.is_meter else {}
-    return ModbusDevice.model_validate({"id": "m1", "host": "127.0.0.1", "template": name, **more})
+    return ModbusDevice.validated({"id": "m1", "host": "127.0.0.1", "template": name, **more})
 
 
 @cache
@@ -203,10 +203,10 @@ def modbus_frames(data: bytes) -> None:
 
 _NODES = [ua.NodeId(number, 2) for number in range(4)]
 _OPCUA_MACHINES = [
-    OpcUaMachine.model_validate({"id": "m1", "profile": "machinery", "node": "nsu=urn:x;i=1"}),
-    OpcUaMachine.model_validate({"id": "m2", "profile": "packml", "node": "nsu=urn:x;i=1"}),
-    OpcUaMachine.model_validate({"id": "m3", "profile": "machinetool", "node": "nsu=urn:x;i=1"}),
-    OpcUaMachine.model_validate(
+    OpcUaMachine.validated({"id": "m1", "profile": "machinery", "node": "nsu=urn:x;i=1"}),
+    OpcUaMachine.validated({"id": "m2", "profile": "packml", "node": "nsu=urn:x;i=1"}),
+    OpcUaMachine.validated({"id": "m3", "profile": "machinetool", "node": "nsu=urn:x;i=1"}),
+    OpcUaMachine.validated(
         {"id": "m4", "profile": "tags", "tag": [{"node": "nsu=urn:x;i=1", "states": {"1": "executing", "true": "not_executing"}, "modes": {"2": "setup"}}]}
     ),
 ]  # fmt: skip

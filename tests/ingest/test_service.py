@@ -98,7 +98,7 @@ def stored(store: DuckDBStateStore) -> int:
 def test_reports_are_stored_and_invalid_messages_are_quarantined_with_the_reason(
     broker: Mosquitto, sender: Sender, store: DuckDBStateStore, quarantine: Quarantine, protocol: str
 ) -> None:
-    settings = BrokerSettings.model_validate({"url": broker.url, "protocol": protocol})
+    settings = BrokerSettings.validated({"url": broker.url, "protocol": protocol})
     service = IngestService(settings, store, quarantine, SystemClock())
     service.start()
     sender.reports(1, 3)
@@ -121,7 +121,7 @@ def test_what_messages_leave_behind_in_memory_is_bounded(
 ) -> None:
     """Each is looked up in paho by a function that refers to itself, which stays until Python looks for such garbage."""
     thresholds = gc.get_threshold()
-    service = IngestService(BrokerSettings.model_validate({"url": broker.url}), store, quarantine, SystemClock())
+    service = IngestService(BrokerSettings.validated({"url": broker.url}), store, quarantine, SystemClock())
     service.start()
     try:
         sender.many(range(1, 8001))

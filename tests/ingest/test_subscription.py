@@ -65,7 +65,7 @@ class Nobody:
 
 
 def subscribed(broker: BrokenSession) -> Subscription:
-    settings = BrokerSettings.model_validate({"url": f"mqtt://127.0.0.1:{broker.port}", "protocol": "3.1.1"})
+    settings = BrokerSettings.validated({"url": f"mqtt://127.0.0.1:{broker.port}", "protocol": "3.1.1"})
     subscription = Subscription(settings, "1", Nobody(), shared=False, tasks=BackgroundTasks(SystemClock()))
     subscription.start()
     return subscription

@@ -11,7 +11,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
 
 from analytics.policy.policy import Blackout, OfferedHours, Policy
 from analytics.policy.shifts import Shift
@@ -19,7 +18,7 @@ from edge_agent.configuration import AgentSettings
 from sharing_platform.bounds import Bounds
 from sharing_platform.identity_providers import ProvidersFile
 from telemetry import load_settings
-from telemetry.settings_file import _model_in
+from telemetry.settings_file import _fields, _table_in
 from tests.servers import free_port, listens, require, wait_for
 from tests.vrijloop.command_line import invoke
 from vrijloop.ingest_worker import WorkerSettings
@@ -127,11 +126,10 @@ def test_samples_list_every_option(name: str, model: type) -> None:
 
 
 def _option_names(model: type) -> set[str]:
-    assert issubclass(model, BaseModel)
     names: set[str] = set()
-    for name, field in model.model_fields.items():
+    for name, annotation in _fields(model).items():
         names.add(name)
-        inner = _model_in(field.annotation)
+        inner = _table_in(annotation)
         if inner is not None and inner not in WRITTEN_AS_TEXT:
             names |= _option_names(inner)
     return names

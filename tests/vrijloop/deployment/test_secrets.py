@@ -149,10 +149,10 @@ def test_a_certificate_has_the_same_names_another_key_and_ends_before_its_author
 
 def settings(broker: InstalledBroker, authority: Path) -> AgentSettings:
     """Of a gateway, which has its own copy of the authority."""
-    return AgentSettings.model_validate(
+    return AgentSettings.validated(
         {
             "agent": {"factory": "genk", "gateway": "gw-1", "data_dir": authority.parent},
-            "mqtt": broker.settings(broker.folder / "gateways" / "gw-1" / "mqtt-credentials", authority).model_dump(),
+            "mqtt": broker.settings(broker.folder / "gateways" / "gw-1" / "mqtt-credentials", authority),
             "modbus": [{"id": "m1", "host": "127.0.0.1", "template": "plc-status-word"}],
         }
     )
