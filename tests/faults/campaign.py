@@ -1,8 +1,8 @@
 """Plays seeds of faults: `make campaign-faults SEEDS=1000`, or one that did not hold again with `SEED=417`.
 
-    python -m tests.faults.campaign [--seeds N] [--first N] [--seed N | --seed N-M] [--hours H] [--results FILE] [--before TREE]
+    python -m tests.faults.campaign [--seeds N] [--first N] [--seed N | --seed N-M] [--hours H] [--results FILE] [--before TREE] [--jobs N]
 
-Seeds are played in tens on the same processes. Each gives a line of JSON in the results; those that are there already are not played again. `--before`: the source
+Seeds are played in tens on the same processes, with `--jobs` so many tens at once. Each gives a line of JSON in the results; those that are there already are not played again. `--before`: the source
 tree of the version before, as which one process of each region begins.
 """
 
@@ -60,7 +60,27 @@ def seeds_of(given: argparse.Namespace) -> list[int]:
     known = set[int]()
     if given.results.exists():
         known = {json.loads(line)["seed"] for line in given.results.read_text().splitlines()}
-    return [seed for seed in range(given.first, given.first + given.seeds) if seed not in known]
+    wanted = [seed for seed in range(given.first, given.first + given.seeds) if seed not in known]
+    part, of = given.share
+    return [seed for seed in wanted if region_of(seed) % of == part]
+
+
+def share_of(text: str) -> tuple[int, int]:
+    part, _, of = text.partition("/")
+    return int(part), int(of)
+
+
+def play_shares(jobs: int) -> int:
+    """In so many processes; returns how many of them found seeds that did not hold, or ended otherwise."""
+    command = [sys.executable, "-m", "tests.faults.campaign", *sys.argv[1:], "--jobs", "1"]
+    shares = [subprocess.Popen([*command, "--share", f"{part}/{jobs}"], cwd=ROOT) for part in range(jobs)]
+
+    def end(*_: object) -> None:
+        for share in shares:
+            share.terminate()
+
+    signal.signal(signal.SIGTERM, end)
+    return sum(share.wait() != 0 for share in shares)
 
 
 def main() -> None:
@@ -71,7 +91,11 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=1000.0)
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--before", type=Path)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--share", type=share_of, default=(0, 1), help="one of the jobs, as 2/4: their tens alone")
     given = parser.parse_args()
+    if given.jobs > 1 and not given.seed:
+        sys.exit(1 if play_shares(given.jobs) else 0)
     with tempfile.TemporaryDirectory() as folder:
         disks = can_mount(Path(folder))
     if not disks:
