@@ -82,9 +82,9 @@ class Player:
         agent = next(one for one in self._lost if machine in machines_of(one))
         own = (agent, agent.replace("agent", "machines"), f"{agent}>{agent.replace('agent', 'machines')}")
         found = []
-        for one in self.played:
-            if one.event.target not in own:
-                continue
+        mine = [one for one in self.played if one.event.target in own]
+        steps = [one for one in mine if one.event.fault is Fault.CLOCK_STEP]
+        for one in mine:
             if one.event.fault is Fault.CLOCK_STEP:
                 # Over OPC UA the machine tells when something happened, and the gateway's clock does not matter.
                 if agent == "agent-2":
@@ -92,7 +92,10 @@ class Player:
                     found.append(Excuse(one.began - _LAST_KNOWN, over, wrong=True))
                 continue
             lost = [moment for moment in self._lost[agent] if moment >= one.began]
-            found.append(Excuse(one.began - _LAST_KNOWN, max([one.over, *lost]) + _FIRST_KNOWN))
+            over = max([one.over, *lost])
+            # How long it had no contact, a gateway dates by its own clock; what is stored to be Unknown stays so when the clock is set back.
+            ahead = max([0.0, *(step.step_s for step in steps if step.began < over and one.began < step.over)])
+            found.append(Excuse(one.began - _LAST_KNOWN, over + timedelta(seconds=ahead) + _FIRST_KNOWN))
         return found
 
     def _watch(self, agent: str, ending: threading.Event) -> None:
