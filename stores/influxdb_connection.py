@@ -8,12 +8,14 @@ from typing import Any
 import httpx2
 
 from stores.influxdb_answers import DatabaseUnknownError, Place, Series, StateRow
+from stores.state_store import StoreUnavailableError
 from telemetry.measurements import STATE
 
 TIMEOUT_S = 30.0
 """The longest silence: portions of a large answer follow each other much faster."""
 _NO_POINTS = 400
 """InfluxDB 3 refuses a request without points, 2 takes it."""
+_STATEMENTS_PER_REQUEST = 100
 _LONG_QUERY = 4000
 """From so many characters on, a query is sent as a form: servers and proxies bound the length of a URL."""
 
@@ -25,7 +27,25 @@ class InfluxConnection:
         self._place = Place(url.rstrip("/"), org, bucket)
         # Uncompressed: packing a large answer is more than a third of what it costs the server.
         headers = {"Authorization": f"Token {token}", "Accept-Encoding": "identity"}
-        self._http = httpx2.Client(base_url=self._place.url, headers=headers, timeout=TIMEOUT_S)
+        hooks: dict[str, list[Any]] = {"request": [self._trace], "response": [self._look]}
+        self._http = httpx2.Client(base_url=self._place.url, headers=headers, timeout=TIMEOUT_S, event_hooks=hooks)
+        self.interruptions = 0
+        """How often a connection was opened, or a request had no answer, also of a server behind a proxy: it may have been restarted then."""
+
+    def _trace(self, request: httpx2.Request) -> None:
+        request.extensions = {**request.extensions, "trace": self._hear}
+
+    def _hear(self, event: str, _: Any) -> None:
+        if event == "connection.connect_tcp.complete":
+            self.interruptions += 1
+
+    def _look(self, answer: httpx2.Response) -> None:
+        if answer.is_server_error:
+            self.interruptions += 1
+
+    def _unanswered(self, error: httpx2.HTTPError) -> StoreUnavailableError:
+        self.interruptions += 1
+        return self._place.unanswered(error)
 
     def write(self, lines: list[str]) -> None:
         """Write lines of line protocol, times in milliseconds; durable on return. Raises as `StateStore.write`."""
@@ -62,7 +82,7 @@ class InfluxConnection:
                     self._require_success(answer)
                 yield from self._place.streamed(answer.iter_bytes(), len(statements))
         except httpx2.HTTPError as error:
-            raise self._place.unanswered(error) from error
+            raise self._unanswered(error) from error
 
     def check(self, *, writes: bool = True) -> None:
         """Raises StoreUnavailableError unless the token may read the bucket and, if `writes`, write to it. Changes nothing."""
@@ -90,7 +110,7 @@ class InfluxConnection:
         try:
             return self._http.post("/api/v2/write", params=parameters, content=body)
         except httpx2.HTTPError as error:
-            raise self._place.unanswered(error) from error
+            raise self._unanswered(error) from error
 
     def _answer(self, method: str, statements: list[str]) -> bytes:
         try:
@@ -98,7 +118,7 @@ class InfluxConnection:
             more = {"chunked": "true"} if len(statements) > 1 else {}
             answer = self._http.request(**_request(method, statements, {**self._parameters(), **more}))
         except httpx2.HTTPError as error:
-            raise self._place.unanswered(error) from error
+            raise self._unanswered(error) from error
         self._require_success(answer)
         return answer.content
 
@@ -121,6 +141,12 @@ def _request(method: str, statements: Sequence[str], parameters: dict[str, str])
     if method == "GET":
         return {"method": "GET", "url": "/query", "params": {**parameters, "q": text}}
     return {"method": "POST", "url": "/query", "params": parameters, "data": {"q": text}}
+
+
+def portions(statements: list[str]) -> Iterator[list[str]]:
+    """The statements of one request each."""
+    for first in range(0, len(statements), _STATEMENTS_PER_REQUEST):
+        yield statements[first : first + _STATEMENTS_PER_REQUEST]
 
 
 def quoted(text: str) -> str:

@@ -24,9 +24,9 @@ import numpy as np
 import pandas as pd
 
 from stores.influxdb_answers import PointsTooOldError, Series, StateRow
-from stores.influxdb_connection import InfluxConnection, and_machine_in, escaped, quoted
+from stores.influxdb_connection import InfluxConnection, and_machine_in, escaped, portions, quoted
 from stores.influxdb_rows import Columns, is_hidden, newest_per_machine
-from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with_ledger, ranges_held
+from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with_ledger, has_forgotten, ranges_held
 from stores.report_batch import MODES, STATES, ReportBatch, from_milliseconds, interval_of, to_epoch_milliseconds
 from stores.sequences import MAX_RANGES, SequenceRanges
 from stores.state_store import GatewayLedger, LatestState
@@ -41,7 +41,7 @@ _REMEMBERED_KEYS = 100_000
 _LINES_PER_REQUEST = 25_000
 _NEWEST_LIMITS = (2, 100, 5_000)
 """Rows asked for to find the newest that is whole: at first one that is being written may hide it, then a batch of them."""
-_STATEMENTS_PER_REQUEST = 100
+_LOOK_EVERY = timedelta(seconds=1)
 _MERGE_EVERY = timedelta(seconds=15)
 _MERGE_AFTER_RANGES = MAX_RANGES // 4
 """New ranges of one gateway after which the other workers' are merged at once: what looks missing here has mostly been stored there."""
@@ -80,11 +80,14 @@ class InfluxDBStateStore:
         self._merged_at = datetime.min.replace(tzinfo=UTC)
         self._ranges_after_merge: dict[Gateway, int] = {}
         self._last_written_ms = 0
+        self._interruptions = 0
+        self._looked_at = datetime.min.replace(tzinfo=UTC)
 
     def write(self, batch: ReportBatch) -> None:
         if not len(batch):
             return
         with self._lock:
+            self._forget_with_the_server()
             self._put(batch)
             # After the intervals: a process killed in between leaves no number in the ledger whose report is not stored.
             self._record(entries_with_batch(self._held_sequences(), batch.seqs_per_gateway()))
@@ -93,6 +96,7 @@ class InfluxDBStateStore:
         if records.empty:
             return 0
         with self._lock:
+            self._forget_with_the_server()
             return self._put(ReportBatch.from_records(records), leave_out_old=True)
 
     def intervals(
@@ -158,10 +162,12 @@ class InfluxDBStateStore:
 
     def stored_ranges(self, gateways: Collection[Gateway]) -> dict[Gateway, list[Range]]:
         with self._lock:
+            self._forget_with_the_server()
             return ranges_held(self._held_sequences(), gateways)
 
     def restore_ledger(self, ledger: Sequence[GatewayLedger]) -> None:
         with self._lock:
+            self._forget_with_the_server()
             self._record(entries_with_ledger(self._held_sequences(), ledger))
 
     def delete_machine(self, factory: str, machine: str) -> None:
@@ -185,14 +191,14 @@ class InfluxDBStateStore:
                     f"AND time < {row.since if kept else row.since + 1}ms"
                 )
         with self._lock:
-            for some in _portions(statements):
+            for some in portions(statements):
                 self._connection.change(some)
 
     def close(self) -> None:
         self._connection.close()
 
     def _in_requests(self, statements: list[str]) -> Iterable[list[Series[list[Any]]]]:
-        for some in _portions(statements):
+        for some in portions(statements):
             yield from self._connection.query(some)
 
     def _machines(self, factory: str, when: str) -> list[str]:
@@ -211,7 +217,7 @@ class InfluxDBStateStore:
             machine: f"SELECT {fields} FROM {STATE} WHERE factory = {quoted(factory)} AND machine = {quoted(machine)} AND {when}"
             for machine, when in wanted.items()
         }
-        for machines in _portions(list(statements)):
+        for machines in portions(list(statements)):
             for place, rows in self._connection.stream([statements[machine] for machine in machines]):
                 yield machines[place], rows
 
@@ -225,6 +231,18 @@ class InfluxDBStateStore:
             if not any(is_hidden(series, limit) for series in found):
                 break
         return found
+
+    def _forget_with_the_server(self) -> None:
+        """Read anew what is stored after an interruption, or where the ledger has less than it had: a server that was restarted may have lost the end of
+        its log, or been restored from a backup. What this process remembers would hide that from the ledger, and keep what is sent again from being written."""
+        now = self._clock.now()
+        if self._connection.interruptions == self._interruptions and abs(now - self._looked_at) < _LOOK_EVERY:
+            return
+        stored, self._looked_at = self._all_ledgers(), now
+        if self._connection.interruptions != self._interruptions or has_forgotten(self._sequences or {}, stored):
+            self._interruptions, self._sequences = self._connection.interruptions, None
+            self._versions.clear()
+            self._newest.clear()
 
     def _put(self, batch: ReportBatch, leave_out_old: bool = False) -> int:
         """Write the reports that are newer than those in this worker's series. `leave_out_old`: returns how many are older than the bucket
@@ -378,9 +396,3 @@ class InfluxDBStateStore:
             f"{LEDGER},factory={key[0]},gateway={key[1]},worker={self._worker} "
             f'ranges="{ranges.to_json()}",given_up={ranges.given_up}i,repeated={repeated}i {to_epoch_milliseconds(day)}'
         )
-
-
-def _portions(statements: list[str]) -> Iterator[list[str]]:
-    """The statements of one request each."""
-    for first in range(0, len(statements), _STATEMENTS_PER_REQUEST):
-        yield statements[first : first + _STATEMENTS_PER_REQUEST]

@@ -8,7 +8,7 @@ import numpy as np
 
 from stores.sequences import SequenceRanges
 from stores.state_store import GatewayLedger
-from telemetry.ranges import Range
+from telemetry.ranges import Range, difference, union
 
 Gateway = tuple[str, str]
 """(factory, gateway)."""
@@ -43,6 +43,14 @@ def entries_with_ledger(
 def ranges_held(held: Mapping[Gateway, LedgerEntry], gateways: Collection[Gateway]) -> dict[Gateway, list[Range]]:
     """The numbers that arrived of these gateways; a gateway of which none did has an empty list."""
     return {gateway: list(held[gateway][0].ranges) if gateway in held else [] for gateway in gateways}
+
+
+def has_forgotten(held: Mapping[Gateway, LedgerEntry], stored: Mapping[Gateway, Mapping[str, LedgerEntry]]) -> bool:
+    """Whether a store no longer has numbers that it had. `stored`: what it says now, the entry of each worker."""
+    return any(
+        difference(ranges.ranges, union(*(entry.ranges for entry, _ in stored.get(gateway, {}).values())))
+        for gateway, (ranges, _) in held.items()
+    )
 
 
 def _copy_of(held: Mapping[Gateway, LedgerEntry], gateway: Gateway) -> LedgerEntry:

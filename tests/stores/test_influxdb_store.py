@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,15 @@ from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 
 from analytics.history.timeline import timeline
-from stores import Point, ReportBatch, StoredReport, StoreRefusedError, StoreShutError, StoreUnavailableError
+from stores import (
+    Point,
+    ReportBatch,
+    StoredReport,
+    StoreRefusedError,
+    StoreShutError,
+    StoreUnavailableError,
+    influxdb_store,
+)
 from stores.configuration import StoreTable, check_access
 from stores.duckdb_store import DuckDBStateStore
 from stores.influxdb_points import InfluxPoints
@@ -28,7 +37,7 @@ from telemetry import MachineState, StateInterval, UserError
 from telemetry.measurements import CAPACITY, DAY, HOUR
 from tests import influxdb2
 from tests.influx_proxy import OLD_TOKEN
-from tests.servers import INFLUX_ORG, INFLUX_TOKEN, create_influx_database, drop_influx_database, serving
+from tests.servers import INFLUX_ORG, INFLUX_TOKEN, create_influx_database, drop_influx_database, influx_server, serving
 from tests.stores.test_state_store_contract import T0, report, rows
 
 pytestmark = pytest.mark.servers
@@ -302,3 +311,41 @@ def test_influxdb_3_is_set_up_by_its_own_command_line_and_cannot_delete(tmp_path
         with pytest.raises(StoreRefusedError, match="DELETE"):
             store.delete_machine("genk", "m1")
         store.close()
+
+
+@pytest.mark.skipif(influxdb2.GIVEN, reason="The server is restarted.")
+@pytest.mark.long
+@pytest.mark.parametrize("noticed", [True, False], ids=["a request failed meanwhile", "nobody asked meanwhile"])
+def test_what_a_server_has_forgotten_at_its_restart_is_missing_and_can_be_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noticed: bool
+) -> None:
+    """Its log was torn, or it was restored from a backup: a worker that kept running must not tell gateways that the store has it still."""
+    monkeypatch.setattr(influxdb_store, "_LOOK_EVERY", timedelta(days=1) if noticed else timedelta(0))
+    folder, backup = tmp_path / "influxdb", tmp_path / "backup"
+    folder.mkdir()
+    server = influx_server(folder)
+    first, second, third = (ReportBatch.of([report(seq, 10 * seq, 10 * seq + 10)]) for seq in (1, 2, 3))
+    with closing(server):
+        server.start()
+        create_influx_database(server.url, "forgets")
+        with closing(opened(server.url, "forgets")) as store:
+            store.write(first)
+            server.kill()
+            shutil.copytree(folder, backup)
+            server.start()
+            store.write(second)
+            gateways = [(one.factory, one.gateway) for one in store.ledger()]
+            assert store.stored_ranges(gateways) == {gateways[0]: [(1, 2)]}
+            server.kill()
+            if noticed:
+                with pytest.raises(StoreUnavailableError):
+                    store.latest("genk")
+            shutil.rmtree(folder)
+            shutil.copytree(backup, folder)
+            server.start()
+            assert store.stored_ranges(gateways) == {gateways[0]: [(1, 1)]}
+            store.write(third)
+            assert store.stored_ranges(gateways) == {gateways[0]: [(1, 1), (3, 3)]}
+            store.write(second)
+            assert store.stored_ranges(gateways) == {gateways[0]: [(1, 3)]}
+            assert [one[1:3] for one in rows(store)] == [(10, 20), (20, 30), (30, 40)]
