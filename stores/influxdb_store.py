@@ -87,7 +87,7 @@ class InfluxDBStateStore:
         if not len(batch):
             return
         with self._lock:
-            self._forget_with_the_server()
+            self._forget_if_restarted()
             self._put(batch)
             # After the intervals: a process killed in between leaves no number in the ledger whose report is not stored.
             self._record(entries_with_batch(self._held_sequences(), batch.seqs_per_gateway()))
@@ -96,7 +96,7 @@ class InfluxDBStateStore:
         if records.empty:
             return 0
         with self._lock:
-            self._forget_with_the_server()
+            self._forget_if_restarted()
             return self._put(ReportBatch.from_records(records), leave_out_old=True)
 
     def intervals(
@@ -162,12 +162,12 @@ class InfluxDBStateStore:
 
     def stored_ranges(self, gateways: Collection[Gateway]) -> dict[Gateway, list[Range]]:
         with self._lock:
-            self._forget_with_the_server()
+            self._forget_if_restarted()
             return ranges_held(self._held_sequences(), gateways)
 
     def restore_ledger(self, ledger: Sequence[GatewayLedger]) -> None:
         with self._lock:
-            self._forget_with_the_server()
+            self._forget_if_restarted()
             self._record(entries_with_ledger(self._held_sequences(), ledger))
 
     def delete_machine(self, factory: str, machine: str) -> None:
@@ -232,7 +232,7 @@ class InfluxDBStateStore:
                 break
         return found
 
-    def _forget_with_the_server(self) -> None:
+    def _forget_if_restarted(self) -> None:
         """Read anew what is stored after an interruption, or where the ledger has less than it had: a server that was restarted may have lost the end of
         its log, or been restored from a backup. What this process remembers would hide that from the ledger, and keep what is sent again from being written."""
         now = self._clock.now()
