@@ -17,6 +17,7 @@ from contextlib import suppress
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.backoff import Backoff
+from edge_agent.broker_capacity import SMALLEST_PAYLOAD, BrokerCapacity
 from edge_agent.delivery import BacklogPace
 from edge_agent.messages import Message, messages_of
 from edge_agent.mqtt_client import PACKET_TOO_LARGE, SESSION_TAKEN_OVER, Acknowledgement, MqttClient, MqttError, Will
@@ -24,7 +25,6 @@ from edge_agent.outbox import Outbox, QueuedReport
 from telemetry import UserError, state_topic, status_topic
 from telemetry.broker import BrokerSettings
 from telemetry.gateway_health import GatewayHealth, encode_health
-from telemetry.message import MAX_PAYLOAD_BYTES
 from telemetry.stored_reports import decode_stored
 from telemetry.topics import health_topic, stored_topic
 from telemetry.version import __version__
@@ -34,11 +34,8 @@ _log = logging.getLogger(__name__)
 WINDOW = 2_500
 """Reports taken from the outbox at a time and published together, as messages of up to 500 reports."""
 
-_UNDER_WAY = 20
-"""Messages that are unacknowledged at a time, if the broker takes as many: more would wait in its memory, not in the outbox."""
 _PACKET_OVERHEAD = 64
 """Bytes of a PUBLISH packet beside topic and payload, at most."""
-_SMALLEST_PAYLOAD = 1024
 IDLE_CHECK_S = 5.0
 _SUBSCRIBED_WITHIN_S = 5.0
 _FIRST_WORD_S = 2.0
@@ -93,10 +90,7 @@ class Publisher:
         self._heard: bytes | None = None
         self._told = asyncio.Event()
         self._silent_since: float | None = None
-        self._largest = MAX_PAYLOAD_BYTES
-        """Bytes of the largest payload that this broker is believed to take."""
-        self._passed = self._sent = 0
-        """Bytes of the largest payload that it has acknowledged, at all and in this connection."""
+        self._capacity = BrokerCapacity()
         self.connected = False
         self.confirmed = True
         """False while the broker takes reports and no server tells that it stores them."""
@@ -121,7 +115,7 @@ class Publisher:
                     self.connected = True
                     self._connected_at = time.monotonic()
                     self._pace = BacklogPace()
-                    self._sent = 0
+                    self._capacity.connect()
                     await self._serve(client)
                     return
             except (MqttError, UserError) as error:
@@ -129,9 +123,9 @@ class Publisher:
                     self._lost_at = time.monotonic()
                     short = self._lost_at - self._connected_at < _STABLE_S and not isinstance(error, TooLargeError)
                     self._short = self._short + 1 if short else 0
-                    if self._short > 1 and self._make_smaller(self._sent):
+                    if self._short > 1 and self._capacity.make_smaller(self._capacity.sent):
                         # Some brokers acknowledge what is too large, and then end the connection.
-                        error = TooLargeError(f"{error} after a message of {self._sent} bytes")
+                        error = TooLargeError(f"{error} after a message of {self._capacity.sent} bytes")
                 self._warn_once(self._sentence(error))
                 self.connected = False
                 self._outbox.give_back()
@@ -216,7 +210,8 @@ class Publisher:
     def _payload_limit(self, client: MqttClient) -> int:
         packet = client.limits.maximum_packet
         longest = len(state_topic(self._factory, "x" * 63)) + _PACKET_OVERHEAD
-        return self._largest if packet is None else min(self._largest, max(_SMALLEST_PAYLOAD, packet - longest))
+        largest = self._capacity.largest
+        return largest if packet is None else min(largest, max(SMALLEST_PAYLOAD, packet - longest))
 
     def _say_limits(self, client: MqttClient) -> None:
         """What the broker does not offer, once."""
@@ -277,7 +272,7 @@ class Publisher:
         self._pace.tell(told, time.monotonic())
         if await asyncio.to_thread(self._outbox.tell, told, time.monotonic()):
             # Mosquitto 2.0 acknowledges a message of MQTT 3.1.1 that is larger than its `message_size_limit`, and throws it away.
-            self._make_smaller(self._passed)
+            self._capacity.make_smaller()
         self._silent_since = None
         if not self.confirmed:
             _log.info("MQTT broker %s: the server tells again what it has stored.", self._settings.address)
@@ -301,18 +296,20 @@ class Publisher:
         3.1.1 it discards them silently.
         """
         under_way: deque[tuple[Acknowledgement, int]] = deque()
-        limit = min(_UNDER_WAY, client.limits.receive_maximum)
+        self._capacity.begin()
         try:
             for message in messages:
-                if len(under_way) == limit:
+                while len(under_way) >= self._capacity.under_way(client.limits.receive_maximum):
                     await self._passes(client, *under_way.popleft())
                 topic = state_topic(self._factory, message.machine)
                 under_way.append((client.publish(topic, message.payload, retain=message.retain), len(message.payload)))
             while under_way:
                 await self._passes(client, *under_way.popleft())
-        except RefusedError:
-            raise
+            self._capacity.complete()
         except MqttError as error:
+            self._capacity.lose()
+            if isinstance(error, RefusedError):
+                raise
             # A refusal says more than the loss of the connection, which may follow from it.
             self._raise_refusal(one for one, _ in under_way)
             self._raise_if_too_large(client, messages, error)
@@ -321,7 +318,7 @@ class Publisher:
     async def _passes(self, client: MqttClient, acknowledgement: Acknowledgement, size: int) -> None:
         await client.acknowledged([acknowledgement])
         self._raise_refusal([acknowledgement])
-        self._passed, self._sent = max(self._passed, size), max(self._sent, size)
+        self._capacity.acknowledge(size)
 
     def _raise_refusal(self, acknowledgements: Iterable[Acknowledgement]) -> None:
         for one in acknowledgements:
@@ -331,28 +328,15 @@ class Publisher:
                     raise RefusedError(self._refused(reason))
 
     def _raise_if_too_large(self, client: MqttClient, messages: Sequence[Message], error: MqttError) -> None:
-        """Many brokers do not say how large a message may be; they end the connection. The next messages are half as large, down to what has
-        gone through before."""
+        """Many brokers do not say how large a message may be; they end the connection."""
         largest = max((len(message.payload) for message in messages), default=0)
-        if (
-            client.connected
-            or error.code not in (None, PACKET_TOO_LARGE)
-            or largest <= max(self._passed, _SMALLEST_PAYLOAD)
-        ):
+        if client.connected or error.code not in (None, PACKET_TOO_LARGE) or not self._capacity.blame_size(largest):
             return
-        self._largest = max(self._passed, _SMALLEST_PAYLOAD, largest // 2)
         _log.info(
             "MQTT broker %s: the connection ended on a message of %d bytes; messages are now at most %d bytes long.",
-            self._settings.address, largest, self._largest,
+            self._settings.address, largest, self._capacity.largest,
         )  # fmt: skip
         raise TooLargeError(f"{error} on a message of {largest} bytes") from error
-
-    def _make_smaller(self, size: int) -> bool:
-        """A message of this size was acknowledged, and is believed to have been too large nevertheless. Returns whether it can be smaller."""
-        if size <= _SMALLEST_PAYLOAD:
-            return False
-        self._passed, self._largest = 0, max(_SMALLEST_PAYLOAD, min(self._largest, size // 2))
-        return True
 
     @property
     def _user(self) -> str:
