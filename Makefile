@@ -1,5 +1,6 @@
 # `make demo` and `make test` need python3 (3.11 or newer) with pip, and make; the rest they install.
-PYTHON ?= python3
+# With PYTHON=... another one than the system's python3 (scripts/venv).
+PYTHON ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 SERVERS := mosquitto influxdb chromium-headless-shell nodejs npm postgresql nginx-light gcc libc6-dev libmodbus-dev
