@@ -23,12 +23,15 @@
     return element.contains(document.activeElement) || selected;
   }
 
-  // The search that the page shows, not what has been typed since.
+  // The search that the page shows, not what has been typed since. An answer that was under way while somebody searched is of the search before.
   async function part(path) {
-    const answer = await fetch(path + location.search, { headers: { Accept: "text/html" } });
+    const search = location.search;
+    const answer = await fetch(path + search, { headers: { Accept: "text/html" } });
+    const text = await answer.text();
+    if (search !== location.search) return part(path);
     if (!answer.ok) throw new Error(String(answer.status));
     const root = document.createElement("div");
-    root.append(...new DOMParser().parseFromString(await answer.text(), "text/html").body.childNodes);
+    root.append(...new DOMParser().parseFromString(text, "text/html").body.childNodes);
     return root;
   }
 

@@ -13,7 +13,7 @@ from sharing_platform.machines import search_pages
 from tests.sharing_platform.conftest import NOON, Platform
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Response
+    from playwright.sync_api import Browser, Page, Response, Route
 
 
 NEWS = "#news"
@@ -86,6 +86,30 @@ def test_a_choice_is_searched_for_at_once_and_words_when_submitted(
     words.fill("")
     page.locator("select[name=process]").select_option("milling")
     expect(page.locator("li.offer")).to_have_count(2)
+
+
+def test_what_is_found_is_not_replaced_by_what_was_found_before(
+    opened: Callable[[str], Page], platform: Platform
+) -> None:
+    """The page was just being brought up to date when somebody searched for three hours: those are what the link leads to."""
+    page = opened("/")
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        late.append(route)
+
+    page.route("**/parts/offers", hold)  # of the page as it is; the search has a query
+    with page.expect_request("**/parts/offers"):
+        platform.offer("o1", 3, 4, probability=0.88)
+    page.get_by_label("Minstens (uren)").fill("3")
+    page.get_by_role("button", name="Zoeken").click()
+    link = page.locator("li.offer[data-offer=o1] a.button")
+    expect(link).to_have_attribute("href", "/offers/o1?hours=3")
+    with page.expect_response(lambda response: _is_refresh(response) and "hours=3" in response.url):
+        late[0].continue_()
+    expect(page.locator("li.offer[data-offer=o1]")).to_contain_text("88 %")
+    expect(link).to_have_attribute("href", "/offers/o1?hours=3")
+    page.context.close()
 
 
 def test_what_changes_or_goes_does_so_in_its_place(opened: Callable[[str], Page], platform: Platform) -> None:

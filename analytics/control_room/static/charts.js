@@ -1,6 +1,6 @@
 // The pictures, each with the same figures in a table beside it.
 
-import { ask, byId, draw, element } from "./page.js";
+import { ask, byId, draw, element, questions } from "./page.js";
 import { clock, colon, dayName, facts, hours, localDay, midnightBefore, moment, percent, words } from "./words.js";
 
 const MANY = 100;
@@ -54,9 +54,12 @@ export async function drawToday(apart) {
   return page.machines;
 }
 
+const askForecast = questions();
+
 export async function drawForecast(slots, count) {
-  const chosen = byId("machine").value;
+  const isNewest = askForecast(), chosen = byId("machine").value;
   const found = await ask(`/api/v1/forecast${chosen ? `?machine=${encodeURIComponent(chosen)}` : ""}`);
+  if (!isNewest()) return; // another machine was chosen
   const own = slots.filter((one) => !chosen || one.machine === chosen);
   const starts = found.hours.map((one) => Date.parse(one));
   const offered = starts.map((at) => {

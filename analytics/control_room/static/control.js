@@ -4,7 +4,7 @@ import { drawCalendars } from "./calendars.js";
 import { drawForecast, drawToday, drawUsed } from "./charts.js";
 import { drawComparison } from "./comparison.js";
 import { drawCosts, explain, proposeStart } from "./explanations.js";
-import { SignedOut, ask, button, byId, draw, element, onClick } from "./page.js";
+import { SignedOut, ask, button, byId, draw, element, onClick, questions } from "./page.js";
 import { clock, dayName, facts, language, localDay, moment, percent, probability, span, text, words } from "./words.js";
 
 // ---- decisions -------------------------------------------------------------------------------------------------------------------
@@ -30,9 +30,13 @@ function windowsOf(slot) {
 const head = (one) => [element("b", {}, one.machine), ` ${span(one)}`];
 const record = (one) => one.checked ? text("record", { broken: one.broken, checked: one.checked }) : words.record_none;
 
+const askDecisions = questions();
+
 async function decisions() {
+  const isNewest = askDecisions();
   const [kill, approvals, alerts, offered, vetoes, status] = await Promise.all(
     ["kill-switch", "approvals", `alerts?lang=${language}`, "slots", "vetoes", `status?lang=${language}`].map((one) => ask(`/api/v1/${one}`)));
+  if (!isNewest()) return; // somebody has decided meanwhile
   showKillSwitch(kill, offered.pending);
   showPolicy(status.policy);
   draw("alerts", alerts.alerts.filter((one) => one.cleared === null), (one) => `${one.kind} ${one.machine} ${one.booking}`,

@@ -1,6 +1,6 @@
 // Why hours are on offer or not, and what the promise costs.
 
-import { SignedOut, ask, byId, draw, element } from "./page.js";
+import { SignedOut, ask, byId, draw, element, questions } from "./page.js";
 import { colon, instant, moment, number, percent, probability, text, wall, words } from "./words.js";
 
 const SHARES = ["share", "rate", "required"], TIMES = ["at", "from", "until", "start", "end"];
@@ -20,8 +20,11 @@ function sentence(code, values) {
       : typeof value === "number" ? number(value) : value || ""])));
 }
 
+const askWhy = questions();
+
 export async function explain(event) {
   event.preventDefault();
+  const isNewest = askWhy();
   const given = new FormData(event.target), start = instant(given.get("start"));
   const end = new Date(Date.parse(start) + given.get("hours") * 3600e3).toISOString();
   const said = byId("why-said"), list = byId("why-conditions");
@@ -29,13 +32,14 @@ export async function explain(event) {
   list.replaceChildren();
   try {
     const found = await ask(`/api/v1/explanation?${new URLSearchParams({ machine: given.get("machine"), start, end })}`);
+    if (!isNewest()) return;
     const unmet = found.conditions.some((one) => one.met === false);
     said.textContent = found.offered ? words.why_yes : unmet ? words.why_no : words.why_not_quite;
     list.replaceChildren(...[...found.conditions].sort((a, b) => (a.met === false ? 0 : 1) - (b.met === false ? 0 : 1)).map((one) =>
       element("li", { class: one.met === null ? "told" : one.met ? "met" : "unmet" },
         element("span", { class: "hidden" }, one.met === null ? "" : one.met ? `${words.why_met}${colon}` : `${words.why_unmet}${colon}`), sentence(one.code, one.values))));
   } catch (error) {
-    if (!(error instanceof SignedOut)) said.textContent = text("failed", { why: error.message });
+    if (isNewest() && !(error instanceof SignedOut)) said.textContent = text("failed", { why: error.message });
   }
 }
 

@@ -30,6 +30,16 @@ export async function ask(path, method = "GET", body = undefined) {
   return answer.status === 204 ? null : answer.json();
 }
 
+// Answers may come in another order than questions, and what an older one brings is not drawn over a newer one. Called for each question; what it returns
+// says whether no other has been asked since.
+export function questions() {
+  let asked = 0;
+  return () => {
+    const own = ++asked;
+    return () => own === asked;
+  };
+}
+
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);

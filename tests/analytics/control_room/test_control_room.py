@@ -6,7 +6,7 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -21,7 +21,7 @@ from tests.vrijloop.command_line import invoke
 from tests.vrijloop.demo_platform import empty_platform
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, ViewportSize
+    from playwright.sync_api import Browser, Page, Route, ViewportSize
 
 pytestmark = pytest.mark.servers
 
@@ -174,6 +174,52 @@ def test_people_see_why_hours_are_on_offer_or_not(room: Room, page: Page) -> Non
     expect(page.locator("#costs tr[aria-current]")).to_contain_text("5")
     if PICTURES:
         page.screenshot(path=f"{PICTURES}/why.png", full_page=True)
+
+
+FORECASTS = {
+    one: {"hours": ["2026-03-04T00:00:00Z"], "free": [share]} for one, share in (("lathe-2", 0.75), ("mill-1", 0.25))
+}
+EXPLANATIONS = {one: {"offered": one == "mill-1", "conditions": []} for one in ("lathe-2", "mill-1")}
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked", "shown", "said"),
+    [
+        (FORECASTS, "/api/v1/forecast?*", "#forecast-rows", "25"),
+        (EXPLANATIONS, "/api/v1/explanation?*", "#why-said", "Deze uren worden aangeboden."),
+    ],
+    ids=["forecast", "explanation"],
+)
+def test_a_late_answer_is_not_shown_for_another_question(
+    room: Room, page: Page, answers: dict[str, Any], asked: str, shown: str, said: str
+) -> None:
+    sign_in(page)
+    wait_for_charts(page, "forecast")
+    page.locator("#forecast-table summary").click()
+    expect(page.locator("#why-machine option")).to_have_count(2)
+    late: list[Route] = []
+
+    def answer(route: Route) -> None:
+        if "lathe-2" in route.request.url:
+            late.append(route)
+        elif "mill-1" in route.request.url:
+            route.fulfill(json=answers["mill-1"])
+        else:
+            route.continue_()
+
+    page.route(f"**{asked}", answer)
+    for machine in ("lathe-2", "mill-1"):
+        with page.expect_request(lambda request: machine in request.url):
+            if answers is FORECASTS:
+                page.locator("#machine").select_option(machine)
+            else:
+                page.locator("#why-machine").select_option(machine)
+                page.get_by_role("button", name="Toon waarom").click()
+    expect(page.locator(shown)).to_contain_text(said)
+    with page.expect_response(lambda response: "lathe-2" in response.url):
+        late[0].fulfill(json=answers["lathe-2"])
+    page.evaluate("async () => { await (await fetch('/api/v1/kill-switch')).json(); }")
+    expect(page.locator(shown)).to_contain_text(said)
 
 
 def test_what_somebody_has_typed_before_the_page_is_drawn_stays(room: Room, page: Page) -> None:
