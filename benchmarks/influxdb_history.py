@@ -56,8 +56,8 @@ def read(kind: str, place: str) -> dict[str, Any]:
     first_row = None
     if isinstance(store, InfluxDBStateStore):
         began = time.perf_counter()
-        one = "SELECT until_ms, state, mode, power_w, seq FROM machine_state WHERE machine = 'machine-0000'"
-        next(store._connection.stream([one]))  # noqa: SLF001 - the wire itself
+        one = "SELECT until_ms, state, mode FROM machine_state WHERE machine = 'machine-0000'"
+        next(store._connection.stream([one], texts=False))  # noqa: SLF001 - the wire itself
         first_row = round(time.perf_counter() - began, 3)
     began, reading, days = time.perf_counter(), 0.0, 0
     for first in range(0, MACHINES, PORTION):

@@ -35,7 +35,7 @@ SCHEMA = [
 
 _BEST = "QUALIFY row_number() OVER (PARTITION BY factory, machine, since ORDER BY until DESC, seq DESC) = 1"
 _KEY = "(factory, machine, since)"
-_READ = "machine, since, until, state, mode, power_w"
+_READ = "machine, since, until, state, mode"
 _ORDER = "ORDER BY machine, since"
 _EVERY = f"(SELECT * FROM {INTERVAL_TABLE} UNION ALL SELECT * FROM {RECENT_TABLE})"
 
@@ -100,7 +100,7 @@ SELECT {_READ} FROM (SELECT * FROM {_EVERY} every SEMI JOIN changed USING {_KEY}
 """
 
 RECORDS = f"""
-SELECT factory, {_READ}, reason, gateway, seq FROM {_EVERY}
+SELECT factory, {_READ}, power_w, reason, gateway, seq FROM {_EVERY}
 WHERE factory = $factory AND since >= $start AND since < $end AND machine IN (SELECT unnest($machines::VARCHAR[]))
 {_BEST} {_ORDER}
 """
@@ -114,7 +114,7 @@ GROUP BY machine
 """
 
 
-def intervals(with_recent: bool) -> str:
+def intervals(with_recent: bool, with_power: bool) -> str:
     """Query for the intervals of some machines that touch [$start, $end), with the place of the machine in $machines instead of its name:
     a string for each of a million rows would take most of the time.
 
@@ -122,7 +122,8 @@ def intervals(with_recent: bool) -> str:
     """
     condition = "factory = $factory AND since < $end AND until >= $start"
     wanted = "wanted AS (SELECT unnest($machines::VARCHAR[]) AS machine, generate_subscripts($machines::VARCHAR[], 1) - 1 AS number)"
-    read, order = "SELECT number::INTEGER AS number, since, until, state, mode, power_w", "ORDER BY number, since"
+    power, order = ", power_w" if with_power else "", "ORDER BY number, since"
+    read = f"SELECT number::INTEGER AS number, since, until, state, mode{power}"
     if not with_recent:
         return f"WITH {wanted} {read} FROM {INTERVAL_TABLE} JOIN wanted USING (machine) WHERE {condition} {order}"
     return f"""

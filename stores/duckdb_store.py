@@ -99,7 +99,13 @@ class DuckDBStateStore:
             self._compact()
 
     def intervals(
-        self, factory: str, start: datetime, end: datetime, machines: Sequence[str] | None = None
+        self,
+        factory: str,
+        start: datetime,
+        end: datetime,
+        machines: Sequence[str] | None = None,
+        *,
+        power: bool = False,
     ) -> pd.DataFrame:
         with self._lock:
             recent = self._recent
@@ -107,9 +113,9 @@ class DuckDBStateStore:
         if machines is not None:
             names = sorted(set(machines).intersection(names))
         wanted = {"factory": factory, "start": _naive(start), "end": _naive(end), "machines": names}
-        frame = self._without_ended(self._fetch(sql.intervals(recent > 0), wanted), names, factory, start)
+        frame = self._without_ended(self._fetch(sql.intervals(recent > 0, power), wanted), names, factory, start)
         frame["machine"] = _named(frame["number"].to_numpy(), names)
-        return _typed(frame)[INTERVAL_COLUMNS]
+        return _typed(frame)[[*INTERVAL_COLUMNS, "power_w"] if power else INTERVAL_COLUMNS]
 
     def cursor(self) -> str:
         with self._lock:

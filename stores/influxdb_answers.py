@@ -48,8 +48,8 @@ class StateRow(msgspec.Struct, array_like=True, gc=False):
     until: _Int64 | None
     state: str | None
     mode: str | None
-    power_w: float | None
-    seq: _Int64 | None
+    seq: _Int64 | None = 0
+    power_w: float | None = None
     reason: str | None = ""
     gateway: str | None = ""
 
@@ -84,6 +84,9 @@ class _Answer(msgspec.Struct, Generic[RowT], gc=False):
 
 _decoder = msgspec.json.Decoder(_Answer[_Values])
 _state_decoder = msgspec.json.Decoder(_Answer[StateRow])
+_packed_decoder = msgspec.msgpack.Decoder(_Answer[StateRow])
+_PACKED_BEGIN = b"\x81\xa7results"
+"""How each document in MessagePack begins: an object of one name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,26 +110,57 @@ class Place:
             for series in result.series
         ]
 
-    def _document(self, content: bytes, decoder: msgspec.json.Decoder[_Answer[RowT]]) -> list[Result[RowT]]:
+    def _document(
+        self, content: bytes, decoder: msgspec.json.Decoder[_Answer[RowT]] | msgspec.msgpack.Decoder[_Answer[RowT]]
+    ) -> list[Result[RowT]]:
         try:
-            answer = decoder.decode(content)
+            return self._checked(decoder.decode(content))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise StoreUnavailableError(f"what answers at {self.url} is not InfluxDB ({error})") from error
+            raise self._stranger(error) from error
+
+    def _packed(self, parts: Iterable[bytes]) -> Iterator[list[Result[StateRow]]]:
+        """The results of documents in MessagePack, between which nothing stands.
+
+        No document is the beginning of another one. So what ends where a document may begin, and can be read, is one; otherwise that was in a text.
+        """
+        content, looked = bytearray(), 1
+        for part in parts:
+            content += part
+            while (place := content.find(_PACKED_BEGIN, looked)) > 0:
+                try:
+                    answer = _packed_decoder.decode(content[:place])
+                except (msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+                    raise self._stranger(error) from error
+                except msgspec.DecodeError:
+                    looked = place + 1
+                    continue
+                del content[:place]
+                looked = 1
+                yield self._checked(answer)
+            looked = max(looked, len(content) - len(_PACKED_BEGIN) + 1)
+        if content:
+            yield self._document(bytes(content), _packed_decoder)
+
+    def _checked(self, answer: _Answer[RowT]) -> list[Result[RowT]]:
         for text in (answer.error, *(result.error for result in answer.results)):
             if text is not None:
                 raise self._query_error(text)
         return answer.results
 
-    def streamed(self, parts: Iterable[bytes], statements: int) -> Iterator[tuple[int, list[StateRow]]]:
-        """Rows of states, and the number of the statement that they answer, from an answer in portions: documents with a line end after each.
-        Raises what the errors in it mean."""
+    def _stranger(self, said: object) -> StoreUnavailableError:
+        return StoreUnavailableError(f"what answers at {self.url} is not InfluxDB ({said})")
+
+    def streamed(
+        self, parts: Iterable[bytes], statements: int, *, packed: bool = False
+    ) -> Iterator[tuple[int, list[StateRow]]]:
+        """Rows of states, and the number of the statement that they answer, from an answer in portions: documents in JSON with a line end after
+        each, or `packed`. Raises what the errors in it mean."""
         unfinished = False
-        for line in _lines(parts):
-            for result in self._document(line, _state_decoder):
+        documents = self._packed(parts) if packed else (self._document(line, _state_decoder) for line in _lines(parts))
+        for results in documents:
+            for result in results:
                 if not 0 <= result.statement_id < statements:
-                    raise StoreUnavailableError(
-                        f"what answers at {self.url} is not InfluxDB (of {statements} statements it answers number {result.statement_id})"
-                    )
+                    raise self._stranger(f"of {statements} statements it answers number {result.statement_id}")
                 unfinished = result.partial
                 for series in result.series:
                     yield result.statement_id, series.values

@@ -6,18 +6,19 @@ the same key the newest is used.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol, TypeGuard
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol, TypeGuard
 
 import numpy as np
 import pandas as pd
 
 from stores.influxdb_answers import Series, StateRow
 from stores.report_batch import MODES, NO_MODE, STATES
-from stores.state_store import INTERVAL_COLUMNS, MODE_TYPE, RECORD_COLUMNS, STATE_TYPE
+from stores.state_store import MODE_TYPE, RECORD_COLUMNS, STATE_TYPE
 
 _STATE_CODES = {state.value: code for code, state in enumerate(STATES)}
 _MODE_CODES = {mode.value: code for code, mode in enumerate(MODES)}
+_TYPES = {"since": "i8", "until": "i8", "state": "i1", "mode": "i1", "seq": "i8", "power_w": "f8"}
 
 
 class WholeRow(Protocol):
@@ -70,78 +71,104 @@ def _rank(row: WholeRow) -> tuple[int, int, int]:
     return row.since, row.until, row.seq
 
 
+class _Part(NamedTuple):
+    """Some rows of a machine."""
+
+    since: np.ndarray
+    until: np.ndarray
+    state: np.ndarray
+    mode: np.ndarray
+    seq: np.ndarray
+    power_w: np.ndarray
+    reason: list[str]
+    gateway: list[str]
+
+
 class Columns:
     """Whole rows of machines, gathered from the parts of an answer: 50 bytes for each instead of the 600 of Python's objects."""
 
-    def __init__(self, *, origin: bool = False) -> None:
-        """`origin`: whether reason and gateway are kept as well."""
-        self._origin = origin
-        self._machines: dict[str, int] = {}
-        self._parts: list[tuple[np.ndarray, ...]] = []
-        self._reasons: list[str] = []
-        self._gateways: list[str] = []
+    def __init__(self, fields: Sequence[str]) -> None:
+        """`fields`: those that were asked for."""
+        self._fields = frozenset(fields)
+        self._parts: dict[str, list[_Part]] = {}
 
-    @classmethod
-    def of(cls, answer: Iterable[tuple[str, list[StateRow]]], *, origin: bool = False) -> Columns:
-        """`answer`: machines, and some of their rows."""
-        columns = cls(origin=origin)
-        for machine, rows in answer:
-            columns.add(machine, list(filter(is_whole, rows)))
-        return columns
+    def add(self, machine: str, rows: Iterable[StateRow]) -> None:
+        if whole := list(filter(is_whole, rows)):
+            self._parts.setdefault(machine, []).append(self._part(whole))
 
-    def add(self, machine: str, rows: list[WholeRow]) -> None:
-        count = len(rows)
-        if not count:
-            return
-        self._parts.append(
-            (
-                np.full(count, self._machines.setdefault(machine, len(self._machines)), dtype=np.int32),
-                np.fromiter([row.since for row in rows], np.int64, count),
-                np.fromiter([row.until for row in rows], np.int64, count),
-                np.fromiter([_STATE_CODES[row.state] for row in rows], np.int8, count),
-                np.fromiter([_MODE_CODES.get(row.mode, NO_MODE) for row in rows], np.int8, count),
-                np.array([row.power_w for row in rows], np.float64),
-                np.fromiter([row.seq for row in rows], np.int64, count),
-            )
+    def add_earlier(self, machine: str, row: WholeRow) -> None:
+        """Add one that began before all others of the machine, in front of them: what is in order need not be sorted."""
+        self._parts.setdefault(machine, []).insert(0, self._part([row]))
+
+    def _part(self, rows: list[WholeRow]) -> _Part:
+        count, fields = len(rows), self._fields
+        return _Part(
+            np.fromiter([row.since for row in rows], np.int64, count),
+            np.fromiter([row.until for row in rows], np.int64, count),
+            np.fromiter([_STATE_CODES[row.state] for row in rows], np.int8, count),
+            np.fromiter([_MODE_CODES.get(row.mode, NO_MODE) for row in rows], np.int8, count),
+            np.fromiter([row.seq for row in rows], np.int64, count),
+            np.array([row.power_w for row in rows], np.float64) if "power_w" in fields else np.empty(0),
+            [row.reason for row in rows] if "reason" in fields else [],
+            [row.gateway for row in rows] if "gateway" in fields else [],
         )
-        if self._origin:
-            self._reasons += [row.reason for row in rows]
-            self._gateways += [row.gateway for row in rows]
+
+    def take_undecided(self) -> list[str]:
+        """Takes out the machines that have rows of which only the sequence numbers tell which is the newer, and returns their names."""
+        undecided = [machine for machine, parts in self._parts.items() if _disagree(parts)]
+        for machine in undecided:
+            del self._parts[machine]
+        return undecided
 
     def intervals(self) -> pd.DataFrame:
-        """`INTERVAL_COLUMNS`: the newest row of each (machine, since), ordered by both."""
-        return self._frame()[0][INTERVAL_COLUMNS]
+        """`INTERVAL_COLUMNS`, and `power_w` if it was asked for: the newest row of each (machine, since), ordered by both."""
+        frame, order, parts = self._frame()
+        if "power_w" in self._fields:
+            frame["power_w"] = _joined(parts, "power_w")[order]
+        return frame
 
     def records(self, factory: str) -> pd.DataFrame:
-        """`RECORD_COLUMNS`, as `intervals`. Their origin must have been kept."""
-        frame, order = self._frame()
+        """`RECORD_COLUMNS`, as `intervals`. All fields must have been asked for."""
+        frame, order, parts = self._frame()
+        reasons, gateways = ([text for part in parts for text in getattr(part, name)] for name in ("reason", "gateway"))
         frame["factory"], frame["machine"] = factory, frame["machine"].astype("str")
-        frame["reason"] = [self._reasons[place] or None for place in order]
-        frame["gateway"] = [self._gateways[place] for place in order]
+        frame["power_w"], frame["seq"] = _joined(parts, "power_w")[order], _joined(parts, "seq")[order]
+        frame["reason"] = [reasons[place] or None for place in order.tolist()]
+        frame["gateway"] = [gateways[place] for place in order.tolist()]
         return frame[RECORD_COLUMNS]
 
-    def _frame(self) -> tuple[pd.DataFrame, list[int]]:
-        """The columns in order, and the places at which their rows were gathered."""
-        names = sorted(self._machines)
-        empty = tuple(np.empty(0, dtype=kind) for kind in ("i4", "i8", "i8", "i1", "i1", "f8", "i8"))
-        machine, since, until, state, mode, power, seq = map(
-            np.concatenate, zip(*(self._parts or [empty]), strict=True)
-        )
-        places = {name: place for place, name in enumerate(names)}
-        machine = np.array([places[name] for name in self._machines], dtype=np.int32)[machine] if names else machine
-        order = _newest_per_key(machine, since, until, seq)
+    def _frame(self) -> tuple[pd.DataFrame, np.ndarray, list[_Part]]:
+        """`INTERVAL_COLUMNS`, and the places of their rows in these parts."""
+        names = sorted(self._parts)
+        parts = [part for name in names for part in self._parts[name]]
+        counts = [sum(len(part.since) for part in self._parts[name]) for name in names]
+        machine = np.repeat(np.arange(len(names), dtype=np.int32), counts)
+        since, until = _joined(parts, "since"), _joined(parts, "until")
+        order = _newest_per_key(machine, since, until, _joined(parts, "seq"))
         frame = pd.DataFrame(
             {
                 "machine": pd.Categorical.from_codes(machine[order], categories=pd.Index(names, dtype="str")),
                 "since": _times(since[order]),
                 "until": _times(until[order]),
-                "state": pd.Categorical.from_codes(state[order], dtype=STATE_TYPE),
-                "mode": pd.Categorical.from_codes(mode[order], dtype=MODE_TYPE),
-                "power_w": power[order],
-                "seq": seq[order],
+                "state": pd.Categorical.from_codes(_joined(parts, "state")[order], dtype=STATE_TYPE),
+                "mode": pd.Categorical.from_codes(_joined(parts, "mode")[order], dtype=MODE_TYPE),
             }
         )
-        return frame, order.tolist()
+        return frame, order, parts
+
+
+def _joined(parts: list[_Part], name: str) -> np.ndarray:
+    return np.concatenate([getattr(part, name) for part in parts] or [np.empty(0, dtype=_TYPES[name])])
+
+
+def _disagree(parts: list[_Part]) -> bool:
+    """Whether two rows of a machine with the same time say something else and reach equally far."""
+    since, until, state, mode = (_joined(parts, name) for name in ("since", "until", "state", "mode"))
+    if (np.diff(since) > 0).all():
+        return False
+    order = np.lexsort((until, since))
+    same = (np.diff(since[order]) == 0) & (np.diff(until[order]) == 0)
+    return bool((same & ((np.diff(state[order]) != 0) | (np.diff(mode[order]) != 0))).any())
 
 
 def _newest_per_key(machine: np.ndarray, since: np.ndarray, until: np.ndarray, seq: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import httpx2
 
 from stores.influxdb_connection import InfluxConnection
+from stores.influxdb_shards import shard_duration
 from stores.state_store import StoreShutError, StoreUnavailableError
 from telemetry import UnavailableError, UserError
 from telemetry.broker import read_secret_file
@@ -20,14 +21,6 @@ _OURS = "vrijloop"
 """Description of the tokens that are made here."""
 Tokens = Literal["keep", "new", "end-old"]
 """`new`: make new ones, beside which the old ones remain valid; `end-old`: leave those valid alone that are in the files."""
-SHARD = timedelta(weeks=12)
-"""Time span of one shard. The cost of a query grows with the shards, series and fields it reads: with InfluxDB's default of seven days a year
-would cost fifty times as much as a week."""
-
-
-def shard_duration(keep: timedelta | None) -> timedelta:
-    """`SHARD`, but no longer than the retention period."""
-    return min(SHARD, keep) if keep is not None else SHARD
 
 
 def server_version(url: str) -> str:

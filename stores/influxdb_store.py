@@ -15,7 +15,7 @@ in it. Analytics uses it to find the hours to read again.
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any
@@ -23,9 +23,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stores.influxdb_answers import PointsTooOldError, Series, StateRow
+from stores.influxdb_answers import PointsTooOldError, Series
 from stores.influxdb_connection import InfluxConnection, and_machine_in, escaped, portions, quoted
-from stores.influxdb_rows import Columns, is_hidden, newest_per_machine
+from stores.influxdb_reader import COMPLETE, MEASURED, NUMBERED, PLAIN, REASONED, StateReader
+from stores.influxdb_rows import Columns, newest_per_machine
+from stores.influxdb_shards import within_shards
 from stores.ledger import Gateway, LedgerEntry, entries_with_batch, entries_with_ledger, has_forgotten, ranges_held
 from stores.report_batch import MODES, STATES, ReportBatch, from_milliseconds, interval_of, to_epoch_milliseconds
 from stores.sequences import MAX_RANGES, SequenceRanges
@@ -39,8 +41,6 @@ WRITTEN = "state_written"
 
 _REMEMBERED_KEYS = 100_000
 _LINES_PER_REQUEST = 25_000
-_NEWEST_LIMITS = (2, 100, 5_000)
-"""Rows asked for to find the newest that is whole: at first one that is being written may hide it, then a batch of them."""
 _LOOK_EVERY = timedelta(seconds=1)
 _MERGE_EVERY = timedelta(seconds=15)
 _MERGE_AFTER_RANGES = MAX_RANGES // 4
@@ -52,8 +52,6 @@ Machine = tuple[str, str]
 Key = tuple[str, str, int]
 Version = tuple[int, int]
 
-_INTERVAL = "until_ms, state, mode, power_w, seq"
-"""The fields of a `StateRow`, in its order."""
 _STATE_WORDS = [item.value for item in STATES]
 _MODE_WORDS = [*(item.value for item in MODES), ""]  # NO_MODE is -1, the last item
 
@@ -71,6 +69,7 @@ class InfluxDBStateStore:
         clock: Clock | None = None,
     ) -> None:
         self._connection = InfluxConnection(url, bucket, token, org)
+        self._reader = StateReader(self._connection)
         self._worker = worker
         self._clock = clock or SystemClock()
         self._lock = Lock()
@@ -100,18 +99,25 @@ class InfluxDBStateStore:
             return self._put(ReportBatch.from_records(records), leave_out_old=True)
 
     def intervals(
-        self, factory: str, start: datetime, end: datetime, machines: Sequence[str] | None = None
+        self,
+        factory: str,
+        start: datetime,
+        end: datetime,
+        machines: Sequence[str] | None = None,
+        *,
+        power: bool = False,
     ) -> pd.DataFrame:
         if machines is not None and not machines:
-            return Columns().intervals()
+            return Columns(MEASURED if power else PLAIN).intervals()
         first, last = to_epoch_milliseconds(start), to_epoch_milliseconds(end)
-        between = f"time >= {first}ms AND time < {last}ms"
-        names = self._machines(factory, between) if machines is None else machines
-        found = Columns.of(self._rows(_INTERVAL, factory, dict.fromkeys(names, between)))
+        between, each = f"time >= {first}ms AND time < {last}ms", within_shards(first, last)
         before = f"factory = {quoted(factory)}{and_machine_in(machines)} AND time < {first}ms"
-        for machine, row in newest_per_machine(self._newest_rows(_INTERVAL, before)):
+        earlier = newest_per_machine(self._reader.newest(before, MEASURED if power else NUMBERED))
+        names = self._reader.machines(factory, between) if machines is None else machines
+        found = self._reader.columns(factory, dict.fromkeys(names, each), MEASURED if power else PLAIN)
+        for machine, row in earlier:
             if row.until >= first:
-                found.add(machine, [row])
+                found.add_earlier(machine, row)
         return found.intervals()
 
     def cursor(self) -> str:
@@ -123,16 +129,15 @@ class InfluxDBStateStore:
         touched = self._connection.ask(
             f"SELECT min(since_ms) FROM {WRITTEN} WHERE factory = {quoted(factory)} AND time > {since} GROUP BY machine"
         )
-        wanted = {series.tags["machine"]: f"time >= {int(series.values[0][1])}ms" for series in touched}
-        return Columns.of(self._rows(_INTERVAL, factory, wanted)).intervals(), following
+        wanted = {series.tags["machine"]: [f"time >= {int(series.values[0][1])}ms"] for series in touched}
+        return self._reader.columns(factory, wanted, PLAIN).intervals(), following
 
     def records(self, factory: str, start: datetime, end: datetime, machines: Sequence[str]) -> pd.DataFrame:
-        between = f"time >= {to_epoch_milliseconds(start)}ms AND time < {to_epoch_milliseconds(end)}ms"
-        found = self._rows(f"{_INTERVAL}, reason, gateway", factory, dict.fromkeys(machines, between))
-        return Columns.of(found, origin=True).records(factory)
+        each = within_shards(to_epoch_milliseconds(start), to_epoch_milliseconds(end))
+        return self._reader.columns(factory, dict.fromkeys(machines, each), COMPLETE).records(factory)
 
     def latest(self, factory: str) -> list[LatestState]:
-        found = self._newest_rows(f"{_INTERVAL}, reason", f"factory = {quoted(factory)}")
+        found = self._reader.newest(f"factory = {quoted(factory)}", REASONED)
         return [
             LatestState(
                 factory,
@@ -183,7 +188,7 @@ class InfluxDBStateStore:
         statements = []
         for factory in self.factories():
             newest = {latest.machine: to_epoch_milliseconds(latest.interval.since) for latest in self.latest(factory)}
-            before = self._newest_rows(_INTERVAL, f"factory = {quoted(factory)} AND time < {limit}ms")
+            before = self._reader.newest(f"factory = {quoted(factory)} AND time < {limit}ms", NUMBERED)
             for machine, row in newest_per_machine(before):
                 kept = row.until >= limit or newest.get(machine) == row.since
                 statements.append(
@@ -200,37 +205,6 @@ class InfluxDBStateStore:
     def _in_requests(self, statements: list[str]) -> Iterable[list[Series[list[Any]]]]:
         for some in portions(statements):
             yield from self._connection.query(some)
-
-    def _machines(self, factory: str, when: str) -> list[str]:
-        """The machines that have points at such times."""
-        found = self._connection.ask(
-            f"SHOW TAG VALUES FROM {STATE} WITH KEY = machine WHERE factory = {quoted(factory)} AND {when}"
-        )
-        return sorted({str(values[1]) for series in found for values in series.values})
-
-    def _rows(self, fields: str, factory: str, wanted: Mapping[str, str]) -> Iterator[tuple[str, list[StateRow]]]:
-        """Machines, and some of their rows at the times that are `wanted` of each.
-
-        A statement for each machine, without GROUP BY: one for all lets the server compare the tags of every row with those of the other series.
-        """
-        statements = {
-            machine: f"SELECT {fields} FROM {STATE} WHERE factory = {quoted(factory)} AND machine = {quoted(machine)} AND {when}"
-            for machine, when in wanted.items()
-        }
-        for machines in portions(list(statements)):
-            for place, rows in self._connection.stream([statements[machine] for machine in machines]):
-                yield machines[place], rows
-
-    def _newest_rows(self, fields: str, where: str) -> list[Series[StateRow]]:
-        """The newest rows of each machine and worker, of which one is whole, if there is any."""
-        found: list[Series[StateRow]] = []
-        for limit in _NEWEST_LIMITS:
-            found = self._connection.states(
-                f"SELECT {fields} FROM {STATE} WHERE {where} GROUP BY machine, worker ORDER BY time DESC LIMIT {limit}"
-            )
-            if not any(is_hidden(series, limit) for series in found):
-                break
-        return found
 
     def _forget_if_restarted(self) -> None:
         """Read anew what is stored after an interruption, or where the ledger has less than it had: a server that was restarted may have lost the end of

@@ -13,8 +13,8 @@ from stores.report_batch import MODES, STATES, ReportBatch
 from stores.sequences import SequenceRanges
 from telemetry import StateInterval
 
-INTERVAL_COLUMNS = ["machine", "since", "until", "state", "mode", "power_w"]
-RECORD_COLUMNS = ["factory", *INTERVAL_COLUMNS, "reason", "gateway", "seq"]
+INTERVAL_COLUMNS = ["machine", "since", "until", "state", "mode"]
+RECORD_COLUMNS = ["factory", *INTERVAL_COLUMNS, "power_w", "reason", "gateway", "seq"]
 
 STATE_TYPE = pd.CategoricalDtype([item.value for item in STATES])
 MODE_TYPE = pd.CategoricalDtype([item.value for item in MODES])
@@ -74,9 +74,16 @@ class StateStore(Protocol):
         ...
 
     def intervals(
-        self, factory: str, start: datetime, end: datetime, machines: Sequence[str] | None = None
+        self,
+        factory: str,
+        start: datetime,
+        end: datetime,
+        machines: Sequence[str] | None = None,
+        *,
+        power: bool = False,
     ) -> pd.DataFrame:
-        """Intervals that touch [start, end), ordered by machine and since; `INTERVAL_COLUMNS`, times as UTC.
+        """Intervals that touch [start, end), ordered by machine and since; `INTERVAL_COLUMNS`, times as UTC, and with `power` also `power_w`,
+        which few look at.
 
         `machines` None means all. Of a machine's intervals that began before `start` only the newest is returned, since it ended
         the others. Intervals are as reported: not cut to the range, overlaps not resolved. `machine`, `state` and `mode` are

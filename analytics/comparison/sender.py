@@ -173,7 +173,7 @@ def read_month(store: StateStore, machines: Sequence[str], policy: Policy, month
     total = MonthHours()
     for place in range(0, len(machines), _PORTION):
         some = machines[place : place + _PORTION]
-        reported = store.intervals(policy.factory, begin - _CONTEXT, end, some)
+        reported = store.intervals(policy.factory, begin - _CONTEXT, end, some, power=True)
         if not reported.empty:
             total += month_hours(reported, timeline(reported, begin - _CONTEXT, end), policy, first, last)
     return total

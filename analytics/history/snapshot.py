@@ -100,11 +100,7 @@ def read_snapshot(store: StateStore, now: datetime, policy: Policy, executor: Ex
     begin = max(now - HISTORY, earliest)
     names = machine_names(store, policy.factory)
     portions = _in_portions(names, PORTION)
-    pieces = (
-        # What machines consumed tells nothing here, and would be a fifth of what is sent to other processes.
-        (store.intervals(policy.factory, begin, now, portion).drop(columns="power_w"), now, policy, begin)
-        for portion in portions
-    )
+    pieces = ((store.intervals(policy.factory, begin, now, portion), now, policy, begin) for portion in portions)
     return with_borrowed_weeks(_joined(now, map_in_order(executor, snapshot_at, pieces)), policy)
 
 

@@ -194,7 +194,7 @@ class SummaryWriter:
     def _write_hours_of(self, machines: Sequence[str], first: date, now: datetime) -> None:
         policy = self._policy
         start = self._midnight(first - CONTEXT * _DAY)
-        reported = self._store.intervals(policy.factory, start, now, machines)
+        reported = self._store.intervals(policy.factory, start, now, machines, power=True)
         if reported.empty:
             return
         spells = timeline(reported, start, now)

@@ -29,6 +29,7 @@ from sharing_platform.search.text import phrase_stems, query_stems, text_stems
 from sign_in.openid import Exchange, OpenIdClient, OpenIdError, ProviderAwayError
 from sign_in.settings import ProviderSettings
 from stores.influxdb_answers import Place
+from stores.influxdb_reader import COMPLETE
 from stores.influxdb_rows import Columns, newest_per_machine
 from stores.state_store import StoreRefusedError, StoreShutError, StoreUnavailableError
 from tests.fuzz.target import Parts, target
@@ -169,6 +170,8 @@ def influxdb_answer(data: bytes) -> None:
     """What InfluxDB answers to a query; its rows have the columns that were asked for. Raises StoreUnavailableError, StoreRefusedError or StoreShutError."""
     place = Place("http://influxdb:8086", "hal-2", "states")
     newest_per_machine(place.states(data))
-    answer = place.streamed([data[: len(data) // 2], data[len(data) // 2 :]], 1)
-    Columns.of((("lathe-1", rows) for _, rows in answer), origin=True).records("hal-2")
+    columns = Columns(COMPLETE)
+    for _, rows in place.streamed([data[: len(data) // 2], data[len(data) // 2 :]], 1, packed=data[:1] >= b"\x80"):
+        columns.add("lathe-1", rows)
+    columns.records("hal-2")
     raise place.error(400 + len(data) % 200, data.decode("utf-8", "replace"))

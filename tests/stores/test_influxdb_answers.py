@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 from stores import StoreRefusedError, StoreShutError, StoreUnavailableError
 from stores.influxdb_answers import DatabaseUnknownError, Place, PointsTooOldError, Series, StateRow
 from stores.influxdb_connection import InfluxConnection
+from stores.influxdb_reader import COMPLETE, MEASURED, NUMBERED, PLAIN
 from stores.influxdb_rows import Columns, newest_per_machine
+from stores.influxdb_shards import SHARD, within_shards
 
 PLACE = Place("http://influx:8086", "factory-org", "vrijloop")
 NOT_FOUND = '{"code":"not found","message":%s}'
@@ -86,9 +89,17 @@ def test_what_is_not_influxdb_is_said(content: bytes) -> None:
         PLACE.results(content)
 
 
-def document(statement: int, values: list[list[Any]], *, partial: bool) -> bytes:
+def content(statement: int, values: list[list[Any]], *, partial: bool) -> dict[str, Any]:
     series = {"name": "machine_state", "columns": [], "values": values}
-    return json.dumps({"results": [{"statement_id": statement, "series": [series], "partial": partial}]}).encode()
+    return {"results": [{"statement_id": statement, "series": [series], "partial": partial}]}
+
+
+def document(statement: int, values: list[list[Any]], *, partial: bool) -> bytes:
+    return json.dumps(content(statement, values, partial=partial)).encode()
+
+
+def packed(statement: int, values: list[list[Any]], *, partial: bool) -> bytes:
+    return msgspec.msgpack.encode(content(statement, values, partial=partial))
 
 
 @given(st.lists(st.integers(0, 400), max_size=12), st.sampled_from([b"\n", b"\r\n"]))
@@ -98,6 +109,30 @@ def test_an_answer_is_read_however_it_is_cut(cuts: list[int], end: bytes) -> Non
     places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     parts = [stream[first:last] for first, last in itertools.pairwise(places)]
     assert list(PLACE.streamed(parts, 2)) == [(0, [StateRow(*first)]), (1, [StateRow(*second)])]
+
+
+@given(st.lists(st.integers(0, 400), max_size=12), st.sampled_from(["executing", "\u4067results", "\u4067results" * 3]))
+def test_a_packed_answer_is_read_however_it_is_cut(cuts: list[int], state: str) -> None:
+    """Also where a text looks like the beginning of a document."""
+    first, second = row(1, 2, 3, state), [*row(4, None, 6, state), "stop", None]
+    stream = packed(0, [first, first], partial=True) + packed(1, [second], partial=False)
+    assert state == "executing" or b"\x81\xa7results" in state.encode()
+    places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    parts = [stream[first:last] for first, last in itertools.pairwise(places)]
+    assert list(PLACE.streamed(parts, 2, packed=True)) == [(0, [StateRow(*first)] * 2), (1, [StateRow(*second)])]
+
+
+def test_a_packed_answer_that_ends_in_the_middle_is_not_taken_for_whole() -> None:
+    whole = packed(0, [row(1, 2, 3)], partial=True)
+    with pytest.raises(StoreUnavailableError, match="in the middle"):
+        list(PLACE.streamed([whole], 1, packed=True))
+    with pytest.raises(StoreUnavailableError, match="is not InfluxDB .*truncated"):
+        list(PLACE.streamed([whole, whole[:-3]], 1, packed=True))
+    error = msgspec.msgpack.encode({"results": [{"error": "query-timeout limit exceeded"}]})
+    with pytest.raises(StoreUnavailableError, match="query-timeout"):
+        list(PLACE.streamed([whole, error], 1, packed=True))
+    with pytest.raises(StoreUnavailableError, match="is not InfluxDB"):
+        list(PLACE.streamed([packed(0, [["yesterday"]], partial=True), whole], 1, packed=True))
 
 
 def test_an_answer_that_ends_in_the_middle_is_not_taken_for_whole() -> None:
@@ -118,11 +153,18 @@ def test_an_answer_that_ends_in_the_middle_is_not_taken_for_whole() -> None:
 def row(
     since: int, until: int | None, seq: int | None, state: str | None = "executing", mode: str | None = ""
 ) -> list[Any]:
-    return [since, until, state, mode, None, seq]
+    return [since, until, state, mode, seq, None]
+
+
+def gathered(*series: tuple[str, list[list[Any]]], fields: tuple[str, ...] = MEASURED) -> Columns:
+    columns = Columns(fields)
+    for machine, rows in series:
+        columns.add(machine, [StateRow(*one) for one in rows])
+    return columns
 
 
 def kept(*series: tuple[str, list[list[Any]]]) -> list[tuple[str, int, int, str]]:
-    frame = Columns.of((machine, [StateRow(*one) for one in rows]) for machine, rows in series).intervals()
+    frame = gathered(*series).intervals()
     moments = [frame[name].dt.as_unit("ms").astype("int64") for name in ("since", "until")]
     return list(zip(frame["machine"], *moments, frame["state"], strict=True))
 
@@ -154,15 +196,45 @@ def test_a_row_that_is_not_whole_is_not_there_yet(torn: list[Any]) -> None:
 
 
 def test_nothing_has_the_types_of_something() -> None:
-    some, none = Columns.of([("m1", [StateRow(*row(1, 2, 1))])]).intervals(), Columns().intervals()
+    some, none = gathered(("m1", [row(1, 2, 1)])).intervals(), Columns(MEASURED).intervals()
     assert [kind.name for kind in none.dtypes] == [kind.name for kind in some.dtypes]
     assert list(none.dtypes)[1:] == list(some.dtypes)[1:]  # of machines the categories are those that occur
-    assert Columns().records("genk").empty
+    assert Columns(COMPLETE).records("genk").empty
+
+
+def test_sequence_numbers_are_looked_at_only_where_they_decide() -> None:
+    """Two workers have the same report, or one that reaches less far; of two that reach equally far and differ, only the number tells the newer."""
+    same, shorter = [row(1, 9, 0), row(2, 9, 0)], [row(1, 9, 0), row(2, 7, 0, "unknown")]
+    state, mode = [row(2, 9, 0, "unknown")], [row(2, 9, 0, mode="setup")]
+    columns = gathered(
+        *((name, [*same, *more]) for name, more in zip("abcd", (same, shorter, state, mode), strict=True)), fields=PLAIN
+    )
+    assert columns.take_undecided() == ["c", "d"]
+    frame = columns.intervals()
+    assert list(zip(frame["machine"], frame["state"], strict=True)) == [(name, "executing") for name in "aabb"]
+    assert gathered(("a", [*same, *state]), fields=NUMBERED).intervals()["state"].tolist()[0] == "executing"
+
+
+def test_the_times_of_a_statement_are_those_of_one_shard() -> None:
+    """InfluxDB counts them from the year 1."""
+    shard = round(SHARD.total_seconds() * 1000)
+    begins = round(-62_135_596_800_000 + 9_000 * shard)
+    assert within_shards(begins, begins + shard) == [f"time >= {begins}ms AND time < {begins + shard}ms"]
+    assert within_shards(begins - 1, begins + shard + 1) == [
+        f"time >= {begins - 1}ms AND time < {begins}ms",
+        f"time >= {begins}ms AND time < {begins + shard}ms",
+        f"time >= {begins + shard}ms AND time < {begins + shard + 1}ms",
+    ]
+    assert len(within_shards(begins, begins + 50 * shard)) == 50
+    assert len(within_shards(begins, begins + 1_000 * shard)) == 1, (
+        "the whole of time is not asked for in thousands of statements"
+    )
+    assert within_shards(5, 5) == ["time >= 5ms AND time < 5ms"]
 
 
 def test_what_others_write_into_the_bucket_is_none_of_ours() -> None:
     """A point without a machine ended every answer."""
-    row = StateRow(1000, 2000, "executing", "setup", 1.5, 1, "", "gw-1")
+    row = StateRow(1000, 2000, "executing", "setup", 1, 1.5, "", "gw-1")
     answer = [Series([row], {"machine": "m1"}), Series([row], {"machine": ""}), Series([row])]
     assert [machine for machine, _ in newest_per_machine(answer)] == ["m1"]
 
@@ -191,8 +263,35 @@ def test_nothing_is_packed() -> None:
     connection = InfluxConnection(PLACE.url, PLACE.bucket, "token", PLACE.org)
     headers = connection._http.headers
     connection._http = httpx2.Client(base_url=PLACE.url, headers=headers, transport=httpx2.MockTransport(answer))
-    assert list(connection.stream(["SELECT seq FROM machine_state"])) == []
+    assert list(connection.stream(["SELECT seq FROM machine_state"], texts=False)) == []
     assert seen == ["identity"]
+
+
+@pytest.mark.parametrize(
+    ("version", "texts", "accepts"),
+    [
+        ("v2.7.12", False, "application/x-msgpack"),
+        ("1.6.7", False, "application/x-msgpack"),
+        ("v2.7.12", True, "*/*"),
+        ("3.4.0", False, "*/*"),
+        ("", False, "*/*"),
+    ],
+)
+def test_only_who_packs_is_asked_for_it_and_may_answer_otherwise(version: str, texts: bool, accepts: str) -> None:
+    """InfluxDB 3 refuses who asks for it; and a text may look like the beginning of a document."""
+    seen: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request.headers["accept"])
+        headers = {"x-influxdb-version": version} if version else {}
+        return httpx2.Response(200, content=document(0, [row(1, 2, 3)], partial=False), headers=headers)
+
+    connection = InfluxConnection(PLACE.url, PLACE.bucket, "token", PLACE.org)
+    hooks = connection._http.event_hooks
+    connection._http = httpx2.Client(base_url=PLACE.url, event_hooks=hooks, transport=httpx2.MockTransport(answer))
+    connection.ask("SHOW DATABASES")
+    assert list(connection.stream(["SELECT seq FROM machine_state"], texts=texts)) == [(0, [StateRow(*row(1, 2, 3))])]
+    assert seen == ["*/*", accepts]
 
 
 def test_a_redirect_is_not_taken_for_a_success() -> None:
@@ -203,7 +302,7 @@ def test_a_redirect_is_not_taken_for_a_success() -> None:
     for use in (
         lambda: connection.write(["machine_state seq=1i 1"]),
         lambda: connection.query(["SHOW DATABASES"]),
-        lambda: list(connection.stream(["SELECT seq FROM machine_state"])),
+        lambda: list(connection.stream(["SELECT seq FROM machine_state"], texts=False)),
         lambda: connection.change(["DROP SERIES FROM machine_state"]),
         connection.check,
     ):

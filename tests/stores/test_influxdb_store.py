@@ -153,6 +153,20 @@ def test_an_answer_of_several_portions_is_whole(influx_url: str, bucket: str, st
     assert found == expected
 
 
+def test_where_two_workers_reach_equally_far_the_newer_report_holds(influx_url: str, bucket: str) -> None:
+    """Whichever of them wrote it. History is read without the sequence numbers, which only tell here."""
+    with closing(opened(influx_url, bucket)) as first, closing(opened(influx_url, bucket, "2")) as second:
+        idle = MachineState.NOT_EXECUTING
+        first.write(ReportBatch.of([report(1, 0, 5), report(2, 5, 9), report(8, 9, 12), report(3, 0, 5, idle, "m2")]))
+        second.write(ReportBatch.of([report(7, 5, 9, idle), report(4, 9, 12, idle), report(3, 0, 5, idle, "m2")]))
+        expected = [("m1", 0, 5, "executing"), ("m1", 5, 9, "not_executing"), ("m1", 9, 12, "executing")]
+        for store in (first, second):
+            assert rows(store) == [*expected, ("m2", 0, 5, "not_executing")]
+            assert rows(store, 10, 20) == expected[2:]
+            changed, _ = store.changed_since("genk", "0")
+            assert changed["state"].tolist() == ["executing", "not_executing", "executing", "not_executing"]
+
+
 def test_records_older_than_the_bucket_keeps_are_left_out_and_counted(influx_url: str, tmp_path: Path) -> None:
     name = f"influx_{next(_numbers)}"
     create_influx_database(influx_url, name, hours=48)

@@ -23,7 +23,7 @@ from telemetry import MachineState, OperationMode, StateInterval, UserError
 from tests.servers import INFLUX_ORG, INFLUX_TOKEN, create_influx_database
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
-COLUMNS = ["machine", "since", "until", "state", "mode", "power_w"]
+COLUMNS = ["machine", "since", "until", "state", "mode"]
 _numbers = itertools.count()
 
 OpenStore = Callable[[], StateStore]
@@ -178,6 +178,15 @@ def test_reads_return_only_intervals_that_touch_the_range(open_store: OpenStore)
     assert str(other["since"].dtype).endswith("UTC]")
 
 
+def test_power_is_read_where_it_is_asked_for(open_store: OpenStore) -> None:
+    store = open_store()
+    store.write(ReportBatch.of([report(1, 0, 5, power_w=12.5), report(2, 5, 9), report(3, 9, 12, power_w=7.0)]))
+    end = T0 + timedelta(days=1)
+    assert store.intervals("genk", T0, end, power=True)["power_w"].fillna(-1).tolist() == [12.5, -1, 7.0]
+    assert store.intervals("genk", T0 + timedelta(minutes=10), end, power=True)["power_w"].tolist() == [7.0]
+    assert "power_w" not in store.intervals("genk", T0, end)
+
+
 def test_the_latest_state_of_each_machine(open_store: OpenStore) -> None:
     store = open_store()
     store.write(
@@ -248,7 +257,7 @@ def test_records_are_exported_and_imported_into_another_store(open_store: OpenSt
     first = report(1, 0, 10, mode=OperationMode.SETUP, reason='a "reason", \\ with éverything', power_w=3.5)
     store.write(ReportBatch.of([first, report(2, 10, 20), report(3, 0, 5, machine="m2"), report(9, 20, 21)]))
     records = store.records("genk", T0, T0 + timedelta(days=1), ["m1", "m2"])
-    assert list(records.columns) == ["factory", *COLUMNS, "reason", "gateway", "seq"]
+    assert list(records.columns) == ["factory", *COLUMNS, "power_w", "reason", "gateway", "seq"]
     assert len(store.records("genk", T0, T0 + timedelta(minutes=15), ["m1"])) == 2
     other = DuckDBStateStore(tmp_path / "other.duckdb")
     other.restore(records)

@@ -88,11 +88,11 @@ class WriterRig:
         self.read: list[datetime] = []
         asked = self.store.intervals
 
-        def intervals(factory: str, start: datetime, *more: Any) -> pd.DataFrame:
+        def intervals(factory: str, start: datetime, *more: Any, **options: Any) -> pd.DataFrame:
             self.read.append(start)
-            return asked(factory, start, *more)
+            return asked(factory, start, *more, **options)
 
-        self.store.intervals = intervals  # type: ignore[method-assign, assignment]
+        self.store.intervals = intervals  # type: ignore[method-assign]
         self.seq = 0
 
     def report(self, since: datetime, until: datetime, state: MachineState = OFF) -> None:
