@@ -19,10 +19,11 @@ demo: $(INSTALLED)
 	@$(BIN)/vrijloop demo $(DEMO)
 
 # All that the tests need but for servers of Debian's. pytest rewrites the tests' modules as it reads them, and keeps what it has written: here once, else by
-# each of the processes of the first run.
+# each of the processes of the first run. mypy keeps what it has read of libraries.
 install: $(INSTALLED)
 	@scripts/peers
 	@$(BIN)/pytest --collect-only -q >/dev/null 2>&1 || true
+	@scripts/typed-libraries
 
 # Everything, or one room's tests with ROOM=edge_agent; options of pytest in PYTEST='...'. Lint runs beside the tests, in what they leave of the
 # processor while they wait, as most of its time is mypy's; what it says stands at the end.

@@ -39,8 +39,8 @@ _COLUMNS = {
 }
 _LISTED = ", ".join(_COLUMNS)
 _TIMES = [name for name, kind in _COLUMNS.items() if kind == "TIMESTAMPTZ"]
-_READ = ", ".join(f"timezone('UTC', {name}) AS {name}" if name in _TIMES else name for name in _COLUMNS)
-"""Times without a zone: those with one, DuckDB converts by functions of pandas that are going away."""
+_READ = ", ".join(f"timezone('UTC', {name}) AS {name}" if name in _TIMES else f"{name} AS {name}" for name in _COLUMNS)
+"""By our names, as a file may write them in capitals. Times without a zone: those with one, DuckDB converts by functions of pandas that are going away."""
 _WRITTEN_AS = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER"}
 _CSV = "read_csv(?, header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '', types = ?)"
 _READ_BY = {".parquet": "read_parquet(?)", ".csv": _CSV}
@@ -178,7 +178,10 @@ def _check(records: pd.DataFrame, path: Path) -> None:
     wrong = ~records["state"].isin([item.value for item in STATES])
     wrong |= records["mode"].notna() & ~records["mode"].isin([item.value for item in MODES])
     wrong |= (records["until"] < records["since"]) | (records["since"] < pd.Timestamp(EARLIEST))
+    wrong |= records["until"] > pd.Timestamp(datetime.max.replace(tzinfo=UTC))  # there are files with the year 20261
     wrong |= records[["factory", "machine", "gateway", "since", "until", "seq"]].isna().any(axis=1)
     if wrong.any():
-        row = records[wrong].iloc[0].to_dict()
+        first = records[wrong].iloc[:1]
+        times = {name: f"{first[name].dt.tz_localize(None).to_numpy()[0]}Z" for name in _TIMES}
+        row = first.iloc[0].drop(_TIMES).to_dict() | times
         raise UserError(f"{path}: {int(wrong.sum())} records are not valid machine states, for example {row}.")

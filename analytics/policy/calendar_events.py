@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import icalendar
 import recurring_ical_events
+from icalendar.timezone import tzp
+from icalendar.timezone.zoneinfo import ZONEINFO
 
 from analytics.policy.calendar_rules import (
     MOST_OF_FEED,
@@ -22,6 +24,19 @@ from analytics.policy.calendar_rules import (
 )
 from analytics.policy.planned_work import Entry, Plan, PlanError, SkipReason, end_of_day, to_aware
 from analytics.policy.policy import LATEST_PLAN
+
+
+class _Zones(ZONEINFO):
+    """The time zone database, where a zone may have the name of one of its folders ("Europe"), or one that no file can have: neither is known."""
+
+    def timezone(self, name: str) -> tzinfo | None:
+        try:
+            return super().timezone(name)
+        except OSError:
+            return None
+
+
+tzp.use(_Zones())
 
 _T = TypeVar("_T")
 _C = TypeVar("_C", bound=icalendar.Component)

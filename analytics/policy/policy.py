@@ -69,7 +69,7 @@ def parse_offered_hours(text: Any) -> Any:
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of the database, as "Europe"
         raise PydanticCustomError(
             "unknown_zone", 'not a known time zone; write for instance "Europe/Brussels"'
         ) from error

@@ -124,8 +124,9 @@ def test_missing_keys_are_named(grafana: Grafana, secrets: Path) -> None:
         push(grafana, secrets)
     with pytest.raises(UserError, match="is not one of"):
         push(grafana, secrets, "--language", "de")
-    with pytest.raises(UserError, match="not a time zone"):
-        push(grafana, secrets, "--zone", "Genk")
+    for zone in ("Genk", "Europe"):  # the database has a folder of that name
+        with pytest.raises(UserError, match="not a time zone"):
+            push(grafana, secrets, "--zone", zone)
     (secrets / "grafana").write_text("another-token-of-length")
     with pytest.raises(UserError, match="needs the role Admin"):
         push(grafana, secrets)

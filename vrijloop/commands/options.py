@@ -62,7 +62,7 @@ def check_zone(name: str) -> str:
     """Return `name` if it is a time zone of the IANA database. Raises UserError otherwise."""
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of the database, as "Europe"
         raise UserError(f"{name!r} is not a time zone; write for instance Europe/Brussels.") from None
     return name
 

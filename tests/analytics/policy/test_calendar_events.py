@@ -210,6 +210,15 @@ def test_whatever_stands_in_one_entry_the_others_count(lines: list[str]) -> None
     assert set(good) <= set(periods(read(calendar(ORDER) + wrong + calendar(ORDER), machine=FREES)))
 
 
+@pytest.mark.parametrize("zone", ["Europe", "Europe/" + "x" * 300, "Europe/Genk", "../Europe/Brussels"])
+def test_a_zone_that_is_not_known_costs_no_other_entry(zone: str) -> None:
+    """Its times are those of the factory, in Brussels."""
+    own = f"DTSTART;TZID={zone}:20260107T080000\r\nDTEND;TZID={zone}:20260107T100000"
+    found = read(calendar(ORDER, own), machine=FREES)
+    assert periods(found) == [f"{FREES} 06 08:00 - 06 10:00", f"{FREES} 07 07:00 - 07 09:00"]
+    assert list(found.skipped) == []
+
+
 def test_an_entry_with_two_ids_counts() -> None:
     assert periods(read(calendar("UID:2\r\n" + ORDER), machine=FREES)) == [f"{FREES} 06 08:00 - 06 10:00"]
 

@@ -48,6 +48,7 @@ def test_a_group_overrides_defaults_and_a_machine_overrides_its_group(tmp_path: 
         ('offered = ["weekdays"]', "mon-fri 06:00-22:00"),
         ('offered = ["mon 22:00-06:00"]', "the start before the end"),
         ('zone = "Europe/Genk"', "not a known time zone"),
+        ('zone = "Europe"', "not a known time zone"),
         ('holidays = "XX"', "not a country whose public holidays are known"),
         ('minimum_slot = "5m"', "minimum_slot"),
         ("required_probability = 1.0", "required_probability"),

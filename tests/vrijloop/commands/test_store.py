@@ -125,6 +125,20 @@ def test_a_file_that_is_not_an_export_is_refused(duckdb_config: Path, tmp_path: 
     broken.write_text(text)
     with pytest.raises(UserError, match="lazy"):
         invoke("store", "import", broken, "-c", duckdb_config)
+    header, first, *_ = (tmp_path / "states.csv").read_text().splitlines()
+    cells = dict(zip(header.split(","), first.split(","), strict=True)) | {"until": "20261-01-30T12:00:00Z"}
+    broken.write_text(f"{header}\n{','.join(cells.values())}\n")
+    with pytest.raises(UserError, match="1 records are not valid machine states, for example .*20261-01-30T12"):
+        invoke("store", "import", broken, "-c", duckdb_config)
+
+
+def test_columns_may_be_written_in_capitals(duckdb_config: Path, tmp_path: Path) -> None:
+    """As other programs do that have opened the file."""
+    file = tmp_path / "states.csv"
+    invoke("store", "export", file, "-c", duckdb_config)
+    header, rest = file.read_text().split("\n", 1)
+    file.write_text(f"{header.upper()}\n{rest}")
+    assert "records were imported" in invoke("store", "import", file, "-c", duckdb_config)
 
 
 def test_a_machine_is_deleted_after_confirmation(duckdb_config: Path) -> None:
