@@ -21,6 +21,8 @@ REFRESHED_S = 15.0
 """Every so often it is looked whether other workers have stored more; only what differs from what was told last is told."""
 BUSY_EVERY_S = 0.2
 """A gateway that sends a backlog is told so often: it sends more once it knows that the first part is stored."""
+BUSY_LOOKS = 10
+"""How often it is looked for that after each part of a backlog: what other workers have stored of the part is known here within a second or two."""
 AT_ONCE = 200
 """Gateways told at a time, so that a thousand of them do not delay reports."""
 
@@ -35,7 +37,8 @@ class Confirmations:
         self._told_at: dict[Gateway, float] = {}
         self._told: dict[Gateway, bytes] = {}
         self._refreshed = 0.0
-        self._busy: set[Gateway] = set()
+        self._busy: dict[Gateway, int] = {}
+        """How often it is still to be looked."""
         self._quarantined: dict[Gateway, list[Range]] = {}
 
     def changed(self, gateways: Iterable[Gateway], *, busy: bool = False) -> None:
@@ -43,7 +46,7 @@ class Confirmations:
         changed = dict.fromkeys(gateways)
         self._changed.update(changed)
         if busy:
-            self._busy.update(changed)
+            self._busy.update(dict.fromkeys(changed, BUSY_LOOKS))
 
     def forgotten(self, gateways: Iterable[Gateway]) -> None:
         """There is a new connection: the broker may not have what it was told of these gateways and of all others."""
@@ -68,7 +71,10 @@ class Confirmations:
         for gateway in chosen:
             del self._changed[gateway]
             self._told_at[gateway] = now
-            self._busy.discard(gateway)
+            looks = self._busy.pop(gateway, 1) - 1
+            if looks and not at_last:
+                self.changed([gateway])
+                self._busy[gateway] = looks
             ranges = union(stored[gateway], self._quarantined.get(gateway, []))
             payload = encode_stored(StoredReports.of(ranges))
             if payload != self._told.get(gateway):

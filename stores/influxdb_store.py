@@ -6,7 +6,7 @@ An older report that arrives late must not overwrite a newer one, and InfluxDB c
 series and remembers what it wrote there, and readers use the greatest (until, seq) of all workers' points with the same `since`.
 
 Measurement `report_sequence`: tags `factory`, `gateway`, `worker`; one point per day; the ranges of sequence numbers known to this worker.
-Workers merge each other's ranges periodically, so that there are few; the ledger is the union of all.
+Workers merge each other's ranges every second, so that there are few; the ledger is the union of all.
 
 Measurement `state_written`: tags `factory`, `machine`, `worker`; time = when a batch was written; field `since_ms`, the earliest interval
 in it. Analytics uses it to find the hours to read again.
@@ -42,7 +42,6 @@ WRITTEN = "state_written"
 _REMEMBERED_KEYS = 100_000
 _LINES_PER_REQUEST = 25_000
 _LOOK_EVERY = timedelta(seconds=1)
-_MERGE_EVERY = timedelta(seconds=15)
 _MERGE_AFTER_RANGES = MAX_RANGES // 4
 """New ranges of one gateway after which the other workers' are merged at once: what looks missing here has mostly been stored there."""
 _CURSOR_OVERLAP = timedelta(minutes=1)
@@ -76,7 +75,6 @@ class InfluxDBStateStore:
         self._versions: OrderedDict[Key, Version] = OrderedDict()
         self._newest: dict[Machine, int] = {}
         self._sequences: dict[Gateway, LedgerEntry] | None = None
-        self._merged_at = datetime.min.replace(tzinfo=UTC)
         self._ranges_after_merge: dict[Gateway, int] = {}
         self._last_written_ms = 0
         self._interruptions = 0
@@ -86,7 +84,7 @@ class InfluxDBStateStore:
         if not len(batch):
             return
         with self._lock:
-            self._forget_if_restarted()
+            self._look()
             self._put(batch)
             # After the intervals: a process killed in between leaves no number in the ledger whose report is not stored.
             self._record(entries_with_batch(self._held_sequences(), batch.seqs_per_gateway()))
@@ -95,7 +93,7 @@ class InfluxDBStateStore:
         if records.empty:
             return 0
         with self._lock:
-            self._forget_if_restarted()
+            self._look()
             return self._put(ReportBatch.from_records(records), leave_out_old=True)
 
     def intervals(
@@ -167,12 +165,12 @@ class InfluxDBStateStore:
 
     def stored_ranges(self, gateways: Collection[Gateway]) -> dict[Gateway, list[Range]]:
         with self._lock:
-            self._forget_if_restarted()
+            self._look()
             return ranges_held(self._held_sequences(), gateways)
 
     def restore_ledger(self, ledger: Sequence[GatewayLedger]) -> None:
         with self._lock:
-            self._forget_if_restarted()
+            self._look()
             self._record(entries_with_ledger(self._held_sequences(), ledger))
 
     def delete_machine(self, factory: str, machine: str) -> None:
@@ -206,9 +204,12 @@ class InfluxDBStateStore:
         for some in portions(statements):
             yield from self._connection.query(some)
 
-    def _forget_if_restarted(self) -> None:
-        """Read anew what is stored after an interruption, or where the ledger has less than it had: a server that was restarted may have lost the end of
-        its log, or been restored from a backup. What this process remembers would hide that from the ledger, and keep what is sent again from being written."""
+    def _look(self) -> None:
+        """Read the ledger once a second, and add what other workers have stored: a worker that knows a part alone has more ranges than it can tell.
+
+        After an interruption, or where the ledger has less than it had, what this process remembers is forgotten: a server that was restarted may have
+        lost the end of its log, or been restored from a backup. That would be hidden from the ledger, and what is sent again not be written.
+        """
         now = self._clock.now()
         if self._connection.interruptions == self._interruptions and abs(now - self._looked_at) < _LOOK_EVERY:
             return
@@ -217,6 +218,7 @@ class InfluxDBStateStore:
             self._interruptions, self._sequences = self._connection.interruptions, None
             self._versions.clear()
             self._newest.clear()
+        self._merge(stored)
 
     def _put(self, batch: ReportBatch, leave_out_old: bool = False) -> int:
         """Write the reports that are newer than those in this worker's series. `leave_out_old`: returns how many are older than the bucket
@@ -340,17 +342,20 @@ class InfluxDBStateStore:
         return found
 
     def _held_sequences(self) -> dict[Gateway, LedgerEntry]:
-        """The ledger entries known to this worker; those of the other workers are merged periodically."""
-        now = self._clock.now()
-        if self._sequences is None or now - self._merged_at > _MERGE_EVERY or self._many_new_ranges(self._sequences):
-            held = self._sequences or {}
-            for key, entries in self._all_ledgers().items():
-                known, repeated = held.get(key, (SequenceRanges(), 0))
-                known.join(*(ranges for ranges, _ in entries.values()))
-                held[key] = (known, entries[self._worker][1] if self._worker in entries else repeated)
-            self._sequences, self._merged_at = held, now
-            self._ranges_after_merge = {key: len(ranges.ranges) for key, (ranges, _) in held.items()}
+        """The ledger entries known to this worker, to which those of the others were added when it last looked."""
+        if self._sequences is None or self._many_new_ranges(self._sequences):
+            return self._merge(self._all_ledgers())
         return self._sequences
+
+    def _merge(self, stored: dict[Gateway, dict[str, LedgerEntry]]) -> dict[Gateway, LedgerEntry]:
+        held = self._sequences or {}
+        for key, entries in stored.items():
+            known, repeated = held.get(key, (SequenceRanges(), 0))
+            known.join(*(ranges for ranges, _ in entries.values()))
+            held[key] = (known, entries[self._worker][1] if self._worker in entries else repeated)
+        self._sequences = held
+        self._ranges_after_merge = {key: len(ranges.ranges) for key, (ranges, _) in held.items()}
+        return held
 
     def _many_new_ranges(self, held: dict[Gateway, LedgerEntry]) -> bool:
         return any(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ingest.confirmations import AT_ONCE, BUSY_EVERY_S, EVERY_S, REFRESHED_S, Confirmations
+from ingest.confirmations import AT_ONCE, BUSY_EVERY_S, BUSY_LOOKS, EVERY_S, REFRESHED_S, Confirmations
 from stores.ledger import Gateway
 from telemetry.ranges import Range
 from telemetry.stored_reports import decode_stored
@@ -48,6 +48,24 @@ def test_a_gateway_with_a_backlog_is_told_sooner() -> None:
         store.held[GENK] = [(1, 1_000 * (step + 1))]
         confirmations.changed([GENK], busy=True)
         assert len(told(confirmations, now)) == 1
+
+
+def test_a_gateway_with_a_backlog_soon_learns_what_other_workers_have_stored_of_it() -> None:
+    """It sends no more before; the parts are stored by several workers, each of which knows of the others' a little later."""
+    store = Store()
+    confirmations = Confirmations(store.ranges)
+    store.held[GENK] = [(1, 10), (21, 30)]
+    confirmations.changed([GENK], busy=True)
+    assert len(told(confirmations, 100.0)) == 1
+    step = 1.1 * BUSY_EVERY_S
+    assert told(confirmations, 100.0 + step) == {}, "nothing new"
+    store.held[GENK] = [(1, 40)]
+    assert told(confirmations, 100.0 + 1.5 * step) == {}
+    assert told(confirmations, 100.0 + 2 * step) == {stored_topic(*GENK): ((1, 40),)}
+    for look in range(3, BUSY_LOOKS):
+        assert told(confirmations, 100.0 + look * step) == {}
+    store.held[GENK] = [(1, 50)]
+    assert told(confirmations, 100.0 + BUSY_LOOKS * step) == {}, "the backlog is over"
 
 
 def test_what_other_workers_have_stored_is_told_too() -> None:

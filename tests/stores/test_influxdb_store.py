@@ -167,6 +167,17 @@ def test_where_two_workers_reach_equally_far_the_newer_report_holds(influx_url: 
             assert changed["state"].tolist() == ["executing", "not_executing", "executing", "not_executing"]
 
 
+def test_a_worker_that_has_looked_knows_what_the_others_have_stored(
+    influx_url: str, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alone it knows torn parts of what several store, more of them than a gateway can be told."""
+    monkeypatch.setattr(influxdb_store, "_LOOK_EVERY", timedelta(0))
+    with closing(opened(influx_url, bucket)) as first, closing(opened(influx_url, bucket, "2")) as second:
+        for seq in range(1, 9):
+            (first if seq % 2 else second).write(ReportBatch.of([report(seq, seq, seq + 1)]))
+            assert first.stored_ranges([("genk", "gw-1")]) == {("genk", "gw-1"): [(1, seq)]}
+
+
 def test_records_older_than_the_bucket_keeps_are_left_out_and_counted(influx_url: str, tmp_path: Path) -> None:
     name = f"influx_{next(_numbers)}"
     create_influx_database(influx_url, name, hours=48)
