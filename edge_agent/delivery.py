@@ -7,6 +7,7 @@ waiting ─▶ acknowledged by the broker ─▶ told by ingest to be stored
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -26,8 +27,10 @@ _JOINED_S = 1.0
 _MAX_GROUPS = 200
 
 
-FIRST_UNDER_WAY, LEAST_UNDER_WAY, MOST_UNDER_WAY = 1_200, 800, 1_000_000
+FIRST_UNDER_WAY, LEAST_UNDER_WAY, MOST_UNDER_WAY = 2_400, 1_600, 1_000_000
 """Reports of a backlog that may be acknowledged by the broker and not yet known to be stored: at first, at least and at most."""
+MENDED = 100
+"""Numbers of a gap between what is stored that is filled before the rest of a backlog: a longer one is the rest."""
 TORN = 50
 """Ranges in what ingest tells from which on a backlog is sent more slowly."""
 UNTOLD_S = 5.0
@@ -38,8 +41,8 @@ UNTOLD_S = 5.0
 class BacklogPace:
     """How much of a backlog may be on its way.
 
-    Several workers store parts of it at different speeds. Until all of them have, each number may be a range of its own in a worker's ledger, which
-    has room for 2,000, of which others fill 500 before it looks at theirs; beyond that it closes gaps, and what is lost in them is not sent again.
+    Several workers store parts of it at different speeds. Until all of them have, every other number may be a range of its own in a worker's ledger,
+    which has room for 2,000, of which others fill 500 before it looks at theirs; beyond that it closes gaps, and what is lost in them is not sent again.
     """
 
     limit: int = FIRST_UNDER_WAY
@@ -94,6 +97,9 @@ class Delivery:
     """When ingest last told what is stored; None before the first time."""
     lost_again: bool = False
     """Whether something that ingest's last word shows to be lost had been lost before."""
+    hiding: list[Range] = field(default_factory=list)
+    """Short gaps, where ingest's last word has so many that it says nothing of what lies before: as long as they are open, that cannot be told, and
+    a backlog that waits for it would wait for ever, if they were filled after it."""
     _groups: list[_Group] = field(default_factory=list)
     _repeated: list[_Group] = field(default_factory=list)
 
@@ -139,6 +145,8 @@ class Delivery:
     def tell(self, told: StoredReports, now: float) -> list[Range]:
         """Ingest has told what is stored. Returns what is lost and waits again."""
         self.told_at = now
+        between = ((one[1] + 1, following[0] - 1) for one, following in itertools.pairwise(told.ranges))
+        self.hiding = [gap for gap in between if told.since > 1 and gap[1] - gap[0] < MENDED]
         unspoken = [(1, told.since - 1)] if told.since > 1 else []
         stored = union(intersection(self.stored, unspoken), told.ranges)
         withdrawn = difference(self.stored, stored)

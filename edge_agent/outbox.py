@@ -117,7 +117,8 @@ class Outbox:
     def take(self, limit: int, of_backlog: int | None = None) -> list[QueuedReport]:
         """The next reports to send; they are in flight until `acknowledge` or `give_back`.
 
-        Order: the current state of every machine, then new reports, then the backlog, oldest first, of which at most `of_backlog`.
+        Order: the current state of every machine, then new reports, then what hides from ingest's word how much of the backlog is stored, then the
+        backlog, oldest first, of which at most `of_backlog`.
         """
         with self._lock:
             waiting = self._waiting()
@@ -127,10 +128,11 @@ class Outbox:
             rest = difference(waiting, ranges_of(valid))
             border = self._live_after
             fresh = self._first_of(intersection(rest, [(border + 1, self._next_seq)]), limit - len(current))
-            room = limit - len(current) - len(fresh)
-            backlog = self._first_of(
-                intersection(rest, [(1, border)]), room if of_backlog is None else min(room, of_backlog)
-            )
+            late = intersection(rest, [(1, border)])
+            backlog = self._first_of(intersection(late, self._delivery.hiding), limit - len(current) - len(fresh))
+            late = difference(late, ranges_of(report.seq for report in backlog))
+            room = limit - len(current) - len(fresh) - len(backlog)
+            backlog += self._first_of(late, room if of_backlog is None else min(room, of_backlog))
             taken = [QueuedReport(report.machine, report.seq, report.body, live=True) for report in current + fresh]
             taken += [QueuedReport(report.machine, report.seq, report.body, live=False) for report in backlog]
             self._live_after = max([border, *(report.seq for report in fresh)])

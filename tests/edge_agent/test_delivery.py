@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from edge_agent.delivery import (
     FIRST_UNDER_WAY,
     LEAST_UNDER_WAY,
     LONGEST_OVERTAKEN_S,
+    MENDED,
     MOST_UNDER_WAY,
     OVERTAKEN_S,
     RECENT_S,
@@ -21,8 +23,10 @@ from edge_agent.delivery import (
     BacklogPace,
     Delivery,
 )  # fmt: skip
+from edge_agent.outbox import Outbox
 from telemetry.ranges import Range, ranges_of
 from telemetry.stored_reports import StoredReports
+from tests.edge_agent.test_outbox import interval, seqs
 
 
 def told(*ranges: Range, since: int = 1) -> StoredReports:
@@ -94,6 +98,32 @@ def test_workers_that_know_different_parts_withdraw_nothing() -> None:
         parts = ((1, 60),) if round_ % 2 else ((61, 101 + round_),)
         assert delivery.tell(told(*parts), now) == []
         now += 1.0
+
+
+def test_short_gaps_hide_what_lies_before_the_ranges_that_are_told() -> None:
+    delivery = Delivery()
+    ranges = ((900, 990), (996, 1_000), (1_000 + MENDED + 1, 1_200), (1_200 + MENDED + 2, 1_400))
+    delivery.tell(told(*ranges, since=900), 1.0)
+    assert delivery.hiding == [(991, 995), (1_001, 1_000 + MENDED)], "the longest of them is what is not sent yet"
+    delivery.tell(told(*ranges), 2.0)
+    assert delivery.hiding == [], "nothing is hidden"
+
+
+def test_what_hides_how_much_is_stored_is_sent_without_waiting_for_word_of_it(tmp_path: Path) -> None:
+    """The word would never come: ingest tells the newest ranges alone, and the gaps between them waited behind the backlog that waited for the word."""
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox.append([("m1", interval(minute)) for minute in range(300)])
+    outbox.give_back()  # a connection after an outage
+    assert seqs(outbox.take(1)) == [300]
+    outbox.acknowledge([1, 2, 3, *range(251, 255), *range(257, 301)], 0.0)
+    outbox.tell(StoredReports(((251, 254), (257, 300)), since=251), 1.0)
+    assert seqs(outbox.take(10, of_backlog=0)) == [255, 256]
+    outbox.give_back()
+    assert seqs(outbox.take(10, of_backlog=3)) == [255, 256, 4, 5, 6]
+    outbox.give_back()
+    outbox.tell(StoredReports(((1, 2), (251, 254), (257, 300))), 2.0)
+    assert seqs(outbox.take(3, of_backlog=3)) == [4, 5, 6], "nothing is hidden: oldest first"
+    outbox.close()
 
 
 def test_nothing_is_lost_of_which_nothing_is_said() -> None:
