@@ -81,7 +81,7 @@ async def test_states_of_an_edge_node_are_stored_once(broker: Mosquitto, tmp_pat
     await running
     await asyncio.to_thread(ingest.stop)
     plant.stop()
-    frame = store.intervals("genk", began - timedelta(minutes=1), CLOCK.now() + timedelta(minutes=1))
+    frame = store.intervals("genk", began - timedelta(minutes=1), CLOCK.now() + timedelta(minutes=1), power=True)
     [ledger] = store.ledger()
     store.close()
     states = [state for state, before in zip(frame["state"], [None, *frame["state"]], strict=False) if state != before]
