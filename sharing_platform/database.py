@@ -64,6 +64,12 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return value.replace(tzinfo=UTC) if value is not None else None
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        """Two calls for each time become one, where the driver gives times itself: a page reads thousands."""
+        if self.impl_instance.result_processor(dialect, coltype) is not None:
+            return super().result_processor(dialect, coltype)
+        return lambda value: value.replace(tzinfo=UTC) if value is not None else None
+
 
 class Base(DeclarativeBase):
     """All tables."""
@@ -107,6 +113,7 @@ def _engine(url: str) -> Engine:
         ) from error
     if engine.dialect.driver == "psycopg":
         event.listen(engine, "connect", _refuse_other_encodings, insert=True)  # before the dialect asks for the version
+        event.listen(engine, "connect", _plan_for_values)
     return engine
 
 
@@ -119,6 +126,13 @@ def _refuse_other_encodings(connection: psycopg.Connection[Any], _: object) -> N
             f"the database {name!r} cannot be opened: its encoding is {encoding}, and the platform needs UTF8. Make a new one with "
             f"`createdb --encoding=UTF8 --template=template0 NAME`; what is in the old one moves with `pg_dump {name} | psql NAME`."
         )
+
+
+def _plan_for_values(connection: psycopg.Connection[Any], _: object) -> None:
+    """Statements are planned for what is asked. Once the driver has prepared one, PostgreSQL would soon plan it for any values: it then finds the hours of a few machines by
+    reading those of all of them, in four times the time, and saves half a millisecond of planning."""
+    connection.execute("SET plan_cache_mode = force_custom_plan")
+    connection.commit()  # as a setting made in a transaction goes where that one is undone
 
 
 def revision_of(url: str) -> str | None:

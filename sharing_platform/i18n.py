@@ -210,7 +210,7 @@ class Translator:
 
     def column(self, day: date) -> str:
         """`za 21`, for a column of a week."""
-        return f"{self._texts['weekdays'].split()[day.weekday()]} {day.day}"
+        return f"{self._weekdays[day.weekday()]} {day.day}"
 
     def plain_date(self, day: date) -> str:
         """`21/11/2026`, where the day of the week does not matter."""

@@ -15,8 +15,8 @@ from sharing_platform.database import read_session
 from sharing_platform.errors import InvalidError
 from sharing_platform.machines.comparison import MAX_COMPARED, Compared, comparison
 from sharing_platform.machines.index import IndexEntry, get_machine_index
-from sharing_platform.machines.machine_results import MAX_OFFERS, Key, free_by_day
-from sharing_platform.machines.offer_order import RankedOffer
+from sharing_platform.machines.machine_results import MAX_OFFERS, free_by_day
+from sharing_platform.machines.offer_order import Key, RankedOffer
 from sharing_platform.machines.offer_search import find_offers
 from sharing_platform.machines.visibility import visible_machines
 from sharing_platform.organisations.dependencies import Page, PageRequest

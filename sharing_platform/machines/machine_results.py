@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from sharing_platform.machines.choices import price_of
 from sharing_platform.machines.index import IndexEntry
-from sharing_platform.machines.offer_order import OfferResults, RankedOffer
+from sharing_platform.machines.offer_order import FoundOffer, FoundOffers, Key, RankedOffer
 from sharing_platform.machines.offer_search import OffersOfMachines, TimeSpan, offers_by_day
 
 MAX_SHOWN = 24
@@ -21,10 +21,9 @@ OFFERS_EACH = 6
 _PAGES = 40
 """So many pages of offers are looked through for machines. A page of results then says that there are more."""
 
-Key = tuple[str, str]
 Day = tuple[date, Sequence[tuple[float, float]]]
 """A day and the parts of it, 0 to 1, that are free."""
-Read = Callable[[str | None], OfferResults]
+Read = Callable[[str | None], FoundOffers]
 """The page of matching offers at a cursor, in the order asked for."""
 
 
@@ -47,15 +46,15 @@ class MachineResult:
 
 def machines_in_order(
     read: Read, skip: int, limit: int = MAX_SHOWN, possible: Collection[Key] | None = None
-) -> tuple[list[RankedOffer], bool]:
-    """The best offer of each machine, machines in the order of their best offers, without the first `skip`; and whether more machines follow. `possible`: no other
+) -> tuple[list[FoundOffer], bool]:
+    """Where the best offer of each machine is, machines in the order of their best offers, without the first `skip`; and whether more machines follow. `possible`: no other
     machines can be found, so that nothing more is read once all of them are."""
-    best: dict[Key, RankedOffer] = {}
+    best: dict[Key, FoundOffer] = {}
     cursor = None
     for _ in range(_PAGES):
         page = read(cursor)
         for result in page.found:
-            best.setdefault(key_of(result), result)
+            best.setdefault(result.key, result)
         cursor = page.next if possible is None or len(best) < len(possible) else None
         if cursor is None or len(best) > skip + limit:
             break
@@ -63,15 +62,12 @@ def machines_in_order(
     return chosen, len(best) > skip + limit or cursor is not None
 
 
-def machine_results(
-    chosen: Sequence[RankedOffer], offers: OffersOfMachines, first_day: date, zone: str
-) -> list[MachineResult]:
-    """`offers`: those of the chosen machines that match."""
-    return [_result(best, offers, first_day, zone) for best in chosen]
+def machine_results(offers: OffersOfMachines, first_day: date, zone: str) -> list[MachineResult]:
+    """In the order of the machines' best offers."""
+    return [_result(key, best, offers, first_day, zone) for key, best in offers.best.items()]
 
 
-def _result(best: RankedOffer, offers: OffersOfMachines, first_day: date, zone: str) -> MachineResult:
-    key = key_of(best)
+def _result(key: Key, best: RankedOffer, offers: OffersOfMachines, first_day: date, zone: str) -> MachineResult:
     days = free_by_day(offers.spans.get(key, [best.offer]), first_day, zone)
     # What puts the machine at its place comes first, also where it is not the soonest.
     others = [one for one in offers.first.get(key, ()) if one.offer.id != best.offer.id]
@@ -83,7 +79,3 @@ def free_by_day(spans: Iterable[TimeSpan], first_day: date, zone: str) -> list[D
     """Seven days from the first on."""
     days = offers_by_day(spans, first_day, zone)
     return [(day, [(first, last) for _, first, last in found]) for day, found in days]
-
-
-def key_of(result: RankedOffer) -> Key:
-    return result.offer.factory, result.offer.machine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import TypeAdapter
 
@@ -20,7 +20,26 @@ Sort = Literal["start", "fit", "price", "distance", "certainty"]
 Place = tuple[bool, tuple[float, ...], datetime, str]
 """Of an offer in an order: whether its price is to be agreed, where those come last; what the order is by, the best first; its start; its id."""
 
+Key: TypeAlias = tuple[str, str]
+"""Of a machine: its factory and its own name."""
+
 _CURSOR = TypeAdapter(tuple[Sort, bool, tuple[float, ...], Moment, str])
+
+
+class FoundOffer(NamedTuple):
+    """Where a search finds an offer, before the offer itself is read. Compared by its place."""
+
+    place: Place
+    id: str
+    key: Key
+
+
+@dataclass(frozen=True)
+class FoundOffers:
+    """`next`: the cursor of what follows; None at the end."""
+
+    found: list[FoundOffer]
+    next: str | None
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, literal, select, true, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Row, Select, String, and_, any_, literal, or_, select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from sharing_platform.machines.models import Offer
-from sharing_platform.machines.offer_order import Place, Sort, cursor_of, known_first, place_of
+from sharing_platform.machines.offer_order import (
+    FoundOffer,
+    FoundOffers,
+    Key,
+    Place,
+    Sort,
+    cursor_of,
+    known_first,
+    place_of,
+)
 from sharing_platform.search.ranking import Ranking
 
 _PORTION, _WIDEST_PORTION = 250, 4000
@@ -46,48 +54,39 @@ class Matching:
         yield True, self.query.where(Offer.price_per_hour.is_(None))
 
 
-def page_by_start(matching: Matching, limit: int, cursor: str | None) -> tuple[list[Offer], str | None]:
+def page_by_start(matching: Matching, limit: int, cursor: str | None) -> FoundOffers:
     """In order of the start, and the cursor of the next page."""
     return _page_by_columns(matching, "start", matching.priced_first, limit, cursor)
 
 
-def first_of_each(matching: Matching, limit: int, each: int) -> tuple[list[Row[Any]], dict[str, Offer]]:
-    """In order of the start: the places of up to `limit` offers, and the first `each` of every machine themselves, by id. Of a page of machines, rows are read in a tenth of
-    the time of objects."""
+def rows_by_start(matching: Matching, limit: int) -> list[Row[Any]]:
+    """In order of the start, the rows of up to `limit` offers, which are read in a tenth of the time of objects: what they are of, and when."""
     rows: list[Row[Any]] = []
     for _, part in matching.parts(None, matching.priced_first):
         rows += _first_that_fit(matching, part, (Offer.start, Offer.public_id), None, limit - len(rows))
-    counted: Counter[tuple[str, str]] = Counter()
-    ids = []
-    for row in rows:
-        counted[row.factory, row.machine] += 1
-        if counted[row.factory, row.machine] <= each:
-            ids.append(row.id)
-    return rows, _whole(matching.session, ids)
+    return rows
 
 
-def page_by_price(matching: Matching, limit: int, cursor: str | None) -> tuple[list[Offer], str | None]:
+def page_by_price(matching: Matching, limit: int, cursor: str | None) -> FoundOffers:
     """The cheapest first, what is to be agreed last."""
     return _page_by_columns(matching, "price", True, limit, cursor)
 
 
-def _page_by_columns(
-    matching: Matching, sort: Sort, priced_first: bool, limit: int, cursor: str | None
-) -> tuple[list[Offer], str | None]:
+def _page_by_columns(matching: Matching, sort: Sort, priced_first: bool, limit: int, cursor: str | None) -> FoundOffers:
     last = place_of(cursor, sort) if cursor is not None else None
-    found: list[tuple[Place, str]] = []
+    found: list[FoundOffer] = []
     for unpriced, part in matching.parts(last, priced_first):
         by_price = sort == "price" and not unpriced
         order = (*((Offer.lowest_per_hour,) if by_price else ()), Offer.start, Offer.public_id)
         after = (*last[1], *last[2:]) if last is not None and last[0] == unpriced else None
         rows = _first_that_fit(matching, part, order, after, limit + 1 - len(found))
         found += [
-            ((unpriced, (float(row.lowest_per_hour),) if by_price else (), row.start, row.public_id), row.id)
+            _found(row, (unpriced, (float(row.lowest_per_hour),) if by_price else (), row.start, row.public_id))
             for row in rows
         ]
         if len(found) > limit:
             break
-    return _page(matching.session, sort, found, limit)
+    return _page(sort, found, limit)
 
 
 def _first_that_fit(
@@ -99,9 +98,8 @@ def _first_that_fit(
 ) -> list[Row[Any]]:
     """The first `count` offers after a place in an order by columns, which are read in batches until enough fit."""
     # What people see without a search reads no windows.
-    names = query.with_only_columns(
-        *_PLACE, Offer.lowest_per_hour, *(_WINDOWS if matching.reads_windows else ())
-    ).order_by(*order)
+    columns = dict.fromkeys((*_PLACE, *order, *(_WINDOWS if matching.reads_windows else ())))
+    names = query.with_only_columns(*columns).order_by(*order)
     chosen: list[Row[Any]] = []
     portion = count if matching.fits is None else max(count, _PORTION)
     while len(chosen) < count:
@@ -124,7 +122,7 @@ def _after(columns: Sequence[InstrumentedAttribute[Any]], place: Sequence[object
 
 def page_by_score(
     matching: Matching, sort: Sort, score: Callable[[Row[Any]], float | None], limit: int, cursor: str | None
-) -> tuple[list[Offer], str | None]:
+) -> FoundOffers:
     """The highest score first, of which no index knows: all that match are read, and the best of them kept. `score`: None for what does not fit."""
 
     def scores(row: Row[Any]) -> tuple[float, ...] | None:
@@ -132,22 +130,22 @@ def page_by_score(
         return (-found,) if found is not None else None
 
     last = place_of(cursor, sort) if cursor is not None else None
-    found: list[tuple[Place, str]] = []
+    found: list[FoundOffer] = []
     for unpriced, part in matching.parts(last, matching.priced_first):
         found += _best(matching, part, scores, unpriced, last, limit + 1 - len(found), true(), _SCORED)
         if len(found) > limit:
             break
-    return _page(matching.session, sort, found, limit)
+    return _page(sort, found, limit)
 
 
 def page_by_distance(
-    matching: Matching, machines: Mapping[tuple[str, str], Ranking], limit: int, cursor: str | None
-) -> tuple[list[Offer], str | None]:
+    matching: Matching, machines: Mapping[Key, Ranking], limit: int, cursor: str | None
+) -> FoundOffers:
     """The nearest first. Machines are asked for in order of their distance, more of them each time, until enough is found."""
     last = place_of(cursor, "distance") if cursor is not None else None
     columns = (*_PLACE, *_WINDOWS) if matching.reads_windows else _PLACE
     distances = {key: known_first(ranking.distance) for key, ranking in machines.items()}
-    found: list[tuple[Place, str]] = []
+    found: list[FoundOffer] = []
 
     def scores(row: Row[Any]) -> tuple[float, ...] | None:
         return distances[row.factory, row.machine] if matching.fits is None or matching.fits(row) else None
@@ -155,17 +153,22 @@ def page_by_distance(
     for unpriced, part in matching.parts(last, matching.priced_first):
         reached = last[1] if last is not None and last[0] == unpriced else ()
         for keys in _nearest_first(distances, reached):
-            of_these = tuple_(Offer.factory, Offer.machine).in_(keys)
+            of_these = of_machines(matching.session, keys)
             count = limit + 1 - len(found)
             found += _best(matching, part, scores, unpriced, last, count, of_these, columns)
             if len(found) > limit:
-                return _page(matching.session, "distance", found, limit)
-    return _page(matching.session, "distance", found, limit)
+                return _page("distance", found, limit)
+    return _page("distance", found, limit)
 
 
-def _nearest_first(
-    distances: Mapping[tuple[str, str], tuple[float, ...]], reached: tuple[float, ...]
-) -> Iterator[list[tuple[str, str]]]:
+def of_machines(session: Session, keys: Collection[Key]) -> ColumnElement[bool]:
+    """A condition on a few machines, which the database answers from the index by machine. For many, the index by time finds enough sooner."""
+    if session.get_bind().dialect.name == "sqlite":  # with a list, it reads the offers of all machines
+        return or_(*(and_(Offer.factory == factory, Offer.machine == machine) for factory, machine in sorted(keys)))
+    return tuple_(Offer.factory, Offer.machine).in_(sorted(keys))
+
+
+def _nearest_first(distances: Mapping[Key, tuple[float, ...]], reached: tuple[float, ...]) -> Iterator[list[Key]]:
     """Machines from a distance on; those that are as far are in one group."""
     left = sorted((distance, key) for key, distance in distances.items() if distance >= reached)
     size, begin = _NEAREST, 0
@@ -186,32 +189,38 @@ def _best(
     count: int,
     which: ColumnElement[bool],
     columns: Sequence[InstrumentedAttribute[Any]],
-) -> list[tuple[Place, str]]:
-    """The first `count` places after `last`, with the ids. `scores`: None for what does not fit."""
+) -> list[FoundOffer]:
+    """The first `count` after `last`. `scores`: None for what does not fit."""
     rows = matching.session.execute(
         query.where(which).with_only_columns(*columns), execution_options={"yield_per": _BATCH}
     )
 
-    def places() -> Iterator[tuple[Place, str]]:
+    def places() -> Iterator[FoundOffer]:
         for row in rows:
             found = scores(row)
             if found is not None:
                 place = (unpriced, found, row.start, row.public_id)
                 if last is None or place > last:
-                    yield place, row.id
+                    yield _found(row, place)
 
     return heapq.nsmallest(count, places())
 
 
-def _page(
-    session: Session, sort: Sort, found: Sequence[tuple[Place, str]], limit: int
-) -> tuple[list[Offer], str | None]:
-    """The offers themselves, and the cursor of what follows."""
-    shown = found[:limit]
-    whole = _whole(session, [own_id for _, own_id in shown])
-    following = cursor_of(sort, shown[-1][0]) if len(found) > limit else None
-    return [whole[own_id] for _, own_id in shown if own_id in whole], following
+def _found(row: Row[Any], place: Place) -> FoundOffer:
+    return FoundOffer(place, row.id, (row.factory, row.machine))
 
 
-def _whole(session: Session, ids: Sequence[str]) -> dict[str, Offer]:
-    return {one.id: one for one in session.scalars(select(Offer).where(Offer.id.in_(ids)))}
+def _page(sort: Sort, found: Sequence[FoundOffer], limit: int) -> FoundOffers:
+    """With the cursor of what follows."""
+    shown = list(found[:limit])
+    return FoundOffers(shown, cursor_of(sort, shown[-1].place) if len(found) > limit else None)
+
+
+def whole_offers(session: Session, ids: Collection[str]) -> dict[str, Offer]:
+    """The offers themselves, by id, without those that are gone."""
+    if not ids:
+        return {}
+    # PostgreSQL takes an array: a place for each id makes a statement of which neither SQLAlchemy nor the driver keeps what they know.
+    on_sqlite = session.get_bind().dialect.name == "sqlite"
+    these = Offer.id.in_(ids) if on_sqlite else Offer.id == any_(literal(list(ids), ARRAY(String)))
+    return {one.id: one for one in session.scalars(select(Offer).where(these))}

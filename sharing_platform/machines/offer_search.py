@@ -10,21 +10,23 @@ from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select, true
 from sqlalchemy.orm import Session
 
 from sharing_platform.errors import InvalidError
 from sharing_platform.machines.anonymity import is_alias
 from sharing_platform.machines.index import IndexedMachine, MachineIndex, entry_of
 from sharing_platform.machines.models import OPEN, Machine, Offer
-from sharing_platform.machines.offer_order import OfferResults, RankedOffer, Sort
+from sharing_platform.machines.offer_order import FoundOffer, FoundOffers, Key, OfferResults, RankedOffer, Sort
 from sharing_platform.machines.offer_reading import (
     Matching,
-    first_of_each,
+    of_machines,
     page_by_distance,
     page_by_price,
     page_by_score,
     page_by_start,
+    rows_by_start,
+    whole_offers,
 )
 from sharing_platform.machines.prices import average_price
 from sharing_platform.machines.visibility import is_open
@@ -45,29 +47,61 @@ def find_offers(
     limit: int,
     sort: Sort = "start",
     cursor: str | None = None,
-    machines: Collection[tuple[str, str]] | None = None,
+    machines: Collection[Key] | None = None,
 ) -> OfferResults:
     """Open offers that are not over, of these machines alone where some are given. Where hours are asked for: those with a window in which so many can begin on
     the days asked for. Where a highest price is asked for, those whose price is to be agreed come after all others. Raises InvalidError for a cursor that is none, and for an order by
     distance from nowhere."""
-    if sort == "distance" and wanted.origin is None:
-        raise InvalidError("near_what", "near")
+    _check_order(wanted, sort)
     entries = index.entries(session)
     asked = _matching(session, entries, wanted, now, zone, viewer, machines)
     if asked is None:
         return OfferResults([], None)
     matching, ranker = asked
-    chosen, following = _page(matching, ranker, sort, limit, cursor)
-    found = [RankedOffer(offer, entry_of(offer, entries, viewer), *ranker.ranked(offer)) for offer in chosen]
-    return OfferResults(found, following)
+    page = _page(matching, ranker, sort, limit, cursor)
+    return OfferResults(_ranked(session, entries, ranker, viewer, page.found), page.next)
+
+
+def find_places(
+    session: Session,
+    index: MachineIndex,
+    wanted: PreparedCriteria,
+    now: datetime,
+    zone: str,
+    viewer: str | None,
+    limit: int,
+    sort: Sort = "start",
+    cursor: str | None = None,
+) -> FoundOffers:
+    """What `find_offers` finds, without reading the offers themselves: for who looks through many of them to show a few."""
+    _check_order(wanted, sort)
+    asked = _matching(session, index.entries(session), wanted, now, zone, viewer, None)
+    return _page(*asked, sort, limit, cursor) if asked is not None else FoundOffers([], None)
+
+
+def offers_at(
+    session: Session,
+    index: MachineIndex,
+    wanted: PreparedCriteria,
+    now: datetime,
+    zone: str,
+    viewer: str | None,
+    places: Sequence[FoundOffer],
+) -> list[RankedOffer]:
+    """The offers that `find_places` found, in that order, without those that are gone."""
+    entries = index.entries(session)
+    ranker = OfferRanker(wanted.wish, _fitting(_those(entries, [one.key for one in places]), wanted, viewer), now, zone)
+    return _ranked(session, entries, ranker, viewer, places)
 
 
 @dataclass(frozen=True)
 class OffersOfMachines:
-    """The offers of some machines that a search finds, in order of their start. `spans`: when each is, of `(factory, machine)`; `first`: the first of each machine."""
+    """The offers of some machines that a search finds, in order of their start. `spans`: when each is; `best`: the one that puts the machine at its place; `first`: the
+    first of each machine."""
 
-    spans: Mapping[tuple[str, str], Sequence[TimeSpan]]
-    first: Mapping[tuple[str, str], Sequence[RankedOffer]]
+    spans: Mapping[Key, Sequence[TimeSpan]]
+    best: Mapping[Key, RankedOffer]
+    first: Mapping[Key, Sequence[RankedOffer]]
 
 
 def offers_of_machines(
@@ -77,45 +111,69 @@ def offers_of_machines(
     now: datetime,
     zone: str,
     viewer: str | None,
-    machines: Collection[tuple[str, str]],
+    best: Sequence[FoundOffer],
     limit: int,
     each: int,
 ) -> OffersOfMachines:
-    """As `find_offers` finds them, no more than `limit` together; of each machine the first `each` as offers."""
+    """Of the machines of `best`, one offer of each: what `find_offers` finds, no more than `limit` together; of each machine the first `each` as offers."""
     entries = index.entries(session)
-    asked = _matching(session, entries, wanted, now, zone, viewer, machines) if machines else None
+    asked = _matching(session, entries, wanted, now, zone, viewer, {one.key for one in best}) if best else None
     if asked is None:
-        return OffersOfMachines({}, {})
+        return OffersOfMachines({}, {}, {})
     matching, ranker = asked
-    rows, whole = first_of_each(matching, limit, each)
-    spans: dict[tuple[str, str], list[TimeSpan]] = {}
-    first: dict[tuple[str, str], list[RankedOffer]] = {}
-    for row in rows:
-        spans.setdefault((row.factory, row.machine), []).append(row)
-        if (offer := whole.get(row.id)) is not None:
-            ranked = RankedOffer(offer, entry_of(offer, entries, viewer), *ranker.ranked(offer))
-            first.setdefault((row.factory, row.machine), []).append(ranked)
-    return OffersOfMachines(spans, first)
+    spans: dict[Key, list[TimeSpan]] = {}
+    first: dict[Key, list[str]] = {}
+    for row in rows_by_start(matching, limit):
+        key = (row.factory, row.machine)
+        spans.setdefault(key, []).append(row)
+        if len(listed := first.setdefault(key, [])) < each:
+            listed.append(row.id)
+    shown = {one.id for one in best}.union(*first.values())
+    whole = {
+        own_id: RankedOffer(offer, entry_of(offer, entries, viewer), *ranker.ranked(offer))
+        for own_id, offer in whole_offers(session, shown).items()
+    }
+    return OffersOfMachines(
+        spans,
+        {one.key: whole[one.id] for one in best if one.id in whole},
+        {key: [whole[own_id] for own_id in listed if own_id in whole] for key, listed in first.items()},
+    )
+
+
+def _ranked(
+    session: Session,
+    entries: Mapping[Key, IndexedMachine],
+    ranker: OfferRanker,
+    viewer: str | None,
+    places: Sequence[FoundOffer],
+) -> list[RankedOffer]:
+    whole = whole_offers(session, [one.id for one in places])
+    offers = [whole[one.id] for one in places if one.id in whole]
+    return [RankedOffer(offer, entry_of(offer, entries, viewer), *ranker.ranked(offer)) for offer in offers]
+
+
+def _check_order(wanted: PreparedCriteria, sort: Sort) -> None:
+    if sort == "distance" and wanted.origin is None:
+        raise InvalidError("near_what", "near")
 
 
 def _matching(
     session: Session,
-    entries: dict[tuple[str, str], IndexedMachine],
+    entries: Mapping[Key, IndexedMachine],
     wanted: PreparedCriteria,
     now: datetime,
     zone: str,
     viewer: str | None,
-    machines: Collection[tuple[str, str]] | None,
+    machines: Collection[Key] | None,
 ) -> tuple[Matching, OfferRanker] | None:
     """None where no machine fits."""
-    possible = entries if machines is None else {key: entries[key] for key in machines if key in entries}
-    fitting = _fitting(possible, wanted, viewer)
+    fitting = _fitting(entries if machines is None else _those(entries, machines), wanted, viewer)
     if fitting is not None and not fitting:
         return None
     query = _query(session, wanted.wish, now, zone, viewer)
     few = machines if machines is not None else fitting
     if few is not None and (few is machines or len(few) <= _FEW_MACHINES):
-        query = query.where(_of_machines(few))
+        query = query.where(of_machines(session, few))
     ranker = OfferRanker(wanted.wish, fitting, now, zone)
     matching = Matching(
         session,
@@ -127,9 +185,7 @@ def _matching(
     return matching, ranker
 
 
-def _page(
-    matching: Matching, ranker: OfferRanker, sort: Sort, limit: int, cursor: str | None
-) -> tuple[list[Offer], str | None]:
+def _page(matching: Matching, ranker: OfferRanker, sort: Sort, limit: int, cursor: str | None) -> FoundOffers:
     match sort:
         case "start":
             return page_by_start(matching, limit, cursor)
@@ -148,7 +204,7 @@ class OfferRanker:
     """What a search says of offers, or of rows with their columns. `machines`: the rankings of those that match; None where no criterion concerns machines."""
 
     wish: Wish
-    machines: Mapping[tuple[str, str], Ranking] | None
+    machines: Mapping[Key, Ranking] | None
     now: datetime
     zone: str
 
@@ -194,16 +250,19 @@ class OfferRanker:
         price = average_price(offer.price_per_hour, offer.prices, window.start, window.end)
         return rank_hours(self.wish, machine, window.start, window.end, window.probability, price)
 
+    @cached_property
+    def _length(self) -> timedelta | None:
+        return timedelta(hours=self.wish.hours) if self.wish.hours is not None else None
+
     def _best(self, offer: Row[Any] | Offer) -> Window | None:
-        length = timedelta(hours=self.wish.hours) if self.wish.hours is not None else None
         whole = Window(offer.offered_start, offer.offered_end, offer.probability)
         free = bookable_windows(offer.windows, whole, (max(offer.start, self.now), offer.end), offer.minimum_hours)
-        return best_window(free, _at_least(length, offer.minimum_hours), self._days)
+        return best_window(free, _at_least(self._length, offer.minimum_hours), self._days)
 
 
 def _fitting(
-    entries: dict[tuple[str, str], IndexedMachine], wanted: PreparedCriteria, viewer: str | None
-) -> dict[tuple[str, str], Ranking] | None:
+    entries: Mapping[Key, IndexedMachine], wanted: PreparedCriteria, viewer: str | None
+) -> dict[Key, Ranking] | None:
     """The rankings of matching machines; None if no criterion concerns machines."""
     if not wanted.narrows_machines and wanted.origin is None:
         return None
@@ -211,9 +270,8 @@ def _fitting(
     return {key: own for key, own in compared if own is not None}
 
 
-def _of_machines(keys: Collection[tuple[str, str]]) -> ColumnElement[bool]:
-    """A condition on a few machines, which the database answers from the index by machine. For many, the index by time finds enough sooner."""
-    return or_(*(and_(Offer.factory == factory, Offer.machine == machine) for factory, machine in sorted(keys)))
+def _those(entries: Mapping[Key, IndexedMachine], keys: Iterable[Key]) -> Mapping[Key, IndexedMachine]:
+    return {key: entries[key] for key in keys if key in entries}
 
 
 def _query(session: Session, wish: Wish, now: datetime, zone: str, viewer: str | None) -> Select[Offer]:

@@ -22,8 +22,8 @@ from sharing_platform.machines.index import IndexEntry, entry_of, entry_with_det
 from sharing_platform.machines.machine_results import free_by_day, machines_in_order
 from sharing_platform.machines.markup import machine_markup, offer_markup
 from sharing_platform.machines.models import OPEN, Machine, Offer
-from sharing_platform.machines.offer_order import OfferResults, RankedOffer, known_first
-from sharing_platform.machines.offer_search import find_offers, other_offers
+from sharing_platform.machines.offer_order import RankedOffer, known_first
+from sharing_platform.machines.offer_search import find_offers, find_places, offers_at, other_offers
 from sharing_platform.machines.offers import find_offer, visible_to
 from sharing_platform.machines.schemas import MachineOut
 from sharing_platform.machines.search_pages import ListInstead, page_or_list
@@ -212,15 +212,18 @@ def _similar(page: PageRequest, session: Session, shown: MachineOut, place: Degr
     index = get_machine_index(page.request)
     wish = prepare_criteria(Wish(process=shown.process))
 
-    def read(cursor: str | None) -> OfferResults:
-        return find_offers(session, index, wish, page.now, page.context.zone, page.viewer, 100, cursor=cursor)
+    asks = (session, index, wish, page.now, page.context.zone, page.viewer)
 
     def distance(one: RankedOffer) -> tuple[float, ...]:
         at = one.entry.document.at
         return known_first(distance_km(place, at) if place is not None and at is not None else None)
 
-    found, _ = machines_in_order(read, 0)
-    others = [one for one in found if (one.entry.factory, one.entry.machine) != (shown.factory, shown.machine)]
+    found, _ = machines_in_order(lambda cursor: find_places(*asks, 100, cursor=cursor), 0)
+    others = [
+        one
+        for one in offers_at(*asks, found)
+        if (one.entry.factory, one.entry.machine) != (shown.factory, shown.machine)
+    ]
     return sorted(others, key=distance)[:_SIMILAR_SHOWN]
 
 

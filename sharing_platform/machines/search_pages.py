@@ -22,13 +22,12 @@ from sharing_platform.machines.machine_results import (
     MAX_OFFERS,
     MAX_SHOWN,
     OFFERS_EACH,
-    key_of,
     machine_results,
     machines_in_order,
 )
 from sharing_platform.machines.no_results import filters_set, suggestions
-from sharing_platform.machines.offer_order import OfferResults, RankedOffer, Sort
-from sharing_platform.machines.offer_search import find_offers, offers_by_day, offers_of_machines
+from sharing_platform.machines.offer_order import RankedOffer, Sort
+from sharing_platform.machines.offer_search import find_offers, find_places, offers_by_day, offers_of_machines
 from sharing_platform.machines.region_map import map_of, region_map
 from sharing_platform.machines.service import state_shown
 from sharing_platform.machines.shared_pages import get_shared_pages, machines_seen, shared_page
@@ -151,20 +150,20 @@ def _listing(
 
             asks = (session, index, criteria, page.now, page.context.zone, page.viewer)
 
-            def read(limit: int, order: Sort, cursor: str | None = None) -> OfferResults:
-                return find_offers(*asks, limit, order, cursor)
-
             if week:
-                found, machine_rows, further = read(_WEEK_SHOWN, "start").found, [], False
+                found, machine_rows, further = find_offers(*asks, _WEEK_SHOWN).found, [], False
             else:
                 possible = machines_of(session, wish.factory, page.now, page.viewer) if wish.factory else None
                 first = _FIRST_BATCH if sort == "start" and not skip else _BATCH
                 best, further = machines_in_order(
-                    lambda cursor: read(_BATCH if cursor else first, sort, cursor), skip, MAX_SHOWN, possible
+                    lambda cursor: find_places(*asks, _BATCH if cursor else first, sort, cursor),
+                    skip,
+                    MAX_SHOWN,
+                    possible,
                 )
-                offers = offers_of_machines(*asks, {key_of(one) for one in best}, MAX_OFFERS, OFFERS_EACH)
-                machine_rows = machine_results(best, offers, wish.first_day or first_day, page.context.zone)
-                found = best
+                offers = offers_of_machines(*asks, best, MAX_OFFERS, OFFERS_EACH)
+                machine_rows = machine_results(offers, wish.first_day or first_day, page.context.zone)
+                found = [one.best for one in machine_rows]
             if regions and asked.get(INCLUDED) == "yes" and not skip:
                 beyond = neighbours.find(session, criteria, page.now, page.context.zone, ("machine",))
             relaxed = [] if found else suggestions(page, session, asked, wish, week)

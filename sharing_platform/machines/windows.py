@@ -44,9 +44,11 @@ def windows_within(windows: Iterable[Window], part: Span, minimum: timedelta | N
     sure. `minimum` None: only whole windows can be had."""
     found: list[Window] = []
     for window in windows:
-        inside = Window(max(window.start, part[0]), min(window.end, part[1]), window.probability)
-        if inside.length >= (minimum if minimum is not None else window.length) and inside.length > timedelta(0):
-            found.append(inside)
+        start, end = max(window.start, part[0]), min(window.end, part[1])
+        if start < end and end - start >= (minimum if minimum is not None else window.length):
+            found.append(Window(start, end, window.probability))
+    if len(found) < 2:
+        return found
     found.sort(key=lambda window: (window.start, -window.length, -window.probability))
     kept: list[Window] = []
     for window in found:
@@ -59,11 +61,14 @@ def bookable_windows(
     rows: Sequence[Mapping[str, Any]], whole: Window, part: Span, minimum_hours: float | None
 ) -> list[Window]:
     """The windows of an offer, as the table keeps them, inside a part of it."""
-    minimum = timedelta(hours=minimum_hours) if minimum_hours is not None else None
     if not rows:
         # What is left of an offer that has begun is one window, however short.
-        minimum = timedelta(0)
+        return windows_within([whole], part, _HOWEVER_SHORT)
+    minimum = timedelta(hours=minimum_hours) if minimum_hours is not None else None
     return windows_within(windows_from(rows, whole), part, minimum)
+
+
+_HOWEVER_SHORT = timedelta(0)
 
 
 def surest(windows: Iterable[Window], start: datetime, end: datetime) -> Window | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property, partial
 from typing import Any
 
 from sharing_platform.errors import InvalidError
@@ -79,6 +80,10 @@ class PreparedCriteria:
         sizes = (wish.workpiece_mm, wish.axes, wish.tolerance_mm, wish.load_kg)
         return bool(self.words or self.process or self.materials or self.certificates or near or any(sizes))
 
+    @cached_property
+    def checks(self) -> Sequence[_Check]:
+        return _checks(self)
+
 
 def prepare(wish: Wish, origin: Degrees | None) -> PreparedCriteria:
     """`origin`: latitude and longitude of the place in the criteria."""
@@ -144,11 +149,8 @@ def rank(wanted: PreparedCriteria, document: SearchDocument) -> Ranking | None:
     reasons: list[MatchReason] = []
     scores: list[float] = []
     unknown = False
-    checks = (_words, _process, _materials, _certificates, _envelope, _axes, _tolerance, _load, _distance)
-    for check in checks:
-        score, reason = check(wanted, document)
-        if score is None:
-            continue
+    for check in wanted.checks:
+        score, reason = check(document)
         if score == 0:
             return None
         scores.append(score)
@@ -179,12 +181,39 @@ def rank_hours(
     return Ranking(sum(scores) / len(scores), tuple(reasons), machine.distance, unknown)
 
 
-_Checked = tuple[float | None, MatchReason | None]
-"""A score and the reason for it. 0: does not match. None: the criterion is not set, or has no degrees."""
-_UNASKED: _Checked = (None, None)
+_Checked = tuple[float, MatchReason | None]
+"""A score and the reason for it. 0: does not match."""
 _DOES_NOT: _Checked = (0.0, None)
+_Check = Callable[[SearchDocument], _Checked]
 NOT_SAID = "not_said"
 """The reason that what is asked is not known: `criterion` names it."""
+
+
+def _checks(wanted: PreparedCriteria) -> list[_Check]:
+    """Of what is asked alone: a thousand machines are compared with it, and most of it never is."""
+    wish = wanted.wish
+    found: list[_Check] = []
+    if wanted.words:
+        found.append(partial(_words, wanted))
+    if wish.process:
+        found.append(partial(_process, wanted))
+    if wanted.materials:
+        found.append(lambda one: _among(wanted.materials, one.details.materials, "material", wish.materials))
+    if wanted.certificates:
+        found.append(
+            lambda one: _among(wanted.certificates, one.details.certificates, "certificate", wish.certificates)
+        )
+    if (workpiece := wish.workpiece_mm) is not None:
+        found.append(partial(_envelope, workpiece))
+    if (axes := wish.axes) is not None:
+        found.append(lambda one: _at_least(axes, one.axes, "axes"))
+    if (tolerance := wish.tolerance_mm) is not None:
+        found.append(partial(_tolerance, tolerance))
+    if (load := wish.load_kg) is not None:
+        found.append(lambda one: _at_least(load, one.details.table_load_kg, "load"))
+    if (origin := wanted.origin) is not None:
+        found.append(partial(_distance, origin, wish.within_km))
+    return found
 
 
 def _not_said(criterion: str) -> MatchReason:
@@ -198,31 +227,19 @@ def _unknown(criterion: str) -> _Checked:
 def _words(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
     if any(not (word & document.stems) for word in wanted.words):
         return _DOES_NOT
-    return (1.0, MatchReason("words", {"words": wanted.wish.words})) if wanted.words else _UNASKED
+    return 1.0, MatchReason("words", {"words": wanted.wish.words})
 
 
 def _process(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
     asked = wanted.wish.process
-    if not asked:
-        return _UNASKED
     if asked.casefold() != document.process.casefold() and not wanted.process & document.process_stems:
         return _DOES_NOT
     return 1.0, MatchReason("process", {"process": asked})
 
 
-def _materials(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
-    return _among(wanted.materials, document.details.materials, "material", wanted.wish.materials)
-
-
-def _certificates(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
-    return _among(wanted.certificates, document.details.certificates, "certificate", wanted.wish.certificates)
-
-
 def _among(
     needed: tuple[tuple[frozenset[str], ...], ...], given: Sequence[str], code: str, asked: Sequence[str]
 ) -> _Checked:
-    if not needed:
-        return _UNASKED
     if not given:
         return _unknown(code)
     stems = text_stems(*given)
@@ -231,11 +248,9 @@ def _among(
     return 1.0, MatchReason(code, {"what": ", ".join(asked)})
 
 
-def _envelope(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
+def _envelope(needed: Sequence[float], document: SearchDocument) -> _Checked:
     """Compares sorted sides, because a workpiece can be turned."""
-    needed, given = wanted.wish.workpiece_mm, document.details.envelope_mm
-    if needed is None:
-        return _UNASKED
+    given = document.details.envelope_mm
     if given is None:
         return _unknown("envelope")
     fits = all(a <= b for a, b in zip(sorted(needed), sorted(given), strict=True))
@@ -246,38 +261,23 @@ def _size(sides: Sequence[float]) -> str:
     return " × ".join(f"{side:g}" for side in sides)
 
 
-def _axes(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
-    return _at_least(wanted.wish.axes, document.axes, "axes")
-
-
-def _load(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
-    return _at_least(wanted.wish.load_kg, document.details.table_load_kg, "load")
-
-
-def _at_least(needed: float | None, given: float | None, code: str) -> _Checked:
-    if needed is None:
-        return _UNASKED
+def _at_least(needed: float, given: float | None, code: str) -> _Checked:
     if given is None:
         return _unknown(code)
     return (1.0, MatchReason(code, {"value": given})) if given >= needed else _DOES_NOT
 
 
-def _tolerance(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
-    needed, given = wanted.wish.tolerance_mm, document.details.tolerance_mm
-    if needed is None:
-        return _UNASKED
+def _tolerance(needed: float, document: SearchDocument) -> _Checked:
+    given = document.details.tolerance_mm
     if given is None:
         return _unknown("tolerance")
     return (1.0, MatchReason("tolerance", {"value": given})) if given <= needed else _DOES_NOT
 
 
-def _distance(wanted: PreparedCriteria, document: SearchDocument) -> _Checked:
-    within = wanted.wish.within_km
-    if wanted.origin is None:
-        return _UNASKED
+def _distance(origin: Degrees, within: float | None, document: SearchDocument) -> _Checked:
     if document.at is None:
         return _unknown("distance") if within is None else _DOES_NOT
-    distance = distance_km(wanted.origin, document.at)
+    distance = distance_km(origin, document.at)
     if within is not None and distance > within:
         return _DOES_NOT
     return 1 / (1 + distance / 30), MatchReason("distance", {"km": round(_said_km(distance, document))})

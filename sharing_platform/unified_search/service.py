@@ -15,8 +15,8 @@ from sharing_platform.listings.filters import ListingFilter
 from sharing_platform.listings.records import FoundListing, find_listings
 from sharing_platform.machines.index import MachineIndex
 from sharing_platform.machines.machine_results import machines_in_order
-from sharing_platform.machines.offer_order import OfferResults, RankedOffer
-from sharing_platform.machines.offer_search import find_offers
+from sharing_platform.machines.offer_order import RankedOffer
+from sharing_platform.machines.offer_search import find_places, offers_at
 from sharing_platform.occupancy import Occupancy
 from sharing_platform.search.axes import axes_named
 from sharing_platform.search.criteria import Wish
@@ -98,20 +98,9 @@ def _of_machines(wish: Wish) -> Wish:
 def best_machines(searched: Searched, criteria: PreparedCriteria, limit: int) -> tuple[list[RankedOffer], bool]:
     """The best offer of each machine that fits, and whether there are more machines."""
 
-    def read(cursor: str | None) -> OfferResults:
-        return find_offers(
-            searched.session,
-            searched.index,
-            criteria,
-            searched.now,
-            searched.zone,
-            searched.viewer,
-            _BATCH,
-            "fit",
-            cursor,
-        )
-
-    return machines_in_order(read, 0, limit)
+    asks = (searched.session, searched.index, criteria, searched.now, searched.zone, searched.viewer)
+    found, more = machines_in_order(lambda cursor: find_places(*asks, _BATCH, "fit", cursor), 0, limit)
+    return offers_at(*asks, found), more
 
 
 def _machines(

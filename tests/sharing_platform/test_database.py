@@ -12,10 +12,12 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, select, text
 
-from sharing_platform.database import migrate, newest_revision, open_database, revision_in, revision_of
+from sharing_platform.database import migrate, newest_revision, open_database, read_session, revision_in, revision_of
+from sharing_platform.machines.models import Offer
 from sharing_platform.organisations.credentials import hash_secret
+from tests.platform_databases import reset_postgresql
 from tests.sharing_platform.conftest import NOON, platform_over
 
 DUMPS = Path(__file__).parent / "databases"
@@ -179,3 +181,15 @@ def test_what_was_committed_outlives_a_power_failure(tmp_path: Path) -> None:
     with sessions() as session:
         assert session.connection().exec_driver_sql("PRAGMA synchronous").scalar() == 2
     sessions.kw["bind"].dispose()
+
+
+def test_statements_are_planned_for_what_is_asked(postgres: str) -> None:
+    """Also those that the driver has prepared, as it does with what is asked often: a plan for any values would read the hours of all machines to find those of one."""
+    sessions = open_database(reset_postgresql(postgres))
+    with read_session(sessions) as session:
+        for number in range(20):
+            session.execute(select(Offer.id).where(Offer.factory == f"hal-{number}")).all()
+        plans = "SELECT sum(custom_plans), sum(generic_plans) FROM pg_prepared_statements WHERE statement LIKE '%offer.factory%'"
+        custom, generic = session.execute(text(plans)).one()
+    assert custom > 10
+    assert generic == 0

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from sharing_platform.machines.machine_results import machines_in_order
 from sharing_platform.machines.models import Machine, Offer
-from sharing_platform.machines.offer_order import OfferResults, RankedOffer
+from sharing_platform.machines.offer_order import FoundOffer, FoundOffers
 from sharing_platform.search.index import mark_index_changed
 from tests.sharing_platform.conftest import NOON, Platform
 
@@ -26,12 +25,15 @@ class _Found:
     machines: list[int]
     size: int
 
-    def __call__(self, cursor: str | None) -> OfferResults:
+    def __call__(self, cursor: str | None) -> FoundOffers:
         start = int(cursor or 0)
         end = start + self.size
-        offers = [SimpleNamespace(id=place, factory="hal-2", machine=f"m{self.machines[place]}") for place in range(start, min(end, len(self.machines)))]  # fmt: skip
-        found = [cast("RankedOffer", SimpleNamespace(offer=one)) for one in offers]
-        return OfferResults(found, str(end) if end < len(self.machines) else None)
+        offers = [_offer(place, self.machines[place]) for place in range(start, min(end, len(self.machines)))]
+        return FoundOffers(offers, str(end) if end < len(self.machines) else None)
+
+
+def _offer(place: int, machine: int) -> FoundOffer:
+    return FoundOffer((False, (), NOON, str(place)), str(place), ("hal-2", f"m{machine}"))
 
 
 @given(st.lists(st.integers(0, 6), max_size=40), st.integers(1, 9), st.integers(1, 4))
@@ -46,19 +48,19 @@ def test_pages_of_machines_are_all_machines_once_in_the_order_of_their_best_offe
         found += page
         skip += limit
     best = {machine: place for place, machine in reversed(list(enumerate(machines)))}
-    assert [one.offer.id for one in found] == sorted(best.values())
+    assert [int(one.id) for one in found] == sorted(best.values())
 
 
 def test_nothing_is_read_once_all_machines_that_there_are_are_found() -> None:
     read: list[str | None] = []
     offers = _Found([0, 1] * 50, 10)
 
-    def page(cursor: str | None) -> OfferResults:
+    def page(cursor: str | None) -> FoundOffers:
         read.append(cursor)
         return offers(cursor)
 
     found, more = machines_in_order(page, 0, 24, [("hal-2", "m0"), ("hal-2", "m1")])
-    assert ([one.offer.machine for one in found], more, read) == (["m0", "m1"], False, [None])
+    assert ([one.key[1] for one in found], more, read) == (["m0", "m1"], False, [None])
 
 
 def shown(page: str) -> list[tuple[str, list[str]]]:
