@@ -28,6 +28,11 @@ _BATCH = 1000
 _NEAREST, _MOST_NEAREST = 8, 512
 """So many machines are asked for first in order of their distance, and at most at a time."""
 
+_MOST_MACHINES = 2000
+"""So many machines are named to the database at most."""
+_BETWEEN_NAMES = "/"
+"""No name has one."""
+
 _PLACE = (Offer.id, Offer.public_id, Offer.factory, Offer.machine, Offer.start, Offer.end)
 _WINDOWS = (Offer.offered_start, Offer.offered_end, Offer.probability, Offer.windows, Offer.minimum_hours)
 _SCORED = (*_PLACE, *_WINDOWS, Offer.prices, Offer.price_per_hour)
@@ -35,12 +40,13 @@ _SCORED = (*_PLACE, *_WINDOWS, Offer.prices, Offer.price_per_hour)
 
 @dataclass(frozen=True)
 class Matching:
-    """The offers of a search. `fits`: what no query can tell; None where all of them do. `reads_windows`: whether it needs the windows. `priced_first`: those whose
-    price is to be agreed come after all others."""
+    """The offers of a search. `fits`: what the query does not tell; None where all of them do. `few_fit`: whether most of them may not, as it tells of which machines they
+    are. `reads_windows`: whether it needs the windows. `priced_first`: those whose price is to be agreed come after all others."""
 
     session: Session
     query: Select[Offer]
     fits: Callable[[Row[Any]], bool] | None
+    few_fit: bool
     reads_windows: bool
     priced_first: bool
 
@@ -101,7 +107,9 @@ def _first_that_fit(
     columns = dict.fromkeys((*_PLACE, *order, *(_WINDOWS if matching.reads_windows else ())))
     names = query.with_only_columns(*columns).order_by(*order)
     chosen: list[Row[Any]] = []
-    portion = count if matching.fits is None else max(count, _PORTION)
+    portion = count
+    if matching.fits is not None:
+        portion = max(count, _PORTION) if matching.few_fit else count + count // 4
     while len(chosen) < count:
         rows = matching.session.execute(
             (names if after is None else names.where(_after(order, after))).limit(portion)
@@ -162,10 +170,28 @@ def page_by_distance(
 
 
 def of_machines(session: Session, keys: Collection[Key]) -> ColumnElement[bool]:
-    """A condition on a few machines, which the database answers from the index by machine. For many, the index by time finds enough sooner."""
-    if session.get_bind().dialect.name == "sqlite":  # with a list, it reads the offers of all machines
+    """A condition on a few machines, which the database answers from the index by machine."""
+    if _is_embedded(session):  # with a list, it reads the offers of all machines
         return or_(*(and_(Offer.factory == factory, Offer.machine == machine) for factory, machine in sorted(keys)))
     return tuple_(Offer.factory, Offer.machine).in_(sorted(keys))
+
+
+def of_many_machines(session: Session, keys: Collection[Key]) -> ColumnElement[bool] | None:
+    """A condition on many machines, which the database answers while it goes through the index by time, as that finds enough of their offers sooner. None where it is
+    sooner found out here: of very many, and where the database has no arrays."""
+    if len(keys) > _MOST_MACHINES or _is_embedded(session):
+        return None
+    named = [f"{factory}{_BETWEEN_NAMES}{machine}" for factory, machine in keys]
+    return Offer.factory + _BETWEEN_NAMES + Offer.machine == _any_of(named)
+
+
+def _is_embedded(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def _any_of(texts: list[str]) -> ColumnElement[Any]:
+    """PostgreSQL takes an array: a place for each value makes a statement of which neither SQLAlchemy nor the driver keeps what they know."""
+    return any_(literal(texts, ARRAY(String)))
 
 
 def _nearest_first(distances: Mapping[Key, tuple[float, ...]], reached: tuple[float, ...]) -> Iterator[list[Key]]:
@@ -220,7 +246,5 @@ def whole_offers(session: Session, ids: Collection[str]) -> dict[str, Offer]:
     """The offers themselves, by id, without those that are gone."""
     if not ids:
         return {}
-    # PostgreSQL takes an array: a place for each id makes a statement of which neither SQLAlchemy nor the driver keeps what they know.
-    on_sqlite = session.get_bind().dialect.name == "sqlite"
-    these = Offer.id.in_(ids) if on_sqlite else Offer.id == any_(literal(list(ids), ARRAY(String)))
+    these = Offer.id.in_(ids) if _is_embedded(session) else Offer.id == _any_of(list(ids))
     return {one.id: one for one in session.scalars(select(Offer).where(these))}

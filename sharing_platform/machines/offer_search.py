@@ -21,6 +21,7 @@ from sharing_platform.machines.offer_order import FoundOffer, FoundOffers, Key, 
 from sharing_platform.machines.offer_reading import (
     Matching,
     of_machines,
+    of_many_machines,
     page_by_distance,
     page_by_price,
     page_by_score,
@@ -171,15 +172,21 @@ def _matching(
     if fitting is not None and not fitting:
         return None
     query = _query(session, wanted.wish, now, zone, viewer)
-    few = machines if machines is not None else fitting
-    if few is not None and (few is machines or len(few) <= _FEW_MACHINES):
-        query = query.where(of_machines(session, few))
+    possible = machines if fitting is None else fitting
+    named = None
+    if possible is not None:
+        few = machines is not None or len(possible) <= _FEW_MACHINES
+        named = of_machines(session, possible) if few else of_many_machines(session, possible)
+    if named is not None:
+        query = query.where(named)
     ranker = OfferRanker(wanted.wish, fitting, now, zone)
+    by_machine, by_window = fitting is not None and named is None, wanted.wish.hours is not None
     matching = Matching(
         session,
         query,
-        ranker.fits if ranker.narrows else None,
-        wanted.wish.hours is not None,
+        ranker.fits if by_machine or by_window else None,
+        by_machine,
+        by_window,
         wanted.wish.max_price_per_hour is not None,
     )
     return matching, ranker
@@ -207,11 +214,6 @@ class OfferRanker:
     machines: Mapping[Key, Ranking] | None
     now: datetime
     zone: str
-
-    @property
-    def narrows(self) -> bool:
-        """Whether not all that the query finds fit."""
-        return self.machines is not None or self.wish.hours is not None
 
     @cached_property
     def _days(self) -> Span | None:

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from sharing_platform.database import read_session
+from sharing_platform.machines import offer_reading, offer_search
 from sharing_platform.machines.availability import set_bounds
 from sharing_platform.machines.models import OPEN, Offer
 from sharing_platform.machines.offer_order import RankedOffer, Sort
@@ -125,3 +126,17 @@ def test_the_best_comes_first_though_it_begins_last(platform: Platform, sort: So
     query = {"sort": sort, "near": "Hasselt", "limit": 5}
     first = platform.anyone.get("/api/v1/offers", params=query).json()["offers"]
     assert all(one["start"] > "2026-04-15" for one in first)
+
+
+@pytest.mark.parametrize(("few", "most"), [(3, 2000), (3, 3)], ids=["named to the database", "judged here"])
+def test_however_many_machines_fit_a_search_finds_the_same(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, few: int, most: int
+) -> None:
+    """Of a few, the database looks into the index by machine; of many, it looks them up on its way through time; of more, they are looked up here."""
+    put_offers(platform)
+    wishes = [Wish.model_validate(wanted) for wanted in WISHES.values()]
+    with read_session(platform.context.sessions) as session:
+        expected = [pages(platform, session, wish, sort, 251) for wish in wishes for sort in KEYS]
+        monkeypatch.setattr(offer_search, "_FEW_MACHINES", few)
+        monkeypatch.setattr(offer_reading, "_MOST_MACHINES", most)
+        assert [pages(platform, session, wish, sort, 251) for wish in wishes for sort in KEYS] == expected
