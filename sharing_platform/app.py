@@ -77,7 +77,7 @@ from sharing_platform.machines import (
 from sharing_platform.machines import pages as machine_pages
 from sharing_platform.machines import pictures_api as machine_pictures_api
 from sharing_platform.machines.events import OfferWithdrawn
-from sharing_platform.machines.hours_row import hours_row, price_said, strip_bars
+from sharing_platform.machines.hours_row import hours_row, price_said, strip_columns
 from sharing_platform.machines.index import machine_index
 from sharing_platform.machines.offers import withdraw_all
 from sharing_platform.machines.shared_pages import SharedPages
@@ -241,7 +241,7 @@ TEMPLATES.env.globals.update(
     price_said=price_said,
     process_name=process_name,
     processes=PROCESSES,
-    strip_bars=strip_bars,
+    strip_columns=strip_columns,
 )
 TEMPLATES.env.filters.update(as_decimal=Decimal, material_name=material_name, place_name=place_name)
 

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from sharing_platform.i18n import Translator
+from sharing_platform.machines.machine_results import Day
 from sharing_platform.machines.models import Offer
 from sharing_platform.machines.offer_order import RankedOffer
 
 
 @dataclass(frozen=True)
 class HoursRow:
-    """`window`: the hours that fit best, where they are not all of them; `price`: where it is another one than what is said above the row; `label`: what the row's
-    button says to who does not see the row."""
+    """`window`: the hours that fit best, where they are not all of them; `price`: where it is another one than what is said above the row; `ask`: what the row's
+    button says, and `label` to who does not see the row."""
 
     public_id: str
     start: str
@@ -25,6 +26,7 @@ class HoursRow:
     window: str | None
     price: str | None
     sure: str
+    ask: str
     label: str
 
 
@@ -32,7 +34,7 @@ def hours_row(t: Translator, one: RankedOffer, price: str) -> HoursRow:
     """`price`: what is said of it above."""
     offer, window = one.offer, one.window
     start, end = offer.start, offer.end
-    day, own_price = t.day(start), price_said(t, offer)
+    day, own_price, ask = t.day(start), price_said(t, offer), t("ask")
     whole = window.start == start and window.end == end
     return HoursRow(
         public_id=offer.public_id,
@@ -43,12 +45,17 @@ def hours_row(t: Translator, one: RankedOffer, price: str) -> HoursRow:
         window=None if whole else t("window_best", period=t.period(window.start, window.end)),
         price=own_price if own_price != price else None,
         sure=_sure_said(t, offer, window.probability),
-        label=f"{t('ask')}{t.colon}{one.entry.document.title}, {day} {t.hour(start)}",
+        ask=ask,
+        label=f"{ask}{t.colon}{one.entry.document.title}, {day} {t.hour(start)}",
     )
 
 
-def strip_bars(spans: Iterable[tuple[float, float]]) -> Markup:
-    """The parts of a day, 0 to 1, that are free, as bars of a picture that is 96 wide and 12 high."""
+def strip_columns(t: Translator, days: Iterable[Day]) -> list[tuple[str, Markup]]:
+    """Of a week, or part of one: each day, and the parts of it that are free as bars of a picture that is 96 wide and 12 high."""
+    return [(t.column(day), _bars(spans)) for day, spans in days]
+
+
+def _bars(spans: Iterable[tuple[float, float]]) -> Markup:
     bars = (
         f'<rect x="{first * 96:.1f}" width="{(last - first) * 96:.1f}" height="12" rx="2"></rect>'
         for first, last in spans

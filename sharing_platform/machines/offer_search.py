@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -374,17 +375,18 @@ _S = TypeVar("_S", bound=TimeSpan)
 
 def offers_by_day(found: Iterable[_S], first_day: date, zone: str) -> list[tuple[date, list[tuple[_S, float, float]]]]:
     """Seven days, each with the offers that overlap it and the part of the day they cover (start and end, 0 to 1)."""
-    kept = [(one, one.start.timestamp(), one.end.timestamp()) for one in found]
-    days = []
-    for day, begin, length in _seven_days(first_day, zone):
-        touching = []
-        for offer, start, end in kept:
+    days = _seven_days(first_day, zone)
+    midnights = [begin for _, begin, _ in days]
+    touching: list[tuple[date, list[tuple[_S, float, float]]]] = [(day, []) for day, _, _ in days]
+    for one in found:
+        start, end = one.start.timestamp(), one.end.timestamp()
+        for place in range(max(0, bisect_right(midnights, start) - 1), bisect_left(midnights, end)):
+            _, begin, length = days[place]
             first = max(0.0, (start - begin) / length)
             last = min(1.0, (end - begin) / length)
             if first < last:
-                touching.append((offer, first, last))
-        days.append((day, touching))
-    return days
+                touching[place][1].append((one, first, last))
+    return touching
 
 
 @lru_cache(maxsize=32)
