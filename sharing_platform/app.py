@@ -77,7 +77,7 @@ from sharing_platform.machines import (
 from sharing_platform.machines import pages as machine_pages
 from sharing_platform.machines import pictures_api as machine_pictures_api
 from sharing_platform.machines.events import OfferWithdrawn
-from sharing_platform.machines.hours_row import hours_row, price_said, strip_columns
+from sharing_platform.machines.hours_row import WORDING
 from sharing_platform.machines.index import machine_index
 from sharing_platform.machines.offers import withdraw_all
 from sharing_platform.machines.shared_pages import SharedPages
@@ -234,14 +234,12 @@ _TAKES_FILES = re.compile(
 """The paths to which files are sent."""
 
 TEMPLATES.env.globals.update(
+    WORDING,
     accepted_files=ACCEPTED,
     can_be_reported=can_be_reported,
-    hours_row=hours_row,
     picture_of=picture_of,
-    price_said=price_said,
     process_name=process_name,
     processes=PROCESSES,
-    strip_columns=strip_columns,
 )
 TEMPLATES.env.filters.update(as_decimal=Decimal, material_name=material_name, place_name=place_name)
 

@@ -75,3 +75,7 @@ def price_said(t: Translator, offer: Offer) -> str:
 def _sure_said(t: Translator, offer: Offer, probability: float) -> str:
     """How sure hours of an offer are, in a few words."""
     return t("sure_by_hand") if offer.by_hand else t("sure", percent=t.percent(probability))
+
+
+WORDING = {"hours_row": hours_row, "price_said": price_said, "strip_columns": strip_columns}
+"""For templates, by the names that they use."""
