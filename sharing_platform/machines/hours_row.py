@@ -67,8 +67,8 @@ def price_said(t: Translator, offer: Offer) -> str:
     """An offer's price in a few words."""
     if offer.price_per_hour is None:
         return t("price_agree")
-    if offer.timed_prices:
-        return t("price_hour_from", price=t.euros(offer.lowest_per_hour or offer.price_per_hour))
+    if offer.timed_prices and offer.lowest_per_hour is not None:
+        return t("price_hour_from", price=t.euros(offer.lowest_per_hour))
     return t("price_hour", price=t.euros(offer.price_per_hour))
 
 

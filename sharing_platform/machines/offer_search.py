@@ -90,7 +90,7 @@ def offers_at(
     viewer: str | None,
     places: Sequence[FoundOffer],
 ) -> list[RankedOffer]:
-    """The offers that `find_places` found, in that order, without those that are gone."""
+    """The offers that `find_places` found, in that order, without those that are gone, or whose machine has changed meanwhile and no longer fits."""
     entries = index.entries(session)
     ranker = OfferRanker(wanted.wish, _fitting(_those(entries, [one.key for one in places]), wanted, viewer), now, zone)
     return _ranked(session, entries, ranker, viewer, places)
@@ -130,7 +130,7 @@ def offers_of_machines(
         spans.setdefault(key, []).append(row)
         if len(listed := first.setdefault(key, [])) < each:
             listed.append(row.id)
-    shown = {one.id for one in best}.union(*first.values())
+    shown = {one.id for one in best if ranker.may_be_of(one.key)}.union(*first.values())
     whole = {
         own_id: RankedOffer(offer, entry_of(offer, entries, viewer), *ranker.ranked(offer))
         for own_id, offer in whole_offers(session, shown).items()
@@ -149,7 +149,7 @@ def _ranked(
     viewer: str | None,
     places: Sequence[FoundOffer],
 ) -> list[RankedOffer]:
-    whole = whole_offers(session, [one.id for one in places])
+    whole = whole_offers(session, [one.id for one in places if ranker.may_be_of(one.key)])
     offers = [whole[one.id] for one in places if one.id in whole]
     return [RankedOffer(offer, entry_of(offer, entries, viewer), *ranker.ranked(offer)) for offer in offers]
 
@@ -220,8 +220,12 @@ class OfferRanker:
     def _days(self) -> Span | None:
         return days_of(self.wish, self.zone)
 
+    def may_be_of(self, key: Key) -> bool:
+        """Whether an offer of this machine can match."""
+        return self.machines is None or key in self.machines
+
     def fits(self, row: Row[Any]) -> bool:
-        if self.machines is not None and (row.factory, row.machine) not in self.machines:
+        if not self.may_be_of((row.factory, row.machine)):
             return False
         return self.wish.hours is None or self._best(row) is not None
 
@@ -241,7 +245,7 @@ class OfferRanker:
         return self._ranking(row, window).score if window is not None else None
 
     def _window(self, row: Row[Any]) -> Window | None:
-        if self.machines is not None and (row.factory, row.machine) not in self.machines:
+        if not self.may_be_of((row.factory, row.machine)):
             return None
         found = self._best(row)
         if found is None and self.wish.hours is None:
