@@ -10,7 +10,8 @@ from decimal import Decimal
 from sharing_platform.machines.choices import price_of
 from sharing_platform.machines.index import IndexEntry
 from sharing_platform.machines.offer_order import FoundOffer, FoundOffers, Key, RankedOffer
-from sharing_platform.machines.offer_search import OffersOfMachines, TimeSpan, offers_by_day
+from sharing_platform.machines.offer_search import OffersOfMachines
+from sharing_platform.machines.week import TimeSpan, offers_by_day
 
 MAX_SHOWN = 24
 """Machines on a page."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cached_property, lru_cache
-from itertools import pairwise
-from typing import Any, Protocol, TypeVar
+from functools import cached_property
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, select, true
@@ -32,6 +30,7 @@ from sharing_platform.machines.offer_reading import (
 )
 from sharing_platform.machines.prices import average_price
 from sharing_platform.machines.visibility import is_open
+from sharing_platform.machines.week import TimeSpan
 from sharing_platform.machines.windows import Span, Window, best_window, bookable_windows
 from sharing_platform.search.criteria import Wish, days_of
 from sharing_platform.search.ranking import PreparedCriteria, Ranking, rank, rank_hours
@@ -362,41 +361,3 @@ def other_offers(session: Session, offer: Offer, now: datetime, viewer: str | No
     same_machine = select(Offer).where(Offer.factory == offer.factory, Offer.machine == offer.machine)
     free = same_machine.where(Offer.id != offer.id, is_open(now, viewer))
     return list(session.scalars(free.order_by(Offer.start, Offer.public_id).limit(count)))
-
-
-class TimeSpan(Protocol):
-    """An offer, or a row of one."""
-
-    @property
-    def start(self) -> datetime: ...
-
-    @property
-    def end(self) -> datetime: ...
-
-
-_S = TypeVar("_S", bound=TimeSpan)
-
-
-def offers_by_day(found: Iterable[_S], first_day: date, zone: str) -> list[tuple[date, list[tuple[_S, float, float]]]]:
-    """Seven days, each with the offers that overlap it and the part of the day they cover (start and end, 0 to 1)."""
-    days = _seven_days(first_day, zone)
-    midnights = [begin for _, begin, _ in days]
-    touching: list[tuple[date, list[tuple[_S, float, float]]]] = [(day, []) for day, _, _ in days]
-    for one in found:
-        start, end = one.start.timestamp(), one.end.timestamp()
-        for place in range(max(0, bisect_right(midnights, start) - 1), bisect_left(midnights, end)):
-            _, begin, length = days[place]
-            first = max(0.0, (start - begin) / length)
-            last = min(1.0, (end - begin) / length)
-            if first < last:
-                touching[place][1].append((one, first, last))
-    return touching
-
-
-@lru_cache(maxsize=32)
-def _seven_days(first_day: date, zone: str) -> list[tuple[date, float, float]]:
-    """Each with its beginning and its length in seconds. A page asks for the same seven for every machine."""
-    local = ZoneInfo(zone)
-    days = [first_day + timedelta(days=number) for number in range(8)]
-    midnights = [datetime.combine(day, time(0), local).timestamp() for day in days]
-    return [(day, begin, end - begin) for day, (begin, end) in zip(days, pairwise(midnights), strict=False)]

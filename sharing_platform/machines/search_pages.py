@@ -27,11 +27,12 @@ from sharing_platform.machines.machine_results import (
 )
 from sharing_platform.machines.no_results import filters_set, suggestions
 from sharing_platform.machines.offer_order import RankedOffer, Sort
-from sharing_platform.machines.offer_search import find_offers, find_places, offers_by_day, offers_of_machines
+from sharing_platform.machines.offer_search import find_offers, find_places, offers_of_machines
 from sharing_platform.machines.region_map import map_of, region_map
 from sharing_platform.machines.service import state_shown
 from sharing_platform.machines.shared_pages import get_shared_pages, machines_seen, shared_page
 from sharing_platform.machines.visibility import VisibleMachine, machines_of
+from sharing_platform.machines.week import offers_by_day
 from sharing_platform.machines.windows import quarter_of
 from sharing_platform.organisations.dependencies import Page, PageRequest
 from sharing_platform.search.events import SearchFoundNothing

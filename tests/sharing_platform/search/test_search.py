@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sharing_platform.geography import distance_km, place_named
 from sharing_platform.i18n import LANGUAGES
 from sharing_platform.machines.models import Offer
-from sharing_platform.machines.offer_search import offers_by_day
+from sharing_platform.machines.week import offers_by_day
 from sharing_platform.organisations.permissions import Kind, Role
 from sharing_platform.search.criteria import Wish
 from sharing_platform.search.machine_details import MachineDetails
