@@ -10,6 +10,7 @@ from decimal import Decimal
 from sharing_platform.geography import place_name
 from sharing_platform.i18n import Translator
 from sharing_platform.machines.choices import price_of
+from sharing_platform.machines.hours_row import price_said, sure_said
 from sharing_platform.machines.index import IndexEntry
 from sharing_platform.machines.machine_results import Day
 from sharing_platform.machines.offer_order import RankedOffer
@@ -91,7 +92,7 @@ def _said(
     size = details.envelope_mm
     found = {
         "price": _price(one, hours, t),
-        "sureness": [_sureness(best, t)] if best else [],
+        "sureness": [sure_said(t, best.offer, best.window.probability)] if best else [],
         "record_title": _record(best, t) if best else [],
         "first_free": [t.period(best.window.start, best.window.end)] if best else [t("nothing_free")],
         "free_this_week": [t.duration(free_hours(one.days))],
@@ -125,18 +126,10 @@ def record_text(t: Translator, record: TrackRecord) -> str:
 def _price(one: Compared, hours: float | None, t: Translator) -> list[str]:
     if one.best is None:
         return []
-    offer, whole = one.best.offer, one.price(hours)
-    if offer.price_per_hour is None:
-        return [t("price_agree")]
-    per_hour = offer.lowest_per_hour if offer.timed_prices else offer.price_per_hour
-    by_hour = t("price_hour_from" if offer.timed_prices else "price_hour", price=t.euros(per_hour or Decimal(0)))
+    whole, by_hour = one.price(hours), price_said(t, one.best.offer)
     if whole is None or hours is None:
         return [by_hour]
     return [f"{t.euros(whole)} {t('price_for', hours=t.hours(hours))}", by_hour]
-
-
-def _sureness(best: RankedOffer, t: Translator) -> str:
-    return t("sure_by_hand") if best.offer.by_hand else t("sure", percent=t.percent(best.window.probability))
 
 
 def _record(best: RankedOffer, t: Translator) -> list[str]:

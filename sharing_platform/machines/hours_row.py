@@ -44,7 +44,7 @@ def hours_row(t: Translator, one: RankedOffer, price: str) -> HoursRow:
         length=t.duration(end - start),
         window=None if whole else t("window_best", period=t.period(window.start, window.end)),
         price=own_price if own_price != price else None,
-        sure=_sure_said(t, offer, window.probability),
+        sure=sure_said(t, offer, window.probability),
         ask=ask,
         label=f"{ask}{t.colon}{one.entry.document.title}, {day} {t.hour(start)}",
     )
@@ -72,7 +72,7 @@ def price_said(t: Translator, offer: Offer) -> str:
     return t("price_hour", price=t.euros(offer.price_per_hour))
 
 
-def _sure_said(t: Translator, offer: Offer, probability: float) -> str:
+def sure_said(t: Translator, offer: Offer, probability: float) -> str:
     """How sure hours of an offer are, in a few words."""
     return t("sure_by_hand") if offer.by_hand else t("sure", percent=t.percent(probability))
 

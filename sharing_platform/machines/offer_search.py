@@ -60,7 +60,7 @@ def find_offers(
         return OfferResults([], None)
     matching, ranker = asked
     page = _page(matching, ranker, sort, limit, cursor)
-    return OfferResults(_ranked(session, entries, ranker, viewer, page.found), page.next)
+    return OfferResults(_offers_at(page.found, session, entries, ranker, viewer), page.next)
 
 
 def find_places(
@@ -92,7 +92,7 @@ def offers_at(
     """The offers that `find_places` found, in that order, without those that are gone, or whose machine has changed meanwhile and no longer fits."""
     entries = index.entries(session)
     ranker = OfferRanker(wanted.wish, _fitting(_those(entries, [one.key for one in places]), wanted, viewer), now, zone)
-    return _ranked(session, entries, ranker, viewer, places)
+    return _offers_at(places, session, entries, ranker, viewer)
 
 
 @dataclass(frozen=True)
@@ -129,11 +129,8 @@ def offers_of_machines(
         spans.setdefault(key, []).append(row)
         if len(listed := first.setdefault(key, [])) < each:
             listed.append(row.id)
-    shown = {one.id for one in best if ranker.may_be_of(one.key)}.union(*first.values())
-    whole = {
-        own_id: RankedOffer(offer, entry_of(offer, entries, viewer), *ranker.ranked(offer))
-        for own_id, offer in whole_offers(session, shown).items()
-    }
+    shown = {one.id for one in best}.union(*first.values())
+    whole = _ranked(shown, session, entries, ranker, viewer)
     return OffersOfMachines(
         spans,
         {one.key: whole[one.id] for one in best if one.id in whole},
@@ -141,16 +138,30 @@ def offers_of_machines(
     )
 
 
-def _ranked(
+def _offers_at(
+    places: Sequence[FoundOffer],
     session: Session,
     entries: Mapping[Key, IndexedMachine],
     ranker: OfferRanker,
     viewer: str | None,
-    places: Sequence[FoundOffer],
 ) -> list[RankedOffer]:
-    whole = whole_offers(session, [one.id for one in places if ranker.may_be_of(one.key)])
-    offers = [whole[one.id] for one in places if one.id in whole]
-    return [RankedOffer(offer, entry_of(offer, entries, viewer), *ranker.ranked(offer)) for offer in offers]
+    whole = _ranked([one.id for one in places], session, entries, ranker, viewer)
+    return [whole[one.id] for one in places if one.id in whole]
+
+
+def _ranked(
+    ids: Collection[str],
+    session: Session,
+    entries: Mapping[Key, IndexedMachine],
+    ranker: OfferRanker,
+    viewer: str | None,
+) -> dict[str, RankedOffer]:
+    """By id, without those that are gone, or whose machine no longer fits."""
+    return {
+        own_id: RankedOffer(offer, entry_of(offer, entries, viewer), *ranker.ranked(offer))
+        for own_id, offer in whole_offers(session, ids).items()
+        if ranker.may_be_of((offer.factory, offer.machine))
+    }
 
 
 def _check_order(wanted: PreparedCriteria, sort: Sort) -> None:

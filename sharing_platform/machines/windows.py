@@ -63,12 +63,9 @@ def bookable_windows(
     """The windows of an offer, as the table keeps them, inside a part of it."""
     if not rows:
         # What is left of an offer that has begun is one window, however short.
-        return windows_within([whole], part, _HOWEVER_SHORT)
+        return windows_within([whole], part, timedelta(0))
     minimum = timedelta(hours=minimum_hours) if minimum_hours is not None else None
     return windows_within(windows_from(rows, whole), part, minimum)
-
-
-_HOWEVER_SHORT = timedelta(0)
 
 
 def surest(windows: Iterable[Window], start: datetime, end: datetime) -> Window | None:

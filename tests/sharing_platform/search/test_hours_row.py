@@ -1,4 +1,4 @@
-"""What a row of free hours says, and what is left of a search when something changes while it is read."""
+"""What a row of free hours says."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from typing import Any
 
 import pytest
 
-from sharing_platform.database import read_session
 from sharing_platform.i18n import Translator
 from sharing_platform.machines.hours_row import price_said
 from sharing_platform.machines.models import Offer
-from sharing_platform.machines.offer_search import find_places, offers_at, offers_of_machines
-from sharing_platform.search.criteria import Wish
-from sharing_platform.search.ranking import prepare_criteria
-from tests.sharing_platform.conftest import NOON, Platform
+from tests.sharing_platform.conftest import NOON
 
 NIGHT = {"start": "2026-03-02T20:00:00+00:00", "end": "2026-03-02T22:00:00+00:00", "price_per_hour": "0.00"}
 
@@ -32,23 +28,3 @@ def test_the_price_of_hours_is_the_lowest_of_any_of_them(fields: dict[str, Any],
     start, end = NOON.replace(hour=12, day=2), NOON.replace(hour=23, day=2)
     offer = Offer(start=start, end=end, **fields)
     assert said == price_said(Translator("nl", "Europe/Brussels"), offer)
-
-
-def test_a_machine_that_no_longer_fits_is_left_out_and_breaks_nothing(platform: Platform) -> None:
-    """Somebody changes it between two statements of a search."""
-    assert platform.app is not None
-    platform.machine("mill-1", "Bank 1", process="milling")
-    platform.machine("mill-2", "Bank 2", process="milling")
-    platform.offer("o1", 3, 4)
-    platform.offer("o2", 4, 4, machine="mill-2")
-    context = platform.context
-    wish = prepare_criteria(Wish(process="milling"))
-    with read_session(context.sessions) as session:
-        asks = (session, platform.app.state.machine_index, wish, context.now(), context.zone, None)
-        places = find_places(*asks, 10).found
-        assert [one.key[1] for one in places] == ["mill-1", "mill-2"]
-        platform.machine("mill-1", "Bank 1", process="turning")
-    with read_session(context.sessions) as session:
-        asks = (session, *asks[1:])
-        assert [one.offer.machine for one in offers_at(*asks, places)] == ["mill-2"]
-        assert [key[1] for key in offers_of_machines(*asks, places, 10, 6).best] == ["mill-2"]

@@ -11,10 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sharing_platform.database import read_session
 from sharing_platform.machines.machine_results import machines_in_order
 from sharing_platform.machines.models import Machine, Offer
 from sharing_platform.machines.offer_order import FoundOffer, FoundOffers
+from sharing_platform.machines.offer_search import find_places, offers_at, offers_of_machines
+from sharing_platform.search.criteria import Wish
 from sharing_platform.search.index import mark_index_changed
+from sharing_platform.search.ranking import prepare_criteria
 from tests.sharing_platform.conftest import NOON, Platform
 
 
@@ -162,3 +166,23 @@ def test_an_anonymous_machine_leads_to_its_alias_alone(platform: Platform) -> No
     assert shown(page)
     assert "/machines/hal-2" not in page
     assert "hal-2" not in page.partition('<ul class="results">')[2].partition("</section>")[0]
+
+
+def test_a_machine_that_no_longer_fits_is_left_out_and_breaks_nothing(platform: Platform) -> None:
+    """Somebody changes it between two statements of a search."""
+    assert platform.app is not None
+    platform.machine("mill-1", "Bank 1", process="milling")
+    platform.machine("mill-2", "Bank 2", process="milling")
+    platform.offer("o1", 3, 4)
+    platform.offer("o2", 4, 4, machine="mill-2")
+    context = platform.context
+    wish = prepare_criteria(Wish(process="milling"))
+    with read_session(context.sessions) as session:
+        asks = (session, platform.app.state.machine_index, wish, context.now(), context.zone, None)
+        places = find_places(*asks, 10).found
+        assert [one.key[1] for one in places] == ["mill-1", "mill-2"]
+        platform.machine("mill-1", "Bank 1", process="turning")
+    with read_session(context.sessions) as session:
+        asks = (session, *asks[1:])
+        assert [one.offer.machine for one in offers_at(*asks, places)] == ["mill-2"]
+        assert [key[1] for key in offers_of_machines(*asks, places, 10, 6).best] == ["mill-2"]
